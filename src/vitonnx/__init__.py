@@ -1,0 +1,63 @@
+"""See where a Vision Transformer looks.
+
+Examples
+--------
+Four lines, and no training framework::
+
+    import vitonnx as vx
+
+    engine = vx.Engine("dino.onnx")
+    result = engine.probe("bird.png", vx.Heads())[0]
+    result.attention  # float32 (heads, rows, columns)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitonnx import errors, probes
+    from vitonnx.engine import Engine, Prediction, Result
+    from vitonnx.errors import VitonnxError
+    from vitonnx.manifest import Manifest, Preprocessing, Source
+    from vitonnx.probes import Heads, Rollout
+
+__all__ = [
+    "Engine",
+    "Heads",
+    "Manifest",
+    "Prediction",
+    "Preprocessing",
+    "Result",
+    "Rollout",
+    "Source",
+    "VitonnxError",
+    "errors",
+    "probes",
+]
+
+# Loaded when first asked for: `import vitonnx` costs next to nothing.
+_HOMES = {
+    "Engine": "engine",
+    "Heads": "probes",
+    "Manifest": "manifest",
+    "Prediction": "engine",
+    "Preprocessing": "manifest",
+    "Result": "engine",
+    "Rollout": "probes",
+    "Source": "manifest",
+    "VitonnxError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("errors", "probes"):
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

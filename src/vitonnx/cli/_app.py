@@ -1,0 +1,50 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vitonnx.cli import _export, _heads, _inspect, _models, _rollout
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="vitonnx",
+    help="See where a Vision Transformer looks.",
+    epilog="Example: vitonnx export dino_vits16 && vitonnx probe heads dino_vits16.onnx bird.png",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+probe = typer.Typer(
+    help="Ask a model where it looks.",
+    epilog="Example: vitonnx probe rollout dino.onnx bird.png -o rollout.png",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Let tracebacks through; anywhere in the line.")
+    ] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("vitonnx"))
+        raise typer.Exit
+
+
+app.command("models", epilog=_models.EXAMPLE)(_models.models)
+app.command("export", epilog=_export.EXAMPLE)(_export.export)
+app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
+probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
+probe.command("rollout", epilog=_rollout.EXAMPLE)(_rollout.rollout)
+app.add_typer(probe, name="probe")

@@ -1,0 +1,62 @@
+"""Where words go: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import Progress
+
+__all__ = ["complain", "inform", "results", "stage", "watch"]
+
+Item = TypeVar("Item")
+
+SHOW_AFTER_SECONDS = 2.0
+
+
+def results() -> Console:
+    """Give the console for results; what isn't a terminal gets plain text of its full width."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def complain(message: object) -> None:
+    """Say on stderr what went wrong, in one line."""
+    print(f"error: {message}", file=sys.stderr)
+
+
+def inform(message: object, *, quiet: bool = False) -> None:
+    """Say on stderr what is good to know."""
+    if not quiet:
+        print(f"note: {message}", file=sys.stderr)
+
+
+@contextmanager
+def stage(label: str, *, quiet: bool) -> Iterator[None]:
+    """Turn a spinner on stderr while something runs; on a terminal only."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield
+    else:
+        with console.status(label):
+            yield
+
+
+def watch(items: Iterable[Item], *, total: int, label: str, quiet: bool) -> Iterator[Item]:
+    """Pass items on, with a progress bar on stderr if it takes long; on a terminal only."""
+    console = Console(stderr=True)
+    progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
+    start = time.monotonic()
+    task = progress.add_task(label, total=total)
+    try:
+        for item in items:
+            yield item
+            progress.advance(task)
+            if not progress.live.is_started and time.monotonic() - start > SHOW_AFTER_SECONDS:
+                progress.start()
+    finally:
+        progress.stop()

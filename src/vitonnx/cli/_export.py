@@ -1,0 +1,116 @@
+"""``vitonnx export``: from a checkpoint to a verified, probe-ready file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._options import Quiet, Size, parse_size
+from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.export import Parity
+    from vitonnx.models import ModelSpec
+
+EXAMPLE = (
+    "Example: vitonnx export vit_small_patch16_224.dino --weights model.safetensors -o dino.onnx"
+)
+RANDOM = "random"
+
+
+def export(
+    name: Annotated[str | None, typer.Argument(help="A name or alias of `vitonnx models`.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; NAME.onnx by default.")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE|random",
+            help="Checkpoint file (several: once each), or random. Fetched if left out.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of random weights.")] = 0,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="A model outside the registry: timm's or Hugging Face's config.json, or our own.",
+        ),
+    ] = None,
+    size: Size = None,
+    quiet: Quiet = False,
+) -> None:
+    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    from vitonnx.cli._extra import require_export
+    from vitonnx.models import find_model, read_config_file
+
+    if config is not None:
+        if not weights:
+            raise UsageError("--config needs --weights: a checkpoint of that model, or random.")
+        spec = read_config_file(config)
+        if name is not None:
+            spec = _renamed(spec, name)
+    elif name is not None:
+        spec = find_model(name)
+    else:
+        raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
+    target = output or Path(f"{name or spec.name}.onnx")
+    require_export()
+    parity = _export(spec, target, _weights(weights, seed), parse_size(size), quiet=quiet)
+    if not quiet:
+        _print_parity(parity, spec.config.blocks)
+    print(target)
+    if weights == [RANDOM]:
+        inform(f"the weights are random (seed {seed}): the model is untrained.", quiet=quiet)
+
+
+def _export(
+    spec: ModelSpec,
+    target: Path,
+    weights: list[str] | int | None,
+    size: tuple[int, int] | None,
+    *,
+    quiet: bool,
+) -> Parity:
+    with stage(f"Exporting {spec.name}", quiet=quiet):
+        from vitonnx.export import export_model
+
+        return export_model(spec, target, weights=weights, size=size)[1]
+
+
+def _weights(words: list[str] | None, seed: int) -> list[str] | int | None:
+    if words and RANDOM in words:
+        if len(words) > 1:
+            raise UsageError("--weights random goes alone: a model is random or it isn't.")
+        return seed
+    return words or None
+
+
+def _renamed(spec: ModelSpec, name: str) -> ModelSpec:
+    from dataclasses import replace
+
+    return replace(spec, name=name)
+
+
+def _print_parity(parity: Parity, blocks: int) -> None:
+    """Print the largest errors: a row a block, then the outputs."""
+    from rich.table import Table
+
+    table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")
+    for heading in ("block", "attention, absolute", "tokens, relative"):
+        table.add_column(heading, justify="right")
+    for block in range(blocks):
+        prefix = f"block_{block:02d}"
+        table.add_row(
+            str(block), *(f"{parity[f'{prefix}/{kind}']:.1e}" for kind in ("attention", "tokens"))
+        )
+    console = results()
+    console.print(table)
+    for name in ("embedding", "logits"):
+        if name in parity:
+            console.print(f"{name}, relative: {parity[name]:.1e}")

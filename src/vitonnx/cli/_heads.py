@@ -1,0 +1,52 @@
+"""``vitonnx probe heads``: attention of one query token, head by head."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from vitonnx.cli._options import Device, Model, Output, Pictures, Quiet, Size, Threads, parse_size
+
+EXAMPLE = "Example: vitonnx probe heads dino.onnx bird.png --mass 0.6 -o heads.png"
+
+
+def heads(
+    model: Model,
+    pictures: Pictures,
+    block: Annotated[int, typer.Option("--block", help="0 is the first, -1 the last.")] = -1,
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--query",
+            metavar="TOKEN|mean|Y,X",
+            help="Who looks: a prefix token (cls, dist, reg0), the mean over the patches, or the "
+            "patch at a pixel of the picture. By default cls, or mean where there is no cls.",
+        ),
+    ] = None,
+    mass: Annotated[
+        float | None,
+        typer.Option("--mass", help="Also mark the fewest patches that hold this share."),
+    ] = None,
+    size: Size = None,
+    output: Output = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw where each head of a block looks."""
+    from vitonnx.cli._probe import PictureProbe, run
+    from vitonnx.probes import Heads
+
+    probe = Heads(block=block, query=_query(query), mass=mass)
+    run(
+        PictureProbe(probe, model, tuple(pictures), parse_size(size), output, device, threads),
+        quiet=quiet,
+    )
+
+
+def _query(text: str | None) -> str | tuple[int, int] | None:
+    """Read a query: a pixel ``y,x``, or else a token's name."""
+    match = re.fullmatch(r"\s*(-?\d+)\s*,\s*(-?\d+)\s*", text or "")
+    return (int(match[1]), int(match[2])) if match else text

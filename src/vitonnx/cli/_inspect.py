@@ -1,0 +1,77 @@
+"""``vitonnx inspect``: a file's manifest as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitonnx.cli._console import inform, results
+from vitonnx.cli._options import Quiet
+
+if TYPE_CHECKING:
+    from vitonnx.manifest import Manifest
+
+EXAMPLE = "Example: vitonnx inspect dino.onnx"
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A probe-ready file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest as it stands.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a probe-ready file says of itself."""
+    from rich.table import Table
+
+    from vitonnx.graph import load_manifest
+
+    manifest = load_manifest(file)
+    if json:
+        print(manifest.to_json())
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in _rows(manifest).items():
+        table.add_row(key, value)
+    results().print(table)
+    if manifest.untrained:
+        inform("the weights are random: the model is untrained.", quiet=quiet)
+
+
+def _rows(manifest: Manifest) -> dict[str, str]:
+    """Say every field in a person's words."""
+    recipe, source = manifest.preprocessing, manifest.source
+    scaled = "squashed" if recipe.resize is None else f"shorter side to {recipe.resize}, centre cut"
+    return {
+        "name": manifest.name,
+        "family": manifest.family,
+        "weights": "random (untrained)" if manifest.untrained else "from a checkpoint",
+        "input": f"{_by(manifest.size)} pixels",
+        "patch size": str(manifest.patch_size),
+        "grid": f"{_by(manifest.grid)} patches",
+        "prefix tokens": ", ".join(manifest.prefix_tokens) or "none",
+        "blocks": str(manifest.blocks),
+        "heads": str(manifest.heads),
+        "dim": str(manifest.dim),
+        "positions": (
+            f"{_by(manifest.position_grid)}, resampled as by {manifest.position_interpolation}"
+            if manifest.position_grid
+            else "none"
+        ),
+        "position prefix": ", ".join(manifest.position_prefix) or "none",
+        "preprocessing": f"{scaled} to {_by(recipe.size)}, {recipe.interpolation}",
+        "mean": ", ".join(f"{value:g}" for value in recipe.mean),
+        "std": ", ".join(f"{value:g}" for value in recipe.std),
+        "classes": f"{len(manifest.classes)} names" if manifest.classes else "no names",
+        "source": source.file,
+        "sha256": source.sha256 or "-",
+        "url": source.url or "-",
+        "licence": source.licence or "-",
+        "parity": ", ".join(f"{kind} {error:.0e}" for kind, error in manifest.parity.items()),
+        "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
+        "contract version": str(manifest.contract_version),
+    }
+
+
+def _by(sides: tuple[int, int]) -> str:
+    return f"{sides[0]} x {sides[1]}"

@@ -1,0 +1,62 @@
+"""Options that several commands share, and how their words are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitonnx.errors import UsageError
+
+__all__ = ["Device", "Model", "Output", "Pictures", "Quiet", "Size", "Threads", "parse_size"]
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A probe-ready file, or a name of `vitonnx models`.")
+]
+Pictures = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of them, globs.")
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|HxW",
+        help="Input size in pixels, multiples of the patch size, if not the file's.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="A picture (.png .pdf .svg) or raw arrays (.npz). "
+        "Without it, one .png a picture is written here.",
+    ),
+]
+Device = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="What runs the model.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Threads that the runtime may use.")
+]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Read a size, ``N`` or ``HxW``, height first.
+
+    Examples
+    --------
+    >>> parse_size("480x640"), parse_size("384"), parse_size(None)
+    ((480, 640), (384, 384), None)
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
+    if match is None:
+        raise UsageError(f"--size {text!r} is no size: write N or HEIGHTxWIDTH, as in 480x640.")
+    height = int(match[1])
+    return height, int(match[2] or height)

@@ -1,0 +1,47 @@
+"""From MODEL on the command line to a file: a path, or a registry name exported once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitonnx.cli._console import inform, stage
+from vitonnx.errors import ModelFileError, UnknownModelError
+
+__all__ = ["resolve_model"]
+
+
+def resolve_model(model: str, *, quiet: bool) -> Path:
+    """Find the file of a model; export it into the user's cache if it is a registry name.
+
+    Raises
+    ------
+    UnknownModelError
+        If it is neither a file nor a name.
+    """
+    path = Path(model)
+    if path.exists():
+        return path
+    from vitonnx.models import find_model
+
+    if path.suffix == ".onnx":
+        raise ModelFileError(
+            f"There is no file {model}: check the path, or make it with `vitonnx export`."
+        )
+    try:
+        spec = find_model(model)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"There is no file {model}, and {error}") from None
+    import platformdirs
+
+    cached = platformdirs.user_cache_path("vitonnx") / f"{spec.name}.onnx"
+    if not cached.exists():
+        from vitonnx.cli._extra import require_export
+
+        require_export()
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        inform(f"exporting {spec.name} once, into {cached}", quiet=quiet)
+        with stage(f"Exporting {spec.name}", quiet=quiet):
+            from vitonnx.export import export_model
+
+            export_model(spec, cached)
+    return cached

@@ -1,0 +1,167 @@
+"""A probe-ready file, opened by onnxruntime."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+from vitonnx.engine._device import CUDA, Device, choose_device, without_cuda
+from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
+from vitonnx.manifest import Manifest, require_model_file
+
+__all__ = ["Session", "open_session"]
+
+# The runtime's exceptions have no base of their own.
+RUNTIME_ERRORS = tuple(
+    value
+    for value in vars(runtime).values()
+    if isinstance(value, type) and issubclass(value, Exception)
+)
+FATAL_ONLY = 4
+IMAGES = "images"
+
+# What the runtime would log, our errors say in a sentence.
+onnxruntime.set_default_logger_severity(FATAL_ONLY)
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open graph: what it promises, where it runs, and a way to run it."""
+
+    manifest: Manifest
+    device: Device
+    outputs: tuple[str, ...]
+    session: Any
+
+    def run(
+        self, images: NDArray[np.uint8], outputs: tuple[str, ...]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run a batch.
+
+        Parameters
+        ----------
+        images : uint8 (batch, height, width, 3)
+            RGB, of the manifest's size.
+        outputs : tuple of str
+            What to bring back.
+
+        Raises
+        ------
+        VitonnxError
+            If the runtime fails, out of memory for example.
+        """
+        try:
+            arrays = self.session.run(list(outputs), {IMAGES: images})
+        except RUNTIME_ERRORS as error:
+            raise VitonnxError(
+                f"onnxruntime could not run a batch of {len(images)} pictures on "
+                f"{self.device.name} ({_first_line(error)}): try a smaller batch or size."
+            ) from error
+        return dict(zip(outputs, arrays, strict=True))
+
+
+def open_session(
+    file: Path, *, device: str, threads: int | None, size: tuple[int, int] | None
+) -> Session:
+    """Open a probe-ready file.
+
+    Parameters
+    ----------
+    file : path
+        The ONNX file.
+    device : str
+        See `choose_device`.
+    threads : int or None
+        That one operator may use; None leaves it to the runtime.
+    size : (height, width) or None
+        Of the input, if another than the file's.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, has no manifest, or breaks the manifest's promises.
+    DeviceError
+        If the asked-for device doesn't work.
+    UsageError
+        If the size doesn't fit the model.
+    """
+    require_model_file(file)
+    chosen = choose_device(device)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    session = _start(file, file, options, chosen)
+    manifest = _manifest(session, file)
+    if size is not None and size != manifest.size:
+        # Checked before the work: it raises where the size doesn't fit.
+        manifest = manifest.at(size)
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(file.absolute().parent)
+        )
+        session = _start(_regridded(file, size), file, options, chosen)
+    if chosen.name != "cpu" and CUDA not in session.get_providers():
+        obstacle = (
+            "onnxruntime's CUDA support doesn't load: it needs CUDA and cuDNN "
+            "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
+        )
+        if device != "auto":
+            raise DeviceError(f"{device} can't be used: {obstacle}.")
+        chosen = without_cuda(obstacle)
+    outputs = tuple(output.name for output in session.get_outputs())
+    return Session(manifest, chosen, outputs, session)
+
+
+def _start(
+    model: Path | bytes, file: Path, options: onnxruntime.SessionOptions, device: Device
+) -> Any:
+    # The runtime's Python layer prints what it makes of a missing library.
+    with contextlib.redirect_stdout(io.StringIO()):
+        if device.name != "cpu":
+            onnxruntime.preload_dlls()
+        try:
+            return onnxruntime.InferenceSession(model, options, providers=device.providers)
+        except RUNTIME_ERRORS as error:
+            raise ModelFileError(
+                f"{file} can't be opened as an ONNX model ({_first_line(error)}): "
+                "it may be damaged or incomplete; export or copy it again."
+            ) from error
+
+
+def _manifest(session: Any, file: Path) -> Manifest:
+    metadata = session.get_modelmeta().custom_metadata_map
+    manifest = Manifest.from_metadata(metadata, file=str(file))
+    images = session.get_inputs()[0]
+    promised = ["uint8", *manifest.size, 3]
+    if [images.type[len("tensor(") : -1], *images.shape[1:]] != promised:
+        raise ModelFileError(
+            f"{file} takes {images.type} {images.shape[1:]}, but its manifest promises "
+            f"{promised}: export the model again."
+        )
+    return manifest
+
+
+def _regridded(file: Path, size: tuple[int, int]) -> bytes:
+    """Serialise the model at another size; weights in a file of their own stay there."""
+    # Reading and editing graphs costs more than a second of imports: only where it is needed.
+    import onnx_ir as ir
+
+    from vitonnx.graph import Regrid
+
+    model = ir.load(file)
+    Regrid(size)(model)
+    serialised: bytes = ir.to_proto(model).SerializeToString()
+    return serialised
+
+
+def _first_line(error: Exception) -> str:
+    """Shorten what the runtime says to what a person can use."""
+    return str(error).strip().splitlines()[0].removeprefix("[ONNXRuntimeError] : ")[:200]

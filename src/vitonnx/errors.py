@@ -1,0 +1,76 @@
+"""The errors that vitonnx raises on purpose.
+
+::
+
+    VitonnxError                 the work failed                         exit code 1
+    ├── UsageError               the call was wrong                      exit code 2
+    │   ├── UnknownModelError    no registry row of that name
+    │   └── MissingExtraError    an optional dependency is not installed
+    ├── PictureError             a picture can't be read or used
+    ├── CheckpointError          a checkpoint can't be read, or is of another model
+    ├── DownloadError            a checkpoint can't be fetched
+    ├── ExportError              an export is not what it promised to be
+    ├── ModelFileError           an ONNX file can't be read, or isn't probe-ready
+    └── DeviceError              the asked-for device can't be used
+
+Each message is one sentence or two for a person: what happened, why, and what to do about it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckpointError",
+    "DeviceError",
+    "DownloadError",
+    "ExportError",
+    "MissingExtraError",
+    "ModelFileError",
+    "PictureError",
+    "UnknownModelError",
+    "UsageError",
+    "VitonnxError",
+]
+
+
+class VitonnxError(Exception):
+    """Base of all errors that vitonnx raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(VitonnxError, ValueError):
+    """The call itself is wrong: an option, a name, a combination."""
+
+    exit_code = 2
+
+
+class UnknownModelError(UsageError):
+    """There is no model of that name in the registry."""
+
+
+class MissingExtraError(UsageError):
+    """An optional part of vitonnx is needed and not installed."""
+
+
+class PictureError(VitonnxError):
+    """A picture can't be read, or can't be used for what was asked."""
+
+
+class CheckpointError(VitonnxError):
+    """A checkpoint can't be read, or belongs to another model."""
+
+
+class DownloadError(VitonnxError):
+    """A checkpoint can't be fetched."""
+
+
+class ExportError(VitonnxError):
+    """An exported graph is not what the contract promises."""
+
+
+class ModelFileError(VitonnxError):
+    """An ONNX file can't be read, or isn't probe-ready."""
+
+
+class DeviceError(VitonnxError):
+    """The device that was asked for can't be used."""

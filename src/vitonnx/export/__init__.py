@@ -1,0 +1,9 @@
+"""From checkpoints to probe-ready ONNX files, by TensorFlow and tf2onnx.
+
+Needs the ``export`` extra: ``pip install 'vitonnx[export]'``.
+"""
+
+from vitonnx.export._export import Parity, export_model
+from vitonnx.export._verify import TOLERANCES, verify
+
+__all__ = ["TOLERANCES", "Parity", "export_model", "verify"]

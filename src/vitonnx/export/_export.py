@@ -1,0 +1,196 @@
+"""From a model's name or description to a verified, probe-ready file."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+from numpy.typing import NDArray
+
+from vitonnx.export._trace import trace
+from vitonnx.export._verify import kind_of, verify
+from vitonnx.graph import POSITION_EMBEDDING, Regrid, canonicalise, write_manifest
+from vitonnx.manifest import Manifest, Source
+from vitonnx.media import atomic_with_companions
+from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint
+
+__all__ = ["Parity", "export_model"]
+
+# Protobuf can't hold more in one message; the rest of the graph needs far less than the margin.
+EXTERNAL_DATA_ABOVE = 2**31 - 2**24
+
+PACKAGES = (
+    "vitonnx",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnx-ir",
+    "onnxscript",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "numpy",
+)
+
+Parity = dict[str, float]
+
+
+def export_model(
+    spec: ModelSpec,
+    output: str | Path,
+    *,
+    weights: Sequence[str | Path] | int | None = None,
+    size: tuple[int, int] | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> tuple[Manifest, Parity]:
+    """Export a model to a probe-ready file, and verify that it equals the network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Of the registry (`vitonnx.models.find_model`) or a config file.
+    output : path
+        Of the file to write; over 2 GB the weights go to a second one, ``<output>.data``.
+    weights : files, or int, or None
+        Checkpoint files whose parameters together are the model's; a seed for random weights; or
+        None: fetch the published checkpoint.
+    size : (height, width), optional
+        Of the input, in pixels, if another than the checkpoint's.
+    progress : callable
+        Told the name of each stage as it begins.
+
+    Returns
+    -------
+    manifest : Manifest
+        As it stands in the file.
+    parity : dict of output name to float
+        The measured errors of every output: see `vitonnx.export.verify`.
+
+    Raises
+    ------
+    VitonnxError
+        If the checkpoint can't be fetched, read or matched, the size doesn't fit, the file can't
+        be written, or the graph is not equal to the network. Nothing is written then.
+    """
+    with atomic_with_companions(output) as draft:
+        progress("weights")
+        parameters, source = _weights(spec, weights)
+        progress("graph")
+        network = VisionTransformer(spec.config)
+        network.assign(parameters)
+        model = trace(network, parameters, spec.preprocessing)
+        canonicalise(model, weights={*parameters, POSITION_EMBEDDING})
+        manifest = _manifest(spec, source)
+        write_manifest(model, manifest)
+        model.graph.name = spec.name
+        model.producer_name, model.producer_version = "vitonnx", version("vitonnx")
+        if size is not None:
+            Regrid(size)(model)
+            manifest = manifest.at(size)
+        common.CheckerPass(full_check=True)(model)
+        _save(model, draft)
+        progress("verification")
+        parity = verify(draft, manifest, network)
+        manifest = replace(manifest, parity=_summary(parity))
+        write_manifest(model, manifest)
+        progress("file")
+        _save(model, draft)
+    return manifest, parity
+
+
+def _weights(
+    spec: ModelSpec, weights: Sequence[str | Path] | int | None
+) -> tuple[dict[str, NDArray[np.float32]], Source]:
+    if isinstance(weights, int):
+        return random_parameters(spec.config, weights), Source(file=f"random:{weights}")
+    paths = fetch(spec) if weights is None else [Path(file) for file in weights]
+    parameters = read_checkpoint(paths, spec.config)
+    source = Source(
+        file=" + ".join(path.name for path in paths),
+        sha256=" + ".join(_sha256(path) for path in paths),
+        # What the user brings may be anything: only what was fetched has a known origin.
+        url=_url(spec) if weights is None else None,
+        licence=spec.licence if weights is None else None,
+    )
+    return parameters, source
+
+
+def _url(spec: ModelSpec) -> str:
+    if spec.repository is None:
+        return " + ".join(spec.urls)
+    return f"https://huggingface.co/{spec.repository}/resolve/main/{spec.file}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _manifest(spec: ModelSpec, source: Source) -> Manifest:
+    config = spec.config
+    return Manifest(
+        name=spec.name,
+        family=spec.family,
+        patch_size=config.patch_size,
+        grid=config.grid,
+        prefix_tokens=config.prefix_tokens,
+        blocks=config.blocks,
+        heads=config.heads,
+        dim=config.dim,
+        position_grid=config.grid,
+        position_prefix=config.position_prefix,
+        position_interpolation=config.position_interpolation,
+        preprocessing=spec.preprocessing,
+        classes=spec.classes if config.classes else None,
+        source=source,
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _summary(parity: Parity) -> Parity:
+    """Keep the largest error of each kind, rounded up to one digit."""
+    kinds = dict.fromkeys(map(kind_of, parity), 0.0)
+    for name, error in parity.items():
+        kinds[kind_of(name)] = max(kinds[kind_of(name)], error)
+    return {kind: round_up(error) for kind, error in kinds.items()}
+
+
+def round_up(error: float) -> float:
+    """Round a positive number up to one digit.
+
+    Examples
+    --------
+    >>> round_up(0.00000123), round_up(0.2), round_up(0.0)
+    (2e-06, 0.2, 0.0)
+    """
+    if error == 0:
+        return 0.0
+    unit = 10.0 ** math.floor(math.log10(error))
+    # Through text: 3 * 1e-06 is 3e-06 in print and not 2.9999999999999997e-06.
+    return float(f"{math.ceil(error / unit - 1e-9) * unit:.0e}")
+
+
+def _save(model: ir.Model, file: Path) -> None:
+    size = sum(value.const_value.nbytes for value in model.graph.initializers.values())
+    if size > EXTERNAL_DATA_ABOVE:
+        ir.save(model, file, external_data=f"{file.name}.data")
+    else:
+        ir.save(model, file)

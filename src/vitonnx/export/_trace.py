@@ -1,0 +1,123 @@
+"""From the TensorFlow network to an ONNX graph, by tf2onnx."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+import tf2onnx
+from numpy.typing import NDArray
+
+from vitonnx.graph import IMAGES, attention_name, tokens_name
+from vitonnx.manifest import Preprocessing
+from vitonnx.models import VisionTransformer, ViTConfig
+
+__all__ = ["normalise", "trace"]
+
+# The newest that tf2onnx writes.
+TRACED_OPSET = 18
+
+
+def normalise(images: tf.Tensor, recipe: Preprocessing) -> tf.Tensor:
+    """From uint8 pixels to what the network takes: cast, subtract, multiply.
+
+    Parameters
+    ----------
+    images : uint8 (batch, height, width, 3)
+        RGB.
+    recipe : Preprocessing
+        Its mean and std, in the range 0 to 1.
+
+    Returns
+    -------
+    float32 (batch, height, width, 3)
+    """
+    mean = np.array(recipe.mean, np.float64) * 255
+    std = np.array(recipe.std, np.float64) * 255
+    return (tf.cast(images, tf.float32) - mean.astype(np.float32)) * (1 / std).astype(np.float32)
+
+
+def trace(
+    network: VisionTransformer, parameters: Mapping[str, NDArray[np.float32]], recipe: Preprocessing
+) -> ir.Model:
+    """Trace the network on its own grid, with the outputs that the contract names.
+
+    The weights are arguments of the traced function, and become initializers of the graph
+    afterwards: so neither TensorFlow nor tf2onnx folds, copies or renames them, and a network of
+    any size costs a converter nothing.
+
+    Parameters
+    ----------
+    network : VisionTransformer
+        On the checkpoint's grid.
+    parameters : mapping of name to float32 array
+        Its weights, as `ViTConfig.parameters` lists them.
+    recipe : Preprocessing
+        Mean and std of it go into the graph.
+
+    Returns
+    -------
+    onnx_ir.Model
+        In primitive operators, opset 18.
+    """
+    config = network.config
+    weights = network.named_weights()
+    order = [weight.path for weight in weights.values()]
+
+    @tf.function(autograph=False)
+    def probe_ready(images: tf.Tensor, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        by_path = dict(zip(order, values, strict=True))
+        outputs, _ = network.stateless_call(
+            [by_path[weight.path] for weight in network.trainable_variables],
+            [by_path[weight.path] for weight in network.non_trainable_variables],
+            normalise(images, recipe),
+        )
+        logits = [] if outputs.logits is None else [outputs.logits]
+        return [*logits, outputs.embedding, *outputs.attention, *outputs.tokens]
+
+    signature = [
+        tf.TensorSpec((None, *config.image_size, 3), tf.uint8, name=IMAGES),
+        [tf.TensorSpec(weight.shape, tf.float32, name=name) for name, weight in weights.items()],
+    ]
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    proto, _ = tf2onnx.convert.from_function(
+        probe_ready, input_signature=signature, opset=TRACED_OPSET
+    )
+    model = ir.from_proto(proto)
+    _name_outputs(model.graph, config)
+    fixed = {name: np.asarray(weight) for name, weight in weights.items() if name not in parameters}
+    _attach_weights(model.graph, {**parameters, **fixed})
+    return model
+
+
+def output_names(config: ViTConfig) -> list[str]:
+    """List the outputs in the order of the file."""
+    blocks = range(config.blocks)
+    return [
+        *(["logits"] if config.classes else []),
+        "embedding",
+        *(attention_name(block) for block in blocks),
+        *(tokens_name(block) for block in blocks),
+    ]
+
+
+def _name_outputs(graph: ir.Graph, config: ViTConfig) -> None:
+    """Give input and outputs their contract names; they come in the traced function's order."""
+    batch = ir.SymbolicDim("batch")
+    images = graph.inputs[0]
+    images.name = IMAGES
+    for value in (images, *graph.outputs):
+        value.shape = ir.Shape([batch, *value.shape[1:]])
+    for value, name in zip(graph.outputs, output_names(config), strict=True):
+        value.name = name
+
+
+def _attach_weights(graph: ir.Graph, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+    """Turn the arguments that stand for weights into initializers."""
+    for value in graph.inputs[1:]:
+        value.const_value = ir.tensor(parameters[value.name], name=value.name)
+        graph.inputs.remove(value)
+        graph.register_initializer(value)

@@ -1,0 +1,44 @@
+"""Small graph passes, shared by export, tap and engine. No framework and no runtime in here."""
+
+from vitonnx.graph._blocks import Block, find_blocks
+from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
+from vitonnx.graph._contract import (
+    IMAGES,
+    PATCH_KERNEL,
+    POSITION_EMBEDDING,
+    attention_name,
+    load_manifest,
+    read_manifest,
+    tokens_name,
+    write_manifest,
+)
+from vitonnx.graph._gelu import FuseGelus
+from vitonnx.graph._layer_norm import FuseLayerNorms
+from vitonnx.graph._names import NameNodes
+from vitonnx.graph._order import OrderNodes
+from vitonnx.graph._regrid import Regrid
+from vitonnx.graph._reshape import FreeReshapes
+from vitonnx.graph._weights import TransposeWeights
+
+__all__ = [
+    "IMAGES",
+    "IR_VERSION",
+    "OPSET",
+    "PATCH_KERNEL",
+    "POSITION_EMBEDDING",
+    "Block",
+    "FreeReshapes",
+    "FuseGelus",
+    "FuseLayerNorms",
+    "NameNodes",
+    "OrderNodes",
+    "Regrid",
+    "TransposeWeights",
+    "attention_name",
+    "canonicalise",
+    "find_blocks",
+    "load_manifest",
+    "read_manifest",
+    "tokens_name",
+    "write_manifest",
+]

@@ -1,0 +1,287 @@
+"""What a probe-ready ONNX file promises: the JSON under its metadata key ``vitonnx.manifest``.
+
+The manifest holds all that an engine must know about the model, so that one file is all that
+anybody copies to another machine. It is plain JSON, readable from any language.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from vitonnx.errors import ModelFileError, UsageError
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "METADATA_KEY",
+    "Manifest",
+    "Preprocessing",
+    "Source",
+    "require_model_file",
+]
+
+CONTRACT_VERSION = 1
+METADATA_KEY = "vitonnx.manifest"
+
+PilFilter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """The recipe from a picture to the model's input.
+
+    The picture is scaled, its aspect kept, until it just covers ``size / crop``, and its centre is
+    cut out. With ``resize`` none, it is squashed to ``size`` instead, and nothing is cut.
+
+    Parameters
+    ----------
+    resize : int or None
+        Shorter side, in pixels, of what the picture is scaled to cover; None squashes.
+    size : (height, width)
+        Of the model's input, in pixels.
+    crop : float in (0, 1]
+        Share of the scaled picture's shorter side that the crop keeps, as published: it says
+        how ``resize`` follows from another ``size``.
+    interpolation : "nearest", "bilinear", "bicubic" or "lanczos"
+        Pillow's antialiased filter of that name.
+    mean, std : three floats
+        Of red, green and blue, in the range 0 to 1; applied inside the graph.
+    """
+
+    resize: int | None
+    size: tuple[int, int]
+    crop: float
+    interpolation: PilFilter
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def at(self, size: tuple[int, int]) -> Self:
+        """Give the same recipe for another input size: same crop ratio, scaled to cover.
+
+        Examples
+        --------
+        >>> recipe = Preprocessing(resize=248, size=(224, 224), crop=0.9, interpolation="bicubic",
+        ...                        mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        >>> recipe.at((384, 480)).resize
+        426
+        """
+        if size == self.size:
+            return self
+        # The small addend keeps 0.875 of 224 at 256, whatever the floating point makes of it.
+        resize = None if self.resize is None else int(min(size) / self.crop + 1e-6)
+        return replace(self, size=size, resize=resize)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the weights came from.
+
+    Parameters
+    ----------
+    file : str
+        The checkpoint's file name, without folders; ``random:SEED`` for random weights.
+    sha256 : str or None
+        Of the checkpoint file, in hexadecimal; None for random weights.
+    url : str or None
+        Where the file was fetched from, or is published.
+    licence : str or None
+        SPDX identifier of the weights' licence.
+    """
+
+    file: str
+    sha256: str | None = None
+    url: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The promises of one probe-ready file, contract version 1.
+
+    Parameters
+    ----------
+    name, family : str
+        Of the model: ``vit_small_patch16_224.dino``, ``dino``.
+    patch_size : int
+        Side of a patch in pixels of the input.
+    grid : (rows, columns)
+        Patches of the file's input.
+    prefix_tokens : tuple of str
+        Tokens in front of the patches, in order: ``cls``, ``dist``, ``reg0`` …
+    blocks, heads, dim : int
+        Depth, attention heads a block, width of the residual stream.
+    position_grid : (rows, columns) or None
+        The grid that the initializer ``position_embedding`` was made for; None without one.
+    position_prefix : tuple of str
+        The prefix tokens that have a row in ``position_embedding``.
+    position_interpolation : str or None
+        How it is resampled to other grids: see `vitonnx.positions`.
+    preprocessing : Preprocessing
+        From a picture to the input.
+    classes : tuple of str or None
+        Names of the logits, where known.
+    source : Source
+        Where the weights came from.
+    parity : dict of str to float
+        Largest errors measured at export, rounded up to one digit: logits, embedding and tokens
+        relative to their largest magnitude, attention absolute.
+    versions : dict of str to str
+        Of the packages that made the file.
+    """
+
+    name: str
+    family: str
+    patch_size: int
+    grid: tuple[int, int]
+    prefix_tokens: tuple[str, ...]
+    blocks: int
+    heads: int
+    dim: int
+    position_grid: tuple[int, int] | None
+    position_prefix: tuple[str, ...]
+    position_interpolation: str | None
+    preprocessing: Preprocessing
+    classes: tuple[str, ...] | None
+    source: Source
+    parity: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    contract_version: int = CONTRACT_VERSION
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the input, in pixels."""
+        return self.grid[0] * self.patch_size, self.grid[1] * self.patch_size
+
+    @property
+    def patches(self) -> int:
+        """Number of patches."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def tokens(self) -> int:
+        """Prefix tokens and patches together."""
+        return len(self.prefix_tokens) + self.patches
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights are random: its maps show noise, not knowledge."""
+        return self.source.file.startswith("random:")
+
+    def at(self, size: tuple[int, int]) -> Self:
+        """Give the manifest of the same model at another input size.
+
+        Parameters
+        ----------
+        size : (height, width)
+            In pixels; multiples of the patch size.
+
+        Raises
+        ------
+        UsageError
+            If a side is no positive multiple of the patch size.
+        """
+        if any(side < self.patch_size or side % self.patch_size for side in size):
+            nearest = [max(1, round(side / self.patch_size)) * self.patch_size for side in size]
+            raise UsageError(
+                f"size {size[0]}x{size[1]} is no multiple of the model's patch size "
+                f"{self.patch_size}; the nearest that is: {nearest[0]}x{nearest[1]}."
+            )
+        grid = size[0] // self.patch_size, size[1] // self.patch_size
+        return replace(self, grid=grid, preprocessing=self.preprocessing.at(size))
+
+    def to_json(self) -> str:
+        """Write the manifest as JSON, its keys in alphabetical order."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], *, file: str = "the model") -> Self:
+        """Read the manifest from an ONNX file's metadata.
+
+        Raises
+        ------
+        ModelFileError
+            If there is none, or this version of vitonnx can't honour it.
+        """
+        if METADATA_KEY not in metadata:
+            raise ModelFileError(
+                f"{file} has no vitonnx manifest, so it isn't probe-ready: make it so with "
+                "`vitonnx tap`, or export the checkpoint with `vitonnx export`."
+            )
+        return cls.from_json(metadata[METADATA_KEY], file=file)
+
+    @classmethod
+    def from_json(cls, text: str, *, file: str = "the file") -> Self:
+        """Read a manifest, and check that this version of vitonnx can honour it.
+
+        Parameters
+        ----------
+        text : str
+            What stood under `METADATA_KEY`.
+        file : str
+            The file's name, for messages.
+
+        Raises
+        ------
+        ModelFileError
+            If it is no manifest, of a newer contract, or lacks a key.
+        """
+        try:
+            values = json.loads(text)
+            version = values["contract_version"]
+            if not isinstance(version, int):
+                raise TypeError(f"contract_version is {version!r}, not a whole number")
+            if version > CONTRACT_VERSION:
+                raise ModelFileError(
+                    f"{file} follows contract version {version}; this vitonnx reads version "
+                    f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."
+                )
+            return cls(**_typed(values))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelFileError(
+                f"{file} has a damaged manifest ({_reason(error)}): export the model again."
+            ) from error
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn JSON's lists into tuples and its objects into ours; keys we don't know are left."""
+    pairs = {"grid", "position_grid", "prefix_tokens", "position_prefix", "classes"}
+    known = {
+        entry.name: tuple(value) if entry.name in pairs and value is not None else value
+        for entry in fields(Manifest)
+        if (value := values[entry.name]) is not None or entry.name in values
+    }
+    recipe = {entry.name: values["preprocessing"][entry.name] for entry in fields(Preprocessing)}
+    for key in ("size", "mean", "std"):
+        recipe[key] = tuple(recipe[key])
+    source = {entry.name: values["source"].get(entry.name) for entry in fields(Source)}
+    return known | {"preprocessing": Preprocessing(**recipe), "source": Source(**source)}
+
+
+def _reason(error: Exception) -> str:
+    return f"no key {error}" if isinstance(error, KeyError) else str(error)
+
+
+def require_model_file(file: Path) -> None:
+    """Refuse what can't be a model's file, before any library reads it.
+
+    Raises
+    ------
+    ModelFileError
+        If it isn't there, is a folder, is empty, or can't be read.
+    """
+    if file.is_dir():
+        raise ModelFileError(f"{file} is a folder, not an ONNX file: name the file in it.")
+    try:
+        with file.open("rb") as stream:
+            empty = not stream.read(1)
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"There is no file {file}: check the path, or make it with `vitonnx export`."
+        ) from None
+    except OSError as error:
+        raise ModelFileError(f"{file} can't be read: {error.strerror}.") from error
+    if empty:
+        raise ModelFileError(f"{file} is empty: export or copy it again.")

@@ -1,0 +1,117 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from vitonnx.errors import UsageError, VitonnxError
+
+__all__ = ["atomic_path", "atomic_with_companions"]
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Write a file under a passing name, and give it its own name when it is whole.
+
+    Whatever goes wrong inside the block, Ctrl-C too, leaves what stood at `path` before.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder must be there. What a symbolic link points to is replaced,
+        not the link.
+
+    Yields
+    ------
+    Path
+        In the same folder and with the same suffix; the block must write it.
+
+    Raises
+    ------
+    UsageError
+        If the folder is missing, or something that is no file has the name.
+    VitonnxError
+        If the system refuses to write: no permission, a full disk.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder) / "note.txt") as passing:
+    ...         _ = passing.write_text("whole")
+    ...     (Path(folder) / "note.txt").read_text()
+    'whole'
+    """
+    passing = None
+    try:
+        target = _checked(path)
+        passing = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+        yield passing
+        passing.replace(target)
+    except OSError as error:
+        raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
+    finally:
+        if passing is not None:
+            passing.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_with_companions(path: str | Path) -> Iterator[Path]:
+    """Like `atomic_path`, for a file that may need others beside it, such as its large weights.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+
+    Yields
+    ------
+    Path
+        Of that name, in a passing folder; whatever the block writes beside it goes where the
+        file goes, before it, so that the file is never there without its companions.
+
+    Raises
+    ------
+    UsageError, VitonnxError
+        As `atomic_path`.
+    """
+    try:
+        target = _checked(path)
+        with TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+            passing = Path(folder, target.name)
+            yield passing
+            for file in sorted(Path(folder).iterdir(), key=lambda file: file == passing):
+                file.replace(target.with_name(file.name))
+    except OSError as error:
+        raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
+
+
+def _checked(path: str | Path) -> Path:
+    """Follow links, and check that the name is free or a file's and its folder is there."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"{path} can't be written, because the folder {target.parent} does not exist: "
+            "make it first, or give another file."
+        )
+    return target
+
+
+def _reason(error: OSError) -> str:
+    """Say what the system refused, and what to do about it."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "the disk is full; free some space, or write elsewhere"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "there is no permission to write in its folder; write elsewhere"
+        case _:
+            return error.strerror or str(error)

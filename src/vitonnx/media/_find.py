@@ -1,0 +1,114 @@
+"""The pictures that a command line means: files, folders and globs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+from PIL import Image
+
+from vitonnx.errors import UsageError
+
+__all__ = ["find_pictures"]
+
+# Pillow registers these and reads no pixels from them without further software.
+UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+
+
+def find_pictures(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """List the pictures that some names stand for.
+
+    Parameters
+    ----------
+    inputs : sequence of str or Path
+        Each a file, a folder, which stands for all pictures in it and in its folders, or a glob
+        such as ``holiday/**/*.jpg``. Hidden files and folders are passed over.
+
+    Returns
+    -------
+    list of Path
+        In the order of the inputs, each once; the pictures of a folder or glob in natural order,
+        ``frame2`` before ``frame10``. A named file is listed even if it doesn't exist: whoever
+        opens it says so, and the others are still done.
+
+    Raises
+    ------
+    UsageError
+        If there are no inputs, a folder holds no pictures or can't be read, or a glob matches none.
+
+    Examples
+    --------
+    >>> [path.name for path in find_pictures(["bird.png"])]
+    ['bird.png']
+    """
+    names = [os.fspath(name) for name in inputs]
+    if not all(names) or not names:
+        raise UsageError("no pictures are named: give files, folders or globs.")
+    return list(dict.fromkeys(path for name in names for path in _expand(name)))
+
+
+def _expand(name: str) -> list[Path]:
+    """List the pictures of one input."""
+    path = Path(name)
+    try:
+        if path.is_dir():
+            pictures = _pictures(_in_folder(path))
+        elif any(sign in name for sign in "*?[") and not path.exists():
+            pictures = _pictures(_matches(path))
+        else:
+            return [path]
+    except OSError as error:
+        where = error.filename or name
+        raise UsageError(f"{where} can't be searched for pictures: {error.strerror}.") from error
+    except ValueError as error:
+        raise UsageError(f"{name} is no glob: {error}.") from error
+    if not pictures:
+        raise UsageError(f"{name} holds no pictures of a kind that Pillow reads: check the name.")
+    return pictures
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    """Follow a glob; hidden names match only where the pattern spells them out."""
+    for path in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))):
+        if not any(part.startswith(".") for part in set(path.parts) - set(pattern.parts)):
+            yield path
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in files if not name.startswith("."))
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise error
+
+
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    """Keep files with a picture's suffix, in natural order."""
+    kept = (path for path in paths if path.suffix.lower() in _suffixes() and path.is_file())
+    return sorted(kept, key=_natural)
+
+
+@cache
+def _suffixes() -> frozenset[str]:
+    """All suffixes of pictures that Pillow reads, in small letters."""
+    readable = (Image.OPEN.keys() | {"MPO"}) - UNREADABLE
+    return frozenset(
+        suffix for suffix, kind in Image.registered_extensions().items() if kind in readable
+    )
+
+
+def _natural(path: Path) -> tuple[list[list[str | int]], str]:
+    """Sort names by their numbers, and by their letters whatever their case."""
+    parts: list[list[str | int]] = []
+    for part in path.parts:
+        # Text and numbers take turns, text first.
+        pieces: list[str | int] = list(re.split(r"(\d+)", part.casefold()))
+        pieces[1::2] = map(int, pieces[1::2])
+        parts.append(pieces)
+    return parts, str(path)

@@ -1,0 +1,80 @@
+"""Read the description of a model outside the registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from vitonnx.errors import UsageError
+from vitonnx.models._config_huggingface import from_huggingface
+from vitonnx.models._config_own import from_own_fields
+from vitonnx.models._config_timm import from_timm
+from vitonnx.models._fields import Fields
+from vitonnx.models._spec import ModelSpec
+
+__all__ = ["read_config_file"]
+
+PREPROCESSOR = "preprocessor_config.json"
+
+
+def read_config_file(path: str | Path) -> ModelSpec:
+    """Read a model's description: timm's or Hugging Face's ``config.json``, or our own fields.
+
+    Which of the three it is, its keys tell: timm's has ``architecture``, Hugging Face's
+    ``model_type``, ours ``patch_size``.
+
+    Parameters
+    ----------
+    path : path
+        A JSON file. Beside Hugging Face's, ``preprocessor_config.json`` is read too, if it is
+        there.
+
+    Returns
+    -------
+    ModelSpec
+        Without a place to fetch weights from.
+
+    Raises
+    ------
+    UsageError
+        If it can't be read, or describes what vitonnx does not have; the message names the key.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> fields = '''{"name": "mine", "image_size": 64, "patch_size": 8, "dim": 96, "blocks": 4,
+    ...     "heads": 3, "classes": ["cat", "dog"],
+    ...     "preprocessing": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}'''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mine.json")
+    ...     _ = path.write_text(fields)
+    ...     spec = read_config_file(path)
+    >>> spec.config.grid, spec.classes
+    ((8, 8), ('cat', 'dog'))
+    """
+    path = Path(path)
+    fields = _read(path)
+    if "architecture" in fields:
+        return from_timm(fields)
+    if "model_type" in fields:
+        beside = path.with_name(PREPROCESSOR)
+        return from_huggingface(fields, _read(beside) if beside.is_file() else Fields({}, beside))
+    if "patch_size" in fields:
+        return from_own_fields(fields)
+    raise UsageError(
+        f"{path} describes no model: it has neither 'architecture' (timm), nor 'model_type' "
+        "(Hugging Face), nor 'patch_size' (our own fields)."
+    )
+
+
+def _read(path: Path) -> Fields:
+    try:
+        return Fields(json.loads(path.read_text(encoding="utf-8")), path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} can't be read ({error.strerror}): give the path of a JSON file."
+        ) from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is no JSON of a model: it is nested without end.") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no JSON ({error}): correct it there.") from error

@@ -1,0 +1,217 @@
+"""timm's description of a model: the ``config.json`` of its hub repositories."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import Any, get_args
+
+from vitonnx.errors import UsageError
+from vitonnx.manifest import PilFilter, Preprocessing
+from vitonnx.models._config import Activation, Pooling, ViTConfig
+from vitonnx.models._fields import Fields
+from vitonnx.models._sizes import SIZES
+from vitonnx.models._spec import ModelSpec
+
+__all__ = ["from_timm"]
+
+ARCHITECTURE = re.compile(
+    r"(?P<family>vit|deit)_(?P<size>tiny|small|base|large|huge)_(?P<distilled>distilled_)?"
+    r"patch(?P<patch>\d+)_(?P<side>\d+)"
+)
+
+POOLINGS: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
+ACTIVATIONS: dict[str, Activation] = {"gelu": "gelu", "gelu_tanh": "gelu_tanh"}
+LICENCES = {"apache-2.0": "Apache-2.0", "mit": "MIT", "cc-by-nc-4.0": "CC-BY-NC-4.0"}
+
+# Arguments that shape the network, and that `ViTConfig` has words for.
+UNDERSTOOD = {
+    "act_layer",
+    "class_token",
+    "depth",
+    "embed_dim",
+    "fc_norm",
+    "global_pool",
+    "img_size",
+    "init_values",
+    "mlp_ratio",
+    "no_embed_class",
+    "num_classes",
+    "num_heads",
+    "patch_size",
+    "qkv_bias",
+    "reg_tokens",
+}
+# Arguments of training alone, or of other input sizes.
+WITHOUT_EFFECT = {
+    "attn_drop_rate",
+    "drop_path_rate",
+    "drop_rate",
+    "dynamic_img_size",
+    "fix_init",
+    "patch_drop_rate",
+    "pos_drop_rate",
+    "proj_drop_rate",
+    "strict_img_size",
+    "weight_init",
+}
+# Arguments that we have no words for, with the values that ask for nothing unusual.
+USUAL: dict[str, tuple[Any, ...]] = {
+    "dynamic_img_pad": (False,),
+    "embed_norm_layer": (None,),
+    "final_norm": (True,),
+    "in_chans": (3,),
+    "norm_layer": (None, "layernorm"),
+    "pool_include_prefix": (False,),
+    "pos_embed": ("learn",),
+    "pre_norm": (False,),
+    "proj_bias": (True,),
+    "qk_norm": (False,),
+    "scale_attn_norm": (False,),
+    "scale_mlp_norm": (False,),
+}
+# The same for DeiT's distilled models, whose readout and prefix tokens are fixed.
+USUAL_DISTILLED: dict[str, tuple[Any, ...]] = {
+    "class_token": (True,),
+    "fc_norm": (None, False),
+    "global_pool": ("token",),
+    "no_embed_class": (False,),
+    "reg_tokens": (0,),
+}
+
+
+def from_timm(fields: Fields) -> ModelSpec:
+    """Read a model from timm's ``config.json``.
+
+    Parameters
+    ----------
+    fields : Fields
+        Of the whole file.
+
+    Returns
+    -------
+    ModelSpec
+
+    Raises
+    ------
+    UsageError
+        If it has an architecture or an argument that vitonnx has not, or lacks a part.
+
+    References
+    ----------
+    Wightman, pytorch-image-models 1.0, ``_hub.py`` and ``vision_transformer.py``.
+    """
+    architecture = fields.text("architecture")
+    match = ARCHITECTURE.fullmatch(architecture)
+    if match is None:
+        raise UsageError(
+            f"{fields.path} is of the architecture {architecture!r}, which vitonnx does not have: "
+            "it has vit_SIZE_patchP_N, deit_SIZE_patchP_N and deit_SIZE_distilled_patchP_N."
+        )
+    arguments = fields.inner("model_args")
+    _refuse_unusual(arguments, distilled=bool(match["distilled"]))
+    # timm's first files had all of it at the top.
+    pretrained = fields.inner("pretrained_cfg") if "pretrained_cfg" in fields else fields
+    tag = pretrained.text("tag", "")
+    config = _config(match, arguments, fields, pretrained)
+    return ModelSpec(
+        name=f"{architecture}.{tag}" if tag else architecture,
+        family="dino" if tag == "dino" else match["family"],
+        config=replace(config, position_interpolation="dino") if tag == "dino" else config,
+        preprocessing=_recipe(pretrained, config.image_size),
+        urls=(pretrained.text("url"),) if "url" in pretrained else (),
+        licence=_licence(pretrained.text("license", "")),
+        classes=_class_names(fields if "label_names" in fields else pretrained, config.classes),
+    )
+
+
+def _refuse_unusual(arguments: Fields, *, distilled: bool) -> None:
+    """Refuse the arguments that ask for what vitonnx has not, by name."""
+    usual = USUAL | USUAL_DISTILLED if distilled else USUAL
+    for key, value in arguments.values.items():
+        plain = value in usual[key] if key in usual else key in UNDERSTOOD | WITHOUT_EFFECT
+        if not plain:
+            raise UsageError(
+                f"{arguments.path} asks for {key}={value!r}, which vitonnx does not have: it has "
+                "timm's plain Vision Transformer and DeiT."
+            )
+
+
+def _config(
+    architecture: re.Match[str], arguments: Fields, fields: Fields, pretrained: Fields
+) -> ViTConfig:
+    """Put together what the architecture's name implies and what the arguments change.
+
+    As timm does, the pictures' size is the argument's, else the recipe's, else the name's.
+    """
+    size = SIZES[architecture["size"]]
+    side = int(architecture["side"])
+    dim = arguments.integer("embed_dim", size["dim"])
+    classes = pretrained.integer("num_classes", 1000)
+    pooling = POOLINGS[arguments.choice("global_pool", POOLINGS, "token")]
+    prefix = tuple(f"reg{number}" for number in range(arguments.integer("reg_tokens", 0)))
+    if arguments.flag("class_token", True):
+        prefix = ("cls", *prefix)
+    if architecture["distilled"]:
+        prefix, pooling = ("cls", "dist"), "cls+dist"
+    return ViTConfig(
+        image_size=arguments.size("img_size", _picture_size(pretrained, (side, side))),
+        patch_size=arguments.side("patch_size", int(architecture["patch"])),
+        dim=dim,
+        blocks=arguments.integer("depth", size["blocks"]),
+        heads=arguments.integer("num_heads", size["heads"]),
+        mlp_dim=int(dim * arguments.number("mlp_ratio", 4.0)),
+        prefix_tokens=prefix,
+        position_prefix=() if arguments.flag("no_embed_class", False) else prefix,
+        position_interpolation="timm",
+        pooling=pooling,
+        norm_after_pooling=arguments.flag("fc_norm", pooling == "mean"),
+        classes=arguments.integer("num_classes", fields.integer("num_classes", classes)),
+        activation=ACTIVATIONS[arguments.choice("act_layer", ACTIVATIONS, "gelu")],
+        layer_scale="init_values" in arguments,
+        qkv_bias=arguments.flag("qkv_bias", True),
+    )
+
+
+def _picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int]:
+    """Take height and width from timm's (channels, height, width)."""
+    match pretrained.values.get("input_size"):
+        case None:
+            return default
+        case [3, int(height), int(width)] if height > 0 and width > 0:
+            return height, width
+    raise pretrained.error("input_size", "[3, height, width]")
+
+
+def _recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
+    """Read the recipe, as timm's evaluation follows it."""
+    crop = pretrained.number("crop_pct", 0.875)
+    mode = pretrained.choice("crop_mode", ("center", "squash"), "center")
+    if crop > 1 or (mode == "squash" and crop != 1):
+        raise pretrained.error("crop_pct", "1 at most, and 1 where the crop_mode is squash")
+    return Preprocessing(
+        resize=None if mode == "squash" else math.floor(min(size) / crop),
+        size=size,
+        crop=crop,
+        interpolation=pretrained.choice("interpolation", get_args(PilFilter), "bicubic"),
+        mean=pretrained.colour("mean"),
+        std=pretrained.colour("std", above_zero=True),
+    )
+
+
+def _class_names(fields: Fields, count: int) -> tuple[str, ...] | None:
+    """Give the classes' descriptions, or their names, where the file has one for each."""
+    names = fields.values.get("label_names")
+    if isinstance(names, dict):
+        names = [names.get(str(number)) for number in range(len(names))]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    descriptions = fields.inner("label_descriptions")
+    described = tuple(descriptions.text(name, name) for name in names)
+    return described if len(described) == count else None
+
+
+def _licence(text: str) -> str | None:
+    """Spell a licence as SPDX does."""
+    return LICENCES.get(text, text) or None

@@ -1,0 +1,182 @@
+"""Take the values of a JSON object one by one, each with its type checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Self, TypeGuard, TypeVar
+
+from vitonnx.errors import UsageError
+
+__all__ = ["Fields"]
+
+Choice = TypeVar("Choice", bound=str)
+
+
+class Fields:
+    """A JSON object in a file, read with messages for whoever wrote it.
+
+    Each method takes a key and a default, for where the key is absent or null; without a default,
+    the key must be there.
+
+    Parameters
+    ----------
+    values : object
+        What JSON gave; anything but an object is refused.
+    path : Path
+        The file, for messages.
+    name : str
+        The key under which the object stands in the file; empty for the whole of it.
+
+    Raises
+    ------
+    UsageError
+        From every method, if the value is missing, or is not what it must be.
+
+    Examples
+    --------
+    >>> fields = Fields({"depth": 12, "crop": 1}, Path("config.json"))
+    >>> fields.integer("depth"), fields.number("crop"), fields.text("name", "mine")
+    (12, 1.0, 'mine')
+    >>> fields.integer("heads")
+    Traceback (most recent call last):
+    vitonnx.errors.UsageError: config.json has no 'heads': add it, as a whole number.
+    """
+
+    def __init__(self, values: object, path: Path, name: str = "") -> None:
+        if not isinstance(values, dict):
+            where = f"{name!r} in {path}" if name else str(path)
+            raise UsageError(f"{where} is no JSON object: put its fields between braces.")
+        self.values: dict[str, Any] = values
+        self.path = path
+        self.name = name
+
+    def __contains__(self, key: str) -> bool:
+        return self.values.get(key) is not None
+
+    def error(self, key: str, expected: str) -> UsageError:
+        """Make the error for a missing value, or one of the wrong kind."""
+        full = f"{self.name}.{key}" if self.name else key
+        if key not in self.values:
+            return UsageError(f"{self.path} has no {full!r}: add it, as {expected}.")
+        return UsageError(f"{self.path} has {self.values[key]!r} as {full!r}; it must be {expected}.")
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """Give a whole number, zero or more."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        if not _is_integer(value) or value < 0:
+            raise self.error(key, "a whole number")
+        return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Give a number above zero."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        if not _is_number(value) or value <= 0:
+            raise self.error(key, "a number above 0")
+        return float(value)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Give a text."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str) or not value:
+            raise self.error(key, "a text")
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Give true or false."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.error(key, "true or false")
+        return value
+
+    def choice(
+        self, key: str, choices: Collection[Choice], default: Choice | None = None
+    ) -> Choice:
+        """Give one of some texts."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise self.error(key, f"one of {', '.join(choices)}")
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Give a list of texts."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise self.error(key, "a list of texts")
+        return tuple(value)
+
+    def size(self, key: str, default: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Give height and width: a list of both, or one number for a square."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        sides = [value, value] if _is_integer(value) else value
+        if (
+            not isinstance(sides, list)
+            or len(sides) != 2
+            or not all(_is_integer(side) and side > 0 for side in sides)
+        ):
+            raise self.error(key, "[height, width] in pixels")
+        return sides[0], sides[1]
+
+    def side(self, key: str, default: int | None = None) -> int:
+        """Give the side of a square: one number, or a list of the same two."""
+        height, width = self.size(key, None if default is None else (default, default))
+        if height != width:
+            raise self.error(key, "one number: other than squares are not supported")
+        return height
+
+    def colour(
+        self,
+        key: str,
+        default: tuple[float, float, float] | None = None,
+        *,
+        above_zero: bool = False,
+    ) -> tuple[float, float, float]:
+        """Give three numbers, for red, green and blue."""
+        value = self.values.get(key)
+        if value is None and default is not None:
+            return default
+        if (
+            not isinstance(value, list)
+            or len(value) != 3
+            or not all(_is_number(part) for part in value)
+            or (above_zero and min(value) <= 0)
+        ):
+            raise self.error(key, f"three numbers{' above 0' if above_zero else ''}")
+        return float(value[0]), float(value[1]), float(value[2])
+
+    def inner(self, key: str) -> Self:
+        """Give the object under a key; an empty one where there is none."""
+        return type(self)(self.values.get(key) or {}, self.path, key)
+
+    def refuse_others(self, known: Collection[str]) -> None:
+        """Refuse keys that aren't known, and so would be ignored."""
+        if unknown := [key for key in self.values if key not in known]:
+            place = f"under {self.name!r} " if self.name else ""
+            raise UsageError(
+                f"{self.path} has {', '.join(map(repr, unknown))} {place}which vitonnx does not "
+                f"know: there are {', '.join(sorted(known))}."
+            )
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

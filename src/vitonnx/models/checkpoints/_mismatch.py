@@ -1,0 +1,111 @@
+"""Say in what a checkpoint differs from a model, in the checkpoint's own names and shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from vitonnx.errors import CheckpointError
+from vitonnx.models._config import ViTConfig
+from vitonnx.models.checkpoints._rules import Rule
+from vitonnx.models.checkpoints._tensor import FLOATS, Tensor
+
+__all__ = ["check", "some"]
+
+# So many names of each kind of mismatch are spelled out.
+NAMED = 5
+
+Shape = tuple[int, ...]
+
+
+def some(names: Sequence[str]) -> str:
+    """List the first few, and count the rest.
+
+    Examples
+    --------
+    >>> some(["a", "b", "c", "d", "e", "f", "g"])
+    'a, b, c, d, e and 2 more'
+    """
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def check(
+    tensors: Mapping[str, Tensor],
+    rules: Sequence[Rule],
+    needed: Mapping[str, Shape],
+    config: ViTConfig,
+    label: str,
+) -> None:
+    """Compare a checkpoint with a model, array by array.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        What the checkpoint holds.
+    rules : sequence of Rule
+        What it should hold.
+    needed : mapping of str to shape
+        The parameters that it must give.
+    config : ViTConfig
+        The model.
+    label : str
+        The checkpoint's file name, for the message.
+
+    Raises
+    ------
+    CheckpointError
+        If anything is missing, unexpected, misshapen, or not of floating-point numbers.
+    """
+    given = {target for rule in rules for target in rule.targets}
+    missing = [rule.source for rule in rules if rule.source not in tensors]
+    missing += [name for name in needed if name not in given]
+    sources = {rule.source for rule in rules}
+    unexpected = [name for name in tensors if name not in sources]
+    misshapen, whole_numbers = [], []
+    for rule in rules:
+        if (tensor := tensors.get(rule.source)) is None:
+            continue
+        expected = rule.layout.stored([needed[target] for target in rule.targets], config)
+        if tensor.shape != expected:
+            misshapen.append(f"{rule.source} {tensor.shape} instead of {expected}")
+        elif tensor.dtype not in FLOATS:
+            whole_numbers.append(f"{rule.source} ({tensor.dtype})")
+    differences = [
+        f"{what} {some(names)}"
+        for what, names in (
+            ("it lacks", missing),
+            ("it also has", unexpected),
+            ("it has", misshapen),
+            ("it has other than floating-point numbers in", whole_numbers),
+        )
+        if names
+    ]
+    if not differences:
+        return
+    advice = "Name the model that it belongs to, or describe it with --config."
+    if len(differences) == len(misshapen) == 1:
+        advice = _other_size(tensors, rules, config) + advice
+    raise CheckpointError(
+        f"{label} is no checkpoint of this model: {'; '.join(differences)}. {advice}"
+    )
+
+
+def _other_size(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ViTConfig) -> str:
+    """Say, where it is the positions alone that don't fit, what picture size they are for."""
+    for rule in rules:
+        if rule.targets != ("position_embedding",):
+            continue
+        shape = tensors[rule.source].shape
+        if len(shape) != 3 or shape[1] == config.positions:
+            continue
+        positions = shape[1]
+        side = math.isqrt(patches := max(0, positions - len(config.position_prefix)))
+        pixels = side * config.patch_size
+        size = f" (as of {pixels}x{pixels} pixels)" if side * side == patches else ""
+        height, width = config.image_size
+        return (
+            f"It was made for pictures of another size: {positions} positions{size}, where this "
+            f"model has {config.positions} (of {height}x{width}). "
+        )
+    return ""

@@ -1,0 +1,164 @@
+"""How the arrays of a checkpoint stand for the parameters of the tree: one rule for each array.
+
+Every rule works in both directions: it tells the shape that the array must have in the file, and
+turns the array into parameters. Messages can thus speak the checkpoint's own names and shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.models._config import ViTConfig
+
+__all__ = [
+    "BATCHED",
+    "DENSE",
+    "HEADS_BIAS",
+    "HEADS_IN",
+    "HEADS_OUT",
+    "PATCHES",
+    "QKV",
+    "SAME",
+    "Convention",
+    "Layout",
+    "Rule",
+    "stacked",
+    "torch_dense",
+    "torch_norm",
+]
+
+Shape = tuple[int, ...]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array of the file holds one or several parameters.
+
+    Parameters
+    ----------
+    stored : function
+        From the shapes of the parameters and the config to the shape in the file.
+    split : function
+        From the array in the file to the parameters.
+    """
+
+    stored: Callable[[Sequence[Shape], ViTConfig], Shape]
+    split: Callable[[Array], Sequence[Array]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which array of the file holds which parameters of the tree, and how.
+
+    Parameters
+    ----------
+    source : str
+        The array's name in the file.
+    targets : tuple of str
+        The parameters' names in `ViTConfig.parameters`.
+    layout : Layout
+        How it holds them.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    layout: Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convention:
+    """Whose names a checkpoint uses.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    marker : str
+        The name by which the convention is recognised: its patch embedding's.
+    strip : function
+        From the names of the file to those of the parameters, without prefixes; names of other
+        parts of the file, such as an optimizer's, are left out.
+    rules : function
+        From the config, and the stripped names, to the rules.
+    unused : tuple of str
+        Patterns (`fnmatch`) of arrays that no ViT of ours needs.
+    unused_without_head : tuple of str
+        Patterns of those that it doesn't need where it has no head.
+    refused : dict of pattern to str
+        What no model of ours can have, and why.
+    """
+
+    name: str
+    marker: str
+    strip: Callable[[Collection[str]], dict[str, str]]
+    rules: Callable[[ViTConfig, Collection[str]], Iterator[Rule]]
+    unused: tuple[str, ...] = ()
+    unused_without_head: tuple[str, ...] = ()
+    refused: dict[str, str]
+
+
+def _one(shapes: Sequence[Shape]) -> Shape:
+    (shape,) = shapes
+    return shape
+
+
+def _in_heads(config: ViTConfig) -> Shape:
+    return config.heads, config.dim // config.heads
+
+
+SAME = Layout(lambda shapes, config: _one(shapes), lambda array: [array])
+
+# With an axis of length one in front, for the batch.
+BATCHED = Layout(lambda shapes, config: (1, *_one(shapes)), lambda array: [array[0]])
+
+# PyTorch's dense layers: (out, in).
+DENSE = Layout(lambda shapes, config: _one(shapes)[::-1], lambda array: [array.T])
+
+# PyTorch's convolution: (out, in, rows, columns).
+PATCHES = Layout(
+    lambda shapes, config: (_one(shapes)[3], _one(shapes)[2], *_one(shapes)[:2]),
+    lambda array: [array.transpose(2, 3, 1, 0)],
+)
+
+# Query, key and value below each other, kernels as in DENSE.
+QKV = Layout(
+    lambda shapes, config: (len(shapes) * shapes[0][-1], *shapes[0][:-1]),
+    lambda array: [part.T for part in np.split(array, 3)],
+)
+
+# Flax's attention: the width split into (heads, width of a head).
+HEADS_IN = Layout(
+    lambda shapes, config: (_one(shapes)[0], *_in_heads(config)),
+    lambda array: [array.reshape(len(array), -1)],
+)
+HEADS_BIAS = Layout(lambda shapes, config: _in_heads(config), lambda array: [array.reshape(-1)])
+HEADS_OUT = Layout(
+    lambda shapes, config: (*_in_heads(config), _one(shapes)[1]),
+    lambda array: [array.reshape(-1, array.shape[-1])],
+)
+
+
+def stacked(layout: Layout) -> Layout:
+    """Make the layout of all blocks' arrays on top of each other, each in the given layout."""
+    return Layout(
+        lambda shapes, config: (len(shapes), *layout.stored(shapes[:1], config)),
+        lambda array: [part for block in array for part in layout.split(block)],
+    )
+
+
+def torch_dense(source: str, target: str) -> Iterator[Rule]:
+    """Give the rules of a dense layer under PyTorch's names."""
+    yield Rule(f"{source}.weight", (f"{target}/kernel",), DENSE)
+    yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)
+
+
+def torch_norm(source: str, target: str) -> Iterator[Rule]:
+    """Give the rules of a layer norm under PyTorch's names."""
+    yield Rule(f"{source}.weight", (f"{target}/scale",), SAME)
+    yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)

@@ -1,0 +1,286 @@
+"""Read the pickle inside a ``.pth`` file without running anything that it asks for.
+
+A pickle is a program: it names functions, and has them called. This reader knows the few names
+that a checkpoint of plain parameters needs, and gives each an inert stand-in of its own; any other
+name ends the reading. Not even PyTorch is imported, let alone trusted.
+
+A pickle may also try to set attributes of what it holds, our stand-ins included. Their
+``__setstate__`` is static and does nothing, so that it meets this on an instance and on the class
+alike.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import IO, Any, Final, TypeGuard
+
+import numpy as np
+
+from vitonnx.errors import CheckpointError
+from vitonnx.models.checkpoints._damage import reading
+
+__all__ = ["Storage", "StoredTensor", "state_dict", "unpickle"]
+
+# Where training scripts put a model's state dict, in the order of preference: DINO evaluates the
+# teacher; DeiT, and others, `model`.
+WRAPPERS = ("teacher", "model", "state_dict", "module")
+
+# What a truncated or garbled pickle raises while it is read.
+PICKLE_ERRORS: Final = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class Inert:
+    """A stand-in for what a checkpoint carries beside its parameters."""
+
+    __slots__ = ()
+
+    def __new__(cls, *arguments: object) -> Inert:
+        return super().__new__(cls)
+
+    @staticmethod
+    def __setstate__(state: object) -> None:
+        pass
+
+
+class Dict(dict[Any, Any]):
+    """A stand-in for ``collections.OrderedDict``; the attributes of PyTorch's are dropped."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def __setstate__(state: object) -> None:
+        pass
+
+
+class Storage:
+    """A run of numbers in the file: a stand-in for ``torch.FloatStorage`` and its kin.
+
+    Parameters
+    ----------
+    key : str
+        The file's name for it.
+    dtype : str
+        Of its numbers, as NumPy names it, or ``bfloat16``.
+    count : int
+        Of its numbers.
+    """
+
+    __slots__ = ("count", "dtype", "key")
+
+    def __init__(self, key: str, dtype: str, count: int) -> None:
+        self.key, self.dtype, self.count = key, dtype, count
+
+    @property
+    def item_size(self) -> int:
+        """Bytes of a number."""
+        return 2 if self.dtype == "bfloat16" else np.dtype(self.dtype).itemsize
+
+    @property
+    def length(self) -> int:
+        """Bytes of all of it."""
+        return self.count * self.item_size
+
+    @staticmethod
+    def __setstate__(state: object) -> None:
+        pass
+
+
+class StoredTensor:
+    """A view of a storage: a stand-in for ``torch._utils._rebuild_tensor_v2``.
+
+    Parameters
+    ----------
+    storage : Storage
+        Whose numbers it shows.
+    offset : int
+        Where in the storage it begins, in numbers.
+    shape, strides : tuple of int
+        Strides in numbers; `extent` is the run of numbers that they span.
+    *rest : object
+        Whether it was trained, its hooks: nothing for us.
+    """
+
+    __slots__ = ("extent", "offset", "shape", "storage", "strides")
+
+    def __init__(
+        self, storage: object, offset: object, shape: object, strides: object, *rest: object
+    ) -> None:
+        if not isinstance(storage, Storage) or not _is_count(offset):
+            raise pickle.UnpicklingError("a tensor without a storage")
+        if not _are_counts(shape) or not _are_counts(strides) or len(shape) != len(strides):
+            raise pickle.UnpicklingError(f"a tensor of shape {shape!r} and strides {strides!r}")
+        steps = ((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
+        extent = 0 if 0 in shape else 1 + sum(steps)
+        if offset + extent > storage.count:
+            raise pickle.UnpicklingError(f"a tensor that ends outside its storage {storage.key}")
+        self.storage, self.offset, self.extent = storage, offset, extent
+        self.shape, self.strides = shape, strides
+
+    @staticmethod
+    def __setstate__(state: object) -> None:
+        pass
+
+
+class Parameter:
+    """A stand-in for ``torch._utils._rebuild_parameter``: the tensor it wraps."""
+
+    __slots__ = ()
+
+    def __new__(cls, data: object, *rest: object) -> Any:
+        return data
+
+    @staticmethod
+    def __setstate__(state: object) -> None:
+        pass
+
+
+STORAGE_DTYPES = {
+    "torch.BFloat16Storage": "bfloat16",
+    "torch.BoolStorage": "bool",
+    "torch.ByteStorage": "uint8",
+    "torch.CharStorage": "int8",
+    "torch.DoubleStorage": "float64",
+    "torch.FloatStorage": "float32",
+    "torch.HalfStorage": "float16",
+    "torch.IntStorage": "int32",
+    "torch.LongStorage": "int64",
+    "torch.ShortStorage": "int16",
+}
+
+# Every name that a pickle may ask for, and what it is given: stand-ins, and plain strings, which
+# can be neither called nor changed.
+GLOBALS: dict[str, Any] = {
+    "collections.OrderedDict": Dict,
+    "torch._utils._rebuild_tensor_v2": StoredTensor,
+    "torch._utils._rebuild_parameter": Parameter,
+    "torch.Size": Inert,
+    "torch.device": Inert,
+    # The arguments of the training script: DINO's and timm's full checkpoints carry them, with
+    # DINO's output folder among them.
+    "argparse.Namespace": Inert,
+    "pathlib.Path": Inert,
+    "pathlib.PosixPath": Inert,
+    "pathlib._local.PosixPath": Inert,
+    **{name: name for name in STORAGE_DTYPES},
+    **{
+        f"torch.{dtype}": f"torch.{dtype}"
+        for dtype in ("bfloat16", "bool", "float16", "float32", "float64", "int32", "int64")
+    },
+}
+
+
+class Unpickler(pickle.Unpickler):
+    """Python's unpickler with nothing to call but `GLOBALS`."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        super().__init__(file)
+        self.path = path
+        self.storages: dict[str, Storage] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        asked = f"{module}.{name}"
+        if asked not in GLOBALS:
+            raise CheckpointError(
+                f"{self.path} is a pickle that asks for {asked!r}, which could run code: it is "
+                "not read. Save the model's state_dict as .safetensors, and give that file."
+            )
+        return GLOBALS[asked]
+
+    def persistent_load(self, reference: Any) -> Storage:
+        """Stand in for a storage: ("storage", its class, key, device, count, maybe None)."""
+        match reference:
+            case ("storage", str(kind), str(key), _, int(count), *view) if (
+                kind in STORAGE_DTYPES and count >= 0 and view in ([], [None])
+            ):
+                storage = Storage(key, STORAGE_DTYPES[kind], count)
+            case _:
+                raise pickle.UnpicklingError(f"an unknown reference {reference!r}")
+        known = self.storages.setdefault(key, storage)
+        if (known.dtype, known.count) != (storage.dtype, storage.count):
+            raise pickle.UnpicklingError(f"two storages of the name {key}")
+        return known
+
+
+def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
+    """Read one pickle.
+
+    Parameters
+    ----------
+    file : binary file
+        Left behind the pickle's end.
+    path : Path
+        For messages.
+
+    Returns
+    -------
+    object, dict of key to Storage
+        What the pickle holds, in inert types, and the storages that it refers to.
+
+    Raises
+    ------
+    CheckpointError
+        If it asks for anything that a checkpoint of plain parameters doesn't need, or is damaged.
+    """
+    unpickler = Unpickler(file, path)
+    with reading(path, *PICKLE_ERRORS):
+        return unpickler.load(), unpickler.storages
+
+
+def state_dict(content: object, path: Path) -> dict[str, StoredTensor]:
+    """Find the parameters in what a ``.pth`` file holds.
+
+    Parameters
+    ----------
+    content : object
+        What the pickle held: a state dict, or dicts round it.
+    path : Path
+        For messages.
+
+    Returns
+    -------
+    dict of str to StoredTensor
+
+    Raises
+    ------
+    CheckpointError
+        If there are none.
+    """
+    # A pickle can make a dict that holds itself; nobody wraps more than three times.
+    for _ in range(len(WRAPPERS)):
+        if not isinstance(content, dict):
+            break
+        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), dict)]
+        if not inner:
+            tensors = {
+                name: value
+                for name, value in content.items()
+                if isinstance(name, str) and isinstance(value, StoredTensor)
+            }
+            if tensors:
+                return tensors
+            break
+        content = inner[0]
+    raise CheckpointError(
+        f"{path} holds no parameters by name, neither at its top nor under "
+        f"{', '.join(WRAPPERS)}: save the model's state_dict, and give that file."
+    )
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and value >= 0
+
+
+def _are_counts(value: object) -> TypeGuard[tuple[int, ...]]:
+    return isinstance(value, tuple) and all(_is_count(side) for side in value)

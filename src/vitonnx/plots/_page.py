@@ -1,0 +1,147 @@
+"""A figure measured in inches from its top left corner, as a page of a paper is laid out."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
+
+from vitonnx.plots._scale import Scale
+
+__all__ = ["Page"]
+
+FONT = "DejaVu Sans"  # comes with matplotlib
+INK, PALE, WARNING = "#1a1a1a", "#5f5f5f", "#b3261e"
+MARGIN = 0.15
+LABEL = 0.2  # height of a line of text above a tile
+LINE = 0.19  # height of a line below the title
+TITLE = 0.27  # height of the title itself
+BAR_WIDTH, BAR_ROOM = 0.12, 0.85  # of the colour bar, without and with its numbers
+POINTS = 72  # to the inch
+
+
+class Page:
+    """A white page with a caption at its top.
+
+    Parameters
+    ----------
+    width, height : float
+        Of what is below the caption, in inches, without the margins.
+    title : str
+        In bold letters.
+    details : sequence of str
+        In the lines below the title, as many as they need.
+    note : str
+        In a line of its own, in red; empty for none.
+    """
+
+    def __init__(
+        self, width: float, height: float, *, title: str, details: list[str], note: str
+    ) -> None:
+        lines = _lines(details, width)
+        title_height = TITLE if title else 0.0
+        caption = title_height + LINE * (len(lines) + bool(note))
+        self._left, self._top = MARGIN, MARGIN + caption
+        self._width, self._height = width + 2 * MARGIN, height + caption + 2 * MARGIN
+        self.figure = Figure(figsize=(self._width, self._height), dpi=150, facecolor="white")
+        if title:
+            self.text(0, -caption, title, size=11, room=width, weight="bold")
+        for number, line in enumerate(lines):
+            self.text(0, title_height - caption + number * LINE, line, room=width, colour=PALE)
+        if note:
+            self.text(0, -LINE, note, room=width, colour=WARNING)
+
+    def tile(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Give axes without frame and ticks at a place below the caption."""
+        axes = self._axes(left, top, width, height)
+        axes.set_axis_off()
+        return axes
+
+    def text(
+        self,
+        left: float,
+        top: float,
+        text: str,
+        *,
+        room: float,
+        size: float = 8.5,
+        weight: str = "normal",
+        colour: str = INK,
+    ) -> None:
+        """Write one line; what doesn't fit into the room is left out of its middle."""
+        font = FontProperties(family=FONT, size=size, weight=weight)
+        self.figure.text(
+            (self._left + left) / self._width,
+            1 - (self._top + top) / self._height,
+            _fitting(text, room, font),
+            fontproperties=font,
+            color=colour,
+            va="top",
+            parse_math=False,
+        )
+
+    def colour_bar(self, left: float, top: float, height: float, scale: Scale, unit: str) -> None:
+        """Draw the scale's colours with their values."""
+        axes = self._axes(left, top, BAR_WIDTH, height)
+        bar = self.figure.colorbar(
+            ScalarMappable(scale.norm, scale.bar),
+            cax=axes,
+            extend="max" if scale.clipped else "neither",
+            extendfrac=0.03,
+            ticks=MaxNLocator(5),
+        )
+        bar.outline.set_visible(False)
+        axes.tick_params(labelsize=7.5, labelfontfamily=FONT, labelcolor=INK, color=PALE, length=2)
+        axes.set_ylabel(unit, fontfamily=FONT, fontsize=8, color=INK)
+
+    def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        return self.figure.add_axes(
+            (
+                (self._left + left) / self._width,
+                1 - (self._top + top + height) / self._height,
+                width / self._width,
+                height / self._height,
+            )
+        )
+
+
+def _lines(details: list[str], width: float) -> list[str]:
+    """Set details side by side, as many in a line as its width has room for."""
+    font, lines = FontProperties(family=FONT, size=8.5), [""]
+    for detail in filter(None, details):
+        longer = f"{lines[-1]}  ·  {detail}" if lines[-1] else detail
+        if lines[-1] and _width(longer, font) > width:
+            lines.append(detail)
+        else:
+            lines[-1] = longer
+    return [line for line in lines if line]
+
+
+def _fitting(text: str, room: float, font: FontProperties) -> str:
+    """Leave as little as possible out of the middle of a text that is too wide."""
+    text = "".join(sign if ord(sign) in _signs() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    kept = len(text)
+    shorter = text
+    while _width(shorter, font) > room and kept > 2:
+        kept -= 1
+        shorter = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+    return shorter
+
+
+def _width(text: str, font: FontProperties) -> float:
+    """In inches."""
+    extents = TextPath((0, 0), text, prop=font).get_extents()
+    return float(extents.x1) / POINTS if text.strip() else 0.0
+
+
+@cache
+def _signs() -> frozenset[int]:
+    """All characters that the font can draw."""
+    font = font_manager.get_font(font_manager.findfont(FONT))
+    return frozenset(font.get_charmap())

@@ -1,0 +1,89 @@
+"""What is drawn into one tile of a figure, in units of patches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from vitonnx.plots._scale import Scale
+
+__all__ = ["draw_map", "draw_picture", "mark_patch", "outline_patches"]
+
+MARK = "#4de8ff"
+
+# Brightness of red, green and blue (ITU-R BT.601), and the range that a picture keeps below a map.
+LUMA = np.array([0.299, 0.587, 0.114]) / 255
+DARKEST, LIGHTEST = 0.15, 0.9
+
+
+def draw_picture(axes: Axes, pixels: NDArray[np.uint8], grid: tuple[int, int]) -> None:
+    """Draw the pixels that the model saw, in their colours."""
+    axes.imshow(pixels, **_placed(grid))
+
+
+def draw_map(
+    axes: Axes, pixels: NDArray[np.uint8], values: NDArray[np.float32], scale: Scale
+) -> None:
+    """Lay a map over the pixels that the model saw, in grey.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of one tile.
+    pixels : uint8 (height, width, 3)
+        The model's input.
+    values : (rows, columns)
+        The map, raw.
+    scale : Scale
+        Its colours.
+    """
+    placed = _placed(values.shape)
+    grey = DARKEST + (LIGHTEST - DARKEST) * (pixels @ LUMA)
+    axes.imshow(grey, cmap="gray", vmin=0, vmax=1, **placed)
+    # Clipped before they are interpolated, or a sink would spread over its neighbours.
+    clipped = np.clip(values, scale.low, scale.high)
+    axes.imshow(clipped, cmap=scale.overlay, norm=scale.norm, interpolation="bicubic", **placed)
+
+
+def outline_patches(axes: Axes, mask: NDArray[np.bool_]) -> None:
+    """Draw a line round the patches of a mask, along their edges.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of one tile.
+    mask : bool (rows, columns)
+        True inside.
+    """
+    padded = np.pad(mask, 1)
+    # An edge lies wherever two neighbours differ.
+    across = [
+        [(column, row), (column + 1, row)]
+        for row, column in np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    ]
+    down = [
+        [(column, row), (column, row + 1)]
+        for row, column in np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])
+    ]
+    axes.add_collection(
+        LineCollection(across + down, colors=MARK, linewidths=0.8, capstyle="projecting"),
+        autolim=False,
+    )
+
+
+def mark_patch(axes: Axes, patch: tuple[int, int]) -> None:
+    """Draw a frame round the patch at (row, column)."""
+    row, column = patch
+    frame = Rectangle((column, row), 1, 1, fill=False, edgecolor=MARK, linewidth=1.5)
+    axes.add_patch(frame)
+
+
+def _placed(grid: tuple[int, ...]) -> dict[str, Any]:
+    """Fill the tile, patch (0, 0) at the top left."""
+    rows, columns = grid
+    return {"extent": (0, columns, rows, 0), "origin": "upper", "aspect": "auto"}

@@ -1,0 +1,197 @@
+"""Position embeddings at other grids: every published way of resampling them is a matrix.
+
+All of them work along rows and along columns apart, so that a matrix is the Kronecker product of
+two small ones. Each is named after the code that does so:
+
+``timm``
+    Bicubic to the asked-for size, antialiased: pytorch-image-models, ``resample_abs_pos_embed``.
+``dino``
+    Bicubic with the scale (n + 0.1) / sqrt(positions), not antialiased: facebookresearch/dino,
+    ``interpolate_pos_encoding``.
+``huggingface``
+    Bicubic to the asked-for size, not antialiased: transformers, ``interpolate_pos_encoding``.
+``jax``
+    Linear, corners on corners: google-research/vision_transformer, ``scipy.ndimage.zoom``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.errors import UsageError
+
+__all__ = ["Interpolation", "resampling_matrix", "sincos_table"]
+
+Interpolation = Literal["timm", "dino", "huggingface", "jax"]
+
+# The cubic kernel's free parameter: PyTorch's plain bicubic and its antialiased one differ.
+CUBIC_PLAIN = -0.75
+CUBIC_ANTIALIASED = -0.5
+
+
+def resampling_matrix(
+    old_grid: tuple[int, int],
+    new_grid: tuple[int, int],
+    *,
+    interpolation: str,
+    prefix: int = 0,
+) -> NDArray[np.float32]:
+    """Make the matrix that takes a position embedding from one grid to another.
+
+    Parameters
+    ----------
+    old_grid, new_grid : (rows, columns)
+        Patches that the embedding has rows for, and shall have.
+    interpolation : "timm", "dino", "huggingface" or "jax"
+        Whose arithmetic.
+    prefix : int
+        Rows of prefix tokens in front, left as they are.
+
+    Returns
+    -------
+    float32 (prefix + new patches, prefix + old patches)
+        ``matrix @ position_embedding`` is the resampled embedding. The identity where the grids
+        are equal.
+
+    Raises
+    ------
+    UsageError
+        If the interpolation has no such name.
+
+    Examples
+    --------
+    >>> resampling_matrix((2, 1), (3, 1), interpolation="jax")
+    array([[1. , 0. ],
+           [0.5, 0.5],
+           [0. , 1. ]], dtype=float32)
+    """
+    if interpolation not in get_args(Interpolation):
+        raise UsageError(
+            f"position interpolation {interpolation!r} is unknown; "
+            f"there are {', '.join(get_args(Interpolation))}."
+        )
+    old_patches, new_patches = math.prod(old_grid), math.prod(new_grid)
+    matrix = np.zeros((prefix + new_patches, prefix + old_patches), np.float32)
+    matrix[:prefix, :prefix] = np.eye(prefix)
+    if old_grid == new_grid:
+        matrix[prefix:, prefix:] = np.eye(new_patches)
+        return matrix
+    # DINO measures both sides against sqrt(positions): on a square grid, its own side.
+    dino_side = math.sqrt(old_patches)
+    rows, columns = (
+        _along_one_side(old, new, interpolation, dino_side)
+        for old, new in zip(old_grid, new_grid, strict=True)
+    )
+    matrix[prefix:, prefix:] = np.kron(rows, columns)
+    return matrix
+
+
+def _along_one_side(
+    old: int, new: int, interpolation: str, dino_side: float
+) -> NDArray[np.float64]:
+    """Give (new, old) weights; rows sum to 1."""
+    match interpolation:
+        case "jax":
+            return _linear(old, new)
+        case "timm":
+            return _antialiased_cubic(old, new)
+        case "dino":
+            return _cubic(old, new, scale=dino_side / (new + 0.1))
+        case _:
+            return _cubic(old, new, scale=old / new)
+
+
+def _linear(old: int, new: int) -> NDArray[np.float64]:
+    """Linear weights, first on first and last on last (scipy.ndimage.zoom, order 1)."""
+    at = np.linspace(0, old - 1, new) if new > 1 else np.zeros(1)
+    distance = np.abs(at[:, None] - np.arange(old))
+    return np.clip(1 - distance, 0, None)
+
+
+def _cubic(old: int, new: int, *, scale: float) -> NDArray[np.float64]:
+    """Bicubic weights of PyTorch's ``interpolate``: four taps, borders repeated."""
+    at = scale * (np.arange(new) + 0.5) - 0.5
+    first = np.floor(at).astype(int)
+    weights = np.zeros((new, old))
+    for tap in range(-1, 3):
+        index = first + tap
+        weight = _cubic_kernel(at - index, CUBIC_PLAIN)
+        np.add.at(weights, (np.arange(new), np.clip(index, 0, old - 1)), weight)
+    return weights
+
+
+def _antialiased_cubic(old: int, new: int) -> NDArray[np.float64]:
+    """Bicubic weights of PyTorch's antialiased ``interpolate``, which are Pillow's.
+
+    The kernel is stretched by the scale when the grid shrinks, cut at the border and renormalised.
+    """
+    scale = old / new
+    stretch = max(scale, 1.0)
+    centre = scale * (np.arange(new) + 0.5)
+    first = np.maximum((centre - 2 * stretch + 0.5).astype(int), 0)
+    last = np.minimum((centre + 2 * stretch + 0.5).astype(int), old)
+    index = np.arange(old)
+    weights = _cubic_kernel((index + 0.5 - centre[:, None]) / stretch, CUBIC_ANTIALIASED)
+    weights *= (index >= first[:, None]) & (index < last[:, None])
+    normalised: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _cubic_kernel(distance: NDArray[np.float64], a: float) -> NDArray[np.float64]:
+    """Keys' cubic convolution kernel (Keys 1981, eq. 4) with the free parameter a."""
+    x = np.abs(distance)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((x - 5) * x + 8) * x * a - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def sincos_table(
+    grid: tuple[int, int], dim: int, *, prefix: int = 0, temperature: float = 10_000.0
+) -> NDArray[np.float32]:
+    """Make the fixed sine-cosine position embedding of big_vision's plain ViT.
+
+    Parameters
+    ----------
+    grid : (rows, columns)
+        Patches.
+    dim : int
+        Width; a multiple of 4.
+    prefix : int
+        Rows of zeros in front, for prefix tokens.
+    temperature : float
+        The longest wavelength, over 2 pi.
+
+    Returns
+    -------
+    float32 (prefix + patches, dim)
+        A quarter of the channels each: sine and cosine of the column, of the row.
+
+    Raises
+    ------
+    UsageError
+        If `dim` is no multiple of 4.
+
+    References
+    ----------
+    Beyer, Zhai & Kolesnikov 2022, arXiv:2205.01580; big_vision, ``posemb_sincos_2d``.
+
+    Examples
+    --------
+    >>> sincos_table((1, 2), 4).round(3)
+    array([[0.   , 1.   , 0.   , 1.   ],
+           [0.841, 0.54 , 0.   , 1.   ]], dtype=float32)
+    """
+    if dim % 4:
+        raise UsageError(f"sine-cosine positions need a dim that is a multiple of 4, not {dim}.")
+    quarter = dim // 4
+    frequency = temperature ** -(np.arange(quarter) / max(quarter - 1, 1))
+    row, column = np.divmod(np.arange(math.prod(grid)), grid[1])
+    by_row, by_column = np.outer(row, frequency), np.outer(column, frequency)
+    table = np.concatenate(
+        [np.sin(by_column), np.cos(by_column), np.sin(by_row), np.cos(by_row)], axis=1
+    )
+    return np.concatenate([np.zeros((prefix, dim)), table]).astype(np.float32)

@@ -1,0 +1,89 @@
+"""What a probe must know of a model: how its tokens are laid out, and how many blocks it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vitonnx.errors import UsageError
+
+__all__ = ["Layout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The tokens and blocks of a model.
+
+    Parameters
+    ----------
+    grid : (rows, columns)
+        Patches of the input; in the sequence of tokens they run row by row.
+    patch_size : int
+        Side of a patch, in pixels of the input.
+    prefix_tokens : tuple of str
+        Tokens in front of the patches, in order: ``cls``, ``dist``, ``reg0`` …
+    blocks, heads : int
+        Depth, and attention heads a block.
+    """
+
+    grid: tuple[int, int]
+    patch_size: int
+    prefix_tokens: tuple[str, ...]
+    blocks: int
+    heads: int
+
+    @property
+    def prefix(self) -> int:
+        """Number of tokens in front of the patches."""
+        return len(self.prefix_tokens)
+
+    @property
+    def tokens(self) -> int:
+        """Prefix tokens and patches together."""
+        return self.prefix + self.grid[0] * self.grid[1]
+
+    @property
+    def class_token(self) -> int | None:
+        """Index of the class token; None where the model has none."""
+        return self.prefix_tokens.index("cls") if "cls" in self.prefix_tokens else None
+
+    def block(self, index: int) -> int:
+        """Count a block from the front, whichever end `index` counts from.
+
+        Parameters
+        ----------
+        index : int
+            0 is the first block, -1 the last.
+
+        Raises
+        ------
+        UsageError
+            If there is no such block.
+
+        Examples
+        --------
+        >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+        >>> vit.block(-1)
+        11
+        >>> vit.block(12)
+        Traceback (most recent call last):
+            ...
+        vitonnx.errors.UsageError: there is no block 12; the model has blocks 0 to 11, or, counted \
+from the end, -12 to -1.
+        """
+        if index not in range(-self.blocks, self.blocks):
+            raise UsageError(
+                f"there is no block {index}; the model has blocks 0 to {self.blocks - 1}, or, "
+                f"counted from the end, {-self.blocks} to -1."
+            )
+        return index % self.blocks
+
+    def attention(self, block: int) -> str:
+        """Name the output that holds a block's attention.
+
+        Examples
+        --------
+        >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+        >>> vit.attention(3)
+        'block_03/attention'
+        """
+        return f"block_{self.block(block):02d}/attention"

@@ -1,0 +1,51 @@
+"""From a row of tokens to a grid of patches."""
+
+from __future__ import annotations
+
+import array_api_compat
+
+from vitonnx.errors import UsageError
+from vitonnx.probes._arrays import Array
+
+__all__ = ["fold_patches"]
+
+
+def fold_patches(tokens: Array, *, grid: tuple[int, int], prefix: int) -> Array:
+    """Drop the prefix tokens and fold the patches, which run row by row, into their grid.
+
+    Parameters
+    ----------
+    tokens : (batch, ..., prefix + rows * columns)
+        One value a token.
+    grid : (rows, columns)
+        Of patches.
+    prefix : int
+        Tokens in front of the patches: class, distillation and register tokens.
+
+    Returns
+    -------
+    (batch, ..., rows, columns), the input's namespace and dtype
+
+    Raises
+    ------
+    UsageError
+        If the number of tokens is another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fold_patches(np.arange(7)[None], grid=(2, 3), prefix=1)
+    array([[[1, 2, 3],
+            [4, 5, 6]]])
+    """
+    rows, columns = grid
+    expected = prefix + rows * columns
+    if tokens.shape[-1] != expected:
+        raise UsageError(
+            f"fold_patches: the last axis has {tokens.shape[-1]} tokens; a grid of "
+            f"{rows}x{columns} with {prefix} prefix tokens has {expected}. "
+            "Give the grid and the prefix of the model."
+        )
+    xp = array_api_compat.array_namespace(tokens)
+    # -1, because a traced array does not know its batch.
+    return xp.reshape(tokens[..., prefix:], (-1, *tokens.shape[1:-1], rows, columns))

@@ -1,0 +1,148 @@
+"""Attention rollout: attention and skip connections of all blocks folded into one map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import array_api_compat
+
+from vitonnx.errors import UsageError
+from vitonnx.probes._arrays import Array, check_attention
+
+__all__ = ["Fusion", "check_rollout_options", "rollout"]
+
+Fusion = Literal["mean", "max", "min"]
+
+
+def rollout(
+    attentions: Sequence[Array],
+    *,
+    fusion: Fusion = "mean",
+    discard: float = 0.0,
+    query: int | slice | None = None,
+    class_token: int | None = 0,
+) -> Array:
+    """Follow attention from the last block down to the input tokens.
+
+    Each block mixes tokens with ``(fused attention + identity) / 2``, the identity for the skip
+    connection, rows renormalised to sum to 1; the rollout is the product of all of them, last
+    block leftmost.
+
+    Parameters
+    ----------
+    attentions : sequence of (batch, heads, tokens, tokens)
+        Softmax weights, first block first.
+    fusion : "mean", "max" or "min"
+        Over the heads; "mean" is the published one.
+    discard : float in [0, 1)
+        Share of the fused map's entries, counted over all of them and for each picture and block
+        apart, whose smallest are set to zero. The class token's row and column and the diagonal
+        are kept, and so is what equals the smallest entry outside the share.
+    query : int, slice or None
+        The row that is wanted; a slice gives the mean of its rows, as ``slice(prefix, None)`` does
+        for the patches. A row costs one vector-matrix product a block. None gives the full matrix.
+    class_token : int or None
+        Index of the class token, None where there is none. Matters to `discard` alone.
+
+    Returns
+    -------
+    (batch, tokens, tokens), or (batch, tokens) with a query
+        The input's namespace and dtype; rows sum to 1.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of its range, or the attentions don't fit together.
+
+    References
+    ----------
+    Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", arXiv:2005.00928,
+    section 3. `fusion` by "max" and "min" and `discard` come from Gildenblat 2020, "Exploring
+    Explainability for Vision Transformers".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first = np.asarray([[[[0.0, 1.0], [0.0, 1.0]]]])
+    >>> last = np.asarray([[[[1.0, 0.0], [1.0, 0.0]]]])
+    >>> rollout([first, last])
+    array([[[0.5 , 0.5 ],
+            [0.25, 0.75]]])
+    >>> rollout([first, last], query=1)
+    array([[0.25, 0.75]])
+    """
+    check_rollout_options(fusion, discard)
+    _check_blocks(attentions, query)
+    mixings = (
+        _mixing(attention, fusion=fusion, discard=discard, class_token=class_token)
+        for attention in reversed(attentions)
+    )
+    flow = _rows(next(mixings), query)
+    for mixing in mixings:
+        flow = flow @ mixing
+    return flow if query is None else flow[:, 0, :]
+
+
+def _mixing(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> Array:
+    """(batch, tokens, tokens), how one block mixes the tokens; rows sum to 1."""
+    xp = array_api_compat.array_namespace(attention)
+    fused = getattr(xp, fusion)(attention, axis=1)
+    # A traced array may know its shape no longer once it is fused.
+    tokens, device = attention.shape[-1], array_api_compat.device(attention)
+    if discard > 0:
+        index = xp.arange(tokens, device=device)
+        protected = index[:, None] == index[None, :]
+        if class_token is not None:
+            row, column = index[:, None] == class_token, index[None, :] == class_token
+            protected = protected | row | column
+        fused = xp.where(protected | _largest(fused, tokens, discard), fused, 0.0)
+    mixed = fused + xp.eye(tokens, dtype=fused.dtype, device=device)
+    # The halves of (A + I) / 2 cancel here.
+    return mixed / xp.sum(mixed, axis=-1, keepdims=True)
+
+
+def _largest(fused: Array, tokens: int, discard: float) -> Array:
+    """Mark what is left of each (tokens, tokens) map when its smallest entries are discarded."""
+    xp = array_api_compat.array_namespace(fused)
+    ascending = xp.sort(xp.reshape(fused, (-1, tokens * tokens)), axis=-1)
+    threshold = ascending[:, int(discard * tokens * tokens), None, None]
+    return fused >= threshold
+
+
+def _rows(mixing: Array, query: int | slice | None) -> Array:
+    """(batch, 1 or tokens, tokens), the rows that the product begins with."""
+    if query is None:
+        return mixing
+    if isinstance(query, slice):
+        xp = array_api_compat.array_namespace(mixing)
+        return xp.mean(mixing[:, query, :], axis=1, keepdims=True)
+    return mixing[:, query, None, :]
+
+
+def check_rollout_options(fusion: str, discard: float) -> None:
+    """Raise a UsageError unless the fusion exists and ``0 <= discard < 1``."""
+    if fusion not in get_args(Fusion):
+        raise UsageError(f"fusion {fusion!r} is unknown; there are {', '.join(get_args(Fusion))}.")
+    if not 0 <= discard < 1:
+        raise UsageError(f"discard is {discard}; it must be at least 0 and less than 1.")
+
+
+def _check_blocks(attentions: Sequence[Array], query: int | slice | None) -> None:
+    """Check that there are blocks, and that they and the query speak of the same tokens."""
+    if len(attentions) == 0:
+        raise UsageError("rollout: there are no attentions; give those of all blocks.")
+    for block, attention in enumerate(attentions):
+        check_attention(attention, caller="rollout", name=f"attentions[{block}]")
+        first, shape = attentions[0].shape, attention.shape
+        if (shape[0], shape[-1]) != (first[0], first[-1]):
+            raise UsageError(
+                f"rollout: attentions[{block}] has shape {tuple(shape)} and attentions[0] "
+                f"{tuple(first)}; batch and tokens must be the same in all blocks."
+            )
+    tokens = attentions[0].shape[-1]
+    if isinstance(query, slice):
+        if not range(tokens)[query]:
+            raise UsageError(f"rollout: {query} holds none of the {tokens} tokens.")
+    elif query is not None and not 0 <= query < tokens:
+        raise UsageError(f"rollout: there is no query token {query}; there are 0 to {tokens - 1}.")

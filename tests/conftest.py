@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+
+# TensorFlow talks while it is imported; and its own kernels give the same numbers everywhere.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give the exported file of a tiny model; each is exported once a run."""
+    from vitonnx.export import export_model
+
+    folder = tmp_path_factory.mktemp("exported")
+
+    def file(kind: str = "plain") -> Path:
+        path = folder / f"{kind}.onnx"
+        if not path.exists():
+            export_model(tiny.spec(kind), path, weights=7)
+        return path
+
+    return file

@@ -1,0 +1,122 @@
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.media import atomic_path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_then_fail(target: Path, error: BaseException | None = None) -> None:
+    with atomic_path(target) as passing:
+        passing.write_text("half")
+        if error is not None:
+            raise error
+
+
+def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "map.npz"
+    with atomic_path(target) as passing:
+        assert (passing.parent, passing.suffix) == (tmp_path, ".npz")
+        passing.write_text("half")
+        assert not target.exists()
+        passing.write_text("whole")
+    assert target.read_text() == "whole"
+    assert names(tmp_path) == ["map.npz"]
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_whatever_goes_wrong_leaves_the_old_file(tmp_path: Path, kind: type[BaseException]) -> None:
+    target = tmp_path / "map.png"
+    target.write_text("old")
+    with pytest.raises(kind):
+        write_then_fail(target, kind())
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["map.png"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "map.png"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(
+        VitonnxError, match=r"map\.png can't be written: the disk is full"
+    ) as caught:
+        write_then_fail(target, full)
+    assert caught.value.exit_code == 1
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk always full")
+def test_a_disk_that_really_is_full(tmp_path: Path) -> None:
+
+    def write() -> None:
+        with atomic_path(tmp_path / "map.png") as passing:
+            passing.symlink_to("/dev/full")
+            passing.write_text("more than it holds")
+
+    with pytest.raises(VitonnxError, match="the disk is full"):
+        write()
+    assert names(tmp_path) == []
+
+
+def test_an_error_of_ours_passes_through(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ours"), atomic_path(tmp_path / "map.png"):
+        raise UsageError("ours")
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match=r"the folder .*nowhere does not exist"),
+        atomic_path(tmp_path / "nowhere" / "map.png"),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="because it is a folder"), atomic_path(tmp_path):
+        pytest.fail("the block must not run")
+
+
+def test_a_device_is_not_overwritten() -> None:
+    with pytest.raises(UsageError, match="no ordinary file"), atomic_path(os.devnull):
+        pytest.fail("the block must not run")
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with (
+        pytest.raises(VitonnxError, match="can't be written"),
+        atomic_path(tmp_path / ("x" * 300 + ".png")),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real = tmp_path / "real.txt"
+    real.write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to(real)
+    with atomic_path(link) as passing:
+        passing.write_text("new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with atomic_path(tmp_path / "map.png") as passing:
+            passing.write_text("whole")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "map.png").stat().st_mode) == 0o640
+
+
+def test_a_folder_without_permission(closed_folder: Path) -> None:
+    with pytest.raises(VitonnxError, match=r"map\.png can't be written: there is no permission"):
+        write_then_fail(closed_folder / "map.png")

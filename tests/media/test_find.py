@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vitonnx.errors import UsageError
+from vitonnx.media import find_pictures
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with pictures of several kinds and depths, and other things."""
+    for name in [
+        "frame10.png",
+        "frame2.PNG",
+        "Frame7.jpg",
+        "sub/b.webp",
+        "sub/deep/a.tif",
+        ".hidden.png",
+        ".cache/thumb.png",
+        "old[1].gif",
+    ]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        suffix = Path(name).suffix[1:].lower()
+        kind = {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix)
+        Image.new("RGB", (3, 2)).save(tmp_path / name, kind)
+    for name in ["notes.txt", "model.onnx", "film.mpg", "table.h5", "paper.pdf"]:
+        (tmp_path / name).write_text("no picture")
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(*inputs: str | Path) -> list[str]:
+    return [path.as_posix() for path in find_pictures(inputs)]
+
+
+def test_a_folder_is_searched_to_its_depths_in_natural_order(folder: Path) -> None:
+    assert names(".") == [
+        "frame2.PNG",
+        "Frame7.jpg",
+        "frame10.png",
+        "old[1].gif",
+        "sub/b.webp",
+        "sub/deep/a.tif",
+    ]
+    assert names(folder / "sub") == [f"{folder}/sub/b.webp", f"{folder}/sub/deep/a.tif"]
+
+
+def test_globs(folder: Path) -> None:
+    assert names("*.png") == ["frame10.png"]
+    assert names("frame*") == ["frame2.PNG", "frame10.png"]
+    assert names("**/*.tif") == ["sub/deep/a.tif"]
+    assert names("sub/**/*") == ["sub/b.webp", "sub/deep/a.tif"]
+    assert names("[Ff]rame?.*") == ["frame2.PNG", "Frame7.jpg"]
+    assert names(f"{folder}/sub/*.webp") == [f"{folder}/sub/b.webp"]
+    assert names("sub/../*.jpg") == ["sub/../Frame7.jpg"]
+
+
+def test_hidden_files_match_only_where_they_are_spelt_out(folder: Path) -> None:
+    assert names("**/*.png") == ["frame10.png"]
+    assert names(".cache/*.png") == [".cache/thumb.png"]
+
+
+def test_a_name_with_the_signs_of_a_glob_is_a_name_if_it_exists(folder: Path) -> None:
+    assert names("old[1].gif") == ["old[1].gif"]
+
+
+def test_named_files_stay_whatever_they_are(folder: Path) -> None:
+    assert names("missing.png", "notes.txt", "frame10.png") == [
+        "missing.png",
+        "notes.txt",
+        "frame10.png",
+    ]
+
+
+def test_inputs_keep_their_order_and_each_picture_comes_once(folder: Path) -> None:
+    assert names("sub", "frame10.png", "sub/b.webp", "*.png") == [
+        "sub/b.webp",
+        "sub/deep/a.tif",
+        "frame10.png",
+    ]
+
+
+@pytest.mark.parametrize("name", ["*.jxr", "nowhere/*.png", "[", "*.txt", "folder.png", "x**y"])
+def test_nothing_found_is_a_wrong_call(folder: Path, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_pictures([name])
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("inputs", [[], [""], ["frame10.png", ""]])
+def test_no_name_is_a_wrong_call(folder: Path, inputs: list[str]) -> None:
+    with pytest.raises(UsageError, match="no pictures are named"):
+        find_pictures(inputs)
+
+
+def test_a_folder_that_may_not_be_read(closed_folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"closed can't be searched for pictures: Permission"):
+        find_pictures([closed_folder])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -31,7 +32,7 @@ def write_safetensors(path: Path, arrays: names.Arrays) -> None:
 def write_npz(path: Path, arrays: names.Arrays, *, compressed: bool = False) -> None:
     # A file that is open already gets no suffix.
     with path.open("wb") as file:
-        (np.savez_compressed if compressed else np.savez)(file, **arrays)
+        (np.savez_compressed if compressed else np.savez)(file, allow_pickle=False, **arrays)
 
 
 WRITERS: dict[str, Write] = {
@@ -105,7 +106,7 @@ def test_google(tmp_path: Path, kind: str, big_vision: bool, stack: bool, prefix
     if prefix:
         arrays["opt/count"] = np.zeros(1, np.float32)
     path = tmp_path / "m.npz"
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
     assert_same(read_checkpoint([path], config), tree, config)
 
 
@@ -113,7 +114,7 @@ def test_google_positions_of_patches_alone(tmp_path: Path) -> None:
     config = replace(PLAIN, position_prefix=())
     tree = random_parameters(config, 3)
     path = tmp_path / "m.npz"
-    np.savez(path, **names.google(tree, config, big_vision=True))
+    np.savez(path, allow_pickle=False, **names.google(tree, config, big_vision=True))
     got = read_checkpoint([path], config)
     assert got["position_embedding"].shape == (5 * 7, 21)
     assert_same(got, tree, config)
@@ -123,7 +124,7 @@ def test_google_positions_of_patches_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("writer", WRITERS)
 def test_other_floats(tmp_path: Path, dtype: type, writer: str) -> None:
     tree = random_parameters(PLAIN, 3)
-    arrays = {name: array.astype(dtype) for name, array in names.timm(tree, PLAIN).items()}
+    arrays: Any = {name: array.astype(dtype) for name, array in names.timm(tree, PLAIN).items()}
     if dtype is ml_dtypes.bfloat16 and writer.startswith("torch"):
         arrays = {name: array.view(np.uint16) for name, array in arrays.items()}
     WRITERS[writer](tmp_path / "m", arrays)

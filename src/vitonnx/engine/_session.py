@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,4 +165,8 @@ def _regridded(file: Path, size: tuple[int, int]) -> bytes:
 
 def _first_line(error: Exception) -> str:
     """Shorten what the runtime says to what a person can use."""
-    return str(error).strip().splitlines()[0].removeprefix("[ONNXRuntimeError] : ")[:200]
+    words = str(error).strip().splitlines()[0]
+    # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing …"
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)[
+        :200
+    ]

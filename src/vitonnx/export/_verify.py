@@ -42,7 +42,7 @@ def verify(file: Path, manifest: Manifest, network: VisionTransformer) -> dict[s
     -------
     dict of output name to float
         The largest error of every output over all pictures: of attention absolute, of the others
-        relative to the tensor's largest magnitude; in the order of the file.
+        relative to the tensor's largest magnitude; in the order of the computation.
 
     Raises
     ------
@@ -54,11 +54,12 @@ def verify(file: Path, manifest: Manifest, network: VisionTransformer) -> dict[s
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    errors = dict.fromkeys(names, 0.0)
+    errors: dict[str, float] = {}
     for picture in _pictures(manifest.size):
         exported = dict(zip(names, session.run(names, {IMAGES: picture[None]}), strict=True))
         for name, error in _compare(network, manifest, picture[None], exported):
-            errors[name] = max(errors[name], error)
+            # NumPy's maximum, unlike Python's, is not a number if either isn't.
+            errors[name] = float(np.maximum(errors.get(name, 0.0), error))
     _refuse_above_tolerance(errors)
     return errors
 

@@ -76,11 +76,12 @@ def _by_hand(spec: ModelSpec, error: Exception) -> str:
         reason = "HF_HUB_OFFLINE is set, and it was not fetched before"
     else:
         # The hub's messages go on for paragraphs; the first sentence says what happened.
-        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        first_line = str(error).strip().partition("\n")[0]
+        reason = first_line.partition(". ")[0].rstrip(".") or type(error).__name__
     names = " ".join(f"--weights {url.rpartition('/')[2]}" for url in urls)
     return (
         f"{spec.name} can't be fetched ({reason}): download {' and '.join(urls)} by hand, and "
-        f"give it with {names}."
+        f"give {'it' if len(urls) == 1 else 'them'} with {names}."
     )
 
 

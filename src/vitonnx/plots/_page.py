@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 
 from vitonnx.plots._scale import Scale
@@ -20,10 +19,11 @@ FONT = "DejaVu Sans"  # comes with matplotlib
 INK, PALE, WARNING = "#1a1a1a", "#5f5f5f", "#b3261e"
 MARGIN = 0.15
 LABEL = 0.2  # height of a line of text above a tile
-LINE = 0.19  # height of a line below the title
-TITLE = 0.27  # height of the title itself
+LINE = 0.18  # height of a line below the title
+TITLE = 0.24  # height of the title itself
+SPACE = 0.1  # between the caption and what is below
 BAR_WIDTH, BAR_ROOM = 0.12, 0.85  # of the colour bar, without and with its numbers
-POINTS = 72  # to the inch
+MEASURE_DPI = 720  # so fine that fitting letters to pixels changes no width
 
 
 class Page:
@@ -47,6 +47,7 @@ class Page:
         lines = _lines(details, width)
         title_height = TITLE if title else 0.0
         caption = title_height + LINE * (len(lines) + bool(note))
+        caption += SPACE if caption else 0.0
         self._left, self._top = MARGIN, MARGIN + caption
         self._width, self._height = width + 2 * MARGIN, height + caption + 2 * MARGIN
         self.figure = Figure(figsize=(self._width, self._height), dpi=150, facecolor="white")
@@ -55,12 +56,14 @@ class Page:
         for number, line in enumerate(lines):
             self.text(0, title_height - caption + number * LINE, line, room=width, colour=PALE)
         if note:
-            self.text(0, -LINE, note, room=width, colour=WARNING)
+            self.text(0, -LINE - SPACE, note, room=width, colour=WARNING)
 
-    def tile(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Give axes without frame and ticks at a place below the caption."""
+    def tile(self, left: float, top: float, width: float, height: float, label: str = "") -> Axes:
+        """Give axes without frame and ticks below the caption, with a label above them."""
         axes = self._axes(left, top, width, height)
         axes.set_axis_off()
+        if label:
+            self.text(left, top - LABEL, label, room=width)
         return axes
 
     def text(
@@ -95,6 +98,7 @@ class Page:
             extend="max" if scale.clipped else "neither",
             extendfrac=0.03,
             ticks=MaxNLocator(5),
+            format=lambda value, _: f"{value:.4g}",
         )
         bar.outline.set_visible(False)
         axes.tick_params(labelsize=7.5, labelfontfamily=FONT, labelcolor=INK, color=PALE, length=2)
@@ -114,7 +118,7 @@ class Page:
 def _lines(details: list[str], width: float) -> list[str]:
     """Set details side by side, as many in a line as its width has room for."""
     font, lines = FontProperties(family=FONT, size=8.5), [""]
-    for detail in filter(None, details):
+    for detail in map(_drawable, filter(None, details)):
         longer = f"{lines[-1]}  ·  {detail}" if lines[-1] else detail
         if lines[-1] and _width(longer, font) > width:
             lines.append(detail)
@@ -125,9 +129,8 @@ def _lines(details: list[str], width: float) -> list[str]:
 
 def _fitting(text: str, room: float, font: FontProperties) -> str:
     """Leave as little as possible out of the middle of a text that is too wide."""
-    text = "".join(sign if ord(sign) in _signs() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    text = shorter = _drawable(text)
     kept = len(text)
-    shorter = text
     while _width(shorter, font) > room and kept > 2:
         kept -= 1
         shorter = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
@@ -136,8 +139,15 @@ def _fitting(text: str, room: float, font: FontProperties) -> str:
 
 def _width(text: str, font: FontProperties) -> float:
     """In inches."""
-    extents = TextPath((0, 0), text, prop=font).get_extents()
-    return float(extents.x1) / POINTS if text.strip() else 0.0
+    face = font_manager.get_font(font_manager.findfont(font))
+    face.set_size(font.get_size_in_points(), MEASURE_DPI)
+    face.set_text(text)
+    return float(face.get_width_height()[0]) / (64 * MEASURE_DPI)
+
+
+def _drawable(text: str) -> str:
+    """Replace what the font has no sign for, line breaks too."""
+    return "".join(sign if ord(sign) in _signs() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 @cache

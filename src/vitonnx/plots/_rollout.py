@@ -1,0 +1,72 @@
+"""The figure of the probe ``rollout``: the picture, and the map on it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from vitonnx.plots._arrange import GAP, GROUP
+from vitonnx.plots._page import BAR_ROOM, LABEL, Page
+from vitonnx.plots._scale import Scale
+from vitonnx.plots._tile import draw_map, draw_picture
+from vitonnx.probes import RolloutResult
+
+__all__ = ["plot_rollout"]
+
+TILE = 2.8  # width in inches
+
+
+def plot_rollout(
+    pixels: NDArray[np.uint8],
+    result: RolloutResult,
+    *,
+    model: str = "",
+    file: str = "",
+    prediction: str = "",
+    note: str = "",
+) -> Figure:
+    """Draw attention rollout on the pixels that the model saw, beside these pixels.
+
+    The skip connections spread part of a rollout evenly, so its scale begins at the lowest patch
+    rather than at 0; the colour bar says where.
+
+    Parameters
+    ----------
+    pixels : uint8 (height, width, 3)
+        The model's input: the crop, as `vitonnx.engine.prepare` gives it.
+    result : RolloutResult
+        Of that picture.
+    model, file, prediction : str
+        For the caption; empty ones are left out.
+    note : str
+        A line in red below the caption, such as "untrained: random weights".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+
+    Examples
+    --------
+    >>> result = RolloutResult(rollout=np.full((2, 3), 1 / 7, np.float32))
+    >>> figure = plot_rollout(np.zeros((32, 48, 3), np.uint8), result, model="vit")
+    >>> len(figure.axes)  # the picture, the map and the colour bar
+    3
+    """
+    values = np.asarray(result.rollout)
+    scale = Scale.over(values, low=float(values.min()))
+    height = TILE * pixels.shape[0] / pixels.shape[1]
+    page = Page(
+        2 * TILE + GAP + GROUP + BAR_ROOM,
+        LABEL + height,
+        title=model,
+        details=[file, prediction and f"predicted: {prediction}"],
+        note=note,
+    )
+    seen = page.tile(0, LABEL, TILE, height, label="what the model saw")
+    overlay = page.tile(TILE + GAP, LABEL, TILE, height, label="attention rollout")
+    draw_picture(seen, pixels, values.shape)
+    draw_map(overlay, pixels, values, scale)
+    page.colour_bar(2 * TILE + GAP + GROUP, LABEL, height, scale, "rollout weight")
+    return page.figure

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 import tiny
 
 # TensorFlow talks while it is imported; and its own kernels give the same numbers everywhere.

@@ -109,7 +109,8 @@ def _linear(old: int, new: int) -> NDArray[np.float64]:
     """Linear weights, first on first and last on last (scipy.ndimage.zoom, order 1)."""
     at = np.linspace(0, old - 1, new) if new > 1 else np.zeros(1)
     distance = np.abs(at[:, None] - np.arange(old))
-    return np.clip(1 - distance, 0, None)
+    weights: NDArray[np.float64] = np.maximum(1 - distance, 0.0)
+    return weights
 
 
 def _cubic(old: int, new: int, *, scale: float) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tiny
 from PIL import Image
 
+import tiny
 import vitonnx as vx
 from vitonnx.engine import save_results
 from vitonnx.errors import DeviceError, ModelFileError, PictureError, UsageError
@@ -115,6 +115,7 @@ def test_size_keeps_the_crop_ratio_and_the_crop_covers_it(exported: Exported) ->
     engine = vx.Engine(exported("plain"), device="cpu", size=(48, 80))
     assert engine.manifest.preprocessing.resize == 53  # 48 / 0.9
     (result,) = engine.probe(picture(530, 884), vx.Heads())
+    assert result.crop is not None
     left, top, right, bottom = result.crop
     assert (bottom - top, right - left) == pytest.approx((480, 800), rel=0.01)
 
@@ -181,6 +182,7 @@ def test_the_prediction_is_the_largest_logit(exported: Exported) -> None:
     (result,) = engine.probe(picture(60, 80), vx.Heads())
     logits = engine.run(picture(60, 80))["logits"][0]
     odds = np.exp(logits - logits.max())
+    assert result.prediction is not None
     assert result.prediction.index == logits.argmax()
     assert result.prediction.label == f"class {logits.argmax()}"
     assert result.prediction.probability == pytest.approx(odds.max() / odds.sum(), rel=1e-4)
@@ -268,7 +270,7 @@ def test_devices(exported: Exported, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="threads"):
         vx.Engine(file, device="cpu", threads=0)
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        with pytest.raises(DeviceError, match="NVIDIA|CUDA"):
+        with pytest.raises(DeviceError, match=r"NVIDIA|CUDA"):
             vx.Engine(file, device="cuda:77")
     engine = vx.Engine(file)
     assert engine.device == "cpu" or engine.device_note is None

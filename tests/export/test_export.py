@@ -8,15 +8,15 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 import pytest
-import tiny
 
+import tiny
 from vitonnx.errors import ExportError, UsageError, VitonnxError
 from vitonnx.export import _export, export_model
 from vitonnx.graph import load_manifest
@@ -40,7 +40,7 @@ def noise(count: int, size: tuple[int, int] = tiny.RECIPE.size) -> np.ndarray:
 def test_the_file_has_the_contracts_outputs(kind: str, exported: Exported) -> None:
     config = tiny.CONFIGS[kind]
     got = outputs(exported(kind), noise(3))
-    expected = {"embedding": (3, config.embedding_dim)}
+    expected: dict[str, tuple[int, ...]] = {"embedding": (3, config.embedding_dim)}
     if config.classes:
         expected["logits"] = (3, config.classes)
     for block in range(config.blocks):
@@ -191,9 +191,9 @@ def test_a_graph_that_differs_is_not_written(
     """The verification compares the file with the network: change the graph on the way."""
     save = _export._save
 
-    def save_wrongly(model: _export.ir.Model, file: Path) -> None:
+    def save_wrongly(model: ir.Model, file: Path) -> None:
         bias = model.graph.initializers["block_01/mlp/fc2/bias"]
-        bias.const_value = _export.ir.tensor(np.ones(21, np.float32), name=bias.name)
+        bias.const_value = ir.tensor(np.ones(21, np.float32), name=bias.name)
         save(model, file)
 
     monkeypatch.setattr(_export, "_save", save_wrongly)

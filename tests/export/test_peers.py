@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from peers import TimmTaps, normalised, shake
 from vitonnx.graph import attention_name, tokens_name
 
 pytestmark = pytest.mark.peers
@@ -66,40 +67,6 @@ def export(config: Path, weights: Path, folder: Path, size: str | None = None) -
 
 def pixels(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-
-
-def normalised(images: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
-    import torch
-
-    scaled = (images / 255.0 - np.array(mean)) / np.array(std)
-    return torch.from_numpy(scaled.astype(np.float32).transpose(0, 3, 1, 2).copy())
-
-
-def shake(model: Any) -> None:
-    """Make every weight count: a fresh model has zero biases, unit norms and faint attention."""
-    import torch
-
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            spread = 0.02 if parameter.ndim == 1 else parameter.shape[-1] ** -0.5
-            parameter.add_(torch.randn_like(parameter) * spread)
-
-
-class TimmTaps:
-    """What timm's blocks compute, by hooks and with fused attention off."""
-
-    def __init__(self, model: Any) -> None:
-        self.attention: list[np.ndarray] = []
-        self.tokens: list[np.ndarray] = []
-        for block in model.blocks:
-            block.attn.fused_attn = False
-            block.attn.attn_drop.register_forward_hook(
-                lambda module, inputs, output: self.attention.append(output.numpy())
-            )
-            block.register_forward_hook(
-                lambda module, inputs, output: self.tokens.append(output.numpy())
-            )
 
 
 @pytest.fixture

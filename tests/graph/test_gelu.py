@@ -11,10 +11,13 @@ import pytest
 from vitonnx.graph import FuseGelus
 
 ERF = {
-    "half first, factor": "h = Mul(x, half) s = Mul(x, root) e = Erf(s) b = Add(e, one) y = Mul(h, b)",
-    "half last, divisor": "s = Div(x, two) e = Erf(s) b = Add(one, e) p = Mul(b, x) y = Mul(half, p)",
+    "half first, factor": "h = Mul(x, half) s = Mul(x, root) e = Erf(s) b = Add(e, one) "
+    "y = Mul(h, b)",
+    "half last, divisor": "s = Div(x, two) e = Erf(s) b = Add(one, e) p = Mul(b, x) "
+    "y = Mul(half, p)",
     "half on bracket": "s = Mul(root, x) e = Erf(s) b = Add(e, one) h = Mul(b, half) y = Mul(x, h)",
-    "halved by division": "s = Div(x, two) e = Erf(s) b = Add(e, one) p = Mul(x, b) y = Div(p, deux)",
+    "halved by division": "s = Div(x, two) e = Erf(s) b = Add(e, one) p = Mul(x, b) "
+    "y = Div(p, deux)",
 }
 TANH = {
     "products": "q = Mul(x, x) c = Mul(q, x) k = Mul(c, cube) a = Add(x, k) s = Mul(a, pi) "
@@ -42,8 +45,8 @@ def model(body: str, **changed: float) -> ir.Model:
     constants = " ".join(
         f"{name} = Constant <value = float {{{values[name]}}}> ()" for name in used
     )
-    text = f'<ir_version: 10, opset_import: ["" : 21]> g (float[5, 3] x) => (float[5, 3] y) {{{constants} {body}}}'
-    return ir.from_onnx_text(text)
+    header = '<ir_version: 10, opset_import: ["" : 21]> g (float[5, 3] x) => (float[5, 3] y)'
+    return ir.from_onnx_text(f"{header} {{{constants} {body}}}")
 
 
 def run(model: ir.Model, x: np.ndarray) -> np.ndarray:

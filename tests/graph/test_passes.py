@@ -32,7 +32,9 @@ def noise(*shape: int) -> np.ndarray:
 
 def target(model: ir.Model) -> list[int]:
     reshape = next(node for node in model.graph if node.op_type == "Reshape")
-    tensor = ir.convenience.get_const_tensor(reshape.inputs[1])
+    shape = reshape.inputs[1]
+    assert shape is not None
+    tensor = ir.convenience.get_const_tensor(shape)
     assert tensor is not None
     return [int(side) for side in tensor.numpy()]
 

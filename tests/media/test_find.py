@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,15 @@ def test_no_name_is_a_wrong_call(folder: Path, inputs: list[str]) -> None:
 def test_a_folder_that_may_not_be_read(closed_folder: Path) -> None:
     with pytest.raises(UsageError, match=r"closed can't be searched for pictures: Permission"):
         find_pictures([closed_folder])
+
+
+def test_a_folder_is_searched_before_anything_else_has_used_pillow(tmp_path: Path) -> None:
+    """In a process of its own: Pillow fills its table of suffixes when it first needs it."""
+    (tmp_path / "a.jpg").touch()
+    program = (
+        "import sys; from vitonnx.media import find_pictures; print(*find_pictures(sys.argv[1:]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [str(tmp_path / "a.jpg")]

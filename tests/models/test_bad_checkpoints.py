@@ -85,7 +85,11 @@ def test_registers_that_the_convention_has_no_name_for_are_missing(tmp_path: Pat
 def test_a_head_with_nothing_to_read_it(tmp_path: Path) -> None:
     distilled = tiny.CONFIGS["distilled"]
     path = write(tmp_path / "m", names.timm(random_parameters(distilled, 3), distilled))
-    assert "it also has dist_token, head_dist.bias, head_dist.weight;" in message(path)
+    text = message(path)
+    assert "it also has dist_token, head_dist.bias, head_dist.weight;" in text
+    # Its positions don't fit either, but not for the picture's size.
+    assert "pos_embed (1, 37, 21) instead of (1, 36, 21)" in text
+    assert "another size" not in text
 
 
 @pytest.mark.parametrize(

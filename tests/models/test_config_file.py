@@ -74,7 +74,7 @@ HUGGINGFACE: dict[str, Any] = {
     "transformers_version": "5.23.0",
 }
 
-# As published with facebook/deit-base-distilled-patch16-384's kin: the older form.
+# In transformers' older form, where sizes are plain numbers.
 PREPROCESSOR: dict[str, Any] = {
     "crop_size": 224,
     "do_center_crop": True,
@@ -152,8 +152,9 @@ def test_timm_arguments(read: Read) -> None:
     config = read(timm(global_pool="avg", fc_norm=False, qkv_bias=False)).config
     assert (config.pooling, config.norm_after_pooling) == ("mean", False)
     assert (config.prefix_tokens, config.qkv_bias) == (("cls",), False)
-    config = read(timm(embed_dim=20, num_heads=5, mlp_ratio=2.55, img_size=64, patch_size=[8, 8]))
-    assert (config.config.mlp_dim, config.config.grid) == (51, (8, 8))
+    narrow = timm(embed_dim=20, num_heads=5, mlp_ratio=2.55, img_size=64, patch_size=[8, 8])
+    config = read(narrow).config
+    assert (config.mlp_dim, config.grid) == (51, (8, 8))
     # What only training and other input sizes feel.
     assert read(timm(drop_path_rate=0.1, dynamic_img_size=True, weight_init="jax")).config
 

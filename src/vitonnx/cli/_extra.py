@@ -27,7 +27,6 @@ def require_export() -> None:
             "install the export extra with  pip install 'vitonnx[export]'"
         )
 
-
     # Its start-up messages go to stderr whatever its logger is set to; only these silence them.
     # Without oneDNN its kernels also sum in the same order on every machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ __all__ = ["PictureProbe", "run"]
 
 PICTURES = (".png", ".pdf", ".svg")
 ARRAYS = ".npz"
-LONGEST_SHEET = 100
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
 
     _check_output(call.output)
     pictures = find_pictures(call.inputs)
-    if call.output is not None and call.output.suffix != ARRAYS and len(pictures) > LONGEST_SHEET:
-        raise UsageError(
-            f"A contact sheet of {len(pictures)} pictures would be unreadable (at most "
-            f"{LONGEST_SHEET}): save arrays (-o maps.npz), or leave -o out for a file each."
-        )
+    _check_sheet(call.output, len(pictures))
     file = resolve_model(call.model, quiet=quiet)
     with stage(f"Opening {file.name}", quiet=quiet):
         engine = Engine(file, device=call.device, threads=call.threads, size=call.size)
@@ -88,6 +84,17 @@ def _check_output(output: Path | None) -> None:
         raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
 
 
+def _check_sheet(output: Path | None, pictures: int) -> None:
+    """Refuse a contact sheet that nobody could read, before the work begins."""
+    from vitonnx.plots import MOST_PICTURES
+
+    if output is not None and output.suffix in PICTURES and pictures > MOST_PICTURES:
+        raise UsageError(
+            f"A contact sheet holds at most {MOST_PICTURES} pictures, not {pictures}: save arrays "
+            "(-o maps.npz), or leave -o out for a file a picture."
+        )
+
+
 def _draw_each(answers: Any, probe: str, engine: Engine) -> list[Result]:
     """Draw one file a picture as soon as it is done; keep only what the end needs."""
     from vitonnx.plots import save_figure
@@ -118,7 +125,36 @@ def _write(output: Path, results: list[Result], probe: str, engine: Engine) -> N
 
 
 def _figure(results: list[Result], probe: str, engine: Engine) -> Figure:
-    raise NotImplementedError
+    """Draw one picture at full size, or several on a contact sheet."""
+    from vitonnx.plots import SheetEntry, contact_sheet, plot_heads, plot_rollout
+
+    manifest = engine.manifest
+    note = "untrained: random weights" if manifest.untrained else ""
+    if len(results) > 1:
+        entries = [
+            SheetEntry(result.pixels, result[probe], Path(result.file).name, _predicted(result))
+            for result in results
+            if result.pixels is not None
+        ]
+        return contact_sheet(entries, model=manifest.name, note=note)
+    (result,) = results
+    draw: Callable[..., Figure] = plot_heads if probe == "heads" else plot_rollout
+    return draw(
+        result.pixels,
+        result[probe],
+        model=manifest.name,
+        file=Path(result.file).name,
+        prediction=_predicted(result),
+        note=note,
+    )
+
+
+def _predicted(result: Result) -> str:
+    """Say the predicted class, where there is a head."""
+    if result.prediction is None:
+        return ""
+    found = result.prediction
+    return f"{found.label or f'class {found.index}'} ({found.probability:.0%})"
 
 
 def _list_skipped(results: list[Result]) -> None:

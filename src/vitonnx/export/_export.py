@@ -189,8 +189,8 @@ def round_up(error: float) -> float:
 
 
 def _save(model: ir.Model, file: Path) -> None:
-    size = sum(value.const_value.nbytes for value in model.graph.initializers.values())
-    if size > EXTERNAL_DATA_ABOVE:
+    weights = (value.const_value for value in model.graph.initializers.values())
+    if sum(int(weight.nbytes) for weight in weights if weight is not None) > EXTERNAL_DATA_ABOVE:
         ir.save(model, file, external_data=f"{file.name}.data")
     else:
         ir.save(model, file)

@@ -67,7 +67,6 @@ def trace(
     weights = network.named_weights()
     order = [weight.path for weight in weights.values()]
 
-    @tf.function(autograph=False)
     def probe_ready(images: tf.Tensor, values: list[tf.Tensor]) -> list[tf.Tensor]:
         by_path = dict(zip(order, values, strict=True))
         outputs, _ = network.stateless_call(
@@ -84,9 +83,9 @@ def trace(
     ]
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     proto, _ = tf2onnx.convert.from_function(
-        probe_ready, input_signature=signature, opset=TRACED_OPSET
+        tf.function(probe_ready, autograph=False), input_signature=signature, opset=TRACED_OPSET
     )
-    model = ir.from_proto(proto)
+    model: ir.Model = ir.from_proto(proto)
     _name_outputs(model.graph, config)
     fixed = {name: np.asarray(weight) for name, weight in weights.items() if name not in parameters}
     _attach_weights(model.graph, {**parameters, **fixed})
@@ -110,7 +109,7 @@ def _name_outputs(graph: ir.Graph, config: ViTConfig) -> None:
     images = graph.inputs[0]
     images.name = IMAGES
     for value in (images, *graph.outputs):
-        value.shape = ir.Shape([batch, *value.shape[1:]])
+        value.shape = ir.Shape([batch, *(value.shape or ())[1:]])
     for value, name in zip(graph.outputs, output_names(config), strict=True):
         value.name = name
 
@@ -118,6 +117,6 @@ def _name_outputs(graph: ir.Graph, config: ViTConfig) -> None:
 def _attach_weights(graph: ir.Graph, parameters: Mapping[str, NDArray[np.float32]]) -> None:
     """Turn the arguments that stand for weights into initializers."""
     for value in graph.inputs[1:]:
-        value.const_value = ir.tensor(parameters[value.name], name=value.name)
+        value.const_value = ir.tensor(parameters[str(value.name)], name=value.name)
         graph.inputs.remove(value)
         graph.register_initializer(value)

@@ -56,7 +56,7 @@ def _fuse(graph: ir.Graph, node: ir.Node, x: ir.Value | None, approximate: str) 
             if _flatten(product, stop=bracket).equals(0.5, x, bracket):
                 gelu = ir.node("Gelu", [x], {"approximate": approximate})
                 gelu.outputs[0].name, product.name = product.name, None
-                gelu.outputs[0].dtype = product.dtype
+                gelu.outputs[0].type = product.type
                 gelu.outputs[0].shape = product.shape
                 producer = product.producer()
                 if producer is None:
@@ -86,7 +86,7 @@ def _tanh_argument(tanh: ir.Node) -> ir.Value | None:
     if node is None or node.op_type != "Add":
         return None
     for x, cubic in (node.inputs, reversed(node.inputs)):
-        if _flatten(cubic, stop=x).equals(0.044715, x, x, x):
+        if x is not None and _flatten(cubic, stop=x).equals(0.044715, x, x, x):
             return x
     return None
 

@@ -54,9 +54,8 @@ class NameNodes(ir.passes.InPlacePass):
             for index, value in enumerate(node.inputs)
             if value is not None and value.is_initializer() and value.name not in self.weights
         }
-        for value in constants:
-            del graph.initializers[value.name]
         for value, name in constants.items():
+            graph.initializers.pop(str(value.name))
             value.name = name
             if value.const_value is not None:
                 value.const_value.name = name

@@ -85,7 +85,8 @@ def _resample_positions(graph: ir.Graph, manifest: Manifest) -> None:
 def _drop_resampling(graph: ir.Graph, positions: ir.Value) -> None:
     """Take out what an earlier re-gridding put in."""
     for use in list(positions.uses()):
-        if use.node.op_type == "MatMul" and use.node.inputs[0].name == RESAMPLING:
+        factor = use.node.inputs[0]
+        if use.node.op_type == "MatMul" and factor is not None and factor.name == RESAMPLING:
             use.node.outputs[0].replace_all_uses_with(positions)
             graph.remove(use.node, safe=True)
             del graph.initializers[RESAMPLING]
@@ -98,12 +99,11 @@ def _set_shapes(graph: ir.Graph, manifest: Manifest) -> None:
         for value in node.outputs:
             if value not in boundary:
                 value.shape = None
-    batch = graph.inputs[0].shape[0]
     tokens = manifest.tokens
-    shapes = {IMAGES: [batch, *manifest.size, 3]}
+    sides: dict[str | None, tuple[int, ...]] = {IMAGES: (*manifest.size, 3)}
     for block in range(manifest.blocks):
-        shapes[attention_name(block)] = [batch, manifest.heads, tokens, tokens]
-        shapes[tokens_name(block)] = [batch, tokens, manifest.dim]
+        sides[attention_name(block)] = (manifest.heads, tokens, tokens)
+        sides[tokens_name(block)] = (tokens, manifest.dim)
     for value in boundary:
-        if value.name in shapes:
-            value.shape = ir.Shape(shapes[value.name])
+        if value.name in sides and value.shape is not None:
+            value.shape = ir.Shape([value.shape[0], *sides[value.name]])

@@ -60,9 +60,8 @@ def _free(source: list[int | ir.SymbolicDim], target: list[int]) -> list[int]:
 
 def _same_size(source: Sequence[int | ir.SymbolicDim], target: Sequence[int]) -> bool:
     """Whether both hold as many numbers for each entry of the batch."""
-    if not all(isinstance(side, int) for side in source):
-        return False
-    return math.prod(int(side) for side in source) == math.prod(target)
+    known = [side for side in source if isinstance(side, int)]
+    return len(known) == len(source) and math.prod(known) == math.prod(target)
 
 
 def _set_target(graph: ir.Graph, node: ir.Node, target: list[int]) -> None:

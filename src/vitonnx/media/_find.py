@@ -97,6 +97,7 @@ def _pictures(paths: Iterable[Path]) -> list[Path]:
 @cache
 def _suffixes() -> frozenset[str]:
     """All suffixes of pictures that Pillow reads, in small letters."""
+    Image.init()  # Pillow fills its tables when it first needs them.
     readable = (Image.OPEN.keys() | {"MPO"}) - UNREADABLE
     return frozenset(
         suffix for suffix, kind in Image.registered_extensions().items() if kind in readable

@@ -60,7 +60,9 @@ class Fields:
         full = f"{self.name}.{key}" if self.name else key
         if key not in self.values:
             return UsageError(f"{self.path} has no {full!r}: add it, as {expected}.")
-        return UsageError(f"{self.path} has {self.values[key]!r} as {full!r}; it must be {expected}.")
+        return UsageError(
+            f"{self.path} has {self.values[key]!r} as {full!r}; it must be {expected}."
+        )
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Give a whole number, zero or more."""
@@ -81,9 +83,9 @@ class Fields:
         return float(value)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Give a text."""
+        """Give a text; an empty one counts as none."""
         value = self.values.get(key)
-        if value is None and default is not None:
+        if value in (None, "") and default is not None:
             return default
         if not isinstance(value, str) or not value:
             raise self.error(key, "a text")

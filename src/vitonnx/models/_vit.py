@@ -255,7 +255,8 @@ class VisionTransformer(keras.Model):
         patches = self.patch_embed(images)
         placed = len(self.config.position_prefix)
         rows = 0
-        with_position, without_position = [], []
+        with_position: list[tf.Tensor] = []
+        without_position: list[tf.Tensor] = []
         for weights in self.prefix:
             rows += weights.shape[0]
             group = with_position if rows <= placed else without_position

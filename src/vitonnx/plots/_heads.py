@@ -70,7 +70,7 @@ def plot_heads(
         details=[file, *describe_heads(result), prediction and f"predicted: {prediction}"],
         note=note,
     )
-    labels = ["what the model saw", f"mean of {len(heads)} heads"]
+    labels = ["what the model saw", "mean of the heads"]
     labels += [f"head {head}" for head in range(len(heads))]
     tiles = [page.tile(*place, label) for place, label in zip(places, labels, strict=True)]
 

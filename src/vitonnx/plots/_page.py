@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cache
 
 from matplotlib import font_manager
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
 from vitonnx.plots._scale import Scale
@@ -23,7 +25,7 @@ LINE = 0.18  # height of a line below the title
 TITLE = 0.24  # height of the title itself
 SPACE = 0.1  # between the caption and what is below
 BAR_WIDTH, BAR_ROOM = 0.12, 0.85  # of the colour bar, without and with its numbers
-MEASURE_DPI = 720  # so fine that fitting letters to pixels changes no width
+WHOLE_PIXELS = 1.07  # how much wider text may be where letters begin at whole pixels
 
 
 class Page:
@@ -129,20 +131,25 @@ def _lines(details: list[str], width: float) -> list[str]:
 
 def _fitting(text: str, room: float, font: FontProperties) -> str:
     """Leave as little as possible out of the middle of a text that is too wide."""
-    text = shorter = _drawable(text)
-    kept = len(text)
-    while _width(shorter, font) > room and kept > 2:
-        kept -= 1
-        shorter = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
-    return shorter
+    text = _drawable(text)
+    if _width(text, font) <= room:
+        return text
+    too_many = bisect_right(
+        range(len(text)), room, key=lambda kept: _width(_shortened(text, kept), font)
+    )
+    return _shortened(text, too_many - 1)
+
+
+def _shortened(text: str, kept: int) -> str:
+    """Keep so many letters, half of them from the end."""
+    end = kept // 2
+    return f"{text[: kept - end]}…{text[len(text) - end :]}"
 
 
 def _width(text: str, font: FontProperties) -> float:
-    """In inches."""
-    face = font_manager.get_font(font_manager.findfont(font))
-    face.set_size(font.get_size_in_points(), MEASURE_DPI)
-    face.set_text(text)
-    return float(face.get_width_height()[0]) / (64 * MEASURE_DPI)
+    """In inches, at the widest."""
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return width * WHOLE_PIXELS / 72
 
 
 def _drawable(text: str) -> str:

@@ -117,4 +117,4 @@ def _details(result: HeadsResult | RolloutResult) -> list[str]:
     if isinstance(result, RolloutResult):
         return ["attention rollout"]
     block, query, *_ = describe_heads(result)
-    return [f"mean of {len(result.attention)} heads", block, query]
+    return ["mean of the heads", block, query]

@@ -148,7 +148,7 @@ def stacked(layout: Layout) -> Layout:
     """Make the layout of all blocks' arrays on top of each other, each in the given layout."""
     return Layout(
         lambda shapes, config: (len(shapes), *layout.stored(shapes[:1], config)),
-        lambda array: [part for block in array[::-1] for part in layout.split(block)],
+        lambda array: [part for block in array for part in layout.split(block)],
     )
 
 

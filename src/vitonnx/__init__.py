@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from vitonnx.engine import Engine, Prediction, Result
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
-    from vitonnx.probes import Heads, Rollout
+    from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout
+    from vitonnx.weights import probe_weights
 
 __all__ = [
+    "Distance",
     "Engine",
+    "Filters",
     "Heads",
     "Manifest",
+    "Positions",
     "Prediction",
     "Preprocessing",
     "Result",
@@ -34,20 +38,25 @@ __all__ = [
     "Source",
     "VitonnxError",
     "errors",
+    "probe_weights",
     "probes",
 ]
 
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
+    "Distance": "probes",
     "Engine": "engine",
+    "Filters": "probes",
     "Heads": "probes",
     "Manifest": "manifest",
+    "Positions": "probes",
     "Prediction": "engine",
     "Preprocessing": "manifest",
     "Result": "engine",
     "Rollout": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
+    "probe_weights": "weights",
 }
 
 

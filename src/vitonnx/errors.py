@@ -7,6 +7,7 @@
     │   ├── UnknownModelError    no registry row of that name
     │   └── MissingExtraError    an optional dependency is not installed
     ├── PictureError             a picture can't be read or used
+    ├── FilmError                a film can't be read or used
     ├── CheckpointError          a checkpoint can't be read, or is of another model
     ├── DownloadError            a checkpoint can't be fetched
     ├── ExportError              an export is not what it promised to be
@@ -23,6 +24,7 @@ __all__ = [
     "DeviceError",
     "DownloadError",
     "ExportError",
+    "FilmError",
     "MissingExtraError",
     "ModelFileError",
     "PictureError",
@@ -54,6 +56,10 @@ class MissingExtraError(UsageError):
 
 class PictureError(VitonnxError):
     """A picture can't be read, or can't be used for what was asked."""
+
+
+class FilmError(VitonnxError):
+    """A film can't be read, or can't be used for what was asked."""
 
 
 class CheckpointError(VitonnxError):

@@ -6,11 +6,12 @@ anybody copies to another machine. It is plain JSON, readable from any language.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from vitonnx.errors import ModelFileError, UsageError
 
@@ -228,40 +229,31 @@ class Manifest:
         ModelFileError
             If it is no manifest, of a newer contract, or lacks a key.
         """
+        # Loaded when it is first needed: `import vitonnx` must stay quick.
+        from pydantic import TypeAdapter, ValidationError
+
         try:
-            values = json.loads(text)
-            version = values["contract_version"]
-            if not isinstance(version, int):
-                raise TypeError(f"contract_version is {version!r}, not a whole number")
-            if version > CONTRACT_VERSION:
-                raise ModelFileError(
-                    f"{file} follows contract version {version}; this vitonnx reads version "
-                    f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."
-                )
-            return cls(**_typed(values))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _refuse_newer(text, file)
+            return TypeAdapter(cls).validate_json(text, strict=True)
+        except ValidationError as error:
+            found = error.errors()[0]
+            key = ".".join(map(str, found["loc"]))
+            reason = f"{key}: {found['msg']}" if key else "it is no JSON object"
             raise ModelFileError(
-                f"{file} has a damaged manifest ({_reason(error)}): export the model again."
+                f"{file} has a damaged manifest ({reason}): export the model again."
             ) from error
 
 
-def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn JSON's lists into tuples and its objects into ours; keys we don't know are left."""
-    pairs = {"grid", "position_grid", "prefix_tokens", "position_prefix", "classes"}
-    known = {
-        entry.name: tuple(value) if entry.name in pairs and value is not None else value
-        for entry in fields(Manifest)
-        if (value := values[entry.name]) is not None or entry.name in values
-    }
-    recipe = {entry.name: values["preprocessing"][entry.name] for entry in fields(Preprocessing)}
-    for key in ("size", "mean", "std"):
-        recipe[key] = tuple(recipe[key])
-    source = {entry.name: values["source"].get(entry.name) for entry in fields(Source)}
-    return known | {"preprocessing": Preprocessing(**recipe), "source": Source(**source)}
-
-
-def _reason(error: Exception) -> str:
-    return f"no key {error}" if isinstance(error, KeyError) else str(error)
+def _refuse_newer(text: str, file: str) -> None:
+    """Refuse a newer contract before anything of it is read: it may mean other things."""
+    with contextlib.suppress(ValueError):  # what is no JSON is reported as a damaged manifest
+        values = json.loads(text)
+        version = values.get("contract_version") if isinstance(values, dict) else None
+        if isinstance(version, int) and version > CONTRACT_VERSION:
+            raise ModelFileError(
+                f"{file} follows contract version {version}; this vitonnx reads version "
+                f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."
+            )
 
 
 def require_model_file(file: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 import tiny
 from vitonnx.errors import ExportError, UsageError, VitonnxError
 from vitonnx.export import _export, export_model
-from vitonnx.graph import load_manifest
+from vitonnx.modelfile import load_manifest
 from vitonnx.models import VisionTransformer, random_parameters
 
 KINDS = list(tiny.CONFIGS)

@@ -3,13 +3,16 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from drawing import drawn, heads_result, patches_of, texts_of
 from vitonnx.plots import plot_heads
+from vitonnx.plots._tile import MARK
 
 GRID = (3, 5)
+CELLS = 28  # to a side of a patch, where lines are looked for: none is wider than two of them
 
 
 def grey(level: int = 85, grid: tuple[int, int] = GRID) -> NDArray[np.uint8]:
@@ -85,6 +88,11 @@ def test_colours_mean_what_the_bar_says() -> None:
         np.testing.assert_allclose(colour, on_bar, atol=0.03)
 
 
+def test_the_scale_begins_at_zero() -> None:
+    maps = np.random.default_rng(0).uniform(0.2, 0.3, (6, *GRID)).astype(np.float32)
+    assert plot_heads(grey(), heads_result(maps)).axes[-1].get_ylim()[0] == 0
+
+
 def test_heads_share_one_scale() -> None:
     maps = np.stack([np.full(GRID, 0.1), np.full(GRID, 0.3), np.full(GRID, 0.3)])
     figure = plot_heads(grey(), heads_result(maps.astype(np.float32)))
@@ -121,6 +129,23 @@ def test_a_query_patch_is_framed() -> None:
     frames = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
     assert [(frame.get_xy(), frame.get_width()) for frame in frames] == [((3, 1), 1)]
     assert "query: pixel y 20, x 55" in " ".join(texts_of(figure))
+
+
+@pytest.mark.parametrize("drawing", ["frame", "outline"])
+def test_lines_lie_where_the_map_is_hot(drawing: str) -> None:
+    result = heads_result(
+        one_hot((0, 3), (0, 3)),
+        mass=0.9 if drawing == "outline" else None,
+        patch=(0, 3) if drawing == "frame" else None,
+        query="3,55",
+    )
+    figure = plot_heads(grey(), result)
+    fine = patches_of(figure.axes[2], drawn(figure), (3 * CELLS, 5 * CELLS))
+    is_line = np.abs(fine - to_rgb(MARK)).max(axis=-1) < 0.25
+    rows, columns = np.nonzero(is_line)
+    assert rows.max() <= CELLS
+    assert columns.min() >= 3 * CELLS - 1
+    assert columns.max() <= 4 * CELLS
 
 
 def test_the_caption_says_all_there_is_to_say() -> None:
@@ -175,9 +200,9 @@ def test_no_text_is_clipped_or_overlaps(heads: int, grid: tuple[int, int], peak:
 
 def test_names_are_drawn_as_they_are() -> None:
     result = heads_result(one_hot((0, 0), (0, 0)))
-    figure = plot_heads(grey(), result, model="$x_1$ and $", file="a\n\udce9 鳥.png")
+    figure = plot_heads(grey(), result, model=r"$\nosuchsymbol$", file="a\n\udce9 鳥.png")
     texts = texts_of(figure)
-    assert "$x_1$ and $" in texts
+    assert r"$\nosuchsymbol$" in texts
     # What the font lacks becomes a sign that says so.
     assert any(text.startswith("a\ufffd\ufffd \ufffd.png") for text in texts)
 

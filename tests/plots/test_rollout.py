@@ -31,14 +31,16 @@ def test_caption_and_labels_fit() -> None:
     values[1, 3] += 1e-6  # numbers of the bar that differ in the last digits only
     figure = plot_rollout(
         np.zeros((80, 48, 3), np.uint8),
-        RolloutResult(rollout=values),
+        RolloutResult(rollout=values, fusion="min", discard=0.9),
         model="a model with a name that is far too long " * 5,
         file="x" * 200 + ".png",
         prediction="finch (0.87)",
         note="untrained: random weights",
     )
     texts = texts_of(figure)
-    assert "predicted: finch (0.87)" in " ".join(texts)
+    caption = " ".join(texts)
+    for part in ("predicted: finch (0.87)", "fusion of heads: min", "discarded: 90%"):
+        assert part in caption
     for box in texts.values():
         assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1

@@ -38,6 +38,7 @@ def test_every_picture_stands_beside_its_map(pictures: int) -> None:
         brightness = patches_of(overlay, pixels, GRID).mean(axis=-1)
         assert np.unravel_index(brightness.argmax(), GRID) == place
         assert picture.get_position().y0 == overlay.get_position().y0
+        assert picture.get_position().x1 < overlay.get_position().x0
         tops.append((-picture.get_position().y1, picture.get_position().x0))
     assert tops == sorted(tops)  # row by row
 

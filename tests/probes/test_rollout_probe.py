@@ -32,6 +32,7 @@ def test_map_of_every_picture(xp: Any, prefix_tokens: tuple[str, ...]) -> None:
         # Products in another order: a few units in the last place of 1, in single precision.
         np.testing.assert_allclose(np.asarray(result.rollout), expected, atol=1e-6)
         assert np.asarray(result.rollout).dtype == np.float32
+        assert (result.fusion, result.discard) == ("max", 0.5)
 
 
 def test_it_reads_all_blocks_first_block_first() -> None:

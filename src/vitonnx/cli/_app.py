@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli import _export, _heads, _inspect, _models, _rollout
+from vitonnx.cli import (
+    _distance,
+    _export,
+    _filters,
+    _heads,
+    _inspect,
+    _models,
+    _positions,
+    _rollout,
+    _video,
+)
 
 __all__ = ["app"]
 
@@ -26,25 +36,36 @@ probe = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("vitonnx"))
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Let tracebacks through; anywhere in the line.")
     ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        print(installed("vitonnx"))
-        raise typer.Exit
+    """See where a Vision Transformer looks."""
 
 
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
 probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
+probe.command("distance", epilog=_distance.EXAMPLE)(_distance.distance)
 probe.command("rollout", epilog=_rollout.EXAMPLE)(_rollout.rollout)
+probe.command("filters", epilog=_filters.EXAMPLE)(_filters.filters)
+probe.command("positions", epilog=_positions.EXAMPLE)(_positions.positions)
+probe.command("video", epilog=_video.EXAMPLE)(_video.video)
 app.add_typer(probe, name="probe")

@@ -10,18 +10,21 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import Progress
+from rich.text import Text
 
 __all__ = ["complain", "inform", "results", "stage", "watch"]
 
 Item = TypeVar("Item")
 
 SHOW_AFTER_SECONDS = 2.0
+UNBROKEN = 1000  # columns: a name that grep looks for must not be cut in two
 
 
 def results() -> Console:
     """Give the console for results; what isn't a terminal gets plain text of its full width."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
+    width = None if Console().is_terminal else UNBROKEN
+    # Names may hold brackets and colons: they are no markup.
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def complain(message: object) -> None:
@@ -42,11 +45,11 @@ def stage(label: str, *, quiet: bool) -> Iterator[None]:
     if quiet or not console.is_terminal:
         yield
     else:
-        with console.status(label):
+        with console.status(Text(label)):
             yield
 
 
-def watch(items: Iterable[Item], *, total: int, label: str, quiet: bool) -> Iterator[Item]:
+def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) -> Iterator[Item]:
     """Pass items on, with a progress bar on stderr if it takes long; on a terminal only."""
     console = Console(stderr=True)
     progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)

@@ -13,7 +13,7 @@ EXPORT_MODULES = ("tensorflow", "tf2onnx", "safetensors", "huggingface_hub")
 
 
 def require_export() -> None:
-    """Refuse to go on without the export extra, and keep TensorFlow from talking if it is there.
+    """Refuse to go on without the export extra, and keep its parts from talking if it is there.
 
     Raises
     ------
@@ -27,10 +27,12 @@ def require_export() -> None:
             "install the export extra with  pip install 'vitonnx[export]'"
         )
 
-    # Its start-up messages go to stderr whatever its logger is set to; only these silence them.
-    # Without oneDNN its kernels also sum in the same order on every machine.
+    # TensorFlow's start-up messages go to stderr whatever its logger is set to; only these silence
+    # them. Without oneDNN its kernels also sum in the same order on every machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # Without a network the hub's client warns of each try; our error says it once.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
 def _installed(module: str) -> bool:

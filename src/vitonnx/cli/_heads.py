@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
-from vitonnx.cli._options import Device, Model, Output, Pictures, Quiet, Size, Threads, parse_size
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Model,
+    Output,
+    Pictures,
+    Quiet,
+    Size,
+    Threads,
+    parse_query,
+    parse_size,
+)
 
 EXAMPLE = "Example: vitonnx probe heads dino.onnx bird.png --mass 0.6 -o heads.png"
 
@@ -29,6 +39,7 @@ def heads(
         float | None,
         typer.Option("--mass", help="Also mark the fewest patches that hold this share."),
     ] = None,
+    compare: Compare = None,
     size: Size = None,
     output: Output = None,
     device: Device = "auto",
@@ -39,14 +50,16 @@ def heads(
     from vitonnx.cli._probe import PictureProbe, run
     from vitonnx.probes import Heads
 
-    probe = Heads(block=block, query=_query(query), mass=mass)
+    probe = Heads(block=block, query=parse_query(query), mass=mass)
     run(
-        PictureProbe(probe, model, tuple(pictures), parse_size(size), output, device, threads),
+        PictureProbe(
+            probe,
+            (model, *(compare or [])),
+            tuple(pictures),
+            parse_size(size),
+            output,
+            device,
+            threads,
+        ),
         quiet=quiet,
     )
-
-
-def _query(text: str | None) -> str | tuple[int, int] | None:
-    """Read a query: a pixel ``y,x``, or else a token's name."""
-    match = re.fullmatch(r"\s*(-?\d+)\s*,\s*(-?\d+)\s*", text or "")
-    return (int(match[1]), int(match[2])) if match else text

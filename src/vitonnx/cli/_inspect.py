@@ -24,7 +24,7 @@ def inspect(
     """Show what a probe-ready file says of itself."""
     from rich.table import Table
 
-    from vitonnx.graph import load_manifest
+    from vitonnx.modelfile import load_manifest
 
     manifest = load_manifest(file)
     if json:

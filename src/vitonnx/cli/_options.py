@@ -10,7 +10,19 @@ import typer
 
 from vitonnx.errors import UsageError
 
-__all__ = ["Device", "Model", "Output", "Pictures", "Quiet", "Size", "Threads", "parse_size"]
+__all__ = [
+    "Compare",
+    "Device",
+    "FigureOrArrays",
+    "Model",
+    "Output",
+    "Pictures",
+    "Quiet",
+    "Size",
+    "Threads",
+    "parse_query",
+    "parse_size",
+]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Model = Annotated[
@@ -18,6 +30,12 @@ Model = Annotated[
 ]
 Pictures = Annotated[
     list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of them, globs.")
+]
+Compare = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare", metavar="MODEL", help="Another model beside it (several: once each)."
+    ),
 ]
 Size = Annotated[
     str | None,
@@ -37,12 +55,34 @@ Output = Annotated[
         "Without it, one .png a picture is written here.",
     ),
 ]
+FigureOrArrays = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="A picture (.png .pdf .svg) or raw arrays (.npz). "
+        "Without it, MODEL.PROBE.png is written here.",
+    ),
+]
 Device = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="What runs the model.")
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads that the runtime may use.")
 ]
+
+
+def parse_query(text: str | None) -> str | tuple[int, int] | None:
+    """Read a query: a pixel ``y,x``, or else a token's name.
+
+    Examples
+    --------
+    >>> parse_query("200,240"), parse_query("cls")
+    ((200, 240), 'cls')
+    """
+    match = re.fullmatch(r"\s*(-?\d+)\s*,\s*(-?\d+)\s*", text or "")
+    return (int(match[1]), int(match[2])) if match else text
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

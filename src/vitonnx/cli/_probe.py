@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
+from vitonnx.cli._compare import check_stackable, name_models, note_untrained
 from vitonnx.cli._console import complain, inform, stage, watch
+from vitonnx.cli._output import ARRAYS, FIGURES, check_output, free_stem
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
 
     from vitonnx.engine import Engine, Result
 
-__all__ = ["PictureProbe", "run"]
+    Answer: TypeAlias = tuple[Result, ...]
+    """What each model says of one picture: either all have a result, or all the same error."""
 
-PICTURES = (".png", ".pdf", ".svg")
-ARRAYS = ".npz"
+__all__ = ["PictureProbe", "run"]
 
 
 @dataclass(frozen=True)
 class PictureProbe:
-    """One call of a picture probe."""
+    """One call of a picture probe; the models are set side by side."""
 
     probe: Any
-    model: str
+    models: tuple[str, ...]
     inputs: tuple[str, ...]
     size: tuple[int, int] | None
     output: Path | None
@@ -45,116 +46,131 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     typer.Exit
         With code 1 if a picture was skipped.
     """
-    from vitonnx.cli._resolve import resolve_model
-    from vitonnx.engine import Engine
     from vitonnx.media import find_pictures
 
-    _check_output(call.output)
     pictures = find_pictures(call.inputs)
+    check_output(call.output, pictures)
     _check_sheet(call.output, len(pictures))
-    file = resolve_model(call.model, quiet=quiet)
-    with stage(f"Opening {file.name}", quiet=quiet):
-        engine = Engine(file, device=call.device, threads=call.threads, size=call.size)
-    if engine.device_note is not None:
-        inform(engine.device_note, quiet=quiet)
-    if engine.manifest.untrained:
-        inform("the weights are random: the maps of an untrained model mean nothing.", quiet=quiet)
-    stream = engine.stream(pictures, [call.probe])
-    answers = watch(stream, total=len(pictures), label="Probing", quiet=quiet)
+    engines = _open(call, quiet=quiet)
+    manifests = [engine.manifest for engine in engines]
+    names = name_models([engine.file for engine in engines], manifests)
+    if call.output is not None and call.output.suffix == ARRAYS:
+        check_stackable(names, manifests, call.probe.name)
+    note = note_untrained(names, manifests, quiet=quiet)
+    look = _Look(call.probe.name, names, note)
+    asked = _ask(engines, names, pictures, call.probe)
+    answers = watch(asked, total=len(pictures), label="Probing", quiet=quiet)
     if call.output is None:
-        results = _draw_each(answers, call.probe.name, engine)
+        firsts = _draw_each(answers, look)
     else:
-        results = list(answers)
-        if any(result.error is None for result in results):
-            _write(call.output, results, call.probe.name, engine)
+        kept = list(answers)
+        firsts = [first for first, *_ in kept]
+        if any(first.error is None for first in firsts):
+            _write(call.output, kept, look)
             print(call.output)
-    _list_skipped(results)
-
-
-def _check_output(output: Path | None) -> None:
-    """Refuse an impossible output before the work begins."""
-    if output is None:
-        return
-    if output.suffix not in (*PICTURES, ARRAYS):
-        raise UsageError(
-            f"{output} has no suffix that says what to write: use "
-            f"{', '.join(PICTURES)} for a picture, or {ARRAYS} for raw arrays."
-        )
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
+    _list_skipped(firsts)
 
 
 def _check_sheet(output: Path | None, pictures: int) -> None:
     """Refuse a contact sheet that nobody could read, before the work begins."""
+    if output is None or output.suffix not in FIGURES:
+        return
     from vitonnx.plots import MOST_PICTURES
 
-    if output is not None and output.suffix in PICTURES and pictures > MOST_PICTURES:
+    if pictures > MOST_PICTURES:
         raise UsageError(
             f"A contact sheet holds at most {MOST_PICTURES} pictures, not {pictures}: save arrays "
             "(-o maps.npz), or leave -o out for a file a picture."
         )
 
 
-def _draw_each(answers: Any, probe: str, engine: Engine) -> list[Result]:
+def _open(call: PictureProbe, *, quiet: bool) -> list[Engine]:
+    """Open all models before the first picture."""
+    from vitonnx.cli._resolve import resolve_model
+    from vitonnx.engine import Engine
+
+    engines = []
+    for model in call.models:
+        file = resolve_model(model, quiet=quiet)
+        with stage(f"Opening {file.name}", quiet=quiet):
+            engines.append(Engine(file, device=call.device, threads=call.threads, size=call.size))
+    for note in dict.fromkeys(engine.device_note for engine in engines):
+        if note is not None:
+            inform(note, quiet=quiet)
+    return engines
+
+
+def _ask(
+    engines: list[Engine], names: list[str], pictures: list[Path], probe: Any
+) -> Iterator[Answer]:
+    """Ask all models of a picture before any of the next; a bad picture is bad for all."""
+    streams = []
+    for engine, name in zip(engines, names, strict=True):
+        try:
+            streams.append(engine.stream(pictures, [probe]))
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}" if len(engines) > 1 else str(error)) from error
+    return map(_agree, zip(*streams, strict=True))
+
+
+def _agree(answer: Answer) -> Answer:
+    """Give the first error to all models."""
+    bad = next((result for result in answer if result.error is not None), None)
+    return answer if bad is None else (bad,) * len(answer)
+
+
+def _draw_each(answers: Iterable[Answer], look: _Look) -> list[Result]:
     """Draw one file a picture as soon as it is done; keep only what the end needs."""
+    from vitonnx.engine import Result
     from vitonnx.plots import save_figure
 
-    results, names = [], Counter[str]()
-    for result in answers:
+    results: list[Result] = []
+    taken: set[str] = set()
+    for answer in answers:
+        result = answer[0]
         if result.error is None:
-            stem = Path(result.file).stem
-            names[stem] += 1
-            # Two pictures of one name from two folders must not overwrite each other.
-            number = f"-{names[stem]}" if names[stem] > 1 else ""
-            target = Path(f"{stem}{number}.{probe}.png")
-            save_figure(_figure([result], probe, engine), target)
+            stem = free_stem(Path(result.file).stem, taken)
+            taken.add(stem)
+            target = Path(f"{stem}.{look.probe}.png")
+            save_figure(look.draw([answer]), target)
             print(target)
-        results.append(result)
+        results.append(Result(file=result.file, error=result.error))
     return results
 
 
-def _write(output: Path, results: list[Result], probe: str, engine: Engine) -> None:
-    from vitonnx.engine import save_results
+def _write(output: Path, answers: list[Answer], look: _Look) -> None:
+    """Write all pictures to one file."""
+    from vitonnx.engine import save_comparison, save_results
     from vitonnx.plots import save_figure
 
-    if output.suffix == ARRAYS:
-        save_results(output, results, probe)
+    if output.suffix != ARRAYS:
+        good = [answer for answer in answers if answer[0].error is None]
+        save_figure(look.draw(good), output)
+    elif len(look.names) > 1:
+        save_comparison(output, look.by_model(answers), look.probe)
     else:
-        good = [result for result in results if result.error is None]
-        save_figure(_figure(good, probe, engine), output)
+        save_results(output, [result for (result,) in answers], look.probe)
 
 
-def _figure(results: list[Result], probe: str, engine: Engine) -> Figure:
-    """Draw one picture at full size, or several on a contact sheet."""
-    from vitonnx.plots import SheetEntry, contact_sheet, plot_heads, plot_rollout
+@dataclass(frozen=True)
+class _Look:
+    """What all figures of a call have in common."""
 
-    manifest = engine.manifest
-    note = "untrained: random weights" if manifest.untrained else ""
-    if len(results) > 1:
-        entries = [
-            SheetEntry(result.pixels, result[probe], Path(result.file).name, _predicted(result))
-            for result in results
-            if result.pixels is not None
-        ]
-        return contact_sheet(entries, model=manifest.name, note=note)
-    (result,) = results
-    draw: Callable[..., Figure] = plot_heads if probe == "heads" else plot_rollout
-    return draw(
-        result.pixels,
-        result[probe],
-        model=manifest.name,
-        file=Path(result.file).name,
-        prediction=_predicted(result),
-        note=note,
-    )
+    probe: str
+    names: list[str]
+    note: str
 
+    def draw(self, answers: list[Answer]) -> Figure:
+        """Draw one picture, or several on one sheet."""
+        from vitonnx.cli._draw import draw
 
-def _predicted(result: Result) -> str:
-    """Say the predicted class, where there is a head."""
-    if result.prediction is None:
-        return ""
-    found = result.prediction
-    return f"{found.label or f'class {found.index}'} ({found.probability:.0%})"
+        return draw(self.probe, self.by_model(answers), self.note)
+
+    def by_model(self, answers: list[Answer]) -> dict[str, list[Result]]:
+        """Turn answers by picture into results by model."""
+        return {
+            name: [answer[model] for answer in answers] for model, name in enumerate(self.names)
+        }
 
 
 def _list_skipped(results: list[Result]) -> None:
@@ -165,5 +181,6 @@ def _list_skipped(results: list[Result]) -> None:
     for result in skipped:
         complain(result.error)
     if len(results) > 1:
-        complain(f"{len(skipped)} of {len(results)} pictures skipped; the others are done.")
+        others = "; the others are done" if len(skipped) < len(results) else ""
+        complain(f"{len(skipped)} of {len(results)} pictures skipped{others}.")
     raise typer.Exit(1)

@@ -6,7 +6,17 @@ from typing import Annotated, cast
 
 import typer
 
-from vitonnx.cli._options import Device, Model, Output, Pictures, Quiet, Size, Threads, parse_size
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Model,
+    Output,
+    Pictures,
+    Quiet,
+    Size,
+    Threads,
+    parse_size,
+)
 
 EXAMPLE = "Example: vitonnx probe rollout dino.onnx bird.png --discard 0.9 -o rollout.npz"
 
@@ -20,6 +30,7 @@ def rollout(
     discard: Annotated[
         float, typer.Option("--discard", help="Share of the smallest attention set to zero.")
     ] = 0.0,
+    compare: Compare = None,
     size: Size = None,
     output: Output = None,
     device: Device = "auto",
@@ -33,6 +44,14 @@ def rollout(
     # Rollout refuses any other word itself, with the list of those there are.
     probe = Rollout(fusion=cast("Fusion", fusion), discard=discard)
     run(
-        PictureProbe(probe, model, tuple(pictures), parse_size(size), output, device, threads),
+        PictureProbe(
+            probe,
+            (model, *(compare or [])),
+            tuple(pictures),
+            parse_size(size),
+            output,
+            device,
+            threads,
+        ),
         quiet=quiet,
     )

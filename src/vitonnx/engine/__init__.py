@@ -1,9 +1,14 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
-from vitonnx.engine._archive import save_results, stack_results
+from vitonnx.engine._archive import save_comparison, save_results, stack_results
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Prediction, Result
+from vitonnx.engine._settings import run_settings
+from vitonnx.engine._state import StateFile
+from vitonnx.engine._stream import Stream
+from vitonnx.engine._survey import Survey, survey
+from vitonnx.engine._totals import Totals, save_totals
 
 __all__ = [
     "Engine",
@@ -11,7 +16,15 @@ __all__ = [
     "Prediction",
     "Prepared",
     "Result",
+    "StateFile",
+    "Stream",
+    "Survey",
+    "Totals",
     "prepare",
+    "run_settings",
+    "save_comparison",
     "save_results",
+    "save_totals",
     "stack_results",
+    "survey",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from vitonnx.engine._result import Result
 from vitonnx.errors import UsageError
-from vitonnx.media import atomic_path
+from vitonnx.media import save_arrays, stack_models
 
-__all__ = ["save_results", "stack_results"]
+__all__ = ["save_comparison", "save_results", "stack_results"]
 
 
 def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np.generic]]:
@@ -70,6 +70,32 @@ def save_results(path: str | Path, results: Sequence[Result], probe: str) -> Non
     VitonnxError
         If there is nothing to write, or it can't be written.
     """
-    arrays = stack_results(results, probe)
-    with atomic_path(path) as passing:
-        np.savez_compressed(passing, allow_pickle=False, **arrays)
+    save_arrays(path, stack_results(results, probe))
+
+
+def save_comparison(path: str | Path, models: Mapping[str, Sequence[Result]], probe: str) -> None:
+    """Write what several models found in the same pictures to an ``.npz``.
+
+    Parameters
+    ----------
+    path : path
+        The file to write. Its arrays are those of `stack_results` with the models on a first axis
+        before the pictures; ``models`` holds their names, and ``files`` and ``skipped`` are the
+        same for all.
+    models : mapping of str to sequence of Result
+        By the models' names; of the same pictures, with errors in the same places.
+    probe : str
+        The probe's name.
+
+    Raises
+    ------
+    UsageError
+        If the models' arrays have different shapes.
+    VitonnxError
+        If there is nothing to write, or it can't be written.
+    """
+    by_model = {name: stack_results(results, probe) for name, results in models.items()}
+    common = {}
+    for arrays in by_model.values():
+        common = {name: arrays.pop(name) for name in ("files", "skipped")}
+    save_arrays(path, stack_models(by_model) | common)

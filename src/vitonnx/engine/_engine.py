@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._result import Result, predict
+from vitonnx.engine._result import Result
 from vitonnx.engine._session import open_session
-from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.engine._stream import Stream
+from vitonnx.errors import UsageError
 from vitonnx.manifest import Manifest
 from vitonnx.media import open_picture
-from vitonnx.probes import Layout, Probe
+from vitonnx.probes import Layout, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
 
-Picture = str | Path | Image.Image | NDArray[np.uint8]
-
 # Attention is by far the largest output: 22 MB a picture for ViT-B/16 at 224, 3.7 GB for ViT-S/8
-# at 480. A batch holds as many pictures as fit here, at most eight and at least one.
+# at 480. A batch holds as many pictures as fit here, at most eight and at least one; there are two
+# at a time, one in the network and one in the probes.
 BATCH_BYTES = 2**29
 LARGEST_BATCH = 8
-DECODERS = 4
-
-Item = TypeVar("Item")
 
 
 class Engine:
@@ -47,9 +42,16 @@ class Engine:
         That the runtime may use; its own choice by default.
     size : int or (height, width), optional
         Of the input, in pixels, if another than the file's: multiples of the patch size.
+    whole : bool
+        Scale pictures to the size as they are, whatever their shape, instead of cutting out their
+        centre as the recipe says: right where the size has been chosen for their shape.
 
     Attributes
     ----------
+    file : Path
+        The ONNX file.
+    threads : int or None
+        As it was given.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -74,22 +76,18 @@ class Engine:
         device: str = "auto",
         threads: int | None = None,
         size: int | tuple[int, int] | None = None,
+        whole: bool = False,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be at least 1.")
         sides = (size, size) if isinstance(size, int) else size
-        self._session = open_session(Path(path), device=device, threads=threads, size=sides)
+        self.file, self.threads = Path(path), threads
+        self._session = open_session(self.file, device=device, threads=threads, size=sides)
         self.manifest: Manifest = self._session.manifest
         self.device = self._session.device.name
         self.device_note = self._session.device.note
         self.outputs = self._session.outputs
-        self.layout = Layout(
-            grid=self.manifest.grid,
-            patch_size=self.manifest.patch_size,
-            prefix_tokens=self.manifest.prefix_tokens,
-            blocks=self.manifest.blocks,
-            heads=self.manifest.heads,
-        )
+        self.layout = Layout.of(self.manifest)
 
     def run(self, images: Picture | Sequence[Picture]) -> dict[str, NDArray[np.float32]]:
         """Run pictures through the model.
@@ -112,9 +110,10 @@ class Engine:
         pixels = [self._prepare(image).pixels for image in _as_sequence(images)]
         if not pixels:
             raise UsageError("There is no picture to run: give at least one.")
+        size = self.batch_size
         parts = [
-            self._session.run(np.stack(batch), self.outputs)
-            for batch in _batches(pixels, self._batch_size())
+            self._session.run(np.stack(pixels[start : start + size]), self.outputs)
+            for start in range(0, len(pixels), size)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
 
@@ -126,7 +125,7 @@ class Engine:
         images : picture or sequence of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays, of any sizes.
         probe : Probe
-            `Heads` or `Rollout`.
+            `Heads`, `Rollout` or `Distance`.
 
         Returns
         -------
@@ -146,8 +145,16 @@ class Engine:
                 raise result.error
         return results
 
-    def stream(self, images: Iterable[Picture], probes: Sequence[Probe[Any]]) -> Iterator[Result]:
+    def stream(
+        self,
+        images: Iterable[Picture],
+        probes: Sequence[Probe[Any]],
+        *,
+        summary: Mapping[str, Summary] | None = None,
+    ) -> Stream:
         """Probe any number of pictures, in flat memory.
+
+        Decoding, the network and the probes work at the same time.
 
         Parameters
         ----------
@@ -155,12 +162,15 @@ class Engine:
             Read as they are needed, a few batches ahead.
         probes : sequence of Probe
             All are answered from one pass through the network.
+        summary : mapping of str to Summary, optional
+            Totals to go on from, by the probes' names, such as another stream's.
 
-        Yields
-        ------
-        Result
-            One a picture, in the order of the input; a picture that can't be read or used has
-            `error` set instead of values.
+        Returns
+        -------
+        Stream
+            An iterator of one `Result` a picture, in the order of the input; a picture that can't
+            be read or used has `error` set instead of values. Its ``summary`` holds the totals of
+            what was taken from it.
 
         Raises
         ------
@@ -172,100 +182,22 @@ class Engine:
         wanted = {name: None for probe in probes for name in probe.reads(self.layout)}
         if "logits" in self.outputs:
             wanted["logits"] = None
-        return self._stream(images, probes, tuple(wanted))
+        one_pass = Pass(self._session, self.layout, probes, tuple(wanted))
+        results = one_pass.results(images, batch_size=self.batch_size)
+        return Stream(results, probes, summary or {})
 
-    def _stream(
-        self, images: Iterable[Picture], probes: Sequence[Probe[Any]], outputs: tuple[str, ...]
-    ) -> Iterator[Result]:
-        prepared = self._prepare_ahead(images)
-        for batch in _batches(prepared, self._batch_size()):
-            yield from self._answer(batch, probes, outputs)
-
-    def _answer(
-        self,
-        batch: Sequence[tuple[str, Prepared | VitonnxError]],
-        probes: Sequence[Probe[Any]],
-        outputs: tuple[str, ...],
-    ) -> list[Result]:
-        """Answer a batch; pictures with an error keep their place."""
-        results = [self._locate(name, picture, probes) for name, picture in batch]
-        good = [(place, *found) for place, found in enumerate(results) if found[0].error is None]
-        answers = [result for result, _ in results]
-        if not good:
-            return answers
-        pixels = np.stack([result.pixels for _, result, _ in good if result.pixels is not None])
-        arrays = self._session.run(pixels, outputs)
-        by_probe = {
-            probe.name: probe.compute(
-                arrays, self.layout, [queries[probe.name] for *_, queries in good]
-            )
-            for probe in probes
-        }
-        for row, (place, result, _) in enumerate(good):
-            logits = arrays["logits"][row] if "logits" in arrays else None
-            answers[place] = Result(
-                file=result.file,
-                crop=result.crop,
-                pixels=result.pixels,
-                logits=logits,
-                prediction=None if logits is None else predict(logits, self.manifest.classes),
-                values={name: values[row] for name, values in by_probe.items()},
-            )
-        return answers
-
-    def _locate(
-        self, name: str, picture: Prepared | VitonnxError, probes: Sequence[Probe[Any]]
-    ) -> tuple[Result, dict[str, int | None]]:
-        """Find every probe's query token in this picture."""
-        if isinstance(picture, VitonnxError):
-            return Result(file=name, error=picture), {}
-        try:
-            queries = {probe.name: probe.token(self.layout, picture.crop) for probe in probes}
-        except VitonnxError as error:
-            return Result(file=name, crop=picture.crop, error=error), {}
-        return Result(file=name, crop=picture.crop, pixels=picture.pixels), queries
-
-    def _prepare_ahead(
-        self, images: Iterable[Picture]
-    ) -> Iterator[tuple[str, Prepared | VitonnxError]]:
-        """Decode in a few threads, ahead of the network but never far."""
-        ahead = 2 * self._batch_size()
-        pending: deque[tuple[str, Future[Prepared | VitonnxError]]] = deque()
-        pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="vitonnx-decode")
-        try:
-            for index, image in enumerate(images):
-                name = str(image) if isinstance(image, str | Path) else f"picture {index}"
-                pending.append((name, pool.submit(self._try_to_prepare, image)))
-                if len(pending) > ahead:
-                    name, future = pending.popleft()
-                    yield name, future.result()
-            for name, future in pending:
-                yield name, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _try_to_prepare(self, image: Picture) -> Prepared | VitonnxError:
-        try:
-            return self._prepare(image)
-        except VitonnxError as error:
-            return error
-
-    def _prepare(self, image: Picture) -> Prepared:
-        return prepare(open_picture(image), self.manifest.preprocessing)
-
-    def _batch_size(self) -> int:
+    @property
+    def batch_size(self) -> int:
+        """The most pictures that go through the network at once."""
         manifest = self.manifest
         attention = 4 * manifest.blocks * manifest.heads * manifest.tokens**2
         return max(1, min(LARGEST_BATCH, BATCH_BYTES // attention))
+
+    def _prepare(self, image: Picture) -> Prepared:
+        return prepare(open_picture(image), self.manifest.preprocessing)
 
 
 def _as_sequence(images: Picture | Sequence[Picture]) -> Sequence[Picture]:
     if isinstance(images, str | Path | Image.Image | np.ndarray):
         return [images]
     return images
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
@@ -41,6 +41,11 @@ class Session:
     device: Device
     outputs: tuple[str, ...]
     session: Any
+
+    def seeing_all(self) -> Self:
+        """Give the same with a recipe that cuts nothing off a picture, but squashes it."""
+        recipe = replace(self.manifest.preprocessing, resize=None)
+        return replace(self, manifest=replace(self.manifest, preprocessing=recipe))
 
     def run(
         self, images: NDArray[np.uint8], outputs: tuple[str, ...]
@@ -132,22 +137,34 @@ def _start(
             return onnxruntime.InferenceSession(model, options, providers=device.providers)
         except RUNTIME_ERRORS as error:
             raise ModelFileError(
-                f"{file} can't be opened as an ONNX model ({_first_line(error)}): "
-                "it may be damaged or incomplete; export or copy it again."
+                f"{file} can't be opened: it is no ONNX model, or a part of it is damaged or "
+                "missing (weights over 2 GB stand in a file beside it); export or copy it again."
             ) from error
 
 
 def _manifest(session: Any, file: Path) -> Manifest:
     metadata = session.get_modelmeta().custom_metadata_map
     manifest = Manifest.from_metadata(metadata, file=str(file))
-    images = session.get_inputs()[0]
-    promised = ["uint8", *manifest.size, 3]
-    if [images.type[len("tensor(") : -1], *images.shape[1:]] != promised:
-        raise ModelFileError(
-            f"{file} takes {images.type} {images.shape[1:]}, but its manifest promises "
-            f"{promised}: export the model again."
-        )
+    shapes = {value.name: value.shape[1:] for value in session.get_outputs()}
+    shapes |= {value.name: value.shape[1:] for value in session.get_inputs()}
+    for name, promised in _promises(manifest).items():
+        if shapes.get(name) != promised:
+            have = str(shapes[name]) if name in shapes else "missing"
+            raise ModelFileError(
+                f"{file} breaks its manifest's promise: {name} is {have} instead of "
+                f"{promised} behind the batch; export the model again."
+            )
     return manifest
+
+
+def _promises(manifest: Manifest) -> dict[str, list[int]]:
+    """Give the shapes, behind the batch, of the input and of all that probes read."""
+    tokens = manifest.tokens
+    promises = {IMAGES: [*manifest.size, 3]}
+    for block in range(manifest.blocks):
+        promises[f"block_{block:02d}/attention"] = [manifest.heads, tokens, tokens]
+        promises[f"block_{block:02d}/tokens"] = [tokens, manifest.dim]
+    return promises
 
 
 def _regridded(file: Path, size: tuple[int, int]) -> bytes:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
 
-from vitonnx.errors import ModelFileError
-from vitonnx.manifest import METADATA_KEY, Manifest, require_model_file
+from vitonnx.manifest import METADATA_KEY, Manifest
 
 __all__ = [
     "IMAGES",
     "PATCH_KERNEL",
     "POSITION_EMBEDDING",
     "attention_name",
-    "load_manifest",
     "read_manifest",
     "tokens_name",
     "write_manifest",
@@ -63,22 +57,3 @@ def read_manifest(model: ir.Model) -> Manifest:
         If there is none, or this version can't honour it.
     """
     return Manifest.from_metadata(model.metadata_props)
-
-
-def load_manifest(file: Path) -> Manifest:
-    """Read the manifest of a file, and nothing else of it.
-
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read, is no ONNX model, or has no manifest we can honour.
-    """
-    require_model_file(file)
-    try:
-        model = onnx.load(file, load_external_data=False)
-    except DecodeError as error:
-        raise ModelFileError(
-            f"{file} is no ONNX model, or a damaged one: export or copy it again."
-        ) from error
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return Manifest.from_metadata(metadata, file=str(file))

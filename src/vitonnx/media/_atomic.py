@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from vitonnx.errors import UsageError, VitonnxError
 
-__all__ = ["atomic_path", "atomic_with_companions"]
+__all__ = ["atomic_path", "atomic_with_companions", "atomic_with_partial"]
 
 
 @contextmanager
@@ -59,6 +59,39 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if passing is not None:
             passing.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_with_partial(path: str | Path) -> Iterator[Path]:
+    """Like `atomic_path`, for what is worth having unfinished: Ctrl-C leaves ``NAME.partial.mp4``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write, ``NAME.mp4`` or of any other suffix.
+
+    Yields
+    ------
+    Path
+        As `atomic_path`. Whoever writes it must leave it complete in itself at Ctrl-C, or not at
+        all.
+
+    Raises
+    ------
+    UsageError, VitonnxError
+        As `atomic_path`.
+    KeyboardInterrupt
+        With a note that names the partial file, if there is one.
+    """
+    with atomic_path(path) as passing:
+        try:
+            yield passing
+        except KeyboardInterrupt as interrupt:
+            if passing.exists():
+                partial = Path(path).with_suffix(f".partial{passing.suffix}")
+                passing.replace(partial)
+                interrupt.add_note(f"what was done until then is in {partial}.")
+            raise
 
 
 @contextmanager

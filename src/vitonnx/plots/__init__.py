@@ -1,15 +1,43 @@
 """Figures of what probes found, for the eye and for papers. Scaling happens here alone."""
 
+from vitonnx.plots._compare import compare_models
+from vitonnx.plots._distance import (
+    plot_distance_by_block,
+    plot_distance_by_head,
+    plot_first_and_last_head,
+)
+from vitonnx.plots._distance_page import plot_distance
+from vitonnx.plots._entry import MOST_PICTURES, SheetEntry
+from vitonnx.plots._film_colours import FilmColours, FilmStyle
+from vitonnx.plots._film_frame import FilmPainter
+from vitonnx.plots._film_layout import Panel
+from vitonnx.plots._film_scale import scale_of_stream
+from vitonnx.plots._filters import plot_filters
 from vitonnx.plots._heads import plot_heads
+from vitonnx.plots._positions import plot_positions
 from vitonnx.plots._rollout import plot_rollout
 from vitonnx.plots._save import save_figure
-from vitonnx.plots._sheet import MOST_PICTURES, SheetEntry, contact_sheet
+from vitonnx.plots._scale import Scale
+from vitonnx.plots._sheet import contact_sheet
 
 __all__ = [
     "MOST_PICTURES",
+    "FilmColours",
+    "FilmPainter",
+    "FilmStyle",
+    "Panel",
+    "Scale",
     "SheetEntry",
+    "compare_models",
     "contact_sheet",
+    "plot_distance",
+    "plot_distance_by_block",
+    "plot_distance_by_head",
+    "plot_filters",
+    "plot_first_and_last_head",
     "plot_heads",
+    "plot_positions",
     "plot_rollout",
     "save_figure",
+    "scale_of_stream",
 ]

@@ -62,7 +62,7 @@ class Page:
 
     def tile(self, left: float, top: float, width: float, height: float, label: str = "") -> Axes:
         """Give axes without frame and ticks below the caption, with a label above them."""
-        axes = self._axes(left, top, width, height)
+        axes = self.axes(left, top, width, height)
         axes.set_axis_off()
         if label:
             self.text(left, top - LABEL, label, room=width)
@@ -93,21 +93,21 @@ class Page:
 
     def colour_bar(self, left: float, top: float, height: float, scale: Scale, unit: str) -> None:
         """Draw the scale's colours with their values."""
-        axes = self._axes(left, top, BAR_WIDTH, height)
+        axes = self.axes(left, top, BAR_WIDTH, height)
         bar = self.figure.colorbar(
             ScalarMappable(scale.norm, scale.bar),
             cax=axes,
             extend="max" if scale.clipped else "neither",
             extendfrac=0.03,
-            ticks=MaxNLocator(5),
+            ticks=MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]),
             format=lambda value, _: f"{value:.4g}",
         )
         bar.outline.set_visible(False)
-        axes.tick_params(labelsize=7.5, labelfontfamily=FONT, labelcolor=INK, color=PALE, length=2)
         axes.set_ylabel(unit, fontfamily=FONT, fontsize=8, color=INK)
 
-    def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        return self.figure.add_axes(
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Give axes with ticks, whose numbers stand outside."""
+        axes = self.figure.add_axes(
             (
                 (self._left + left) / self._width,
                 1 - (self._top + top + height) / self._height,
@@ -115,12 +115,14 @@ class Page:
                 height / self._height,
             )
         )
+        axes.tick_params(labelsize=7.5, labelfontfamily=FONT, labelcolor=INK, color=PALE, length=2)
+        return axes
 
 
 def _lines(details: list[str], width: float) -> list[str]:
     """Set details side by side, as many in a line as its width has room for."""
     font, lines = FontProperties(family=FONT, size=8.5), [""]
-    for detail in map(_drawable, filter(None, details)):
+    for detail in map(drawable, filter(None, details)):
         longer = f"{lines[-1]}  ·  {detail}" if lines[-1] else detail
         if lines[-1] and _width(longer, font) > width:
             lines.append(detail)
@@ -131,7 +133,7 @@ def _lines(details: list[str], width: float) -> list[str]:
 
 def _fitting(text: str, room: float, font: FontProperties) -> str:
     """Leave as little as possible out of the middle of a text that is too wide."""
-    text = _drawable(text)
+    text = drawable(text)
     if _width(text, font) <= room:
         return text
     too_many = bisect_right(
@@ -152,7 +154,7 @@ def _width(text: str, font: FontProperties) -> float:
     return width * WHOLE_PIXELS / 72
 
 
-def _drawable(text: str) -> str:
+def drawable(text: str) -> str:
     """Replace what the font has no sign for, line breaks too."""
     return "".join(sign if ord(sign) in _signs() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 

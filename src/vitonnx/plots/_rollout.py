@@ -12,7 +12,7 @@ from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import draw_map, draw_picture
 from vitonnx.probes import RolloutResult
 
-__all__ = ["plot_rollout"]
+__all__ = ["describe_rollout", "plot_rollout"]
 
 TILE = 2.8  # width in inches
 
@@ -61,7 +61,7 @@ def plot_rollout(
         2 * TILE + GAP + GROUP + BAR_ROOM,
         LABEL + height,
         title=model,
-        details=[file, prediction and f"predicted: {prediction}"],
+        details=[file, *describe_rollout(result), prediction and f"predicted: {prediction}"],
         note=note,
     )
     seen = page.tile(0, LABEL, TILE, height, label="what the model saw")
@@ -70,3 +70,15 @@ def plot_rollout(
     draw_map(overlay, pixels, values, scale)
     page.colour_bar(2 * TILE + GAP + GROUP, LABEL, height, scale, "rollout weight")
     return page.figure
+
+
+def describe_rollout(result: RolloutResult) -> list[str]:
+    """Say in words what a result shows.
+
+    Examples
+    --------
+    >>> describe_rollout(RolloutResult(rollout=None, fusion="max", discard=0.9))
+    ['rollout of all blocks', 'fusion of heads: max', 'discarded: 90%']
+    """
+    discarded = [f"discarded: {result.discard:.0%}"] if result.discard else []
+    return ["rollout of all blocks", f"fusion of heads: {result.fusion}", *discarded]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import matplotlib as mpl
@@ -53,5 +54,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
             f"{path} can't be written as a picture: its suffix must be .png, .pdf or .svg."
         )
     # The salt makes the names inside an SVG the same each time; without it they are random.
-    with atomic_path(path) as passing, mpl.rc_context({"svg.hashsalt": "vitonnx"}):
-        figure.savefig(passing, format=suffix[1:], dpi=DPI[suffix], metadata=METADATA[suffix])
+    page = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "vitonnx"}):
+        figure.savefig(page, format=suffix[1:], dpi=DPI[suffix], metadata=METADATA[suffix])
+    # Matplotlib's writers fail a second time where the disk is full; this fails once.
+    with atomic_path(path) as passing:
+        passing.write_bytes(page.getvalue())

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from numpy.typing import NDArray
 
-__all__ = ["Scale"]
+__all__ = ["PlainScale", "Scale"]
 
 # Attention has sinks: a patch or two with many times the weight of all others. The colours end
 # below those, or else everything but the sinks would be black.
 TOP_PERCENTILE = 99.5
+
+COLOURS = mpl.colormaps["inferno"]
 
 # How much of the picture a map hides where it is lowest and highest, and what the colour bar lies
 # over in place of a picture.
@@ -39,7 +42,7 @@ class Scale:
     clipped: bool
 
     @classmethod
-    def over(cls, maps: NDArray[np.float32], *, low: float = 0.0) -> Scale:
+    def over(cls, maps: NDArray[np.float32], *, low: float = 0.0) -> Self:
         """Make a scale for some maps, from `low` up to all but their highest values.
 
         Examples
@@ -61,13 +64,23 @@ class Scale:
     @cached_property
     def overlay(self) -> ListedColormap:
         """Colours to lay over a grey picture: the higher the value, the less of it is seen."""
-        colours = mpl.colormaps["inferno"](np.linspace(0, 1, 256))
+        colours = COLOURS(np.linspace(0, 1, 256))
         colours[:, 3] = np.linspace(FAINTEST, STRONGEST, 256)
         return ListedColormap(colours)
 
     @cached_property
-    def bar(self) -> ListedColormap:
+    def bar(self) -> Colormap:
         """The same colours over a medium grey, as they look in the figure."""
         colours = self.overlay(np.linspace(0, 1, 256))
         opacity = colours[:, 3:]
         return ListedColormap(opacity * colours[:, :3] + (1 - opacity) * BAR_GREY)
+
+
+@dataclass(frozen=True)
+class PlainScale(Scale):
+    """The same for maps that lie over no picture."""
+
+    @cached_property
+    def bar(self) -> Colormap:
+        """The colours as they are."""
+        return COLOURS

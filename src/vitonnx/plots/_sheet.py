@@ -4,43 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP
-from vitonnx.plots._heads import describe_heads
+from vitonnx.plots._entry import (
+    MOST_PICTURES,
+    SheetEntry,
+    common_scale,
+    describe,
+    map_of,
+    unit_of,
+)
 from vitonnx.plots._page import BAR_ROOM, LABEL, PALE, Page
-from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import draw_map, draw_picture, mark_patch
-from vitonnx.probes import HeadsResult, RolloutResult
+from vitonnx.probes import HeadsResult
 
-__all__ = ["MOST_PICTURES", "SheetEntry", "contact_sheet"]
+__all__ = ["contact_sheet"]
 
 TILE = 1.5  # width in inches
-MOST_PICTURES = 400  # a hundred rows: what an image viewer still opens
-
-
-class SheetEntry(NamedTuple):
-    """One picture of a contact sheet.
-
-    Parameters
-    ----------
-    pixels : uint8 (height, width, 3)
-        The model's input.
-    result : HeadsResult or RolloutResult
-        Of that picture.
-    file, prediction : str
-        For its label.
-    """
-
-    pixels: NDArray[np.uint8]
-    result: HeadsResult | RolloutResult
-    file: str
-    prediction: str = ""
 
 
 def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str = "") -> Figure:
@@ -67,6 +50,8 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from vitonnx.probes import RolloutResult
     >>> result = RolloutResult(rollout=np.full((2, 3), 1 / 7, np.float32))
     >>> entry = SheetEntry(np.zeros((32, 48, 3), np.uint8), result, "bird.png")
     >>> len(contact_sheet([entry] * 5).axes)  # two tiles a picture, and the colour bar
@@ -77,9 +62,8 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
             f"a contact sheet holds 1 to {MOST_PICTURES} pictures, not {len(entries)}: "
             "write a picture each, or the raw arrays as .npz."
         )
-    is_heads = isinstance(entries[0].result, HeadsResult)
-    maps = np.stack([_map(entry.result) for entry in entries])
-    scale = Scale.over(maps, low=0.0 if is_heads else float(maps.min()))
+    maps = [map_of(entry) for entry in entries]
+    scale = common_scale(maps, entries[0].result)
     columns = min(4, math.ceil(math.sqrt(len(entries) / 2)))
     rows = math.ceil(len(entries) / columns)
     label = 2 * LABEL if any(entry.prediction for entry in entries) else LABEL
@@ -90,7 +74,7 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         columns * across + BAR_ROOM,
         height,
         title=model,
-        details=_details(entries[0].result),
+        details=describe(entries[0].result),
         note=note,
     )
     for number, (entry, values) in enumerate(zip(entries, maps, strict=True)):
@@ -104,17 +88,5 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         if isinstance(entry.result, HeadsResult) and entry.result.patch is not None:
             mark_patch(seen, entry.result.patch)
     bar = min(height, 3 * down - GROUP) - label
-    unit = "attention weight" if is_heads else "rollout weight"
-    page.colour_bar(columns * across, label, bar, scale, unit)
+    page.colour_bar(columns * across, label, bar, scale, unit_of(entries[0].result))
     return page.figure
-
-
-def _map(result: HeadsResult | RolloutResult) -> NDArray[np.float32]:
-    return np.asarray(result.mean if isinstance(result, HeadsResult) else result.rollout)
-
-
-def _details(result: HeadsResult | RolloutResult) -> list[str]:
-    if isinstance(result, RolloutResult):
-        return ["attention rollout"]
-    block, query, *_ = describe_heads(result)
-    return ["mean of the heads", block, query]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
 
 from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.manifest import Manifest
 
 __all__ = ["Layout"]
 
@@ -23,6 +27,10 @@ class Layout:
         Tokens in front of the patches, in order: ``cls``, ``dist``, ``reg0`` …
     blocks, heads : int
         Depth, and attention heads a block.
+    position_grid : (rows, columns) or None
+        Patches that have a row in the position embedding; None without a position embedding.
+    position_prefix : tuple of str
+        Prefix tokens that have a row there, in front of the patches.
     """
 
     grid: tuple[int, int]
@@ -30,6 +38,13 @@ class Layout:
     prefix_tokens: tuple[str, ...]
     blocks: int
     heads: int
+    position_grid: tuple[int, int] | None = None
+    position_prefix: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Take from a model's manifest what probes must know."""
+        return cls(**{entry.name: getattr(manifest, entry.name) for entry in fields(cls)})
 
     @property
     def prefix(self) -> int:

@@ -25,9 +25,13 @@ class RolloutResult:
     ----------
     rollout : float32 (rows, columns)
         Share of each patch, not rescaled: together with the prefix tokens they sum to 1.
+    fusion, discard
+        The probe's.
     """
 
     rollout: Array
+    fusion: Fusion = "mean"
+    discard: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,4 +104,7 @@ class Rollout:
         xp = array_api_compat.array_namespace(shares)
         shares = xp.astype(shares, xp.float32)
         maps = fold_patches(shares, grid=layout.grid, prefix=layout.prefix)
-        return [RolloutResult(rollout=maps[picture, ...]) for picture in range(len(queries))]
+        return [
+            RolloutResult(rollout=maps[picture, ...], fusion=self.fusion, discard=self.discard)
+            for picture in range(len(queries))
+        ]

@@ -1,0 +1,67 @@
+"""What it takes to set models side by side: a name for each, and what is untrained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.cli._console import inform
+from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.manifest import Manifest
+
+__all__ = ["check_stackable", "name_models", "note_untrained"]
+
+
+def name_models(files: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
+    """Call models by their names, or by their files where names are the same.
+
+    Raises
+    ------
+    UsageError
+        If a file is named twice.
+    """
+    names = [manifest.name for manifest in manifests]
+    if len(set(names)) < len(names):
+        names = [str(file) for file in files]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{', '.join(names)}: a model is named twice; compare it with another.")
+    return names
+
+
+def note_untrained(names: Sequence[str], manifests: Sequence[Manifest], *, quiet: bool) -> str:
+    """Say on stderr that weights are random; and give the line that a figure says it with."""
+    untrained = [
+        name for name, manifest in zip(names, manifests, strict=True) if manifest.untrained
+    ]
+    if not untrained:
+        return ""
+    whose = f" of {', '.join(untrained)}" if len(names) > 1 else ""
+    inform(
+        f"the weights{whose} are random: the maps of an untrained model mean nothing.", quiet=quiet
+    )
+    return f"untrained: random weights{whose}"
+
+
+def check_stackable(names: Sequence[str], manifests: Sequence[Manifest], probe: str) -> None:
+    """Refuse models whose maps can't stand in one array, before the work begins.
+
+    Raises
+    ------
+    UsageError
+        If their grids differ, or for the probe ``heads`` their numbers of heads.
+    """
+    shapes = [f"{manifest.grid[0]}x{manifest.grid[1]} patches" for manifest in manifests]
+    if probe == "heads":
+        shapes = [
+            f"{manifest.heads} heads, {shape}"
+            for manifest, shape in zip(manifests, shapes, strict=True)
+        ]
+    for name, shape in zip(names, shapes, strict=True):
+        if shape != shapes[0]:
+            raise UsageError(
+                f"The maps of {names[0]} ({shapes[0]}) and of {name} ({shape}) can't be stacked in "
+                "one .npz: save each model's alone, or draw a figure."
+            )

@@ -1,0 +1,259 @@
+"""``vitonnx probe video``: a film of where models look."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from vitonnx.cli._console import complain, inform, stage, watch
+from vitonnx.cli._options import Device, Model, Quiet, Threads, parse_query
+from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Engine
+    from vitonnx.film import FilmHead, ScaleKind
+    from vitonnx.media import Film
+    from vitonnx.plots import FilmStyle
+    from vitonnx.probes import Fusion, Heads, Rollout
+
+EXAMPLE = "Example: vitonnx probe video deit.onnx bird.mp4 --compare dino.onnx -o bird.dino.mp4"
+
+
+def video(
+    model: Model,
+    film: Annotated[
+        Path, typer.Argument(metavar="IN", help="A film, a GIF, or a folder of frames.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.mp4", help="The film to write.")
+    ],
+    probe: Annotated[
+        str, typer.Option("--probe", metavar="heads|rollout", help="What is asked.")
+    ] = "heads",
+    head: Annotated[
+        str, typer.Option("--head", metavar="mean|N|all", help="Of heads; all is a mosaic.")
+    ] = "mean",
+    block: Annotated[
+        int | None, typer.Option("--block", help="Of heads: 0 is the first, -1 the last (default).")
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", metavar="TOKEN|mean|Y,X", help="Of heads: who looks, as there."),
+    ] = None,
+    fusion: Annotated[
+        str | None,
+        typer.Option("--fusion", metavar="mean|max|min", help="Of rollout: over the heads."),
+    ] = None,
+    discard: Annotated[
+        float | None, typer.Option("--discard", help="Of rollout: share set to zero.")
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="MODEL",
+            help="Another model, drawn beside; may be repeated. The original comes first.",
+        ),
+    ] = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(
+            "--short-side",
+            metavar="N",
+            help="Of the model's input, in pixels, a multiple of the patch size; by default that "
+            "of the file's. The longer side follows from the film.",
+        ),
+    ] = None,
+    style: Annotated[
+        str, typer.Option("--style", metavar="overlay|heatmap|side-by-side", help="How to draw.")
+    ] = "overlay",
+    colormap: Annotated[
+        str, typer.Option("--colormap", metavar="NAME", help="One of Matplotlib's.")
+    ] = "inferno",
+    opacity: Annotated[
+        float,
+        typer.Option("--opacity", help="How much an overlay hides where the map is highest."),
+    ] = 0.95,
+    smooth: Annotated[
+        int, typer.Option("--smooth", metavar="N", help="Frames of a moving average over time.")
+    ] = 1,
+    scale: Annotated[
+        str,
+        typer.Option(
+            "--scale",
+            metavar="video|frame|fixed",
+            help="What shares one scale of colours: the whole film; each frame alone, which "
+            "flickers; or every film there is: 0 to 10 times an even share of the attention.",
+        ),
+    ] = "video",
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="TIME", help="In seconds, or as 1:02:03.5.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="TIME", help="What is shown then is left out.")
+    ] = None,
+    every: Annotated[
+        int, typer.Option("--every", metavar="N", help="Take every Nth frame; each lasts longer.")
+    ] = 1,
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", help="Frames a second of a folder, 25 by default."),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw where a model looks in every frame of a film."""
+    from vitonnx.film import FilmOptions, probe_film
+    from vitonnx.media import Span, open_film
+    from vitonnx.plots import FilmColours
+
+    asked = _probe(probe, block=block, query=query, fusion=fusion, discard=discard)
+    options = FilmOptions(
+        head=_head(head),
+        smooth=smooth,
+        scale=cast("ScaleKind", scale),
+        colours=FilmColours(cast("FilmStyle", style), colormap, opacity),
+    )
+    span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
+    _check_output(output, film)
+    opened = open_film(film, span, rate=_rate(fps))
+    names = [model, *(compare or [])]
+    engines = [_open(name, opened, short_side, device, threads, quiet=quiet) for name in names]
+    _tell(engines, quiet=quiet)
+    try:
+        report = probe_film(
+            opened,
+            engines,
+            asked,
+            output,
+            options,
+            titles=_titles(names, engines),
+            watch=partial(watch, quiet=quiet),
+        )
+    except KeyboardInterrupt as interrupt:
+        for note in getattr(interrupt, "__notes__", ()):
+            inform(note, quiet=quiet)
+        raise
+    print(output)
+    if report.sound is not None:
+        inform(report.sound, quiet=quiet)
+    if report.lost is not None:
+        complain(report.lost)
+        raise typer.Exit(1)
+
+
+def _probe(
+    name: str,
+    *,
+    block: int | None,
+    query: str | None,
+    fusion: str | None,
+    discard: float | None,
+) -> Heads | Rollout:
+    """Make the probe, and refuse options of the other one."""
+    from vitonnx.probes import Heads, Rollout
+
+    foreign: dict[str, dict[str, object]] = {
+        "heads": {"--fusion": fusion, "--discard": discard},
+        "rollout": {"--block": block, "--query": query},
+    }
+    if name not in foreign:
+        raise UsageError(f"--probe {name!r} is unknown; use heads or rollout.")
+    for option, value in foreign[name].items():
+        if value is not None:
+            raise UsageError(f"{option} has no meaning for the probe {name}: leave it out.")
+    if name == "heads":
+        return Heads(block=-1 if block is None else block, query=parse_query(query))
+    # Rollout refuses any other word itself, with the list of those there are.
+    return Rollout(fusion=cast("Fusion", fusion or "mean"), discard=discard or 0.0)
+
+
+def _head(text: str) -> FilmHead:
+    if text == "mean":
+        return "mean"
+    if text == "all":
+        return "all"
+    if not re.fullmatch(r"\d+", text):
+        raise UsageError(f"--head {text!r} is no head: write mean, all, or a number from 0.")
+    return int(text)
+
+
+def _time(option: str, text: str | None) -> Fraction | None:
+    """Read a time in seconds.
+
+    Examples
+    --------
+    >>> _time("--start", "1:02:03.5"), _time("--start", "12")
+    (Fraction(7447, 2), Fraction(12, 1))
+    """
+    if text is None:
+        return None
+    if not re.fullmatch(r"(\d+:)?(\d+:)?\d+(\.\d*)?", text):
+        raise UsageError(f"{option} {text!r} is no time: write seconds, or 1:02:03.5.")
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = seconds * 60 + Fraction(part.rstrip("."))
+    return seconds
+
+
+def _rate(fps: float | None) -> Fraction | None:
+    if fps is None:
+        return None
+    if not 0.01 <= fps <= 1000:
+        raise UsageError(f"--fps is {fps:g}; it must be from 0.01 to 1000.")
+    return Fraction(fps).limit_denominator(1001)
+
+
+def _check_output(output: Path, film: Path) -> None:
+    """Refuse an impossible output before the work begins."""
+    if output.suffix.lower() != ".mp4":
+        raise UsageError(f"{output} can't be written: the film's suffix must be .mp4.")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: give the file to write.")
+    if output.exists() and film.exists() and output.samefile(film):
+        raise UsageError(f"{output} is the film itself, which would be lost: write elsewhere.")
+
+
+def _open(
+    model: str,
+    film: Film,
+    short_side: int | None,
+    device: str,
+    threads: int | None,
+    *,
+    quiet: bool,
+) -> Engine:
+    from vitonnx.cli._resolve import resolve_model
+    from vitonnx.film import open_engine
+
+    file = resolve_model(model, quiet=quiet)
+    with stage(f"Opening {file.name}", quiet=quiet):
+        return open_engine(file, film.size, short_side=short_side, device=device, threads=threads)
+
+
+def _tell(engines: list[Engine], *, quiet: bool) -> None:
+    """Say what is good to know of the models, each thing once."""
+    for note in dict.fromkeys(engine.device_note for engine in engines):
+        if note is not None:
+            inform(note, quiet=quiet)
+    for name in dict.fromkeys(e.manifest.name for e in engines if e.manifest.untrained):
+        inform(f"{name} has random weights: its maps mean nothing.", quiet=quiet)
+
+
+def _titles(names: list[str], engines: list[Engine]) -> list[str]:
+    """Call each model by its name, or by its file's where several have one name."""
+    titles = [engine.manifest.name for engine in engines]
+    if len(set(titles)) < len(titles):
+        titles = [Path(name).stem if Path(name).exists() else name for name in names]
+    return [
+        f"{title} (untrained)" if engine.manifest.untrained else title
+        for title, engine in zip(titles, engines, strict=True)
+    ]

@@ -1,0 +1,104 @@
+"""One pass over pictures: decoding, the network and the probes, all three at the same time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vitonnx.engine._ahead import map_ahead
+from vitonnx.engine._preprocess import prepare
+from vitonnx.engine._result import Result, predict
+from vitonnx.engine._session import Session
+from vitonnx.errors import PictureError, VitonnxError
+from vitonnx.media import open_picture
+from vitonnx.probes import Layout, Probe
+
+__all__ = ["Pass", "Picture"]
+
+Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8]
+
+# What is known of a picture before the network runs: its pixels or its error, and every probe's
+# query token.
+Located: TypeAlias = tuple[Result, dict[str, int | None]]
+Arrays: TypeAlias = dict[str, NDArray[np.float32]]
+
+DECODERS = 4
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Some probes of one model, and the outputs that they need.
+
+    A batch waits for the network while another is in it and a third is probed, so at most two
+    batches of attention are held at a time.
+    """
+
+    session: Session
+    layout: Layout
+    probes: Sequence[Probe[Any]]
+    outputs: tuple[str, ...]
+
+    def results(self, images: Iterable[Picture], *, batch_size: int) -> Iterator[Result]:
+        """Give one result a picture, in their order; a bad picture's has an error."""
+        located = map_ahead(self._locate, enumerate(images), threads=DECODERS, ahead=2 * batch_size)
+        run = map_ahead(self._run, _batches(located, batch_size), threads=1, ahead=1)
+        return itertools.chain.from_iterable(map(self._answer, run))
+
+    def _locate(self, numbered: tuple[int, Picture]) -> Located:
+        """Decode a picture, and find every probe's query token in it."""
+        number, image = numbered
+        name = str(image) if isinstance(image, str | Path) else f"picture {number}"
+        crop = None
+        try:
+            picture = prepare(open_picture(image), self.session.manifest.preprocessing)
+            crop = picture.crop
+            queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
+        except VitonnxError as error:
+            if crop is not None:  # what went wrong in a picture that could be read
+                error = PictureError(f"{name}: {error}")
+            return Result(file=name, crop=crop, error=error), {}
+        return Result(file=name, crop=crop, pixels=picture.pixels), queries
+
+    def _run(self, batch: list[Located]) -> tuple[list[Located], Arrays]:
+        """Run the good pictures of a batch; no arrays where there is none."""
+        pixels = [result.pixels for result, _ in batch if result.pixels is not None]
+        return batch, self.session.run(np.stack(pixels), self.outputs) if pixels else {}
+
+    def _answer(self, batch_and_arrays: tuple[list[Located], Arrays]) -> list[Result]:
+        """Answer a batch; pictures with an error keep their place."""
+        batch, arrays = batch_and_arrays
+        answers = [result for result, _ in batch]
+        good = [(place, *found) for place, found in enumerate(batch) if found[0].error is None]
+        if not good:
+            return answers
+        by_probe = {
+            probe.name: probe.compute(
+                arrays, self.layout, [queries[probe.name] for *_, queries in good]
+            )
+            for probe in self.probes
+        }
+        classes = self.session.manifest.classes
+        for row, (place, result, _) in enumerate(good):
+            logits = arrays["logits"][row] if "logits" in arrays else None
+            answers[place] = Result(
+                file=result.file,
+                crop=result.crop,
+                pixels=result.pixels,
+                logits=logits,
+                prediction=None if logits is None else predict(logits, classes),
+                values={name: values[row] for name, values in by_probe.items()},
+            )
+        return answers
+
+
+def _batches(items: Iterable[Located], size: int) -> Iterator[list[Located]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

@@ -1,0 +1,80 @@
+"""All that the numbers of a run depend on, as a state file keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import PIL
+
+from vitonnx.engine._engine import Engine
+from vitonnx.probes import Probe
+
+__all__ = ["run_settings"]
+
+VERSIONS = {
+    "onnxruntime": onnxruntime.__version__,
+    "numpy": np.__version__,
+    "Pillow": PIL.__version__,
+}
+# Graphs run in the precision that they were written in.
+PRECISION = "the file's"
+
+
+def run_settings(
+    engines: Sequence[Engine], files: Sequence[Path], probe: Probe[Any]
+) -> dict[str, str | int]:
+    """Describe a run so closely that one of the same description gives the same bits.
+
+    Parameters
+    ----------
+    engines : sequence of Engine
+        Of the models, in their order.
+    files : sequence of Path
+        Of the pictures, in their order.
+    probe : Probe
+        What is asked.
+
+    Returns
+    -------
+    dict of str to str or int
+        In a person's words.
+    """
+    settings: dict[str, str | int] = {
+        "the probe": repr(probe),
+        "the number of pictures": len(files),
+        "the hash of the pictures' names in their order": _hash_names(files),
+        "the number of models": len(engines),
+    }
+    for number, engine in enumerate(engines, start=1):
+        settings |= {
+            f"model {number}'s hash": _hash_model(engine.file),
+            f"model {number}'s input size": "x".join(map(str, engine.manifest.size)),
+            f"model {number}'s batch size": engine.batch_size,
+            f"model {number}'s precision": PRECISION,
+            f"model {number}'s device": engine.device,
+            f"model {number}'s threads": engine.threads or f"one a core of {os.cpu_count()}",
+        }
+    return settings | VERSIONS
+
+
+def _hash_names(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(os.fsencode(file.absolute()) + b"\0")
+    return digest.hexdigest()
+
+
+def _hash_model(file: Path) -> str:
+    """Hash the file, and the one beside it that holds large weights."""
+    digest = hashlib.sha256()
+    for part in (file, file.with_name(f"{file.name}.data")):
+        if part.exists():
+            with part.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,85 @@
+"""What one probe finds over a data set, batch by batch, so that a run can go on where it was."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vitonnx.engine._engine import Engine
+from vitonnx.errors import UsageError
+from vitonnx.probes import Probe, Summary, Totalled
+
+__all__ = ["Survey", "survey"]
+
+
+@dataclass(eq=False)
+class Survey:
+    """How far a pass over a data set has come, and what it has found.
+
+    Parameters
+    ----------
+    position : int
+        Of the first picture that is still to do.
+    summary : Summary
+        Totals of the good pictures before it.
+    skipped : dict of str to str
+        The bad pictures before it, each with what is wrong with it.
+    """
+
+    position: int = 0
+    summary: Summary = field(default_factory=Summary)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def survey(
+    engine: Engine,
+    files: Sequence[Path],
+    probe: Probe[Any],
+    found: Survey,
+    *,
+    strict: bool = False,
+) -> Iterator[Survey]:
+    """Sum up what a probe finds in pictures, in flat memory.
+
+    Parameters
+    ----------
+    engine : Engine
+        With the model.
+    files : sequence of Path
+        All pictures, those that are done too.
+    probe : Probe
+        One that has totals, as `Distance` does.
+    found : Survey
+        Where to begin: ``Survey()``, or the end of a batch. It is kept up to date.
+    strict : bool
+        Whether the first bad picture is an error; else it is skipped.
+
+    Yields
+    ------
+    Survey
+        `found`, after every batch. To go on from there later, with the same batches, gives the
+        same numbers to the last bit as never to have stopped.
+
+    Raises
+    ------
+    UsageError
+        If the probe has no totals, or asks for what the model doesn't have.
+    PictureError
+        If a picture can't be read or used, and `strict`.
+    """
+    if not isinstance(probe, Totalled):
+        raise UsageError(f"the probe {probe.name} has no totals to survey.")
+    ahead = itertools.islice(files, found.position, None)
+    stream = engine.stream(ahead, [probe], summary={probe.name: found.summary})
+    while batch := list(itertools.islice(stream, engine.batch_size)):
+        for result in batch:
+            if result.error is not None:
+                if strict:
+                    raise result.error
+                found.skipped[result.file] = str(result.error)
+        found.position += len(batch)
+        found.summary = stream.summary[probe.name]
+        yield found

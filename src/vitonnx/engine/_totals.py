@@ -1,0 +1,135 @@
+"""Totals of data sets as numbers in a file: ``.npz``, ``.json`` or ``.csv``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.errors import UsageError
+from vitonnx.media import atomic_path
+from vitonnx.probes import Summary
+
+__all__ = ["Totals", "save_totals"]
+
+MOMENTS = ("mean", "std")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Totals:
+    """What a probe of blocks and heads found over a data set, in one model or several.
+
+    Parameters
+    ----------
+    summaries : mapping of str to Summary
+        By the models' names; their arrays are (blocks, heads).
+    files, skipped : sequence of str
+        The pictures that count, and those that could not be used.
+    """
+
+    summaries: Mapping[str, Summary]
+    files: Sequence[str]
+    skipped: Sequence[str]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Give all as arrays that need no pickle.
+
+        Returns
+        -------
+        dict of str to array
+            ``mean`` and ``std`` float64 (blocks, heads), ``count``, ``files`` and ``skipped``. Of
+            several models, ``mean``, ``std`` and ``count`` have the models on an axis in front,
+            named by ``models``; heads and blocks that a model lacks are NaN.
+        """
+        totals = list(self.summaries.values())
+        values: dict[str, NDArray[Any]] = {
+            name: _stack([getattr(total, name) for total in totals]) for name in MOMENTS
+        }
+        values["count"] = np.array([total.count for total in totals])
+        if len(totals) == 1:
+            values = {name: array[0] for name, array in values.items()}
+        else:
+            values["models"] = np.array(list(self.summaries), np.str_)
+        for name in ("files", "skipped"):
+            values[name] = np.array(getattr(self, name), np.str_)
+        return values
+
+    def numbers(self) -> dict[str, Any]:
+        """Give all as JSON's numbers, lists and strings; what isn't a number is null."""
+        rows = [
+            {"count": total.count, **{name: _plain(getattr(total, name)) for name in MOMENTS}}
+            for total in self.summaries.values()
+        ]
+        values: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+        if len(rows) == 1:
+            values = rows[0]
+        else:
+            values["models"] = list(self.summaries)
+        return values | {"files": list(self.files), "skipped": list(self.skipped)}
+
+
+def save_totals(path: str | Path, totals: Totals) -> None:
+    """Write totals, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Its suffix says the form: ``.npz`` and ``.json`` hold all of `Totals`, ``.csv`` a row for
+        every head.
+    totals : Totals
+        What to write.
+
+    Raises
+    ------
+    UsageError
+        If the suffix is another.
+    VitonnxError
+        If the file can't be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".npz", ".json", ".csv"):
+        raise UsageError(f"{path} can't hold numbers: its suffix must be .npz, .json or .csv.")
+    with atomic_path(path) as passing:
+        if suffix == ".npz":
+            np.savez_compressed(passing, allow_pickle=False, **totals.arrays())
+        elif suffix == ".json":
+            passing.write_text(json.dumps(totals.numbers(), allow_nan=False) + "\n")
+        else:
+            with passing.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(_table(totals))
+
+
+def _table(totals: Totals) -> list[tuple[Any, ...]]:
+    header = ("model", "block", "head", "mean", "std", "count")
+    return [header] + [
+        (
+            model,
+            block,
+            head,
+            float(total.mean[block, head]),
+            float(total.std[block, head]),
+            total.count,
+        )
+        for model, total in totals.summaries.items()
+        for block, head in np.ndindex(total.mean.shape)
+    ]
+
+
+def _stack(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Stack matrices of unlike shapes; what one lacks is NaN."""
+    blocks, heads = (max(array.shape[axis] for array in arrays) for axis in (0, 1))
+    stacked = np.full((len(arrays), blocks, heads), np.nan)
+    for place, array in zip(stacked, arrays, strict=True):
+        place[: array.shape[0], : array.shape[1]] = array
+    return stacked
+
+
+def _plain(matrix: NDArray[np.float64]) -> list[list[float | None]]:
+    return [[value if math.isfinite(value) else None for value in row] for row in matrix.tolist()]

@@ -1,0 +1,93 @@
+"""A stage of a pipeline: it works in a thread of its own, a few items ahead and no further."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from threading import Condition, Thread
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+__all__ = ["Ahead"]
+
+Item = TypeVar("Item")
+
+
+class Ahead(Generic[Item]):
+    """Take items from a source in a thread, and hand them on in order.
+
+    Use it as a context manager: leaving the block stops the thread after the item that it is at,
+    and closes the source if that is a generator.
+
+    Parameters
+    ----------
+    source : iterable
+        Read in the thread alone.
+    depth : int
+        The most items that wait to be taken.
+
+    Examples
+    --------
+    >>> with Ahead(range(3), depth=2) as items:
+    ...     list(items)
+    [0, 1, 2]
+    """
+
+    def __init__(self, source: Iterable[Item], *, depth: int) -> None:
+        self._source, self._depth = source, depth
+        self._items: deque[Item] = deque()
+        self._changed = Condition()
+        self._ended = self._left = False
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="vitonnx-film", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._left = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended)
+            if self._items:
+                self._changed.notify_all()
+                return self._items.popleft()
+        if self._error is not None:
+            raise self._error
+        raise StopIteration
+
+    def _work(self) -> None:
+        iterator = iter(self._source)
+        try:
+            for item in iterator:
+                if not self._hand_on(item):
+                    break
+        except BaseException as error:
+            self._error = error  # raised where the items are taken
+        finally:
+            if isinstance(iterator, Generator):
+                iterator.close()
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _hand_on(self, item: Item) -> bool:
+        """Wait for room; say whether anybody still wants more."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._items) < self._depth or self._left)
+            self._items.append(item)
+            self._changed.notify_all()
+            return not self._left

@@ -1,0 +1,203 @@
+"""From a film to a film of maps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from vitonnx.engine import Engine
+from vitonnx.errors import FilmError, UsageError
+from vitonnx.film._ahead import Ahead
+from vitonnx.film._maps import Maps, map_shape, maps_of_film, smoothed
+from vitonnx.film._options import FilmHead, FilmOptions
+from vitonnx.film._scales import Scaling, scaling_by_frame, scaling_of_film, scaling_to_fixed
+from vitonnx.film._spool import Spool
+from vitonnx.media import Film, FilmFrame, FilmWriter, atomic_with_partial
+from vitonnx.plots import FilmPainter, Panel
+from vitonnx.probes import Heads, Rollout
+
+__all__ = ["FilmReport", "Watch", "probe_film"]
+
+Item = TypeVar("Item")
+
+FRAMES_AHEAD = 4
+MAPS_AHEAD = 16
+
+
+class Watch(Protocol):
+    """Passes items on while somebody looks, such as a progress bar."""
+
+    def __call__(self, items: Iterable[Item], *, total: int | None, label: str) -> Iterable[Item]:
+        """Pass on items, of which there are about `total`."""
+
+
+@dataclass(frozen=True)
+class FilmReport:
+    """What was made.
+
+    Parameters
+    ----------
+    frames : int
+        In the film that was written.
+    sound : str or None
+        What is to be said of its sound; None if it was copied as it was, or there is none.
+    lost : str or None
+        How many frames of the original could not be decoded, and why; None for none.
+    """
+
+    frames: int
+    sound: str | None
+    lost: str | None
+
+
+def _unwatched(items: Iterable[Item], *, total: int | None, label: str) -> Iterable[Item]:
+    return items
+
+
+def probe_film(
+    film: Film,
+    engines: Sequence[Engine],
+    probe: Heads | Rollout,
+    path: str | Path,
+    options: FilmOptions | None = None,
+    *,
+    titles: Sequence[str] = (),
+    watch: Watch = _unwatched,
+) -> FilmReport:
+    """Write a film of where models look, frame by frame, in flat memory.
+
+    The maps of all frames are found first and kept in a temporary file, as nobody knows before the
+    end what the scale that they share will be; then the film is decoded again and drawn. With a
+    scale that doesn't depend on the whole film, both happen at the same time.
+
+    Parameters
+    ----------
+    film : Film
+        See `vitonnx.media.open_film`.
+    engines : sequence of Engine
+        See `open_engine`. Several stand side by side, right of the original.
+    probe : Heads or Rollout
+        Asked of each.
+    path : path
+        The film to write, .mp4: H.264, with the timestamps and the sound of the original. At
+        Ctrl-C what was drawn until then is left as ``NAME.partial.mp4``.
+    options : FilmOptions, optional
+        How maps are drawn.
+    titles : sequence of str, optional
+        What each model is called in the film; by default the name in its manifest.
+    watch : callable, optional
+        Is given each of the two passes over the frames, to show how far it is.
+
+    Returns
+    -------
+    FilmReport
+
+    Raises
+    ------
+    UsageError
+        If a model lacks what is asked for, or the path isn't one of an .mp4.
+    VitonnxError
+        If the film can't be read or written, or a frame can't be probed.
+    """
+    path, options = Path(path), options or FilmOptions()
+    painter = _painter(film, engines, probe, options, titles)
+    from_zero = isinstance(probe, Heads)
+    with ExitStack() as stack:
+        passing = stack.enter_context(atomic_with_partial(path))
+        sound = film.sound()
+        stack.enter_context(sound or nullcontext())
+        looking = stack.enter_context(closing(maps_of_film(film, engines, probe, options.head)))
+        maps = smoothed(looking, options.smooth)
+        match options.scale:
+            case "video":
+                shapes = [map_shape(engine, options.head) for engine in engines]
+                spool = stack.enter_context(Spool(path.absolute().parent, shapes))
+                for _ in watch(spool.fill(maps), total=film.frames, label="Looking"):
+                    pass
+                maps = spool.read()
+                scaling = scaling_of_film(spool.read, models=len(engines), from_zero=from_zero)
+            case "frame":
+                scaling = scaling_by_frame(from_zero=from_zero)
+            case "fixed":
+                scaling = scaling_to_fixed(engine.manifest.patches for engine in engines)
+        drawn = stack.enter_context(Ahead(_drawn(film, maps, scaling, painter), depth=FRAMES_AHEAD))
+        writer = stack.enter_context(
+            FilmWriter(passing, rate=film.rate, ticks=film.ticks, sound=sound)
+        )
+        frames = 0
+        for frame in watch(drawn, total=film.frames, label="Drawing"):
+            writer.write(frame)
+            frames += 1
+    return FilmReport(frames, sound.note if sound else None, film.complaint)
+
+
+def _drawn(
+    film: Film, maps: Iterable[Maps], scaling: Scaling, painter: FilmPainter
+) -> Iterator[FilmFrame]:
+    """Decode every frame once more, and draw its maps."""
+    with (
+        Ahead(film.read(), depth=FRAMES_AHEAD) as frames,
+        Ahead(maps, depth=MAPS_AHEAD) as found,
+    ):
+        for frame, each in itertools.zip_longest(frames, found):
+            if frame is None or each is None:
+                raise FilmError(f"{film.name} changed while it was read: begin again.")
+            pixels = painter.paint(frame.pixels, each, scaling(each))
+            yield replace(frame, pixels=pixels)
+
+
+def _painter(
+    film: Film,
+    engines: Sequence[Engine],
+    probe: Heads | Rollout,
+    options: FilmOptions,
+    titles: Sequence[str],
+) -> FilmPainter:
+    """Arrange the film, and refuse what can't be before the work begins."""
+    if not engines:
+        raise UsageError("A film of maps needs at least one model.")
+    for engine in engines:
+        probe.reads(engine.layout)
+        if isinstance(options.head, int) and not 0 <= options.head < engine.layout.heads:
+            raise UsageError(
+                f"{engine.manifest.name} has no head {options.head}; it has heads 0 to "
+                f"{engine.layout.heads - 1}."
+            )
+    if isinstance(probe, Rollout) and options.head != "mean":
+        raise UsageError(
+            "rollout goes through all heads at once and has none to choose: leave the head out, "
+            "or ask the probe heads."
+        )
+    several = len(engines) > 1
+    names = titles or [engine.manifest.name for engine in engines]
+    panels = [
+        Panel(name if several else "", _head_labels(engine, options.head))
+        for name, engine in zip(names, engines, strict=True)
+    ]
+    beside = several or options.colours.style == "side-by-side"
+    return FilmPainter(
+        film.size,
+        panels,
+        options.colours,
+        original=("original" if several else "") if beside else None,
+        queries=[_query(engine, probe, film.size) for engine in engines],
+    )
+
+
+def _head_labels(engine: Engine, head: FilmHead) -> tuple[str, ...]:
+    if head != "all":
+        return ("",)
+    return tuple(f"head {index}" for index in range(engine.layout.heads))
+
+
+def _query(engine: Engine, probe: Heads | Rollout, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Find the patch that is asked, where it is one: the same in all frames."""
+    height, width = size
+    token = probe.token(engine.layout, (0, 0, width, height))
+    if token is None or token < engine.layout.prefix:
+        return None
+    return divmod(token - engine.layout.prefix, engine.layout.grid[1])

@@ -1,0 +1,264 @@
+"""Films in files: any container and codec that PyAV reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av import FFmpegError, VideoFrame, VideoStream
+from av.container import InputContainer
+from PIL import Image
+
+from vitonnx.errors import FilmError, UsageError
+from vitonnx.media._film import FilmFrame, Span
+from vitonnx.media._film_rgb import to_upright_rgb
+from vitonnx.media._film_sound import Sound
+
+__all__ = ["FilmFile"]
+
+USUAL_RATE = Fraction(25)
+FINEST_CLOCK = 1_000_000  # ticks a second
+COUNTED = {"mov", "mp4"}  # containers that say how many frames they hold
+DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: their clocks begin anywhere
+
+
+class FilmFile:
+    """A film in a file; see `Film`.
+
+    Parameters
+    ----------
+    path : Path
+        Of the film.
+    span : Span
+        Which frames are meant.
+
+    Raises
+    ------
+    FilmError
+        If it can't be read, has no video stream, or no frame of the span can be decoded.
+    """
+
+    def __init__(self, path: Path, span: Span) -> None:
+        self.name, self._path, self._span = str(path), path, span
+        self.complaint: str | None = None
+        self._size: tuple[int, int] | None = None
+        with _opened(path) as container:
+            stream = _video(container, path)
+            self.rate = stream.guessed_rate or stream.average_rate or USUAL_RATE
+            self.ticks = min((stream.time_base or 1 / USUAL_RATE).denominator, FINEST_CLOCK)
+            self._zero = _zero(container)
+            self._film_end = _end(container, stream)
+            self._counted = stream.frames if _counted(container) else 0
+            self._has_sound = bool(container.streams.audio)
+        self.frames = self._expected()
+        # Only a frame knows how it is to be turned.
+        first = next(self.read(), None)
+        if first is None:
+            raise self._nothing()
+        height, width, _ = first.pixels.shape
+        self.size = self._size = height, width
+
+    def read(self) -> Iterator[FilmFrame]:
+        """Decode the frames of the span, in the order in which they are shown."""
+        with _opened(self._path) as container:
+            stream = _video(container, self._path)
+            # Threads by frame lose good frames beside a damaged one; by slice they don't.
+            stream.thread_type = "SLICE"
+            decoding = _Decoding(container, stream, self.rate, self._zero)
+            if self._span.start is not None:
+                decoding.seek(self._span.start)
+            held: VideoFrame | None = None
+            held_at = Fraction(0)
+            number = 0
+            for time, frame in decoding.frames():
+                if self._span.start is not None and time < self._span.start:
+                    continue
+                if self._span.end is not None and time >= self._span.end:
+                    break
+                if number % self._span.every == 0:
+                    if held is not None:
+                        yield self._frame(held, stream, held_at, time)
+                    held, held_at = frame, time
+                number += 1
+            else:
+                self._complain(decoding)
+            if held is not None:
+                end = decoding.end if self._span.end is None else min(decoding.end, self._span.end)
+                yield self._frame(held, stream, held_at, end)
+
+    def sound(self) -> Sound | None:
+        """Open the film's sound; None where there is none."""
+        if not self._has_sound:
+            return None
+        span, zero = self._span, self._zero
+        return Sound(
+            self._path,
+            offset=zero + span.shift,
+            start=None if span.start is None else span.start + zero,
+            end=None if span.end is None else span.end + zero,
+        )
+
+    def _frame(
+        self, frame: VideoFrame, stream: VideoStream, time: Fraction, end: Fraction
+    ) -> FilmFrame:
+        pixels = to_upright_rgb(frame, stream.sample_aspect_ratio)
+        if self._size is not None and pixels.shape[:2] != self._size:
+            # The film changes its size on the way; the first frame's is kept.
+            height, width = self._size
+            picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+            pixels = np.asarray(picture)
+        return FilmFrame(pixels, time - self._span.shift, end - time)
+
+    def _expected(self) -> int | None:
+        """About how many frames there are in the span."""
+        start, end = self._span.shift, self._span.end
+        if self._counted and self._span.start is None and end is None:
+            return -(-self._counted // self._span.every)
+        ends = [time for time in (end, self._film_end) if time is not None]
+        if not ends:
+            return None
+        return max(1, round((min(ends) - start) * self.rate / self._span.every))
+
+    def _complain(self, decoding: _Decoding) -> None:
+        """Compare what was decoded to its end with what the file promised."""
+        lost, about = decoding.damaged, ""
+        if self._film_end is not None:
+            missing = round((self._film_end - decoding.end) * self.rate)
+            if missing > 0 and self._counted and self._span.start is None:
+                missing = self._counted - decoding.decoded
+                lost = max(missing, lost)
+            elif missing > 0:
+                lost, about = lost + missing, "about "
+        if lost:
+            frames = "frame" if lost == 1 else "frames"
+            self.complaint = (
+                f"{self.name} is cut off or damaged: {about}{lost} {frames} could not be decoded, "
+                "and all the others are there."
+            )
+
+    def _nothing(self) -> FilmError | UsageError:
+        span = self._span
+        if (span.start or span.end) and self._film_end is not None:
+            return UsageError(
+                f"{self.name} has no frame in the part that was asked for; it is "
+                f"{float(self._film_end):.2f} s long."
+            )
+        return FilmError(
+            f"No frame of {self.name} can be decoded: it may be damaged; fetch or convert it again."
+        )
+
+
+class _Decoding:
+    """One way through a film, that counts what it finds."""
+
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, rate: Fraction, zero: Fraction
+    ) -> None:
+        self._container, self._stream = container, stream
+        self._usual = 1 / rate
+        self._zero = zero
+        self.decoded = self.damaged = 0
+        self.end = Fraction(0)
+
+    def seek(self, time: Fraction) -> None:
+        """Go to the last key frame before a time."""
+        base = self._stream.time_base
+        if base is None:
+            return
+        try:
+            self._container.seek(int((time + self._zero) / base), stream=self._stream)
+        except FFmpegError:
+            # What can't be sought in is read from its start.
+            return
+
+    def frames(self) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """Give every frame that can be decoded, with its time in seconds."""
+        last: Fraction | None = None
+        for frame in self._frames():
+            self.decoded += 1
+            if frame.pts is None or frame.time_base is None:
+                time = self.end
+            else:
+                time = frame.pts * frame.time_base - self._zero
+            if last is not None and time <= last:
+                time = self.end  # a clock that stands still or jumps back
+            length = frame.duration * frame.time_base if frame.time_base else 0
+            # A frame is shown until the next; only the last needs a length of its own.
+            self.end = time + (length if length > 0 else self._usual)
+            last = time
+            yield time, frame
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from packet.decode()
+                except FFmpegError:
+                    self.damaged += 1
+        except FFmpegError:
+            # The container itself ends in the middle of something.
+            self.damaged += 1
+            yield from self._rest()
+
+    def _rest(self) -> list[VideoFrame]:
+        """Take what the decoder still holds."""
+        try:
+            return self._stream.decode(None)
+        except FFmpegError:
+            return []
+
+
+def _opened(path: Path) -> InputContainer:
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except PermissionError as error:
+        raise FilmError(f"{path} can't be read: there is no permission to.") from error
+    except OSError as error:
+        raise FilmError(f"{path} can't be read: {error.strerror}.") from error
+    if empty:
+        raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")
+    try:
+        return av.open(str(path))
+    except (FFmpegError, ValueError) as error:
+        raise FilmError(
+            f"{path} can't be opened as a film: it is no film, or cut off before the part that "
+            "says what is in it; fetch or convert it again."
+        ) from error
+
+
+def _video(container: InputContainer, path: Path) -> VideoStream:
+    """Find the stream of moving pictures; the cover of a song is none."""
+    covers = av.stream.Disposition.attached_pic
+    for stream in container.streams.video:
+        if not stream.disposition & covers and stream.codec_context is not None:
+            return stream
+    raise FilmError(f"{path} has no video stream: give a film, a GIF or a folder of frames.")
+
+
+def _zero(container: InputContainer) -> Fraction:
+    """When the film begins on its own clock; broadcasts begin at any hour."""
+    if container.format.flags & DISCONTINUOUS and container.start_time is not None:
+        return Fraction(container.start_time, av.time_base)
+    return Fraction(0)
+
+
+def _counted(container: InputContainer) -> bool:
+    return bool(COUNTED & set(container.format.name.split(",")))
+
+
+def _end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """When the video ends, as the file says; None if it doesn't."""
+    if container.format.name == "avi" and stream.frames and stream.time_base:
+        return stream.frames * stream.time_base  # a cut file's duration is guessed
+    if stream.duration is not None and stream.time_base is not None:
+        return stream.duration * stream.time_base
+    if "DURATION" in stream.metadata:  # Matroska: 00:01:02.345000000
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
+    if container.duration is not None and not container.streams.audio:
+        return Fraction(container.duration, av.time_base)
+    return None

@@ -1,0 +1,106 @@
+"""Films in folders: one picture a frame, in natural order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.errors import FilmError, PictureError, UsageError
+from vitonnx.media._film import FilmFrame, Span
+from vitonnx.media._find import find_pictures
+from vitonnx.media._picture import open_picture
+
+__all__ = ["FilmFolder"]
+
+
+class FilmFolder:
+    """A film in a folder of pictures; see `Film`.
+
+    A picture that can't be read, or is of another size than the first that can, is left out; the
+    one before it is shown in its place.
+
+    Parameters
+    ----------
+    path : Path
+        Of the folder.
+    span : Span
+        Which frames are meant.
+    rate : Fraction
+        Frames a second.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds no pictures, or none in the span.
+    FilmError
+        If none of them can be read.
+    """
+
+    sound = staticmethod(lambda: None)  # pictures are silent
+
+    def __init__(self, path: Path, span: Span, rate: Fraction) -> None:
+        self.name = str(path)
+        self.rate, self.ticks = rate, rate.numerator
+        self.complaint: str | None = None
+        self._span = span
+        files = find_pictures([path])
+        end = len(files) if span.end is None else math.ceil(span.end * rate)
+        self._files = list(enumerate(files))[math.ceil(span.shift * rate) : end : span.every]
+        if not self._files:
+            raise UsageError(
+                f"{path} has no frame in the part that was asked for; at {float(rate):g} frames a "
+                f"second its {len(files)} pictures last {float(len(files) / rate):.2f} s."
+            )
+        whole = len(files) / rate
+        self._last = whole if span.end is None else min(span.end, whole)
+        self.frames = len(self._files)
+        self.size = self._first_size()
+
+    def read(self) -> Iterator[FilmFrame]:
+        """Decode the frames of the span, in their order."""
+        bad: list[str] = []
+        held: FilmFrame | None = None
+        for number, file in self._files:
+            time = number / self.rate
+            try:
+                pixels = self._pixels(file)
+            except PictureError as error:
+                bad.append(str(error))
+                continue
+            if held is not None:
+                yield self._lasting(held, time)
+            held = FilmFrame(pixels, time, 1 / self.rate)
+        if held is not None:
+            yield self._lasting(held, self._last)
+        if bad:
+            self.complaint = (
+                f"{len(bad)} of {len(self._files)} frames in {self.name} left out; {bad[0]}"
+            )
+
+    def _lasting(self, frame: FilmFrame, until: Fraction) -> FilmFrame:
+        return FilmFrame(frame.pixels, frame.time - self._span.shift, until - frame.time)
+
+    def _pixels(self, file: Path) -> NDArray[np.uint8]:
+        pixels = np.asarray(open_picture(file))
+        if pixels.shape[:2] != self.size:
+            height, width, _ = pixels.shape
+            raise PictureError(
+                f"{file} is {width}x{height}, but the film is {self.size[1]}x{self.size[0]}: "
+                "scale it, or move it elsewhere."
+            )
+        return pixels
+
+    def _first_size(self) -> tuple[int, int]:
+        for _, file in self._files:
+            try:
+                picture = open_picture(file)
+            except PictureError as error:
+                problem = error
+            else:
+                return picture.height, picture.width
+        raise FilmError(f"No picture in {self.name} can be read; the last: {problem}")

@@ -1,0 +1,67 @@
+"""A decoded frame as upright RGB with square pixels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from av import VideoFrame
+from av.video.reformatter import Colorspace, Interpolation
+from numpy.typing import NDArray
+
+__all__ = ["to_upright_rgb"]
+
+UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+HD_HEIGHT = 720  # from here on what doesn't say its colours has those of HD, as players take it
+
+
+def to_upright_rgb(frame: VideoFrame, aspect: Fraction | None = None) -> NDArray[np.uint8]:
+    """Convert a frame to RGB, make its pixels square, and turn it as its display matrix says.
+
+    Parameters
+    ----------
+    frame : av.VideoFrame
+        Of any pixel format. What is transparent lies over white.
+    aspect : Fraction or None
+        Width of a pixel over its height; None, 0 and 1 are square.
+
+    Returns
+    -------
+    uint8 (height, width, 3)
+    """
+    transparent = any(part.is_alpha for part in frame.format.components)
+    unknown = frame.colorspace == UNSPECIFIED and not frame.format.is_rgb
+    converted = frame.reformat(
+        width=max(1, round(frame.width * aspect)) if aspect else frame.width,
+        format="rgba" if transparent else "rgb24",
+        src_colorspace=Colorspace.ITU709 if unknown and frame.height >= HD_HEIGHT else None,
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+    )
+    pixels = np.asarray(converted.to_ndarray(), np.uint8)
+    if transparent:
+        pixels = _over_white(pixels)
+    # Nobody types this key, and it has been there since FFmpeg 4.
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is not None:
+        pixels = _turned(pixels, np.frombuffer(matrix, np.int32).reshape(3, 3))
+    return np.ascontiguousarray(pixels)
+
+
+def _over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay (height, width, 4) over white."""
+    alpha = pixels[..., 3:].astype(np.uint16)
+    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _turned(pixels: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Turn and mirror pixels as a display matrix says, to the nearest right angle.
+
+    FFmpeg's matrix takes x to ``a x + c y`` and y to ``b x + d y``, where its first row is a, b and
+    its second c, d.
+    """
+    (a, b), (c, d) = matrix[:2, :2].astype(np.int64)
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        pixels = pixels.swapaxes(0, 1)
+        a, d = c, b
+    return pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -1,0 +1,160 @@
+"""The sound of a film on its way into another: copied where that may be, else encoded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av import AudioFrame, AudioStream, FFmpegError, Packet
+from av.container import OutputContainer
+
+__all__ = ["Sound"]
+
+# What both the .mp4 container and those who play it take; it also holds others that no browser
+# plays, such as PCM.
+COPIED = {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}
+AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+USUAL_RATE = 48000
+AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+
+
+@dataclass(frozen=True)
+class Track:
+    """One sound track, in and out."""
+
+    source: AudioStream
+    target: AudioStream
+    copied: bool
+
+
+class Sound:
+    """All sound tracks of a film.
+
+    Parameters
+    ----------
+    path : Path
+        The film.
+    offset : Fraction
+        In seconds: taken off all times.
+    start, end : Fraction or None
+        In seconds on the film's own clock: what is kept.
+
+    Attributes
+    ----------
+    note : str or None
+        Which tracks are encoded anew, and why.
+    """
+
+    def __init__(
+        self, path: Path, *, offset: Fraction, start: Fraction | None, end: Fraction | None
+    ) -> None:
+        self._input = av.open(str(path))
+        self._offset, self._start, self._end = offset, start, end
+        self._tracks: dict[int, Track] = {}
+        foreign = sorted({_codec(stream) for stream in self._streams} - COPIED)
+        self.note = (
+            f"the sound was encoded anew, as AAC: {' and '.join(foreign)} can't be copied into "
+            "an .mp4 that browsers play."
+            if foreign
+            else None
+        )
+
+    @property
+    def _streams(self) -> list[AudioStream]:
+        """The tracks that can be read at all."""
+        return [stream for stream in self._input.streams.audio if stream.codec_context is not None]
+
+    def attach(self, output: OutputContainer) -> None:
+        """Add a stream for every track to a film that is about to be written."""
+        for source in self._streams:
+            copied = _codec(source) in COPIED
+            if copied:
+                target = output.add_stream_from_template(source)
+            else:
+                target = output.add_stream("aac", rate=_aac_rate(source.codec_context.sample_rate))
+                channels = source.codec_context.layout.nb_channels
+                target.codec_context.layout = AAC_LAYOUTS.get(channels, "stereo")
+            target.metadata.update(_language(source))
+            self._tracks[source.index] = Track(source, target, copied)
+
+    def packets(self) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
+        """Give what is to be written, each with its time in seconds, in the film's order."""
+        sources = tuple(track.source for track in self._tracks.values())
+        try:
+            for packet in self._input.demux(sources):
+                # An empty packet marks the end.
+                if packet.size and self._kept(packet):
+                    yield from self._carried(packet, self._tracks[packet.stream.index])
+        except FFmpegError:
+            # The film ends early. Its frames say so, and what there is of the sound is kept.
+            pass
+        for track in self._tracks.values():
+            if not track.copied:
+                yield from _timed(track.target.encode(None))
+
+    def _kept(self, packet: Packet[AudioStream]) -> bool:
+        if packet.pts is None:
+            return self._start is None
+        time = packet.pts * packet.time_base
+        return (self._start is None or time >= self._start) and (
+            self._end is None or time < self._end
+        )
+
+    def _carried(
+        self, packet: Packet[AudioStream], track: Track
+    ) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
+        if track.copied:
+            shift = round(self._offset / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+            packet.stream = track.target
+            yield from _timed([packet])
+            return
+        for frame in _decoded(packet):
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(self._offset / frame.time_base)
+            yield from _timed(track.target.encode(frame))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._input.close()
+
+
+def _codec(stream: AudioStream) -> str:
+    return stream.codec_context.codec.canonical_name
+
+
+def _aac_rate(rate: int) -> int:
+    return rate if rate in AAC_RATES else USUAL_RATE
+
+
+def _language(stream: AudioStream) -> dict[str, str]:
+    return {"language": stream.metadata["language"]} if "language" in stream.metadata else {}
+
+
+def _decoded(packet: Packet[AudioStream]) -> list[AudioFrame]:
+    """Decode a packet; a damaged one is a moment of silence."""
+    try:
+        return packet.decode()
+    except FFmpegError:
+        return []
+
+
+def _timed(
+    packets: list[Packet[AudioStream]],
+) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
+    for packet in packets:
+        at = packet.pts if packet.pts is not None else packet.dts
+        yield Fraction(0) if at is None else at * packet.time_base, packet

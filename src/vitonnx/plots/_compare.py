@@ -1,0 +1,175 @@
+"""Several models on the same pictures, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from vitonnx.errors import UsageError
+from vitonnx.plots._arrange import GAP, GROUP, Place
+from vitonnx.plots._entry import (
+    MOST_PICTURES,
+    SheetEntry,
+    common_scale,
+    describe,
+    map_of,
+    unit_of,
+)
+from vitonnx.plots._heads import describe_heads
+from vitonnx.plots._page import BAR_ROOM, LABEL, PALE, Page
+from vitonnx.plots._scale import Scale
+from vitonnx.plots._tile import draw_map, draw_picture, mark_patch, outline_patches
+from vitonnx.probes import HeadsResult, mass_mask
+
+__all__ = ["compare_models"]
+
+ONE, MANY = 3.0, 1.5  # width of a tile in inches, for one picture and for several
+LONGEST_BAR = 6.0  # in inches
+
+
+def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = "") -> Figure:
+    """Draw pictures, and beside each what several models make of it.
+
+    Each model has a column, with a scale and a colour bar of its own: models with other numbers of
+    patches have other weights. A map lies on the pixels that its own model saw; the picture in
+    colours is what the first model saw. Of a single picture the heads are drawn too.
+
+    Parameters
+    ----------
+    models : mapping of str to sequence of SheetEntry
+        By the models' names, results of one probe for the same 1 to 400 pictures.
+    note : str
+        A line in red below the caption, such as "untrained: random weights".
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+
+    Raises
+    ------
+    UsageError
+        If there are no pictures, or too many for a page.
+
+    Examples
+    --------
+    >>> from vitonnx.probes import RolloutResult
+    >>> result = RolloutResult(rollout=np.full((2, 3), 1 / 7, np.float32))
+    >>> entry = SheetEntry(np.zeros((32, 48, 3), np.uint8), result, "bird.png")
+    >>> figure = compare_models({"supervised": [entry] * 5, "DINO": [entry] * 5})
+    >>> len(figure.axes)  # five pictures with two maps each, and two colour bars
+    17
+    """
+    pictures = list(zip(*models.values(), strict=True))
+    if not 1 <= len(pictures) <= MOST_PICTURES:
+        raise UsageError(
+            f"a comparison holds 1 to {MOST_PICTURES} pictures, not {len(pictures)}: "
+            "write a picture each, or the raw arrays as .npz."
+        )
+    alone = len(pictures) == 1
+    width = ONE if alone else MANY
+    tiles = [[_tiles(entry, width, alone=alone) for entry in row] for row in pictures]
+    words = [_describe(entry, alone=alone) for entry in pictures[0]]
+    common = [word for word in words[0] if all(word in others for others in words)]
+    # Where the pictures begin, and where the last one ends.
+    tops = [LABEL if words == [common] * len(words) else 2 * LABEL]
+    for row in tiles:
+        tops.append(tops[-1] + GROUP + max(tile.place.bottom for of_one in row for tile in of_one))
+    bottom, across = tops.pop() - GROUP, width + GROUP + BAR_ROOM
+    page = Page(
+        width + GROUP + len(models) * across,
+        bottom,
+        title="",
+        details=[*common, *_say_whose(list(models), pictures)],
+        note=note,
+    )
+    for top, (entry, *_), (of_first, *_) in zip(tops, pictures, tiles, strict=True):
+        axes = page.tile(0, top + LABEL, *of_first[0].place[2:], entry.file)
+        draw_picture(axes, entry.pixels, map_of(entry).shape)
+        _mark_query(axes, entry)
+    for number, (model, entries) in enumerate(models.items()):
+        left, result = width + GROUP + number * across, entries[0].result
+        own = ", ".join(word for word in words[number] if word not in common)
+        page.text(left, 0, model, room=across - GROUP, weight="bold")
+        page.text(left, LABEL, own, room=across - GROUP, colour=PALE)
+        column = [row[number] for row in tiles]
+        scale = common_scale([tile.values for of_one in column for tile in of_one], result)
+        for top, entry, of_one in zip(tops, entries, column, strict=True):
+            _draw(page, left, top, entry, of_one, scale)
+        start = tops[0] + LABEL
+        length = min(bottom - start, LONGEST_BAR)
+        page.colour_bar(left + width + GROUP, start, length, scale, unit_of(result))
+    return page.figure
+
+
+def _describe(entry: SheetEntry, *, alone: bool) -> list[str]:
+    """Say in words what a model's maps show, and of a picture alone what the model predicts."""
+    if not alone:
+        return describe(entry.result)
+    predicted = [f"predicted: {entry.prediction}"] if entry.prediction else []
+    if isinstance(entry.result, HeadsResult):
+        return [*describe_heads(entry.result), *predicted]
+    return [*describe(entry.result), *predicted]
+
+
+def _say_whose(models: list[str], pictures: list[tuple[SheetEntry, ...]]) -> list[str]:
+    """Say whose crop is seen in colours, where the models saw different ones."""
+    for first, *others in pictures:
+        if not all(np.array_equal(first.pixels, other.pixels) for other in others):
+            return [f"in colours: what {models[0]} saw"]
+    return []
+
+
+class _Tile(NamedTuple):
+    """A map, and its place in inches from the top left corner of all that a model has there."""
+
+    place: Place
+    label: str
+    values: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
+
+
+def _tiles(entry: SheetEntry, width: float, *, alone: bool) -> list[_Tile]:
+    """Arrange the map of one picture, and below it the heads, if any, of a picture alone."""
+    result, values = entry.result, map_of(entry)
+    aspect = entry.pixels.shape[0] / entry.pixels.shape[1]
+    main = Place(0, LABEL, width, width * aspect)
+    if not alone:
+        return [_Tile(main, entry.prediction, values, None)]
+    if not isinstance(result, HeadsResult):
+        return [_Tile(main, "attention rollout", values, None)]
+    maps = np.asarray(result.attention)
+    masks: list[NDArray[np.bool_] | None] = [None] * (len(maps) + 1)
+    if result.mass is not None:
+        masks = [mass_mask(values[None, None], result.mass)[0, 0], *np.asarray(result.mask)]
+    columns = math.ceil(len(maps) / math.isqrt(len(maps)))
+    side = (width - (columns - 1) * GAP) / columns
+    tiles = [_Tile(main, "mean of the heads", values, masks[0])]
+    for head, (of_head, mask) in enumerate(zip(maps, masks[1:], strict=True)):
+        row, column = divmod(head, columns)
+        top = main.bottom + GAP + LABEL + row * (side * aspect + GAP + LABEL)
+        place = Place(column * (side + GAP), top, side, side * aspect)
+        tiles.append(_Tile(place, f"head {head}", of_head, mask))
+    return tiles
+
+
+def _draw(
+    page: Page, left: float, top: float, entry: SheetEntry, tiles: list[_Tile], scale: Scale
+) -> None:
+    for place, label, values, mask in tiles:
+        axes = page.tile(left + place.left, top + place.top, place.width, place.height, label)
+        draw_map(axes, entry.pixels, values, scale)
+        _mark_query(axes, entry)
+        if mask is not None:
+            outline_patches(axes, mask)
+
+
+def _mark_query(axes: Axes, entry: SheetEntry) -> None:
+    if isinstance(entry.result, HeadsResult) and entry.result.patch is not None:
+        mark_patch(axes, entry.result.patch)

@@ -1,0 +1,101 @@
+"""The colours of a map in a film: the same as in figures, fast enough for every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vitonnx.errors import UsageError
+from vitonnx.plots._scale import FAINTEST, STRONGEST, Scale
+from vitonnx.plots._tile import DARKEST, LIGHTEST
+
+__all__ = ["FilmColours", "FilmStyle"]
+
+FilmStyle = Literal["overlay", "heatmap", "side-by-side"]
+
+LEVELS = np.arange(256)
+# Grey from black to white, onto the range that a picture keeps below a map.
+UNDERLAY = np.rint((DARKEST + (LIGHTEST - DARKEST) * LEVELS / 255) * 255).astype(int).tolist()
+
+
+@dataclass(frozen=True)
+class FilmColours:
+    """How maps are coloured.
+
+    Parameters
+    ----------
+    style : "overlay", "heatmap" or "side-by-side"
+        A map on the frame in grey; the map alone; or the frame in colour with the overlay beside.
+    colormap : str
+        A name of Matplotlib's.
+    opacity : float from 0 to 1
+        How much of the frame an overlay hides where the map is highest. It hides about half as
+        much where the map is lowest.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or the opacity out of its range.
+    """
+
+    style: FilmStyle = "overlay"
+    colormap: str = "inferno"
+    opacity: float = STRONGEST
+
+    def __post_init__(self) -> None:
+        if self.style not in get_args(FilmStyle):
+            raise UsageError(
+                f"style {self.style!r} is unknown; use {', '.join(get_args(FilmStyle))}."
+            )
+        if self.colormap not in mpl.colormaps:
+            raise UsageError(
+                f"colormap {self.colormap!r} is unknown to Matplotlib; try inferno, viridis, "
+                "magma, cividis, turbo or gray."
+            )
+        if not 0 <= self.opacity <= 1:
+            raise UsageError(f"opacity is {self.opacity}; it must be from 0 to 1.")
+
+    def draw(self, frame: Image.Image, values: NDArray[np.floating], scale: Scale) -> Image.Image:
+        """Draw a map over all of a frame.
+
+        Parameters
+        ----------
+        frame : PIL.Image.Image, mode RGB
+            What the model saw; it is left as it is.
+        values : (rows, columns)
+            The map, raw.
+        scale : Scale
+            From its values to colours; what lies outside has the first or last colour.
+
+        Returns
+        -------
+        PIL.Image.Image, mode RGB
+            Of the frame's size.
+        """
+        share = (np.asarray(values, np.float64) - scale.low) / (scale.high - scale.low)
+        levels = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
+        # Pillow's bicubic is Catmull and Rom's, as in figures; its rounding keeps the range.
+        spread = Image.fromarray(levels).resize(frame.size, Image.Resampling.BICUBIC)
+        coloured = Image.frombytes("P", spread.size, spread.tobytes())
+        coloured.putpalette(self._palette)
+        if self.style == "heatmap":
+            return coloured.convert("RGB")
+        grey = frame.convert("L").point(UNDERLAY).convert("RGB")
+        return Image.composite(coloured.convert("RGB"), grey, spread.point(self._hiding))
+
+    @cached_property
+    def _palette(self) -> bytes:
+        colours = mpl.colormaps[self.colormap](LEVELS / 255)[:, :3]
+        return bytes(np.rint(colours * 255).astype(np.uint8))
+
+    @cached_property
+    def _hiding(self) -> list[int]:
+        """How much each level hides, from 0 to 255."""
+        share = np.linspace(FAINTEST / STRONGEST, 1, len(LEVELS)) * self.opacity
+        return [round(value) for value in (share * 255).tolist()]

@@ -1,0 +1,140 @@
+"""Frames of a film of maps: the original and each model's maps, side by side and labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import font_manager
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from vitonnx.plots._film_colours import FilmColours
+from vitonnx.plots._film_layout import Label, Panel, lay_out
+from vitonnx.plots._page import FONT, drawable
+from vitonnx.plots._scale import Scale
+from vitonnx.plots._tile import MARK
+
+__all__ = ["FilmPainter"]
+
+PAPER, INK = "#141414", "#f2f2f2"
+
+
+class FilmPainter:
+    """Draws the frames of one film, each like the others.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Of the film's frames, in pixels.
+    panels : sequence of Panel
+        One for each model, with a label for each of its maps.
+    colours : FilmColours
+        How maps are coloured.
+    original : str or None
+        Title of the frame itself, at the left of all maps; None leaves it out.
+    queries : sequence of ((row, column) or None), optional
+        For each model the patch that its maps are asked from, which is framed.
+
+    Attributes
+    ----------
+    size : (height, width)
+        Of what is drawn.
+
+    Examples
+    --------
+    >>> painter = FilmPainter((32, 48), [Panel()], FilmColours())
+    >>> pixels = np.zeros((32, 48, 3), np.uint8)
+    >>> painter.paint(pixels, [np.eye(2)[None]], [Scale(0, 1, False)]).shape
+    (32, 48, 3)
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        panels: Sequence[Panel],
+        colours: FilmColours,
+        *,
+        original: str | None = None,
+        queries: Sequence[tuple[int, int] | None] = (),
+    ) -> None:
+        seen = [] if original is None else [Panel(original)]
+        layout = lay_out(size, [*seen, *panels])
+        self.size = layout.size
+        self._colours = colours
+        self._queries = queries or [None] * len(panels)
+        self._tile = layout.tile
+        self._seen = layout.places[0][0] if seen else None
+        self._places = layout.places[len(seen) :]
+        self._page = _page(layout.size, layout.labels, layout.text)
+
+    def paint(
+        self,
+        pixels: NDArray[np.uint8],
+        maps: Sequence[NDArray[np.floating]],
+        scales: Sequence[Scale],
+    ) -> NDArray[np.uint8]:
+        """Draw one frame.
+
+        Parameters
+        ----------
+        pixels : uint8 (height, width, 3)
+            The film's frame.
+        maps : sequence of (maps, rows, columns)
+            For each model its maps, raw, all of which cover the whole frame.
+        scales : sequence of Scale
+            One for each model.
+
+        Returns
+        -------
+        uint8 (height, width, 3)
+            Of the painter's size.
+        """
+        height, width = self._tile
+        frame = Image.fromarray(pixels)
+        if frame.size != (width, height):
+            frame = frame.resize((width, height), Image.Resampling.BICUBIC)
+        page = self._page.copy()
+        if self._seen is not None:
+            page.paste(frame, self._seen)
+        for places, stack, scale, query in zip(
+            self._places, maps, scales, self._queries, strict=True
+        ):
+            for place, values in zip(places, stack, strict=True):
+                drawn = self._colours.draw(frame, values, scale)
+                if query is not None:
+                    _mark(drawn, query, values.shape)
+                page.paste(drawn, place)
+        return np.asarray(page)
+
+
+def _mark(tile: Image.Image, patch: tuple[int, int], grid: tuple[int, ...]) -> None:
+    """Draw a frame round a patch."""
+    (row, column), (rows, columns) = patch, grid
+    height, width = tile.height / rows, tile.width / columns
+    box = (column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1)
+    ImageDraw.Draw(tile).rectangle(box, outline=MARK, width=max(1, tile.height // 256))
+
+
+def _page(size: tuple[int, int], labels: Sequence[Label], text: int) -> Image.Image:
+    """Draw what is the same in all frames."""
+    page = Image.new("RGB", size[::-1], PAPER)
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.truetype(font_manager.findfont(FONT), text)
+    for label in labels:
+        shown = _fitting(drawable(label.text), label.width - text, font)
+        middle = (label.left + text // 2, label.top + round(text * 0.85))
+        draw.text(middle, shown, fill=INK, font=font, anchor="lm")
+    return page
+
+
+def _fitting(text: str, room: float, font: ImageFont.FreeTypeFont) -> str:
+    """Leave as little as possible out of the middle of a text that is too wide."""
+    if font.getlength(text) <= room:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        end = kept // 2
+        shorter = f"{text[: kept - end]}…{text[len(text) - end :]}"
+        if font.getlength(shorter) <= room:
+            return shorter
+    return ""

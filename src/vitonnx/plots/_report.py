@@ -1,0 +1,146 @@
+"""One page with everything: no network, no second file, readable on a phone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from vitonnx.media import atomic_path
+
+__all__ = ["Panel", "Report", "Section", "Table", "write_report"]
+
+# Sharp on a phone's screen, and a page of twenty figures stays below ten megabytes.
+DPI = 110
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A figure or a film on the page.
+
+    Parameters
+    ----------
+    content : matplotlib.figure.Figure or bytes
+        A figure, or a whole .mp4.
+    description : str
+        What it shows, for those who can't see it.
+    caption : str
+        Above it; a model's name, where several stand side by side.
+    """
+
+    content: Figure | bytes
+    description: str
+    caption: str = ""
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it moves."""
+        return isinstance(self.content, bytes)
+
+    @property
+    def address(self) -> str:
+        """The content itself, as a data address."""
+        if isinstance(self.content, bytes):
+            return f"data:video/mp4;base64,{base64.b64encode(self.content).decode()}"
+        stream = io.BytesIO()
+        self.content.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+        return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Words in rows.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        One a column.
+    rows : sequence of sequences of str
+        The first cell of each is the row's heading.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of the page; its panels stand side by side where there is room.
+
+    Parameters
+    ----------
+    title, text : str
+        Heading, and a sentence below it.
+    table : Table or None
+        Before the panels.
+    panels : sequence of Panel
+        In order.
+    """
+
+    title: str
+    text: str = ""
+    table: Table | None = None
+    panels: Sequence[Panel] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A whole page.
+
+    Parameters
+    ----------
+    title : str
+        Of the page.
+    sections : sequence of Section
+        In order.
+    notes : sequence of str
+        What a reader must know before anything else, in the colour of alarm.
+    column_width : int
+        The least width of a panel, in em; narrower screens show one below the other.
+    """
+
+    title: str
+    sections: Sequence[Section]
+    notes: Sequence[str] = field(default=())
+    column_width: int = 28
+
+
+def write_report(path: str | Path, report: Report) -> None:
+    """Write a page, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The ``.html`` file.
+    report : Report
+        What stands on it.
+
+    Raises
+    ------
+    VitonnxError
+        If it can't be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = Path(folder, "report.html")
+    ...     write_report(page, Report("cats & dogs", [Section("Heads")]))
+    ...     "<h1>cats &amp; dogs</h1>" in page.read_text(encoding="utf-8")
+    True
+    """
+    environment = Environment(
+        loader=PackageLoader("vitonnx", "plots"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.j2").render(report=report)
+    with atomic_path(path) as passing:
+        passing.write_text(page, encoding="utf-8")

@@ -1,0 +1,142 @@
+"""Filters of the patch embedding, and the few patterns that most of them are made of."""
+
+from __future__ import annotations
+
+import math
+
+import array_api_compat
+
+from vitonnx.errors import UsageError
+from vitonnx.probes._arrays import Array
+
+__all__ = ["check_filter_options", "filter_components", "filters"]
+
+# Share of the variance below which a component is made of rounding errors.
+NOISE = 1e-13
+
+
+def filters(kernel: Array, count: int = 128) -> Array:
+    """Give the first filters of a patch embedding, as small pictures.
+
+    Parameters
+    ----------
+    kernel : (dim, 3, rows, columns)
+        The patch embedding's weights, a filter for each channel of the residual stream; red, green
+        and blue.
+    count : int
+        How many; all, where there are fewer.
+
+    Returns
+    -------
+    (count, rows, columns, 3), the input's namespace and dtype
+        Raw weights, not scaled for the eye.
+
+    Raises
+    ------
+    UsageError
+        If the kernel has another shape, or the count isn't positive.
+
+    References
+    ----------
+    Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", arXiv:2010.11929, section 4.5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> filters(np.zeros((384, 3, 16, 16))).shape
+    (128, 16, 16, 3)
+    """
+    _check_kernel(kernel, caller="filters")
+    check_filter_options(count, None)
+    xp = array_api_compat.array_namespace(kernel)
+    return xp.permute_dims(kernel[:count, ...], (0, 2, 3, 1))
+
+
+def filter_components(kernel: Array, count: int = 28) -> tuple[Array, Array]:
+    """Find the principal components of all filters of a patch embedding.
+
+    The filters are the samples, their mean is taken off, and their weights are not rescaled. A
+    component and its negative say the same; of the two, the one whose largest weight in magnitude
+    is positive is given, so that two runs agree.
+
+    Parameters
+    ----------
+    kernel : (dim, 3, rows, columns)
+        The patch embedding's weights.
+    count : int
+        How many; there are at most ``min(dim - 1, 3 * rows * columns)``.
+
+    Returns
+    -------
+    components : (count, rows, columns, 3), the input's namespace and dtype
+        In descending order of their variance; their squares sum to 1.
+    explained_variance_ratio : (count,), the input's namespace and dtype
+        Share of the variance of all filters that each explains.
+
+    Raises
+    ------
+    UsageError
+        If the kernel has another shape, all filters are the same, some weights are not finite, or
+        there are not so many components.
+
+    References
+    ----------
+    Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 left, which shows 28.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> kernel = np.zeros((4, 3, 1, 2))
+    >>> kernel[:, 0, 0, 1] = -4, -2, 2, 4  # red, on the right
+    >>> kernel[:, 2, 0, 0] = 1, -2, 2, -1  # blue, on the left
+    >>> components, ratio = filter_components(kernel, 2)
+    >>> abs(components[0, 0, :, 0]).round(3).tolist(), ratio.round(3).tolist()
+    ([0.0, 1.0], [0.8, 0.2])
+    """
+    _check_kernel(kernel, caller="filter_components")
+    check_filter_options(1, count)
+    dim, colours, rows, columns = kernel.shape
+    xp = array_api_compat.array_namespace(kernel)
+    pictures = xp.permute_dims(xp.astype(kernel, xp.float64), (0, 2, 3, 1))
+    samples = xp.reshape(pictures, (dim, -1))
+    samples = samples - xp.mean(samples, axis=0, keepdims=True)
+    total = xp.sum(samples**2)
+    if not 0 < float(total) < math.inf:
+        raise UsageError(
+            "filter_components: the filters have no principal components, because all of them are "
+            "the same or some weights are not finite."
+        )
+    # Through the products of filters with filters, which are fewer than pixels with pixels where
+    # patches are large; in doubles this loses nothing that single weights hold.
+    variance, mixtures = xp.linalg.eigh(samples @ samples.T)
+    variance, mixtures = xp.flip(variance), xp.flip(mixtures, axis=1)
+    there_are = int(xp.sum(xp.astype(variance > NOISE * total, xp.int64)))
+    if count > there_are:
+        raise UsageError(
+            f"{count} components are asked for, but {dim} filters of {rows}x{columns} pixels have "
+            f"{there_are} principal components: ask for at most so many."
+        )
+    axes = mixtures[:, :count].T @ samples
+    axes = axes / xp.sqrt(xp.sum(axes**2, axis=1, keepdims=True))
+    largest = xp.argmax(xp.abs(axes), axis=1, keepdims=True)
+    axes = axes * xp.sign(xp.take_along_axis(axes, largest, axis=1))
+    components = xp.reshape(axes, (count, rows, columns, colours))
+    ratio = variance[:count] / total
+    return xp.astype(components, kernel.dtype), xp.astype(ratio, kernel.dtype)
+
+
+def check_filter_options(count: int, components: int | None) -> None:
+    """Raise a UsageError unless both are positive."""
+    if count < 1:
+        raise UsageError(f"count is {count}; it must be at least 1.")
+    if components is not None and components < 1:
+        raise UsageError(f"components is {components}; it must be at least 1, such as 28.")
+
+
+def _check_kernel(kernel: Array, *, caller: str) -> None:
+    shape = tuple(kernel.shape)
+    if len(shape) != 4 or shape[1] != 3 or 0 in shape:
+        raise UsageError(
+            f"{caller}: the kernel has shape {shape}; expected (dim, 3, rows, columns), "
+            "a filter for each channel and red, green and blue on the second axis."
+        )

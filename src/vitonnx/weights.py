@@ -1,0 +1,49 @@
+"""Weight probes: a question to the file itself, with no picture and no runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from vitonnx.modelfile import load_manifest, load_weights
+from vitonnx.probes import Layout, WeightProbe
+
+__all__ = ["probe_weights"]
+
+Found = TypeVar("Found")
+
+
+def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
+    """Ask a probe-ready file about its weights.
+
+    Only the weights that the probe names are read, so that the size of the file doesn't matter.
+
+    Parameters
+    ----------
+    path : path
+        The ONNX file.
+    probe : WeightProbe
+        `Filters` or `Positions`.
+
+    Returns
+    -------
+    FiltersResult or PositionsResult
+        Its arrays are NumPy's.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, isn't probe-ready, or lacks a weight.
+    UsageError
+        If the model doesn't have what the probe asks for.
+
+    Examples
+    --------
+    ::
+
+        result = vx.probe_weights("dino.onnx", vx.Positions(metric="cosine"))
+        result.similarity  # float32 (patches, patches)
+    """
+    file = Path(path)
+    layout = Layout.of(load_manifest(file))
+    return probe.compute(load_weights(file, probe.reads(layout)), layout)

@@ -1,0 +1,77 @@
+"""A stage of a pipeline: in order, bounded, and gone when it is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from vitonnx.film._ahead import Ahead
+
+
+def threads() -> int:
+    return sum(thread.name == "vitonnx-film" for thread in threading.enumerate())
+
+
+def test_all_items_in_order() -> None:
+    with Ahead(iter(range(1000)), depth=3) as items:
+        assert list(items) == list(range(1000))
+        assert list(items) == []
+    assert threads() == 0
+
+
+def test_it_works_ahead_and_no_further() -> None:
+    made: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(100):
+            made.append(number)
+            yield number
+
+    with Ahead(source(), depth=5) as items:
+        assert next(items) == 0
+        deadline = time.monotonic() + 10
+        while len(made) < 7 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.02)
+        # One taken, five waiting, one in the hand.
+        assert len(made) == 7
+
+
+def test_leaving_closes_the_source_in_its_own_thread() -> None:
+    closed_in: list[str] = []
+
+    def source() -> Iterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed_in.append(threading.current_thread().name)
+
+    with Ahead(source(), depth=2) as items:
+        next(items)
+    assert closed_in == ["vitonnx-film"]
+    assert threads() == 0
+
+
+def test_an_error_comes_after_what_was_made_before_it() -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise ZeroDivisionError("here")
+
+    seen = []
+    with Ahead(source(), depth=9) as items, pytest.raises(ZeroDivisionError, match="here"):
+        seen += iter(items)
+        for item in items:
+            seen.append(item)
+    assert threads() == 0
+
+
+def test_an_error_of_the_taker_stops_it() -> None:
+    with pytest.raises(ZeroDivisionError), Ahead(iter(int, 1), depth=2) as items:
+        next(items)
+        raise ZeroDivisionError
+    assert threads() == 0

@@ -1,0 +1,281 @@
+"""Films in: every frame, upright, at its time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from films import cut, decodable, even, frames, uneven, write_film
+from vitonnx.errors import FilmError, UsageError
+from vitonnx.media import Span, open_film
+
+# Exact pixels, so that every frame can be told from its neighbours.
+EXACT = {"codec": "ffv1", "pixel_format": "bgr0"}
+
+
+@pytest.mark.parametrize("times", [even(23), uneven(23, 1000)], ids=["even", "uneven"])
+def test_every_frame_at_its_time(times: list[Fraction], tmp_path: Path) -> None:
+    pictures = frames(23)
+    film = open_film(write_film(tmp_path / "f.mkv", pictures, times, clock=1000, **EXACT))
+    read = list(film.read())
+    assert film.size == (53, 71)
+    assert [frame.time for frame in read] == times
+    for frame, picture in zip(read, pictures, strict=True):
+        # Rounding, on the way through another order of colours.
+        np.testing.assert_allclose(frame.pixels.astype(int), picture, atol=1)
+    ends = [frame.time + frame.duration for frame in read]
+    assert ends[:-1] == times[1:]
+    assert ends[-1] > times[-1]
+    assert film.complaint is None
+    assert film.frames is not None
+    assert film.frames == pytest.approx(23, rel=0.25)  # Matroska doesn't count them
+
+
+def test_a_film_can_be_read_again(tmp_path: Path) -> None:
+    film = open_film(write_film(tmp_path / "f.mkv", frames(5), **EXACT))
+    first, second = ([frame.pixels for frame in film.read()] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "sound"),
+    [(".mp4", "libx264", "aac"), (".webm", "libvpx-vp9", "libopus"), (".ts", "mpeg2video", "mp2")],
+)
+def test_containers_and_codecs(suffix: str, codec: str, sound: str, tmp_path: Path) -> None:
+    clock = 25 if codec == "mpeg2video" else 12800
+    path = write_film(
+        tmp_path / f"f{suffix}", frames(13), codec=codec, sound=sound, clock=clock
+    )
+    film = open_film(path)
+    read = list(film.read())
+    assert len(read) == 13
+    # Transport streams begin at any time, their sound a little before their pictures; Matroska
+    # counts in milliseconds.
+    steps = [float(frame.time - read[0].time) for frame in read]
+    np.testing.assert_allclose(steps, np.arange(13) / 25, atol=0.001)
+    assert 0 <= read[0].time < 0.1
+    sound_of_it = film.sound()
+    assert sound_of_it is not None
+    with sound_of_it:
+        pass
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_rotation_is_applied(degrees: int, tmp_path: Path) -> None:
+    (picture,) = frames(1, 54, 72)
+    film = open_film(write_film(tmp_path / "f.mp4", [picture] * 3, rotation=degrees))
+    upright = np.rot90(picture, degrees // 90)  # both count counterclockwise
+    assert film.size == upright.shape[:2]
+    for frame in film.read():
+        # H.264 loses some: the corner's sharp edge most of all.
+        assert np.abs(frame.pixels.astype(int) - upright).mean() < 4
+
+
+def test_mirrored_films_are_mirrored_back(tmp_path: Path) -> None:
+    (picture,) = frames(1, 54, 72)
+    path = write_film(tmp_path / "f.mp4", [picture] * 2, rotation=0)
+    content = bytearray(path.read_bytes())
+    # The identity in the track header becomes a mirror: x to 72 - x.
+    place = content.index(b"tkhd") + 44
+    content[place : place + 4] = (-65536).to_bytes(4, "big", signed=True)
+    path.write_bytes(bytes(content))
+    frame = next(open_film(path).read())
+    assert np.abs(frame.pixels.astype(int) - picture[:, ::-1]).mean() < 4
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "f.mp4", frames(2, 54, 72), aspect=Fraction(4, 3))
+    assert open_film(path).size == (54, 96)
+
+
+@pytest.mark.parametrize("height", [54, 720])
+def test_colours_without_a_name_are_those_of_their_size(height: int, tmp_path: Path) -> None:
+    """Like players: the same numbers are other colours below and from 720 lines on."""
+    planes = np.full((height * 3 // 2, 72), 128, np.uint8)
+    planes[:height], planes[height + height // 4 :] = 120, 200  # a red
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    with av.open(str(tmp_path / "f.mp4"), "w") as output:
+        video = output.add_stream("libx264", rate=25, options={"crf": "1"})
+        video.height, video.width, video.pix_fmt = height, 72, "yuv420p"
+        output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+    red, green, _ = next(open_film(tmp_path / "f.mp4").read()).pixels[5, 5].astype(int)
+    luma = 255 / 219 * (120 - 16)
+    of_red, of_green = (1.402, 0.714) if height < 720 else (1.5748, 0.4681)
+    chroma = 255 / 224 * (200 - 128)
+    # Two roundings, and the encoder.
+    assert (red, green) == pytest.approx((luma + of_red * chroma, luma - of_green * chroma), abs=4)
+
+
+def test_a_gif_keeps_its_frames_and_their_times(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(picture) for picture in frames(5)]
+    lasting = [100, 50, 200, 30, 400]
+    pictures[0].save(
+        tmp_path / "f.gif", save_all=True, append_images=pictures[1:], duration=lasting
+    )
+    film = open_film(tmp_path / "f.gif")
+    read = list(film.read())
+    assert [1000 * frame.duration for frame in read] == lasting
+    assert film.size == (53, 71)
+    assert film.sound() is None
+    # 256 colours, and none of its frames is another's.
+    for frame, picture in zip(read, pictures, strict=True):
+        assert np.abs(frame.pixels.astype(int) - np.asarray(picture)).mean() < 9
+
+
+def test_what_is_transparent_lies_over_white(tmp_path: Path) -> None:
+    clear = Image.new("RGBA", (71, 53), (255, 0, 0, 0))
+    half = clear.copy()
+    half.paste((255, 0, 0, 255), (0, 0, 30, 53))
+    half.save(tmp_path / "f.gif", save_all=True, append_images=[half], duration=40, disposal=2)
+    pixels = next(open_film(tmp_path / "f.gif").read()).pixels
+    assert (pixels[20, 10].tolist(), pixels[20, 60].tolist()) == ([255, 0, 0], [255, 255, 255])
+
+
+def folder_of(path: Path, count: int) -> Path:
+    path.mkdir()
+    for index, picture in enumerate(frames(count)):
+        Image.fromarray(picture).save(path / f"f{index}.png")
+    return path
+
+
+def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
+    film = open_film(folder_of(tmp_path / "film", 12), rate=Fraction(10))
+    read = list(film.read())
+    assert [frame.time for frame in read] == even(12, 10)
+    assert read[-1].duration == Fraction(1, 10)
+    np.testing.assert_array_equal([frame.pixels for frame in read], frames(12))
+    assert (film.frames, film.complaint, film.sound()) == (12, None, None)
+
+
+def test_a_bad_frame_in_a_folder_is_left_out_and_named(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "film", 10)
+    (folder / "f0.png").write_text("no picture")
+    Image.new("RGB", (30, 20)).save(folder / "f4.png")
+    film = open_film(folder)
+    read = list(film.read())
+    assert [25 * frame.time for frame in read] == [1, 2, 3, 5, 6, 7, 8, 9]
+    assert 25 * read[2].duration == 2  # it is shown in the place of the bad one
+    assert film.complaint is not None
+    assert film.complaint.startswith(f"2 of 10 frames in {folder} left out; ")
+    assert "f0.png" in film.complaint
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_span(kind: str, tmp_path: Path) -> None:
+    if kind == "file":
+        # Key frames are far apart: to seek lands before the start.
+        path = write_film(tmp_path / "f.mkv", frames(50), clock=1000, options={"g": "20"})
+    else:
+        path = folder_of(tmp_path / "film", 50)
+    whole = [frame.pixels for frame in open_film(path).read()]
+    span = Span(start=Fraction("0.3"), end=Fraction("1.5"), every=7)
+    film = open_film(path, span)
+    read = list(film.read())
+    first = 8  # 0.32 s, the first at 0.3 s or later
+    kept = list(range(first, 38, 7))
+    assert [frame.time + span.shift for frame in read] == [Fraction(index, 25) for index in kept]
+    np.testing.assert_array_equal([frame.pixels for frame in read], [whole[i] for i in kept])
+    assert [25 * frame.duration for frame in read[:-1]] == [7] * (len(kept) - 1)
+    assert read[-1].time + read[-1].duration <= Fraction("1.2")
+    assert film.frames is not None
+    assert abs(film.frames - len(kept)) <= 1
+    assert film.complaint is None
+
+
+def test_spans_that_can_not_be(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "f.mp4", frames(10))
+    with pytest.raises(UsageError, match=r"0\.40 s long"):
+        open_film(path, Span(start=Fraction(3)))
+    with pytest.raises(UsageError, match="not after the start"):
+        Span(start=Fraction(2), end=Fraction(2))
+    with pytest.raises(UsageError, match="negative"):
+        Span(start=Fraction(-1))
+    with pytest.raises(UsageError, match="every is 0"):
+        Span(every=0)
+    with pytest.raises(UsageError, match="10 pictures last"):
+        open_film(folder_of(tmp_path / "film", 10), Span(start=Fraction(3)))
+    with pytest.raises(UsageError, match="rate of its own"):
+        open_film(path, rate=Fraction(10))
+
+
+@pytest.mark.parametrize("share", [0.35, 0.62, 0.9])
+def test_a_cut_film_gives_what_can_be_decoded(share: float, tmp_path: Path) -> None:
+    # The index in front, or else nothing of a cut .mp4 can be read.
+    options = {"movflags": "faststart"}
+    whole = write_film(tmp_path / "whole.mp4", frames(60, 163, 211), sound="aac", options=options)
+    path = cut(whole, tmp_path / "cut.mp4", share)
+    film = open_film(path)
+    read = list(film.read())
+    assert len(read) == decodable(path) < 60
+    lost = 60 - len(read)
+    assert film.complaint is not None
+    assert f"cut.mp4 is cut off or damaged: {lost} frames could not be decoded" in film.complaint
+
+
+def test_a_cut_film_whose_frames_nobody_counted(tmp_path: Path) -> None:
+    whole = write_film(tmp_path / "whole.mkv", frames(60, 163, 211), sound="aac")
+    path = cut(whole, tmp_path / "cut.mkv", 0.5)
+    film = open_film(path)
+    read = list(film.read())
+    assert len(read) == decodable(path) < 60
+    assert film.complaint is not None
+    assert f"about {60 - len(read)} frames" in film.complaint
+
+
+def test_a_damaged_packet_in_the_middle_loses_no_more_than_it_must(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "f.mov", frames(20), codec="png", pixel_format="rgb24")
+    content = bytearray(path.read_bytes())
+    fifth = [i for i in range(len(content)) if content[i : i + 4] == b"IHDR"][5]
+    content[fifth - 8 : fifth] = bytes(8)
+    path.write_bytes(bytes(content))
+    film = open_film(path)
+    assert [25 * frame.time for frame in film.read()] == [i for i in range(20) if i != 5]
+    assert film.complaint is not None
+    assert ": 1 frame could not be decoded" in film.complaint
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    (frame,) = open_film(write_film(tmp_path / "f.mp4", frames(1))).read()
+    assert (frame.time, frame.duration) == (0, Fraction(1, 25))
+
+
+def test_what_is_no_film(tmp_path: Path) -> None:
+    def refused(reason: str, kind: type[Exception] = FilmError) -> None:
+        with pytest.raises(kind, match=reason) as caught:
+            open_film(path)
+        assert str(path) in str(caught.value)
+
+    path = tmp_path / "missing.mp4"
+    refused("There is no film")
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    refused("is empty")
+    path.write_text("Dear film")
+    refused("is no film")
+    path = cut(write_film(tmp_path / "whole.mp4", frames(9)), tmp_path / "cut.mp4", 0.5)
+    refused("cut off before the part")
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w", format="mp4") as output:
+        song = output.add_stream("aac", rate=48000)
+        assert isinstance(song, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        frame.sample_rate = 48000
+        output.mux(song.encode(frame))
+        output.mux(song.encode(None))
+    refused("has no video stream")
+    path = tmp_path / "folder"
+    path.mkdir()
+    refused("holds no pictures", UsageError)
+    (path / "a.png").write_text("no picture")
+    refused("No picture in")
+
+
+def test_a_film_without_permission(closed_folder: Path) -> None:
+    with pytest.raises(FilmError, match=r"closed\.png can't be read: there is no permission"):
+        open_film(closed_folder / "closed.png")

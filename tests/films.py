@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -46,7 +47,6 @@ def write_film(
     pixel_format: str = "yuv420p",
     clock: int = 12800,
     sound: str | None = None,
-    rotation: int | None = None,
     aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
@@ -66,8 +66,6 @@ def write_film(
         video.codec_context.time_base = Fraction(1, clock)
         if aspect is not None:
             video.codec_context.sample_aspect_ratio = aspect
-        if rotation is not None:
-            video.set_display_rotation(rotation)
         tone = _add_tone(output, sound) if sound else None
         for picture, time in zip(pictures, times, strict=True):
             padding = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
@@ -77,6 +75,27 @@ def write_film(
         output.mux(video.encode(None))
         if tone is not None:
             _write_tone(output, tone, float(times[-1]) + 0.04)
+    return path
+
+
+def write_exactly(
+    path: Path, pictures: Sequence[Pixels], times: Sequence[Fraction] | None = None, **more: Any
+) -> Path:
+    """Write a film that keeps its pixels, so that every frame can be told from its neighbours."""
+    return write_film(path, pictures, times, codec="ffv1", pixel_format="bgr0", **more)
+
+
+def turn(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Write a display matrix into the header of an .mp4's first track.
+
+    The matrix a, b, c, d takes x to ``a x + c y``, and y to ``b x + d y``.
+    """
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 44
+    for place, value in zip((0, 4, 12, 16), matrix, strict=True):
+        number = (value * 65536).to_bytes(4, "big", signed=True)
+        content[start + place : start + place + 4] = number
+    path.write_bytes(content)
     return path
 
 

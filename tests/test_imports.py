@@ -24,6 +24,9 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | {"PIL", "typer", "rich"}
         ("vitonnx.manifest", EVERYTHING | {"numpy"}),
         ("vitonnx.positions", EVERYTHING),
         ("vitonnx.probes", EVERYTHING),
+        # Weight probes run no model and change no graph.
+        ("vitonnx.modelfile", EVERYTHING - {"onnx"}),
+        ("vitonnx.weights", EVERYTHING - {"onnx"}),
         ("vitonnx.media", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
         ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME),
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),

@@ -65,14 +65,7 @@ def test_an_empty_file(command: list[str], refused: Callable[..., None], desk: P
     refused(command, "model.onnx", 1, "model.onnx is empty", "again")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["inspect"],
-        ["probe", "heads"],
-    ],
-    ids=" ".join,
-)
+@Commands
 @pytest.mark.parametrize("kind", ["text", "picture", "cut off"])
 def test_no_onnx_file(
     kind: str, command: list[str], refused: Callable[..., None], exported: Exported, desk: Path
@@ -118,13 +111,7 @@ def test_a_manifest_that_lacks_a_key(
 
 @Commands
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"grid": "wide"},
-        {"preprocessing": None},
-        {"blocks": "two"},
-    ],
-    ids=str,
+    "changes", [{"grid": "wide"}, {"preprocessing": None}, {"blocks": "two"}], ids=str
 )
 def test_a_manifest_of_other_types(
     changes: dict[str, Any], command: list[str], refused: Callable[..., None], exported: Exported

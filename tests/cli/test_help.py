@@ -13,7 +13,7 @@ import pytest
 
 from terminal import Outcome, assert_refused, run
 
-COMMANDS = ["models", "export", "inspect", "probe heads", "probe rollout"]
+COMMANDS = ["models", "export", "inspect", "probe heads", "probe rollout", "probe distance"]
 
 
 def example(call: Callable[..., Outcome], command: str) -> list[str]:

@@ -120,6 +120,15 @@ def test_size_keeps_the_crop_ratio_and_the_crop_covers_it(exported: Exported) ->
     assert (bottom - top, right - left) == pytest.approx((480, 800), rel=0.01)
 
 
+def test_a_whole_picture_is_squashed_to_the_size(exported: Exported) -> None:
+    engine = vx.Engine(exported("plain"), device="cpu", size=(24, 88), whole=True)
+    image = picture(60, 90)
+    (result,) = engine.probe(image, vx.Heads())
+    assert result.crop == (0, 0, 90, 60)
+    squashed = Image.fromarray(image).resize((88, 24), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(result.pixels, np.asarray(squashed))
+
+
 def test_one_number_is_a_square(exported: Exported) -> None:
     assert vx.Engine(exported("plain"), device="cpu", size=48).manifest.size == (48, 48)
 

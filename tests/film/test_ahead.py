@@ -62,16 +62,19 @@ def test_an_error_comes_after_what_was_made_before_it() -> None:
         yield 2
         raise ZeroDivisionError("here")
 
-    seen = []
-    with Ahead(source(), depth=9) as items, pytest.raises(ZeroDivisionError, match="here"):
-        seen += iter(items)
-        for item in items:
-            seen.append(item)
+    with Ahead(source(), depth=9) as items:
+        assert [next(items), next(items)] == [1, 2]
+        with pytest.raises(ZeroDivisionError, match="here"):
+            next(items)
     assert threads() == 0
 
 
 def test_an_error_of_the_taker_stops_it() -> None:
-    with pytest.raises(ZeroDivisionError), Ahead(iter(int, 1), depth=2) as items:
-        next(items)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with Ahead(iter(int, 1), depth=2) as items:
+            next(items)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert threads() == 0

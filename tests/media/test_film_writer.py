@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from films import Seen, cut, even, frames, look, uneven, write_film
+from films import Seen, cut, even, frames, look, uneven, write_exactly, write_film
 from vitonnx.media import FilmFrame, FilmWriter, Span, open_film
 
 MILLISECOND = Fraction(1, 1000)
@@ -45,10 +45,10 @@ def test_uneven_times_are_kept(clock: int, suffix: str, tmp_path: Path) -> None:
     # A Matroska file counts in milliseconds, whatever it is given.
     times = uneven(31, 1000 if suffix == ".mkv" else clock)
     source = write_film(tmp_path / f"f{suffix}", frames(31), times, clock=clock)
-    original, written = look(source) if suffix == ".mp4" else None, copied(source)
+    written = copied(source)
     assert_same_times(written.times, times)
-    if original is not None:
-        assert written.seconds == pytest.approx(original.seconds, abs=0.002)
+    *_, last = open_film(source).read()
+    assert written.seconds == pytest.approx(float(last.time + last.duration), abs=0.001)
 
 
 def test_a_rate_of_thirty_thousand_to_a_thousand_and_one(tmp_path: Path) -> None:
@@ -56,11 +56,12 @@ def test_a_rate_of_thirty_thousand_to_a_thousand_and_one(tmp_path: Path) -> None
     source = write_film(tmp_path / "f.mp4", frames(29), times, clock=30000)
     written = copied(source)
     assert written.times == times
-    assert written.seconds == pytest.approx(look(source).seconds, abs=0.001)
+    *_, last = open_film(source).read()
+    assert written.seconds == pytest.approx(float(last.time + last.duration), abs=0.001)
 
 
 def test_a_browser_plays_it(tmp_path: Path) -> None:
-    written = copied(write_film(tmp_path / "f.mkv", frames(5), codec="ffv1", pixel_format="bgr0"))
+    written = copied(write_exactly(tmp_path / "f.mkv", frames(5)))
     assert (written.codec, written.pixel_format) == ("h264", "yuv420p")
     content = (tmp_path / "out.mp4").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
@@ -69,9 +70,7 @@ def test_a_browser_plays_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(53, 71), (54, 71), (53, 72), (54, 72), (1, 1)])
 def test_odd_sides_get_one_more_pixel(size: tuple[int, int], tmp_path: Path) -> None:
     height, width = size
-    source = write_film(
-        tmp_path / "f.mkv", frames(2, height, width), codec="ffv1", pixel_format="bgr0"
-    )
+    source = write_exactly(tmp_path / "f.mkv", frames(2, height, width))
     written = copied(source)
     assert written.size == (height + height % 2, width + width % 2)
 
@@ -81,7 +80,7 @@ def test_colours_are_kept(tmp_path: Path) -> None:
     squares = [(250, 200, 20), (20, 90, 200), (200, 30, 40), (128, 128, 128)]
     for index, colour in enumerate(squares):
         picture[:, index * 18 : (index + 1) * 18] = colour
-    source = write_film(tmp_path / "f.mkv", [picture] * 3, codec="ffv1", pixel_format="bgr0")
+    source = write_exactly(tmp_path / "f.mkv", [picture] * 3)
     for seen in copied(source).pictures:
         for index, colour in enumerate(squares):
             # In the middle of each; three conversions round, and H.264 loses a little.
@@ -104,9 +103,7 @@ def test_sound_is_copied(suffix: str, codec: str, sound: str, tmp_path: Path) ->
 
 def test_sound_of_a_broadcast_is_copied(tmp_path: Path) -> None:
     """There each packet of AAC has a header, which an .mp4 holds but once."""
-    source = write_film(
-        tmp_path / "f.ts", frames(60), codec="mpeg2video", clock=25, sound="aac"
-    )
+    source = write_film(tmp_path / "f.ts", frames(60), codec="mpeg2video", clock=25, sound="aac")
     assert copy(source, tmp_path / "out.mp4") is None
     original, written = look(source).sound, look(tmp_path / "out.mp4").sound
     assert written == [packet[7:] for packet in original]

@@ -46,7 +46,7 @@ def test_the_colour_says_which_head_it_is() -> None:
     figure = plot_distance_by_block(found)
     drawn(figure)
     (points,) = (part for part in figure.axes[0].collections if isinstance(part, PathCollection))
-    colours = np.asarray(points.get_facecolors()).reshape(5, 3, 4)
+    colours = np.asarray(points.get_facecolor()).reshape(5, 3, 4)
     order = found.mean.argsort(axis=1)
     of_heads = [{tuple(colour) for colour in colours[order == head]} for head in range(3)]
     assert [len(of_head) for of_head in of_heads] == [1, 1, 1]

@@ -36,12 +36,17 @@ def patches(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     return brightness
 
 
+def brightest(picture: NDArray[np.uint8]) -> tuple[int, int]:
+    """Row and column of a patch."""
+    return divmod(int(patches(picture).argmax()), 5)
+
+
 @pytest.mark.parametrize("style", ["overlay", "heatmap"])
 @pytest.mark.parametrize("patch", [(0, 0), (1, 3), (2, 4), (2, 0)])
 def test_a_hot_patch_is_bright_where_it_is(style: str, patch: tuple[int, int]) -> None:
     painter = FilmPainter(SIZE, [Panel()], FilmColours(style))  # type: ignore[arg-type]
     brightness = patches(painter.paint(grey(), [one_hot(*patch)[None]], [WHOLE]))
-    assert np.unravel_index(brightness.argmax(), GRID) == patch
+    assert divmod(int(brightness.argmax()), 5) == patch
     assert brightness.max() > np.sort(brightness.ravel())[-2] + 30
 
 
@@ -62,7 +67,7 @@ def test_the_frame_is_seen_below_an_overlay_and_not_below_a_heat_map() -> None:
     pixels[16:32, 48:64] = 255
     flat = np.full((1, *GRID), 0.5, np.float32)
     overlay = FilmPainter(SIZE, [Panel()], FilmColours("overlay")).paint(pixels, [flat], [WHOLE])
-    assert np.unravel_index(patches(overlay).argmax(), GRID) == (1, 3)
+    assert brightest(overlay) == (1, 3)
     heatmap = FilmPainter(SIZE, [Panel()], FilmColours("heatmap")).paint(pixels, [flat], [WHOLE])
     assert np.ptp(patches(heatmap)) == 0
 
@@ -105,8 +110,8 @@ def test_models_stand_side_by_side_each_with_its_own_scale() -> None:
     assert width == 3 * 80 + 2 * 2
     label = height - 48
     first, second = drawn[label:, 82:162], drawn[label:, 164:]
-    assert np.unravel_index(patches(first).argmax(), GRID) == (0, 4)
-    assert np.unravel_index(patches(second).argmax(), GRID) == (2, 1)
+    assert brightest(first) == (0, 4)
+    assert brightest(second) == (2, 1)
     assert patches(first).max() == pytest.approx(patches(second).max(), abs=40)
     # A title above each.
     for left in (0, 82, 164):
@@ -123,12 +128,16 @@ def test_a_mosaic_of_heads_in_order() -> None:
     assert len({top for _, top in places}) == 2
     for (left, top), patch in zip(places, hot, strict=True):
         tile = drawn[top : top + 48, left : left + 80]
-        assert np.unravel_index(patches(tile).argmax(), GRID) == patch
+        assert brightest(tile) == patch
 
 
 def test_a_query_is_framed_in_each_map() -> None:
     painter = FilmPainter(
-        SIZE, [Panel(), Panel()], FilmColours("heatmap", "gray"), original="", queries=[(1, 3), None]
+        SIZE,
+        [Panel(), Panel()],
+        FilmColours("heatmap", "gray"),
+        original="",
+        queries=[(1, 3), None],
     )
     zero = np.zeros((1, *GRID), np.float32)
     drawn = painter.paint(grey(), [zero, zero], [WHOLE, WHOLE])
@@ -209,8 +218,9 @@ def test_a_scale_of_a_stream_is_the_scale_of_all(low: float | None) -> None:
     scale = scale_of_stream(lambda: iter(values), low=low)
     expected = Scale.over(values, low=float(values.min()) if low is None else low)
     assert scale.low == expected.low
-    # Right to a 65,536th of the range.
-    assert scale.high == pytest.approx(expected.high, abs=0.7 / 2**15)
+    # Right to a 65,536th of the range, and to the next value.
+    assert scale.high == pytest.approx(expected.high, rel=0.002)
+    assert np.mean(values <= scale.high) == pytest.approx(0.995, abs=1 / values.size)
     assert scale.clipped == expected.clipped
 
 

@@ -14,6 +14,7 @@ from vitonnx.cli import (
     _inspect,
     _models,
     _positions,
+    _report,
     _rollout,
     _video,
 )
@@ -62,6 +63,7 @@ def _root(
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
+app.command("report", epilog=_report.EXAMPLE)(_report.report)
 probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
 probe.command("distance", epilog=_distance.EXAMPLE)(_distance.distance)
 probe.command("rollout", epilog=_rollout.EXAMPLE)(_rollout.rollout)

@@ -31,14 +31,14 @@ def inspect(
         print(manifest.to_json())
         return
     table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in _rows(manifest).items():
+    for key, value in describe(manifest).items():
         table.add_row(key, value)
     results().print(table)
     if manifest.untrained:
         inform("the weights are random: the model is untrained.", quiet=quiet)
 
 
-def _rows(manifest: Manifest) -> dict[str, str]:
+def describe(manifest: Manifest) -> dict[str, str]:
     """Say every field in a person's words."""
     recipe, source = manifest.preprocessing, manifest.source
     scaled = "squashed" if recipe.resize is None else f"shorter side to {recipe.resize}, centre cut"

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from vitonnx.cli._compare import name_models, note_untrained
 from vitonnx.cli._console import complain, inform, stage, watch
-from vitonnx.cli._options import Device, Model, Quiet, Threads, parse_query
+from vitonnx.cli._options import Compare, Device, Model, Quiet, Threads, parse_query
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from vitonnx.engine import Engine
     from vitonnx.film import FilmHead, ScaleKind
+    from vitonnx.manifest import Manifest
     from vitonnx.media import Film
     from vitonnx.plots import FilmStyle
     from vitonnx.probes import Fusion, Heads, Rollout
@@ -52,14 +54,7 @@ def video(
     discard: Annotated[
         float | None, typer.Option("--discard", help="Of rollout: share set to zero.")
     ] = None,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--compare",
-            metavar="MODEL",
-            help="Another model, drawn beside; may be repeated. The original comes first.",
-        ),
-    ] = None,
+    compare: Compare = None,
     short_side: Annotated[
         int | None,
         typer.Option(
@@ -109,6 +104,7 @@ def video(
     quiet: Quiet = False,
 ) -> None:
     """Draw where a model looks in every frame of a film."""
+    from vitonnx.cli._resolve import resolve_model
     from vitonnx.film import FilmOptions, probe_film
     from vitonnx.media import Span, open_film
     from vitonnx.plots import FilmColours
@@ -123,9 +119,14 @@ def video(
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     _check_output(output, film)
     opened = open_film(film, span, rate=_rate(fps))
-    names = [model, *(compare or [])]
-    engines = [_open(name, opened, short_side, device, threads, quiet=quiet) for name in names]
-    _tell(engines, quiet=quiet)
+    files = [resolve_model(name, quiet=quiet) for name in (model, *(compare or []))]
+    engines = [_open(file, opened, short_side, device, threads, quiet=quiet) for file in files]
+    manifests = [engine.manifest for engine in engines]
+    names = name_models(files, manifests)
+    note_untrained(names, manifests, quiet=quiet)
+    for note in dict.fromkeys(engine.device_note for engine in engines):
+        if note is not None:
+            inform(note, quiet=quiet)
     try:
         report = probe_film(
             opened,
@@ -133,7 +134,7 @@ def video(
             asked,
             output,
             options,
-            titles=_titles(names, engines),
+            titles=_titles(names, manifests),
             watch=partial(watch, quiet=quiet),
         )
     except KeyboardInterrupt as interrupt:
@@ -223,7 +224,7 @@ def _check_output(output: Path, film: Path) -> None:
 
 
 def _open(
-    model: str,
+    file: Path,
     film: Film,
     short_side: int | None,
     device: str,
@@ -231,29 +232,15 @@ def _open(
     *,
     quiet: bool,
 ) -> Engine:
-    from vitonnx.cli._resolve import resolve_model
     from vitonnx.film import open_engine
 
-    file = resolve_model(model, quiet=quiet)
     with stage(f"Opening {file.name}", quiet=quiet):
         return open_engine(file, film.size, short_side=short_side, device=device, threads=threads)
 
 
-def _tell(engines: list[Engine], *, quiet: bool) -> None:
-    """Say what is good to know of the models, each thing once."""
-    for note in dict.fromkeys(engine.device_note for engine in engines):
-        if note is not None:
-            inform(note, quiet=quiet)
-    for name in dict.fromkeys(e.manifest.name for e in engines if e.manifest.untrained):
-        inform(f"{name} has random weights: its maps mean nothing.", quiet=quiet)
-
-
-def _titles(names: list[str], engines: list[Engine]) -> list[str]:
-    """Call each model by its name, or by its file's where several have one name."""
-    titles = [engine.manifest.name for engine in engines]
-    if len(set(titles)) < len(titles):
-        titles = [Path(name).stem if Path(name).exists() else name for name in names]
+def _titles(names: list[str], manifests: list[Manifest]) -> list[str]:
+    """Call each model by its name, and say so where that means nothing."""
     return [
-        f"{title} (untrained)" if engine.manifest.untrained else title
-        for title, engine in zip(titles, engines, strict=True)
+        f"{name} (untrained)" if manifest.untrained else name
+        for name, manifest in zip(names, manifests, strict=True)
     ]

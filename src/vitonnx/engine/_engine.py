@@ -83,6 +83,8 @@ class Engine:
         sides = (size, size) if isinstance(size, int) else size
         self.file, self.threads = Path(path), threads
         self._session = open_session(self.file, device=device, threads=threads, size=sides)
+        if whole:
+            self._session = self._session.seeing_all()
         self.manifest: Manifest = self._session.manifest
         self.device = self._session.device.name
         self.device_note = self._session.device.note

@@ -54,7 +54,14 @@ class Ahead(Generic[Item]):
         with self._changed:
             self._left = True
             self._changed.notify_all()
-        self._thread.join()
+        again: KeyboardInterrupt | None = None
+        while self._thread.is_alive():
+            try:
+                self._thread.join()
+            except KeyboardInterrupt as interrupt:
+                again = interrupt  # whoever cleans up behind us must find the thread at rest
+        if again is not None:
+            raise again
 
     def __iter__(self) -> Iterator[Item]:
         return self

@@ -128,10 +128,9 @@ def probe_film(
         writer = stack.enter_context(
             FilmWriter(passing, rate=film.rate, ticks=film.ticks, sound=sound)
         )
-        frames = 0
-        for frame in watch(drawn, total=film.frames, label="Drawing"):
-            writer.write(frame)
-            frames += 1
+        # In a thread of its own, so that Ctrl-C can't come between a frame and its place in the file.
+        written = stack.enter_context(Ahead(map(writer.write, drawn), depth=FRAMES_AHEAD))
+        frames = sum(1 for _ in watch(written, total=film.frames, label="Drawing"))
     return FilmReport(frames, sound.note if sound else None, film.complaint)
 
 

@@ -52,11 +52,11 @@ def canonicalise(model: ir.Model, weights: Collection[str]) -> None:
         FuseGelus(),
         RewritePass([no_op_cast_rule]),
         common.IdentityEliminationPass(),
+        common.RemoveUnusedNodesPass(),
         common.ShapeInferencePass(),
         FreeReshapes(),
         TransposeWeights(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
-        common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
         OrderNodes(),
     )(model)

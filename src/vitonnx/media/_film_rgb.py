@@ -36,7 +36,7 @@ def to_upright_rgb(frame: VideoFrame, aspect: Fraction | None = None) -> NDArray
         width=max(1, round(frame.width * aspect)) if aspect else frame.width,
         format="rgba" if transparent else "rgb24",
         src_colorspace=Colorspace.ITU709 if unknown and frame.height >= HD_HEIGHT else None,
-        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+        interpolation=Interpolation.BICUBIC,
     )
     pixels = np.asarray(converted.to_ndarray(), np.uint8)
     if transparent:

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av import AudioStream, Packet, VideoFrame, VideoStream
 from av.container import OutputContainer
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from vitonnx.errors import FilmError
@@ -22,10 +22,12 @@ from vitonnx.media._film_sound import Sound
 __all__ = ["FilmWriter"]
 
 CODEC: Final = "libx264"
-# Good enough that a second encoding isn't seen, at several times the speed of what is usual.
-ENCODING = {"crf": "18", "preset": "veryfast"}
+# Good enough that a second encoding isn't seen, at several times the usual speed. Without B-frames
+# the file has the frames in their order, so that the length of the last one is known.
+ENCODING = {"crf": "18", "preset": "veryfast", "bf": "0"}
 # What a browser must know stands in front, so that it plays before all is there.
 CONTAINER = {"movflags": "faststart"}
+BT709 = 1  # in all three of H.264's lists of colours: those of HD
 
 
 class FilmWriter:
@@ -146,8 +148,8 @@ def _add_video(
     video.pix_fmt = "yuv420p"
     codec = video.codec_context
     codec.time_base = clock
-    codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-    codec.colorspace, codec.color_range = Colorspace.ITU709, ColorRange.MPEG
+    codec.color_primaries = codec.color_trc = codec.colorspace = BT709
+    codec.color_range = ColorRange.MPEG
     return video
 
 

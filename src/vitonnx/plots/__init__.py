@@ -15,6 +15,13 @@ from vitonnx.plots._film_scale import scale_of_stream
 from vitonnx.plots._filters import plot_filters
 from vitonnx.plots._heads import plot_heads
 from vitonnx.plots._positions import plot_positions
+from vitonnx.plots._report import (
+    Report,
+    ReportPanel,
+    ReportSection,
+    ReportTable,
+    write_report,
+)
 from vitonnx.plots._rollout import plot_rollout
 from vitonnx.plots._save import save_figure
 from vitonnx.plots._scale import Scale
@@ -26,6 +33,10 @@ __all__ = [
     "FilmPainter",
     "FilmStyle",
     "Panel",
+    "Report",
+    "ReportPanel",
+    "ReportSection",
+    "ReportTable",
     "Scale",
     "SheetEntry",
     "compare_models",
@@ -40,4 +51,5 @@ __all__ = [
     "plot_rollout",
     "save_figure",
     "scale_of_stream",
+    "write_report",
 ]

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 
 from vitonnx.media import atomic_path
 
-__all__ = ["Panel", "Report", "Section", "Table", "write_report"]
+__all__ = ["Report", "ReportPanel", "ReportSection", "ReportTable", "write_report"]
 
 # Sharp on a phone's screen, and a page of twenty figures stays below ten megabytes.
 DPI = 110
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class ReportPanel:
     """A figure or a film on the page.
 
     Parameters
@@ -53,7 +53,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Words in rows.
 
     Parameters
@@ -69,23 +69,23 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class ReportSection:
     """A part of the page; its panels stand side by side where there is room.
 
     Parameters
     ----------
     title, text : str
         Heading, and a sentence below it.
-    table : Table or None
+    table : ReportTable or None
         Before the panels.
-    panels : sequence of Panel
+    panels : sequence of ReportPanel
         In order.
     """
 
     title: str
     text: str = ""
-    table: Table | None = None
-    panels: Sequence[Panel] = ()
+    table: ReportTable | None = None
+    panels: Sequence[ReportPanel] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Report:
     ----------
     title : str
         Of the page.
-    sections : sequence of Section
+    sections : sequence of ReportSection
         In order.
     notes : sequence of str
         What a reader must know before anything else, in the colour of alarm.
@@ -105,7 +105,7 @@ class Report:
     """
 
     title: str
-    sections: Sequence[Section]
+    sections: Sequence[ReportSection]
     notes: Sequence[str] = field(default=())
     column_width: int = 28
 
@@ -130,7 +130,7 @@ def write_report(path: str | Path, report: Report) -> None:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page = Path(folder, "report.html")
-    ...     write_report(page, Report("cats & dogs", [Section("Heads")]))
+    ...     write_report(page, Report("cats & dogs", [ReportSection("Heads")]))
     ...     "<h1>cats &amp; dogs</h1>" in page.read_text(encoding="utf-8")
     True
     """

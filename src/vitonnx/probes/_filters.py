@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import array_api_compat
 
 from vitonnx.errors import UsageError
@@ -11,8 +9,8 @@ from vitonnx.probes._arrays import Array
 
 __all__ = ["check_filter_options", "filter_components", "filters"]
 
-# Share of the variance below which a component is made of rounding errors.
-NOISE = 1e-13
+# Share of the variance up to which a component is made of rounding errors.
+NOISE = 1e-20
 
 
 def filters(kernel: Array, count: int = 128) -> Array:
@@ -49,7 +47,7 @@ def filters(kernel: Array, count: int = 128) -> Array:
     _check_kernel(kernel, caller="filters")
     check_filter_options(count, None)
     xp = array_api_compat.array_namespace(kernel)
-    return xp.permute_dims(kernel[:count, ...], (0, 2, 3, 1))
+    return xp.permute_dims(kernel[: min(count, kernel.shape[0]), ...], (0, 2, 3, 1))
 
 
 def filter_components(kernel: Array, count: int = 28) -> tuple[Array, Array]:
@@ -76,8 +74,8 @@ def filter_components(kernel: Array, count: int = 28) -> tuple[Array, Array]:
     Raises
     ------
     UsageError
-        If the kernel has another shape, all filters are the same, some weights are not finite, or
-        there are not so many components.
+        If the kernel has another shape, some weights are not finite, or there are not so many
+        components.
 
     References
     ----------
@@ -97,27 +95,24 @@ def filter_components(kernel: Array, count: int = 28) -> tuple[Array, Array]:
     check_filter_options(1, count)
     dim, colours, rows, columns = kernel.shape
     xp = array_api_compat.array_namespace(kernel)
+    if not bool(xp.all(xp.isfinite(kernel))):
+        raise UsageError(
+            "filter_components: some weights of the kernel are not finite, so it has no principal "
+            "components: use another checkpoint."
+        )
     pictures = xp.permute_dims(xp.astype(kernel, xp.float64), (0, 2, 3, 1))
     samples = xp.reshape(pictures, (dim, -1))
     samples = samples - xp.mean(samples, axis=0, keepdims=True)
-    total = xp.sum(samples**2)
-    if not 0 < float(total) < math.inf:
-        raise UsageError(
-            "filter_components: the filters have no principal components, because all of them are "
-            "the same or some weights are not finite."
-        )
-    # Through the products of filters with filters, which are fewer than pixels with pixels where
-    # patches are large; in doubles this loses nothing that single weights hold.
-    variance, mixtures = xp.linalg.eigh(samples @ samples.T)
-    variance, mixtures = xp.flip(variance), xp.flip(mixtures, axis=1)
+    _, spread, axes = xp.linalg.svd(samples, full_matrices=False)
+    variance = spread**2
+    total = xp.sum(variance)
     there_are = int(xp.sum(xp.astype(variance > NOISE * total, xp.int64)))
     if count > there_are:
         raise UsageError(
             f"{count} components are asked for, but {dim} filters of {rows}x{columns} pixels have "
-            f"{there_are} principal components: ask for at most so many."
+            f"{there_are}: ask for at most so many."
         )
-    axes = mixtures[:, :count].T @ samples
-    axes = axes / xp.sqrt(xp.sum(axes**2, axis=1, keepdims=True))
+    axes = axes[:count, :]
     largest = xp.argmax(xp.abs(axes), axis=1, keepdims=True)
     axes = axes * xp.sign(xp.take_along_axis(axes, largest, axis=1))
     components = xp.reshape(axes, (count, rows, columns, colours))

@@ -98,7 +98,7 @@ class Positions:
         UsageError
             If the embedding doesn't fit the layout.
         """
-        embedding, grid = weights[POSITIONS], _grid(layout)
+        grid, embedding = _grid(layout), weights[POSITIONS]
         xp = array_api_compat.array_namespace(embedding)
         similarity = position_similarity(
             xp.astype(embedding, xp.float32),

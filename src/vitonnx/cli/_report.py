@@ -1,0 +1,61 @@
+"""``vitonnx report``: one page with everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitonnx.cli._options import Compare, Device, Model, Pictures, Quiet, Size, Threads, parse_size
+from vitonnx.errors import UsageError
+
+EXAMPLE = "Example: vitonnx report deit.onnx holiday/ --compare dino.onnx -o report.html"
+
+
+def report(
+    model: Model,
+    pictures: Pictures,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.html", help="The page to write.")
+    ],
+    compare: Compare = None,
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILM", help="Also a film of where they look.")
+    ] = None,
+    show: Annotated[
+        int,
+        typer.Option(
+            "--show",
+            metavar="N",
+            min=0,
+            help="Pictures that are shown one by one; distances are over all of them.",
+        ),
+    ] = 8,
+    size: Size = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write one self-contained page: heads, rollout, distance, filters, positions, film."""
+    from vitonnx.cli._report_page import ReportCall, run
+
+    if output.suffix.lower() != ".html":
+        raise UsageError(f"{output} can't be written: a report's suffix must be .html.")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: give the file to write.")
+    run(
+        ReportCall(
+            models=(model, *(compare or [])),
+            inputs=tuple(pictures),
+            output=output,
+            film=video,
+            show=show,
+            size=parse_size(size),
+            device=device,
+            threads=threads,
+        ),
+        quiet=quiet,
+    )

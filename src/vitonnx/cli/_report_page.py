@@ -1,0 +1,233 @@
+"""From models, pictures and a film to the sections of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from vitonnx.cli._compare import name_models, note_untrained
+from vitonnx.cli._console import complain, inform, stage, watch
+from vitonnx.cli._draw import draw
+from vitonnx.cli._inspect import describe
+from vitonnx.cli._resolve import resolve_model
+from vitonnx.cli._skipped import list_skipped
+from vitonnx.engine import Engine, Result
+from vitonnx.errors import UsageError
+from vitonnx.film import open_engine, probe_film
+from vitonnx.media import Film, find_pictures, open_film
+from vitonnx.plots import (
+    Report,
+    ReportPanel,
+    ReportSection,
+    ReportTable,
+    plot_distance,
+    plot_filters,
+    plot_positions,
+    write_report,
+)
+from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout, Summary
+from vitonnx.weights import probe_weights
+
+__all__ = ["ReportCall", "run"]
+
+COMPONENTS = 28
+BEST = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportCall:
+    """What was asked on the command line."""
+
+    models: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: Path
+    film: Path | None
+    show: int
+    size: tuple[int, int] | None
+    device: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one model says of all pictures: the first ones whole, of the others the totals."""
+
+    shown: list[Result]
+    errors: list[Result]
+    distance: Summary
+    pictures: int
+
+
+def run(call: ReportCall, *, quiet: bool) -> None:
+    """Do it: bad pictures are skipped, and listed at the end.
+
+    Raises
+    ------
+    typer.Exit
+        With code 1 if a picture was skipped.
+    """
+    pictures = find_pictures(call.inputs)
+    film = None if call.film is None else open_film(call.film)
+    files = [resolve_model(model, quiet=quiet) for model in call.models]
+    engines: list[Engine] = []
+    for file in files:
+        with stage(f"Opening {file.name}", quiet=quiet):
+            opened = Engine(file, size=call.size, device=call.device, threads=call.threads)
+            engines.append(opened)
+    manifests = [engine.manifest for engine in engines]
+    names = name_models(files, manifests)
+    note = note_untrained(names, manifests, quiet=quiet)
+    if (device_note := engines[0].device_note) is not None:
+        inform(device_note, quiet=quiet)
+
+    by_name = dict(zip(names, engines, strict=True))
+    findings = {
+        name: _find(engine, name, pictures, call.show, quiet=quiet)
+        for name, engine in by_name.items()
+    }
+    errors = [result.error for result in next(iter(findings.values())).errors]
+    if len(errors) == len(pictures):
+        list_skipped(errors, len(pictures))
+    sections = [
+        _models(by_name),
+        *_pictures(findings, by_name),
+        _distance(findings),
+        *_weights(dict(zip(names, files, strict=True))),
+    ]
+    if film is not None:
+        sections.append(_film(call, film, names, files, quiet=quiet))
+    title = f"Where {names[0]} looks" if len(names) == 1 else f"Where {len(names)} models look"
+    write_report(call.output, Report(title, sections, notes=[note] if note else []))
+    print(call.output)
+    list_skipped(errors, len(pictures))
+
+
+def _find(
+    engine: Engine, name: str, pictures: Sequence[Path], show: int, *, quiet: bool
+) -> Findings:
+    """Answer all probes from one pass, and keep the whole results of the first pictures alone."""
+    stream = engine.stream(pictures, [Heads(), Rollout(), Distance()])
+    shown: list[Result] = []
+    errors: list[Result] = []
+    for result in watch(stream, total=len(pictures), label=f"Probing {name}", quiet=quiet):
+        if result.error is not None:
+            errors.append(result)
+        elif len(shown) < show:
+            shown.append(result)
+    return Findings(shown, errors, stream.summary["distance"], len(pictures) - len(errors))
+
+
+def _models(engines: Mapping[str, Engine]) -> ReportSection:
+    """Set the manifests side by side."""
+    columns = [describe(engine.manifest) for engine in engines.values()]
+    rows = [[key, *(column[key] for column in columns)] for key in columns[0] if key != "name"]
+    return ReportSection("Models", table=ReportTable(["", *engines], rows))
+
+
+def _pictures(
+    findings: Mapping[str, Findings], engines: Mapping[str, Engine]
+) -> Iterator[ReportSection]:
+    """Give each shown picture a section: predictions, heads and rollout of every model."""
+    for results in zip(*(found.shown for found in findings.values()), strict=True):
+        models = dict(zip(findings, results, strict=True))
+        name = Path(results[0].file).name
+        panels = [
+            ReportPanel(
+                draw(probe, {model: [result]}, _untrained(engines[model])),
+                description=f"{what} of {model} on {name}",
+            )
+            for probe, what in (("heads", "Attention heads"), ("rollout", "Attention rollout"))
+            for model, result in models.items()
+        ]
+        yield ReportSection(name, table=_predictions(models, engines), panels=panels)
+
+
+def _untrained(engine: Engine) -> str:
+    return "untrained: random weights" if engine.manifest.untrained else ""
+
+
+def _predictions(models: Mapping[str, Result], engines: Mapping[str, Engine]) -> ReportTable | None:
+    """Set the best classes of those models side by side that have a head."""
+    columns = {
+        name: _best(result.logits, engines[name].manifest.classes)
+        for name, result in models.items()
+        if result.logits is not None
+    }
+    if not columns:
+        return None
+    depth = max(map(len, columns.values()))
+    padded = [[*column, *[""] * (depth - len(column))] for column in columns.values()]
+    rows = [[str(rank + 1), *cells] for rank, cells in enumerate(zip(*padded, strict=True))]
+    return ReportTable(["prediction", *columns], rows)
+
+
+def _best(logits: np.ndarray, classes: tuple[str, ...] | None) -> list[str]:
+    odds = np.exp(logits.astype(np.float64) - logits.max())
+    order = np.argsort(-odds, kind="stable")[:BEST]
+    shares = odds[order] / odds.sum()
+    labels = [classes[index] if classes else f"class {index}" for index in order]
+    return [f"{label} ({share:.1%})" for label, share in zip(labels, shares, strict=True)]
+
+
+def _distance(findings: Mapping[str, Findings]) -> ReportSection:
+    totals = {name: found.distance for name, found in findings.items()}
+    pictures = next(iter(findings.values())).pictures
+    if pictures:
+        yield ReportSection(
+            "Mean attention distance",
+            text=f"How far the heads look, in pixels of the input; pictures: {pictures}.",
+            panels=[
+                ReportPanel(
+                    plot_distance(totals), "Mean attention distance of every head and block"
+                )
+            ],
+        )
+
+
+def _weights(files: Mapping[str, Path]) -> Iterator[ReportSection]:
+    """Draw what the weights alone tell; a model that lacks them is named instead."""
+    filters = {
+        name: probe_weights(file, Filters(components=COMPONENTS)) for name, file in files.items()
+    }
+    yield ReportSection(
+        "Filters",
+        text="What the patch embedding looks for, and the principal components of all filters.",
+        panels=[ReportPanel(plot_filters(filters), "Filters of the patch embedding")],
+    )
+    positions, without = {}, []
+    for name, file in files.items():
+        try:
+            positions[name] = probe_weights(file, Positions())
+        except UsageError:
+            without.append(name)
+    text = "How alike the position embeddings of the patches are."
+    if without:
+        text += f" {', '.join(without)}: no position embedding to compare."
+    panels = [ReportPanel(plot_positions(positions), "Similarity of position embeddings")]
+    yield ReportSection("Positions", text=text, panels=panels if positions else ())
+
+
+def _film(
+    call: ReportCall, film: Film, names: Sequence[str], files: Sequence[Path], *, quiet: bool
+) -> ReportSection:
+    """Make the film beside the page, and take it in."""
+    engines = [
+        open_engine(file, film.size, device=call.device, threads=call.threads) for file in files
+    ]
+    with TemporaryDirectory(prefix="vitonnx-") as folder:
+        path = Path(folder, "film.mp4")
+        made = probe_film(
+            film, engines, Heads(), path, titles=names, watch=partial(watch, quiet=quiet)
+        )
+        content = path.read_bytes()
+    if made.lost is not None:
+        complain(made.lost)
+    text = "Mean over the heads of the last block, frame by frame."
+    return ReportSection(
+        "Film", text=text, panels=[ReportPanel(content, "Film of where they look")]
+    )

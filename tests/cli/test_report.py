@@ -1,0 +1,100 @@
+"""``vitonnx report``: one page, no network, everything on it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vitonnx.cli import main
+
+Exported = Callable[[str], Path]
+
+
+class Page(HTMLParser):
+    """What a browser would be asked to show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.descriptions: list[str] = []
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        named = dict(attrs)
+        self.addresses += [str(named[key]) for key in ("src", "href") if key in named]
+        if tag in ("img", "video"):
+            self.descriptions.append(named.get("alt") or named.get("aria-label") or "")
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two pictures, and one that is none."""
+    generator = np.random.default_rng(0)
+    for name, size in (("a<b.png", (61, 83, 3)), ("wide.png", (47, 190, 3))):
+        Image.fromarray(generator.integers(0, 256, size, dtype=np.uint8)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_page_of_two_models(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "text.png").write_text("no picture")
+    plain, pooled = str(exported("plain")), str(exported("pooled"))
+    words = ["a<b.png", "wide.png", "text.png", "--compare", pooled, "--show", "1"]
+    assert main(["report", plain, *words, "-o", "r.html"]) == 1
+    out, err = capsys.readouterr()
+    assert out.split() == ["r.html"]
+    assert "text.png is not a picture" in err
+    text = (desk / "r.html").read_text(encoding="utf-8")
+    page = Page(text)
+    for word in ("tiny_plain", "tiny_pooled", "untrained", "a<b.png", "class ", "pictures: 2"):
+        assert word in page.words
+    assert "wide.png" not in page.words  # only one was asked to be shown
+    # Heads and rollout of both models; distance, filters, positions.
+    assert page.tags.count("img") == 2 * 2 + 3
+    assert all(page.descriptions)
+    assert not re.search(r"(https?:)?//", re.sub(r"base64,[\w+/=]+", "", text))
+    for address in page.addresses:
+        assert address.startswith(("data:image/png;base64,", "#section-"))
+    pictures = [address for address in page.addresses if address.startswith("data:")]
+    for address in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
+            assert min(picture.size) > 100
+
+
+def test_bad_calls(desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = str(exported("plain"))
+    for words, reason in (
+        (["wide.png", "-o", "r.pdf"], "must be .html"),
+        (["wide.png", "-o", "nowhere/r.html"], "does not exist"),
+        (["wide.png", "-o", "r.html", "--compare", plain], "named twice"),
+        (["wide.png", "-o", "r.html", "--video", "none.mp4"], "none.mp4"),
+    ):
+        assert main(["report", plain, *words]) in (1, 2)
+        error = capsys.readouterr().err
+        assert reason in error
+        assert "Traceback" not in error
+    assert sorted(path.name for path in desk.iterdir()) == ["a<b.png", "wide.png"]
+
+
+def test_nothing_but_bad_pictures_is_no_page_of_results(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(exported("plain")), "missing.png", "-o", "r.html"]) == 1
+    assert "missing.png does not exist" in capsys.readouterr().err
+    assert not (desk / "r.html").exists()

@@ -1,0 +1,289 @@
+"""``vitonnx probe video``: every option, every bad input, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from films import cut, even, frames, look, uneven, write_film
+from terminal import VITONNX, Outcome, assert_plain, assert_refused, contents, environment
+
+Call = Callable[..., Outcome]
+Exported = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of pictures of odd sizes at uneven times, with sound."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    return write_film(path, frames(13), uneven(13), sound="aac")
+
+
+def probe(call: Call, model: Path, *words: str | Path) -> Outcome:
+    return call("probe", "video", model, *words, "-o", "o.mp4", "--device", "cpu")
+
+
+def assert_done(outcome: Outcome) -> None:
+    assert (outcome.code, outcome.out, outcome.errors) == (0, "o.mp4\n", [])
+
+
+def test_a_film_of_maps(call: Call, exported: Exported, film: Path, desk: Path) -> None:
+    outcome = probe(call, exported("plain"), film)
+    assert_done(outcome)
+    assert outcome.notes == ["the weights are random: the maps of an untrained model mean nothing."]
+    assert list(contents(desk)) == ["o.mp4"]
+    original, written = look(film), look(desk / "o.mp4")
+    assert (written.codec, written.pixel_format) == ("h264", "yuv420p")
+    assert written.size == (54, 72)
+    pairs = zip(written.times, original.times, strict=True)
+    assert max(abs(one - other) for one, other in pairs) <= Fraction(1, 1000)
+    assert written.sound == original.sound
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        (["--probe", "rollout", "--fusion", "max", "--discard", "0.5"], (54, 72)),
+        (["--block", "0", "--query", "20,30", "--head", "2"], (54, 72)),
+        (["--query", "mean", "--short-side", "24", "--scale", "frame"], (54, 72)),
+        (["--style", "heatmap", "--colormap", "viridis", "--scale", "fixed"], (54, 72)),
+        (["--style", "side-by-side", "--opacity", "0.5", "--smooth", "4"], (54, 146)),
+        (["--threads", "1", "--start", "0.2", "--end", "0:00:00.7", "--every", "2"], (54, 72)),
+    ],
+)
+def test_every_option(
+    words: list[str],
+    size: tuple[int, int],
+    call: Call,
+    exported: Exported,
+    film: Path,
+    desk: Path,
+) -> None:
+    outcome = probe(call, exported("registers"), film, "--quiet", *words)
+    assert_done(outcome)
+    assert outcome.err == ""
+    written, original = look(desk / "o.mp4"), look(film)
+    assert written.size == size
+    wanted = original.times
+    if "--start" in words:
+        wanted = [at - Fraction("0.2") for at in wanted if 0.2 <= at < 0.7][::2]
+    assert len(written.times) == len(wanted)
+    assert max(abs(a - b) for a, b in zip(written.times, wanted, strict=True)) <= 1e-3
+
+
+def test_models_are_compared(call: Call, exported: Exported, film: Path, desk: Path) -> None:
+    others = ["--compare", exported("registers"), "--compare", exported("pooled")]
+    outcome = probe(call, exported("plain"), film, *others)
+    assert_done(outcome)
+    assert "of tiny_plain, tiny_registers, tiny_pooled are random" in outcome.notes[0]
+    (picture, *_) = look(desk / "o.mp4").pictures
+    assert picture.shape[1] == 4 * 72 + 3 * 2
+    (original, *_) = look(film).pictures
+    assert np.abs(picture[-54:, :72].astype(int) - original).mean() < 6
+
+
+def test_a_mosaic(call: Call, exported: Exported, film: Path, desk: Path) -> None:
+    assert_done(probe(call, exported("plain"), film, "--head", "all"))
+    assert look(desk / "o.mp4").size[1] == 3 * 72 + 2 * 2
+
+
+def test_a_folder_of_frames_and_a_gif(call: Call, exported: Exported, desk: Path) -> None:
+    pictures = [Image.fromarray(picture) for picture in frames(11)]
+    (desk / "frames").mkdir()
+    for index, picture in enumerate(pictures):
+        picture.save(desk / "frames" / f"{index}.png")
+    assert_done(probe(call, exported("plain"), desk / "frames", "--fps", "10"))
+    assert look(desk / "o.mp4").times == even(11, 10)
+    lasting = [100, 50, 200, 30, 400]
+    pictures[0].save(desk / "f.gif", save_all=True, append_images=pictures[1:5], duration=lasting)
+    assert_done(probe(call, exported("plain"), desk / "f.gif"))
+    written = look(desk / "o.mp4")
+    assert [float(at) for at in written.times] == [0, 0.1, 0.15, 0.35, 0.38]
+    assert written.seconds == pytest.approx(0.78)
+
+
+def test_one_frame_in_ten_is_bad(call: Call, exported: Exported, desk: Path) -> None:
+    (desk / "frames").mkdir()
+    for index, picture in enumerate(frames(10)):
+        Image.fromarray(picture).save(desk / "frames" / f"{index}.png")
+    (desk / "frames" / "6.png").write_text("Dear frame")
+    outcome = probe(call, exported("plain"), "frames")
+    assert (outcome.code, outcome.out) == (1, "o.mp4\n")
+    (error,) = outcome.errors
+    assert error.startswith("1 of 10 frames in frames left out; frames/6.png")
+    assert_plain(error)
+    times = look(desk / "o.mp4").times
+    assert times == [at for at in even(10) if at != Fraction(6, 25)]
+
+
+def test_a_cut_film(call: Call, exported: Exported, desk: Path) -> None:
+    options = {"movflags": "faststart"}
+    whole = write_film(desk / "w.mp4", frames(60, 163, 211), sound="aac", options=options)
+    cut(whole, desk / "cut.mp4", 0.6)
+    outcome = probe(call, exported("plain"), "cut.mp4")
+    assert (outcome.code, outcome.out) == (1, "o.mp4\n")
+    there = len(look(desk / "o.mp4").pictures)
+    (error,) = outcome.errors
+    assert error.startswith(f"cut.mp4 is cut off or damaged: {60 - there} frames could not be")
+    assert_plain(error)
+    assert 20 < there < 60
+
+
+def test_sound_that_is_encoded_anew(call: Call, exported: Exported, desk: Path) -> None:
+    write_film(desk / "f.mkv", frames(9), sound="pcm_s16le")
+    outcome = probe(call, exported("plain"), "f.mkv")
+    assert_done(outcome)
+    assert "AAC" in outcome.notes[-1]
+    assert look(desk / "o.mp4").sound_codec == "aac"
+
+
+def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
+    write_film(desk / "f.mp4", frames(1))
+    assert_done(probe(call, exported("plain"), "f.mp4", "--smooth", "7"))
+    assert len(look(desk / "o.mp4").pictures) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "parts"),
+    [
+        (["--head", "3"], 2, ["no head 3", "0 to 2"]),
+        (["--head", "first"], 2, ["first", "mean, all"]),
+        (["--block", "9"], 2, ["no block 9"]),
+        (["--query", "dist"], 2, ["dist"]),
+        (["--query", "900,3"], 1, ["outside"]),
+        (["--probe", "distance"], 2, ["distance", "heads or rollout"]),
+        (["--fusion", "max"], 2, ["--fusion", "heads"]),
+        (["--probe", "rollout", "--block", "1"], 2, ["--block", "rollout"]),
+        (["--probe", "rollout", "--head", "all"], 2, ["rollout", "heads"]),
+        (["--probe", "rollout", "--fusion", "sum"], 2, ["sum", "mean"]),
+        (["--short-side", "50"], 2, ["50", "patch size 8", "48"]),
+        (["--style", "mosaic"], 2, ["mosaic", "side-by-side"]),
+        (["--colormap", "infernal"], 2, ["infernal", "inferno"]),
+        (["--opacity", "2"], 2, ["2.0", "0 to 1"]),
+        (["--scale", "auto"], 2, ["auto", "video, frame, fixed"]),
+        (["--smooth", "0"], 2, ["smooth is 0"]),
+        (["--every", "0"], 2, ["every is 0"]),
+        (["--start", "soon"], 2, ["--start", "soon"]),
+        (["--start", "2", "--end", "1"], 2, ["nothing lies between"]),
+        (["--start", "9"], 2, ["no frame in the part", "s long"]),
+        (["--fps", "10"], 2, ["--fps"]),
+        (["--fps", "0"], 2, ["--fps", "0.01"]),
+        (["--compare", "missing.onnx"], 1, ["missing.onnx"]),
+        (["-o", "o.avi"], 2, ["o.avi", ".mp4"]),
+        (["-o", "nowhere/o.mp4"], 2, ["nowhere", "does not exist"]),
+        (["-o", "folder.mp4"], 2, ["folder.mp4", "is a folder"]),
+    ],
+)
+def test_bad_options(
+    words: list[str],
+    code: int,
+    parts: list[str],
+    call: Call,
+    exported: Exported,
+    film: Path,
+    desk: Path,
+) -> None:
+    (desk / "folder.mp4").mkdir()
+    (desk / "o.mp4").write_text("older")
+    before = contents(desk)
+    outcome = call("probe", "video", exported("plain"), film, "-q", "-o", "o.mp4", *words)
+    assert_refused(outcome, code, *parts)
+    assert contents(desk) == before
+
+
+def test_what_is_no_film(call: Call, exported: Exported, desk: Path, film: Path) -> None:
+    def refused(name: str, code: int, *parts: str) -> None:
+        before = contents(desk)
+        outcome = call("probe", "video", exported("plain"), name, "-q", "-o", "o.mp4")
+        assert_refused(outcome, code, name, *parts)
+        assert contents(desk) == before
+
+    refused("missing.mp4", 1, "There is no film")
+    (desk / "empty.mp4").touch()
+    refused("empty.mp4", 1, "empty")
+    (desk / "text.mp4").write_text("Dear film")
+    refused("text.mp4", 1, "no film")
+    cut(film, desk / "cut.mp4", 0.5)
+    refused("cut.mp4", 1, "cut off")
+    (desk / "folder").mkdir()
+    refused("folder", 2, "no pictures")
+
+
+def test_the_film_itself_is_not_overwritten(call: Call, exported: Exported, desk: Path) -> None:
+    write_film(desk / "o.mp4", frames(3))
+    before = contents(desk)
+    assert_refused(probe(call, exported("plain"), "o.mp4", "-q"), 2, "would be lost")
+    assert contents(desk) == before
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="only Linux has such a folder")
+def test_where_not_even_root_may_write(call: Call, exported: Exported, film: Path) -> None:
+    outcome = call("probe", "video", exported("plain"), film, "-q", "-o", "/sys/kernel/o.mp4")
+    assert_refused(outcome, 1, "o.mp4 can't be written", "no permission")
+
+
+def long_film(path: Path) -> Path:
+    return write_film(path, frames(24, 360, 640) * 30, sound="aac", options={"preset": "ultrafast"})
+
+
+def interrupted(words: list[str | Path], when: Callable[[], bool]) -> Outcome:
+    """Press Ctrl-C as soon as something is seen."""
+    process = subprocess.Popen(
+        [*VITONNX, *map(str, words)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells start what runs in the background with Ctrl-C switched off.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not when():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return Outcome(process.returncode, out, err)
+
+
+@pytest.mark.parametrize("scale", ["video", "fixed"])
+def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> None:
+    long_film(desk / "f.mkv")
+    (desk / "o.mp4").write_text("older")
+    words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-o", "o.mp4"]
+    outcome = interrupted(
+        [*words, "--scale", scale],
+        lambda: any(path.stat().st_size > 100_000 for path in desk.glob(".*.mp4")),
+    )
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.errors == ["interrupted."]
+    assert outcome.notes[-1] == "what was done until then is in o.partial.mp4."
+    assert sorted(contents(desk)) == ["f.mkv", "o.mp4", "o.partial.mp4"]
+    assert (desk / "o.mp4").read_text() == "older"
+    written = look(desk / "o.partial.mp4")
+    assert 0 < len(written.pictures) < 720
+    assert written.times == even(len(written.times))
+    assert written.sound == look(desk / "f.mkv").sound[: len(written.sound)]
+    assert len(written.sound) > 0
+
+
+def test_ctrl_c_before_drawing(exported: Exported, desk: Path) -> None:
+    long_film(desk / "f.mkv")
+    began = time.monotonic()
+    words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-q", "-o", "o.mp4"]
+    # To start takes a second or two, and to look through the film many more.
+    outcome = interrupted([*words, "--short-side", "96"], lambda: time.monotonic() - began > 3)
+    assert outcome == Outcome(130, "", "error: interrupted.\n")
+    assert list(contents(desk)) == ["f.mkv"]

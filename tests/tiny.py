@@ -8,7 +8,7 @@ from vitonnx.manifest import Preprocessing
 from vitonnx.models import ModelSpec, ViTConfig
 
 RECIPE = Preprocessing(
-    resize=45,
+    resize=44,
     size=(40, 56),
     crop=0.9,
     interpolation="bicubic",

@@ -59,6 +59,15 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    def __post_init__(self) -> None:
+        if not 0 < self.crop <= 1:
+            raise UsageError(f"crop is {self.crop}; it must be above 0 and at most 1.")
+        if self.resize is not None and self.resize < min(self.size):
+            raise UsageError(
+                f"resize is {self.resize}, less than the shorter side of the input, "
+                f"{min(self.size)}: the picture could not cover it."
+            )
+
     def at(self, size: tuple[int, int]) -> Self:
         """Give the same recipe for another input size: same crop ratio, scaled to cover.
 

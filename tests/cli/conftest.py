@@ -65,7 +65,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     numbers.
     """
     folder = tmp_path_factory.mktemp("pictures")
-    Image.fromarray(clouds(450, 900, 1)).save(folder / "landscape.png")
+    Image.fromarray(clouds(440, 900, 1)).save(folder / "landscape.png")
     Image.fromarray(clouds(900, 620, 2)).save(folder / "portrait.jpg")
     return folder
 

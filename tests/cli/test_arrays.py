@@ -14,9 +14,9 @@ from terminal import Outcome
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
 
-# The recipe scales a picture until it covers 62 x 45 pixels, these two to a tenth, and cuts 56 x 40
-# out of the middle; half a pixel goes to the even side, as torchvision has it.
-LANDSCAPE = (170, 20, 730, 420)  # of 900 x 450, scaled to 90 x 45
+# The recipe scales a picture until it covers 62 x 44 pixels, these two to a tenth, and cuts 56 x 40
+# out of the middle.
+LANDSCAPE = (170, 20, 730, 420)  # of 900 x 440, scaled to 90 x 44
 PORTRAIT = (30, 250, 590, 650)  # of 620 x 900, scaled to 62 x 90
 
 

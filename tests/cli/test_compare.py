@@ -15,7 +15,7 @@ from terminal import Outcome, assert_plain, assert_refused, contents
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
-PROBES = {"heads": vx.Heads(mass=0.6), "rollout": vx.Rollout()}
+PROBES: dict[str, vx.Heads | vx.Rollout] = {"heads": vx.Heads(mass=0.6), "rollout": vx.Rollout()}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_picture_is_bad_for_all(
     call: Call, exported: Exported, pictures: Path, square: Path, desk: Path
 ) -> None:
     """Of the landscape the square model sees columns 250 to 649, the other 170 to 729."""
-    words = "--compare", square, "--query", "200,200"
+    words = "--compare", square, "--query", "300,200"
     outcome = call("probe", "heads", exported("plain"), pictures, *words)
     assert (outcome.code, outcome.out) == (1, "portrait.heads.png\n")
     assert len(outcome.errors) == 2

@@ -70,11 +70,11 @@ def test_a_name_is_exported_once(hub: str, pictures: Path, desk: Path, home: Pat
     picture = pictures / "landscape.png"
     first = run("probe", "rollout", NAME, picture, "-o", "first.npz", HF_ENDPOINT=hub)
     assert (first.code, first.out) == (0, "first.npz\n")
-    cached = home / f"{NAME}.onnx"
+    (cached,) = (path for path in home.rglob("*") if path.is_file())
+    assert cached.name == f"{NAME}.onnx"
     exporting, *others = first.err.splitlines()
     assert exporting == f"note: exporting {NAME} once, into {cached}"
     assert all(line.startswith("note: running on") for line in others), first.err
-    assert list(home.iterdir()) == [cached]
 
     # The second time with neither a hub nor TensorFlow.
     line = f"probe rollout '{NAME}' '{picture}' -o second.npz"
@@ -107,4 +107,4 @@ def test_what_cannot_be_fetched_says_how_to_do_it_by_hand(
     parts = ["HF_HUB_OFFLINE", address, "--weights model.safetensors"]
     assert_refused(outcome, 1, *parts)
     assert not list(desk.iterdir())
-    assert not home.exists() or not list(home.iterdir())
+    assert not [path for path in home.rglob("*") if path.is_file()]

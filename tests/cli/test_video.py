@@ -231,7 +231,7 @@ def test_where_not_even_root_may_write(call: Call, exported: Exported, film: Pat
 
 
 def long_film(path: Path) -> Path:
-    return write_film(path, frames(24, 360, 640) * 30, sound="aac", options={"preset": "ultrafast"})
+    return write_film(path, frames(12, 240, 420) * 50, sound="aac", options={"preset": "ultrafast"})
 
 
 def interrupted(words: list[str | Path], when: Callable[[], bool]) -> Outcome:
@@ -265,7 +265,7 @@ def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> Non
     words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-o", "o.mp4"]
     outcome = interrupted(
         [*words, "--scale", scale],
-        lambda: any(path.stat().st_size > 100_000 for path in desk.glob(".*.mp4")),
+        lambda: any(path.stat().st_size > 30_000 for path in desk.glob(".*.mp4")),
     )
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.errors == ["interrupted."]
@@ -273,7 +273,7 @@ def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> Non
     assert sorted(contents(desk)) == ["f.mkv", "o.mp4", "o.partial.mp4"]
     assert (desk / "o.mp4").read_text() == "older"
     written = look(desk / "o.partial.mp4")
-    assert 0 < len(written.pictures) < 720
+    assert 0 < len(written.pictures) < 600
     assert written.times == even(len(written.times))
     assert written.sound == look(desk / "f.mkv").sound[: len(written.sound)]
     assert len(written.sound) > 0

@@ -59,13 +59,21 @@ def test_errors_come_in_their_place_and_end_it() -> None:
         next(results)
 
 
-def test_threads_end_when_nobody_wants_the_rest() -> None:
+def test_nothing_more_is_begun_when_nobody_wants_the_rest() -> None:
+    begun = []
+
+    def slow(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.05)
+        return number
+
     before = set(threading.enumerate())
-    results = map_ahead(lambda number: number, range(1000), threads=3, ahead=9)
-    next(results)
-    ours = set(threading.enumerate()) - before
-    assert ours
+    results = map_ahead(slow, range(1000), threads=1, ahead=9)
+    assert next(results) == 0
     results.close()
+    ours = set(threading.enumerate()) - before
     for thread in ours:
         thread.join(5)
         assert not thread.is_alive()
+    # The first, and what the one thread may have taken up before the others were called off.
+    assert len(begun) <= 3

@@ -322,3 +322,55 @@ def test_probing_needs_no_training_framework(exported: Exported, tmp_path: Path)
         "assert engine.probe(image, vx.Rollout())[0].rollout.shape == (3, 11)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(exported("plain"))], check=True)
+
+
+def test_pictures_in_memory_may_be_used_again_at_once(exported: Exported) -> None:
+    """A camera loop fills one array again and again; every result is of its own frame."""
+    engine = vx.Engine(exported("plain"), device="cpu")
+    frame = np.zeros((41, 57, 3), np.uint8)
+
+    def camera() -> Iterator[np.ndarray]:
+        for grey in range(0, 250, 10):
+            frame[:] = grey
+            yield frame
+
+    seen = [result.pixels for result in engine.stream(camera(), [vx.Heads()])]
+    greys = [int(pixels[0, 0, 0]) for pixels in seen if pixels is not None]
+    assert greys == list(range(0, 250, 10))
+
+
+def test_one_open_picture_can_be_given_many_times(exported: Exported, files: list[Path]) -> None:
+    engine = vx.Engine(exported("plain"), device="cpu")
+    with Image.open(files[0]) as picture:
+        results = engine.probe([picture] * 9, vx.Heads())
+    assert len({result.attention.tobytes() for result in results[:8]}) >= 1
+    np.testing.assert_allclose(results[0].mean, results[8].mean, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(48.0, 48.0), (48,), "48", (48, 48, 3), 48.5])
+def test_a_size_that_is_none_is_refused(exported: Exported, size: object) -> None:
+    with pytest.raises(UsageError, match="it must be pixels"):
+        vx.Engine(exported("plain"), device="cpu", size=size)  # type: ignore[arg-type]
+
+
+def test_other_threads_may_print_while_a_file_is_opened(
+    exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import threading
+
+    stop = threading.Event()
+    lines = 0
+
+    def talk() -> None:
+        nonlocal lines
+        while not stop.is_set():
+            sys.stdout.write("a line\n")
+            lines += 1
+
+    talker = threading.Thread(target=talk)
+    talker.start()
+    for _ in range(3):
+        vx.Engine(exported("plain"), device="cpu")
+    stop.set()
+    talker.join()
+    assert capsys.readouterr().out.count("a line") == lines

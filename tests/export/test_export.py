@@ -21,6 +21,7 @@ from vitonnx.errors import ExportError, UsageError, VitonnxError
 from vitonnx.export import _export, export_model
 from vitonnx.modelfile import load_manifest
 from vitonnx.models import VisionTransformer, random_parameters
+from vitonnx.positions import sincos_table
 
 KINDS = list(tiny.CONFIGS)
 Exported = Callable[[str], Path]
@@ -151,7 +152,8 @@ def test_another_size_is_verified_against_tensorflow_too(
     manifest, parity = export_model(tiny.spec(kind), file, weights=7, size=size)
     assert manifest == load_manifest(file)
     assert manifest.size == manifest.preprocessing.size == size
-    assert manifest.position_grid == (5, 7)
+    # The checkpoint's own table stays, but where it is a formula.
+    assert manifest.position_grid == (manifest.grid if kind == "sincos" else (5, 7))
     onnx.checker.check_model(file, full_check=True)
     assert max(parity.values()) <= 2e-5
     assert outputs(file, noise(2, size))["block_01/attention"].shape[-1] == manifest.tokens
@@ -232,3 +234,30 @@ def test_an_impossible_target_is_refused(tmp_path: Path, target: str, reason: st
     with pytest.raises(VitonnxError, match=reason):
         export_model(tiny.spec(), tmp_path / target, weights=7)
     assert not list(tmp_path.iterdir())
+
+
+def test_fixed_positions_are_computed_anew_at_another_size(tmp_path: Path) -> None:
+    """As big_vision does, which has no table to resample."""
+    export_model(tiny.spec("sincos"), tmp_path / "other.onnx", weights=7, size=(24, 88))
+    stored = {entry.name: entry for entry in onnx.load(tmp_path / "other.onnx").graph.initializer}
+    table = onnx.numpy_helper.to_array(stored["position_embedding"])
+    np.testing.assert_array_equal(table, sincos_table((3, 11), 24, prefix=1))
+
+
+def test_a_head_of_zeros_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untrained = random_parameters(tiny.spec().config, 7)
+    untrained["head/kernel"][:] = untrained["head/bias"][:] = 0
+    monkeypatch.setattr(_export, "random_parameters", lambda config, seed: untrained)
+    _, parity = export_model(tiny.spec(), tmp_path / "x.onnx", weights=7)
+    assert parity["logits"] == 0
+
+
+@pytest.mark.parametrize("kind", ["plain", "pooled"])
+def test_an_export_has_nothing_to_warn_of(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A graph pass that fails is logged by the library that runs it, and otherwise passed over."""
+    export_model(tiny.spec(kind), tmp_path / "x.onnx", weights=7)
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]

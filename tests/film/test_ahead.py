@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ from vitonnx.film._ahead import Ahead
 
 
 def threads() -> int:
+    """How many are still at work; one that has ended its work may take a moment to be gone."""
+    time.sleep(0.02)
     return sum(thread.name == "vitonnx-film" for thread in threading.enumerate())
 
 
@@ -53,6 +57,26 @@ def test_leaving_closes_the_source_in_its_own_thread() -> None:
     with Ahead(source(), depth=2) as items:
         next(items)
     assert closed_in == ["vitonnx-film"]
+    assert threads() == 0
+
+
+def test_a_second_ctrl_c_waits_for_the_thread_to_rest() -> None:
+    working = threading.Event()
+
+    def source() -> Iterator[int]:
+        yield 0
+        working.set()
+        time.sleep(0.5)
+        yield 1
+
+    def leave() -> None:
+        with Ahead(source(), depth=2) as items:
+            next(items)
+            working.wait()
+            threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        leave()
     assert threads() == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -229,23 +230,25 @@ def test_ctrl_c_while_drawing(scale: str, exported: Exported, film: Path, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mp4", "o.partial.mp4"]
     assert (tmp_path / "o.mp4").read_text() == "older"
     written = look(tmp_path / "o.partial.mp4")
-    assert len(written.pictures) == 11
+    # What was being written meanwhile is written.
+    assert 11 <= len(written.pictures) < 19
+    assert written.times == look(film).times[: len(written.times)]
     assert 0 < len(written.sound) < len(look(film).sound)
+    time.sleep(0.02)  # a thread that has ended its work may take a moment to be gone
     assert not [t for t in threading.enumerate() if t.name == "vitonnx-film"]
 
 
 def test_ctrl_c_before_drawing(exported: Exported, film: Path, tmp_path: Path) -> None:
     engine = whole(exported("plain"), film)
-    for label, number in (("Looking", 5), ("Drawing", 0)):
-        with pytest.raises(KeyboardInterrupt):
-            probe_film(
-                open_film(film),
-                [engine],
-                vx.Heads(),
-                tmp_path / "o.mp4",
-                watch=interrupted_at(number, label),
-            )
-        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        probe_film(
+            open_film(film),
+            [engine],
+            vx.Heads(),
+            tmp_path / "o.mp4",
+            watch=interrupted_at(5, "Looking"),
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_can_not_be(exported: Exported, film: Path, tmp_path: Path) -> None:

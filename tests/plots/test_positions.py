@@ -24,7 +24,8 @@ def positions_result(
 
 def image_of(axes: Axes) -> NDArray[np.float32]:
     (image,) = axes.get_images()
-    return np.ma.getdata(image.get_array()).astype(np.float32)
+    array: NDArray[np.float32] = np.ma.getdata(np.ma.asarray(image.get_array()))
+    return array
 
 
 @pytest.mark.parametrize("grid", [(3, 5), (5, 3), (17, 16)])

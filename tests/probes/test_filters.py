@@ -30,9 +30,9 @@ def slow_components(kernel: NDArray[np.float32], count: int) -> tuple[Any, Any]:
     total = sum(float(sample @ sample) for sample in samples)
     found, shares = [], []
     for _ in range(count):
-        direction = np.random.default_rng(1).normal(size=samples.shape[1])
+        direction = np.random.default_rng(1).normal(size=(samples.shape[1],))
         for _ in range(500):
-            direction = sum(sample * (sample @ direction) for sample in samples)
+            direction = np.array([sample * (sample @ direction) for sample in samples]).sum(axis=0)
             direction /= np.sqrt(direction @ direction)
         if direction[np.argmax(abs(direction))] < 0:
             direction = -direction

@@ -54,10 +54,12 @@ def test_a_large_mean_does_not_eat_the_deviation() -> None:
 
 
 def test_single_precision_is_added_up_in_double() -> None:
-    total = total_of([np.full((2,), 0.1, np.float32)] * 1000)
-    np.testing.assert_allclose(total.mean, np.float32(0.1), rtol=1e-12)
-    # The mean is off by its last bits, and so is every deviation from it.
-    np.testing.assert_allclose(total.std, 0, atol=1e-9)
+    parts = [part.astype(np.float32) for part in values(1000, offset=1e4)]
+    exact = np.stack(parts).astype(np.float64)
+    assert total_of(parts).mean.dtype == np.float64
+    np.testing.assert_allclose(total_of(parts).mean, exact.mean(axis=0), rtol=1e-13)
+    # Ten thousand and its deviations differ by four digits, squared by eight.
+    np.testing.assert_allclose(total_of(parts).std, exact.std(axis=0), rtol=1e-9)
 
 
 def test_one_picture_deviates_by_nothing() -> None:

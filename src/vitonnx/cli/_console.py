@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -39,14 +39,20 @@ def inform(message: object, *, quiet: bool = False) -> None:
 
 
 @contextmanager
-def stage(label: str, *, quiet: bool) -> Iterator[None]:
-    """Turn a spinner on stderr while something runs; on a terminal only."""
+def stage(label: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Turn a spinner on stderr while something runs; on a terminal only.
+
+    Yields
+    ------
+    callable
+        Takes what is being done now, and shows it behind the label.
+    """
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield
+        yield lambda now: None
     else:
-        with console.status(Text(label)):
-            yield
+        with console.status(Text(label)) as status:
+            yield lambda now: status.update(Text(f"{label}: {now}"))
 
 
 def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) -> Iterator[Item]:

@@ -34,7 +34,9 @@ def export(
             help="Checkpoint file (several: once each), or random. Fetched if left out.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of random weights.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of random weights; 0 by default.")
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -66,7 +68,7 @@ def export(
         _print_parity(parity, spec.config.blocks)
     print(target)
     if weights == [RANDOM]:
-        inform(f"the weights are random (seed {seed}): the model is untrained.", quiet=quiet)
+        inform(f"the weights are random (seed {seed or 0}): the model is untrained.", quiet=quiet)
 
 
 def _export(
@@ -77,17 +79,19 @@ def _export(
     *,
     quiet: bool,
 ) -> Parity:
-    with stage(f"Exporting {spec.name}", quiet=quiet):
+    with stage(f"Exporting {spec.name}", quiet=quiet) as show:
         from vitonnx.export import export_model
 
-        return export_model(spec, target, weights=weights, size=size)[1]
+        return export_model(spec, target, weights=weights, size=size, progress=show)[1]
 
 
-def _weights(words: list[str] | None, seed: int) -> list[str] | int | None:
+def _weights(words: list[str] | None, seed: int | None) -> list[str] | int | None:
     if words and RANDOM in words:
         if len(words) > 1:
             raise UsageError("--weights random goes alone: a model is random or it isn't.")
-        return seed
+        return seed or 0
+    if seed is not None:
+        raise UsageError("--seed is that of random weights: say --weights random, or leave it out.")
     return words or None
 
 

@@ -31,6 +31,7 @@ def require_export() -> None:
     # them. Without oneDNN its kernels also sum in the same order on every machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Without a network the hub's client warns of each try; our error says it once.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 

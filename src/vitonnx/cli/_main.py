@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Sequence
-
-from typer.exceptions import Abort, TyperException
-
-from vitonnx.cli._app import app
-from vitonnx.cli._console import complain
-from vitonnx.errors import VitonnxError
 
 __all__ = ["main"]
 
@@ -32,50 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if "--debug" in words:
-        words.remove("--debug")
-        return _run(words)
+    # Everything else is imported inside, so that Ctrl-C is answered from the first moment on.
     try:
-        return _run(words)
-    except VitonnxError as error:
-        complain(error)
-        return error.exit_code
-    except TyperException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "vitonnx"
-        # A command without any arguments has shown its help, and leaves no message.
-        if message := error.format_message():
-            complain(f"{message} (See `{command} --help`.)")
-        return error.exit_code
-    except (KeyboardInterrupt, Abort):
-        complain("interrupted.")
+        if "--debug" in words:
+            words.remove("--debug")
+            return _run(words)
+        return _run_quietly(words)
+    except KeyboardInterrupt:
+        print("error: interrupted.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has left
-        _drop_output()
-        return 1
-    except OSError as error:
-        complain(_describe(error))
-        _drop_output()
-        return 1
-    except ImportError as error:
-        complain(
-            f"a package that vitonnx needs is missing or broken ({error}): install it again with "
-            "pip install --force-reinstall 'vitonnx[export]', or without [export] if only files "
-            "are probed."
-        )
-        return 1
-    except MemoryError:
-        complain("not enough memory: try a smaller --size, or fewer things at once.")
-        return 1
-    except Exception as error:
-        complain(
-            f"an error that vitonnx did not expect ({type(error).__name__}: {error}). "
-            "Run the command again with --debug and report what it prints."
-        )
-        return 1
 
 
 def _run(words: list[str]) -> int:
+    from vitonnx.cli._app import app
+
     code = app(words, prog_name="vitonnx", standalone_mode=False)
     if code == INTERRUPTED:
         raise KeyboardInterrupt  # Typer makes a bare exit code of it.
@@ -84,17 +46,16 @@ def _run(words: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _describe(error: OSError) -> str:
-    """Say what the system refused, where nobody who knew more has caught it."""
-    name = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{name}the disk is full: free some space, or write elsewhere."
-    return f"{name}{error.strerror or error}."
+def _run_quietly(words: list[str]) -> int:
+    """Run, and turn whatever goes wrong into a sentence and an exit code."""
+    import warnings
 
-
-def _drop_output() -> None:
-    """Drop what stdout can't take: Python would try again as it ends, and complain."""
     try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with warnings.catch_warnings():
+            # What a library thinks of a picture's metadata is nothing that a user can mend.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            return _run(words)
+    except Exception as error:
+        from vitonnx.cli._failure import explain
+
+        return explain(error)

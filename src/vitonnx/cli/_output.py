@@ -31,7 +31,7 @@ def check_output(output: Path | None, inputs: Sequence[Path] = ()) -> None:
     """
     if output is None:
         return
-    if output.suffix not in (*FIGURES, ARRAYS):
+    if output.suffix.lower() not in (*FIGURES, ARRAYS):
         raise UsageError(
             f"{output} has no suffix that says what to write: use "
             f"{', '.join(FIGURES)} for a picture, or {ARRAYS} for raw arrays."

@@ -54,7 +54,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     engines = _open(call, quiet=quiet)
     manifests = [engine.manifest for engine in engines]
     names = name_models([engine.file for engine in engines], manifests)
-    if call.output is not None and call.output.suffix == ARRAYS:
+    if call.output is not None and call.output.suffix.lower() == ARRAYS:
         check_stackable(names, manifests, call.probe.name)
     note = note_untrained(names, manifests, quiet=quiet)
     look = _Look(call.probe.name, names, note)
@@ -73,7 +73,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
 
 def _check_sheet(output: Path | None, pictures: int) -> None:
     """Refuse a contact sheet that nobody could read, before the work begins."""
-    if output is None or output.suffix not in FIGURES:
+    if output is None or output.suffix.lower() not in FIGURES:
         return
     from vitonnx.plots import MOST_PICTURES
 
@@ -143,7 +143,7 @@ def _write(output: Path, answers: list[Answer], look: _Look) -> None:
     from vitonnx.engine import save_comparison, save_results
     from vitonnx.plots import save_figure
 
-    if output.suffix != ARRAYS:
+    if output.suffix.lower() != ARRAYS:
         good = [answer for answer in answers if answer[0].error is None]
         save_figure(look.draw(good), output)
     elif len(look.names) > 1:

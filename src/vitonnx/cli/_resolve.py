@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 from vitonnx.cli._console import inform, stage
@@ -33,15 +34,16 @@ def resolve_model(model: str, *, quiet: bool) -> Path:
         raise UnknownModelError(f"There is no file {model}, and {error}") from None
     import platformdirs
 
-    cached = platformdirs.user_cache_path("vitonnx") / f"{spec.name}.onnx"
+    # By version: what an older vitonnx wrote may follow an older contract.
+    cached = platformdirs.user_cache_path("vitonnx") / version("vitonnx") / f"{spec.name}.onnx"
     if not cached.exists():
         from vitonnx.cli._extra import require_export
 
         require_export()
         cached.parent.mkdir(parents=True, exist_ok=True)
         inform(f"exporting {spec.name} once, into {cached}", quiet=quiet)
-        with stage(f"Exporting {spec.name}", quiet=quiet):
+        with stage(f"Exporting {spec.name}", quiet=quiet) as show:
             from vitonnx.export import export_model
 
-            export_model(spec, cached)
+            export_model(spec, cached, progress=show)
     return cached

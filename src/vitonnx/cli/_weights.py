@@ -38,7 +38,7 @@ def run(call: WeightProbeCall, *, quiet: bool) -> None:
     results = {name: _ask(file, name, call) for file, name in zip(files, names, strict=True)}
     note = note_untrained(names, manifests, quiet=quiet)
     output = call.output or Path(f"{files[0].stem}.{call.probe.name}.png")
-    if output.suffix == ARRAYS:
+    if output.suffix.lower() == ARRAYS:
         _save(output, results)
     else:
         _draw(output, results, call.probe.name, note)

@@ -86,6 +86,8 @@ def _why_not_cuda(number: int) -> str | None:
     gpus = _count_gpus()
     if gpus is None:
         return "there is no NVIDIA driver on this machine"
+    if gpus == 0:
+        return "the NVIDIA driver sees no GPU"
     if number >= gpus:
         return f"the NVIDIA driver sees {gpus} GPU{'s' * (gpus != 1)}, and number {number} is none"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Engine:
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be at least 1.")
-        sides = (size, size) if isinstance(size, int) else size
+        sides = None if size is None else _sides(size)
         self.file, self.threads = Path(path), threads
         self._session = open_session(self.file, device=device, threads=threads, size=sides)
         if whole:
@@ -141,10 +142,11 @@ class Engine:
         UsageError
             If the model doesn't have what the probe asks for.
         """
-        results = list(self.stream(_as_sequence(images), [probe]))
-        for result in results:
+        results = []
+        for result in self.stream(_as_sequence(images), [probe]):
             if result.error is not None:
                 raise result.error
+            results.append(result)
         return results
 
     def stream(
@@ -197,6 +199,18 @@ class Engine:
 
     def _prepare(self, image: Picture) -> Prepared:
         return prepare(open_picture(image), self.manifest.preprocessing)
+
+
+def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Give height and width; one number is a square."""
+    sides = (size, size) if isinstance(size, Integral) else size
+    if not (
+        isinstance(sides, Sequence)
+        and len(sides) == 2
+        and all(isinstance(side, Integral) for side in sides)
+    ):
+        raise UsageError(f"size is {size!r}; it must be pixels, a number or (height, width).")
+    return int(sides[0]), int(sides[1])
 
 
 def _as_sequence(images: Picture | Sequence[Picture]) -> Sequence[Picture]:

@@ -47,14 +47,17 @@ class Pass:
 
     def results(self, images: Iterable[Picture], *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
-        located = map_ahead(self._locate, enumerate(images), threads=DECODERS, ahead=2 * batch_size)
+        held = enumerate(map(_hold, images))
+        located = map_ahead(self._locate, held, threads=DECODERS, ahead=2 * batch_size)
         run = map_ahead(self._run, _batches(located, batch_size), threads=1, ahead=1)
         return itertools.chain.from_iterable(map(self._answer, run))
 
-    def _locate(self, numbered: tuple[int, Picture]) -> Located:
+    def _locate(self, numbered: tuple[int, Picture | VitonnxError]) -> Located:
         """Decode a picture, and find every probe's query token in it."""
         number, image = numbered
         name = str(image) if isinstance(image, str | Path) else f"picture {number}"
+        if isinstance(image, VitonnxError):
+            return Result(file=name, error=image), {}
         crop = None
         try:
             picture = prepare(open_picture(image), self.session.manifest.preprocessing)
@@ -96,6 +99,21 @@ class Pass:
                 values={name: values[row] for name, values in by_probe.items()},
             )
         return answers
+
+
+def _hold(image: Picture) -> Picture | VitonnxError:
+    """Take a picture from its owner: files are decoded in threads, what is in memory is not.
+
+    Whoever gives the pictures may fill the same array again, or step the same film on, while the
+    last ones are still waiting.
+    """
+    if isinstance(image, str | Path):
+        return image
+    try:
+        held = open_picture(image)
+    except VitonnxError as error:
+        return error
+    return held.copy() if held is image or isinstance(image, np.ndarray) else held
 
 
 def _batches(items: Iterable[Located], size: int) -> Iterator[list[Located]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -26,11 +27,8 @@ RUNTIME_ERRORS = tuple(
     for value in vars(runtime).values()
     if isinstance(value, type) and issubclass(value, Exception)
 )
-FATAL_ONLY = 4
+WARNINGS, FATAL_ONLY = 2, 4  # the runtime's levels of logging: its default, and next to nothing
 IMAGES = "images"
-
-# What the runtime would log, our errors say in a sentence.
-onnxruntime.set_default_logger_severity(FATAL_ONLY)
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,8 @@ class Session:
             arrays = self.session.run(list(outputs), {IMAGES: images})
         except RUNTIME_ERRORS as error:
             raise VitonnxError(
-                f"onnxruntime could not run a batch of {len(images)} pictures on "
-                f"{self.device.name} ({_first_line(error)}): try a smaller batch or size."
+                f"onnxruntime could not run {len(images)} pictures at once on {self.device.name} "
+                f"({_first_line(error)}): try a smaller size, or another device."
             ) from error
         return dict(zip(outputs, arrays, strict=True))
 
@@ -105,41 +103,72 @@ def open_session(
     options.log_severity_level = FATAL_ONLY
     if threads is not None:
         options.intra_op_num_threads = threads
-    session = _start(file, file, options, chosen)
-    manifest = _manifest(session, file)
-    if size is not None and size != manifest.size:
-        # Checked before the work: it raises where the size doesn't fit.
-        manifest = manifest.at(size)
+    model: Path | bytes = file
+    if size is not None and size != (manifest := _manifest_alone(file)).size:
+        manifest.at(size)  # raises where the size doesn't fit, before the work
+        model = _regridded(file, size)
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(file.absolute().parent)
         )
-        session = _start(_regridded(file, size), file, options, chosen)
-    if chosen.name != "cpu" and CUDA not in session.get_providers():
-        obstacle = (
-            "onnxruntime's CUDA support doesn't load: it needs CUDA and cuDNN "
-            "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
-        )
-        if device != "auto":
-            raise DeviceError(f"{device} can't be used: {obstacle}.")
-        chosen = without_cuda(obstacle)
+    session, used = _start(model, file, options, chosen, asked=device)
     outputs = tuple(output.name for output in session.get_outputs())
-    return Session(manifest, chosen, outputs, session)
+    return Session(_manifest(session, file), used, outputs, session)
 
 
 def _start(
-    model: Path | bytes, file: Path, options: onnxruntime.SessionOptions, device: Device
-) -> Any:
-    # The runtime's Python layer prints what it makes of a missing library.
-    with contextlib.redirect_stdout(io.StringIO()):
-        if device.name != "cpu":
-            onnxruntime.preload_dlls()
+    model: Path | bytes,
+    file: Path,
+    options: onnxruntime.SessionOptions,
+    device: Device,
+    *,
+    asked: str,
+) -> tuple[Any, Device]:
+    """Start a session, on the CPU where ``auto`` finds that CUDA doesn't work after all."""
+    if device.name != "cpu":
         try:
-            return onnxruntime.InferenceSession(model, options, providers=device.providers)
+            with _speechless_runtime():
+                onnxruntime.preload_dlls()
+                session = onnxruntime.InferenceSession(model, options, providers=device.providers)
+            if CUDA in session.get_providers():
+                return session, device
+            obstacle = (
+                "onnxruntime's CUDA support doesn't load: it needs CUDA and cuDNN "
+                "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
+            )
         except RUNTIME_ERRORS as error:
-            raise ModelFileError(
-                f"{file} can't be opened: it is no ONNX model, or a part of it is damaged or "
-                "missing (weights over 2 GB stand in a file beside it); export or copy it again."
-            ) from error
+            obstacle = f"the model can't be started on {device.name} ({_first_line(error)})"
+        if asked != "auto":
+            raise DeviceError(f"{asked} can't be used: {obstacle}.")
+        device = without_cuda(obstacle)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=device.providers), device
+    except RUNTIME_ERRORS as error:
+        raise ModelFileError(
+            f"{file} can't be opened: it is no ONNX model, or a part of it is damaged or "
+            "missing (weights over 2 GB stand in a file beside it); export or copy it again."
+        ) from error
+
+
+@contextlib.contextmanager
+def _speechless_runtime() -> Iterator[None]:
+    """Keep the runtime from printing a page about a missing library: our error says it in a line.
+
+    Its provider logs outside of any session, and its Python layer prints. Both are the whole
+    process's, so this is held as short as possible, and never where only the CPU is asked for.
+    """
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        onnxruntime.set_default_logger_severity(WARNINGS)
+
+
+def _manifest_alone(file: Path) -> Manifest:
+    # Reading files without a session needs onnx: it is imported where that is worth its time.
+    from vitonnx.modelfile import load_manifest
+
+    return load_manifest(file)
 
 
 def _manifest(session: Any, file: Path) -> Manifest:

@@ -10,14 +10,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
 from vitonnx.export._trace import trace
 from vitonnx.export._verify import kind_of, verify
-from vitonnx.graph import POSITION_EMBEDDING, Regrid, canonicalise, write_manifest
-from vitonnx.manifest import Manifest, Source
+from vitonnx.graph import (
+    POSITION_EMBEDDING,
+    Regrid,
+    canonicalise,
+    read_manifest,
+    write_manifest,
+)
+from vitonnx.manifest import METADATA_KEY, Manifest, Source
 from vitonnx.media import atomic_with_companions
 from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint
 
@@ -81,29 +88,50 @@ def export_model(
         be written, or the graph is not equal to the network. Nothing is written then.
     """
     with atomic_with_companions(output) as draft:
-        progress("weights")
-        parameters, source = _weights(spec, weights)
-        progress("graph")
         network = VisionTransformer(spec.config)
-        network.assign(parameters)
-        model = trace(network, parameters, spec.preprocessing)
-        canonicalise(model, weights={*parameters, POSITION_EMBEDDING})
-        manifest = _manifest(spec, source)
-        write_manifest(model, manifest)
-        model.graph.name = spec.name
-        model.producer_name, model.producer_version = "vitonnx", version("vitonnx")
-        if size is not None:
-            Regrid(size)(model)
-            manifest = manifest.at(size)
-        common.CheckerPass(full_check=True)(model)
-        _save(model, draft)
+        manifest = _write_graph(draft, network, spec, weights, size, progress)
         progress("verification")
         parity = verify(draft, manifest, network)
         manifest = replace(manifest, parity=_summary(parity))
-        write_manifest(model, manifest)
-        progress("file")
-        _save(model, draft)
+        _append_manifest(draft, manifest)
     return manifest, parity
+
+
+def _write_graph(
+    draft: Path,
+    network: VisionTransformer,
+    spec: ModelSpec,
+    weights: Sequence[str | Path] | int | None,
+    size: tuple[int, int] | None,
+    progress: Callable[[str], None],
+) -> Manifest:
+    """Write all but the manifest, which is known after the verification alone.
+
+    What it takes to make a graph, twice the weights, is free again when this returns.
+    """
+    progress("weights")
+    parameters, source = _weights(spec, weights)
+    network.assign(parameters)
+    progress("graph")
+    model = trace(network, parameters, spec.preprocessing)
+    canonicalise(model, weights={*parameters, POSITION_EMBEDDING})
+    write_manifest(model, _manifest(spec, source))
+    model.graph.name = spec.name
+    model.producer_name, model.producer_version = "vitonnx", version("vitonnx")
+    if size is not None:
+        Regrid(size)(model)
+    common.CheckerPass(full_check=True)(model)
+    manifest = read_manifest(model)
+    del model.metadata_props[METADATA_KEY]
+    _save(model, draft)
+    return manifest
+
+
+def _append_manifest(file: Path, manifest: Manifest) -> None:
+    """Add the manifest to a file; protobuf messages behind each other are one message."""
+    metadata = onnx.StringStringEntryProto(key=METADATA_KEY, value=manifest.to_json())
+    with file.open("ab") as stream:
+        stream.write(onnx.ModelProto(metadata_props=[metadata]).SerializeToString())
 
 
 def _weights(
@@ -147,7 +175,9 @@ def _manifest(spec: ModelSpec, source: Source) -> Manifest:
         dim=config.dim,
         position_grid=config.grid,
         position_prefix=config.position_prefix,
-        position_interpolation=config.position_interpolation,
+        position_interpolation=(
+            "sincos" if config.position == "sincos" else config.position_interpolation
+        ),
         preprocessing=spec.preprocessing,
         classes=spec.classes if config.classes else None,
         source=source,

@@ -92,7 +92,10 @@ def _error(name: str, got: NDArray[np.float32], expected: NDArray[np.float32]) -
     if got.shape != expected.shape:
         return math.nan
     error = float(np.abs(got - expected).max())
-    return error if kind_of(name) == "attention" else error / float(np.abs(expected).max())
+    magnitude = 1.0 if kind_of(name) == "attention" else float(np.abs(expected).max())
+    if magnitude == 0:  # a head that was never trained, for example
+        return 0.0 if error == 0 else math.inf
+    return error / magnitude
 
 
 def kind_of(name: str) -> str:

@@ -51,13 +51,13 @@ class Ahead(Generic[Item]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._changed:
-            self._left = True
-            self._changed.notify_all()
         again: KeyboardInterrupt | None = None
-        while self._thread.is_alive():
+        while not self._ended:
             try:
-                self._thread.join()
+                with self._changed:
+                    self._left = True
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._ended)
             except KeyboardInterrupt as interrupt:
                 again = interrupt  # whoever cleans up behind us must find the thread at rest
         if again is not None:

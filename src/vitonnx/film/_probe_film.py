@@ -128,8 +128,8 @@ def probe_film(
         writer = stack.enter_context(
             FilmWriter(passing, rate=film.rate, ticks=film.ticks, sound=sound)
         )
-        # In a thread of its own, so that Ctrl-C can't come between a frame and its place in the file.
-        written = stack.enter_context(Ahead(map(writer.write, drawn), depth=FRAMES_AHEAD))
+        # In a thread of its own, so that no Ctrl-C comes between a frame and its place in the file.
+        written = stack.enter_context(Ahead(map(writer.write, drawn), depth=1))
         frames = sum(1 for _ in watch(written, total=film.frames, label="Drawing"))
     return FilmReport(frames, sound.note if sound else None, film.complaint)
 

@@ -57,6 +57,7 @@ def canonicalise(model: ir.Model, weights: Collection[str]) -> None:
         FreeReshapes(),
         TransposeWeights(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
         OrderNodes(),
     )(model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import onnx_ir as ir
 
 from vitonnx.errors import ModelFileError
@@ -14,7 +16,7 @@ from vitonnx.graph._contract import (
     write_manifest,
 )
 from vitonnx.manifest import Manifest
-from vitonnx.positions import resampling_matrix
+from vitonnx.positions import resampling_matrix, sincos_table
 
 __all__ = ["Regrid"]
 
@@ -53,6 +55,8 @@ class Regrid(ir.passes.InPlacePass):
         if new.grid != old.grid:
             _resample_positions(model.graph, new)
             _set_shapes(model.graph, new)
+            if new.position_interpolation == "sincos":
+                new = replace(new, position_grid=new.grid)
         write_manifest(model, new)
         return ir.passes.PassResult(model, modified=True)
 
@@ -65,6 +69,12 @@ def _resample_positions(graph: ir.Graph, manifest: Manifest) -> None:
             "size, or export it at the other one."
         )
     _drop_resampling(graph, positions)
+    if manifest.position_interpolation == "sincos":
+        # No parameter, but a formula: it is computed anew, as the model's own code does.
+        table = sincos_table(manifest.grid, manifest.dim, prefix=len(manifest.position_prefix))
+        positions.const_value = ir.tensor(table, name=POSITION_EMBEDDING)
+        positions.shape = ir.Shape(table.shape)
+        return
     if manifest.grid == manifest.position_grid:
         return
     matrix = resampling_matrix(

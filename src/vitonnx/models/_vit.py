@@ -15,10 +15,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from vitonnx.errors import UsageError
 from vitonnx.models._config import ViTConfig
 from vitonnx.positions import resampling_matrix, sincos_table
 
 __all__ = ["ViTOutputs", "VisionTransformer"]
+
+if keras.backend.backend() != "tensorflow":
+    raise UsageError(
+        f"Keras runs on {keras.backend.backend()} here, and the models need TensorFlow: set the "
+        "environment variable KERAS_BACKEND to tensorflow before Keras is imported."
+    )
 
 
 class ViTOutputs(NamedTuple):
@@ -273,6 +280,9 @@ class VisionTransformer(keras.Model):
         """Give the position embedding for the grid of the pictures, (positions, dim)."""
         if self.grid == self.config.grid:
             return tf.convert_to_tensor(self.position_embedding)
+        if self.config.position == "sincos":
+            placed = len(self.config.position_prefix)
+            return tf.constant(sincos_table(self.grid, self.config.dim, prefix=placed))
         matrix = resampling_matrix(
             self.config.grid,
             self.grid,
@@ -313,9 +323,12 @@ class VisionTransformer(keras.Model):
         parameters : mapping of name to float32 array
             With the names and shapes of `ViTConfig.parameters`, each of them.
         """
-        for name, variable in self.named_weights().items():
-            if name in parameters:
-                variable.assign(parameters[name])
+        weights = self.named_weights()
+        expected = self.config.parameters()
+        if missing := [name for name in expected if name not in parameters]:
+            raise UsageError(f"The weights lack {', '.join(missing[:5])}: give all of them.")
+        for name in expected:
+            weights[name].assign(parameters[name])
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """Give every weight by its name in the tree, the fixed position table included."""

@@ -126,6 +126,7 @@ def test_values_of_another_number_than_the_shape(tmp_path: Path, exported: Expor
         b"Dear model",
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         b"\xff" * 100,  # an integer without an end
+        b"\x88" + b"\x80" * 20 + b"\x00\x01",  # an integer longer than any
         b"\x3a\xff\xff\xff\xff\x0f",  # a graph of 4 GB
         b"\x3a\x80",  # the end of the file in the middle of a length
         b"\x72\x02\x0a\x05",  # metadata that end in the middle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,8 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start what runs in the background with Ctrl-C switched off.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
@@ -108,6 +111,24 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
         assert len(whole["skipped"]) > 100
     # What was passing when it was killed may be left behind; the state itself is whole.
     assert position(state) == 2 * PICTURES
+
+
+def test_ctrl_c_leaves_the_state_alone(exported: Exported, many: Path, desk: Path) -> None:
+    state = desk / "state.json"
+    arguments = words(exported("plain"), many, "--resume", state, "-o", "x.npz")
+    process = start(*arguments)
+    try:
+        deadline = time.monotonic() + 60
+        while position(state) == 0 and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err) == (130, "", "error: interrupted.\n")
+    assert [file.name for file in desk.iterdir()] == ["state.json"]
+    assert 0 < position(state) < PICTURES
 
 
 def test_a_finished_run_is_not_run_again(call: Call, exported: Exported, many: Path) -> None:

@@ -24,7 +24,7 @@ from vitonnx.engine import (
     survey,
 )
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media import find_pictures, read_lists
+from vitonnx.media import find_picture_names, read_lists
 from vitonnx.probes import Distance
 
 __all__ = ["DistanceCall", "run"]
@@ -60,7 +60,7 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     typer.Exit
         With code 1 if a picture was skipped.
     """
-    files = _choose(find_pictures(list(read_lists(call.inputs))), call.limit, call.seed)
+    files = _choose(find_picture_names(list(read_lists(call.inputs))), call.limit, call.seed)
     _check_output(call, files)
     engines = _open(call, quiet=quiet)
     surveys = _sum_up(call, engines, files, quiet=quiet)
@@ -69,20 +69,20 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         names = _names(engines)
         totals = Totals(
             summaries={name: found.summary for name, found in zip(names, surveys, strict=True)},
-            files=[str(file) for file in files if str(file) not in skipped],
+            files=[file for file in files if file not in skipped],
             skipped=list(skipped),
         )
         _deliver(call, engines, totals)
     _list_skipped(skipped, len(files))
 
 
-def _choose(files: list[Path], limit: int | None, seed: int | None) -> list[Path]:
+def _choose(files: list[str], limit: int | None, seed: int | None) -> list[str]:
     """Take the first pictures, or, with a seed, a sample of them, in their order.
 
     Examples
     --------
-    >>> _choose([Path("a"), Path("b"), Path("c")], 2, None) == [Path("a"), Path("b")]
-    True
+    >>> _choose(["a.png", "b.png", "c.png"], 2, None)
+    ['a.png', 'b.png']
     """
     if limit is None or limit >= len(files):
         return files
@@ -120,7 +120,7 @@ def _names(engines: Sequence[Engine]) -> list[str]:
 
 
 def _sum_up(
-    call: DistanceCall, engines: Sequence[Engine], files: Sequence[Path], *, quiet: bool
+    call: DistanceCall, engines: Sequence[Engine], files: Sequence[str], *, quiet: bool
 ) -> list[Survey]:
     """Go through the pictures with one model after the other, from where an earlier run was."""
     surveys = [Survey() for _ in engines]
@@ -147,13 +147,13 @@ def _sum_up(
 
 
 def _steps(
-    call: DistanceCall, engines: Sequence[Engine], files: Sequence[Path], surveys: Sequence[Survey]
+    call: DistanceCall, engines: Sequence[Engine], files: Sequence[str], surveys: Sequence[Survey]
 ) -> Iterator[Survey]:
     for engine, found in zip(engines, surveys, strict=True):
         yield from survey(engine, files, call.probe, found, strict=call.strict)
 
 
-def _check_output(call: DistanceCall, files: Sequence[Path]) -> None:
+def _check_output(call: DistanceCall, files: Sequence[str]) -> None:
     """Refuse an impossible output before the work begins."""
     output = call.output
     if output is None:
@@ -170,7 +170,7 @@ def _check_output(call: DistanceCall, files: Sequence[Path]) -> None:
         raise UsageError(f"{output} is a folder: give the file to write.")
     if call.resume is not None and output.absolute() == call.resume.absolute():
         raise UsageError(f"{output} can't be both the output and the state of the run.")
-    if output.exists() and output.resolve() in {file.resolve() for file in files}:
+    if output.exists() and any(Path(file).exists() and output.samefile(file) for file in files):
         raise UsageError(f"{output} is one of the pictures, which would be lost: write elsewhere.")
     try:
         TemporaryFile(dir=folder).close()

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(words)
         return _run_quietly(words)
     except KeyboardInterrupt:
+        # CPython remembers a Ctrl-C that passed through exec(), which dataclasses are made with,
+        # and would end by the signal instead of with our code; another exec() makes it forget.
+        exec("")
         print("error: interrupted.", file=sys.stderr)
         return INTERRUPTED
 

@@ -177,16 +177,11 @@ def _best(logits: np.ndarray, classes: tuple[str, ...] | None) -> list[str]:
 def _distance(findings: Mapping[str, Findings]) -> ReportSection:
     totals = {name: found.distance for name, found in findings.items()}
     pictures = next(iter(findings.values())).pictures
-    if pictures:
-        yield ReportSection(
-            "Mean attention distance",
-            text=f"How far the heads look, in pixels of the input; pictures: {pictures}.",
-            panels=[
-                ReportPanel(
-                    plot_distance(totals), "Mean attention distance of every head and block"
-                )
-            ],
-        )
+    return ReportSection(
+        "Mean attention distance",
+        text=f"How far the heads look, in pixels of the input; pictures: {pictures}.",
+        panels=[ReportPanel(plot_distance(totals), "Mean attention distance, head by head")],
+    )
 
 
 def _weights(files: Mapping[str, Path]) -> Iterator[ReportSection]:

@@ -27,7 +27,7 @@ PRECISION = "the file's"
 
 
 def run_settings(
-    engines: Sequence[Engine], files: Sequence[Path], probe: Probe[Any]
+    engines: Sequence[Engine], files: Sequence[str | Path], probe: Probe[Any]
 ) -> dict[str, str | int]:
     """Describe a run so closely that one of the same description gives the same bits.
 
@@ -35,7 +35,7 @@ def run_settings(
     ----------
     engines : sequence of Engine
         Of the models, in their order.
-    files : sequence of Path
+    files : sequence of str or Path
         Of the pictures, in their order.
     probe : Probe
         What is asked.
@@ -63,10 +63,10 @@ def run_settings(
     return settings | VERSIONS
 
 
-def _hash_names(files: Iterable[Path]) -> str:
+def _hash_names(files: Iterable[str | Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        digest.update(os.fsencode(file.absolute()) + b"\0")
+        digest.update(os.fsencode(Path(file).absolute()) + b"\0")
     return digest.hexdigest()
 
 

@@ -36,7 +36,7 @@ class Survey:
 
 def survey(
     engine: Engine,
-    files: Sequence[Path],
+    files: Sequence[str | Path],
     probe: Probe[Any],
     found: Survey,
     *,
@@ -48,7 +48,7 @@ def survey(
     ----------
     engine : Engine
         With the model.
-    files : sequence of Path
+    files : sequence of str or Path
         All pictures, those that are done too.
     probe : Probe
         One that has totals, as `Distance` does.

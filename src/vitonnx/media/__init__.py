@@ -5,7 +5,7 @@ from vitonnx.media._atomic import atomic_path, atomic_with_companions, atomic_wi
 from vitonnx.media._film import Film, FilmFrame, Span
 from vitonnx.media._film_reader import open_film
 from vitonnx.media._film_writer import FilmWriter
-from vitonnx.media._find import find_pictures
+from vitonnx.media._find import find_picture_names, find_pictures
 from vitonnx.media._lists import read_lists
 from vitonnx.media._picture import PictureSource, open_picture
 
@@ -18,6 +18,7 @@ __all__ = [
     "atomic_path",
     "atomic_with_companions",
     "atomic_with_partial",
+    "find_picture_names",
     "find_pictures",
     "open_film",
     "open_picture",

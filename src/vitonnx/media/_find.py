@@ -13,7 +13,7 @@ from PIL import Image
 
 from vitonnx.errors import UsageError
 
-__all__ = ["find_pictures"]
+__all__ = ["find_picture_names", "find_pictures"]
 
 # Pillow registers these and reads no pixels from them without further software.
 UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -48,13 +48,33 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     >>> [path.name for path in find_pictures(["bird.png"])]
     ['bird.png']
     """
+    return [Path(name) for name in find_picture_names(inputs)]
+
+
+def find_picture_names(inputs: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """List what `find_pictures` lists, by name: of a million pictures, a third of the memory.
+
+    Parameters
+    ----------
+    inputs : sequence of str or Path
+        As `find_pictures` takes them.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    UsageError
+        As `find_pictures` does.
+    """
     names = [os.fspath(name) for name in inputs]
     if not all(names) or not names:
         raise UsageError("no pictures are named: give files, folders or globs.")
-    return list(dict.fromkeys(path for name in names for path in _expand(name)))
+    return list(dict.fromkeys(found for name in names for found in _expand(name)))
 
 
-def _expand(name: str) -> list[Path]:
+def _expand(name: str) -> list[str]:
     """List the pictures of one input."""
     path = Path(name)
     try:
@@ -63,7 +83,7 @@ def _expand(name: str) -> list[Path]:
         elif any(sign in name for sign in "*?[") and not path.exists():
             pictures = _pictures(_matches(path))
         else:
-            return [path]
+            return [str(path)]
     except OSError as error:
         where = error.filename or name
         raise UsageError(f"{where} can't be searched for pictures: {error.strerror}.") from error
@@ -91,9 +111,9 @@ def _unreadable(error: OSError) -> NoReturn:
     raise error
 
 
-def _pictures(paths: Iterable[Path]) -> list[Path]:
-    """Keep files with a picture's suffix, in natural order."""
-    kept = (path for path in paths if path.suffix.lower() in _suffixes() and path.is_file())
+def _pictures(paths: Iterable[Path]) -> list[str]:
+    """Keep the names of files with a picture's suffix, in natural order."""
+    kept = (str(path) for path in paths if path.suffix.lower() in _suffixes() and path.is_file())
     return sorted(kept, key=_natural)
 
 
@@ -107,19 +127,17 @@ def _suffixes() -> frozenset[str]:
     )
 
 
-def _natural(path: Path) -> str:
+def _natural(name: str) -> str:
     """Sort names by their numbers, and by their letters whatever their case.
 
-    One string a path, as lists of parts would take gigabytes for a million of them. A number is
+    One string a name, as lists of parts would take gigabytes for a million of them. A number is
     written with its length in front, and what ends a part or a text sorts before what goes on.
 
     Examples
     --------
-    >>> sorted(map(Path, ["a10", "a9/b", "a9", "a", "A1"]), key=_natural) == [
-    ...     Path("a"), Path("A1"), Path("a9"), Path("a9/b"), Path("a10")]
-    True
+    >>> sorted(["a10", "a9b", "a9", "a", "A1"], key=_natural)
+    ['a', 'A1', 'a9', 'a9b', 'a10']
     """
-    name = str(path)
     key = re.sub(r"\d+", _with_length, name.casefold())
     return f"{key.replace(os.sep, END)}{END}{END}{name}"
 

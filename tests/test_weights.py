@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -80,6 +81,15 @@ def test_a_model_without_a_patch_embedding(tmp_path: Path, exported: Exported) -
     file = without("patch_embed/kernel", exported("plain"), tmp_path / "odd.onnx")
     with pytest.raises(ModelFileError, match="has no weight 'patch_embed/kernel'"):
         vx.probe_weights(file, vx.Filters())
+
+
+def test_probes_are_asked_where_they_can_answer(exported: Exported) -> None:
+    asked: Any = vx.Filters(count=3)
+    with pytest.raises(UsageError, match=r"Filters\(count=3.* use vitonnx\.probe_weights"):
+        vx.Engine(exported("plain"), device="cpu").probe([], asked)
+    asked = vx.Heads()
+    with pytest.raises(UsageError, match=r"heads asks for pictures: use vitonnx\.Engine"):
+        vx.probe_weights(exported("plain"), asked)
 
 
 def test_neither_runtime_nor_framework_is_needed(exported: Exported) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Layout, WeightProbe
+from vitonnx.probes import Layout, Probe, WeightProbe
 
 __all__ = ["probe_weights"]
 
@@ -35,7 +36,7 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
     ModelFileError
         If the file can't be read, isn't probe-ready, or lacks a weight.
     UsageError
-        If the model doesn't have what the probe asks for.
+        If the probe asks for pictures, or the model doesn't have what it asks for.
 
     Examples
     --------
@@ -44,6 +45,10 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
         result = vx.probe_weights("dino.onnx", vx.Positions(metric="cosine"))
         result.similarity  # float32 (patches, patches)
     """
+    if isinstance(probe, Probe):
+        raise UsageError(
+            f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
+        )
     file = Path(path)
     layout = Layout.of(load_manifest(file))
     return probe.compute(load_weights(file, probe.reads(layout)), layout)

@@ -80,7 +80,8 @@ def test_every_option(
 
 
 def test_models_are_compared(call: Call, exported: Exported, film: Path, desk: Path) -> None:
-    others = ["--compare", exported("registers"), "--compare", exported("pooled")]
+    others: list[str | Path] = ["--compare", exported("registers")]
+    others += ["--compare", exported("pooled")]
     outcome = probe(call, exported("plain"), film, *others)
     assert_done(outcome)
     assert "of tiny_plain, tiny_registers, tiny_pooled are random" in outcome.notes[0]

@@ -183,6 +183,9 @@ class Engine:
         """
         if len({probe.name for probe in probes}) < len(probes):
             raise UsageError("Each kind of probe can be asked once a pass.")
+        for probe in probes:
+            if not isinstance(probe, Probe):
+                raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
         wanted = {name: None for probe in probes for name in probe.reads(self.layout)}
         if "logits" in self.outputs:
             wanted["logits"] = None

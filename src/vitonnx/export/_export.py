@@ -15,6 +15,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
+from vitonnx.errors import UsageError
 from vitonnx.export._trace import trace
 from vitonnx.export._verify import kind_of, verify
 from vitonnx.graph import (
@@ -87,6 +88,13 @@ def export_model(
         If the checkpoint can't be fetched, read or matched, the size doesn't fit, the file can't
         be written, or the graph is not equal to the network. Nothing is written then.
     """
+    if size is not None:
+        # Raises where the size doesn't fit, before the work.
+        _manifest(spec, Source(file="")).at(size)
+    if not isinstance(weights, int | None) and Path(output).resolve() in map(_resolved, weights):
+        raise UsageError(
+            f"{output} is the checkpoint itself, which would be lost: write elsewhere."
+        )
     with atomic_with_companions(output) as draft:
         network = VisionTransformer(spec.config)
         manifest = _write_graph(draft, network, spec, weights, size, progress)
@@ -95,6 +103,10 @@ def export_model(
         manifest = replace(manifest, parity=_summary(parity))
         _append_manifest(draft, manifest)
     return manifest, parity
+
+
+def _resolved(file: str | Path) -> Path:
+    return Path(file).resolve()
 
 
 def _write_graph(

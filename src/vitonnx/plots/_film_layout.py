@@ -85,7 +85,7 @@ def lay_out(tile: tuple[int, int], panels: Sequence[Panel]) -> FilmLayout:
     >>> one.size, one.places
     ((512, 896), (((0, 0),),))
     >>> lay_out((512, 896), [Panel("original"), Panel("dino"), Panel("deit")]).size
-    (542, 2696)
+    (543, 2696)
     """
     layout = _placed(tile, panels)
     if sum(len(panel.labels) for panel in panels) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._layout import Layout
@@ -16,6 +16,7 @@ Crop: TypeAlias = tuple[float, float, float, float]
 Result_co = TypeVar("Result_co", covariant=True)
 
 
+@runtime_checkable
 class Probe(Protocol[Result_co]):
     """One question to a model, asked of any number of pictures.
 

@@ -97,7 +97,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         _models(by_name),
         *_pictures(findings, by_name),
         _distance(findings),
-        *_weights(dict(zip(names, files, strict=True))),
+        *_weights(by_name),
     ]
     if film is not None:
         sections.append(_film(call, film, names, files, quiet=quiet))
@@ -184,10 +184,11 @@ def _distance(findings: Mapping[str, Findings]) -> ReportSection:
     )
 
 
-def _weights(files: Mapping[str, Path]) -> Iterator[ReportSection]:
+def _weights(engines: Mapping[str, Engine]) -> Iterator[ReportSection]:
     """Draw what the weights alone tell; a model that lacks them is named instead."""
     filters = {
-        name: probe_weights(file, Filters(components=COMPONENTS)) for name, file in files.items()
+        name: probe_weights(engine.file, Filters(components=_components(engine)))
+        for name, engine in engines.items()
     }
     yield ReportSection(
         "Filters",
@@ -195,9 +196,9 @@ def _weights(files: Mapping[str, Path]) -> Iterator[ReportSection]:
         panels=[ReportPanel(plot_filters(filters), "Filters of the patch embedding")],
     )
     positions, without = {}, []
-    for name, file in files.items():
+    for name, engine in engines.items():
         try:
-            positions[name] = probe_weights(file, Positions())
+            positions[name] = probe_weights(engine.file, Positions())
         except UsageError:
             without.append(name)
     text = "How alike the position embeddings of the patches are."
@@ -205,6 +206,12 @@ def _weights(files: Mapping[str, Path]) -> Iterator[ReportSection]:
         text += f" {', '.join(without)}: no position embedding to compare."
     panels = [ReportPanel(plot_positions(positions), "Similarity of position embeddings")]
     yield ReportSection("Positions", text=text, panels=panels if positions else ())
+
+
+def _components(engine: Engine) -> int:
+    """Give as many components as the paper shows, or all that so few filters can have."""
+    manifest = engine.manifest
+    return min(COMPONENTS, manifest.dim - 1, 3 * manifest.patch_size**2)
 
 
 def _film(

@@ -29,6 +29,7 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | {"PIL", "typer", "rich"}
         ("vitonnx.weights", EVERYTHING - {"onnx"}),
         ("vitonnx.media", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
         ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME),
+        ("vitonnx.film", FRAMEWORKS),
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),
         # Opening a file as it is must not wait for the libraries that edit graphs.
         ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING),
@@ -55,7 +56,7 @@ def test_every_public_name_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["engine", "export", "graph", "media", "models", "plots", "probes"]
+    "package", ["engine", "export", "film", "graph", "media", "models", "plots", "probes"]
 )
 def test_every_name_in_all_is_there(package: str) -> None:
     module = __import__(f"vitonnx.{package}", fromlist=["__all__"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import time
@@ -229,6 +230,22 @@ def test_the_film_itself_is_not_overwritten(call: Call, exported: Exported, desk
 def test_where_not_even_root_may_write(call: Call, exported: Exported, film: Path) -> None:
     outcome = call("probe", "video", exported("plain"), film, "-q", "-o", "/sys/kernel/o.mp4")
     assert_refused(outcome, 1, "o.mp4 can't be written", "no permission")
+
+
+@pytest.mark.parametrize(("scale", "size"), [("video", 1500), ("fixed", 9000)])
+def test_a_full_disk(
+    scale: str, size: int, call: Call, exported: Exported, film: Path, desk: Path
+) -> None:
+    """It may be full of maps already, or only when the film is written."""
+    (desk / "o.mp4").write_text("older")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        outcome = probe(call, exported("plain"), film, "-q", "--scale", scale)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert_refused(outcome, 1, "o.mp4 can't be written")
+    assert contents(desk) == {"o.mp4": b"older"}
 
 
 def long_film(path: Path) -> Path:

@@ -99,7 +99,7 @@ def probe_film(
     Raises
     ------
     UsageError
-        If a model lacks what is asked for, or the path isn't one of an .mp4.
+        If a model lacks what is asked for, or the path is of no file that can be written.
     VitonnxError
         If the film can't be read or written, or a frame can't be probed.
     """

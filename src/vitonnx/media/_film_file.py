@@ -14,7 +14,7 @@ from PIL import Image
 
 from vitonnx.errors import FilmError, UsageError
 from vitonnx.media._film import FilmFrame, Span
-from vitonnx.media._film_rgb import to_upright_rgb
+from vitonnx.media._film_rgb import UprightRgb
 from vitonnx.media._film_sound import Sound
 
 __all__ = ["FilmFile"]
@@ -52,7 +52,7 @@ class FilmFile:
             self._zero = _zero(container)
             self._film_end = _end(container, stream)
             self._counted = stream.frames if _counted(container) else 0
-            self._has_sound = bool(container.streams.audio)
+            self._has_sound = any(track.codec_context for track in container.streams.audio)
         self.frames = self._expected()
         # Only a frame knows how it is to be turned.
         first = next(self.read(), None)
@@ -67,6 +67,7 @@ class FilmFile:
             stream = _video(container, self._path)
             # Threads by frame lose good frames beside a damaged one; by slice they don't.
             stream.thread_type = "SLICE"
+            upright = UprightRgb(stream.sample_aspect_ratio)
             decoding = _Decoding(container, stream, self.rate, self._zero)
             if self._span.start is not None:
                 decoding.seek(self._span.start)
@@ -80,14 +81,14 @@ class FilmFile:
                     break
                 if number % self._span.every == 0:
                     if held is not None:
-                        yield self._frame(held, stream, held_at, time)
+                        yield self._frame(upright, held, held_at, time)
                     held, held_at = frame, time
                 number += 1
             else:
                 self._complain(decoding)
             if held is not None:
                 end = decoding.end if self._span.end is None else min(decoding.end, self._span.end)
-                yield self._frame(held, stream, held_at, end)
+                yield self._frame(upright, held, held_at, end)
 
     def sound(self) -> Sound | None:
         """Open the film's sound; None where there is none."""
@@ -102,9 +103,9 @@ class FilmFile:
         )
 
     def _frame(
-        self, frame: VideoFrame, stream: VideoStream, time: Fraction, end: Fraction
+        self, upright: UprightRgb, frame: VideoFrame, time: Fraction, end: Fraction
     ) -> FilmFrame:
-        pixels = to_upright_rgb(frame, stream.sample_aspect_ratio)
+        pixels = upright(frame)
         if self._size is not None and pixels.shape[:2] != self._size:
             # The film changes its size on the way; the first frame's is kept.
             height, width = self._size

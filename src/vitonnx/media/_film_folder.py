@@ -41,8 +41,6 @@ class FilmFolder:
         If none of them can be read.
     """
 
-    sound = staticmethod(lambda: None)  # pictures are silent
-
     def __init__(self, path: Path, span: Span, rate: Fraction) -> None:
         self.name = str(path)
         self.rate, self.ticks = rate, rate.numerator
@@ -81,6 +79,9 @@ class FilmFolder:
             self.complaint = (
                 f"{len(bad)} of {len(self._files)} frames in {self.name} left out; {bad[0]}"
             )
+
+    def sound(self) -> None:
+        """Give no sound: pictures are silent."""
 
     def _lasting(self, frame: FilmFrame, until: Fraction) -> FilmFrame:
         return FilmFrame(frame.pixels, frame.time - self._span.shift, until - frame.time)

@@ -7,45 +7,52 @@ from typing import Any
 
 import numpy as np
 from av import VideoFrame
-from av.video.reformatter import Colorspace, Interpolation
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["to_upright_rgb"]
+__all__ = ["UprightRgb"]
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 HD_HEIGHT = 720  # from here on what doesn't say its colours has those of HD, as players take it
 
 
-def to_upright_rgb(frame: VideoFrame, aspect: Fraction | None = None) -> NDArray[np.uint8]:
-    """Convert a frame to RGB, make its pixels square, and turn it as its display matrix says.
+class UprightRgb:
+    """Converts the frames of one film to RGB, makes their pixels square, and turns them upright.
+
+    What converts one frame is kept for the next, which it costs more to make than to use.
 
     Parameters
     ----------
-    frame : av.VideoFrame
-        Of any pixel format. What is transparent lies over white.
     aspect : Fraction or None
         Width of a pixel over its height; None, 0 and 1 are square.
-
-    Returns
-    -------
-    uint8 (height, width, 3)
     """
-    transparent = any(part.is_alpha for part in frame.format.components)
-    unknown = frame.colorspace == UNSPECIFIED and not frame.format.is_rgb
-    converted = frame.reformat(
-        width=max(1, round(frame.width * aspect)) if aspect else frame.width,
-        format="rgba" if transparent else "rgb24",
-        src_colorspace=Colorspace.ITU709 if unknown and frame.height >= HD_HEIGHT else None,
-        interpolation=Interpolation.BICUBIC,
-    )
-    pixels = np.asarray(converted.to_ndarray(), np.uint8)
-    if transparent:
-        pixels = _over_white(pixels)
-    # Nobody types this key, and it has been there since FFmpeg 4.
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is not None:
-        pixels = _turned(pixels, np.frombuffer(matrix, np.int32).reshape(3, 3))
-    return np.ascontiguousarray(pixels)
+
+    def __init__(self, aspect: Fraction | None = None) -> None:
+        self._aspect = aspect or Fraction(1)
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """Convert a frame, of any pixel format, to uint8 (height, width, 3).
+
+        What is transparent lies over white; the film's display matrix says how it is turned.
+        """
+        transparent = any(part.is_alpha for part in frame.format.components)
+        unknown = frame.colorspace == UNSPECIFIED and not frame.format.is_rgb
+        converted = self._reformatter.reformat(
+            frame,
+            width=max(1, round(frame.width * self._aspect)),
+            format="rgba" if transparent else "rgb24",
+            src_colorspace=Colorspace.ITU709 if unknown and frame.height >= HD_HEIGHT else None,
+            interpolation=Interpolation.BICUBIC,
+        )
+        pixels = np.asarray(converted.to_ndarray(), np.uint8)
+        if transparent:
+            pixels = _over_white(pixels)
+        # Nobody types this key, and it has been there since FFmpeg 4.
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+        if matrix is not None:
+            pixels = _turned(pixels, np.frombuffer(matrix, np.int32).reshape(3, 3))
+        return np.ascontiguousarray(pixels)
 
 
 def _over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

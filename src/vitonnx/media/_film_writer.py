@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av import AudioStream, Packet, VideoFrame, VideoStream
 from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from vitonnx.errors import FilmError
@@ -61,6 +61,7 @@ class FilmWriter:
             raise FilmError("This PyAV can't write H.264: install one that can (pip install av).")
         self._path, self._rate, self._clock, self._sound = path, rate, Fraction(1, ticks), sound
         self._begun: _Begun | None = None
+        self._reformatter = VideoReformatter()
 
     def write(self, frame: FilmFrame) -> None:
         """Add a frame, and the sound that goes before it. All frames must be of one size.
@@ -73,11 +74,20 @@ class FilmWriter:
             output = av.open(str(self._path), "w", format="mp4", options=CONTAINER)
             video = _add_video(output, pixels.shape[:2], self._rate, self._clock)
             self._begun = _Begun(output, video, self._sound)
-        picture = _to_yuv(pixels)
+        picture = self._to_yuv(pixels)
         picture.time_base = self._clock
         picture.pts = round(frame.time / self._clock)
         self._begun.encode(picture, max(1, round(frame.duration / self._clock)))
         self._begun.add_sound(until=frame.time)
+
+    def _to_yuv(self, pixels: NDArray[np.uint8]) -> VideoFrame:
+        """Convert RGB to what the encoder takes, in the colours of HD, which the file names."""
+        return self._reformatter.reformat(
+            VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -151,11 +161,3 @@ def _add_video(
     codec.color_primaries = codec.color_trc = codec.colorspace = BT709
     codec.color_range = ColorRange.MPEG
     return video
-
-
-def _to_yuv(pixels: NDArray[np.uint8]) -> VideoFrame:
-    """Convert RGB to what the encoder takes, in the colours of HD, which the file names."""
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    return frame.reformat(
-        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-    )

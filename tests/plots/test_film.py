@@ -62,6 +62,14 @@ def test_the_middle_of_a_patch_has_its_colour() -> None:
     np.testing.assert_allclose(middles, expected, atol=6)
 
 
+def test_between_patches_colours_go_over() -> None:
+    values = np.repeat(np.linspace(0, 1, 5, dtype=np.float32)[None], 3, axis=0)
+    drawn = FilmColours("heatmap", "gray").draw(Image.fromarray(grey()), values, WHOLE)
+    row = np.asarray(drawn)[24, 8:-8, 0].astype(int)
+    # From the middle of the first patch to that of the last, in steps of a few levels.
+    np.testing.assert_allclose(row, np.linspace(2, 253, 64), atol=6)
+
+
 def test_the_frame_is_seen_below_an_overlay_and_not_below_a_heat_map() -> None:
     pixels = grey(0)
     pixels[16:32, 48:64] = 255

@@ -38,6 +38,18 @@ def uneven(count: int, clock: int = 12800) -> list[Fraction]:
     return [Fraction(int(ticks), clock) for ticks in np.cumsum(steps) - steps[0]]
 
 
+def write_song(path: Path) -> Path:
+    """Write a moment of silence with PyAV alone, and no pictures."""
+    with av.open(str(path), "w", format="mp4") as output:
+        song = output.add_stream("aac", rate=48000)
+        assert isinstance(song, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        frame.sample_rate = 48000
+        output.mux(song.encode(frame))
+        output.mux(song.encode(None))
+    return path
+
+
 def write_film(
     path: Path,
     pictures: Sequence[Pixels],

@@ -13,7 +13,8 @@ FRAMEWORKS = {"tensorflow", "keras", "tf2onnx", "torch"}
 GRAPHS = {"onnx", "onnx_ir", "onnxscript"}
 RUNTIME = {"onnxruntime"}
 DRAWING = {"matplotlib"}
-EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | {"PIL", "typer", "rich"}
+FILMS = {"av"}
+EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", "rich"}
 
 
 @pytest.mark.parametrize(
@@ -27,16 +28,17 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | {"PIL", "typer", "rich"}
         # Weight probes run no model and change no graph.
         ("vitonnx.modelfile", EVERYTHING - {"onnx"}),
         ("vitonnx.weights", EVERYTHING - {"onnx"}),
-        ("vitonnx.media", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
-        ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME),
+        ("vitonnx.media", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS),
+        ("vitonnx.media.films", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
+        ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME | FILMS | {"matplotlib.pyplot"}),
         ("vitonnx.film", FRAMEWORKS),
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),
         # Opening a file as it is must not wait for the libraries that edit graphs.
-        ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING),
+        ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING | FILMS),
         ("vitonnx.models", EVERYTHING),
         ("vitonnx.models._registry", EVERYTHING),
         ("vitonnx.models._vit", GRAPHS | RUNTIME),
-        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
+        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS),
     ],
 )
 def test_an_import_brings_only_what_it_needs(module: str, unwanted: set[str]) -> None:
@@ -56,7 +58,8 @@ def test_every_public_name_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["engine", "export", "film", "graph", "media", "models", "plots", "probes"]
+    "package",
+    ["engine", "export", "film", "graph", "media", "media.films", "models", "plots", "probes"],
 )
 def test_every_name_in_all_is_there(package: str) -> None:
     module = __import__(f"vitonnx.{package}", fromlist=["__all__"])

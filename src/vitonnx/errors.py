@@ -8,9 +8,11 @@
     │   └── MissingExtraError    an optional dependency is not installed
     ├── PictureError             a picture can't be read or used
     ├── FilmError                a film can't be read or used
+    ├── DataError                a data set to train on can't be read or used
     ├── CheckpointError          a checkpoint can't be read, or is of another model
     ├── DownloadError            a checkpoint can't be fetched
     ├── ExportError              an export is not what it promised to be
+    ├── TrainingError            a training broke down
     ├── ModelFileError           an ONNX file can't be read, or isn't probe-ready
     └── DeviceError              the asked-for device can't be used
 
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 __all__ = [
     "CheckpointError",
+    "DataError",
     "DeviceError",
     "DownloadError",
     "ExportError",
@@ -28,6 +31,7 @@ __all__ = [
     "MissingExtraError",
     "ModelFileError",
     "PictureError",
+    "TrainingError",
     "UnknownModelError",
     "UsageError",
     "VitonnxError",
@@ -62,6 +66,10 @@ class FilmError(VitonnxError):
     """A film can't be read, or can't be used for what was asked."""
 
 
+class DataError(VitonnxError):
+    """A data set to train on can't be read, or can't be used for training."""
+
+
 class CheckpointError(VitonnxError):
     """A checkpoint can't be read, or belongs to another model."""
 
@@ -72,6 +80,10 @@ class DownloadError(VitonnxError):
 
 class ExportError(VitonnxError):
     """An exported graph is not what the contract promises."""
+
+
+class TrainingError(VitonnxError):
+    """A training broke down."""
 
 
 class ModelFileError(VitonnxError):

@@ -212,7 +212,7 @@ def test_nothing_but_bad_pictures(call: Call, exported: Exported, album: Path, d
     ("words", "code", "part"),
     [
         (["empty"], 2, "empty holds no pictures"),
-        (["*.jpg"], 2, "*.jpg holds no pictures"),
+        (["*.jpg"], 2, "*.jpg matches no pictures"),
         (["missing.txt"], 2, "There is no list of pictures missing.txt"),
         (["@missing"], 2, "There is no list of pictures missing"),
         (["empty.txt"], 2, "empty.txt lists no pictures"),
@@ -220,7 +220,7 @@ def test_nothing_but_bad_pictures(call: Call, exported: Exported, album: Path, d
         (["ALBUM", "--limit", "0"], 2, "--limit"),
         (["ALBUM", "--block", "2"], 2, "no block 2"),
         (["ALBUM", "--compare", "missing.onnx"], 1, "no file missing.onnx"),
-        (["ALBUM", "-o", "x.xlsx"], 2, "no suffix that says what to write"),
+        (["ALBUM", "-o", "x.xlsx"], 2, "x.xlsx can't be written: its suffix must be .png"),
         (["ALBUM", "-o", "nowhere/x.png"], 2, "nowhere does not exist"),
         (["ALBUM", "-o", "empty.png"], 2, "is a folder"),
         (["ALBUM", "-o", "x.json", "--resume", "./x.json"], 2, "both the output and the state"),
@@ -251,7 +251,7 @@ def test_wrong_calls(
 def test_the_pictures_are_not_overwritten(call: Call, exported: Exported, album: Path) -> None:
     before = contents(album)
     outcome = call("probe", "distance", exported("plain"), album, "-o", album / "01.png")
-    assert_refused(outcome, 2, "one of the pictures")
+    assert_refused(outcome, 2, "one of the inputs")
     assert contents(album) == before
 
 

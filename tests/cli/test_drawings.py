@@ -69,6 +69,20 @@ def test_every_kind_of_model_can_be_drawn(
 
 
 @pytest.mark.parametrize("probe", PROBES)
+def test_a_second_run_passes_over_what_the_first_drew(
+    probe: str, call: Call, exported: Exported, pictures: Path, desk: Path
+) -> None:
+    for picture in pictures.iterdir():
+        shutil.copy(picture, desk)
+    for words in ([], ["-o", "sheet.png"]):
+        first = call("probe", probe, exported("plain"), ".", "-q", *words)
+        before = contents(desk)
+        assert call("probe", probe, exported("plain"), ".", "-q", *words) == first
+        assert contents(desk) == before
+        assert first.code == 0
+
+
+@pytest.mark.parametrize("probe", PROBES)
 def test_without_output_there_is_one_file_a_picture(
     probe: str, call: Call, exported: Exported, pictures: Path, desk: Path
 ) -> None:

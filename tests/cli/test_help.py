@@ -48,6 +48,25 @@ def test_the_example_works(
     assert outcome.out
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("probe heads", "PICTURE.PROBE.png"),
+        ("probe rollout", "PICTURE.PROBE.png"),
+        ("probe distance", "MODEL.distance.png"),
+        ("probe filters", "MODEL.PROBE.png"),
+        ("probe positions", "MODEL.PROBE.png"),
+        ("probe video", "FILM.PROBE.mp4"),
+        ("report", "MODEL.report.html"),
+    ],
+)
+def test_help_says_what_is_written_by_default(
+    command: str, name: str, call: Callable[..., Outcome]
+) -> None:
+    said = " ".join(re.sub(r"[│╭╰─]", " ", call(*command.split(), "--help").out).split())
+    assert re.search(rf"Without it, {re.escape(name)} is written here", said)
+
+
 @pytest.mark.parametrize("command", ["", "probe"])
 def test_groups_have_an_example_too(command: str, call: Callable[..., Outcome]) -> None:
     assert example(call, command)[0] == "vitonnx"

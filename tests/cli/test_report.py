@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from films import cut, frames, write_film
+from terminal import contents
 from vitonnx.cli import main
 
 Exported = Callable[[str], Path]
@@ -79,17 +82,58 @@ def test_a_page_of_two_models(
 
 def test_bad_calls(desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
     plain = str(exported("plain"))
+    (desk / "empty").mkdir()
+    (desk / "empty.html").mkdir()
+    before = contents(desk)
     for words, reason in (
-        (["wide.png", "-o", "r.pdf"], "must be .html"),
+        (["wide.png", "-o", "r.pdf"], "must be .html for a page"),
         (["wide.png", "-o", "nowhere/r.html"], "does not exist"),
         (["wide.png", "-o", "r.html", "--compare", plain], "named twice"),
         (["wide.png", "-o", "r.html", "--video", "none.mp4"], "none.mp4"),
+        (["empty", "-o", "r.html"], "empty holds no pictures"),
+        (["*.tiff", "-o", "r.html"], "*.tiff matches no pictures"),
+        (["wide.png", "-o", "empty"], "suffix must be .html"),
+        (["wide.png", "-o", "empty.html"], "it is a folder"),
+        (["wide.png", "-o", "/proc/r.html"], "/proc/r.html can't be written"),
+        (["wide.png", "--size", "41"], "patch size 8"),
     ):
         assert main(["report", plain, *words]) in (1, 2)
         error = capsys.readouterr().err
         assert reason in error
         assert "Traceback" not in error
-    assert sorted(path.name for path in desk.iterdir()) == ["a<b.png", "wide.png"]
+    assert contents(desk) == before
+
+
+def test_one_bad_picture_in_ten(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "album").mkdir()
+    for number in range(10):
+        shutil.copy(desk / "wide.png", desk / "album" / f"{number}.png")
+    (desk / "album" / "6.png").write_text("no picture")
+    assert main(["report", str(exported("plain")), "album", "--show", "0"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "plain.report.html\n"
+    assert "6.png is not a picture" in err
+    assert err.endswith("error: 1 of 10 pictures skipped; the others are done.\n")
+    page = Page((desk / "plain.report.html").read_text(encoding="utf-8"))
+    assert "pictures: 9" in page.words
+
+
+def test_a_film_that_is_cut_off(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page is there, and the exit code says that some of the work failed."""
+    options = {"movflags": "faststart"}
+    whole = write_film(desk / "w.mp4", frames(60, 163, 211), options=options)
+    cut(whole, desk / "cut.mp4", 0.6)
+    words = ["wide.png", "--video", "cut.mp4", "-q", "--show", "0", "-o", "r.html"]
+    assert main(["report", str(exported("plain")), *words]) == 1
+    out, err = capsys.readouterr()
+    assert out == "r.html\n"
+    assert re.fullmatch(r"error: cut\.mp4 is cut off or damaged: \d+ frames .*\n", err)
+    page = Page((desk / "r.html").read_text(encoding="utf-8"))
+    assert page.tags.count("video") == 1
 
 
 def test_nothing_but_bad_pictures_is_no_page_of_results(

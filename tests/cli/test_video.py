@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from films import cut, even, frames, look, uneven, write_film
+from films import cut, even, frames, look, uneven, write_film, write_song
 from terminal import VITONNX, Outcome, assert_plain, assert_refused, contents, environment
 
 Call = Callable[..., Outcome]
@@ -201,6 +201,18 @@ def test_bad_options(
     assert contents(desk) == before
 
 
+def test_by_default_the_film_names_it(
+    call: Call, exported: Exported, film: Path, desk: Path
+) -> None:
+    (desk / "walk").mkdir()
+    for index, picture in enumerate(frames(3)):
+        Image.fromarray(picture).save(desk / "walk" / f"{index}.png")
+    words = "--probe", "rollout", "-q"
+    assert call("probe", "video", exported("plain"), film, "-q").out == "film.heads.mp4\n"
+    assert call("probe", "video", exported("plain"), "walk/", *words).out == "walk.rollout.mp4\n"
+    assert {"film.heads.mp4", "walk.rollout.mp4"} <= set(contents(desk))
+
+
 def test_what_is_no_film(call: Call, exported: Exported, desk: Path, film: Path) -> None:
     def refused(name: str, code: int, *parts: str) -> None:
         before = contents(desk)
@@ -217,6 +229,8 @@ def test_what_is_no_film(call: Call, exported: Exported, desk: Path, film: Path)
     refused("cut.mp4", 1, "cut off")
     (desk / "folder").mkdir()
     refused("folder", 2, "no pictures")
+    write_song(desk / "song.m4a")
+    refused("song.m4a", 1, "no video stream")
 
 
 def test_the_film_itself_is_not_overwritten(call: Call, exported: Exported, desk: Path) -> None:

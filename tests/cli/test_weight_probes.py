@@ -98,12 +98,12 @@ def test_models_stand_on_the_first_axis(call: Call, exported: Exported) -> None:
 @pytest.mark.parametrize("probe", PROBES)
 def test_models_stand_side_by_side(probe: str, call: Call, exported: Exported, desk: Path) -> None:
     outcome = call("probe", probe, exported("plain"), "--compare", exported("sincos"))
-    assert (outcome.code, outcome.out) == (0, f"plain.{probe}.png\n")
+    assert (outcome.code, outcome.out) == (0, f"plain-sincos.{probe}.png\n")
     assert outcome.notes == [
         "the weights of tiny_plain, tiny_sincos are random: "
         "the maps of an untrained model mean nothing."
     ]
-    assert set(contents(desk)) == {f"plain.{probe}.png"}
+    assert set(contents(desk)) == {f"plain-sincos.{probe}.png"}
 
 
 def test_models_of_one_name_are_called_by_their_files(
@@ -149,7 +149,7 @@ def test_a_model_without_positions(
         ("filters nonsense", ["nonsense", "vitonnx models"]),
         ("positions MODEL -o map.jpg", ["map.jpg", ".png, .pdf, .svg", ".npz"]),
         ("positions MODEL -o none/map.png", ["folder", "none", "does not exist"]),
-        ("filters MODEL -o folder.png", ["folder.png is a folder"]),
+        ("filters MODEL -o folder.png", ["folder.png", "it is a folder"]),
         ("filters MODEL bird.png", ["bird.png"]),
     ],
 )
@@ -191,10 +191,21 @@ def test_bad_models(
     assert contents(desk) == before
 
 
+def test_pictures_need_no_films(exported: Exported, pictures: Path, desk: Path) -> None:
+    """PyAV takes a fifth of a second to import."""
+    model = exported("plain")
+    outcome = run_without(
+        "av matplotlib.pyplot",
+        f"probe heads '{model}' '{pictures}'",
+        f"probe distance '{model}' '{pictures}' -o d.csv",
+    )
+    assert (outcome.code, outcome.errors) == (0, [])
+
+
 def test_no_runtime_and_no_framework(exported: Exported, desk: Path) -> None:
     model = exported("plain")
     outcome = run_without(
-        "onnxruntime tensorflow keras tf2onnx onnx_ir onnxscript",
+        "onnxruntime tensorflow keras tf2onnx onnx_ir onnxscript av matplotlib.pyplot",
         f"probe filters '{model}' --components 5 -o f.png",
         f"probe positions '{model}' -o p.npz",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -157,6 +158,11 @@ def test_stream_goes_on_where_probe_stops(exported: Exported, files: list[Path])
     assert [result.error is None for result in results] == [True, False, True, False]
     assert isinstance(results[1].error, PictureError)
     assert "text.png" in str(results[1].error)
+    with pytest.raises(
+        AttributeError, match=r"text\.png has no rollout, as it failed: .*not a pic"
+    ):
+        _ = results[1].rollout
+    assert copy.copy(results[1]).error is results[1].error
     assert results[2]["rollout"].rollout.shape == results[2]["heads"].mean.shape == (5, 7)
     with pytest.raises(PictureError, match=r"text\.png"):
         engine.probe(mixed, vx.Heads())

@@ -17,7 +17,7 @@ import vitonnx as vx
 from films import Pixels, even, frames, look, uneven, write_exactly, write_film
 from vitonnx.errors import FilmError, PictureError, UsageError, VitonnxError
 from vitonnx.film import FilmOptions, open_engine, probe_film
-from vitonnx.media import FilmFrame, open_film
+from vitonnx.media.films import FilmFrame, open_film
 from vitonnx.plots import FilmColours, Scale
 
 Exported = Callable[[str], Path]

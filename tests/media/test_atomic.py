@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media import atomic_path
+from vitonnx.media import atomic_path, atomic_with_companions, check_writable
 
 
 def names(folder: Path) -> list[str]:
@@ -65,6 +65,44 @@ def test_a_disk_that_really_is_full(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_what_is_not_about_the_file_passes_through(tmp_path: Path) -> None:
+    """A picture that is read meanwhile, or a connection, says nothing of what is written."""
+    missing = tmp_path / "input.jpg"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_then_fail(tmp_path / "map.png", FileNotFoundError(errno.ENOENT, "gone", str(missing)))
+    assert caught.value.filename == str(missing)
+    with pytest.raises(ConnectionResetError):
+        write_then_fail(tmp_path / "map.png", ConnectionResetError(errno.ECONNRESET, "reset"))
+    with pytest.raises(FileNotFoundError), atomic_with_companions(tmp_path / "model.onnx"):
+        missing.read_bytes()
+    assert names(tmp_path) == []
+
+
+def test_a_block_that_writes_nothing_is_about_the_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(VitonnxError, match=r"map\.png can't be written: No such file"),
+        atomic_path(tmp_path / "map.png"),
+    ):
+        pass
+
+
+def test_a_companion_that_fails_is_about_the_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(VitonnxError, match=r"model\.onnx can't be written"),
+        atomic_with_companions(tmp_path / "model.onnx") as passing,
+    ):
+        (passing.parent / "none" / "weights.bin").write_bytes(b"")
+    assert names(tmp_path) == []
+
+
+def test_checking_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to(tmp_path / "map.png")
+    assert check_writable(tmp_path / "link.png") == tmp_path / "map.png"
+    assert names(tmp_path) == ["link.png"]
+    with pytest.raises(UsageError, match="does not exist"):
+        check_writable(tmp_path / "nowhere" / "map.png")
+
+
 def test_an_error_of_ours_passes_through(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="ours"), atomic_path(tmp_path / "map.png"):
         raise UsageError("ours")
@@ -119,4 +157,4 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
 
 def test_a_folder_without_permission(closed_folder: Path) -> None:
     with pytest.raises(VitonnxError, match=r"map\.png can't be written: there is no permission"):
-        write_then_fail(closed_folder / "map.png")
+        check_writable(closed_folder / "map.png")

@@ -3,10 +3,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from vitonnx.errors import UsageError
 from vitonnx.media import find_pictures
+from vitonnx.plots import save_figure
 
 
 @pytest.fixture
@@ -74,6 +76,27 @@ def test_named_files_stay_whatever_they_are(folder: Path) -> None:
         "notes.txt",
         "frame10.png",
     ]
+
+
+def test_figures_that_vitonnx_drew_are_passed_over(folder: Path) -> None:
+    """Whatever they are called; a picture that is only called so is one."""
+    before = names("."), names("*.png"), names("*.PNG")
+    save_figure(Figure(), folder / "frame10.heads.png")
+    save_figure(Figure(), folder / "SHEET.PNG")
+    assert (names("."), names("*.png"), names("*.PNG")) == before
+    Image.new("RGB", (3, 2)).save(folder / "cat.heads.png")
+    assert names("*.png") == ["cat.heads.png", "frame10.png"]
+    assert names("frame10.heads.png") == ["frame10.heads.png"]
+
+
+def test_nothing_but_our_own_figures_is_said_to_be_so(folder: Path) -> None:
+    save_figure(Figure(), folder / "sheet.PNG")
+    with pytest.raises(UsageError, match=r"sheet\.\* matches no pictures but figures that vitonnx"):
+        find_pictures(["sheet.*"])
+    (folder / "new").mkdir()
+    save_figure(Figure(), folder / "new" / "sheet.png")
+    with pytest.raises(UsageError, match=r"new holds no pictures but figures that vitonnx drew"):
+        find_pictures(["new"])
 
 
 def test_inputs_keep_their_order_and_each_picture_comes_once(folder: Path) -> None:

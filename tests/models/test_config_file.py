@@ -414,8 +414,13 @@ def test_our_own_fields_that_must_be_there(read: Read, key: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "is no JSON (Expecting property name"),
-        ("", "is no JSON (Expecting value"),
+        ("{", "is no JSON: it goes wrong at line 1, column 2; correct it there"),
+        (
+            '{"name": "x",\n  dim: 3}',
+            "is no JSON: it goes wrong at line 2, column 3; correct it there",
+        ),
+        ("", "is no JSON: it goes wrong at line 1, column 1; correct it there"),
+        ("1" * 5000, "is no JSON of a model: a number in it is too long"),
         ("[1, 2]", "is no JSON object: put its fields between braces"),
         ("{}", "describes no model: it has neither 'architecture'"),
         ("[" * 100_000, "it is nested without end"),
@@ -434,5 +439,5 @@ def test_files_that_are_none(tmp_path: Path) -> None:
             read_config_file(path)
     binary = tmp_path / "binary.json"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="is no JSON"):
+    with pytest.raises(UsageError, match="is no JSON: it is no text"):
         read_config_file(binary)

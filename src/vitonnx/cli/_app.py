@@ -16,6 +16,7 @@ from vitonnx.cli import (
     _positions,
     _report,
     _rollout,
+    _train,
     _video,
 )
 
@@ -63,6 +64,7 @@ def _root(
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
+app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
 probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
 probe.command("distance", epilog=_distance.EXAMPLE)(_distance.distance)

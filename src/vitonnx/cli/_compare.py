@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,21 +31,19 @@ def name_models(files: Sequence[Path], manifests: Sequence[Manifest]) -> list[st
     return names
 
 
-def note_untrained(names: Sequence[str], manifests: Sequence[Manifest], *, quiet: bool) -> str:
+def note_untrained(manifests: Mapping[str, Manifest], *, quiet: bool) -> str:
     """Say on stderr that weights are random; and give the line that a figure says it with."""
-    untrained = [
-        name for name, manifest in zip(names, manifests, strict=True) if manifest.untrained
-    ]
+    untrained = [name for name, manifest in manifests.items() if manifest.untrained]
     if not untrained:
         return ""
-    whose = f" of {', '.join(untrained)}" if len(names) > 1 else ""
+    whose = f" of {', '.join(untrained)}" if len(manifests) > 1 else ""
     inform(
         f"the weights{whose} are random: the maps of an untrained model mean nothing.", quiet=quiet
     )
     return f"untrained: random weights{whose}"
 
 
-def check_stackable(names: Sequence[str], manifests: Sequence[Manifest], probe: str) -> None:
+def check_stackable(manifests: Mapping[str, Manifest], probe: str) -> None:
     """Refuse models whose maps can't stand in one array, before the work begins.
 
     Raises
@@ -53,15 +51,16 @@ def check_stackable(names: Sequence[str], manifests: Sequence[Manifest], probe: 
     UsageError
         If their grids differ, or for the probe ``heads`` their numbers of heads.
     """
-    shapes = [f"{manifest.grid[0]}x{manifest.grid[1]} patches" for manifest in manifests]
+    shapes = {
+        name: f"{manifest.grid[0]}x{manifest.grid[1]} patches"
+        for name, manifest in manifests.items()
+    }
     if probe == "heads":
-        shapes = [
-            f"{manifest.heads} heads, {shape}"
-            for manifest, shape in zip(manifests, shapes, strict=True)
-        ]
-    for name, shape in zip(names, shapes, strict=True):
-        if shape != shapes[0]:
+        shapes = {name: f"{manifests[name].heads} heads, {shape}" for name, shape in shapes.items()}
+    first, *_ = shapes
+    for name, shape in shapes.items():
+        if shape != shapes[first]:
             raise UsageError(
-                f"The maps of {names[0]} ({shapes[0]}) and of {name} ({shape}) can't be stacked in "
-                "one .npz: save each model's alone, or draw a figure."
+                f"The maps of {first} ({shapes[first]}) and of {name} ({shape}) can't be stacked "
+                "in one .npz: save each model's alone, or draw a figure."
             )

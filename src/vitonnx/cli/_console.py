@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["complain", "inform", "results", "stage", "watch"]
+__all__ = ["complain", "gauge", "inform", "results", "stage", "watch"]
 
 Item = TypeVar("Item")
 
@@ -55,17 +55,41 @@ def stage(label: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
             yield lambda now: status.update(Text(f"{label}: {now}"))
 
 
-def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) -> Iterator[Item]:
-    """Pass items on, with a progress bar on stderr if it takes long; on a terminal only."""
-    console = Console(stderr=True)
-    progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
-    start = time.monotonic()
-    task = progress.add_task(label, total=total)
-    try:
-        for item in items:
-            yield item
-            progress.advance(task)
+@contextmanager
+def gauge(label: str, *, quiet: bool) -> Iterator[Callable[..., None]]:
+    """Show on stderr how far something is, if it takes long; on a terminal only.
+
+    Yields
+    ------
+    callable
+        Takes how much is done, how much there is in all, and a word on it.
+    """
+    with _bar(quiet=quiet) as progress:
+        start = time.monotonic()
+        task = progress.add_task(label, total=None)
+
+        def show(done: int, total: int | None, word: str = "") -> None:
+            described = f"{label}: {word}" if word else label
+            progress.update(task, completed=done, total=total, description=described)
             if not progress.live.is_started and time.monotonic() - start > SHOW_AFTER_SECONDS:
                 progress.start()
+
+        yield show
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Progress]:
+    console = Console(stderr=True)
+    progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
+    try:
+        yield progress
     finally:
         progress.stop()
+
+
+def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) -> Iterator[Item]:
+    """Pass items on, with a progress bar on stderr if it takes long; on a terminal only."""
+    with gauge(label, quiet=quiet) as show:
+        for done, item in enumerate(items, 1):
+            yield item
+            show(done, total)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._options import Device, Model, Quiet, Size, Threads, parse_size
+from vitonnx.cli._options import Compare, Device, Model, Quiet, Size, Threads, parse_size
 from vitonnx.errors import UsageError
 
 EXAMPLE = "Example: vitonnx probe distance dino.onnx . --limit 1000 --seed 0 -o distance.pdf"
@@ -20,7 +20,7 @@ def distance(
         typer.Argument(
             metavar="INPUT...",
             help="Pictures, folders of them, globs, and text files that list pictures, one a line "
-            "(list.txt, or @FILE).",
+            "(list.txt, or @FILE). In folders and globs, figures of vitonnx are passed over.",
         ),
     ],
     output: Annotated[
@@ -65,12 +65,7 @@ def distance(
             help="Keep the state of the run in this file, and go on from it if it is there.",
         ),
     ] = None,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--compare", metavar="MODEL", help="Another model beside it (several: once each)."
-        ),
-    ] = None,
+    compare: Compare = None,
     size: Size = None,
     device: Device = "auto",
     threads: Threads = None,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 
-import typer
-
-from vitonnx.cli._console import complain, inform, results, stage, watch
-from vitonnx.cli._resolve import resolve_model
+from vitonnx.cli._compare import note_untrained
+from vitonnx.cli._console import inform, results, watch
+from vitonnx.cli._engines import open_engines
+from vitonnx.cli._output import FIGURES, check_output, join_stems
+from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import (
     Engine,
     StateFile,
@@ -23,13 +24,12 @@ from vitonnx.engine import (
     save_totals,
     survey,
 )
-from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.errors import UsageError
 from vitonnx.media import find_picture_names, read_lists
 from vitonnx.probes import Distance
 
 __all__ = ["DistanceCall", "run"]
 
-FIGURES = (".png", ".pdf", ".svg")
 NUMBERS = (".npz", ".json", ".csv")
 SAVE_EVERY_SECONDS = 3.0
 
@@ -61,19 +61,26 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         With code 1 if a picture was skipped.
     """
     files = _choose(find_picture_names(list(read_lists(call.inputs))), call.limit, call.seed)
-    _check_output(call, files)
-    engines = _open(call, quiet=quiet)
-    surveys = _sum_up(call, engines, files, quiet=quiet)
+    check_output(call.output, {"a figure": FIGURES, "numbers": NUMBERS}, files)
+    if call.output and call.resume and call.output.absolute() == call.resume.absolute():
+        raise UsageError(f"{call.output} can't be both the output and the state of the run.")
+    make = partial(Engine, device=call.device, threads=call.threads, size=call.size)
+    engines = open_engines(call.models, make, quiet=quiet)
+    for engine in engines.values():
+        for block in call.blocks or ():
+            engine.layout.block(block)
+    manifests = {name: engine.manifest for name, engine in engines.items()}
+    note = note_untrained(manifests, quiet=quiet)
+    surveys = _sum_up(call, list(engines.values()), files, quiet=quiet)
     skipped = {file: reason for found in surveys for file, reason in found.skipped.items()}
     if len(skipped) < len(files):
-        names = _names(engines)
         totals = Totals(
-            summaries={name: found.summary for name, found in zip(names, surveys, strict=True)},
+            summaries={name: found.summary for name, found in zip(engines, surveys, strict=True)},
             files=[file for file in files if file not in skipped],
             skipped=list(skipped),
         )
-        _deliver(call, engines, totals)
-    _list_skipped(skipped, len(files))
+        _deliver(call, engines, totals, note)
+    list_skipped(list(skipped.values()), len(files))
 
 
 def _choose(files: list[str], limit: int | None, seed: int | None) -> list[str]:
@@ -89,34 +96,6 @@ def _choose(files: list[str], limit: int | None, seed: int | None) -> list[str]:
     if seed is None:
         return files[:limit]
     return [files[index] for index in sorted(random.Random(seed).sample(range(len(files)), limit))]
-
-
-def _open(call: DistanceCall, *, quiet: bool) -> list[Engine]:
-    """Open all models before the first picture, so that a wrong name costs no hours."""
-    engines = []
-    for model in call.models:
-        file = resolve_model(model, quiet=quiet)
-        with stage(f"Opening {file.name}", quiet=quiet):
-            engine = Engine(file, device=call.device, threads=call.threads, size=call.size)
-        for block in call.blocks or ():
-            engine.layout.block(block)
-        if engine.manifest.untrained:
-            inform(f"{file} has random weights: its distances mean nothing.", quiet=quiet)
-        engines.append(engine)
-    if engines[0].device_note is not None:
-        inform(engines[0].device_note, quiet=quiet)
-    _names(engines)
-    return engines
-
-
-def _names(engines: Sequence[Engine]) -> list[str]:
-    """Call models by their names, or by their files where names are the same."""
-    names = [engine.manifest.name for engine in engines]
-    if len(set(names)) < len(names):
-        names = [str(engine.file) for engine in engines]
-    if len(set(names)) < len(names):
-        raise UsageError(f"{', '.join(names)}: a model is named twice; compare it with another.")
-    return names
 
 
 def _sum_up(
@@ -153,48 +132,20 @@ def _steps(
         yield from survey(engine, files, call.probe, found, strict=call.strict)
 
 
-def _check_output(call: DistanceCall, files: Sequence[str]) -> None:
-    """Refuse an impossible output before the work begins."""
-    output = call.output
-    if output is None:
-        return
-    if output.suffix.lower() not in FIGURES + NUMBERS:
-        raise UsageError(
-            f"{output} has no suffix that says what to write: use {', '.join(FIGURES)} for a "
-            f"figure, or {', '.join(NUMBERS)} for numbers."
-        )
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"The folder {folder} does not exist: make it first.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder: give the file to write.")
-    if call.resume is not None and output.absolute() == call.resume.absolute():
-        raise UsageError(f"{output} can't be both the output and the state of the run.")
-    if output.exists() and any(Path(file).exists() and output.samefile(file) for file in files):
-        raise UsageError(f"{output} is one of the pictures, which would be lost: write elsewhere.")
-    try:
-        TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise VitonnxError(
-            f"{output} can't be written ({error.strerror}): write to a folder where you may."
-        ) from error
-
-
-def _deliver(call: DistanceCall, engines: Sequence[Engine], totals: Totals) -> None:
+def _deliver(call: DistanceCall, engines: Mapping[str, Engine], totals: Totals, note: str) -> None:
     """Write what was asked for, and print its name."""
     from vitonnx.plots import plot_distance, save_figure
 
-    stems = "-".join(engine.file.stem for engine in engines)
-    output = call.output or Path(f"{stems}.distance.png")
+    stem = join_stems(engine.file for engine in engines.values())
+    output = call.output or Path(f"{stem}.distance.png")
     if output.suffix.lower() in NUMBERS:
         save_totals(output, totals)
     else:
-        untrained = any(engine.manifest.untrained for engine in engines)
         figure = plot_distance(
             totals.summaries,
             blocks=call.blocks,
             details=["attention rescaled over the patches"] if call.probe.renormalize else [],
-            note="untrained: random weights" if untrained else "",
+            note=note,
         )
         save_figure(figure, output)
     if call.output is None:
@@ -215,14 +166,3 @@ def _print_table(totals: Totals) -> None:
         for block, row in enumerate(total.mean):
             table.add_row(str(block), *(f"{value:.1f}" for value in row))
         results().print(table)
-
-
-def _list_skipped(skipped: dict[str, str], pictures: int) -> None:
-    """List the bad pictures at the end, where nobody overlooks them."""
-    if not skipped:
-        return
-    for reason in skipped.values():
-        complain(reason)
-    others = "; the others are done" if len(skipped) < pictures else ""
-    complain(f"{len(skipped)} of {pictures} pictures skipped{others}.")
-    raise typer.Exit(1)

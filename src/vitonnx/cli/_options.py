@@ -29,7 +29,12 @@ Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A probe-ready file, or a name of `vitonnx models`.")
 ]
 Pictures = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of them, globs.")
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Pictures, folders of them, globs. In folders and globs, figures of vitonnx are "
+        "passed over.",
+    ),
 ]
 Compare = Annotated[
     list[str] | None,
@@ -52,7 +57,7 @@ Output = Annotated[
         "-o",
         metavar="FILE",
         help="A picture (.png .pdf .svg) or raw arrays (.npz). "
-        "Without it, one .png a picture is written here.",
+        "Without it, PICTURE.PROBE.png is written here for each picture.",
     ),
 ]
 FigureOrArrays = Annotated[

@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from vitonnx.errors import UsageError
 
-__all__ = ["ARRAYS", "FIGURES", "check_output", "free_stem"]
+__all__ = ["ARRAYS", "FIGURES", "FIGURE_OR_ARRAYS", "check_output", "free_stem", "join_stems"]
 
 FIGURES = (".png", ".pdf", ".svg")
 ARRAYS = ".npz"
+FIGURE_OR_ARRAYS = {"a picture": FIGURES, "raw arrays": (ARRAYS,)}
 
 
-def check_output(output: Path | None, inputs: Sequence[Path] = ()) -> None:
+def check_output(
+    output: Path | None, forms: Mapping[str, tuple[str, ...]], inputs: Iterable[str | Path] = ()
+) -> None:
     """Refuse an impossible output before the work begins.
 
     Parameters
     ----------
     output : path or None
         None means files of names that we choose.
-    inputs : sequence of path
-        The pictures, which must not be overwritten.
+    forms : mapping of str to tuple of str
+        What can be written, in words, and the suffixes that ask for it.
+    inputs : iterable of str or path
+        What must not be overwritten.
 
     Raises
     ------
     UsageError
         If it has no suffix that we write, no folder, or is one of the inputs.
+    VitonnxError
+        If the system refuses to write in its folder.
     """
     if output is None:
         return
-    if output.suffix.lower() not in (*FIGURES, ARRAYS):
-        raise UsageError(
-            f"{output} has no suffix that says what to write: use "
-            f"{', '.join(FIGURES)} for a picture, or {ARRAYS} for raw arrays."
+    from vitonnx.media import check_writable
+
+    if not any(output.suffix.lower() in suffixes for suffixes in forms.values()):
+        known = ", or ".join(
+            f"{', '.join(suffixes)} for {what}" for what, suffixes in forms.items()
         )
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder: give the file to write.")
-    if output.exists() and any(file.exists() and output.samefile(file) for file in inputs):
-        raise UsageError(f"{output} is one of the pictures, which would be lost: write elsewhere.")
+        raise UsageError(f"{output} can't be written: its suffix must be {known}.")
+    check_writable(output)
+    if output.exists() and any(Path(name).exists() and output.samefile(name) for name in inputs):
+        raise UsageError(f"{output} is one of the inputs, which would be lost: write elsewhere.")
 
 
 def free_stem(stem: str, taken: Container[str]) -> str:
@@ -54,3 +60,14 @@ def free_stem(stem: str, taken: Container[str]) -> str:
     """
     numbered = (f"{stem}-{number}" for number in itertools.count(2))
     return next(name for name in itertools.chain([stem], numbered) if name not in taken)
+
+
+def join_stems(files: Iterable[Path]) -> str:
+    """Call a file after the models that it is about.
+
+    Examples
+    --------
+    >>> join_stems([Path("deit.onnx"), Path("models/dino.onnx")])
+    'deit-dino'
+    """
+    return "-".join(file.stem for file in files)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import typer
-
-from vitonnx.cli._compare import check_stackable, name_models, note_untrained
-from vitonnx.cli._console import complain, inform, stage, watch
-from vitonnx.cli._output import ARRAYS, FIGURES, check_output, free_stem
+from vitonnx.cli._compare import check_stackable, note_untrained
+from vitonnx.cli._console import watch
+from vitonnx.cli._engines import open_engines
+from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, FIGURES, check_output, free_stem
+from vitonnx.cli._skipped import list_skipped
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,19 +47,20 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     typer.Exit
         With code 1 if a picture was skipped.
     """
+    from vitonnx.engine import Engine
     from vitonnx.media import find_pictures
 
     pictures = find_pictures(call.inputs)
-    check_output(call.output, pictures)
+    check_output(call.output, FIGURE_OR_ARRAYS, pictures)
     _check_sheet(call.output, len(pictures))
-    engines = _open(call, quiet=quiet)
-    manifests = [engine.manifest for engine in engines]
-    names = name_models([engine.file for engine in engines], manifests)
+    make = partial(Engine, device=call.device, threads=call.threads, size=call.size)
+    engines = open_engines(call.models, make, quiet=quiet)
+    manifests = {name: engine.manifest for name, engine in engines.items()}
     if call.output is not None and call.output.suffix.lower() == ARRAYS:
-        check_stackable(names, manifests, call.probe.name)
-    note = note_untrained(names, manifests, quiet=quiet)
-    look = _Look(call.probe.name, names, note)
-    asked = _ask(engines, names, pictures, call.probe)
+        check_stackable(manifests, call.probe.name)
+    note = note_untrained(manifests, quiet=quiet)
+    look = _Look(call.probe.name, list(engines), note)
+    asked = _ask(engines, pictures, call.probe)
     answers = watch(asked, total=len(pictures), label="Probing", quiet=quiet)
     if call.output is None:
         firsts = _draw_each(answers, look)
@@ -68,7 +70,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
         if any(first.error is None for first in firsts):
             _write(call.output, kept, look)
             print(call.output)
-    _list_skipped(firsts)
+    list_skipped([first.error for first in firsts if first.error], len(firsts))
 
 
 def _check_sheet(output: Path | None, pictures: int) -> None:
@@ -84,28 +86,10 @@ def _check_sheet(output: Path | None, pictures: int) -> None:
         )
 
 
-def _open(call: PictureProbe, *, quiet: bool) -> list[Engine]:
-    """Open all models before the first picture."""
-    from vitonnx.cli._resolve import resolve_model
-    from vitonnx.engine import Engine
-
-    engines = []
-    for model in call.models:
-        file = resolve_model(model, quiet=quiet)
-        with stage(f"Opening {file.name}", quiet=quiet):
-            engines.append(Engine(file, device=call.device, threads=call.threads, size=call.size))
-    for note in dict.fromkeys(engine.device_note for engine in engines):
-        if note is not None:
-            inform(note, quiet=quiet)
-    return engines
-
-
-def _ask(
-    engines: list[Engine], names: list[str], pictures: list[Path], probe: Any
-) -> Iterator[Answer]:
+def _ask(engines: Mapping[str, Engine], pictures: list[Path], probe: Any) -> Iterator[Answer]:
     """Ask all models of a picture before any of the next; a bad picture is bad for all."""
     streams = []
-    for engine, name in zip(engines, names, strict=True):
+    for name, engine in engines.items():
         try:
             streams.append(engine.stream(pictures, [probe]))
         except UsageError as error:
@@ -171,16 +155,3 @@ class _Look:
         return {
             name: [answer[model] for answer in answers] for model, name in enumerate(self.names)
         }
-
-
-def _list_skipped(results: list[Result]) -> None:
-    """List the pictures without a result, at the end, where nobody overlooks them."""
-    skipped = [result for result in results if result.error is not None]
-    if not skipped:
-        return
-    for result in skipped:
-        complain(result.error)
-    if len(results) > 1:
-        others = "; the others are done" if len(skipped) < len(results) else ""
-        complain(f"{len(skipped)} of {len(results)} pictures skipped{others}.")
-    raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vitonnx.cli._options import Compare, Device, Model, Pictures, Quiet, Size, Threads, parse_size
-from vitonnx.errors import UsageError
+from vitonnx.cli._output import check_output
 
 EXAMPLE = "Example: vitonnx report deit.onnx holiday/ --compare dino.onnx -o report.html"
 
@@ -17,8 +17,14 @@ def report(
     model: Model,
     pictures: Pictures,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.html", help="The page to write.")
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.html",
+            help="The page to write. Without it, MODEL.report.html is written here.",
+        ),
+    ] = None,
     compare: Compare = None,
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILM", help="Also a film of where they look.")
@@ -40,12 +46,7 @@ def report(
     """Write one self-contained page: heads, rollout, distance, filters, positions, film."""
     from vitonnx.cli._report_page import ReportCall, run
 
-    if output.suffix.lower() != ".html":
-        raise UsageError(f"{output} can't be written: a report's suffix must be .html.")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder: give the file to write.")
+    check_output(output, {"a page": (".html",)})
     run(
         ReportCall(
             models=(model, *(compare or [])),

@@ -9,17 +9,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import typer
 
-from vitonnx.cli._compare import name_models, note_untrained
-from vitonnx.cli._console import complain, inform, stage, watch
+from vitonnx.cli._compare import note_untrained
+from vitonnx.cli._console import complain, watch
 from vitonnx.cli._draw import draw
+from vitonnx.cli._engines import open_engines
 from vitonnx.cli._inspect import describe
-from vitonnx.cli._resolve import resolve_model
+from vitonnx.cli._output import join_stems
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result
 from vitonnx.errors import UsageError
 from vitonnx.film import open_engine, probe_film
-from vitonnx.media import Film, find_pictures, open_film
+from vitonnx.media import find_pictures
+from vitonnx.media.films import Film, open_film
 from vitonnx.plots import (
     Report,
     ReportPanel,
@@ -45,7 +48,7 @@ class ReportCall:
 
     models: tuple[str, ...]
     inputs: tuple[str, ...]
-    output: Path
+    output: Path | None
     film: Path | None
     show: int
     size: tuple[int, int] | None
@@ -69,42 +72,41 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     Raises
     ------
     typer.Exit
-        With code 1 if a picture was skipped.
+        With code 1 if a picture was skipped, or frames of the film are lost.
     """
     pictures = find_pictures(call.inputs)
     film = None if call.film is None else open_film(call.film)
-    files = [resolve_model(model, quiet=quiet) for model in call.models]
-    engines: list[Engine] = []
-    for file in files:
-        with stage(f"Opening {file.name}", quiet=quiet):
-            opened = Engine(file, size=call.size, device=call.device, threads=call.threads)
-            engines.append(opened)
-    manifests = [engine.manifest for engine in engines]
-    names = name_models(files, manifests)
-    note = note_untrained(names, manifests, quiet=quiet)
-    if (device_note := engines[0].device_note) is not None:
-        inform(device_note, quiet=quiet)
-
-    by_name = dict(zip(names, engines, strict=True))
+    make = partial(Engine, size=call.size, device=call.device, threads=call.threads)
+    engines = open_engines(call.models, make, quiet=quiet)
+    manifests = {name: engine.manifest for name, engine in engines.items()}
+    note = note_untrained(manifests, quiet=quiet)
     findings = {
         name: _find(engine, name, pictures, call.show, quiet=quiet)
-        for name, engine in by_name.items()
+        for name, engine in engines.items()
     }
     errors = [result.error for result in next(iter(findings.values())).errors]
     if len(errors) == len(pictures):
         list_skipped(errors, len(pictures))
     sections = [
-        _models(by_name),
-        *_pictures(findings, by_name),
+        _models(engines),
+        *_pictures(findings, engines),
         _distance(findings),
-        *_weights(by_name),
+        *_weights(engines),
     ]
     if film is not None:
-        sections.append(_film(call, film, names, files, quiet=quiet))
-    title = f"Where {names[0]} looks" if len(names) == 1 else f"Where {len(names)} models look"
-    write_report(call.output, Report(title, sections, notes=[note] if note else []))
-    print(call.output)
+        sections.append(_film(call, film, engines, quiet=quiet))
+    several = f"{len(engines)} models look"
+    title = f"Where {several if len(engines) > 1 else f'{next(iter(engines))} looks'}"
+    stem = join_stems(engine.file for engine in engines.values())
+    output = call.output or Path(f"{stem}.report.html")
+    write_report(output, Report(title, sections, notes=[note] if note else []))
+    print(output)
+    lost = None if film is None else film.complaint
+    if lost is not None:
+        complain(lost)
     list_skipped(errors, len(pictures))
+    if lost is not None:
+        raise typer.Exit(1)
 
 
 def _find(
@@ -215,20 +217,19 @@ def _components(engine: Engine) -> int:
 
 
 def _film(
-    call: ReportCall, film: Film, names: Sequence[str], files: Sequence[Path], *, quiet: bool
+    call: ReportCall, film: Film, engines: Mapping[str, Engine], *, quiet: bool
 ) -> ReportSection:
     """Make the film beside the page, and take it in."""
-    engines = [
-        open_engine(file, film.size, device=call.device, threads=call.threads) for file in files
+    of_film = [
+        open_engine(engine.file, film.size, device=call.device, threads=call.threads)
+        for engine in engines.values()
     ]
     with TemporaryDirectory(prefix="vitonnx-") as folder:
         path = Path(folder, "film.mp4")
-        made = probe_film(
-            film, engines, Heads(), path, titles=names, watch=partial(watch, quiet=quiet)
+        probe_film(
+            film, of_film, Heads(), path, titles=list(engines), watch=partial(watch, quiet=quiet)
         )
         content = path.read_bytes()
-    if made.lost is not None:
-        complain(made.lost)
     text = "Mean over the heads of the last block, frame by frame."
     return ReportSection(
         "Film", text=text, panels=[ReportPanel(content, "Film of where they look")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -10,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from vitonnx.cli._compare import name_models, note_untrained
-from vitonnx.cli._console import complain, inform, stage, watch
+from vitonnx.cli._compare import note_untrained
+from vitonnx.cli._console import complain, inform, watch
+from vitonnx.cli._engines import open_engines
 from vitonnx.cli._options import Compare, Device, Model, Quiet, Threads, parse_query
+from vitonnx.cli._output import check_output
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Engine
     from vitonnx.film import FilmHead, ScaleKind
     from vitonnx.manifest import Manifest
-    from vitonnx.media import Film
     from vitonnx.plots import FilmStyle
     from vitonnx.probes import Fusion, Heads, Rollout
 
@@ -32,8 +33,14 @@ def video(
         Path, typer.Argument(metavar="IN", help="A film, a GIF, or a folder of frames.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT.mp4", help="The film to write.")
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT.mp4",
+            help="The film to write. Without it, FILM.PROBE.mp4 is written here.",
+        ),
+    ] = None,
     probe: Annotated[
         str, typer.Option("--probe", metavar="heads|rollout", help="What is asked.")
     ] = "heads",
@@ -104,9 +111,8 @@ def video(
     quiet: Quiet = False,
 ) -> None:
     """Draw where a model looks in every frame of a film."""
-    from vitonnx.cli._resolve import resolve_model
-    from vitonnx.film import FilmOptions, probe_film
-    from vitonnx.media import Span, open_film
+    from vitonnx.film import FilmOptions, open_engine, probe_film
+    from vitonnx.media.films import Span, open_film
     from vitonnx.plots import FilmColours
 
     asked = _probe(probe, block=block, query=query, fusion=fusion, discard=discard)
@@ -117,31 +123,30 @@ def video(
         colours=FilmColours(cast("FilmStyle", style), colormap, opacity),
     )
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
-    _check_output(output, film)
+    target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
+    check_output(target, {"a film": (".mp4",)}, [film])
     opened = open_film(film, span, rate=_rate(fps))
-    files = [resolve_model(name, quiet=quiet) for name in (model, *(compare or []))]
-    engines = [_open(file, opened, short_side, device, threads, quiet=quiet) for file in files]
-    manifests = [engine.manifest for engine in engines]
-    names = name_models(files, manifests)
-    note_untrained(names, manifests, quiet=quiet)
-    for note in dict.fromkeys(engine.device_note for engine in engines):
-        if note is not None:
-            inform(note, quiet=quiet)
+    make = partial(
+        open_engine, frame=opened.size, short_side=short_side, device=device, threads=threads
+    )
+    engines = open_engines([model, *(compare or [])], make, quiet=quiet)
+    manifests = {name: engine.manifest for name, engine in engines.items()}
+    note_untrained(manifests, quiet=quiet)
     try:
         report = probe_film(
             opened,
-            engines,
+            list(engines.values()),
             asked,
-            output,
+            target,
             options,
-            titles=_titles(names, manifests),
+            titles=_titles(manifests),
             watch=partial(watch, quiet=quiet),
         )
     except KeyboardInterrupt as interrupt:
         for note in getattr(interrupt, "__notes__", ()):
             inform(note, quiet=quiet)
         raise
-    print(output)
+    print(target)
     if report.sound is not None:
         inform(report.sound, quiet=quiet)
     if report.lost is not None:
@@ -211,36 +216,9 @@ def _rate(fps: float | None) -> Fraction | None:
     return Fraction(fps).limit_denominator(1001)
 
 
-def _check_output(output: Path, film: Path) -> None:
-    """Refuse an impossible output before the work begins."""
-    if output.suffix.lower() != ".mp4":
-        raise UsageError(f"{output} can't be written: the film's suffix must be .mp4.")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"The folder {output.absolute().parent} does not exist: make it first.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder: give the file to write.")
-    if output.exists() and film.exists() and output.samefile(film):
-        raise UsageError(f"{output} is the film itself, which would be lost: write elsewhere.")
-
-
-def _open(
-    file: Path,
-    film: Film,
-    short_side: int | None,
-    device: str,
-    threads: int | None,
-    *,
-    quiet: bool,
-) -> Engine:
-    from vitonnx.film import open_engine
-
-    with stage(f"Opening {file.name}", quiet=quiet):
-        return open_engine(file, film.size, short_side=short_side, device=device, threads=threads)
-
-
-def _titles(names: list[str], manifests: list[Manifest]) -> list[str]:
+def _titles(manifests: Mapping[str, Manifest]) -> list[str]:
     """Call each model by its name, and say so where that means nothing."""
     return [
         f"{name} (untrained)" if manifest.untrained else name
-        for name, manifest in zip(names, manifests, strict=True)
+        for name, manifest in manifests.items()
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._compare import name_models, note_untrained
-from vitonnx.cli._output import ARRAYS, check_output
+from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, check_output, join_stems
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ def run(call: WeightProbeCall, *, quiet: bool) -> None:
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.modelfile import load_manifest
 
-    check_output(call.output)
+    check_output(call.output, FIGURE_OR_ARRAYS)
     files = [resolve_model(model, quiet=quiet) for model in call.models]
     manifests = [load_manifest(file) for file in files]
     names = name_models(files, manifests)
     results = {name: _ask(file, name, call) for file, name in zip(files, names, strict=True)}
-    note = note_untrained(names, manifests, quiet=quiet)
-    output = call.output or Path(f"{files[0].stem}.{call.probe.name}.png")
+    note = note_untrained(dict(zip(names, manifests, strict=True)), quiet=quiet)
+    output = call.output or Path(f"{join_stems(files)}.{call.probe.name}.png")
     if output.suffix.lower() == ARRAYS:
         _save(output, results)
     else:

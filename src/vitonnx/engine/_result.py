@@ -74,7 +74,9 @@ class Result:
         return iter(self.values)
 
     def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("values", {})
+        values, error = self.__dict__.get("values", {}), self.__dict__.get("error")
+        if error is not None and not name.startswith("__"):
+            raise AttributeError(f"{self.file} has no {name}, as it failed: {error}") from error
         if len(values) == 1 and not name.startswith("__"):
             return getattr(next(iter(values.values())), name)
         raise AttributeError(

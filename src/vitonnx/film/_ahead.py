@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from threading import Condition, Thread
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 __all__ = ["Ahead"]
@@ -17,7 +16,9 @@ class Ahead(Generic[Item]):
     """Take items from a source in a thread, and hand them on in order.
 
     Use it as a context manager: leaving the block stops the thread after the item that it is at,
-    and closes the source if that is a generator.
+    and closes the source if that is a generator. The engine's `map_ahead` is for functions that
+    can run in any thread and be left behind; a decoder or an encoder stays in one, and must be at
+    rest before its file is closed, also at a second Ctrl-C.
 
     Parameters
     ----------
@@ -45,12 +46,7 @@ class Ahead(Generic[Item]):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         again: KeyboardInterrupt | None = None
         while not self._ended:
             try:

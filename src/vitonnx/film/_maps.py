@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitonnx.engine import Engine, Result
 from vitonnx.film._ahead import Ahead
 from vitonnx.film._options import FilmHead
-from vitonnx.media import Film, FilmFrame
+from vitonnx.media.films import Film, FilmFrame
 from vitonnx.probes import Heads, HeadsResult, Rollout
 
 __all__ = ["Maps", "map_shape", "maps_of_film", "smoothed"]

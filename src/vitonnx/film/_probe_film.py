@@ -16,7 +16,8 @@ from vitonnx.film._maps import Maps, map_shape, maps_of_film, smoothed
 from vitonnx.film._options import FilmHead, FilmOptions
 from vitonnx.film._scales import Scaling, scaling_by_frame, scaling_of_film, scaling_to_fixed
 from vitonnx.film._spool import Spool
-from vitonnx.media import Film, FilmFrame, FilmWriter, atomic_with_partial
+from vitonnx.media import atomic_with_partial
+from vitonnx.media.films import Film, FilmFrame, FilmWriter
 from vitonnx.plots import FilmPainter, Panel
 from vitonnx.probes import Heads, Rollout
 

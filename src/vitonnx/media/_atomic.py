@@ -8,11 +8,16 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
 
-__all__ = ["atomic_path", "atomic_with_companions", "atomic_with_partial"]
+__all__ = ["atomic_path", "atomic_with_companions", "atomic_with_partial", "check_writable"]
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+# What fails in the middle of a file; the system then names none.
+UNNAMED = {*FULL, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextmanager
@@ -48,17 +53,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     ...     (Path(folder) / "note.txt").read_text()
     'whole'
     """
-    passing = None
+    target = check_writable(path)
+    passing = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
     try:
-        target = _checked(path)
-        passing = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
-        yield passing
-        passing.replace(target)
-    except OSError as error:
-        raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
+        with _explained(path, passing):
+            yield passing
+            passing.replace(target)
     finally:
-        if passing is not None:
-            passing.unlink(missing_ok=True)
+        passing.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -114,37 +116,69 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
     UsageError, VitonnxError
         As `atomic_path`.
     """
+    target = check_writable(path)
+    with TemporaryDirectory(dir=target.parent, prefix=".") as folder, _explained(path, folder):
+        passing = Path(folder, target.name)
+        yield passing
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file == passing):
+            file.replace(target.with_name(file.name))
+
+
+def check_writable(path: str | Path) -> Path:
+    """Check that a file can be written, as long as nothing has been done for it yet.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write, or to replace.
+
+    Returns
+    -------
+    Path
+        The same, behind all links.
+
+    Raises
+    ------
+    UsageError
+        If its folder is missing, or something that is no file has its name.
+    VitonnxError
+        If the system refuses to write in its folder.
+    """
     try:
-        target = _checked(path)
-        with TemporaryDirectory(dir=target.parent, prefix=".") as folder:
-            passing = Path(folder, target.name)
-            yield passing
-            for file in sorted(Path(folder).iterdir(), key=lambda file: file == passing):
-                file.replace(target.with_name(file.name))
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            kind = "a folder" if target.is_dir() else "no ordinary file"
+            raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
+        if not target.parent.is_dir():
+            raise UsageError(
+                f"{path} can't be written, because the folder {target.parent} does not exist: "
+                "make it first, or give another file."
+            )
+        TemporaryFile(dir=target.parent).close()
     except OSError as error:
         raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
-
-
-def _checked(path: str | Path) -> Path:
-    """Follow links, and check that the name is free or a file's and its folder is there."""
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        kind = "a folder" if target.is_dir() else "no ordinary file"
-        raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
-    if not target.parent.is_dir():
-        raise UsageError(
-            f"{path} can't be written, because the folder {target.parent} does not exist: "
-            "make it first, or give another file."
-        )
     return target
+
+
+@contextmanager
+def _explained(path: str | Path, passing: str | Path) -> Iterator[None]:
+    """Say of what the system refuses that `path` can't be written, if that is what it is about."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            ours = error.errno in UNNAMED
+        else:
+            ours = str(error.filename).startswith(str(passing))
+        if not ours:
+            raise
+        raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
 
 
 def _reason(error: OSError) -> str:
     """Say what the system refused, and what to do about it."""
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return "the disk is full; free some space, or write elsewhere"
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return "there is no permission to write in its folder; write elsewhere"
-        case _:
-            return error.strerror or str(error)
+    if error.errno in FULL:
+        return "the disk is full; free some space, or write elsewhere"
+    if error.errno in FORBIDDEN:
+        return "there is no permission to write in its folder; write elsewhere"
+    return error.strerror or str(error)

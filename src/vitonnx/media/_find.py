@@ -12,6 +12,7 @@ from typing import NoReturn
 from PIL import Image
 
 from vitonnx.errors import UsageError
+from vitonnx.media._own import is_own_figure
 
 __all__ = ["find_picture_names", "find_pictures"]
 
@@ -29,7 +30,8 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     ----------
     inputs : sequence of str or Path
         Each a file, a folder, which stands for all pictures in it and in its folders, or a glob
-        such as ``holiday/**/*.jpg``. Hidden files and folders are passed over.
+        such as ``holiday/**/*.jpg``. Hidden files and folders are passed over, and so are figures
+        that vitonnx drew: the second run in a folder doesn't take up what the first one wrote.
 
     Returns
     -------
@@ -79,9 +81,9 @@ def _expand(name: str) -> list[str]:
     path = Path(name)
     try:
         if path.is_dir():
-            pictures = _pictures(_in_folder(path))
+            found, verb = _pictures(_in_folder(path)), "holds"
         elif any(sign in name for sign in "*?[") and not path.exists():
-            pictures = _pictures(_matches(path))
+            found, verb = _pictures(_matches(path)), "matches"
         else:
             return [str(path)]
     except OSError as error:
@@ -89,8 +91,14 @@ def _expand(name: str) -> list[str]:
         raise UsageError(f"{where} can't be searched for pictures: {error.strerror}.") from error
     except ValueError as error:
         raise UsageError(f"{name} is no glob: {error}.") from error
+    pictures = [picture for picture in found if not is_own_figure(Path(picture))]
+    if found and not pictures:
+        raise UsageError(
+            f"{name} {verb} no pictures but figures that vitonnx drew: if they are meant, name "
+            "each of them."
+        )
     if not pictures:
-        raise UsageError(f"{name} holds no pictures of a kind that Pillow reads: check the name.")
+        raise UsageError(f"{name} {verb} no pictures of a kind that Pillow reads: check the name.")
     return pictures
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx.models._config import ViTConfig
-    from vitonnx.models._config_file import read_config_file
+    from vitonnx.models._config_file import read_config_file, write_config_file
     from vitonnx.models._download import fetch
     from vitonnx.models._random import random_parameters
     from vitonnx.models._registry import find_model, registry
@@ -30,6 +30,7 @@ __all__ = [
     "read_checkpoint",
     "read_config_file",
     "registry",
+    "write_config_file",
 ]
 
 _HOMES = {
@@ -43,6 +44,7 @@ _HOMES = {
     "read_checkpoint": "checkpoints",
     "read_config_file": "_config_file",
     "registry": "_registry",
+    "write_config_file": "_config_file",
 }
 
 

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 from vitonnx.errors import UsageError
+from vitonnx.media import atomic_path
 from vitonnx.models._config_huggingface import from_huggingface
-from vitonnx.models._config_own import from_own_fields
+from vitonnx.models._config_own import from_own_fields, to_own_fields
 from vitonnx.models._config_timm import from_timm
 from vitonnx.models._fields import Fields
 from vitonnx.models._spec import ModelSpec
 
-__all__ = ["read_config_file"]
+__all__ = ["read_config_file", "write_config_file"]
 
 PREPROCESSOR = "preprocessor_config.json"
 
@@ -69,12 +70,39 @@ def read_config_file(path: str | Path) -> ModelSpec:
 
 def _read(path: Path) -> Fields:
     try:
-        return Fields(json.loads(path.read_text(encoding="utf-8")), path)
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"{path} can't be read ({error.strerror}): give the path of a JSON file."
         ) from error
     except RecursionError as error:
         raise UsageError(f"{path} is no JSON of a model: it is nested without end.") from error
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"{path} is no JSON: it goes wrong at line {error.lineno}, column {error.colno}; "
+            "correct it there."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no JSON: it is no text; save it as UTF-8.") from error
     except ValueError as error:
-        raise UsageError(f"{path} is no JSON ({error}): correct it there.") from error
+        raise UsageError(f"{path} is no JSON of a model: a number in it is too long.") from error
+    return Fields(values, path)
+
+
+def write_config_file(spec: ModelSpec, path: str | Path) -> None:
+    """Write a model's description by our own fields, for `read_config_file`.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Where its weights are published, and which aliases it has, is not written.
+    path : path
+        Of the JSON file.
+
+    Raises
+    ------
+    VitonnxError
+        If the file can't be written.
+    """
+    with atomic_path(path) as draft:
+        draft.write_text(json.dumps(to_own_fields(spec), indent=2) + "\n", encoding="utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
-from typing import get_args
+from typing import Any, get_args
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import PilFilter, Preprocessing
@@ -12,7 +13,7 @@ from vitonnx.models._fields import Fields
 from vitonnx.models._spec import ModelSpec
 from vitonnx.positions import Interpolation
 
-__all__ = ["from_own_fields"]
+__all__ = ["from_own_fields", "to_own_fields"]
 
 KEYS = {entry.name for entry in dataclass_fields(ViTConfig)} | {
     "name",
@@ -76,6 +77,21 @@ def from_own_fields(fields: Fields) -> ModelSpec:
         licence=fields.text("licence") if "licence" in fields else None,
         classes=classes,
     )
+
+
+def to_own_fields(spec: ModelSpec) -> dict[str, Any]:
+    """Write a model as the fields that `from_own_fields` reads."""
+    described = {
+        "name": spec.name,
+        "family": spec.family,
+        **asdict(spec.config),
+        "preprocessing": asdict(spec.preprocessing),
+    }
+    if spec.licence is not None:
+        described["licence"] = spec.licence
+    if spec.classes is not None:
+        described["classes"] = spec.classes
+    return described
 
 
 def _recipe(fields: Fields, size: tuple[int, int]) -> Preprocessing:

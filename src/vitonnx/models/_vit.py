@@ -70,7 +70,8 @@ class LayerNorm(keras.Layer):
     """Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450)."""
 
     def __init__(self, epsilon: float, name: str) -> None:
-        super().__init__(name=name)
+        # A variance of many small numbers needs float32, also where the rest is in bfloat16.
+        super().__init__(name=name, dtype="float32")
         self.epsilon = epsilon
 
     def build(self, shape: Sequence[int | None]) -> None:
@@ -282,14 +283,15 @@ class VisionTransformer(keras.Model):
             return tf.convert_to_tensor(self.position_embedding)
         if self.config.position == "sincos":
             placed = len(self.config.position_prefix)
-            return tf.constant(sincos_table(self.grid, self.config.dim, prefix=placed))
+            table = sincos_table(self.grid, self.config.dim, prefix=placed)
+            return tf.cast(table, self.compute_dtype)
         matrix = resampling_matrix(
             self.config.grid,
             self.grid,
             interpolation=self.config.position_interpolation,
             prefix=len(self.config.position_prefix),
         )
-        return tf.matmul(matrix, self.position_embedding)
+        return tf.matmul(tf.cast(matrix, self.compute_dtype), self.position_embedding)
 
     def read_out(self, x: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
         """From the last block's tokens to logits (None without a head) and embedding."""

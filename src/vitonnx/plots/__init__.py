@@ -1,4 +1,9 @@
-"""Figures of what probes found, for the eye and for papers. Scaling happens here alone."""
+"""Figures of what probes found, for the eye and for papers. Scaling happens here alone.
+
+Functions that draw one axes take them as `ax`, and make a figure of their own without; those that
+lay out a whole page, in inches, always make one. All return the figure, show nothing, and leave
+pyplot and Matplotlib's settings as they are.
+"""
 
 from vitonnx.plots._compare import compare_models
 from vitonnx.plots._distance import (
@@ -12,9 +17,15 @@ from vitonnx.plots._film_colours import FilmColours, FilmStyle
 from vitonnx.plots._film_frame import FilmPainter
 from vitonnx.plots._film_layout import Panel
 from vitonnx.plots._film_scale import scale_of_stream
-from vitonnx.plots._filters import plot_filters
+from vitonnx.plots._filters import plot_filter_plate, plot_filters
 from vitonnx.plots._heads import plot_heads
-from vitonnx.plots._positions import plot_positions
+from vitonnx.plots._losses import plot_losses
+from vitonnx.plots._map import plot_map
+from vitonnx.plots._positions import (
+    plot_position_matrix,
+    plot_position_tiles,
+    plot_positions,
+)
 from vitonnx.plots._report import (
     Report,
     ReportPanel,
@@ -44,9 +55,14 @@ __all__ = [
     "plot_distance",
     "plot_distance_by_block",
     "plot_distance_by_head",
+    "plot_filter_plate",
     "plot_filters",
     "plot_first_and_last_head",
     "plot_heads",
+    "plot_losses",
+    "plot_map",
+    "plot_position_matrix",
+    "plot_position_tiles",
     "plot_positions",
     "plot_rollout",
     "save_figure",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP, Place
+from vitonnx.plots._axes import PALE
 from vitonnx.plots._entry import (
     MOST_PICTURES,
     SheetEntry,
@@ -21,11 +22,11 @@ from vitonnx.plots._entry import (
     map_of,
     unit_of,
 )
-from vitonnx.plots._heads import describe_heads
-from vitonnx.plots._page import BAR_ROOM, LABEL, PALE, Page
+from vitonnx.plots._heads import describe_heads, masks_of
+from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import draw_map, draw_picture, mark_patch, outline_patches
-from vitonnx.probes import HeadsResult, mass_mask
+from vitonnx.probes import HeadsResult
 
 __all__ = ["compare_models"]
 
@@ -38,7 +39,8 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
 
     Each model has a column, with a scale and a colour bar of its own: models with other numbers of
     patches have other weights. A map lies on the pixels that its own model saw; the picture in
-    colours is what the first model saw. Of a single picture the heads are drawn too.
+    colours is what the first model saw. Of a single picture the heads are drawn too. It is a whole
+    page and takes no `ax`; `plot_map` does.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
     )
     for top, (entry, *_), (of_first, *_) in zip(tops, pictures, tiles, strict=True):
         axes = page.tile(0, top + LABEL, *of_first[0].place[2:], entry.file)
-        draw_picture(axes, entry.pixels, map_of(entry).shape)
+        draw_picture(axes, entry.pixels, map_of(entry.result).shape)
         _mark_query(axes, entry)
     for number, (model, entries) in enumerate(models.items()):
         left, result = width + GROUP + number * across, entries[0].result
@@ -137,7 +139,7 @@ class _Tile(NamedTuple):
 
 def _tiles(entry: SheetEntry, width: float, *, alone: bool) -> list[_Tile]:
     """Arrange the map of one picture, and below it the heads, if any, of a picture alone."""
-    result, values = entry.result, map_of(entry)
+    result, values = entry.result, map_of(entry.result)
     aspect = entry.pixels.shape[0] / entry.pixels.shape[1]
     main = Place(0, LABEL, width, width * aspect)
     if not alone:
@@ -145,9 +147,7 @@ def _tiles(entry: SheetEntry, width: float, *, alone: bool) -> list[_Tile]:
     if not isinstance(result, HeadsResult):
         return [_Tile(main, "attention rollout", values, None)]
     maps = np.asarray(result.attention)
-    masks: list[NDArray[np.bool_] | None] = [None] * (len(maps) + 1)
-    if result.mass is not None:
-        masks = [mass_mask(values[None, None], result.mass)[0, 0], *np.asarray(result.mask)]
+    masks = masks_of(result)
     columns = math.ceil(len(maps) / math.isqrt(len(maps)))
     side = (width - (columns - 1) * GAP) / columns
     tiles = [_Tile(main, "mean of the heads", values, masks[0])]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
-from vitonnx.plots._page import FONT, INK, PALE
+from vitonnx.plots._axes import FONT, INK, PALE, axes_for, key_beside, name_axes
 from vitonnx.probes import Summary
 
 __all__ = [
@@ -47,7 +47,7 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Independent of pyplot.
+        Independent of pyplot, or that of `ax`.
 
     References
     ----------
@@ -62,7 +62,7 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
     >>> figure.axes[0].get_ylabel()
     'mean attention distance (pixels)'
     """
-    figure, axes = _place(ax)
+    figure, axes = axes_for(ax, SIZE)
     mean, std = np.asarray(total.mean), np.asarray(total.std)
     blocks, heads = mean.shape
     order = mean.argsort(axis=1, kind="stable")
@@ -76,12 +76,11 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
         x, y, c=order, cmap=colours, norm=norm, s=9, linewidth=0.3, edgecolor="white", zorder=2
     )
     _label(axes, mean + std, "block", blocks)
-    key = axes.inset_axes((1.03, 0.0, 0.03, 1.0))
+    key = key_beside(axes)
     bar = figure.colorbar(points, cax=key, ticks=_ticks(heads))
     bar.outline.set_visible(False)
     bar.minorticks_off()
     key.set_ylabel("head", fontfamily=FONT, fontsize=8, color=INK)
-    _style(key)
     return figure
 
 
@@ -101,7 +100,7 @@ def plot_first_and_last_head(total: Summary, *, ax: Axes | None = None) -> Figur
     Returns
     -------
     matplotlib.figure.Figure
-        Independent of pyplot.
+        Independent of pyplot, or that of `ax`.
 
     Examples
     --------
@@ -111,7 +110,7 @@ def plot_first_and_last_head(total: Summary, *, ax: Axes | None = None) -> Figur
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['head 0', 'head 5']
     """
-    figure, axes = _place(ax)
+    figure, axes = axes_for(ax, SIZE)
     mean, std = np.asarray(total.mean), np.asarray(total.std)
     blocks, heads = mean.shape
     place = np.arange(blocks)
@@ -142,7 +141,7 @@ def plot_distance_by_head(
     Returns
     -------
     matplotlib.figure.Figure
-        Independent of pyplot.
+        Independent of pyplot, or that of `ax`.
 
     Raises
     ------
@@ -157,7 +156,7 @@ def plot_distance_by_head(
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['block 3', 'block 11']
     """
-    figure, axes = _place(ax)
+    figure, axes = axes_for(ax, SIZE)
     mean, std = np.asarray(total.mean), np.asarray(total.std)
     depth, heads = mean.shape
     chosen = chosen_blocks(blocks, depth)
@@ -194,36 +193,19 @@ def chosen_blocks(blocks: Sequence[int] | None, depth: int) -> list[int]:
     return list(dict.fromkeys(block % depth for block in wanted))
 
 
-def _place(ax: Axes | None) -> tuple[Figure, Axes]:
-    """Give the axes to draw in, with their figure; new ones for None."""
-    if ax is None:
-        figure = Figure(figsize=SIZE, dpi=150, layout="constrained")
-        return figure, figure.subplots()
-    owner = ax.get_figure(root=True)
-    if owner is None:
-        raise UsageError("these axes were removed from their figure: give others, or none.")
-    return owner, ax
-
-
 def _label(axes: Axes, highest: NDArray[np.float64], what: str, count: int) -> None:
     """Name the axes, and let the distance begin at 0."""
-    axes.set_xlabel(what, fontfamily=FONT, fontsize=8, color=INK)
-    axes.set_ylabel(UNIT, fontfamily=FONT, fontsize=8, color=INK)
+    name_axes(axes, what, UNIT)
     axes.set_xlim(-0.6, count - 0.4)
     axes.set_ylim(0, 1.05 * float(np.nanmax(highest, initial=1e-9)))
     axes.set_xticks(_ticks(count))
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)
-    _style(axes)
 
 
 def _ticks(count: int) -> range:
     """Choose some of so many numbers, at even steps."""
     return range(0, count, math.ceil(count / MOST_TICKS))
-
-
-def _style(axes: Axes) -> None:
-    axes.tick_params(labelsize=7.5, labelfontfamily=FONT, labelcolor=INK, color=PALE, length=2)
 
 
 def _legend(axes: Axes) -> None:

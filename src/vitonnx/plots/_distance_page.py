@@ -33,7 +33,9 @@ def plot_distance(
 ) -> Figure:
     """Draw all three pictures for one model, or for several side by side.
 
-    All axes share one scale, which begins at 0, so that models can be compared.
+    All axes share one scale, which begins at 0, so that models can be compared. It is a whole page
+    and takes no `ax`; `plot_distance_by_block`, `plot_first_and_last_head` and
+    `plot_distance_by_head` do.
 
     Parameters
     ----------

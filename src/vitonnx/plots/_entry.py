@@ -37,9 +37,8 @@ class SheetEntry(NamedTuple):
     prediction: str = ""
 
 
-def map_of(entry: SheetEntry) -> NDArray[np.float32]:
+def map_of(result: HeadsResult | RolloutResult) -> NDArray[np.float32]:
     """Give the rollout, or the mean of the heads: (rows, columns)."""
-    result = entry.result
     return np.asarray(result.mean if isinstance(result, HeadsResult) else result.rollout)
 
 

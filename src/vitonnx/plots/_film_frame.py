@@ -9,9 +9,10 @@ from matplotlib import font_manager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vitonnx.plots._axes import FONT
 from vitonnx.plots._film_colours import FilmColours
 from vitonnx.plots._film_layout import Label, Panel, lay_out
-from vitonnx.plots._page import FONT, drawable
+from vitonnx.plots._page import drawable
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import MARK
 

@@ -6,15 +6,17 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vitonnx.plots._arrange import GAP, GROUP
+from vitonnx.plots._axes import axes_for
 from vitonnx.plots._page import LABEL, Page
 from vitonnx.plots._plate import gap_of, make_plate, scale_each
 from vitonnx.probes import FiltersResult
 
-__all__ = ["plot_filters"]
+__all__ = ["plot_filter_plate", "plot_filters"]
 
 WIDTH = 5.8  # of a plate, in inches: a little more than three dots a pixel of a 16x16 filter
 FILTERS_ACROSS = 16
@@ -27,7 +29,8 @@ ACROSS = WIDTH + BETWEEN
 def plot_filters(results: Mapping[str, FiltersResult], *, note: str = "") -> Figure:
     """Draw filters of patch embeddings, and their principal components where there are any.
 
-    Each filter and each component is scaled by itself, from its lowest to its highest weight.
+    Each filter and each component is scaled by itself, from its lowest to its highest weight. It
+    is a whole page and takes no `ax`; `plot_filter_plate` does.
 
     Parameters
     ----------
@@ -56,8 +59,7 @@ def plot_filters(results: Mapping[str, FiltersResult], *, note: str = "") -> Fig
     """
     several = len(results) > 1
     top = LABEL + LABEL * several
-    plates = [_plate(np.asarray(result.filters)) for result in results.values()]
-    heights = [WIDTH * plate.shape[0] / plate.shape[1] for plate in plates]
+    heights = [WIDTH * _aspect(_plate(result)) for result in results.values()]
     # The components begin at one height, below the highest plate.
     below = top + max(heights) + GROUP
     page = Page(
@@ -72,13 +74,51 @@ def plot_filters(results: Mapping[str, FiltersResult], *, note: str = "") -> Fig
         if several:
             page.text(left, 0, model, room=WIDTH, weight="bold")
         label = f"the first {len(result.filters)} filters"
-        page.tile(left, top, WIDTH, heights[column], label).imshow(plates[column], aspect="auto")
+        plot_filter_plate(result, ax=page.tile(left, top, WIDTH, heights[column], label))
         _draw_components(page, left, below, result)
     return page.figure
 
 
-def _plate(filters: NDArray[np.float32]) -> NDArray[np.float32]:
+def plot_filter_plate(result: FiltersResult, *, ax: Axes | None = None) -> Figure:
+    """Draw the filters alone, in rows of 16, each scaled by itself.
+
+    Parameters
+    ----------
+    result : FiltersResult
+        Of one model.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot, or that of `ax`.
+
+    References
+    ----------
+    Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 left.
+
+    Examples
+    --------
+    >>> filters = np.random.default_rng(0).normal(size=(128, 16, 16, 3)).astype(np.float32)
+    >>> result = FiltersResult(filters=filters, components=None, explained_variance_ratio=None)
+    >>> (axes,) = plot_filter_plate(result).axes
+    """
+    plate = _plate(result)
+    figure, axes = axes_for(ax, (WIDTH, WIDTH * _aspect(plate)))
+    axes.imshow(plate)
+    axes.set_axis_off()
+    return figure
+
+
+def _aspect(plate: NDArray[np.float32]) -> float:
+    height, width, _ = plate.shape
+    return float(height / width)
+
+
+def _plate(result: FiltersResult) -> NDArray[np.float32]:
     """Set filters side by side; the last row is filled up with white."""
+    filters = np.asarray(result.filters)
     count, *shape = filters.shape
     rows = math.ceil(count / FILTERS_ACROSS)
     pictures = np.ones((rows * FILTERS_ACROSS, *shape), np.float32)

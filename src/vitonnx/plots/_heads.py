@@ -12,7 +12,7 @@ from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import draw_map, draw_picture, mark_patch, outline_patches
 from vitonnx.probes import HeadsResult, mass_mask
 
-__all__ = ["describe_heads", "plot_heads"]
+__all__ = ["describe_heads", "masks_of", "plot_heads"]
 
 WIDTH = 8.6  # of all tiles together, in inches
 
@@ -31,7 +31,7 @@ def plot_heads(
     All maps share one linear scale that begins at 0, so that colours can be compared between
     heads. It ends at the 99.5th percentile of all weights; what is above has the last colour, and
     the colour bar then ends in a tip. Patches of the result's mask are outlined; a query patch is
-    framed.
+    framed. It is a whole page and takes no `ax`; `plot_map` does.
 
     Parameters
     ----------
@@ -77,15 +77,22 @@ def plot_heads(
     draw_picture(tiles[0], pixels, mean.shape)
     for tile, values in zip(tiles[1:], [mean, *heads], strict=True):
         draw_map(tile, pixels, values, scale)
-    if result.mass is not None:
-        of_mean = mass_mask(mean[None, None], result.mass)[0, 0]
-        for tile, mask in zip(tiles[1:], [of_mean, *np.asarray(result.mask)], strict=True):
+    for tile, mask in zip(tiles[1:], masks_of(result), strict=True):
+        if mask is not None:
             outline_patches(tile, mask)
     if result.patch is not None:
         for tile in tiles:
             mark_patch(tile, result.patch)
     page.colour_bar(WIDTH + GROUP, LABEL, height - LABEL, scale, "attention weight")
     return page.figure
+
+
+def masks_of(result: HeadsResult) -> list[NDArray[np.bool_] | None]:
+    """Give the mask of the mean, and that of each head; None for each without a mass."""
+    if result.mass is None:
+        return [None] * (1 + len(result.attention))
+    mean = np.asarray(result.mean)
+    return [mass_mask(mean[None, None], result.mass)[0, 0], *np.asarray(result.mask)]
 
 
 def describe_heads(result: HeadsResult) -> list[str]:

@@ -7,18 +7,16 @@ from functools import cache
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
-from matplotlib.ticker import MaxNLocator
 
+from vitonnx.plots._axes import FONT, INK, PALE, draw_bar, style_ticks
 from vitonnx.plots._scale import Scale
 
 __all__ = ["Page"]
 
-FONT = "DejaVu Sans"  # comes with matplotlib
-INK, PALE, WARNING = "#1a1a1a", "#5f5f5f", "#b3261e"
+WARNING = "#b3261e"
 MARGIN = 0.15
 LABEL = 0.2  # height of a line of text above a tile
 LINE = 0.18  # height of a line below the title
@@ -94,16 +92,7 @@ class Page:
     def colour_bar(self, left: float, top: float, height: float, scale: Scale, unit: str) -> None:
         """Draw the scale's colours with their values."""
         axes = self.axes(left, top, BAR_WIDTH, height)
-        bar = self.figure.colorbar(
-            ScalarMappable(scale.norm, scale.bar),
-            cax=axes,
-            extend="max" if scale.clipped else "neither",
-            extendfrac=0.03,
-            ticks=MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]),
-            format=lambda value, _: f"{value:.4g}",
-        )
-        bar.outline.set_visible(False)
-        axes.set_ylabel(unit, fontfamily=FONT, fontsize=8, color=INK)
+        draw_bar(axes, scale, unit)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Give axes with ticks, whose numbers stand outside."""
@@ -115,7 +104,7 @@ class Page:
                 height / self._height,
             )
         )
-        axes.tick_params(labelsize=7.5, labelfontfamily=FONT, labelcolor=INK, color=PALE, length=2)
+        style_ticks(axes)
         return axes
 
 

@@ -11,12 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from vitonnx.plots._arrange import GROUP
-from vitonnx.plots._page import BAR_ROOM, FONT, INK, LABEL, Page
+from vitonnx.plots._axes import axes_for, draw_bar, key_beside, name_axes
+from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._plate import gap_of, make_plate
 from vitonnx.plots._scale import PlainScale
 from vitonnx.probes import PositionsResult
 
-__all__ = ["plot_positions"]
+__all__ = ["plot_position_matrix", "plot_position_tiles", "plot_positions"]
 
 SIDE = 4.2  # of the matrix, and the longer one of all tiles together, in inches
 NUMBERS = 0.5  # room for the numbers beside and below them
@@ -29,7 +30,8 @@ def plot_positions(results: Mapping[str, PositionsResult], *, note: str = "") ->
     with those of all patches. Beside the tiles, or below them where there are several models,
     stands the whole matrix. Colours of the cosine begin at -1 and end at 1, so that models can be
     compared; those of the dot product, which has no bounds, reach from a model's lowest value up
-    to the 99.5th percentile.
+    to the 99.5th percentile. It is a whole page and takes no `ax`; `plot_position_tiles` and
+    `plot_position_matrix` do.
 
     Parameters
     ----------
@@ -75,9 +77,77 @@ def plot_positions(results: Mapping[str, PositionsResult], *, note: str = "") ->
         _draw_tiles(page.axes(left, top, *_sides(result)), result, scale)
         page.text(left + aside, top + down - LABEL, "the whole matrix", room=SIDE)
         _draw_matrix(page.axes(left + aside, top + down, SIDE, SIDE), result, scale)
-        unit = "cosine similarity" if result.metric == "cosine" else "dot product"
-        page.colour_bar(left + aside + SIDE + GROUP, top, SIDE, scale, unit)
+        page.colour_bar(left + aside + SIDE + GROUP, top, SIDE, scale, _unit(result))
     return page.figure
+
+
+def plot_position_tiles(result: PositionsResult, *, ax: Axes | None = None) -> Figure:
+    """Draw a tile for each patch: how alike its position embedding is to those of all patches.
+
+    Parameters
+    ----------
+    result : PositionsResult
+        Of one model.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot, or that of `ax`.
+
+    References
+    ----------
+    Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 centre.
+
+    Examples
+    --------
+    >>> from vitonnx.probes import position_similarity
+    >>> similarity = position_similarity(np.eye(6), grid=(2, 3), prefix=0)
+    >>> result = PositionsResult(similarity=similarity, grid=(2, 3), metric="cosine")
+    >>> plot_position_tiles(result).axes[0].get_ylabel()
+    'row of the patch'
+    """
+    width, height = _sides(result)
+    figure, axes = axes_for(ax, (width + NUMBERS + BAR_ROOM, height + NUMBERS))
+    _draw_tiles(axes, result, _scale(result))
+    axes.set_box_aspect(height / width)
+    draw_bar(key_beside(axes), _scale(result), _unit(result))
+    return figure
+
+
+def plot_position_matrix(result: PositionsResult, *, ax: Axes | None = None) -> Figure:
+    """Draw how alike the position embeddings of any two patches are, as one matrix.
+
+    Parameters
+    ----------
+    result : PositionsResult
+        Of one model.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot, or that of `ax`.
+
+    Examples
+    --------
+    >>> from vitonnx.probes import position_similarity
+    >>> similarity = position_similarity(np.eye(6), grid=(2, 3), prefix=0)
+    >>> result = PositionsResult(similarity=similarity, grid=(2, 3), metric="cosine")
+    >>> plot_position_matrix(result).axes[0].get_xlabel()
+    'patch, row by row'
+    """
+    figure, axes = axes_for(ax, (SIDE + NUMBERS + BAR_ROOM, SIDE + NUMBERS))
+    _draw_matrix(axes, result, _scale(result))
+    axes.set_box_aspect(1)
+    draw_bar(key_beside(axes), _scale(result), _unit(result))
+    return figure
+
+
+def _unit(result: PositionsResult) -> str:
+    return "cosine similarity" if result.metric == "cosine" else "dot product"
 
 
 def _sides(result: PositionsResult) -> tuple[float, float]:
@@ -123,7 +193,6 @@ def _draw_matrix(axes: Axes, result: PositionsResult, scale: PlainScale) -> None
 def _count(axes: Axes, across: str, down: str) -> None:
     """Label both axes, which count from 0."""
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(across, fontfamily=FONT, fontsize=8, color=INK)
-    axes.set_ylabel(down, fontfamily=FONT, fontsize=8, color=INK)
+    name_axes(axes, across, down)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))

@@ -29,7 +29,8 @@ def plot_rollout(
     """Draw attention rollout on the pixels that the model saw, beside these pixels.
 
     The skip connections spread part of a rollout evenly, so its scale begins at the lowest patch
-    rather than at 0; the colour bar says where.
+    rather than at 0; the colour bar says where. It is a whole page and takes no `ax`; `plot_map`
+    does.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP
+from vitonnx.plots._axes import PALE
 from vitonnx.plots._entry import (
     MOST_PICTURES,
     SheetEntry,
@@ -17,7 +18,7 @@ from vitonnx.plots._entry import (
     map_of,
     unit_of,
 )
-from vitonnx.plots._page import BAR_ROOM, LABEL, PALE, Page
+from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._tile import draw_map, draw_picture, mark_patch
 from vitonnx.probes import HeadsResult
 
@@ -29,7 +30,8 @@ TILE = 1.5  # width in inches
 def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str = "") -> Figure:
     """Draw several pictures, each beside its rollout or the mean of its heads.
 
-    All maps share one scale; see `plot_heads` and `plot_rollout`.
+    All maps share one scale; see `plot_heads` and `plot_rollout`. It is a whole page and takes no
+    `ax`; `plot_map` does.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
             f"a contact sheet holds 1 to {MOST_PICTURES} pictures, not {len(entries)}: "
             "write a picture each, or the raw arrays as .npz."
         )
-    maps = [map_of(entry) for entry in entries]
+    maps = [map_of(entry.result) for entry in entries]
     scale = common_scale(maps, entries[0].result)
     columns = min(4, math.ceil(math.sqrt(len(entries) / 2)))
     rows = math.ceil(len(entries) / columns)

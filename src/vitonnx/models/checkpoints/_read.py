@@ -16,13 +16,14 @@ from vitonnx.models.checkpoints._google import GOOGLE
 from vitonnx.models.checkpoints._huggingface import HUGGINGFACE
 from vitonnx.models.checkpoints._mismatch import check, some
 from vitonnx.models.checkpoints._open import open_checkpoint
+from vitonnx.models.checkpoints._own import OWN
 from vitonnx.models.checkpoints._rules import Convention
 from vitonnx.models.checkpoints._tensor import Tensor
 from vitonnx.models.checkpoints._timm import TIMM
 
 __all__ = ["read_checkpoint"]
 
-CONVENTIONS = (TIMM, HUGGINGFACE, GOOGLE)
+CONVENTIONS = (TIMM, HUGGINGFACE, GOOGLE, OWN)
 QKV_BIASES = ("*/attention/query/bias", "*/attention/key/bias", "*/attention/value/bias")
 
 

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from vitonnx.errors import FilmError, UsageError
-from vitonnx.media._film import Film, Span
-from vitonnx.media._film_file import FilmFile
-from vitonnx.media._film_folder import FilmFolder
+from vitonnx.media.films._file import FilmFile
+from vitonnx.media.films._film import Film, Span
+from vitonnx.media.films._folder import FilmFolder
 
 __all__ = ["FOLDER_RATE", "open_film"]
 

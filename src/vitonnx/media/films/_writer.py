@@ -16,8 +16,8 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from vitonnx.errors import FilmError
-from vitonnx.media._film import FilmFrame
-from vitonnx.media._film_sound import Sound
+from vitonnx.media.films._film import FilmFrame
+from vitonnx.media.films._sound import Sound
 
 __all__ = ["FilmWriter"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import FilmError, PictureError, UsageError
-from vitonnx.media._film import FilmFrame, Span
 from vitonnx.media._find import find_pictures
 from vitonnx.media._picture import open_picture
+from vitonnx.media.films._film import FilmFrame, Span
 
 __all__ = ["FilmFolder"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from films import cut, decodable, even, frames, turn, uneven, write_exactly, write_film
+from films import cut, decodable, even, frames, turn, uneven, write_exactly, write_film, write_song
 from vitonnx.errors import FilmError, UsageError
-from vitonnx.media import Span, open_film
+from vitonnx.media.films import Span, open_film
 
 
 @pytest.mark.parametrize("times", [even(23), uneven(23, 1000)], ids=["even", "uneven"])
@@ -257,14 +257,7 @@ def test_what_is_no_film(tmp_path: Path) -> None:
     refused("is no film")
     path = cut(write_film(tmp_path / "whole.mp4", frames(9)), tmp_path / "cut.mp4", 0.5)
     refused("cut off before the part")
-    path = tmp_path / "song.m4a"
-    with av.open(str(path), "w", format="mp4") as output:
-        song = output.add_stream("aac", rate=48000)
-        assert isinstance(song, av.AudioStream)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
-        frame.sample_rate = 48000
-        output.mux(song.encode(frame))
-        output.mux(song.encode(None))
+    path = write_song(tmp_path / "song.m4a")
     refused("has no video stream")
     path = tmp_path / "folder"
     path.mkdir()

@@ -13,9 +13,9 @@ from av.container import InputContainer
 from PIL import Image
 
 from vitonnx.errors import FilmError, UsageError
-from vitonnx.media._film import FilmFrame, Span
-from vitonnx.media._film_rgb import UprightRgb
-from vitonnx.media._film_sound import Sound
+from vitonnx.media.films._film import FilmFrame, Span
+from vitonnx.media.films._rgb import UprightRgb
+from vitonnx.media.films._sound import Sound
 
 __all__ = ["FilmFile"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from films import Seen, cut, even, frames, look, uneven, write_exactly, write_film
-from vitonnx.media import FilmFrame, FilmWriter, Span, open_film
+from vitonnx.media.films import FilmFrame, FilmWriter, Span, open_film
 
 MILLISECOND = Fraction(1, 1000)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
-from vitonnx.media._film_sound import Sound
+from vitonnx.media.films._sound import Sound
 
 __all__ = ["Film", "FilmFrame", "Span"]
 

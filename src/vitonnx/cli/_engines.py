@@ -1,0 +1,49 @@
+"""The models of a call, opened before the first picture, so that a wrong name costs no hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.cli._compare import name_models
+from vitonnx.cli._console import inform, stage
+from vitonnx.cli._resolve import resolve_model
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Engine
+
+__all__ = ["open_engines"]
+
+
+def open_engines(
+    models: Sequence[str], make: Callable[[Path], Engine], *, quiet: bool
+) -> dict[str, Engine]:
+    """Open models, and say on stderr what is to be said of the device.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Each as MODEL on the command line.
+    make : callable
+        Opens a file.
+    quiet : bool
+        Whether to say nothing.
+
+    Returns
+    -------
+    dict of str to Engine
+        In their order, by what `name_models` calls them.
+    """
+    engines = []
+    for model in models:
+        file = resolve_model(model, quiet=quiet)
+        with stage(f"Opening {file.name}", quiet=quiet):
+            engines.append(make(file))
+    for note in dict.fromkeys(engine.device_note for engine in engines):
+        if note is not None:
+            inform(note, quiet=quiet)
+    names = name_models(
+        [engine.file for engine in engines], [engine.manifest for engine in engines]
+    )
+    return dict(zip(names, engines, strict=True))

@@ -1,0 +1,68 @@
+"""What ``vitonnx train`` does: open the data, train, draw the losses, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.cli._console import gauge, inform, stage
+from vitonnx.cli._skipped import list_skipped
+
+if TYPE_CHECKING:
+    from vitonnx.models.train import Settings
+
+__all__ = ["run"]
+
+DESCRIPTION, CURVES, MODEL = "config.json", "losses.png", "model.onnx"
+
+
+def run(
+    data: str,
+    settings: Settings,
+    folder: Path,
+    name: str,
+    pictures: int | None,
+    *,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Train, and print the path of the exported file.
+
+    Raises
+    ------
+    VitonnxError
+        If the data, the folder or the training is bad.
+    """
+    from vitonnx.data import open_data
+    from vitonnx.models import write_config_file
+    from vitonnx.models.train import BEST, describe_model, train
+    from vitonnx.plots import plot_losses, save_figure
+
+    with gauge("Reading pictures", quiet=quiet) as show:
+        opened = open_data(
+            data, settings.image_size, settings.seed, pictures=pictures, progress=show
+        )
+    spec = describe_model(settings, name, opened.classes)
+
+    def keep(rows: list[dict[str, float]]) -> None:
+        write_config_file(spec, folder / DESCRIPTION)
+        save_figure(plot_losses(rows), folder / CURVES)
+        measures = ", ".join(f"{key} {value:.4g}" for key, value in list(rows[-1].items())[1:])
+        inform(f"epoch {len(rows)} of {settings.epochs}: {measures}", quiet=quiet)
+
+    with gauge("Training", quiet=quiet) as show:
+        train(
+            opened,
+            settings,
+            folder,
+            resume=resume,
+            on_step=lambda done, steps, loss: show(done, steps, f"loss {loss:.3f}"),
+            on_epoch=keep,
+        )
+    with stage(f"Exporting {name}", quiet=quiet) as tell:
+        from vitonnx.export import export_model
+
+        export_model(spec, folder / MODEL, weights=[folder / BEST], progress=tell)
+    print(folder / MODEL)
+    used = len(opened.train) + len(opened.validation)
+    list_skipped(opened.skipped, used + len(opened.skipped))

@@ -1,0 +1,60 @@
+"""What a file of CIFAR-10 holds, in either of its forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.data._archive import Member, damaged
+
+__all__ = ["CLASSES", "PIXELS", "Batch", "check_names", "make_batch"]
+
+CLASSES: Final = 10
+SIDE: Final = 32
+PIXELS: Final = 3 * SIDE * SIDE
+
+
+class Batch(NamedTuple):
+    """Pictures uint8 (pictures, 32, 32, 3) and labels int64 (pictures,)."""
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def make_batch(member: Member, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Batch:
+    """Make a batch of rows of pixels.
+
+    Parameters
+    ----------
+    member : Member
+        For messages.
+    pixels : uint8 (pictures, 3072)
+        All of red, then green, then blue, each row by row.
+    labels : int64 (pictures,)
+        Of 0 to 9.
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    DataError
+        If there are no pictures, or a label is another.
+    """
+    if len(labels) == 0:
+        raise damaged(member.path, f"{member.name} holds no pictures")
+    if labels.min() < 0 or labels.max() >= CLASSES:
+        wrong = labels[(labels < 0) | (labels >= CLASSES)][0]
+        raise damaged(member.path, f"{member.name} has the label {wrong}, beyond 0 to 9")
+    return Batch(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels)
+
+
+def check_names(member: Member, names: Sequence[str]) -> tuple[str, ...]:
+    """Take the names of the ten classes, or say that they aren't ten."""
+    if len(names) != CLASSES or len(set(names)) != CLASSES or not all(names):
+        raise damaged(member.path, f"{member.name} doesn't name {CLASSES} classes")
+    return tuple(names)

@@ -1,0 +1,99 @@
+"""The pictures of each class, where every class has a folder of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.errors import DataError, UsageError
+from vitonnx.media import find_pictures
+
+__all__ = ["list_classes", "subfolders"]
+
+
+def list_classes(
+    folder: Path, among: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], list[Path], NDArray[np.int64]]:
+    """List the pictures in a folder of class folders.
+
+    Files beside the class folders are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folders are the classes; hidden ones are none.
+    among : tuple of str, optional
+        The classes that there can be; without it, the folder says which there are.
+
+    Returns
+    -------
+    tuple of str
+        The classes, in natural order: ``class2`` before ``class10``.
+    list of Path
+        All pictures, a class after the other.
+    int64 (pictures,)
+        Their labels.
+
+    Raises
+    ------
+    DataError
+        If there are less than two classes, one that holds no pictures, or one of another name.
+    """
+    names = subfolders(folder)
+    if not names:
+        raise DataError(
+            f"{folder} holds no class folders, but training needs to know what a picture shows: "
+            f"put the pictures into a folder a class, such as {folder / 'cat'} and "
+            f"{folder / 'dog'}."
+        )
+    if among is None:
+        if len(names) == 1:
+            raise DataError(
+                f"{folder} holds only one class folder, {names[0]}, and with one class there is "
+                "nothing to tell apart: add a folder for another class."
+            )
+        among = tuple(names)
+    files: list[Path] = []
+    labels: list[int] = []
+    for name in names:
+        if name not in among:
+            raise DataError(
+                f"{folder} holds a class folder {name} that the training pictures lack: rename it "
+                "as theirs, or remove it."
+            )
+        try:
+            found = find_pictures([folder / name])
+        except UsageError as error:
+            raise DataError(
+                f"{error} Each folder in {folder} is taken for a class: put pictures into it, or "
+                "remove it."
+            ) from error
+        files += found
+        labels += [among.index(name)] * len(found)
+    return among, files, np.array(labels, np.int64)
+
+
+def subfolders(folder: Path) -> list[str]:
+    """List the names of the folders in a folder, in natural order; hidden ones are passed over.
+
+    Raises
+    ------
+    DataError
+        If it can't be read.
+    """
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise DataError(
+            f"{folder} can't be read ({error.strerror}): check its permissions."
+        ) from error
+    return sorted((name for name in names if not name.startswith(".")), key=_natural)
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """Sort names by their numbers, and by their letters whatever their case."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name

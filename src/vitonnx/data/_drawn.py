@@ -1,0 +1,81 @@
+"""Scenes of one object, drawn when they are read: a data set that needs no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.data._split import LabelledPictures
+from vitonnx.data.scenes import CLASSES, draw_scene
+
+__all__ = ["SCENES", "TRAINING_SCENES", "VALIDATION_SCENES", "open_scenes"]
+
+SCENES: Final = "scenes"
+
+TRAINING_SCENES: Final = 10_000
+"""Scenes an epoch for training."""
+
+VALIDATION_SCENES: Final = 1_000
+"""Scenes for validation, the same in every epoch."""
+
+# The second number of each scene's seed, so that no scene is drawn for both.
+TRAINING, VALIDATION = 0, 1
+
+
+class DrawnSplit:
+    """A `Split` of scenes.
+
+    Parameters
+    ----------
+    seed : sequence of int
+        Where every scene's seed begins; epoch and index follow.
+    count, size : int
+        Scenes an epoch, and their side in pixels.
+    anew : bool
+        Whether every epoch has scenes of its own.
+    """
+
+    def __init__(self, seed: Sequence[int], count: int, size: int, *, anew: bool) -> None:
+        self._seed, self._count, self._size, self._anew = tuple(seed), count, size, anew
+
+    def __len__(self) -> int:
+        return self._count
+
+    def read(
+        self, indices: Sequence[int], epoch: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Draw some scenes, as `Split.read` says."""
+        pictures = np.empty((len(indices), self._size, self._size, 3), np.uint8)
+        labels = np.empty(len(indices), np.int64)
+        for row, index in enumerate(indices):
+            seed = (*self._seed, epoch if self._anew else 0, int(index))
+            scene = draw_scene(seed, size=(self._size, self._size), objects=1)
+            pictures[row], (labels[row],) = scene.picture, scene.labels
+        return pictures, labels
+
+
+def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:
+    """Give one-object scenes, for training anew in every epoch.
+
+    Parameters
+    ----------
+    size : int
+        Side of the pictures, in pixels.
+    seed : int
+        Of all of them.
+    pictures : int or None
+        Scenes an epoch for training; None takes `TRAINING_SCENES`.
+
+    Returns
+    -------
+    LabelledPictures
+    """
+    return LabelledPictures(
+        name=SCENES,
+        classes=tuple(CLASSES),
+        train=DrawnSplit((seed, TRAINING), pictures or TRAINING_SCENES, size, anew=True),
+        validation=DrawnSplit((seed, VALIDATION), VALIDATION_SCENES, size, anew=False),
+    )

@@ -1,0 +1,99 @@
+"""A folder of class folders as a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vitonnx.data._class_folders import list_classes, subfolders
+from vitonnx.data._draw import draw_evenly, draw_share
+from vitonnx.data._split import LabelledPictures, StoredSplit
+from vitonnx.data._squares import Progress, read_squares
+from vitonnx.errors import DataError
+from vitonnx.media import open_picture
+
+__all__ = ["open_folder"]
+
+TRAINING = "train"
+
+# In the order of preference: what is called a test set may be kept for later.
+VALIDATION = ("val", "valid", "validation", "test")
+
+
+def open_folder(
+    folder: Path, size: int, seed: int, pictures: int | None, progress: Progress | None
+) -> LabelledPictures:
+    """Read a folder that holds a folder of pictures for each class.
+
+    Parameters
+    ----------
+    folder : Path
+        Of class folders, or of ``train`` and one of ``val``, ``valid``, ``validation``, ``test``,
+        which hold class folders each.
+    size, seed, pictures, progress
+        As `open_data` takes them.
+
+    Returns
+    -------
+    LabelledPictures
+
+    Raises
+    ------
+    DataError
+        If there are less than two classes, one without pictures, or none for validation.
+    """
+    training, validation = _layout(folder)
+    classes, files, labels = list_classes(training)
+    own = len(files)
+    if validation is not None:
+        _, more_files, more_labels = list_classes(validation, among=classes)
+        files, labels = files + more_files, np.concatenate([labels, more_labels])
+    squares, unreadable = read_squares(
+        len(files), lambda row: open_picture(files[row]), size, name=str(folder), progress=progress
+    )
+    rows = np.setdiff1d(np.arange(len(files)), list(unreadable))
+    if len(rows) == 0:
+        raise DataError(
+            f"None of the {len(files)} pictures in {folder} can be read; of the first: "
+            f"{unreadable[0]}"
+        )
+    generator = np.random.default_rng(seed)
+    if validation is not None:
+        train, held_out = rows[rows < own], rows[rows >= own]
+    else:
+        drawn = draw_share(labels[rows], generator)
+        train, held_out = rows[~drawn], rows[drawn]
+    for name, count in zip(
+        classes, np.bincount(labels[train], minlength=len(classes)), strict=True
+    ):
+        if count == 0:
+            raise DataError(
+                f"None of the pictures in {training / name} can be read, so that nothing shows "
+                "this class: mend them, or remove the folder."
+            )
+    if len(held_out) == 0:
+        raise DataError(
+            f"{validation or folder} leaves no picture for validation: "
+            + ("none of them can be read." if validation else "give each class two at least.")
+        )
+    if pictures is not None:
+        train = train[draw_evenly(labels[train], pictures, generator)]
+    return LabelledPictures(
+        name=folder.resolve().name,
+        classes=classes,
+        train=StoredSplit(squares, labels, train),
+        validation=StoredSplit(squares, labels, held_out),
+        skipped=tuple(unreadable.values()),
+    )
+
+
+def _layout(folder: Path) -> tuple[Path, Path | None]:
+    """Find the folder of the training pictures, and that of the validation pictures if any."""
+    names = subfolders(folder)
+    validation = next((name for name in VALIDATION if name in names), None)
+    if TRAINING in names and validation is not None:
+        return folder / TRAINING, folder / validation
+    if names == [TRAINING]:
+        return folder / TRAINING, None
+    return folder, None

@@ -1,0 +1,102 @@
+"""Pictures of any size as one array of squares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vitonnx.errors import DataError, PictureError
+
+__all__ = ["Progress", "read_squares"]
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how many pictures are done, and of how many."""
+
+MOST_BYTES: Final = 4 * 2**30
+"""The most memory that pictures may take, in bytes: 350,000 of 64 by 64 pixels."""
+
+
+def read_squares(
+    count: int,
+    read: Callable[[int], Image.Image],
+    size: int,
+    *,
+    name: str,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """Read pictures in several threads, and scale and crop them to squares.
+
+    Parameters
+    ----------
+    count : int
+        Of the pictures.
+    read : callable
+        Gives the picture of a number in RGB, or raises a PictureError.
+    size : int
+        Side of the squares, in pixels.
+    name : str
+        What messages call the data set.
+    progress : callable or None
+        Is called as ``progress(done, count)``.
+
+    Returns
+    -------
+    uint8 (count, size, size, 3), dict of int to str
+        The squares, and by its number the reason of each picture that can't be read; its square
+        means nothing.
+
+    Raises
+    ------
+    DataError
+        If they would take more than `MOST_BYTES`.
+
+    Examples
+    --------
+    >>> squares, skipped = read_squares(2, lambda number: Image.new("RGB", (7, 5)), 3, name="black")
+    >>> squares.shape, skipped
+    ((2, 3, 3, 3), {})
+    """
+    needed = count * size * size * 3
+    if needed > MOST_BYTES:
+        raise DataError(
+            f"{name} would take {needed / 2**30:.1f} GiB of memory as {count:,} pictures of {size} "
+            f"by {size} pixels, and more than {MOST_BYTES // 2**30} are not for small data sets: "
+            "take a smaller image size or fewer pictures."
+        )
+    squares = np.empty((count, size, size, 3), np.uint8)
+
+    def fill(number: int) -> str | None:
+        try:
+            squares[number] = _square(read(number), size)
+        except PictureError as error:
+            return str(error)
+        return None
+
+    skipped: dict[int, str] = {}
+    pool = ThreadPoolExecutor(thread_name_prefix="vitonnx")
+    try:
+        for number, reason in enumerate(pool.map(fill, range(count))):
+            if reason is not None:
+                skipped[number] = reason
+            if progress is not None:
+                progress(number + 1, count)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return squares, skipped
+
+
+def _square(picture: Image.Image, size: int) -> NDArray[np.uint8]:
+    """Scale a picture's centre square, antialiased.
+
+    The same as to scale the shorter side and to crop then, but that no corner is rounded, and
+    that a long narrow picture never grows to gigabytes.
+    """
+    side = min(picture.size)
+    left, top = (picture.width - side) / 2, (picture.height - side) / 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))

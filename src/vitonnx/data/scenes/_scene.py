@@ -1,0 +1,182 @@
+"""One scene: ground, things, and what hides a part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.data.scenes._colours import draw_colours
+from vitonnx.data.scenes._ground import draw_ground
+from vitonnx.data.scenes._shapes import CLASSES
+from vitonnx.data.scenes._thing import Pose, Thing, draw_thing
+from vitonnx.errors import UsageError
+
+__all__ = ["Composition", "Scene", "check_size", "compose", "draw_scene", "place_things"]
+
+SMALLEST = 16
+# Extent of things against the shorter side, by how many there are.
+EXTENTS = {1: (0.5, 0.85), 2: (0.36, 0.52), 3: (0.3, 0.42)}
+LARGEST_TURN = np.deg2rad(30)
+HIDDEN_SHARE = 0.25  # of the scenes in which something lies over each thing
+TRIES = 12
+BAR = 1.2  # half the length of what lies over a thing, against the thing's half extent
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A picture, and what is on it.
+
+    Parameters
+    ----------
+    picture : uint8 (height, width, 3)
+        RGB.
+    masks : bool (objects, height, width)
+        The pixels of which an object is more than half, what lies over it taken off.
+    labels : int64 (objects,)
+        Places in `CLASSES`.
+    """
+
+    picture: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A bar that lies over a thing, in the thing's own measures."""
+
+    x: float
+    y: float
+    turn: float
+    thickness: float
+    colour: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Things, where they are, and what lies over them (or None), from hindmost to foremost."""
+
+    things: Sequence[Thing]
+    poses: Sequence[Pose]
+    covers: Sequence[Cover | None]
+
+
+def draw_scene(
+    seed: int | Sequence[int], size: tuple[int, int] = (64, 64), objects: int | None = None
+) -> Scene:
+    """Draw a scene.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        The same seed gives the same scene.
+    size : (height, width)
+        In pixels, 16 at least; the drawing grows with the shorter side.
+    objects : int or None
+        1 to 3; None draws how many.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    UsageError
+        If the size is too small, or the number of objects is no such number.
+
+    Examples
+    --------
+    >>> scene = draw_scene(7, size=(48, 64), objects=2)
+    >>> scene.picture.shape, scene.masks.shape, [CLASSES[label] for label in scene.labels]
+    ((48, 64, 3), (2, 48, 64), ['fish', 'house'])
+    """
+    check_size(size)
+    generator = np.random.default_rng(seed)
+    ground = draw_ground(generator, size)
+    return compose(ground, place_things(generator, ground, objects))
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse a size on which nothing can be told."""
+    if min(size) < SMALLEST:
+        raise UsageError(
+            f"a scene of {size[0]}x{size[1]} is too small: {SMALLEST} pixels a side are the least."
+        )
+
+
+def place_things(
+    generator: np.random.Generator, ground: NDArray[np.float32], objects: int | None
+) -> Composition:
+    """Draw things, and where they are on a ground: inside it, and apart from each other."""
+    if objects not in (None, *EXTENTS):
+        raise UsageError(f"objects is {objects}; a scene has 1, 2 or 3, or None to draw it.")
+    count = int(generator.integers(1, 4)) if objects is None else objects
+    height, width = ground.shape[:2]
+    mean = ground.mean(axis=(0, 1))
+    things: list[Thing] = []
+    poses: list[Pose] = []
+    covers: list[Cover | None] = []
+    for _ in range(count):
+        extent = min(height, width) * generator.uniform(*EXTENTS[count]) / 2
+        turn = generator.uniform(-LARGEST_TURN, LARGEST_TURN)
+        room = np.array([width, height]) - 2 * extent
+        places = extent + generator.random((TRIES, 2)) * room
+        apart = [
+            min((np.hypot(pose.x - x, pose.y - y) for pose in poses), default=0) for x, y in places
+        ]
+        x, y = places[int(np.argmax(apart))]
+        things.append(Thing.draw(generator, int(generator.integers(len(CLASSES))), mean))
+        poses.append(Pose(float(x), float(y), float(extent), float(turn)))
+        covers.append(_draw_cover(generator) if generator.random() < HIDDEN_SHARE else None)
+    return Composition(things, poses, covers)
+
+
+def _draw_cover(generator: np.random.Generator) -> Cover:
+    return Cover(
+        x=float(generator.uniform(-0.6, 0.6)),
+        y=float(generator.uniform(-0.6, 0.6)),
+        turn=float(generator.uniform(0, np.pi)),
+        thickness=float(generator.uniform(0.15, 0.35)),
+        colour=draw_colours(generator, 1)[0],
+    )
+
+
+def compose(ground: NDArray[np.float32], composition: Composition) -> Scene:
+    """Put things on a ground."""
+    size = (ground.shape[0], ground.shape[1])
+    picture = ground
+    covers: list[NDArray[np.float32]] = []
+    for thing, pose, over in zip(
+        composition.things, composition.poses, composition.covers, strict=True
+    ):
+        colour, cover = draw_thing(thing, pose, size)
+        picture = picture * (1 - cover[..., None]) + colour
+        covers = [earlier * (1 - cover) for earlier in covers] + [cover]
+        if over is not None:
+            hidden = _draw_bar(over, pose, size)
+            picture = picture * (1 - hidden[..., None]) + hidden[..., None] * over.colour
+            covers = [earlier * (1 - hidden) for earlier in covers]
+    return Scene(
+        picture=np.round(picture).astype(np.uint8),
+        masks=np.stack(covers) > 0.5,
+        labels=np.array([thing.label for thing in composition.things], np.int64),
+    )
+
+
+def _draw_bar(over: Cover, pose: Pose, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw what lies over a thing: float32 (height, width), the share of each pixel it covers."""
+    along = np.array([np.cos(over.turn), np.sin(over.turn)])
+    aside = np.array([-along[1], along[0]]) * over.thickness / 2
+    middle = np.array([over.x, over.y])
+    corners = [
+        middle + sign * along + side * aside
+        for sign, side in ((-BAR, -1), (BAR, -1), (BAR, 1), (-BAR, 1))
+    ]
+    points = np.array([pose.x, pose.y]) + pose.extent * np.array(corners)
+    cover = np.zeros(size, np.uint8)
+    cv2.fillPoly(cover, [np.round((points - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return cover.astype(np.float32) / np.float32(255)

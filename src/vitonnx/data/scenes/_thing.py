@@ -1,0 +1,138 @@
+"""A thing of a class: its form, its colours, and how it is drawn at a place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.data.scenes._colours import draw_colour_far_from, pattern
+from vitonnx.data.scenes._shapes import Paint, Part, shape_of
+
+__all__ = ["Pose", "Thing", "draw_thing"]
+
+FINER = 2  # samples a pixel and axis, of which a pixel is the mean
+SUBPIXEL_BITS = 4
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a thing is: centre (x, y) and half extent in pixels, turn in radians."""
+
+    x: float
+    y: float
+    extent: float
+    turn: float
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A thing, wherever it is.
+
+    Parameters
+    ----------
+    label : int
+        Its class.
+    parts : sequence of Part
+        Its form.
+    colours : float32 (paints + 1, 3)
+        0 to 255; the first, of where it is not, is black.
+    texture_seed : int
+        Of the body's texture.
+    relief : float
+        How much lighter and darker the texture makes the body.
+    """
+
+    label: int
+    parts: Sequence[Part]
+    colours: NDArray[np.float32]
+    texture_seed: int
+    relief: float
+
+    @classmethod
+    def draw(cls, generator: np.random.Generator, label: int, ground: NDArray[np.float32]) -> Thing:
+        """Draw a thing of a class, of colours that can be told from the ground's mean colour."""
+        body = draw_colour_far_from(generator, ground)
+        second = draw_colour_far_from(generator, body)
+        light = 255 - (255 - second) * np.float32(generator.uniform(0.05, 0.4))
+        dark = body * np.float32(generator.uniform(0.1, 0.35))
+        return cls(
+            label=label,
+            parts=shape_of(label, generator),
+            colours=np.stack([np.zeros(3, np.float32), body, second, light, dark]),
+            texture_seed=int(generator.integers(2**32)),
+            relief=float(generator.uniform(0, 0.35)),
+        )
+
+
+def draw_thing(
+    thing: Thing, pose: Pose, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Draw a thing on nothing.
+
+    Parameters
+    ----------
+    thing : Thing
+    pose : Pose
+        Where.
+    size : (height, width)
+        In pixels.
+
+    Returns
+    -------
+    colour : float32 (height, width, 3)
+        0 to 255, times the cover.
+    cover : float32 (height, width)
+        Share of each pixel that the thing covers.
+    """
+    cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
+    turned = np.array([[cosine, sine], [-sine, cosine]])
+    outlines = [pose.extent * part.points @ turned + (pose.x, pose.y) for part in thing.parts]
+    window = _window(outlines, size)
+    left, top, right, bottom = window
+    paints = np.zeros((FINER * (bottom - top), FINER * (right - left)), np.uint8)
+    for part, outline in zip(thing.parts, outlines, strict=True):
+        # Samples' middles are whole numbers to OpenCV.
+        fixed = (FINER * (outline - (left, top)) - 0.5) * 2**SUBPIXEL_BITS
+        cv2.fillPoly(
+            paints, [fixed.round().astype(np.int32)], int(part.paint), cv2.LINE_8, SUBPIXEL_BITS
+        )
+    colours = thing.colours[paints]
+    body = paints == Paint.BODY
+    colours[body] *= 1 + thing.relief * _texture(thing, pose, window, body)[:, None]
+    shape = (right - left, bottom - top)
+    colour = np.zeros((*size, 3), np.float32)
+    cover = np.zeros(size, np.float32)
+    colour[top:bottom, left:right] = cv2.resize(
+        np.minimum(colours, 255), shape, interpolation=cv2.INTER_AREA
+    )
+    cover[top:bottom, left:right] = cv2.resize(
+        (paints > 0).astype(np.float32), shape, interpolation=cv2.INTER_AREA
+    )
+    return colour, cover
+
+
+def _window(outlines: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> tuple[int, ...]:
+    """Give the part of a picture that outlines lie in: left, top, right, bottom, in pixels."""
+    points = np.concatenate(outlines)
+    low = np.clip(np.floor(points.min(axis=0)), 0, (size[1] - 1, size[0] - 1))
+    high = np.clip(np.ceil(points.max(axis=0)), low + 1, (size[1], size[0]))
+    return (*low.astype(int).tolist(), *high.astype(int).tolist())
+
+
+def _texture(
+    thing: Thing, pose: Pose, window: tuple[int, ...], where: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Give the thing's texture, from -1 to 1, at those samples of a window: it moves along."""
+    rows, columns = np.nonzero(where)
+    x = ((columns + 0.5) / FINER + window[0] - pose.x) / pose.extent
+    y = ((rows + 0.5) / FINER + window[1] - pose.y) / pose.extent
+    cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
+    return pattern(
+        np.random.default_rng(thing.texture_seed),
+        cosine * x + sine * y,
+        cosine * y - sine * x,
+    )

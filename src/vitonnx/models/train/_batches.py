@@ -1,0 +1,60 @@
+"""Batches of pictures by tf.data, in an order that the seed and the epoch fix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from vitonnx.data import Split
+
+__all__ = ["ordered_batches", "shuffled_batches", "steps_per_epoch"]
+
+
+def steps_per_epoch(split: Split, batch_size: int) -> int:
+    """Count the batches of an epoch; a last one that isn't full is left out, unless it is all."""
+    return max(1, len(split) // batch_size)
+
+
+def shuffled_batches(split: Split, batch_size: int, epoch: int, seed: int) -> tf.data.Dataset:
+    """Give an epoch's batches for training, shuffled anew.
+
+    Parameters
+    ----------
+    split : Split
+        The pictures.
+    batch_size : int
+        Pictures a batch; fewer only where the whole split has fewer.
+    epoch, seed : int
+        They fix the order.
+
+    Returns
+    -------
+    tf.data.Dataset of (uint8 (batch, size, size, 3), int64 (batch,))
+        Pictures and labels; as many batches as `steps_per_epoch` says.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(split))
+    steps = steps_per_epoch(split, batch_size)
+    return _batches(split, np.array_split(order[: steps * batch_size], steps), epoch)
+
+
+def ordered_batches(split: Split, batch_size: int, at_most: int | None = None) -> tf.data.Dataset:
+    """Give all pictures once, or the first so many, in their order, for evaluation."""
+    count = len(split) if at_most is None else min(at_most, len(split))
+    starts = range(batch_size, count, batch_size)
+    return _batches(split, np.split(np.arange(count), starts), epoch=0)
+
+
+def _batches(split: Split, indices: list[NDArray[np.int64]], epoch: int) -> tf.data.Dataset:
+    def read(batch: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        return split.read(indices[int(batch)].tolist(), epoch)
+
+    def load(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pictures, labels = tf.numpy_function(read, [batch], (tf.uint8, tf.int64))
+        return tf.ensure_shape(pictures, (None, None, None, 3)), tf.ensure_shape(labels, (None,))
+
+    numbers = tf.data.Dataset.range(len(indices))
+    return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

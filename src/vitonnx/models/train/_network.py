@@ -1,0 +1,65 @@
+"""A network to train: begun, in a precision, and fed with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vitonnx.models._config import ViTConfig
+from vitonnx.models._vit import VisionTransformer, ViTOutputs
+from vitonnx.models.train._describe import MEAN, STD
+from vitonnx.models.train._initial import initial_parameters
+from vitonnx.models.train._settings import Precision
+
+__all__ = ["begin_network", "computing_in", "look"]
+
+
+@contextmanager
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Make layers compute in a precision; their weights stay float32.
+
+    References
+    ----------
+    Micikevicius et al. 2018 (arXiv:1710.03740); bfloat16 has float32's range, so that the loss
+    needs no scaling.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def begin_network(config: ViTConfig, seed: int) -> VisionTransformer:
+    """Make a network with the weights that training begins with."""
+    network = VisionTransformer(config)
+    network.assign(initial_parameters(config, seed))
+    return network
+
+
+def look(network: VisionTransformer, pictures: tf.Tensor) -> ViTOutputs:
+    """Run the network on pictures of any size that patches fit.
+
+    Parameters
+    ----------
+    network : VisionTransformer
+    pictures : float32 (batch, height, width, 3)
+        In the range 0 to 1.
+
+    Returns
+    -------
+    ViTOutputs
+        Logits and embedding are float32, whatever the network computes in.
+    """
+    side = network.config.patch_size
+    network.grid = (pictures.shape[1] // side, pictures.shape[2] // side)
+    outputs: ViTOutputs = network(
+        (pictures - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    )
+    logits = None if outputs.logits is None else tf.cast(outputs.logits, tf.float32)
+    return outputs._replace(logits=logits, embedding=tf.cast(outputs.embedding, tf.float32))

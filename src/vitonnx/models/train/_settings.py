@@ -1,0 +1,118 @@
+"""What a run of training is told: the network's measures and the course of the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from vitonnx.errors import UsageError
+from vitonnx.models._config import ViTConfig
+
+__all__ = ["Classifier", "Objective", "Position", "Precision", "Settings"]
+
+Objective = Literal["supervised", "dino"]
+Classifier = Literal["token", "gap"]
+Position = Literal["learned", "sincos"]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train which network.
+
+    Parameters
+    ----------
+    objective : "supervised" or "dino"
+        With labels, or by self-distillation without (Caron et al. 2021, arXiv:2104.14294).
+    classifier : "token" or "gap"
+        Whether the class token is read, or the mean of the patch tokens (global average pooling;
+        there is no class token then).
+    position : "learned" or "sincos"
+        Whether the position embedding is trained, or a fixed table of sines and cosines.
+    image_size, patch : int
+        Side of the square pictures and of their patches, in pixels.
+    width, depth, heads : int
+        Of the residual stream; blocks; attention heads a block. The MLP is four times as wide.
+    epochs, batch_size : int
+        Rounds through the data, and pictures a step.
+    learning_rate : float or None
+        At its highest; None takes 0.001 for supervised training and 0.0005 for DINO.
+    precision : "float32" or "bfloat16"
+        Of the products; weights, norms and losses are float32 in both.
+    seed : int
+        Of everything that is drawn: weights, order, augmentation.
+
+    Raises
+    ------
+    UsageError
+        If a measure is impossible.
+
+    Examples
+    --------
+    >>> Settings(image_size=32, patch=8, width=64, heads=2).network(classes=10).tokens
+    17
+    """
+
+    objective: Objective = "supervised"
+    classifier: Classifier = "token"
+    position: Position = "learned"
+    image_size: int = 48
+    patch: int = 8
+    width: int = 128
+    depth: int = 5
+    heads: int = 4
+    epochs: int = 20
+    batch_size: int = 128
+    learning_rate: float | None = None
+    precision: Precision = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "objective": Objective,
+            "classifier": Classifier,
+            "position": Position,
+            "precision": Precision,
+        }
+        for name, kind in choices.items():
+            if getattr(self, name) not in get_args(kind):
+                raise UsageError(
+                    f"{name} is {getattr(self, name)!r}; it can be {' or '.join(get_args(kind))}."
+                )
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            least = 0 if entry.name == "seed" else 1
+            if entry.type == "int" and value < least:
+                raise UsageError(f"{entry.name} is {value}; it must be at least {least}.")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0.")
+        if self.objective == "dino" and self.image_size < 2 * self.patch:
+            raise UsageError(
+                f"DINO's small crops need two patches a side: a picture of {self.image_size} "
+                f"pixels has {self.image_size // self.patch} of {self.patch}."
+            )
+        self.network(classes=0)
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The highest learning rate: the one asked for, or the objective's own."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 1e-3 if self.objective == "supervised" else 5e-4
+
+    def network(self, classes: int) -> ViTConfig:
+        """Describe the network; with 0 classes it has no head, as DINO's has none."""
+        prefix = ("cls",) if self.classifier == "token" else ()
+        return ViTConfig(
+            image_size=(self.image_size, self.image_size),
+            patch_size=self.patch,
+            dim=self.width,
+            blocks=self.depth,
+            heads=self.heads,
+            mlp_dim=4 * self.width,
+            prefix_tokens=prefix,
+            position_prefix=prefix,
+            position=self.position,
+            pooling="cls" if prefix else "mean",
+            classes=classes,
+        )

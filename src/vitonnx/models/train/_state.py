@@ -1,0 +1,90 @@
+"""The state of a training in one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from vitonnx.errors import CheckpointError
+from vitonnx.media import atomic_path
+
+__all__ = ["Progress", "load_state", "save_parameters", "save_state"]
+
+Variables = Mapping[str, keras.Variable | tf.Variable]
+
+
+@dataclass
+class Progress:
+    """How far a training is, beside its variables.
+
+    Parameters
+    ----------
+    run : dict
+        What the run was told: its settings and its data.
+    rows : list of dict
+        The measures of each epoch that is done.
+    """
+
+    run: dict[str, Any]
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_state(file: Path, variables: Variables, progress: Progress) -> None:
+    """Write variables and progress into a safetensors file."""
+    arrays = {name: np.ascontiguousarray(variable) for name, variable in variables.items()}
+    metadata = {"run": json.dumps(progress.run), "rows": json.dumps(progress.rows)}
+    with atomic_path(file) as draft:
+        draft.write_bytes(save(arrays, metadata))
+
+
+def load_state(file: Path, variables: Variables, run: dict[str, Any]) -> Progress:
+    """Set the variables to what a file holds, and give the progress with it.
+
+    Raises
+    ------
+    CheckpointError
+        If the file can't be read, or is of another run.
+    """
+    try:
+        with safe_open(file, framework="np") as state:
+            metadata = state.metadata() or {}
+            progress = Progress(json.loads(metadata["run"]), json.loads(metadata["rows"]))
+            _refuse_other(file, progress.run, run)
+            for name, variable in variables.items():
+                variable.assign(state.get_tensor(name))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{file} can't be read as the state of a training ({error}): train anew, in another "
+            "folder."
+        ) from error
+    return progress
+
+
+def _refuse_other(file: Path, was: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [
+        f"{name} {was.get(name)!r} (now {now.get(name)!r})"
+        for name in sorted(was.keys() | now.keys())
+        if was.get(name) != now.get(name)
+    ]
+    if changed:
+        raise CheckpointError(
+            f"{file} is of a training with {', '.join(changed)}: go on with the same settings, or "
+            "train anew in another folder."
+        )
+
+
+def save_parameters(file: Path, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write a network's weights, under the names of `ViTConfig.parameters`."""
+    with atomic_path(file) as draft:
+        contiguous = {name: np.ascontiguousarray(each) for name, each in parameters.items()}
+        draft.write_bytes(save(contiguous))

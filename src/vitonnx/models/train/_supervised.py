@@ -1,0 +1,96 @@
+"""Supervised training: cross-entropy with the labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import keras
+import tensorflow as tf
+
+from vitonnx.models.train._augment import crop, flip, jitter
+from vitonnx.models.train._batches import ordered_batches
+from vitonnx.models.train._course import make_optimizer
+from vitonnx.models.train._network import begin_network, look
+from vitonnx.models.train._objective import as_pictures
+from vitonnx.models.train._settings import Settings
+
+if TYPE_CHECKING:
+    from vitonnx.data import LabelledPictures
+
+__all__ = ["Supervised"]
+
+WEIGHT_DECAY = 0.05
+CLIP = 1.0
+WARMUP_SHARE = 0.05
+CROPPED_AREA = (0.6, 1.0)
+COLOURS = {"strength": 0.2, "hue": 0.05}
+
+
+class Supervised:
+    """Cross-entropy on lightly augmented pictures.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the run.
+    classes : int
+        Of the data.
+    steps : int
+        Of the whole training.
+    """
+
+    highest: ClassVar[str | None] = "accuracy"
+
+    def __init__(self, settings: Settings, classes: int, steps: int) -> None:
+        self.settings = settings
+        self.network = begin_network(settings.network(classes), settings.seed)
+        self.optimizer = make_optimizer(
+            self.network.trainable_variables,
+            peak=settings.peak_learning_rate,
+            warmup=int(WARMUP_SHARE * steps),
+            steps=steps,
+            weight_decay=WEIGHT_DECAY,
+            clip=CLIP,
+        )
+
+    def state(self) -> dict[str, keras.Variable | tf.Variable]:
+        """Name the variables: the network's and the optimiser's."""
+        return {weight.path: weight for weight in self.network.weights} | {
+            f"optimizer/{number}": each for number, each in enumerate(self.optimizer.variables)
+        }
+
+    @tf.function(autograph=False)
+    def step(self, pictures: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """Learn from one batch: see `Objective`."""
+        side = self.settings.image_size
+        cropping, flipping, colouring = tf.unstack(
+            tf.random.split(tf.stack([self.settings.seed, number]), 3)
+        )
+        x = flip(crop(as_pictures(pictures, side), cropping, side, CROPPED_AREA), flipping)
+        x = jitter(x, colouring, **COLOURS)
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(look(self.network, x).logits, labels)
+        weights = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        return loss
+
+    @tf.function(autograph=False)
+    def _classify(self, pictures: tf.Tensor) -> tf.Tensor:
+        return look(self.network, as_pictures(pictures, self.settings.image_size)).logits
+
+    def measure(self, data: LabelledPictures) -> dict[str, float]:
+        """Measure loss and accuracy on the validation pictures as they are."""
+        losses, hits = 0.0, 0
+        for pictures, labels in ordered_batches(data.validation, self.settings.batch_size):
+            logits = self._classify(pictures)
+            losses += float(cross_entropy(logits, labels)) * len(labels)
+            hits += int(tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int32)))
+        count = len(data.validation)
+        return {"validation_loss": losses / count, "accuracy": hits / count}
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Mean cross-entropy of a batch, in nats."""
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )

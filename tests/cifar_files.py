@@ -50,8 +50,8 @@ def old_text(value: bytes) -> bytes:
     return b"T" + struct.pack("<i", len(value)) + value
 
 
-def old_array(array: NDArray[np.uint8], fortran: bool = False) -> bytes:
-    """An array as NumPy of Python 2 pickled it."""
+def old_array(raw: bytes, shape: tuple[int, ...], *, fortran: bool = False) -> bytes:
+    """An array of bytes as NumPy of Python 2 pickled it."""
     kind = call(ask("numpy", "dtype"), old_text(b"u1"), b"K\x00", b"K\x01")
     kind += several(b"K\x03", old_text(b"|"), b"NNN", b"J\xff\xff\xff\xff" * 2, b"K\x00") + b"b"
     empty = call(
@@ -60,9 +60,9 @@ def old_array(array: NDArray[np.uint8], fortran: bool = False) -> bytes:
         several(b"K\x00"),
         old_text(b"b"),
     )
-    sides = several(*(b"M" + struct.pack("<H", side) for side in array.shape))
-    raw = old_text(array.tobytes("F" if fortran else "C"))
-    return empty + several(b"K\x01", sides, kind, b"\x88" if fortran else b"\x89", raw) + b"b"
+    sides = several(*(b"M" + struct.pack("<H", side) for side in shape))
+    order = b"\x88" if fortran else b"\x89"
+    return empty + several(b"K\x01", sides, kind, order, old_text(raw)) + b"b"
 
 
 def old_list(items: list[bytes]) -> bytes:
@@ -76,11 +76,12 @@ def old_dict(entries: Mapping[str, bytes]) -> bytes:
 
 def old_batch(batch: Batch, *, fortran: bool = False) -> bytes:
     """The pickle that Python 2 wrote, opcode by opcode."""
+    raw = batch.data.tobytes("F" if fortran else "C")
     return old_dict(
         {
             "batch_label": old_text(b"training batch 1 of 5"),
             "labels": old_list([b"K" + bytes([label]) for label in batch.labels.tolist()]),
-            "data": old_array(batch.data, fortran),
+            "data": old_array(raw, batch.data.shape, fortran=fortran),
             "filenames": old_list([old_text(b"leptodactylus_pentadactylus_s_000004.png")]),
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -184,41 +185,52 @@ def changed(name: str, content: bytes) -> dict[str, bytes]:
     return PYTHON | {name: content}
 
 
+DATA = BATCHES["data_batch_2"].data
+RAW = DATA.tobytes()
+
+
 def pickled(**entries: bytes) -> bytes:
     """The second batch with other entries."""
-    batch = BATCHES["data_batch_2"]
-    labels = cifar.old_list([b"K" + bytes([label]) for label in batch.labels.tolist()])
-    return cifar.old_dict({"labels": labels, "data": cifar.old_array(batch.data)} | entries)
+    labels = [b"K" + bytes([label]) for label in BATCHES["data_batch_2"].labels.tolist()]
+    honest = {"labels": cifar.old_list(labels), "data": cifar.old_array(RAW, DATA.shape)}
+    return cifar.old_dict(honest | entries)
 
 
-ONE = BATCHES["data_batch_2"].data
 BAD_BATCHES: dict[str, bytes] = {
     "cut off": PYTHON["data_batch_2"][:20_000],
     "empty": b"",
     "no pickle": b"<html>404</html>",
     "no dict": pth.PROTO + b"]" + pth.STOP,
     "no data": cifar.old_dict({"labels": b"]"}),
-    "no labels": cifar.old_dict({"data": cifar.old_array(ONE)}),
-    "no pictures": pickled(labels=b"]", data=cifar.old_array(ONE[:0])),
+    "no labels": cifar.old_dict({"data": cifar.old_array(RAW, DATA.shape)}),
+    "no pictures": pickled(labels=b"]", data=cifar.old_array(b"", (0, 3072))),
     "labels that are no list": pickled(labels=pth.text("labels")),
-    "a label of text": pickled(labels=cifar.old_list([b"N"] * 11)),
+    "a label of text": pickled(labels=cifar.old_list([pth.text("3")] * 11)),
     "label 10": pickled(labels=cifar.old_list([b"K\x0a"] * 11)),
     "label -1": pickled(labels=cifar.old_list([b"J\xff\xff\xff\xff"] * 11)),
     "a label of 90 bits": pickled(labels=cifar.old_list([b"\x8a\x0c" + b"\x11" * 12] * 11)),
     "a label too few": pickled(labels=cifar.old_list([b"K\x01"] * 10)),
-    "records of another length": pickled(data=cifar.old_array(ONE[:, :3071])),
-    "bytes lacking": pickled(data=cifar.old_array(ONE).replace(ONE.tobytes(), ONE.tobytes()[:-1])),
-    "numbers of 32 bits": pickled(data=cifar.old_array(ONE).replace(b"U\x02u1", b"U\x02i4")),
+    "records of another length": pickled(data=cifar.old_array(RAW[:-11], (11, 3071))),
+    "another shape of as many bytes": pickled(data=cifar.old_array(RAW, (22, 1536))),
+    "bytes lacking": pickled(data=cifar.old_array(RAW[:-1], DATA.shape)),
+    "bytes beyond": pickled(data=cifar.old_array(RAW + RAW[:3072], DATA.shape)),
+    "three axes": pickled(data=cifar.old_array(RAW, (11, 3, 1024))),
+    "numbers of 32 bits": pickled(
+        data=cifar.old_array(RAW, DATA.shape).replace(b"U\x02u1", b"U\x02i4")
+    ),
     "an array without a state": pickled(
         data=pth.ask("numpy.core.multiarray", "_reconstruct") + b")\x81"
     ),
+    "text longer than memory": pth.PROTO + b"\x8e" + struct.pack("<Q", 2**62) + RAW,
+    "text longer than a number": pth.PROTO + b"\x8e" + struct.pack("<Q", 2**63) + RAW,
     "nested without end": pth.PROTO + b"(" * 100_000 + b"t" * 100_000 + pth.STOP,
-    "text as unencodable bytes": pth.PROTO
+    "text that has no bytes": pth.PROTO
     + pth.call(pth.ask("_codecs", "encode"), pth.text("\u20ac"), pth.text("latin1"))
     + pth.STOP,
-    "text through another codec": pth.PROTO
-    + pth.call(pth.ask("_codecs", "encode"), pth.text("x"), pth.text("rot13"))
-    + pth.STOP,
+    "text through another codec": pickled().replace(
+        cifar.old_text(b"data"),
+        pth.call(pth.ask("_codecs", "encode"), pth.text("data"), pth.text("utf-16")),
+    ),
 }
 
 
@@ -232,6 +244,7 @@ BAD_NAMES = {
     "nine": cifar.NAMES[:9],
     "eleven": [*cifar.NAMES, "tractor"],
     "a name twice": [*cifar.NAMES[:9], "cat"],
+    "ten, and one of them again": [*cifar.NAMES, "cat"],
     "a name of no letters": [*cifar.NAMES[:9], ""],
 }
 
@@ -247,12 +260,18 @@ def test_other_than_ten_names(tmp_path: Path, fault: str) -> None:
         refused(binary, "batches.meta.txt doesn't name 10 classes")
 
 
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    numbers = cifar.old_list([b"K" + bytes([number]) for number in range(1, 11)])
+    files = changed("batches.meta", cifar.old_dict({"label_names": numbers}))
+    refused(cifar.write_tar(tmp_path / "c", files), "batches.meta doesn't name 10 classes")
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [
         (BINARY["data_batch_4.bin"][:-1], "33,802 bytes"),
         (b"", "holds no pictures"),
-        (b"\x0a" + BINARY["data_batch_4.bin"][1:], "label 10"),
+        (b"\x0a" + BINARY["data_batch_4.bin"][1:], "labels beyond 0 to 9"),
     ],
     ids=["a byte too few", "empty", "label 10"],
 )
@@ -274,13 +293,42 @@ def test_a_file_is_there_twice(tmp_path: Path) -> None:
     refused(path, "data_batch_1 twice")
 
 
+@pytest.mark.parametrize("files", [PYTHON, BINARY], ids=["python", "binary"])
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("share", [0.001, 0.2, 0.5, 0.93])
-def test_a_truncated_archive(tmp_path: Path, compressed: bool, share: float) -> None:
-    path = cifar.write_tar(tmp_path / "c", PYTHON, compressed=compressed)
+def test_a_truncated_archive(
+    tmp_path: Path, files: dict[str, bytes], compressed: bool, share: float
+) -> None:
+    path = cifar.write_tar(tmp_path / "c", files, compressed=compressed)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     refused(path)
+
+
+@pytest.mark.parametrize("lacking", [1, 5, 9])
+def test_an_archive_without_its_last_bytes(tmp_path: Path, lacking: int) -> None:
+    """All files are whole, and only the checksum behind them is cut."""
+    path = cifar.write_tar(tmp_path / "c", PYTHON)
+    path.write_bytes(path.read_bytes()[:-lacking])
+    refused(path, "truncated or damaged")
+
+
+def test_a_garbled_archive(tmp_path: Path) -> None:
+    """What gzip can't uncompress begins in the midst of a file's records."""
+    path = cifar.write_tar(tmp_path / "c", BINARY, compressed=False)
+    content = path.read_bytes()
+    header = gzip.compress(b"")[:10]
+    path.write_bytes(gzip.compress(content[:9_999]) + header + b"\xff" * 99)
+    refused(path, "truncated or damaged", "invalid block type")
+
+
+def test_a_garbled_header(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        strange = entry("data_batch_1")
+        strange.pax_headers = {"GNU.sparse.map": "everywhere"}
+        archive.addfile(strange)
+    refused(path, "truncated or damaged")
 
 
 def test_a_byte_changed_on_its_way_is_noticed(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     labels: NDArray[np.int64]
 
 
-def make_batch(member: Member, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Batch:
+def make_batch(member: Member, pixels: NDArray[np.uint8], labels: Sequence[object]) -> Batch:
     """Make a batch of rows of pixels.
 
     Parameters
@@ -33,8 +33,8 @@ def make_batch(member: Member, pixels: NDArray[np.uint8], labels: NDArray[np.int
         For messages.
     pixels : uint8 (pictures, 3072)
         All of red, then green, then blue, each row by row.
-    labels : int64 (pictures,)
-        Of 0 to 9.
+    labels : sequence (pictures,)
+        Whole numbers from 0 to 9.
 
     Returns
     -------
@@ -43,14 +43,15 @@ def make_batch(member: Member, pixels: NDArray[np.uint8], labels: NDArray[np.int
     Raises
     ------
     DataError
-        If there are no pictures, or a label is another.
+        If there are no pictures, or a label is something else.
     """
     if len(labels) == 0:
         raise damaged(member.path, f"{member.name} holds no pictures")
-    if labels.min() < 0 or labels.max() >= CLASSES:
-        wrong = labels[(labels < 0) | (labels >= CLASSES)][0]
-        raise damaged(member.path, f"{member.name} has the label {wrong}, beyond 0 to 9")
-    return Batch(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels)
+    numbers = [label for label in labels if isinstance(label, int) and 0 <= label < CLASSES]
+    if len(numbers) < len(labels):
+        raise damaged(member.path, f"{member.name} has labels beyond 0 to {CLASSES - 1}")
+    pictures = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+    return Batch(pictures, np.array(numbers, np.int64))
 
 
 def check_names(member: Member, names: Sequence[str]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def read_binary_batch(member: Member) -> Batch:
             f"{member.name} has {len(content):,} bytes, which are no whole records of {RECORD:,}",
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
-    return make_batch(member, records[:, 1:], records[:, 0].astype(np.int64))
+    return make_batch(member, records[:, 1:], records[:, 0].tolist())
 
 
 def read_binary_names(member: Member) -> tuple[str, ...]:

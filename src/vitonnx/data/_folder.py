@@ -64,14 +64,12 @@ def open_folder(
     else:
         drawn = draw_share(labels[rows], generator)
         train, held_out = rows[~drawn], rows[drawn]
-    for name, count in zip(
-        classes, np.bincount(labels[train], minlength=len(classes)), strict=True
-    ):
-        if count == 0:
-            raise DataError(
-                f"None of the pictures in {training / name} can be read, so that nothing shows "
-                "this class: mend them, or remove the folder."
-            )
+    shown = set(labels[train].tolist())
+    if lost := [name for number, name in enumerate(classes) if number not in shown]:
+        raise DataError(
+            f"None of the pictures in {training / lost[0]} can be read, so that nothing shows this "
+            "class: mend them, or remove the folder."
+        )
     if len(held_out) == 0:
         raise DataError(
             f"{validation or folder} leaves no picture for validation: "

@@ -77,7 +77,7 @@ def open_data(
         if value is not None and value < least:
             raise UsageError(f"{name} is {value}; it must be at least {least}.")
     if data == "scenes":
-        from vitonnx.data._drawn import open_scenes
+        from vitonnx.data._drawn import open_scenes  # with OpenCV, which nothing else here needs
 
         _check_that_scenes_are_meant()
         return open_scenes(size, seed, pictures)

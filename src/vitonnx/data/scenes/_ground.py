@@ -10,14 +10,17 @@ from vitonnx.data.scenes._colours import draw_colours, pattern
 
 __all__ = ["draw_ground", "strew"]
 
-NOISE = 40.0  # largest amplitude of the ground's noise, of 255
+NOISE = 30.0  # largest amplitude of the ground's noise, of 255
+MOST_FIELDS = 4
 GAUDINESS = 0.4  # how much of it is colour
 SUBPIXEL_BITS = 4
 MOST_CORNERS = 5
 
 
 def draw_ground(generator: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Draw a ground: a texture of two colours, noise at several scales, and clutter.
+    """Draw a ground: fields of different textures, noise at several scales, and clutter.
+
+    The fields keep a ground from being one thing in itself, known by any piece of it.
 
     Parameters
     ----------
@@ -32,21 +35,35 @@ def draw_ground(generator: np.random.Generator, size: tuple[int, int]) -> NDArra
     """
     height, width = size
     short = min(size)
-    x = np.arange(width, dtype=np.float32)[None, :] * np.float32(2 / short) - 1
-    y = np.arange(height, dtype=np.float32)[:, None] * np.float32(2 / short) - 1
-    share = 0.5 + 0.5 * pattern(generator, x, y)[..., None]
-    first, second = draw_colours(generator, 2)
-    second = first + np.float32(generator.uniform(0.2, 0.9)) * (second - first)
-    ground = share * first + (1 - share) * second
+    x = (np.arange(width, dtype=np.float32) * (2 / short) - 1)[None, :]
+    y = (np.arange(height, dtype=np.float32) * (2 / short) - 1)[:, None]
+    fields = int(generator.integers(1, MOST_FIELDS + 1))
+    # Each pixel belongs to the nearest of some points, which may lie outside.
+    points = generator.uniform(-1.2, 1.2, (fields, 2)) * (width / short, height / short)
+    distances = [(x - across) ** 2 + (y - down) ** 2 for across, down in points]
+    nearest = np.argmin(distances, axis=0)
+    ground = np.empty((height, width, 3), np.float32)
+    for field in range(fields):
+        first, second = draw_colours(generator, 2)
+        second = first + np.float32(generator.uniform(0.1, 0.8)) * (second - first)
+        share = 0.5 + 0.5 * pattern(generator, x, y)[..., None]
+        np.copyto(ground, second + share * (first - second), where=(nearest == field)[..., None])
+    ground += _noise(generator, size)
+    ground = np.clip(ground, 0, 255, out=ground)
+    strew(generator, ground, int(generator.integers(6, 16)))
+    return ground
+
+
+def _noise(generator: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw noise at several scales, (height, width, 3)."""
+    noise = np.zeros((*size, 3), np.float32)
     for cells in (3, 7, 16):
         grain = generator.standard_normal((cells, cells, 3), np.float32)
         # More light and dark than colour, as most of what the world is made of.
         grain += (1 - GAUDINESS) * (grain.mean(axis=2, keepdims=True) - grain)
-        smooth = cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC)
-        ground += np.float32(generator.uniform(0, NOISE)) * smooth
-    ground = np.asarray(np.clip(ground, 0, 255), np.float32)
-    strew(generator, ground, int(generator.integers(6, 16)))
-    return ground
+        grain *= np.float32(generator.uniform(0, NOISE))
+        noise += cv2.resize(grain, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return noise
 
 
 def strew(generator: np.random.Generator, ground: NDArray[np.float32], count: int) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Composition", "Scene", "check_size", "compose", "draw_scene", "place
 
 SMALLEST = 16
 # Extent of things against the shorter side, by how many there are.
-EXTENTS = {1: (0.5, 0.85), 2: (0.36, 0.52), 3: (0.3, 0.42)}
+EXTENTS = {1: (0.55, 0.9), 2: (0.38, 0.55), 3: (0.32, 0.45)}
 LARGEST_TURN = np.deg2rad(30)
 HIDDEN_SHARE = 0.25  # of the scenes in which something lies over each thing
 TRIES = 12

@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx.models.train._describe import describe_model
+    from vitonnx.models.train._initial import initial_parameters
     from vitonnx.models.train._neighbours import nearest_neighbours
     from vitonnx.models.train._settings import Settings
     from vitonnx.models.train._train import BEST, train
 
-__all__ = ["BEST", "Settings", "describe_model", "nearest_neighbours", "train"]
+__all__ = [
+    "BEST",
+    "Settings",
+    "describe_model",
+    "initial_parameters",
+    "nearest_neighbours",
+    "train",
+]
 
 _HOMES = {
     "BEST": "_train",
     "Settings": "_settings",
     "describe_model": "_describe",
+    "initial_parameters": "_initial",
     "nearest_neighbours": "_neighbours",
     "train": "_train",
 }

@@ -23,19 +23,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Dino"]
 
-# The paper's numbers (section 3.1 and appendix), but for those that belong to a large network.
-GLOBAL_AREA, LOCAL_AREA = (0.4, 1.0), (0.05, 0.4)
-LOCAL_CROPS = 6
+# The paper's numbers (section 3.1 and appendix), but for those that belong to large pictures,
+# networks and data: a twentieth of a small picture shows nothing; a training of some thousand
+# steps can't wait for a teacher that follows in hundreds.
+GLOBAL_AREA, LOCAL_AREA = (0.4, 1.0), (0.15, 0.4)
+LOCAL_CROPS = 4
 LOCAL_SHARE = 96 / 224  # side of a local crop against a global one's
 STUDENT_TEMPERATURE = 0.1
 TEACHER_TEMPERATURES = (0.04, 0.07)
 TEACHER_WARMUP_SHARE = 0.3
-MOMENTUM = 0.996  # of the teacher, at first; 1 at the end
+MOMENTUM = 0.99  # of the teacher, at first; 1 at the end
 CENTRE_MOMENTUM = 0.9
 WEIGHT_DECAYS = (0.04, 0.4)
 CLIP = 3.0
 WARMUP_SHARE = 0.1
-HIDDEN, BOTTLENECK, PROTOTYPES = 512, 128, 2048
+HIDDEN, BOTTLENECK, PROTOTYPES = 512, 128, 1024
 # Pictures whose labels judge an epoch by their neighbours; no label is used in training.
 KNOWN_AT_MOST = 5000
 

@@ -1,0 +1,55 @@
+"""Two small models inside the package, pictures to try them on, and what they are worth.
+
+A newcomer's first minute needs no network: ``vitonnx demo``. Nothing here needs TensorFlow, and
+importing this package imports nothing heavy: each name is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitonnx.demo._evaluate import evaluate
+    from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
+    from vitonnx.demo._interval import bootstrap_interval
+    from vitonnx.demo._material import Material, draw_material
+    from vitonnx.demo._models import demo_models, demo_specs
+    from vitonnx.demo._saliency import jaccard, saliency
+    from vitonnx.demo._untrained import write_untrained
+
+__all__ = [
+    "Evaluation",
+    "Material",
+    "Measure",
+    "bootstrap_interval",
+    "demo_models",
+    "demo_specs",
+    "draw_material",
+    "evaluate",
+    "jaccard",
+    "saliency",
+    "stored_evaluation",
+    "write_untrained",
+]
+
+_HOMES = {
+    "Evaluation": "_evaluation",
+    "Material": "_material",
+    "Measure": "_evaluation",
+    "bootstrap_interval": "_interval",
+    "demo_models": "_models",
+    "demo_specs": "_models",
+    "draw_material": "_material",
+    "evaluate": "_evaluate",
+    "jaccard": "_saliency",
+    "saliency": "_saliency",
+    "stored_evaluation": "_evaluation",
+    "write_untrained": "_untrained",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -65,6 +65,11 @@ def test_no_scene_is_seen_in_both_splits_nor_with_another_seed() -> None:
     assert len(set(scenes)) == len(scenes)
 
 
+def test_pictures_too_small_for_a_scene() -> None:
+    with pytest.raises(UsageError, match="15x15 is too small: 16 pixels"):
+        open_data("scenes", 15, 0)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder called scenes, in the working directory."""

@@ -55,6 +55,13 @@ def train(
         float | None,
         typer.Option("--learning-rate", help="At its highest; 0.001 by default, DINO 0.0005."),
     ] = None,
+    hue: Annotated[
+        float,
+        typer.Option(
+            "--hue",
+            help="How far augmentation turns the hue, in circles; 0.5 where colour says nothing.",
+        ),
+    ] = 0.1,
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
@@ -88,6 +95,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        hue=hue,
         precision=precision,
         seed=seed,
     )

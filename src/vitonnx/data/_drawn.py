@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vitonnx.data._split import LabelledPictures
 from vitonnx.data.scenes import CLASSES, draw_scene
+from vitonnx.data.scenes._scene import check_scene
 
 __all__ = ["SCENES", "TRAINING_SCENES", "VALIDATION_SCENES", "open_scenes"]
 
@@ -72,7 +73,13 @@ def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:
     Returns
     -------
     LabelledPictures
+
+    Raises
+    ------
+    UsageError
+        If the size is too small for a scene.
     """
+    check_scene((size, size), objects=1)
     return LabelledPictures(
         name=SCENES,
         classes=tuple(CLASSES),

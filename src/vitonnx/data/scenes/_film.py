@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from vitonnx.data.scenes._ground import draw_ground
-from vitonnx.data.scenes._scene import Scene, check_size, compose, place_things
+from vitonnx.data.scenes._scene import Scene, check_scene, compose, place_things
 from vitonnx.errors import UsageError
 
 __all__ = ["draw_film"]
@@ -53,7 +53,7 @@ def draw_film(
     >>> [scene.picture.shape for scene in draw_film(3, frames=2, size=(32, 48))]
     [(32, 48, 3), (32, 48, 3)]
     """
-    check_size(size)
+    check_scene(size, objects)
     if frames < 1:
         raise UsageError(f"frames is {frames}; a film has one at least.")
     return _frames(seed, frames, size, objects)

@@ -15,7 +15,7 @@ from vitonnx.data.scenes._shapes import CLASSES
 from vitonnx.data.scenes._thing import Pose, Thing, draw_thing
 from vitonnx.errors import UsageError
 
-__all__ = ["Composition", "Scene", "check_size", "compose", "draw_scene", "place_things"]
+__all__ = ["Composition", "Scene", "check_scene", "compose", "draw_scene", "place_things"]
 
 SMALLEST = 16
 # Extent of things against the shorter side, by how many there are.
@@ -94,26 +94,26 @@ def draw_scene(
     >>> scene.picture.shape, scene.masks.shape, [CLASSES[label] for label in scene.labels]
     ((48, 64, 3), (2, 48, 64), ['fish', 'house'])
     """
-    check_size(size)
+    check_scene(size, objects)
     generator = np.random.default_rng(seed)
     ground = draw_ground(generator, size)
     return compose(ground, place_things(generator, ground, objects))
 
 
-def check_size(size: tuple[int, int]) -> None:
-    """Refuse a size on which nothing can be told."""
+def check_scene(size: tuple[int, int], objects: int | None) -> None:
+    """Refuse a size on which nothing can be told, and a number of objects that none has."""
     if min(size) < SMALLEST:
         raise UsageError(
             f"a scene of {size[0]}x{size[1]} is too small: {SMALLEST} pixels a side are the least."
         )
+    if objects not in (None, *EXTENTS):
+        raise UsageError(f"objects is {objects}; a scene has 1, 2 or 3, or None to draw it.")
 
 
 def place_things(
     generator: np.random.Generator, ground: NDArray[np.float32], objects: int | None
 ) -> Composition:
     """Draw things, and where they are on a ground: inside it, and apart from each other."""
-    if objects not in (None, *EXTENTS):
-        raise UsageError(f"objects is {objects}; a scene has 1, 2 or 3, or None to draw it.")
     count = int(generator.integers(1, 4)) if objects is None else objects
     height, width = ground.shape[:2]
     mean = ground.mean(axis=(0, 1))

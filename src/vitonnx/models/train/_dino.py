@@ -14,7 +14,7 @@ from vitonnx.models.train._augment import blur, crop, flip, jitter, solarise, to
 from vitonnx.models.train._batches import ordered_batches
 from vitonnx.models.train._course import cosine, make_optimizer
 from vitonnx.models.train._neighbours import nearest_neighbours
-from vitonnx.models.train._network import begin_network, look
+from vitonnx.models.train._network import begin_network, computing_in, look
 from vitonnx.models.train._objective import as_pictures
 from vitonnx.models.train._settings import Settings
 
@@ -30,14 +30,13 @@ GLOBAL_AREA, LOCAL_AREA = (0.4, 1.0), (0.15, 0.4)
 LOCAL_CROPS = 4
 LOCAL_SHARE = 96 / 224  # side of a local crop against a global one's
 STUDENT_TEMPERATURE = 0.1
-TEACHER_TEMPERATURES = (0.04, 0.07)
-TEACHER_WARMUP_SHARE = 0.3
+TEACHER_TEMPERATURE = 0.04
 MOMENTUM = 0.99  # of the teacher, at first; 1 at the end
 CENTRE_MOMENTUM = 0.9
 WEIGHT_DECAYS = (0.04, 0.4)
 CLIP = 3.0
 WARMUP_SHARE = 0.1
-HIDDEN, BOTTLENECK, PROTOTYPES = 512, 128, 1024
+HIDDEN, BOTTLENECK, PROTOTYPES = 512, 128, 512
 # Pictures whose labels judge an epoch by their neighbours; no label is used in training.
 KNOWN_AT_MOST = 5000
 
@@ -60,8 +59,7 @@ class ProjectionHead(keras.Layer):
         """(batch, dim) to (batch, prototypes)."""
         x = gelu(self.fc2(gelu(self.fc1(embedding))))
         point = tf.math.l2_normalize(self.bottleneck(x), axis=-1)
-        directions = tf.math.l2_normalize(self.directions, axis=0)
-        return tf.matmul(point, tf.cast(directions, point.dtype))
+        return tf.matmul(point, tf.math.l2_normalize(self.directions, axis=0))
 
 
 class Dino:
@@ -84,10 +82,12 @@ class Dino:
         self.steps = steps
         config = settings.network(classes=0)
         self.student, self.network = (begin_network(config, settings.seed) for _ in range(2))
-        self.student_head, self.teacher_head = (
-            ProjectionHead(config.dim, np.random.default_rng([settings.seed, 1]), name)
-            for name in ("student_head", "teacher_head")
-        )
+        # At first all pictures are told apart by less than bfloat16 tells numbers apart.
+        with computing_in("float32"):
+            self.student_head, self.teacher_head = (
+                ProjectionHead(config.dim, np.random.default_rng([settings.seed, 1]), name)
+                for name in ("student_head", "teacher_head")
+            )
         self.centre = tf.Variable(tf.zeros(PROTOTYPES), name="centre")
         self.weight_decay = tf.Variable(WEIGHT_DECAYS[0], name="weight_decay")
         self.trained = [*self.student.trainable_variables, *self.student_head.trainable_variables]
@@ -117,15 +117,16 @@ class Dino:
             as_pictures(pictures, self.settings.image_size), tf.stack([self.settings.seed, number])
         )
         taught = self.teacher_head(look(self.network, large).embedding)
-        targets = self._sharpen(tf.cast(taught, tf.float32), number)
+        # Centred and sharpened, against the two ways of collapse.
+        targets = tf.nn.softmax((taught - self.centre) / TEACHER_TEMPERATURE)
         with tf.GradientTape() as tape:
             seen = [look(self.student, crops).embedding for crops in (large, small)]
-            scores = tf.cast(self.student_head(tf.concat(seen, axis=0)), tf.float32)
+            scores = self.student_head(tf.concat(seen, axis=0))
             loss = distillation_loss(scores / STUDENT_TEMPERATURE, targets)
         self._learn(tape.gradient(loss, self.trained), number)
         self.centre.assign(
             CENTRE_MOMENTUM * self.centre
-            + (1 - CENTRE_MOMENTUM) * tf.reduce_mean(tf.cast(taught, tf.float32), axis=0)
+            + (1 - CENTRE_MOMENTUM) * tf.reduce_mean(taught, axis=0)
         )
         return loss
 
@@ -135,20 +136,14 @@ class Dino:
         small_side = patch * max(2, round(LOCAL_SHARE * side / patch))
         seeds = tf.unstack(tf.random.split(seed, 2 + LOCAL_CROPS))
         # The two large crops differ in blur and solarisation (Grill et al. 2020, appendix B).
-        first = augment(x, seeds[0], side, GLOBAL_AREA, blurred=1.0, solarised=0.0)
-        second = augment(x, seeds[1], side, GLOBAL_AREA, blurred=0.1, solarised=0.2)
+        hue = self.settings.hue
+        first = augment(x, seeds[0], side, GLOBAL_AREA, hue=hue, blurred=1.0, solarised=0.0)
+        second = augment(x, seeds[1], side, GLOBAL_AREA, hue=hue, blurred=0.1, solarised=0.2)
         small = [
-            augment(x, each, small_side, LOCAL_AREA, blurred=0.5, solarised=0.0)
+            augment(x, each, small_side, LOCAL_AREA, hue=hue, blurred=0.5, solarised=0.0)
             for each in seeds[2:]
         ]
         return tf.concat([first, second], axis=0), tf.concat(small, axis=0)
-
-    def _sharpen(self, taught: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """Centre and sharpen the teacher's scores, against the two ways of collapse."""
-        low, high = TEACHER_TEMPERATURES
-        warmup = max(1, int(TEACHER_WARMUP_SHARE * self.steps))
-        share = tf.minimum(tf.cast(number, tf.float32) / warmup, 1.0)
-        return tf.nn.softmax((taught - self.centre) / (low + (high - low) * share))
 
     def _learn(self, gradients: Sequence[tf.Tensor], number: tf.Tensor) -> None:
         """Move the student, and let the teacher follow."""
@@ -190,13 +185,14 @@ def augment(
     side: int,
     area: tuple[float, float],
     *,
+    hue: float,
     blurred: float,
     solarised: float,
 ) -> tf.Tensor:
     """Make one crop of each picture, with the colours of BYOL's augmentation."""
     seeds = tf.unstack(tf.random.split(seed, 6))
     x = flip(crop(x, seeds[0], side, area), seeds[1])
-    x = jitter(x, seeds[2], strength=0.4, hue=0.1, probability=0.8)
+    x = jitter(x, seeds[2], strength=0.4, hue=hue, probability=0.8)
     x = to_grey(x, seeds[3], 0.2)
     x = blur(x, seeds[4], blurred)
     return solarise(x, seeds[5], solarised)

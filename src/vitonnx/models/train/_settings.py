@@ -15,6 +15,8 @@ Classifier = Literal["token", "gap"]
 Position = Literal["learned", "sincos"]
 Precision = Literal["float32", "bfloat16"]
 
+LARGEST_SEED = 2**31 - 1  # TensorFlow's seeds are pairs of int32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -37,6 +39,9 @@ class Settings:
         Rounds through the data, and pictures a step.
     learning_rate : float or None
         At its highest; None takes 0.001 for supervised training and 0.0005 for DINO.
+    hue : float
+        How far augmentation may turn the hue, in full circles: 0.5 makes any colour of any, which
+        helps where colour says nothing of the class.
     precision : "float32" or "bfloat16"
         Of the products; weights, norms and losses are float32 in both.
     seed : int
@@ -64,6 +69,7 @@ class Settings:
     epochs: int = 20
     batch_size: int = 128
     learning_rate: float | None = None
+    hue: float = 0.1
     precision: Precision = "float32"
     seed: int = 0
 
@@ -84,8 +90,12 @@ class Settings:
             least = 0 if entry.name == "seed" else 1
             if entry.type == "int" and value < least:
                 raise UsageError(f"{entry.name} is {value}; it must be at least {least}.")
+        if self.seed > LARGEST_SEED:
+            raise UsageError(f"seed is {self.seed}; it must be at most {LARGEST_SEED}.")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0.")
+        if not 0 <= self.hue <= 0.5:
+            raise UsageError(f"hue is {self.hue}; it must be from 0 to 0.5.")
         if self.objective == "dino" and self.image_size < 2 * self.patch:
             raise UsageError(
                 f"DINO's small crops need two patches a side: a picture of {self.image_size} "

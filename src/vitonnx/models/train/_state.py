@@ -41,7 +41,8 @@ class Progress:
 
 def save_state(file: Path, variables: Variables, progress: Progress) -> None:
     """Write variables and progress into a safetensors file."""
-    arrays = {name: np.ascontiguousarray(variable) for name, variable in variables.items()}
+    # Not by ascontiguousarray, which makes a row of a single number, as the count of steps is.
+    arrays = {name: np.asarray(variable, order="C") for name, variable in variables.items()}
     metadata = {"run": json.dumps(progress.run), "rows": json.dumps(progress.rows)}
     with atomic_path(file) as draft:
         draft.write_bytes(save(arrays, metadata))

@@ -23,7 +23,7 @@ WEIGHT_DECAY = 0.05
 CLIP = 1.0
 WARMUP_SHARE = 0.05
 CROPPED_AREA = (0.6, 1.0)
-COLOURS = {"strength": 0.2, "hue": 0.05}
+COLOUR_STRENGTH = 0.2
 
 
 class Supervised:
@@ -67,7 +67,7 @@ class Supervised:
             tf.random.split(tf.stack([self.settings.seed, number]), 3)
         )
         x = flip(crop(as_pictures(pictures, side), cropping, side, CROPPED_AREA), flipping)
-        x = jitter(x, colouring, **COLOURS)
+        x = jitter(x, colouring, COLOUR_STRENGTH, self.settings.hue)
         with tf.GradientTape() as tape:
             loss = cross_entropy(look(self.network, x).logits, labels)
         weights = self.network.trainable_variables

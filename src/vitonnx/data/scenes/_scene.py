@@ -19,9 +19,9 @@ __all__ = ["Composition", "Scene", "check_scene", "compose", "draw_scene", "plac
 
 SMALLEST = 16
 # Extent of things against the shorter side, by how many there are.
-EXTENTS = {1: (0.55, 0.9), 2: (0.38, 0.55), 3: (0.32, 0.45)}
+EXTENTS = {1: (0.6, 0.95), 2: (0.4, 0.58), 3: (0.34, 0.46)}
 LARGEST_TURN = np.deg2rad(30)
-HIDDEN_SHARE = 0.25  # of the scenes in which something lies over each thing
+HIDDEN_SHARE = 0.2  # of the scenes in which something lies over each thing
 TRIES = 12
 BAR = 1.2  # half the length of what lies over a thing, against the thing's half extent
 
@@ -92,7 +92,7 @@ def draw_scene(
     --------
     >>> scene = draw_scene(7, size=(48, 64), objects=2)
     >>> scene.picture.shape, scene.masks.shape, [CLASSES[label] for label in scene.labels]
-    ((48, 64, 3), (2, 48, 64), ['fish', 'house'])
+    ((48, 64, 3), (2, 48, 64), ['house', 'cup'])
     """
     check_scene(size, objects)
     generator = np.random.default_rng(seed)
@@ -140,7 +140,7 @@ def _draw_cover(generator: np.random.Generator) -> Cover:
         x=float(generator.uniform(-0.6, 0.6)),
         y=float(generator.uniform(-0.6, 0.6)),
         turn=float(generator.uniform(0, np.pi)),
-        thickness=float(generator.uniform(0.15, 0.35)),
+        thickness=float(generator.uniform(0.12, 0.28)),
         colour=draw_colours(generator, 1)[0],
     )
 

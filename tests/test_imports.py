@@ -32,6 +32,10 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", 
         ("vitonnx.media.films", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
         ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME | FILMS | {"matplotlib.pyplot"}),
         ("vitonnx.film", FRAMEWORKS),
+        ("vitonnx.demo", EVERYTHING | {"numpy"}),
+        ("vitonnx.demo._models", EVERYTHING - {"onnx"}),
+        ("vitonnx.demo._evaluate", FRAMEWORKS | DRAWING | FILMS),
+        ("vitonnx.demo._material", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),
         # Opening a file as it is must not wait for the libraries that edit graphs.
         ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING | FILMS),
@@ -59,7 +63,18 @@ def test_every_public_name_is_there() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["engine", "export", "film", "graph", "media", "media.films", "models", "plots", "probes"],
+    [
+        "demo",
+        "engine",
+        "export",
+        "film",
+        "graph",
+        "media",
+        "media.films",
+        "models",
+        "plots",
+        "probes",
+    ],
 )
 def test_every_name_in_all_is_there(package: str) -> None:
     module = __import__(f"vitonnx.{package}", fromlist=["__all__"])

@@ -1,4 +1,4 @@
-"""``vitonnx models``: the registry on stdout."""
+"""``vitonnx models``: the registry on stdout, and the models inside the package."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Callable
 import pytest
 
 from terminal import Outcome, assert_refused
+from vitonnx.demo import demo_models, demo_specs
 from vitonnx.models import find_model, registry
 
 Call = Callable[..., Outcome]
+
+LISTED = [*registry(), *demo_specs()]
 
 
 def test_every_model_is_listed_in_full(call: Call) -> None:
     outcome = call("models")
     assert (outcome.code, outcome.err) == (0, "")
     heading, *rows = outcome.out.splitlines()
-    assert [row.split()[0] for row in rows] == [spec.name for spec in registry()]
+    assert [row.split()[0] for row in rows] == [spec.name for spec in LISTED]
     for word in ("name", "aliases", "family", "parameters", "patch", "size", "source", "licence"):
         assert word in heading
     assert "top-1" in heading
@@ -33,16 +36,24 @@ def test_a_pattern_is_sought_in_names_aliases_and_families(pattern: str, call: C
     outcome = call("models", pattern, "--quiet")
     expected = [
         spec.name
-        for spec in registry()
+        for spec in LISTED
         if pattern.lower() in " ".join([spec.name, spec.family, *spec.aliases])
     ]
     assert outcome == Outcome(0, "".join(f"{name}\n" for name in expected), "")
-    assert 0 < len(expected) < len(registry())
+    assert 0 < len(expected) < len(LISTED)
 
 
-def test_quiet_gives_names_that_can_be_exported(call: Call) -> None:
+def test_quiet_gives_names_that_can_be_exported_or_are_there(call: Call) -> None:
     names = call("models", "-q").out.split()
-    assert [find_model(name).name for name in names] == names
+    exported = names[: -len(demo_models())]
+    assert [find_model(name).name for name in exported] == exported
+    assert names[len(exported) :] == list(demo_models())
+
+
+def test_a_model_inside_the_package_says_so(call: Call) -> None:
+    (_, row) = call("models", "scenes_dino").out.splitlines()
+    for fact in ("dino", "1.0 M", "48x48", "inside vitonnx", "Apache-2.0"):
+        assert fact in row
 
 
 def test_names_of_torch_hub_and_of_probing_vits_are_aliases(call: Call) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vitonnx.cli import (
+    _demo,
     _distance,
     _export,
     _filters,
@@ -61,6 +62,7 @@ def _root(
     """See where a Vision Transformer looks."""
 
 
+app.command("demo", epilog=_demo.EXAMPLE)(_demo.demo)
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)

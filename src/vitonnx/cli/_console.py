@@ -6,18 +6,22 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["complain", "gauge", "inform", "results", "stage", "watch"]
+__all__ = ["complain", "gauge", "inform", "informing_once", "results", "stage", "watch"]
 
 Item = TypeVar("Item")
 
 SHOW_AFTER_SECONDS = 2.0
 UNBROKEN = 1000  # columns: a name that grep looks for must not be cut in two
+
+# What `inform` has said, where nothing is to be said twice.
+_said: ContextVar[set[str] | None] = ContextVar("said", default=None)
 
 
 def results() -> Console:
@@ -34,8 +38,22 @@ def complain(message: object) -> None:
 
 def inform(message: object, *, quiet: bool = False) -> None:
     """Say on stderr what is good to know."""
-    if not quiet:
-        print(f"note: {message}", file=sys.stderr)
+    said = _said.get()
+    if quiet or (said is not None and str(message) in said):
+        return
+    if said is not None:
+        said.add(str(message))
+    print(f"note: {message}", file=sys.stderr)
+
+
+@contextmanager
+def informing_once() -> Iterator[None]:
+    """Say the same thing once only, as several commands run inside the block."""
+    token = _said.set(set())
+    try:
+        yield
+    finally:
+        _said.reset(token)
 
 
 @contextmanager

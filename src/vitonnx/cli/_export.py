@@ -49,6 +49,7 @@ def export(
 ) -> None:
     """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
     from vitonnx.cli._extra import require_export
+    from vitonnx.demo import demo_models
     from vitonnx.models import find_model, read_config_file
 
     if config is not None:
@@ -57,6 +58,11 @@ def export(
         spec = read_config_file(config)
         if name is not None:
             spec = _renamed(spec, name)
+    elif name in demo_models():
+        raise UsageError(
+            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: give its name "
+            "to any command that takes a MODEL."
+        )
     elif name is not None:
         spec = find_model(name)
     else:

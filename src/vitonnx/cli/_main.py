@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-__all__ = ["main"]
+from vitonnx.cli._call import INTERRUPTED, call
 
-INTERRUPTED = 130
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,12 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     from vitonnx.cli._app import app
 
-    code = app(words, prog_name="vitonnx", standalone_mode=False)
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt  # Typer makes a bare exit code of it.
-    # Results that don't fit on the disk must fail here, and not after main has returned 0.
-    sys.stdout.flush()
-    return code if isinstance(code, int) else 0
+    return call(app, words)
 
 
 def _run_quietly(words: list[str]) -> int:

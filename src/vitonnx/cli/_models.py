@@ -18,15 +18,16 @@ def models(
     ] = "",
     quiet: Quiet = False,
 ) -> None:
-    """List the models that can be exported by name."""
+    """List the models that have a name: those inside vitonnx, and those that can be exported."""
     from rich.table import Table
 
+    from vitonnx.demo import demo_specs
     from vitonnx.errors import UnknownModelError
     from vitonnx.models import registry
 
     rows = [
         spec
-        for spec in registry()
+        for spec in (*registry(), *demo_specs())
         if any(pattern.lower() in name for name in (spec.name, spec.family, *spec.aliases))
     ]
     if not rows:
@@ -54,7 +55,9 @@ def models(
             str(config.patch_size),
             "x".join(map(str, config.image_size)),
             spec.top1 or "-",
-            spec.repository or " ".join(url.rpartition("/")[2] for url in spec.urls),
+            spec.repository
+            or " ".join(url.rpartition("/")[2] for url in spec.urls)
+            or "inside vitonnx",
             spec.licence or "-",
         )
     results().print(table)

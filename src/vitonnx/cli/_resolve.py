@@ -1,4 +1,7 @@
-"""From MODEL on the command line to a file: a path, or a registry name exported once."""
+"""From MODEL on the command line to a file: a path, or a name.
+
+Names are of the models inside the package, or of the registry, which are exported once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ __all__ = ["resolve_model"]
 
 
 def resolve_model(model: str, *, quiet: bool) -> Path:
-    """Find the file of a model; export it into the user's cache if it is a registry name.
+    """Find the file of a model; export it into the user's cache if it is a name of the registry.
 
     Raises
     ------
@@ -22,7 +25,11 @@ def resolve_model(model: str, *, quiet: bool) -> Path:
     path = Path(model)
     if path.exists():
         return path
+    from vitonnx.demo import demo_models
     from vitonnx.models import find_model
+
+    if model in demo_models():
+        return demo_models()[model]
 
     if path.suffix == ".onnx":
         raise ModelFileError(

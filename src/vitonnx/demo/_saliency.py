@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -47,7 +47,7 @@ def jaccard(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.fl
     return np.asarray(both / np.maximum(either, 1), np.float64)
 
 
-def saliency(engine: Engine, scenes: Sequence[Scene]) -> Iterable[float]:
+def saliency(engine: Engine, scenes: Sequence[Scene]) -> Iterator[float]:
     """Score the best head of the last block in each scene of one object.
 
     The attention of the class token is cut to the fewest patches that hold 60 % of it, and

@@ -16,9 +16,8 @@ BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 # From red, green, blue to brightness and two axes of colour; hue is a turn of these two.
 TO_YIQ = np.array([BRIGHTNESS, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float32)
 FROM_YIQ = np.linalg.inv(TO_YIQ)
-# Gaussian of spread 1 pixel, cut off where it no longer counts.
-BLUR = np.exp(-0.5 * np.arange(-2, 3, dtype=np.float32) ** 2)
-BLUR /= BLUR.sum()
+# Spread of the strongest blur against the picture's height, as in BYOL: 2 pixels of 224.
+BLUR_SPREAD = 2 / 224
 
 
 def uniform(pictures: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
@@ -110,11 +109,19 @@ def to_grey(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tens
 
 
 def blur(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
-    """Blur some pictures, by a Gaussian of one pixel, more or less."""
+    """Blur some pictures, more or less.
+
+    References
+    ----------
+    Grill et al. 2020 (arXiv:2006.07733), appendix B.
+    """
     of_choice, of_strength = tf.unstack(tf.random.split(seed))
+    spread = BLUR_SPREAD * pictures.shape[1]
+    reach = int(np.ceil(3 * spread))
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
     blurred = pictures
-    for shape in ((5, 1, 1, 1), (1, 5, 1, 1)):
-        kernel = tf.tile(tf.constant(BLUR.reshape(shape)), (1, 1, 3, 1))
+    for shape in ((-1, 1, 1, 1), (1, -1, 1, 1)):
+        kernel = np.tile((bell / bell.sum()).reshape(shape), (1, 1, 3, 1)).astype(np.float32)
         blurred = tf.nn.depthwise_conv2d(blurred, kernel, (1, 1, 1, 1), "SAME")
     strength = uniform(pictures, of_strength, 0, 1)[:, None, None, None]
     mixed = pictures + strength * (blurred - pictures)

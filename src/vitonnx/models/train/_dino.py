@@ -125,8 +125,7 @@ class Dino:
             loss = distillation_loss(scores / STUDENT_TEMPERATURE, targets)
         self._learn(tape.gradient(loss, self.trained), number)
         self.centre.assign(
-            CENTRE_MOMENTUM * self.centre
-            + (1 - CENTRE_MOMENTUM) * tf.reduce_mean(taught, axis=0)
+            CENTRE_MOMENTUM * self.centre + (1 - CENTRE_MOMENTUM) * tf.reduce_mean(taught, axis=0)
         )
         return loss
 

@@ -1,0 +1,111 @@
+"""What ``vitonnx demo`` does: lay out a folder, and type the commands in it."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import shutil
+from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from vitonnx.cli._call import call
+from vitonnx.cli._console import gauge, informing_once
+from vitonnx.cli._demo_evaluate import show
+from vitonnx.cli._demo_folder import open_folder
+from vitonnx.cli._demo_steps import PAGE, write_steps
+from vitonnx.demo import Material, demo_models, draw_material, stored_evaluation
+from vitonnx.media import atomic_path, open_picture
+from vitonnx.media.films import open_film
+
+__all__ = ["DemoCall", "run"]
+
+NEXT = """
+Next, pictures and a film of your own:
+  $ vitonnx demo --image bird.png --video walk.mp4
+  $ vitonnx probe heads scenes_dino bird.png
+
+These two models know drawn scenes and nothing else. With real weights (needs a network, once):
+  $ pip install 'vitonnx[export]'
+  $ vitonnx export dino_vits16
+  $ vitonnx probe heads dino_vits16.onnx bird.png
+
+Everything is in this folder; begin with the page:"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoCall:
+    """What was asked on the command line."""
+
+    folder: Path
+    images: tuple[Path, ...]
+    film: Path | None
+
+
+def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
+    """Do it.
+
+    Parameters
+    ----------
+    demo : DemoCall
+    command : callable
+        The tree of commands.
+    quiet : bool
+        Whether to name the page and nothing else.
+
+    Raises
+    ------
+    VitonnxError
+        If a picture or the film can't be read, or the folder can't be written.
+    typer.Exit
+        With code 1 if some of a command's work failed.
+    """
+    for image in demo.images:
+        open_picture(image)
+    if demo.film is not None:
+        open_film(demo.film)
+    open_folder(demo.folder)
+    _copy_models(demo.folder)
+    with gauge("Drawing scenes", quiet=quiet) as progress:
+        drawn = draw_material(demo.folder, progress=progress)
+    if quiet:
+        with redirect_stdout(io.StringIO()):
+            code = _type(demo, drawn, command, quiet=True)
+    else:
+        code = _type(demo, drawn, command, quiet=False)
+        print("\nHow good the two models are (`vitonnx demo --evaluate` measures it):")
+        show(stored_evaluation())
+        print(NEXT)
+    print(demo.folder / PAGE)
+    if code:
+        raise typer.Exit(code)
+
+
+def _copy_models(folder: Path) -> None:
+    for model in demo_models().values():
+        with atomic_path(folder / model.name) as passing:
+            shutil.copyfile(model, passing)
+
+
+def _type(demo: DemoCall, drawn: Material, command: Callable[..., object], *, quiet: bool) -> int:
+    """Run the commands in the folder, each after its own line; the worst exit code."""
+    own = [image.absolute() for image in demo.images]
+    steps = write_steps(
+        own or [drawn.pictures.relative_to(demo.folder)],
+        drawn.album.relative_to(demo.folder),
+        demo.film.absolute() if demo.film else drawn.film.relative_to(demo.folder),
+        first=own[0] if own else drawn.shown[0].relative_to(demo.folder),
+        shown=len(own or drawn.shown),
+    )
+    print(f"$ cd {shlex.quote(str(demo.folder))}")
+    worst = 0
+    with chdir(demo.folder), informing_once():
+        for why, line in steps:
+            if why:
+                print(f"\n# {why}")
+            print(f"$ vitonnx {line}", flush=True)
+            worst = max(worst, call(command, [*shlex.split(line), *["--quiet"] * quiet]))
+    return worst

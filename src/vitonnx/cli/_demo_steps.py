@@ -1,0 +1,102 @@
+"""The commands of the demo: what a person would type in its folder, one after the other."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+__all__ = ["PAGE", "write_steps"]
+
+PAGE: Final = "report.html"
+
+# In pixels: twice the side that the models were trained at, for maps twice as fine.
+SIZE: Final = 96
+
+MOST_SHOWN: Final = 8  # pictures that the page shows one by one
+
+STEPS: Final = (
+    (
+        "Where each head of DINO's last block looks, and the fewest patches that hold 60 % of it:",
+        "probe heads scenes_dino.onnx {first} --mass 0.6 --size {size} -o heads.png",
+    ),
+    (
+        "The same of both models and all pictures, as arrays:",
+        "probe heads scenes_vit.onnx {pictures} --compare scenes_dino.onnx -o heads.npz",
+    ),
+    (
+        "Attention followed through all blocks, the supervised model beside DINO's:",
+        "probe rollout scenes_vit.onnx {pictures} --compare scenes_dino.onnx --size {size} "
+        "-o rollout.png",
+    ),
+    (
+        "How far the heads look, on average over a folder, drawn and as numbers:",
+        "probe distance scenes_vit.onnx {album} --compare scenes_dino.onnx -o distance.png",
+    ),
+    (
+        "",
+        "probe distance scenes_vit.onnx {album} --compare scenes_dino.onnx -o distance.npz",
+    ),
+    (
+        "What the weights alone tell:",
+        "probe filters scenes_vit.onnx --compare scenes_dino.onnx --components 28 -o filters.png",
+    ),
+    (
+        "",
+        "probe positions scenes_vit.onnx --compare scenes_dino.onnx -o positions.png",
+    ),
+    (
+        "A film, and beside it where both look:",
+        "probe video scenes_vit.onnx {film} --compare scenes_dino.onnx --short-side {size} "
+        "-o film.mp4",
+    ),
+    (
+        "All of it on one page:",
+        "report scenes_vit.onnx {pictures} {album} --compare scenes_dino.onnx --video {film} "
+        "--size {size} --show {shown} -o " + PAGE,
+    ),
+)
+
+
+def write_steps(
+    pictures: Sequence[Path], album: Path, film: Path, *, first: Path, shown: int
+) -> Iterator[tuple[str, str]]:
+    """Write down the commands.
+
+    Parameters
+    ----------
+    pictures : sequence of Path
+        Each as INPUT on the command line.
+    album : Path
+        A folder of pictures to average over.
+    film : Path
+    first : Path
+        The picture that is shown at full size.
+    shown : int
+        How many pictures the page shows one by one, if they aren't too many.
+
+    Yields
+    ------
+    why, line : str
+        What the command is good for, empty where that has just been said; and what is to be typed
+        after ``vitonnx``.
+
+    Examples
+    --------
+    >>> own = Path("my bird.png")
+    >>> next(write_steps([own], Path("album"), Path("film.mp4"), first=own, shown=1))[1]
+    "probe heads scenes_dino.onnx 'my bird.png' --mass 0.6 --size 96 -o heads.png"
+    """
+    for why, line in STEPS:
+        yield (
+            why,
+            line.format(
+                first=shlex.quote(str(first)),
+                pictures=" ".join(shlex.quote(str(picture)) for picture in pictures),
+                album=shlex.quote(str(album)),
+                film=shlex.quote(str(film)),
+                shown=min(shown, MOST_SHOWN),
+                size=SIZE,
+            ),
+        )

@@ -1,0 +1,139 @@
+"""Measure the models inside the package, on scenes that no training has seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.data.scenes import CLASSES, Scene
+from vitonnx.demo._evaluation import Evaluation, Measure
+from vitonnx.demo._interval import bootstrap_interval
+from vitonnx.demo._models import DINO, SUPERVISED, demo_models
+from vitonnx.demo._saliency import saliency
+from vitonnx.demo._scenes import KNOWN, UNSEEN, draw
+from vitonnx.demo._untrained import write_untrained
+from vitonnx.engine import Engine
+from vitonnx.models.train import nearest_neighbours
+
+__all__ = ["evaluate"]
+
+Progress: TypeAlias = Callable[[int, int], None]
+
+NEIGHBOURS: Final = 20
+RANDOM_SEED: Final = 0
+AT_ONCE: Final = 250  # scenes: all outputs of the network are held for them, 0.2 MB each
+
+
+def evaluate(
+    *,
+    scenes: int = 500,
+    known: int = 5000,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Measure what the models know, and where they look.
+
+    On scenes of one object, at the models' own size: the accuracy of the supervised model; that
+    of DINO's embeddings, by the votes of the 20 nearest of other scenes; and of both, and of
+    DINO's network with random weights, the `saliency`.
+
+    Parameters
+    ----------
+    scenes : int
+        To measure on.
+    known : int
+        Other scenes, whose labels the nearest neighbours know.
+    progress : callable, optional
+        Takes how many of the known scenes are done, and how many there are.
+
+    Returns
+    -------
+    Evaluation
+
+    References
+    ----------
+    Caron et al. 2021, arXiv:2104.14294, sections 3.2 (nearest neighbours) and 4.2.2 (saliency).
+    """
+    files = demo_models()
+    supervised, dino = Engine(files[SUPERVISED]), Engine(files[DINO])
+    unseen = _draw(dino, UNSEEN, range(scenes))
+    truth = _labels(unseen)
+    voted = nearest_neighbours(
+        *_known(dino, known, progress),
+        _embed(dino, unseen),
+        classes=len(CLASSES),
+        neighbours=NEIGHBOURS,
+    )
+    with TemporaryDirectory(prefix="vitonnx-") as folder:
+        file = Path(folder, "random.onnx")
+        write_untrained(files[DINO], file, seed=RANDOM_SEED)
+        untrained = _outline("random weights", Engine(file), unseen)
+    outlined = _outline("DINO", dino, unseen)
+    return Evaluation(
+        scenes=scenes,
+        known=known,
+        models={
+            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()
+        },
+        measures=(
+            _accuracy("supervised: top-1", _classify(supervised, unseen) == truth, 0.95, 0.85),
+            _accuracy("DINO: k-NN top-1", voted == truth, 0.85, 0.60),
+            untrained,
+            _outline("supervised", supervised, unseen),
+            # What is required of it: more than random weights have, outside the intervals.
+            replace(
+                outlined, goal=0.50, required=untrained.high, met=outlined.low > untrained.high
+            ),
+        ),
+    )
+
+
+def _draw(engine: Engine, family: int, indices: Iterable[int]) -> list[Scene]:
+    return [draw(family, index, engine.manifest.size, objects=1) for index in indices]
+
+
+def _labels(scenes: Iterable[Scene]) -> NDArray[np.int64]:
+    return np.concatenate([scene.labels for scene in scenes])
+
+
+def _known(
+    engine: Engine, count: int, progress: Progress
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Draw the known scenes: their embeddings, (scenes, dim), and their labels, (scenes,)."""
+    embeddings, labels = [], []
+    for start in range(0, count, AT_ONCE):
+        progress(start, count)
+        some = _draw(engine, KNOWN, range(start, min(start + AT_ONCE, count)))
+        embeddings.append(_embed(engine, some))
+        labels.append(_labels(some))
+    return np.concatenate(embeddings), np.concatenate(labels)
+
+
+def _embed(engine: Engine, scenes: Iterable[Scene]) -> NDArray[np.float32]:
+    return engine.run([scene.picture for scene in scenes])["embedding"]
+
+
+def _classify(engine: Engine, scenes: Sequence[Scene]) -> NDArray[np.int64]:
+    logits = engine.run([scene.picture for scene in scenes])["logits"]
+    return np.asarray(logits.argmax(axis=1), np.int64)
+
+
+def _accuracy(name: str, right: NDArray[np.bool_], goal: float, required: float) -> Measure:
+    measured = _measure(name, right)
+    return replace(measured, goal=goal, required=required, met=measured.value >= required)
+
+
+def _outline(name: str, engine: Engine, scenes: Sequence[Scene]) -> Measure:
+    return _measure(f"{name}: saliency", np.fromiter(saliency(engine, scenes), np.float64))
+
+
+def _measure(name: str, values: NDArray[np.generic]) -> Measure:
+    numbers = values.astype(np.float64)
+    low, high = bootstrap_interval(numbers)
+    return Measure(name=name, value=float(numbers.mean()), low=low, high=high)

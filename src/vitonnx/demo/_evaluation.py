@@ -1,0 +1,85 @@
+"""What the models inside the package are worth, in numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from vitonnx.demo._models import FOLDER
+from vitonnx.media import atomic_path
+
+__all__ = ["Evaluation", "Measure", "stored_evaluation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One number, and what was asked of it.
+
+    Parameters
+    ----------
+    name : str
+        What was measured, of which model.
+    value : float
+        Mean over the scenes, from 0 to 1.
+    low, high : float
+        Its 95 % bootstrap interval.
+    goal, required : float or None
+        What was hoped for, and what it takes; None where nothing was asked.
+    met : bool or None
+        Whether it has what it takes.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    goal: float | None = None
+    required: float | None = None
+    met: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """All measures of one evaluation.
+
+    Parameters
+    ----------
+    scenes : int
+        That were measured on.
+    known : int
+        Whose labels the nearest neighbours know.
+    models : dict of str to str
+        The models' names, and the SHA-256 of their files.
+    measures : tuple of Measure
+    """
+
+    scenes: int
+    known: int
+    models: dict[str, str]
+    measures: tuple[Measure, ...]
+
+    def measure(self, name: str) -> Measure:
+        """Find a measure by its name."""
+        return next(measure for measure in self.measures if measure.name == name)
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        with atomic_path(path) as passing:
+            passing.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored["measures"] = tuple(Measure(**measure) for measure in stored["measures"])
+        return cls(**stored)
+
+
+def stored_evaluation() -> Evaluation:
+    """Read the evaluation that stands beside the models in the package.
+
+    `vitonnx demo --evaluate` measures again.
+    """
+    return Evaluation.load(FOLDER / "evaluation.json")

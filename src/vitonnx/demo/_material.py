@@ -1,0 +1,108 @@
+"""Pictures, an album and a film to try the models on: drawn, and so the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from vitonnx.data.scenes import Scene, draw_film
+from vitonnx.demo._scenes import ALBUM, FILM, PICTURES, draw
+from vitonnx.media import atomic_path
+from vitonnx.media.films import FilmFrame, FilmWriter
+
+__all__ = ["Material", "draw_material"]
+
+# Names say what is on them. Index of the scene, chosen by eye, so that no thing lies outside the
+# square in the middle that the models see; height and width; how many things.
+SHOWN: Final = {
+    "butterfly.png": (10, (256, 256), 1),
+    "car.png": (8, (256, 256), 1),
+    "cat-house.png": (43, (256, 352), 2),
+    "mushroom-flower.png": (136, (352, 256), 2),
+    "car-boat-cat.png": (34, (256, 256), 3),
+}
+ALBUM_SIZE: Final = (96, 96)
+ALBUM_SCENES: Final = 40
+
+RATE: Final = 25  # frames a second
+FRAMES: Final = 100  # after which everything is where it was: the film can go round
+FILM_SIZE: Final = (240, 320)
+FILM_INDEX: Final = 30  # a cat and a cup, which hardly ever hide each other
+
+
+@dataclass(frozen=True)
+class Material:
+    """What was drawn.
+
+    Parameters
+    ----------
+    pictures : Path
+        A folder of pictures to look at.
+    album : Path
+        A folder of many small ones, to average over.
+    film : Path
+    shown : tuple of Path
+        The pictures to look at, the best first.
+    """
+
+    pictures: Path
+    album: Path
+    film: Path
+    shown: tuple[Path, ...]
+
+
+def draw_material(
+    folder: Path, *, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Material:
+    """Draw everything into a folder; each file is there whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Files in it that have our names are replaced, all others stay.
+    progress : callable, optional
+        Takes how much is drawn, and how much there is in all.
+
+    Returns
+    -------
+    Material
+
+    Raises
+    ------
+    UsageError, VitonnxError
+        If something can't be written.
+    """
+    pictures, album, film = folder / "pictures", folder / "album", folder / "scenes.mp4"
+    total = len(SHOWN) + ALBUM_SCENES + FRAMES
+    done = 0
+    pictures.mkdir(exist_ok=True)
+    for name, (index, size, objects) in SHOWN.items():
+        _write_picture(pictures / name, draw(PICTURES, index, size, objects))
+        progress(done := done + 1, total)
+    album.mkdir(exist_ok=True)
+    for index in range(ALBUM_SCENES):
+        _write_picture(album / f"{index:02d}.png", draw(ALBUM, index, ALBUM_SIZE))
+        progress(done := done + 1, total)
+    _write_film(film, lambda frames: progress(done + frames, total))
+    return Material(pictures, album, film, tuple(pictures / name for name in SHOWN))
+
+
+def _write_picture(path: Path, scene: Scene) -> None:
+    with atomic_path(path) as passing:
+        Image.fromarray(scene.picture).save(passing)
+
+
+def _write_film(path: Path, progress: Callable[[int], None]) -> None:
+    scenes = draw_film((0, FILM, 0, FILM_INDEX), FRAMES, FILM_SIZE, objects=2)
+    with (
+        atomic_path(path) as passing,
+        FilmWriter(passing, rate=Fraction(RATE), ticks=RATE, sound=None) as writer,
+    ):
+        for number, scene in enumerate(scenes):
+            writer.write(FilmFrame(scene.picture, Fraction(number, RATE), Fraction(1, RATE)))
+            progress(number + 1)

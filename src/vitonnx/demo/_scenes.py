@@ -1,0 +1,47 @@
+"""Which scenes are drawn for what: no two families have a seed in common."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitonnx.data.scenes import Scene, draw_scene
+
+__all__ = ["ALBUM", "FILM", "KNOWN", "PICTURES", "UNSEEN", "draw"]
+
+# `vitonnx train scenes` draws with (its seed, 0, epoch, index) for training and with (its seed,
+# 1, 0, index) for validation: whatever its seed was, these have a second number of their own.
+UNSEEN: Final = 2
+"""Scenes to measure the models on, which no training has seen."""
+
+KNOWN: Final = 3
+"""Scenes whose labels the nearest neighbours know."""
+
+PICTURES: Final = 4
+"""Scenes to look at."""
+
+ALBUM: Final = 5
+"""Scenes to measure distances on."""
+
+FILM: Final = 6
+"""The film."""
+
+
+def draw(family: int, index: int, size: tuple[int, int], objects: int | None = None) -> Scene:
+    """Draw a scene of a family.
+
+    Parameters
+    ----------
+    family : int
+        One of those above.
+    index : int
+        In the family.
+    size : (height, width)
+        In pixels.
+    objects : int or None
+        1 to 3; None draws how many.
+
+    Returns
+    -------
+    Scene
+    """
+    return draw_scene((0, family, 0, index), size=size, objects=objects)

@@ -83,6 +83,11 @@ class ViTConfig:
                 f"dim {self.dim} can't be split over {self.heads} heads: "
                 "dim must be a multiple of heads."
             )
+        if self.position == "sincos" and self.dim % 4:
+            raise UsageError(
+                f"dim {self.dim} has no table of sines and cosines of rows and columns: "
+                "it must be a multiple of 4."
+            )
         if any(side < self.patch_size or side % self.patch_size for side in self.image_size):
             raise UsageError(
                 f"image_size {self.image_size[0]}x{self.image_size[1]} is no multiple of the "

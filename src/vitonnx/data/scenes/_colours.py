@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 __all__ = ["draw_colour_far_from", "draw_colours", "pattern"]
 
 CANDIDATES = 6
+SHARPNESS = (1, 4, 6, 6)  # of the edges of slope, stripes, checks and dots
 
 
 def draw_colours(generator: np.random.Generator, count: int) -> NDArray[np.float32]:
@@ -46,12 +47,12 @@ def pattern(
     """
     kind = generator.integers(4)
     turn, offset, frequency = generator.random(3) * (2 * np.pi, 2 * np.pi, 5) + (0, 0, 5)
-    along = np.float32(np.cos(turn)) * x + np.float32(np.sin(turn)) * y
-    across = np.float32(np.cos(turn)) * y - np.float32(np.sin(turn)) * x
-    if kind == 0:
-        values = along
-    else:
-        stripes = np.sin(np.float32(frequency) * along + np.float32(offset))
-        checks = stripes * np.sin(np.float32(frequency) * across)
-        values = {1: 4 * stripes, 2: 6 * checks, 3: 6 * (checks - 0.4)}[int(kind)]
-    return np.asarray(np.clip(values, -1, 1), np.float32)
+    cosine, sine = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    values = cosine * x + sine * y
+    if kind > 0:
+        values = np.sin(np.float32(frequency) * values + np.float32(offset))
+    if kind > 1:
+        values *= np.sin(np.float32(frequency) * (cosine * y - sine * x))
+    if kind == 3:
+        values -= 0.4
+    return np.asarray(np.clip(SHARPNESS[kind] * values, -1, 1), np.float32)

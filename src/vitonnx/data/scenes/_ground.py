@@ -42,12 +42,16 @@ def draw_ground(generator: np.random.Generator, size: tuple[int, int]) -> NDArra
     points = generator.uniform(-1.2, 1.2, (fields, 2)) * (width / short, height / short)
     distances = [(x - across) ** 2 + (y - down) ** 2 for across, down in points]
     nearest = np.argmin(distances, axis=0)
-    ground = np.empty((height, width, 3), np.float32)
+    share = np.empty(size, np.float32)
+    first, second = np.empty((2, fields, 3), np.float32)
     for field in range(fields):
-        first, second = draw_colours(generator, 2)
-        second = first + np.float32(generator.uniform(0.1, 0.8)) * (second - first)
-        share = 0.5 + 0.5 * pattern(generator, x, y)[..., None]
-        np.copyto(ground, second + share * (first - second), where=(nearest == field)[..., None])
+        first[field], other = draw_colours(generator, 2)
+        second[field] = first[field] + np.float32(generator.uniform(0.1, 0.8)) * (
+            other - first[field]
+        )
+        np.copyto(share, 0.5 + 0.5 * pattern(generator, x, y), where=nearest == field)
+    ground: NDArray[np.float32] = second.take(nearest, axis=0)
+    ground += share[..., None] * (first - second).take(nearest, axis=0)
     ground += _noise(generator, size)
     ground = np.clip(ground, 0, 255, out=ground)
     strew(generator, ground, int(generator.integers(6, 16)))

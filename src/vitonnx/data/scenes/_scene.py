@@ -125,10 +125,10 @@ def place_things(
         turn = generator.uniform(-LARGEST_TURN, LARGEST_TURN)
         room = np.array([width, height]) - 2 * extent
         places = extent + generator.random((TRIES, 2)) * room
-        apart = [
-            min((np.hypot(pose.x - x, pose.y - y) for pose in poses), default=0) for x, y in places
-        ]
-        x, y = places[int(np.argmax(apart))]
+        apart = np.full(TRIES, np.inf)
+        for pose in poses:
+            apart = np.minimum(apart, np.hypot(pose.x - places[:, 0], pose.y - places[:, 1]))
+        x, y = places[apart.argmax()]
         things.append(Thing.draw(generator, int(generator.integers(len(CLASSES))), mean))
         poses.append(Pose(float(x), float(y), float(extent), float(turn)))
         covers.append(_draw_cover(generator) if generator.random() < HIDDEN_SHARE else None)
@@ -148,21 +148,22 @@ def _draw_cover(generator: np.random.Generator) -> Cover:
 def compose(ground: NDArray[np.float32], composition: Composition) -> Scene:
     """Put things on a ground."""
     size = (ground.shape[0], ground.shape[1])
-    picture = ground
-    covers: list[NDArray[np.float32]] = []
-    for thing, pose, over in zip(
-        composition.things, composition.poses, composition.covers, strict=True
+    picture = ground.copy()
+    covers = np.zeros((len(composition.things), *size), np.float32)
+    for index, (thing, pose, over) in enumerate(
+        zip(composition.things, composition.poses, composition.covers, strict=True)
     ):
-        colour, cover = draw_thing(thing, pose, size)
-        picture = picture * (1 - cover[..., None]) + colour
-        covers = [earlier * (1 - cover) for earlier in covers] + [cover]
+        window, colour, cover = draw_thing(thing, pose, size)
+        picture[window] = picture[window] * (1 - cover[..., None]) + colour
+        covers[:index, *window] *= 1 - cover
+        covers[index, *window] = cover
         if over is not None:
             hidden = _draw_bar(over, pose, size)
             picture = picture * (1 - hidden[..., None]) + hidden[..., None] * over.colour
-            covers = [earlier * (1 - hidden) for earlier in covers]
+            covers[: index + 1] *= 1 - hidden
     return Scene(
         picture=np.round(picture).astype(np.uint8),
-        masks=np.stack(covers) > 0.5,
+        masks=covers > 0.5,
         labels=np.array([thing.label for thing in composition.things], np.int64),
     )
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from vitonnx.data.scenes._colours import draw_colour_far_from, pattern
 from vitonnx.data.scenes._shapes import Paint, Part, shape_of
 
-__all__ = ["Pose", "Thing", "draw_thing"]
+__all__ = ["Pose", "Thing", "Window", "draw_thing"]
+
+Window = tuple[slice, slice]
 
 FINER = 2  # samples a pixel and axis, of which a pixel is the mean
 SUBPIXEL_BITS = 4
@@ -70,7 +72,7 @@ class Thing:
 
 def draw_thing(
     thing: Thing, pose: Pose, size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[Window, NDArray[np.float32], NDArray[np.float32]]:
     """Draw a thing on nothing.
 
     Parameters
@@ -79,57 +81,56 @@ def draw_thing(
     pose : Pose
         Where.
     size : (height, width)
-        In pixels.
+        Of the picture, in pixels.
 
     Returns
     -------
-    colour : float32 (height, width, 3)
+    window : (rows, columns)
+        The part of the picture that the thing lies in.
+    colour : float32 (rows, columns, 3)
         0 to 255, times the cover.
-    cover : float32 (height, width)
+    cover : float32 (rows, columns)
         Share of each pixel that the thing covers.
     """
     cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
     turned = np.array([[cosine, sine], [-sine, cosine]])
-    outlines = [pose.extent * part.points @ turned + (pose.x, pose.y) for part in thing.parts]
-    window = _window(outlines, size)
-    left, top, right, bottom = window
+    # All corners at once: a thing has a dozen parts, and arrays of a few numbers are slow.
+    corners = pose.extent * np.concatenate([part.points for part in thing.parts]) @ turned
+    corners += (pose.x, pose.y)
+    left, top, right, bottom = _bounds(corners, size)
     paints = np.zeros((FINER * (bottom - top), FINER * (right - left)), np.uint8)
+    # Samples' middles are whole numbers to OpenCV.
+    fixed = (FINER * (corners - (left, top)) - 0.5) * 2**SUBPIXEL_BITS
+    ends = np.cumsum([len(part.points) for part in thing.parts])[:-1]
+    outlines = np.split(fixed.round().astype(np.int32), ends)
     for part, outline in zip(thing.parts, outlines, strict=True):
-        # Samples' middles are whole numbers to OpenCV.
-        fixed = (FINER * (outline - (left, top)) - 0.5) * 2**SUBPIXEL_BITS
-        cv2.fillPoly(
-            paints, [fixed.round().astype(np.int32)], int(part.paint), cv2.LINE_8, SUBPIXEL_BITS
-        )
-    colours = thing.colours[paints]
-    body = paints == Paint.BODY
-    colours[body] *= 1 + thing.relief * _texture(thing, pose, window, body)[:, None]
+        cv2.fillPoly(paints, [outline], int(part.paint), cv2.LINE_8, SUBPIXEL_BITS)
+    colours = thing.colours.take(paints, axis=0)
+    body = np.flatnonzero(paints == Paint.BODY)
+    rows, columns = np.divmod(body, paints.shape[1])
+    shade = 1 + thing.relief * _texture(
+        thing, pose, (columns + 0.5) / FINER + left, (rows + 0.5) / FINER + top
+    )
+    colours.reshape(-1, 3)[body] = thing.colours[Paint.BODY] * shade[:, None]
     shape = (right - left, bottom - top)
-    colour = np.zeros((*size, 3), np.float32)
-    cover = np.zeros(size, np.float32)
-    colour[top:bottom, left:right] = cv2.resize(
-        np.minimum(colours, 255), shape, interpolation=cv2.INTER_AREA
-    )
-    cover[top:bottom, left:right] = cv2.resize(
-        (paints > 0).astype(np.float32), shape, interpolation=cv2.INTER_AREA
-    )
-    return colour, cover
+    colour = cv2.resize(np.minimum(colours, 255), shape, interpolation=cv2.INTER_AREA)
+    cover = cv2.resize((paints > 0).astype(np.float32), shape, interpolation=cv2.INTER_AREA)
+    window = (slice(top, bottom), slice(left, right))
+    return window, np.asarray(colour, np.float32), np.asarray(cover, np.float32)
 
 
-def _window(outlines: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> tuple[int, ...]:
-    """Give the part of a picture that outlines lie in: left, top, right, bottom, in pixels."""
-    points = np.concatenate(outlines)
-    low = np.clip(np.floor(points.min(axis=0)), 0, (size[1] - 1, size[0] - 1))
-    high = np.clip(np.ceil(points.max(axis=0)), low + 1, (size[1], size[0]))
+def _bounds(corners: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, ...]:
+    """Give the part of a picture that a thing lies in: left, top, right, bottom, in pixels."""
+    low = np.clip(np.floor(corners.min(axis=0)), 0, (size[1] - 1, size[0] - 1))
+    high = np.clip(np.ceil(corners.max(axis=0)), low + 1, (size[1], size[0]))
     return (*low.astype(int).tolist(), *high.astype(int).tolist())
 
 
 def _texture(
-    thing: Thing, pose: Pose, window: tuple[int, ...], where: NDArray[np.bool_]
+    thing: Thing, pose: Pose, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Give the thing's texture, from -1 to 1, at those samples of a window: it moves along."""
-    rows, columns = np.nonzero(where)
-    x = ((columns + 0.5) / FINER + window[0] - pose.x) / pose.extent
-    y = ((rows + 0.5) / FINER + window[1] - pose.y) / pose.extent
+    """Give the thing's texture, from -1 to 1, at some places of the picture: it moves along."""
+    x, y = (x - pose.x) / pose.extent, (y - pose.y) / pose.extent
     cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
     return pattern(
         np.random.default_rng(thing.texture_seed),

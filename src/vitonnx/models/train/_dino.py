@@ -26,7 +26,7 @@ __all__ = ["Dino"]
 # The paper's numbers (section 3.1 and appendix), but for those that belong to large pictures,
 # networks and data: a twentieth of a small picture shows nothing; a training of some thousand
 # steps can't wait for a teacher that follows in hundreds.
-GLOBAL_AREA, LOCAL_AREA = (0.4, 1.0), (0.15, 0.4)
+GLOBAL_AREA, LOCAL_AREA = (0.6, 1.0), (0.3, 0.6)
 LOCAL_CROPS = 4
 LOCAL_SHARE = 96 / 224  # side of a local crop against a global one's
 STUDENT_TEMPERATURE = 0.1

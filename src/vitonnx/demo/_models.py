@@ -30,8 +30,8 @@ def demo_models() -> dict[str, Path]:
     -------
     dict of str to Path
         ``scenes_vit``, trained with labels, and ``scenes_dino``, trained without, by DINO: two
-        Vision Transformers of one architecture, on pictures that `vitonnx.data.scenes` draws. On
-        the command line their names are enough.
+        small Vision Transformers, on pictures that `vitonnx.data.scenes` draws. A card beside each
+        file says how it was made and how good it is. On the command line their names are enough.
 
     Examples
     --------

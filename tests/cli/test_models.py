@@ -52,7 +52,9 @@ def test_quiet_gives_names_that_can_be_exported_or_are_there(call: Call) -> None
 
 def test_a_model_inside_the_package_says_so(call: Call) -> None:
     (_, row) = call("models", "scenes_dino").out.splitlines()
-    for fact in ("dino", "1.0 M", "48x48", "inside vitonnx", "Apache-2.0"):
+    (spec,) = (spec for spec in demo_specs() if spec.name == "scenes_dino")
+    parameters = f"{spec.config.count_parameters() / 1e6:.1f} M"
+    for fact in ("dino", parameters, "48x48", "inside vitonnx", "Apache-2.0"):
         assert fact in row
 
 

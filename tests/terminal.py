@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +79,28 @@ def finished(words: list[str], **more: str) -> Outcome:
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def interrupt(words: Sequence[str | Path], when: Callable[[], bool]) -> Outcome:
+    """Run ``vitonnx`` in a process of its own, and press Ctrl-C as soon as something is seen."""
+    process = subprocess.Popen(
+        [*VITONNX, *map(str, words)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not when():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return Outcome(process.returncode, out, err)
 
 
 def contents(folder: Path) -> Mapping[str, bytes]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,7 @@ import pytest
 from PIL import Image
 
 from films import cut, frames, write_film
-from terminal import VITONNX, Outcome, assert_refused, contents, environment, finished, run
+from terminal import Outcome, assert_refused, contents, finished, interrupt, run
 from vitonnx.cli import _demo_evaluate
 from vitonnx.data.scenes import draw_scene
 from vitonnx.demo import Evaluation, demo_models, evaluate
@@ -211,25 +208,10 @@ def test_an_error_of_a_command_keeps_its_sentence_and_code(desk: Path) -> None:
 
 
 def test_ctrl_c(desk: Path) -> None:
-    process = subprocess.Popen(
-        [*VITONNX, "demo"],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not (desk / "vitonnx-demo" / "heads.png").exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert err.endswith("error: interrupted.\n")
+    heads = desk / "vitonnx-demo" / "heads.png"
+    outcome = interrupt(["demo"], heads.exists)
+    assert outcome.code == 130
+    assert outcome.err.endswith("error: interrupted.\n")
     names = {path.name for path in (desk / "vitonnx-demo").rglob("*")}
     assert not [name for name in names if name.startswith(".")]
     assert "report.html" not in names

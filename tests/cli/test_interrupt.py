@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,31 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from terminal import VITONNX, Outcome, contents, environment
+from terminal import Outcome, contents, interrupt
 
 Exported = Callable[[str], Path]
-
-
-def interrupt(words: list[str | Path], when: Callable[[], bool]) -> Outcome:
-    """Run a command, and press Ctrl-C as soon as something is seen."""
-    process = subprocess.Popen(
-        [*VITONNX, *map(str, words)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not when():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    return Outcome(process.returncode, out, err)
 
 
 def hidden(folder: Path) -> bool:

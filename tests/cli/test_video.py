@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import resource
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,7 +13,7 @@ import pytest
 from PIL import Image
 
 from films import cut, even, frames, look, uneven, write_film, write_song
-from terminal import VITONNX, Outcome, assert_plain, assert_refused, contents, environment
+from terminal import Outcome, assert_plain, assert_refused, contents, interrupt
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
@@ -266,34 +264,12 @@ def long_film(path: Path) -> Path:
     return write_film(path, frames(12, 240, 420) * 50, sound="aac", options={"preset": "ultrafast"})
 
 
-def interrupted(words: list[str | Path], when: Callable[[], bool]) -> Outcome:
-    """Press Ctrl-C as soon as something is seen."""
-    process = subprocess.Popen(
-        [*VITONNX, *map(str, words)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not when():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    return Outcome(process.returncode, out, err)
-
-
 @pytest.mark.parametrize("scale", ["video", "fixed"])
 def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> None:
     long_film(desk / "f.mkv")
     (desk / "o.mp4").write_text("older")
     words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-o", "o.mp4"]
-    outcome = interrupted(
+    outcome = interrupt(
         [*words, "--scale", scale],
         lambda: any(path.stat().st_size > 30_000 for path in desk.glob(".*.mp4")),
     )
@@ -314,6 +290,6 @@ def test_ctrl_c_before_drawing(exported: Exported, desk: Path) -> None:
     began = time.monotonic()
     words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-q", "-o", "o.mp4"]
     # To start takes a second or two, and to look through the film some more.
-    outcome = interrupted([*words, "--short-side", "96"], lambda: time.monotonic() - began > 1.5)
+    outcome = interrupt([*words, "--short-side", "96"], lambda: time.monotonic() - began > 1.5)
     assert outcome == Outcome(130, "", "error: interrupted.\n")
     assert list(contents(desk)) == ["f.mkv"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import DataError, UsageError
-from vitonnx.media import find_pictures
+from vitonnx.media import find_pictures, natural_key
 
 __all__ = ["list_classes", "subfolders"]
 
@@ -90,10 +89,4 @@ def subfolders(folder: Path) -> list[str]:
         raise DataError(
             f"{folder} can't be read ({error.strerror}): check its permissions."
         ) from error
-    return sorted((name for name in names if not name.startswith(".")), key=_natural)
-
-
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """Sort names by their numbers, and by their letters whatever their case."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+    return sorted((name for name in names if not name.startswith(".")), key=natural_key)

@@ -7,7 +7,7 @@ from vitonnx.media._atomic import (
     atomic_with_partial,
     check_writable,
 )
-from vitonnx.media._find import find_picture_names, find_pictures
+from vitonnx.media._find import find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._picture import PictureSource, open_picture
@@ -21,6 +21,7 @@ __all__ = [
     "check_writable",
     "find_picture_names",
     "find_pictures",
+    "natural_key",
     "open_picture",
     "read_lists",
     "save_arrays",

@@ -14,7 +14,7 @@ from PIL import Image
 from vitonnx.errors import UsageError
 from vitonnx.media._own import is_own_figure
 
-__all__ = ["find_picture_names", "find_pictures"]
+__all__ = ["find_picture_names", "find_pictures", "natural_key"]
 
 # Pillow registers these and reads no pixels from them without further software.
 UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -122,7 +122,7 @@ def _unreadable(error: OSError) -> NoReturn:
 def _pictures(paths: Iterable[Path]) -> list[str]:
     """Keep the names of files with a picture's suffix, in natural order."""
     kept = (str(path) for path in paths if path.suffix.lower() in _suffixes() and path.is_file())
-    return sorted(kept, key=_natural)
+    return sorted(kept, key=natural_key)
 
 
 @cache
@@ -135,15 +135,15 @@ def _suffixes() -> frozenset[str]:
     )
 
 
-def _natural(name: str) -> str:
-    """Sort names by their numbers, and by their letters whatever their case.
+def natural_key(name: str) -> str:
+    """Give the key that sorts names by their numbers, and by their letters whatever their case.
 
     One string a name, as lists of parts would take gigabytes for a million of them. A number is
     written with its length in front, and what ends a part or a text sorts before what goes on.
 
     Examples
     --------
-    >>> sorted(["a10", "a9b", "a9", "a", "A1"], key=_natural)
+    >>> sorted(["a10", "a9b", "a9", "a", "A1"], key=natural_key)
     ['a', 'A1', 'a9', 'a9b', 'a10']
     """
     key = re.sub(r"\d+", _with_length, name.casefold())

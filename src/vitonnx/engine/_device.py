@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from vitonnx.errors import DeviceError, UsageError
 
-__all__ = ["CPU", "CUDA", "Device", "choose_device"]
+__all__ = [
+    "CPU",
+    "CUDA",
+    "FATAL_ONLY",
+    "RUNTIME_ERRORS",
+    "Device",
+    "choose_device",
+    "first_line",
+    "why_not",
+]
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
+# The runtime's exceptions have no base of their own.
+RUNTIME_ERRORS = tuple(
+    value
+    for value in vars(runtime).values()
+    if isinstance(value, type) and issubclass(value, Exception)
+)
+WARNINGS, FATAL_ONLY = 2, 4  # the runtime's levels of logging: its default, and next to nothing
+REMEDY = (
+    "onnxruntime's CUDA support doesn't load: it needs CUDA and cuDNN "
+    "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
+)
 
 
 @dataclass(frozen=True)
@@ -66,17 +91,66 @@ def choose_device(device: str = "auto") -> Device:
     if device == "cpu":
         return Device("cpu")
     number = int(match[1] or 0)
-    obstacle = _why_not_cuda(number)
+    chosen = Device(f"cuda:{number}")
+    obstacle = _why_not_cuda(number) or why_not(chosen)
     if obstacle is None:
-        return Device(f"cuda:{number}")
+        return chosen
     if device == "auto":
-        return without_cuda(obstacle)
+        return Device("cpu", note=f"running on the CPU, as {obstacle}.")
     raise DeviceError(f"{device} can't be used: {obstacle}. Use --device cpu, or auto.")
 
 
-def without_cuda(obstacle: str) -> Device:
-    """Give the CPU, and say why it isn't CUDA."""
-    return Device("cpu", note=f"running on the CPU, as {obstacle}.")
+def why_not(device: Device) -> str | None:
+    """Run a graph of one node on a device; say what is in the way, or None if it works."""
+    import onnx
+
+    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [3]) for name in "xy"]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Neg", ["x"], ["y"])], "trial", sides[:1], sides[1:]
+    )
+    opset = onnx.helper.make_opsetid("", 21)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    provider = device.providers[0]
+    name = provider if isinstance(provider, str) else provider[0]
+    try:
+        with _speechless_runtime():
+            if name == CUDA:
+                onnxruntime.preload_dlls()
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=device.providers
+            )
+            session.run(None, {"x": np.zeros(3, np.float32)})
+    except RUNTIME_ERRORS as error:
+        return f"nothing can be started on {device.name} ({first_line(error)})"
+    if name not in session.get_providers():
+        return REMEDY
+    return None
+
+
+@contextlib.contextmanager
+def _speechless_runtime() -> Iterator[None]:
+    """Keep the runtime from printing a page about a missing library: our error says it in a line.
+
+    Its provider logs outside of any session, and its Python layer prints. Both are the whole
+    process's, so this is held as short as possible, and never where only the CPU is asked for.
+    """
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        onnxruntime.set_default_logger_severity(WARNINGS)
+
+
+def first_line(error: Exception) -> str:
+    """Shorten what the runtime says to what a person can use."""
+    words = str(error).strip().splitlines()[0]
+    # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing …"
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)[
+        :200
+    ]
 
 
 def _why_not_cuda(number: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.engine._device import choose_device
 from vitonnx.engine._pass import Pass, Picture
+from vitonnx.engine._plan import Plan
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
-from vitonnx.engine._session import open_session
+from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Manifest
 from vitonnx.media import open_picture
-from vitonnx.probes import Layout, Probe, Summary
+from vitonnx.probes import GraphProbe, Layout, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
 
@@ -46,6 +49,9 @@ class Engine:
     whole : bool
         Scale pictures to the size as they are, whatever their shape, instead of cutting out their
         centre as the recipe says: right where the size has been chosen for their shape.
+    in_graph : bool
+        Compile the probes into the graph, so that no attention leaves it. Without, the file's own
+        outputs are brought here and probed with NumPy: much more work, the same numbers.
 
     Attributes
     ----------
@@ -78,19 +84,23 @@ class Engine:
         threads: int | None = None,
         size: int | tuple[int, int] | None = None,
         whole: bool = False,
+        in_graph: bool = True,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be at least 1.")
         sides = None if size is None else _sides(size)
         self.file, self.threads = Path(path), threads
-        self._session = open_session(self.file, device=device, threads=threads, size=sides)
+        manifest, self.outputs = load_promises(self.file)
+        self._size = None if sides in (None, manifest.size) else sides
+        self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
         if whole:
-            self._session = self._session.seeing_all()
-        self.manifest: Manifest = self._session.manifest
-        self.device = self._session.device.name
-        self.device_note = self._session.device.note
-        self.outputs = self._session.outputs
+            recipe = replace(self.manifest.preprocessing, resize=None)
+            self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = Layout.of(self.manifest)
+        self.in_graph = in_graph
+        self._device = choose_device(device)
+        self.device, self.device_note = self._device.name, self._device.note
+        self._sessions: dict[Plan | None, Session] = {}
 
     def run(self, images: Picture | Sequence[Picture]) -> dict[str, NDArray[np.float32]]:
         """Run pictures through the model.
@@ -114,8 +124,9 @@ class Engine:
         if not pixels:
             raise UsageError("There is no picture to run: give at least one.")
         size = self.batch_size
+        session = self._open((), self.outputs)
         parts = [
-            self._session.run(np.stack(pixels[start : start + size]), self.outputs)
+            session.run(np.stack(pixels[start : start + size]), self.outputs)
             for start in range(0, len(pixels), size)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
@@ -186,12 +197,31 @@ class Engine:
         for probe in probes:
             if not isinstance(probe, Probe):
                 raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
-        wanted = {name: None for probe in probes for name in probe.reads(self.layout)}
+        compiled = tuple(
+            probe for probe in probes if self.in_graph and isinstance(probe, GraphProbe)
+        )
+        # Here, and not in a thread: what the model doesn't have is the caller's to know at once.
+        read = {probe.name: probe.reads(self.layout) for probe in probes}
+        wanted = {
+            name: None for probe in probes if probe not in compiled for name in read[probe.name]
+        }
         if "logits" in self.outputs:
             wanted["logits"] = None
-        one_pass = Pass(self._session, self.layout, probes, tuple(wanted))
+        session = self._open(compiled, tuple(wanted))
+        one_pass = Pass(session, self.manifest, self.layout, probes, compiled, tuple(wanted))
         results = one_pass.results(images, batch_size=self.batch_size)
         return Stream(results, probes, summary or {})
+
+    def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
+        """Open the session that gives this, or the one that was opened for it before."""
+        # All outputs at the file's own size are the file as it is.
+        as_it_is = not probes and self._size is None and set(outputs) == set(self.outputs)
+        plan = None if as_it_is else Plan(probes, outputs, self._size)
+        if plan not in self._sessions:
+            self._sessions[plan] = open_session(
+                self.file, device=self._device, threads=self.threads, plan=plan
+            )
+        return self._sessions[plan]
 
     @property
     def batch_size(self) -> int:

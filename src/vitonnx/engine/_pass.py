@@ -17,8 +17,9 @@ from vitonnx.engine._preprocess import prepare
 from vitonnx.engine._result import Result, predict
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
+from vitonnx.manifest import Manifest
 from vitonnx.media import open_picture
-from vitonnx.probes import Layout, Probe
+from vitonnx.probes import GraphProbe, Layout, Probe
 
 __all__ = ["Pass", "Picture"]
 
@@ -27,22 +28,24 @@ Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8]
 # What is known of a picture before the network runs: its pixels or its error, and every probe's
 # query token.
 Located: TypeAlias = tuple[Result, dict[str, int | None]]
-Arrays: TypeAlias = dict[str, NDArray[np.float32]]
+Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 DECODERS = 4
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Some probes of one model, and the outputs that they need.
+    """Some probes of one model, those compiled into its graph, and the outputs that others need.
 
     A batch waits for the network while another is in it and a third is probed, so at most two
     batches of attention are held at a time.
     """
 
     session: Session
+    manifest: Manifest
     layout: Layout
     probes: Sequence[Probe[Any]]
+    compiled: Sequence[GraphProbe[Any]]
     outputs: tuple[str, ...]
 
     def results(self, images: Iterable[Picture], *, batch_size: int) -> Iterator[Result]:
@@ -60,7 +63,7 @@ class Pass:
             return Result(file=name, error=image), {}
         crop = None
         try:
-            picture = prepare(open_picture(image), self.session.manifest.preprocessing)
+            picture = prepare(open_picture(image), self.manifest.preprocessing)
             crop = picture.crop
             queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
         except VitonnxError as error:
@@ -71,8 +74,15 @@ class Pass:
 
     def _run(self, batch: list[Located]) -> tuple[list[Located], Arrays]:
         """Run the good pictures of a batch; no arrays where there is none."""
-        pixels = [result.pixels for result, _ in batch if result.pixels is not None]
-        return batch, self.session.run(np.stack(pixels), self.outputs) if pixels else {}
+        good = [(result.pixels, queries) for result, queries in batch if result.pixels is not None]
+        if not good:
+            return batch, {}
+        pixels, queries = zip(*good, strict=True)
+        located = [probe.name for probe in self.compiled if probe.located]
+        tokens = [[found[name] for found in queries] for name in located]
+        names = (*self.outputs, *(probe.name for probe in self.compiled))
+        asked = np.array(tokens[0], np.int64) if tokens else None
+        return batch, self.session.run(np.stack(pixels), names, asked)
 
     def _answer(self, batch_and_arrays: tuple[list[Located], Arrays]) -> list[Result]:
         """Answer a batch; pictures with an error keep their place."""
@@ -82,12 +92,10 @@ class Pass:
         if not good:
             return answers
         by_probe = {
-            probe.name: probe.compute(
-                arrays, self.layout, [queries[probe.name] for *_, queries in good]
-            )
+            probe.name: self._results(probe, arrays, [queries[probe.name] for *_, queries in good])
             for probe in self.probes
         }
-        classes = self.session.manifest.classes
+        classes = self.manifest.classes
         for row, (place, result, _) in enumerate(good):
             logits = arrays["logits"][row] if "logits" in arrays else None
             answers[place] = Result(
@@ -99,6 +107,13 @@ class Pass:
                 values={name: values[row] for name, values in by_probe.items()},
             )
         return answers
+
+    def _results(
+        self, probe: Probe[Any], arrays: Arrays, queries: Sequence[int | None]
+    ) -> Sequence[Any]:
+        if isinstance(probe, GraphProbe) and probe in self.compiled:
+            return probe.results(arrays[probe.name], self.layout, queries)
+        return probe.compute(arrays, self.layout, queries)
 
 
 def _hold(image: Picture) -> Picture | VitonnxError:

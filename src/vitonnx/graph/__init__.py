@@ -1,5 +1,6 @@
 """Small graph passes, shared by export, tap and engine. No framework and no runtime in here."""
 
+from vitonnx.graph._attach import QUERIES, Attach
 from vitonnx.graph._blocks import Block, find_blocks
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
 from vitonnx.graph._contract import (
@@ -11,12 +12,16 @@ from vitonnx.graph._contract import (
     tokens_name,
     write_manifest,
 )
+from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._gelu import FuseGelus
+from vitonnx.graph._keep import KeepOutputs
 from vitonnx.graph._layer_norm import FuseLayerNorms
 from vitonnx.graph._names import NameNodes
 from vitonnx.graph._order import OrderNodes
+from vitonnx.graph._reduce_first import ReduceFirst
 from vitonnx.graph._regrid import Regrid
 from vitonnx.graph._reshape import FreeReshapes
+from vitonnx.graph._rows import RowsFirst
 from vitonnx.graph._weights import TransposeWeights
 
 __all__ = [
@@ -25,13 +30,19 @@ __all__ = [
     "OPSET",
     "PATCH_KERNEL",
     "POSITION_EMBEDDING",
+    "QUERIES",
+    "Attach",
     "Block",
     "FreeReshapes",
+    "FuseAttention",
     "FuseGelus",
     "FuseLayerNorms",
+    "KeepOutputs",
     "NameNodes",
     "OrderNodes",
+    "ReduceFirst",
     "Regrid",
+    "RowsFirst",
     "TransposeWeights",
     "attention_name",
     "canonicalise",

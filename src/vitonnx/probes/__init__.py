@@ -15,7 +15,7 @@ from vitonnx.probes._layout import Layout
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._positions import Metric, position_similarity
 from vitonnx.probes._positions_probe import Positions, PositionsResult
-from vitonnx.probes._probe import Crop, Probe
+from vitonnx.probes._probe import Crop, GraphProbe, Probe, Queries
 from vitonnx.probes._rollout import Fusion, rollout
 from vitonnx.probes._rollout_probe import Rollout, RolloutResult
 from vitonnx.probes._summary import Summary, Totalled
@@ -28,6 +28,7 @@ __all__ = [
     "Filters",
     "FiltersResult",
     "Fusion",
+    "GraphProbe",
     "Heads",
     "HeadsResult",
     "Layout",
@@ -35,6 +36,7 @@ __all__ = [
     "Positions",
     "PositionsResult",
     "Probe",
+    "Queries",
     "Rollout",
     "RolloutResult",
     "Summary",

@@ -81,23 +81,42 @@ def mean_attention_distance(
             f"{rows}x{columns} with {prefix} prefix tokens has {prefix + rows * columns}. "
             "Give the grid and the prefix of the model."
         )
+    if renormalize:
+        return _renormalised(attention, grid=grid, patch_size=patch_size, prefix=prefix)
+    xp = array_api_compat.array_namespace(attention)
+    heads, tokens = attention.shape[1], attention.shape[-1]
+    distances = _distances(grid, patch_size, prefix=prefix, like=attention)
+    # All queries and keys in one product, in which prefix tokens weigh nothing.
+    flat = xp.reshape(attention, (-1, heads, tokens * tokens))
+    total = (flat @ xp.reshape(distances, (tokens * tokens, 1)))[:, :, 0]
+    return xp.astype(total, xp.float64) / (rows * columns)
+
+
+def _renormalised(
+    attention: Array, *, grid: tuple[int, int], patch_size: int, prefix: int
+) -> Array:
+    """Average with what every patch pays to the patches rescaled to sum to 1."""
     xp = array_api_compat.array_namespace(attention)
     weights = attention[:, :, prefix:, prefix:]
-    distances = _distances(grid, patch_size, like=attention)
+    distances = _distances(grid, patch_size, prefix=0, like=attention)
     reach = xp.vecdot(weights, distances)
-    if renormalize:
-        paid = xp.vecdot(weights, xp.ones_like(distances))
-        # A query that pays the patches nothing reaches nowhere.
-        reach = reach / xp.where(paid > 0, paid, xp.ones_like(paid))
+    paid = xp.vecdot(weights, xp.ones_like(distances))
+    # A query that pays the patches nothing reaches nowhere.
+    reach = reach / xp.where(paid > 0, paid, xp.ones_like(paid))
     # Doubles from here on, so that thousands of queries add up without loss.
     return xp.mean(xp.astype(reach, xp.float64), axis=-1)
 
 
-def _distances(grid: tuple[int, int], patch_size: int, *, like: Array) -> Array:
-    """(patches, patches) in pixels; of `like`'s dtype, or single precision where that is half."""
+def _distances(grid: tuple[int, int], patch_size: int, *, prefix: int, like: Array) -> Array:
+    """(tokens, tokens) in pixels, 0 to and from prefix tokens.
+
+    Of `like`'s dtype, or single precision where that is half.
+    """
     xp = array_api_compat.array_namespace(like)
-    index = xp.arange(grid[0] * grid[1], device=array_api_compat.device(like))
+    index = xp.arange(prefix + grid[0] * grid[1], device=array_api_compat.device(like)) - prefix
     row, column = index // grid[1], index % grid[1]
     down, across = row[:, None] - row[None, :], column[:, None] - column[None, :]
-    squares = xp.astype(down * down + across * across, xp.result_type(like.dtype, xp.float32))
-    return patch_size * xp.sqrt(squares)
+    squares = down * down + across * across
+    squares = xp.where((index[:, None] >= 0) & (index[None, :] >= 0), squares, 0)
+    exact = xp.astype(squares, xp.result_type(like.dtype, xp.float32))
+    return patch_size * xp.sqrt(exact)

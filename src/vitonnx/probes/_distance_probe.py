@@ -12,7 +12,7 @@ import array_api_compat
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._distance import mean_attention_distance
 from vitonnx.probes._layout import Layout
-from vitonnx.probes._probe import Crop
+from vitonnx.probes._probe import Crop, Queries
 from vitonnx.probes._summary import Summary
 
 __all__ = ["Distance", "DistanceResult"]
@@ -81,6 +81,15 @@ class Distance:
         queries : sequence of int or None
             What `token` gave for each picture: None for all.
         """
+        return self.results(self.condense(outputs, layout, None), layout, queries)
+
+    @property
+    def located(self) -> bool:
+        """No: all patches are asked."""
+        return False
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float64 (batch, blocks, heads): distances in pixels."""
         blocks = [
             mean_attention_distance(
                 outputs[name],
@@ -91,9 +100,13 @@ class Distance:
             )
             for name in self.reads(layout)
         ]
-        xp = array_api_compat.array_namespace(*blocks)
-        distances = xp.stack(blocks, axis=1)
-        return [DistanceResult(distance=distances[picture, ...]) for picture in range(len(queries))]
+        return array_api_compat.array_namespace(*blocks).stack(blocks, axis=1)
+
+    def results(
+        self, condensed: Array, layout: Layout, queries: Sequence[int | None]
+    ) -> list[DistanceResult]:
+        """Make one result for each picture of a batch."""
+        return [DistanceResult(distance=condensed[picture, ...]) for picture in range(len(queries))]
 
     def summary(self, results: Sequence[DistanceResult] = ()) -> Summary:
         """Sum up results; summaries of further pictures can be merged into it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import array_api_compat
 
 from vitonnx.errors import UsageError
@@ -12,7 +14,7 @@ __all__ = ["check_mass", "head_maps", "mass_mask"]
 
 
 def head_maps(
-    attention: Array, *, grid: tuple[int, int], prefix: int, query: int | None = 0
+    attention: Array, *, grid: tuple[int, int], prefix: int, query: int | Array | None = 0
 ) -> Array:
     """Read how much attention one query token pays to every patch, in each head.
 
@@ -24,9 +26,10 @@ def head_maps(
         Of patches.
     prefix : int
         Tokens in front of the patches.
-    query : int or None
-        Index of the query token: 0 is the class token where there is one. None takes the mean
-        over the patch queries, the reading for a model without class token.
+    query : int, integer (batch,) array, or None
+        Index of the query token: 0 is the class token where there is one; or an index for each
+        picture. None takes the mean over the patch queries, the reading for a model without class
+        token.
 
     Returns
     -------
@@ -54,14 +57,27 @@ def head_maps(
     tokens = attention.shape[-1]
     if query is None:
         xp = array_api_compat.array_namespace(attention)
-        rows = xp.mean(attention[:, :, prefix:, :], axis=2)
-    elif 0 <= query < tokens:
-        rows = attention[:, :, query, :]
+        # Written as a sum, because traced means are computed in doubles.
+        rows = xp.sum(attention[:, :, prefix:, :], axis=2) / (tokens - prefix)
+    elif not isinstance(query, Integral):
+        rows = _row_of_each(attention, query)
+    elif 0 <= int(query) < tokens:
+        rows = attention[:, :, int(query), :]
     else:
         raise UsageError(
             f"head_maps: there is no query token {query}; there are 0 to {tokens - 1}."
         )
     return fold_patches(rows, grid=grid, prefix=prefix)
+
+
+def _row_of_each(attention: Array, queries: Array) -> Array:
+    """Take one row of each picture, (batch, heads, tokens), by a product that selects it."""
+    xp = array_api_compat.array_namespace(attention)
+    _, heads, _, tokens = attention.shape
+    index = xp.arange(tokens, device=array_api_compat.device(attention))
+    chosen = xp.astype(queries[:, None] == index[None, :], attention.dtype)
+    # A traced product does not know its shape.
+    return xp.reshape(chosen[:, None, None, :] @ attention, (-1, heads, tokens))
 
 
 def mass_mask(maps: Array, mass: float) -> Array:

@@ -14,7 +14,7 @@ from vitonnx.errors import PictureError, UsageError
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._heads import check_mass, head_maps, mass_mask
 from vitonnx.probes._layout import Layout
-from vitonnx.probes._probe import Crop
+from vitonnx.probes._probe import Crop, Queries
 
 __all__ = ["Heads", "HeadsResult"]
 
@@ -164,30 +164,51 @@ class Heads:
         queries : sequence of int or None
             What `token` gave for each picture.
         """
+        tokens = queries[0] if len(set(queries)) == 1 else _stacked(queries, outputs)
+        return self.results(self.condense(outputs, layout, tokens), layout, queries)
+
+    @property
+    def located(self) -> bool:
+        """Whether the query is a pixel, which lies in another patch of every picture."""
+        return self.query is not None and not isinstance(self.query, str)
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (batch, heads, rows, columns): the queries' attention to the patches."""
         attention = outputs[layout.attention(self.block)]
+        xp = array_api_compat.array_namespace(attention)
+        maps = head_maps(attention, grid=layout.grid, prefix=layout.prefix, query=queries)
+        return xp.astype(maps, xp.float32)
+
+    def results(
+        self, condensed: Array, layout: Layout, queries: Sequence[int | None]
+    ) -> list[HeadsResult]:
+        """Make one result for each picture of a batch."""
+        xp = array_api_compat.array_namespace(condensed)
+        mask = None if self.mass is None else mass_mask(condensed, self.mass)
         return [
-            self._result(attention[picture : picture + 1, ...], layout, query)
+            HeadsResult(
+                attention=condensed[picture, ...],
+                mean=xp.mean(condensed[picture, ...], axis=0),
+                mask=None if mask is None else mask[picture, ...],
+                mass=self.mass,
+                block=layout.block(self.block),
+                query=self._label(layout),
+                patch=_patch(query, layout),
+            )
             for picture, query in enumerate(queries)
         ]
-
-    def _result(self, attention: Array, layout: Layout, query: int | None) -> HeadsResult:
-        xp = array_api_compat.array_namespace(attention)
-        maps = head_maps(attention, grid=layout.grid, prefix=layout.prefix, query=query)
-        maps = xp.astype(maps, xp.float32)
-        return HeadsResult(
-            attention=maps[0, ...],
-            mean=xp.mean(maps[0, ...], axis=0),
-            mask=None if self.mass is None else mass_mask(maps, self.mass)[0, ...],
-            mass=self.mass,
-            block=layout.block(self.block),
-            query=self._label(layout),
-            patch=_patch(query, layout),
-        )
 
     def _label(self, layout: Layout) -> str:
         if self.query is None:
             return "mean" if layout.class_token is None else "cls"
         return self.query if isinstance(self.query, str) else f"{self.query[0]},{self.query[1]}"
+
+
+def _stacked(queries: Sequence[int | None], outputs: Mapping[str, Array]) -> Array:
+    """Give the queries as an array beside the outputs."""
+    (output, *_) = outputs.values()
+    xp = array_api_compat.array_namespace(output)
+    return xp.asarray(queries, dtype=xp.int64, device=array_api_compat.device(output))
 
 
 def _patch(query: int | None, layout: Layout) -> tuple[int, int] | None:

@@ -8,10 +8,13 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._layout import Layout
 
-__all__ = ["Crop", "Probe"]
+__all__ = ["Crop", "GraphProbe", "Probe", "Queries"]
 
 Crop: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom of what the model saw, in pixels of the picture."""
+
+Queries: TypeAlias = int | Array | None
+"""The query token of all pictures, or int64 (batch,), one of each; None where there is none."""
 
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -59,3 +62,37 @@ class Probe(Protocol[Result_co]):
         queries : sequence of int or None
             What `token` gave for each picture.
         """
+
+
+@runtime_checkable
+class GraphProbe(Probe[Result_co], Protocol[Result_co]):
+    """A probe that can be compiled into the graph: its work is one function on plain arrays.
+
+    `compute` is `condense`, then `results`. In a planned graph `condense` has become nodes of the
+    graph, and only what it gives leaves the device.
+    """
+
+    @property
+    def located(self) -> bool:
+        """Whether the query token differs from picture to picture."""
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Boil the outputs down to one array, stacked on batch, that all results are made of.
+
+        Written against the array API standard, and called with arrays that know their shape but
+        for the batch, and no values.
+
+        Parameters
+        ----------
+        outputs : mapping of str to array
+            What `reads` names.
+        layout : Layout
+            The model's.
+        queries : int, int64 (batch,) array, or None
+            The token that `token` finds: an array where the probe is `located`.
+        """
+
+    def results(
+        self, condensed: Array, layout: Layout, queries: Sequence[int | None]
+    ) -> Sequence[Result_co]:
+        """Make one result for each picture of a batch."""

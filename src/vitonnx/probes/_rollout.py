@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import array_api_compat
@@ -74,32 +76,63 @@ def rollout(
     """
     check_rollout_options(fusion, discard)
     _check_blocks(attentions, query)
-    mixings = (
-        _mixing(attention, fusion=fusion, discard=discard, class_token=class_token)
-        for attention in reversed(attentions)
-    )
-    flow = _rows(next(mixings), query)
-    for mixing in mixings:
-        flow = flow @ mixing
-    return flow if query is None else flow[:, 0, :]
+    fuse = functools.partial(_fuse, fusion=fusion, discard=discard, class_token=class_token)
+    if query is None:
+        mixings = (_mixing(fuse(attention)) for attention in reversed(attentions))
+        return functools.reduce(operator.matmul, mixings)
+    rows = query if isinstance(query, slice) else slice(query, query + 1)
+    flow = _first_row(attentions[-1], fuse, rows, whole=discard > 0)
+    for attention in reversed(attentions[:-1]):
+        flow = _follow(flow, fuse(attention))
+    return flow[:, 0, :]
 
 
-def _mixing(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> Array:
-    """(batch, tokens, tokens), how one block mixes the tokens; rows sum to 1."""
+def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> Array:
+    """(batch, queries, tokens), one map of all heads; discarding needs all queries."""
     xp = array_api_compat.array_namespace(attention)
-    fused = getattr(xp, fusion)(attention, axis=1)
-    # A traced array may know its shape no longer once it is fused.
-    tokens, device = attention.shape[-1], array_api_compat.device(attention)
-    if discard > 0:
-        index = xp.arange(tokens, device=device)
-        protected = index[:, None] == index[None, :]
-        if class_token is not None:
-            row, column = index[:, None] == class_token, index[None, :] == class_token
-            protected = protected | row | column
-        fused = xp.where(protected | _largest(fused, tokens, discard), fused, 0.0)
-    mixed = fused + xp.eye(tokens, dtype=fused.dtype, device=device)
+    if fusion == "mean":
+        # Written as a sum, because traced means are computed in doubles.
+        fused = xp.sum(attention, axis=1) / attention.shape[1]
+    else:
+        fused = getattr(xp, fusion)(attention, axis=1)
+    if discard == 0:
+        return fused
+    tokens = attention.shape[-1]
+    index = xp.arange(tokens, device=array_api_compat.device(attention))
+    protected = index[:, None] == index[None, :]
+    if class_token is not None:
+        row, column = index[:, None] == class_token, index[None, :] == class_token
+        protected = protected | row | column
+    return xp.where(protected | _largest(fused, tokens, discard), fused, 0.0)
+
+
+def _mixing(fused: Array, rows: slice | None = None) -> Array:
+    """How a block mixes the tokens into some of them; the rows sum to 1."""
+    xp = array_api_compat.array_namespace(fused)
+    tokens, device = fused.shape[-1], array_api_compat.device(fused)
+    identity = xp.eye(tokens, dtype=fused.dtype, device=device)
+    mixed = fused + (identity if rows is None else identity[rows, :])
     # The halves of (A + I) / 2 cancel here.
     return mixed / xp.sum(mixed, axis=-1, keepdims=True)
+
+
+def _first_row(
+    attention: Array, fuse: Callable[[Array], Array], rows: slice, *, whole: bool
+) -> Array:
+    """(batch, 1, tokens), the mean of the rows that the product begins with."""
+    # Rows are taken before the heads are fused where they can be: the others need not exist.
+    fused = fuse(attention)[:, rows, :] if whole else fuse(attention[:, :, rows, :])
+    mixed = _mixing(fused, rows)
+    xp = array_api_compat.array_namespace(mixed)
+    count = len(range(attention.shape[-1])[rows])
+    return mixed if count == 1 else xp.sum(mixed, axis=1, keepdims=True) / count
+
+
+def _follow(flow: Array, fused: Array) -> Array:
+    """Go one block down: flow (A + I) with renormalised rows, and no matrix but A."""
+    xp = array_api_compat.array_namespace(fused)
+    share = flow / (xp.sum(fused, axis=-1) + 1.0)[:, None, :]
+    return share @ fused + share
 
 
 def _largest(fused: Array, tokens: int, discard: float) -> Array:
@@ -108,16 +141,6 @@ def _largest(fused: Array, tokens: int, discard: float) -> Array:
     ascending = xp.sort(xp.reshape(fused, (-1, tokens * tokens)), axis=-1)
     threshold = ascending[:, int(discard * tokens * tokens), None, None]
     return fused >= threshold
-
-
-def _rows(mixing: Array, query: int | slice | None) -> Array:
-    """(batch, 1 or tokens, tokens), the rows that the product begins with."""
-    if query is None:
-        return mixing
-    if isinstance(query, slice):
-        xp = array_api_compat.array_namespace(mixing)
-        return xp.mean(mixing[:, query, :], axis=1, keepdims=True)
-    return mixing[:, query, None, :]
 
 
 def check_rollout_options(fusion: str, discard: float) -> None:

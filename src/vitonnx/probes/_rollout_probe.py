@@ -11,7 +11,7 @@ import array_api_compat
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._layout import Layout
 from vitonnx.probes._patches import fold_patches
-from vitonnx.probes._probe import Crop
+from vitonnx.probes._probe import Crop, Queries
 from vitonnx.probes._rollout import Fusion, check_rollout_options, rollout
 
 __all__ = ["Rollout", "RolloutResult"]
@@ -93,6 +93,15 @@ class Rollout:
         queries : sequence of int or None
             What `token` gave for each picture: the same for all.
         """
+        return self.results(self.condense(outputs, layout, None), layout, queries)
+
+    @property
+    def located(self) -> bool:
+        """No: the class token is the same in every picture."""
+        return False
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (batch, rows, columns): the share of each patch."""
         class_token = layout.class_token
         shares = rollout(
             [outputs[name] for name in self.reads(layout)],
@@ -102,9 +111,13 @@ class Rollout:
             class_token=class_token,
         )
         xp = array_api_compat.array_namespace(shares)
-        shares = xp.astype(shares, xp.float32)
-        maps = fold_patches(shares, grid=layout.grid, prefix=layout.prefix)
+        return fold_patches(xp.astype(shares, xp.float32), grid=layout.grid, prefix=layout.prefix)
+
+    def results(
+        self, condensed: Array, layout: Layout, queries: Sequence[int | None]
+    ) -> list[RolloutResult]:
+        """Make one result for each picture of a batch."""
         return [
-            RolloutResult(rollout=maps[picture, ...], fusion=self.fusion, discard=self.discard)
+            RolloutResult(rollout=condensed[picture, ...], fusion=self.fusion, discard=self.discard)
             for picture in range(len(queries))
         ]

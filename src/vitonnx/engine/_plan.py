@@ -1,0 +1,113 @@
+"""From a file and some probes to a graph that computes no more than they read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vitonnx.probes import GraphProbe, Layout
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+__all__ = ["Plan", "plan_graph"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of a graph.
+
+    Parameters
+    ----------
+    probes : sequence of GraphProbe
+        Compiled into the graph: each has an output of its name.
+    outputs : sequence of str
+        Outputs of the file that are wanted as they are.
+    size : (height, width) or None
+        Of the input, if another than the file's.
+    fused : bool
+        Whether the runtime's own operators may be used, where no standard one is as good.
+    """
+
+    probes: tuple[GraphProbe[Any], ...] = ()
+    outputs: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    fused: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the planned graph's outputs."""
+        return (*self.outputs, *(probe.name for probe in self.probes))
+
+    @property
+    def located(self) -> bool:
+        """Whether the graph asks for each picture's query token."""
+        return any(probe.located for probe in self.probes)
+
+
+def plan_graph(model: ir.Model, plan: Plan) -> None:
+    """Bring a probe-ready graph into the planned form, in place.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        Probe-ready.
+    plan : Plan
+        What is asked of it.
+
+    Raises
+    ------
+    UsageError
+        If the model doesn't have what a probe asks for, or the size doesn't fit it.
+    """
+    # Editing graphs costs more than a second of imports: a plan that is found ready needs none.
+    import onnx_ir.passes.common as common
+
+    from vitonnx.graph import (
+        Attach,
+        FuseAttention,
+        KeepOutputs,
+        ReduceFirst,
+        Regrid,
+        RowsFirst,
+        read_manifest,
+    )
+
+    if plan.size is not None:
+        Regrid(plan.size)(model)
+    layout = Layout.of(read_manifest(model))
+    passes: list[ir.passes.PassBase] = [
+        Attach(probe.name, probe.reads(layout), _traced(probe, layout), queries=probe.located)
+        for probe in plan.probes
+    ]
+    passes += [
+        KeepOutputs(plan.names),
+        common.ShapeInferencePass(),
+        # Blocks that are probed alike share what does not depend on the picture.
+        common.DeduplicateInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+        *([FuseAttention()] if plan.fused else []),
+        RowsFirst(),
+        ReduceFirst(),
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedOpsetsPass(),
+    ]
+    for each in passes:
+        each(model)
+    outputs = {str(value.name): value for value in model.graph.outputs}
+    model.graph.outputs[:] = [outputs[name] for name in plan.names]
+
+
+def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:
+    """Give the probe's work as a function of arrays alone, which can be traced."""
+    from vitonnx.graph import QUERIES
+
+    # Wherever a picture was cut out, a query that is not located in it is the same token.
+    anywhere = None if probe.located else probe.token(layout, (0, 0, 1, 1))
+
+    def condense(arrays: Mapping[str, Any]) -> Any:
+        outputs = {name: array for name, array in arrays.items() if name != QUERIES}
+        return probe.condense(outputs, layout, arrays.get(QUERIES, anywhere))
+
+    return condense

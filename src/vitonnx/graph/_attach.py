@@ -1,0 +1,158 @@
+"""A probe's own function, traced into nodes and joined to the network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import ndonnx as ndx
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+from onnxscript import optimizer
+
+from vitonnx.errors import ModelFileError
+from vitonnx.graph._canonical import IR_VERSION, OPSET
+
+__all__ = ["QUERIES", "Attach"]
+
+QUERIES = "queries"
+BATCH = "batch"
+# Larger constants, such as distances between thousands of patches, stay a computation in the file;
+# runtimes do it once, when they load it.
+LARGEST_CONSTANT = 2**10
+
+Function = Callable[[Mapping[str, Any]], Any]
+
+
+class Attach(ir.passes.InPlacePass):
+    """Add an output that a function of other outputs computes.
+
+    The function is written against the Python array API standard. It is called once, with arrays
+    of ndonnx, which write down what is done to them.
+
+    Parameters
+    ----------
+    name : str
+        Of the new output.
+    reads : collection of str
+        Names of the outputs that the function gets.
+    function : callable
+        From a mapping of names to arrays, all stacked on batch, to one array stacked on batch.
+    queries : bool
+        Whether the function also gets ``queries``, int64 (batch,): a token of each picture. The
+        graph has an input of that name then.
+
+    Raises
+    ------
+    ModelFileError
+        If the graph lacks an output that the function reads.
+    """
+
+    def __init__(
+        self, name: str, reads: Collection[str], function: Function, *, queries: bool = False
+    ) -> None:
+        self.name = name
+        self.reads = reads
+        self.function = function
+        self.queries = queries
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Trace and join, in place."""
+        graph = model.graph
+        outputs = {str(value.name): value for value in graph.outputs}
+        for name in self.reads:
+            if name not in outputs:
+                raise ModelFileError(f"the graph has no output {name!r} for {self.name} to read.")
+        sources = {name: outputs[name] for name in self.reads}
+        if self.queries:
+            sources[QUERIES] = _queries(graph)
+        traced = self._trace(sources)
+        _join(model, traced, sources, prefix=self.name)
+        return ir.passes.PassResult(model, modified=True)
+
+    def _trace(self, sources: Mapping[str, ir.Value]) -> ir.Model:
+        arguments = {name: _argument(value) for name, value in sources.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ndonnx, on its way to make some types fit
+            result = self.function(arguments)
+            traced = ir.from_proto(ndx.build(arguments, {self.name: result}))
+        _never_empty(traced.graph)
+        optimizer.optimize(traced, output_size_limit=LARGEST_CONSTANT)
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(traced)
+        common.IdentityEliminationPass()(traced)
+        common.RemoveUnusedNodesPass()(traced)
+        return traced
+
+
+def _queries(graph: ir.Graph) -> ir.Value:
+    for value in graph.inputs:
+        if value.name == QUERIES:
+            return value
+    value = ir.Value(name=QUERIES, type=ir.TensorType(ir.DataType.INT64), shape=ir.Shape([BATCH]))
+    graph.inputs.append(value)
+    return value
+
+
+def _argument(value: ir.Value) -> Any:
+    """Stand for a value while its function is traced; the batch is open."""
+    assert value.shape is not None
+    sides = [side if isinstance(side, int) else str(side) for side in value.shape[1:]]
+    dtype = ndx.int64 if value.dtype == ir.DataType.INT64 else ndx.float32
+    return ndx.argument(shape=(BATCH, *sides), dtype=dtype)
+
+
+def _never_empty(graph: ir.Graph) -> None:
+    """Say that no array is empty: ndonnx writes a case of its own for those."""
+    for node in list(graph):
+        if node.op_type == "If":
+            condition = node.inputs[0]
+            producer = None if condition is None else condition.producer()
+            if producer is not None and producer.op_type == "Equal" and _counts(producer):
+                never = ir.node("Constant", [], {"value": ir.tensor(np.array(False))})
+                graph.insert_before(node, never)
+                node.replace_input_with(0, never.outputs[0])
+
+
+def _counts(node: ir.Node) -> bool:
+    """Whether a node compares a number of entries."""
+    stack = [value.producer() for value in node.inputs if value is not None]
+    names = set()
+    while stack:
+        found = stack.pop()
+        if found is None:
+            continue
+        names.add(found.op_type)
+        if found.op_type in ("Mul", "Cast"):
+            stack.extend(value.producer() for value in found.inputs if value is not None)
+    return "Size" in names
+
+
+def _join(
+    model: ir.Model, traced: ir.Model, sources: Mapping[str, ir.Value], *, prefix: str
+) -> None:
+    """Move the traced nodes over, and connect them."""
+    if traced.opset_imports.get("", 0) > OPSET or (traced.ir_version or 0) > IR_VERSION:
+        raise ModelFileError(f"{prefix} was traced to a newer ONNX than the file's.")
+    graph = model.graph
+    for value in list(traced.graph.inputs):
+        value.replace_all_uses_with(sources[str(value.name)], replace_graph_outputs=True)
+    for value in list(traced.graph.initializers.values()):
+        traced.graph.initializers.pop(str(value.name))
+        value.name = f"{prefix}/{value.name}"
+        if value.const_value is not None:
+            value.const_value.name = value.name
+        graph.initializers.add(value)
+    nodes = list(traced.graph)
+    result = traced.graph.outputs[0]
+    traced.graph.outputs.clear()
+    traced.graph.remove(nodes)
+    for number, node in enumerate(nodes):
+        node.name = f"{prefix}/{node.op_type.lower()}_{number}"
+        for place, value in enumerate(node.outputs):
+            value.name = node.name if place == 0 else f"{node.name}/output_{place}"
+    graph.extend(nodes)
+    result.name = prefix
+    result.shape = ir.Shape([BATCH, *(result.shape or ())[1:]])
+    graph.outputs.append(result)

@@ -1,0 +1,257 @@
+"""Where only some rows of a result are read, only these are computed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+
+__all__ = ["RowsFirst"]
+
+LAST = np.iinfo(np.int64).max
+UNARY = frozenset(
+    ("Cast", "Erf", "Gelu", "Identity", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh")
+)
+BROADCAST = frozenset(("Add", "Div", "Mul", "Pow", "Sub"))
+ALONG_LAST = frozenset(("LayerNormalization", "Softmax", "LpNormalization"))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Some neighbouring rows along one axis."""
+
+    axis: int
+    start: int
+    stop: int
+
+    def along(self, axis: int) -> Cut:
+        """Give the same rows of another axis."""
+        return Cut(axis, self.start, self.stop)
+
+
+class RowsFirst(ir.passes.InPlacePass):
+    """Take a slice before the work and not after it, wherever rows do not depend on each other.
+
+    A class token's attention is then softmax(q Kᵀ) of one query, not a row of the whole matrix;
+    and where a head reads one token of the last block, the MLP before it sees one token. A result
+    that is read whole somewhere, too, is left alone. Needs inferred shapes.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Move the slices in place; what is no longer used is removed."""
+        graph = model.graph
+        _slice_instead_of_gather(graph)
+        cuts = _Cuts(graph)
+        modified = False
+        for node in reversed(list(graph)):
+            if len(node.outputs) == 1 and _read_in_rows(node.outputs[0], graph):
+                modified |= cuts.move_before(node)
+        if modified:
+            common.RemoveUnusedNodesPass()(model)
+        return ir.passes.PassResult(model, modified)
+
+
+def _read_in_rows(value: ir.Value, graph: ir.Graph) -> bool:
+    """Whether nobody reads all of a value."""
+    return value not in graph.outputs and all(cut_of(use.node) for use in value.uses())
+
+
+class _Cuts:
+    """Slices that have been made: two readers of the same rows share them."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self.graph = graph
+        self.sliced: dict[tuple[ir.Value, Cut], ir.Value] = {}
+        self.computed: dict[tuple[ir.Value, Cut], ir.Value] = {}
+
+    def move_before(self, node: ir.Node) -> bool:
+        """Move all slices of a node's output before it, where that can be."""
+        moved = False
+        value = node.outputs[0]
+        for use in list(value.uses()):
+            cut = cut_of(use.node)
+            axes = None if cut is None else input_axes(node, cut.axis)
+            if cut is None or axes is None:
+                continue
+            rows = self._recompute(node, cut, axes)
+            use.node.outputs[0].replace_all_uses_with(rows, replace_graph_outputs=True)
+            self.graph.remove(use.node, safe=True)
+            moved = True
+        if moved and not value.uses():
+            # Or else it would still count as a reader of all that it was computed from.
+            self.graph.remove(node, safe=True)
+        return moved
+
+    def _recompute(self, node: ir.Node, cut: Cut, axes: Sequence[int | None]) -> ir.Value:
+        """Compute some rows of a node's output from some rows of its inputs."""
+        if (node.outputs[0], cut) in self.computed:
+            return self.computed[node.outputs[0], cut]
+        inputs = [
+            value if value is None or axis is None else self._slice(value, cut.along(axis), node)
+            for value, axis in zip(node.inputs, axes, strict=True)
+        ]
+        if node.op_type == "Reshape":
+            inputs[1] = self._target(node, cut)
+        few = ir.node(
+            node.op_type, inputs, node.attributes, domain=node.domain, name=_name(node.name, cut)
+        )
+        _describe(few.outputs[0], node.outputs[0], cut)
+        self.graph.insert_before(node, few)
+        self.computed[node.outputs[0], cut] = few.outputs[0]
+        return few.outputs[0]
+
+    def _slice(self, value: ir.Value, cut: Cut, before: ir.Node) -> ir.Value:
+        if (value, cut) in self.sliced:
+            return self.sliced[value, cut]
+        bounds = [
+            self._constant(f"{_name(value.name, cut)}/{part}", [number])
+            for part, number in (("start", cut.start), ("stop", cut.stop), ("axis", cut.axis))
+        ]
+        node = ir.node("Slice", [value, *bounds], name=_name(value.name, cut))
+        _describe(node.outputs[0], value, cut)
+        producer = value.producer()
+        if producer is None:
+            self.graph.insert_before(self.graph[0], node)
+        else:
+            self.graph.insert_after(producer, node)
+        self.sliced[value, cut] = node.outputs[0]
+        return node.outputs[0]
+
+    def _target(self, node: ir.Node, cut: Cut) -> ir.Value:
+        """Give a reshape's target in which the number of rows is not the old one."""
+        target = _numbers(node.inputs[1])
+        assert target is not None
+        if target[cut.axis] > 0:
+            target[cut.axis] = cut.stop - cut.start
+        return self._constant(f"{_name(node.name, cut)}/shape", target)
+
+    def _constant(self, name: str, numbers: Sequence[int]) -> ir.Value:
+        if name not in self.graph.initializers:
+            tensor = ir.tensor(np.array(numbers, np.int64), name=name)
+            value = ir.Value(
+                name=name,
+                const_value=tensor,
+                shape=ir.Shape([len(numbers)]),
+                type=ir.TensorType(tensor.dtype),
+            )
+            self.graph.register_initializer(value)
+        return self.graph.initializers[name]
+
+
+def cut_of(node: ir.Node) -> Cut | None:
+    """Give what a slice takes; None if the node is none of neighbouring rows of one known axis."""
+    if node.op_type != "Slice" or node.inputs[0] is None or node.inputs[0].shape is None:
+        return None
+    starts, stops, axes, steps = (
+        _numbers(node.inputs[place]) if place < len(node.inputs) else [1] for place in (1, 2, 3, 4)
+    )
+    shape = node.inputs[0].shape
+    if starts is None or stops is None or axes is None or steps != [1] or len(axes) != 1:
+        return None
+    axis = axes[0] % len(shape)
+    size = shape[axis]
+    if not isinstance(size, int):
+        return None
+    start, stop, _ = slice(starts[0], min(stops[0], size)).indices(size)
+    return Cut(axis, start, stop)
+
+
+def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
+    """Say along which axis of each input a node's output can be cut.
+
+    Returns
+    -------
+    list of int or None, or None
+        None for an input that is taken whole; no list where rows depend on each other.
+    """
+    shape = node.outputs[0].shape
+    if shape is None:
+        return None
+    rules: dict[str, Callable[[], list[int | None] | None]] = {
+        "MatMul": lambda: [axis, None] if axis == len(shape) - 2 else None,
+        "Transpose": lambda: [node.attributes.get_ints("perm")[axis]],
+        "Reshape": lambda: [axis, None] if _leading_alike(node, axis) else None,
+        # Fused: queries are rows of the first input, (batch, tokens, dim).
+        "MultiHeadAttention": lambda: [1, *[None] * (len(node.inputs) - 1)] if axis == 1 else None,
+    }
+    if node.op_type in rules:
+        return rules[node.op_type]()
+    if node.op_type in UNARY:
+        return [axis]
+    if node.op_type in ALONG_LAST:
+        last = node.attributes.get_int("axis", -1) % len(shape) == len(shape) - 1
+        return [axis, *[None] * (len(node.inputs) - 1)] if last and axis < len(shape) - 1 else None
+    if node.op_type in BROADCAST:
+        return _broadcast_axes(node.inputs, axis - len(shape))
+    return None
+
+
+def _broadcast_axes(inputs: Iterable[ir.Value | None], from_last: int) -> list[int | None] | None:
+    axes: list[int | None] = []
+    for value in inputs:
+        if value is None or value.shape is None:
+            return None
+        whole = len(value.shape) < -from_last or value.shape[from_last] == 1
+        axes.append(None if whole else len(value.shape) + from_last)
+    return axes
+
+
+def _leading_alike(node: ir.Node, axis: int) -> bool:
+    """Whether a reshape leaves this axis, and all before it, as they are."""
+    source, target = node.inputs[0], _numbers(node.inputs[1])
+    shape = node.outputs[0].shape
+    if source is None or source.shape is None or shape is None or target is None:
+        return False
+    before = zip(target, source.shape, shape, strict=False)
+    # 0 copies a side of the source, such as the batch, whose name may have changed on the way.
+    alike = all(side == 0 or old == new for side, old, new in itertools.islice(before, axis + 1))
+    return alike and target[axis] != -1 and node.attributes.get_int("allowzero", 0) == 0
+
+
+def _slice_instead_of_gather(graph: ir.Graph) -> None:
+    """Write one constant row that is gathered as a slice of one row, squeezed."""
+    for node in list(graph):
+        index = _numbers(node.inputs[1], scalar=True) if node.op_type == "Gather" else None
+        source = node.inputs[0] if node.inputs else None
+        if index is None or source is None or source.shape is None:
+            continue
+        axis = node.attributes.get_int("axis", 0) % len(source.shape)
+        size = source.shape[axis]
+        if not isinstance(size, int):
+            continue
+        cut = Cut(axis, index[0] % size, index[0] % size + 1)
+        cuts = _Cuts(graph)
+        row = cuts._slice(source, cut, node)
+        axes = cuts._constant(f"{node.name}/axis", [axis])
+        squeeze = ir.node("Squeeze", [row, axes], name=f"{node.name}/squeeze")
+        squeeze.outputs[0].shape, squeeze.outputs[0].type = node.outputs[0].shape, source.type
+        name, node.outputs[0].name = node.outputs[0].name, None
+        squeeze.outputs[0].name = name
+        graph.insert_before(node, squeeze)
+        node.outputs[0].replace_all_uses_with(squeeze.outputs[0], replace_graph_outputs=True)
+        graph.remove(node, safe=True)
+
+
+def _describe(rows: ir.Value, whole: ir.Value, cut: Cut) -> None:
+    """Name rows, and give their type and shape, after the whole that they are of."""
+    rows.name, rows.type = _name(whole.name, cut), whole.type
+    if whole.shape is not None:
+        sides = list(whole.shape)
+        sides[cut.axis] = cut.stop - cut.start
+        rows.shape = ir.Shape(sides)
+
+
+def _name(name: str | None, cut: Cut) -> str:
+    rows = f"row_{cut.start}" if cut.stop == cut.start + 1 else f"rows_{cut.start}_{cut.stop}"
+    return f"{name}/{rows}"
+
+
+def _numbers(value: ir.Value | None, *, scalar: bool = False) -> list[int] | None:
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    if tensor is None or (scalar and len(tensor.shape) > 0):
+        return None
+    return [int(number) for number in tensor.numpy().reshape(-1)]

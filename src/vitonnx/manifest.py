@@ -16,6 +16,7 @@ from typing import Literal, Self
 from vitonnx.errors import ModelFileError, UsageError
 
 __all__ = [
+    "BAKED_KEY",
     "CONTRACT_VERSION",
     "METADATA_KEY",
     "Manifest",
@@ -26,6 +27,8 @@ __all__ = [
 
 CONTRACT_VERSION = 1
 METADATA_KEY = "vitonnx.manifest"
+# What was compiled into a baked file, whose outputs are no longer those of the contract.
+BAKED_KEY = "vitonnx.baked"
 
 PilFilter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 

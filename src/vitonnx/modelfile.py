@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
-from vitonnx.manifest import Manifest, require_model_file
+from vitonnx.manifest import BAKED_KEY, Manifest, require_model_file
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["load_manifest", "load_shapes", "load_skeleton", "load_weights"]
+__all__ = ["is_baked", "load_manifest", "load_shapes", "load_skeleton", "load_weights"]
 
 Part = TypeVar("Part")
 
@@ -79,6 +79,17 @@ def load_weights(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.gener
                 f"{file} has no weight {name!r}: export the checkpoint again with `vitonnx export`."
             )
     return {name: _to_array(tensors[name], file) for name in names}
+
+
+def is_baked(file: Path) -> bool:
+    """Whether probes were compiled into a file, instead of the contract's outputs.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return BAKED_KEY in _read(file, _metadata)
 
 
 def load_shapes(file: Path) -> dict[str, list[int | None]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vitonnx.cli import (
+    _bake,
     _demo,
     _distance,
     _export,
@@ -66,6 +67,7 @@ app.command("demo", epilog=_demo.EXAMPLE)(_demo.demo)
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
+app.command("bake", epilog=_bake.EXAMPLE)(_bake.bake)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
 probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)

@@ -1,7 +1,11 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
+from vitonnx.engine._bake import bake, compare_precisions
 from vitonnx.engine._engine import Engine, Picture
+from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
+from vitonnx.engine._plan import Plan
+from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Prediction, Result
 from vitonnx.engine._settings import run_settings
@@ -11,8 +15,12 @@ from vitonnx.engine._survey import Survey, survey
 from vitonnx.engine._totals import Totals, save_totals
 
 __all__ = [
+    "RANK_LIMIT",
     "Engine",
+    "Fidelity",
     "Picture",
+    "Plan",
+    "Precision",
     "Prediction",
     "Prepared",
     "Result",
@@ -20,6 +28,8 @@ __all__ = [
     "Stream",
     "Survey",
     "Totals",
+    "bake",
+    "compare_precisions",
     "prepare",
     "run_settings",
     "save_comparison",

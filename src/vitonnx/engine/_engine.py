@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.engine._device import choose_device
+from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._plan import Plan
+from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
 from vitonnx.engine._session import Session, load_promises, open_session
@@ -49,6 +51,10 @@ class Engine:
     whole : bool
         Scale pictures to the size as they are, whatever their shape, instead of cutting out their
         centre as the recipe says: right where the size has been chosen for their shape.
+    precision : str
+        ``auto`` (half precision on CUDA, else single), ``fp32``, ``fp16`` or ``int8``. In int8 the
+        products' inputs are scaled as they come, which depends on all pictures of a batch: there
+        pictures run one by one, so that a result is the picture's own.
     in_graph : bool
         Compile the probes into the graph, so that no attention leaves it. Without, the file's own
         outputs are brought here and probed with NumPy: much more work, the same numbers.
@@ -84,6 +90,7 @@ class Engine:
         threads: int | None = None,
         size: int | tuple[int, int] | None = None,
         whole: bool = False,
+        precision: str = "auto",
         in_graph: bool = True,
     ) -> None:
         if threads is not None and threads < 1:
@@ -100,6 +107,7 @@ class Engine:
         self.in_graph = in_graph
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
+        self.precision = self._precision(precision)
         self._sessions: dict[Plan | None, Session] = {}
 
     def run(self, images: Picture | Sequence[Picture]) -> dict[str, NDArray[np.float32]]:
@@ -123,13 +131,27 @@ class Engine:
         pixels = [self._prepare(image).pixels for image in _as_sequence(images)]
         if not pixels:
             raise UsageError("There is no picture to run: give at least one.")
-        size = self.batch_size
-        session = self._open((), self.outputs)
+        return self.run_pixels(np.stack(pixels), self.outputs)
+
+    def run_pixels(
+        self, pixels: NDArray[np.uint8], outputs: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run pictures that are ready, and bring some outputs here.
+
+        Parameters
+        ----------
+        pixels : uint8 (batch, height, width, 3)
+            RGB, of the manifest's size.
+        outputs : sequence of str
+            Names of the file's outputs.
+        """
+        names, size = tuple(outputs), self._batch_size(raw=True)
+        session = self._open((), names)
         parts = [
-            session.run(np.stack(pixels[start : start + size]), self.outputs)
+            session.run(pixels[start : start + size], names)
             for start in range(0, len(pixels), size)
         ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in self.outputs}
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def probe(self, images: Picture | Sequence[Picture], probe: Probe[Any]) -> list[Result]:
         """Probe pictures.
@@ -197,26 +219,53 @@ class Engine:
         for probe in probes:
             if not isinstance(probe, Probe):
                 raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+        compiled, outputs = self._divide(probes)
+        session = self._open(compiled, outputs)
+        one_pass = Pass(session, self.manifest, self.layout, probes, compiled, outputs)
+        size = self._batch_size(raw=len(compiled) < len(probes))
+        results = one_pass.results(images, batch_size=size)
+        return Stream(results, probes, summary or {})
+
+    def explain(self, probes: Sequence[Probe[Any]]) -> str:
+        """Say what the plan for some probes does, and what it saves.
+
+        Returns
+        -------
+        str
+            Lines for a person.
+
+        Raises
+        ------
+        UsageError
+            If the model doesn't have what a probe asks for.
+        """
+        compiled, outputs = self._divide(probes)
+        plan = self._plan(compiled, outputs)
+        lines = explain_plan(self.file, plan, self.manifest)
+        return "\n".join([*lines, f"device: {self.device}, batches of {self.batch_size}"])
+
+    def _divide(
+        self, probes: Sequence[Probe[Any]]
+    ) -> tuple[tuple[GraphProbe[Any], ...], tuple[str, ...]]:
+        """Give the probes that go into the graph, and the outputs that the others read."""
         compiled = tuple(
             probe for probe in probes if self.in_graph and isinstance(probe, GraphProbe)
         )
-        # Here, and not in a thread: what the model doesn't have is the caller's to know at once.
+        # All are asked, so that what the model doesn't have is known before any work.
         read = {probe.name: probe.reads(self.layout) for probe in probes}
-        wanted = {
-            name: None for probe in probes if probe not in compiled for name in read[probe.name]
-        }
-        if "logits" in self.outputs:
-            wanted["logits"] = None
-        session = self._open(compiled, tuple(wanted))
-        one_pass = Pass(session, self.manifest, self.layout, probes, compiled, tuple(wanted))
-        results = one_pass.results(images, batch_size=self.batch_size)
-        return Stream(results, probes, summary or {})
+        logits = ("logits",) if "logits" in self.outputs else ()
+        raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
+        return compiled, tuple(dict.fromkeys((*raw, *logits)))
+
+    def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
+        return Plan(probes, outputs, self._size, precision=self.precision)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""
         # All outputs at the file's own size are the file as it is.
-        as_it_is = not probes and self._size is None and set(outputs) == set(self.outputs)
-        plan = None if as_it_is else Plan(probes, outputs, self._size)
+        everything = not probes and set(outputs) == set(self.outputs)
+        as_it_is = everything and self._size is None and self.precision == "fp32"
+        plan = None if as_it_is else self._plan(probes, outputs)
         if plan not in self._sessions:
             self._sessions[plan] = open_session(
                 self.file, device=self._device, threads=self.threads, plan=plan
@@ -225,10 +274,23 @@ class Engine:
 
     @property
     def batch_size(self) -> int:
-        """The most pictures that go through the network at once."""
+        """The most pictures that are probed at once."""
+        return self._batch_size(raw=not self.in_graph)
+
+    def _batch_size(self, *, raw: bool) -> int:
+        """Fit a batch into memory: with all its attention, or with one block's at a time."""
+        if self.precision == "int8":
+            return 1
         manifest = self.manifest
-        attention = 4 * manifest.blocks * manifest.heads * manifest.tokens**2
-        return max(1, min(LARGEST_BATCH, BATCH_BYTES // attention))
+        # In the graph: a block's scores and weights, and what a rollout keeps of every block.
+        in_graph = 3 * manifest.heads + manifest.blocks
+        maps = manifest.heads * manifest.blocks if raw else in_graph
+        return max(1, min(LARGEST_BATCH, BATCH_BYTES // (4 * maps * manifest.tokens**2)))
+
+    def _precision(self, asked: str) -> Precision:
+        if asked == "auto":
+            return "fp16" if self.device.startswith("cuda") else "fp32"
+        return check_precision(asked)
 
     def _prepare(self, image: Picture) -> Prepared:
         return prepare(open_picture(image), self.manifest.preprocessing)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitonnx.engine._precision import Precision, reduce_precision
 from vitonnx.probes import GraphProbe, Layout
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ class Plan:
         Of the input, if another than the file's.
     fused : bool
         Whether the runtime's own operators may be used, where no standard one is as good.
+    precision : "fp32", "fp16" or "int8"
+        Of the network's products; see `reduce_precision`.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()
     outputs: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     fused: bool = True
+    precision: Precision = "fp32"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,15 +50,20 @@ class Plan:
         return any(probe.located for probe in self.probes)
 
 
-def plan_graph(model: ir.Model, plan: Plan) -> None:
-    """Bring a probe-ready graph into the planned form, in place.
+def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
+    """Bring a probe-ready graph into the planned form.
 
     Parameters
     ----------
     model : onnx_ir.Model
-        Probe-ready.
+        Probe-ready; it is used up.
     plan : Plan
         What is asked of it.
+
+    Returns
+    -------
+    onnx_ir.Model
+        Its outputs are the plan's `names`, in their order.
 
     Raises
     ------
@@ -97,6 +106,7 @@ def plan_graph(model: ir.Model, plan: Plan) -> None:
         each(model)
     outputs = {str(value.name): value for value in model.graph.outputs}
     model.graph.outputs[:] = [outputs[name] for name in plan.names]
+    return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
 
 
 def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:

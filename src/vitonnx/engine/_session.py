@@ -15,11 +15,11 @@ from vitonnx.engine._device import FATAL_ONLY, RUNTIME_ERRORS, Device, first_lin
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.errors import ModelFileError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.modelfile import load_manifest, load_shapes, load_skeleton
+from vitonnx.modelfile import is_baked, load_manifest, load_shapes, load_skeleton
 
 __all__ = ["Session", "load_promises", "open_session"]
 
-IMAGES, QUERIES = "images", "queries"
+IMAGES, QUERIES, ATTENTION = "images", "queries", "attention"
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,7 @@ def _planned(file: Path, plan: Plan) -> bytes:
 
     model = ir.from_proto(load_skeleton(file))
     ir.external_data.set_base_dir(model.graph, file.absolute().parent)
-    plan_graph(model, plan)
-    serialised: bytes = ir.to_proto(model).SerializeToString()
+    serialised: bytes = ir.to_proto(plan_graph(model, plan)).SerializeToString()
     return serialised
 
 
@@ -138,6 +137,11 @@ def load_promises(file: Path) -> tuple[Manifest, tuple[str, ...]]:
         If the file can't be read, has no manifest, or breaks the manifest's promises.
     """
     manifest, shapes = load_manifest(file), load_shapes(file)
+    if f"block_00/{ATTENTION}" not in shapes and is_baked(file):
+        raise ModelFileError(
+            f"{file} is baked: its probes are in it, and nothing else can be asked. Run it in any "
+            "runtime, or give the file that it was baked from."
+        )
     for name, promised in _promises(manifest).items():
         found = shapes.get(name)
         if found is None or found[1:] != promised:
@@ -154,6 +158,6 @@ def _promises(manifest: Manifest) -> dict[str, list[int]]:
     tokens = manifest.tokens
     promises = {IMAGES: [*manifest.size, 3]}
     for block in range(manifest.blocks):
-        promises[f"block_{block:02d}/attention"] = [manifest.heads, tokens, tokens]
+        promises[f"block_{block:02d}/{ATTENTION}"] = [manifest.heads, tokens, tokens]
         promises[f"block_{block:02d}/tokens"] = [tokens, manifest.dim]
     return promises

@@ -14,6 +14,7 @@ from vitonnx.graph._contract import (
 )
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._gelu import FuseGelus
+from vitonnx.graph._halve import Halve
 from vitonnx.graph._keep import KeepOutputs
 from vitonnx.graph._layer_norm import FuseLayerNorms
 from vitonnx.graph._names import NameNodes
@@ -37,6 +38,7 @@ __all__ = [
     "FuseAttention",
     "FuseGelus",
     "FuseLayerNorms",
+    "Halve",
     "KeepOutputs",
     "NameNodes",
     "OrderNodes",

@@ -6,11 +6,9 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import ndonnx as ndx
 import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
-from onnxscript import optimizer
 
 from vitonnx.errors import ModelFileError
 from vitonnx.graph._canonical import IR_VERSION, OPSET
@@ -73,6 +71,10 @@ class Attach(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=True)
 
     def _trace(self, sources: Mapping[str, ir.Value]) -> ir.Model:
+        # ndonnx brings onnxruntime along, which graph passes do without.
+        import ndonnx as ndx
+        from onnxscript import optimizer
+
         arguments = {name: _argument(value) for name, value in sources.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ndonnx, on its way to make some types fit
@@ -97,6 +99,8 @@ def _queries(graph: ir.Graph) -> ir.Value:
 
 def _argument(value: ir.Value) -> Any:
     """Stand for a value while its function is traced; the batch is open."""
+    import ndonnx as ndx
+
     assert value.shape is not None
     sides = [side if isinstance(side, int) else str(side) for side in value.shape[1:]]
     dtype = ndx.int64 if value.dtype == ir.DataType.INT64 else ndx.float32

@@ -1,0 +1,143 @@
+"""``vitonnx bake``: probes compiled into the graph, as a file for any runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._options import Model, Quiet, Size, parse_query, parse_size
+from vitonnx.errors import UsageError, VitonnxError
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Plan
+    from vitonnx.probes import Fusion, Probe
+
+EXAMPLE = "Example: vitonnx bake dino.onnx --probe heads --probe rollout -o dino.baked.onnx"
+
+
+def bake(
+    model: Model,
+    probe: Annotated[
+        list[str],
+        typer.Option(
+            "--probe",
+            metavar="heads|rollout|distance",
+            help="What the file shall give (several: once each).",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    block: Annotated[
+        int, typer.Option("--block", help="Of heads: 0 is the first, -1 the last.")
+    ] = -1,
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--query",
+            metavar="TOKEN|patch",
+            help="Of heads: a prefix token, mean, or patch: an input of the file then says which.",
+        ),
+    ] = None,
+    fusion: Annotated[
+        str, typer.Option("--fusion", metavar="mean|max|min", help="Of rollout: over the heads.")
+    ] = "mean",
+    discard: Annotated[
+        float, typer.Option("--discard", help="Of rollout: share of attention set to zero.")
+    ] = 0.0,
+    renormalize: Annotated[
+        bool, typer.Option("--renormalize", help="Of distance: rescale what goes to the patches.")
+    ] = False,
+    logits: Annotated[
+        bool, typer.Option("--logits", help="Give the classes' scores, too.")
+    ] = False,
+    size: Size = None,
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"], typer.Option("--precision", help="Of the products.")
+    ] = "fp32",
+    fused: Annotated[
+        bool, typer.Option("--fused", help="Allow onnxruntime's own operators; faster on a GPU.")
+    ] = False,
+    pictures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pictures",
+            metavar="INPUT",
+            help="On which fp16 and int8 are compared with fp32: pictures, folders, globs "
+            "(several: once each). Drawn scenes by default.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compile probes into the graph: one file, their results as its outputs."""
+    from vitonnx.cli._precision import state_fidelity
+    from vitonnx.cli._resolve import resolve_model
+    from vitonnx.engine import bake as bake_file
+    from vitonnx.media import check_writable
+    from vitonnx.probes import Distance, Heads, Rollout
+
+    if len(set(probe)) < len(probe):
+        raise UsageError("--probe names each kind of probe once.")
+    if isinstance(parse_query(query), tuple):
+        raise UsageError(
+            f"--query {query}: a pixel lies in another patch of every picture. Say patch, and the "
+            "file has an input for it."
+        )
+    makers: dict[str, Any] = {
+        "heads": lambda: Heads(block=block, query=(0, 0) if query == "patch" else query),
+        "rollout": lambda: Rollout(fusion=cast("Fusion", fusion), discard=discard),
+        "distance": lambda: Distance(renormalize=renormalize),
+    }
+    for name in probe:
+        if name not in makers:
+            raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
+    probes: list[Probe[Any]] = [makers[name]() for name in probe]
+    check_writable(output)
+    file, sides = resolve_model(model, quiet=quiet), parse_size(size)
+    fidelity = None
+    if precision != "fp32":
+        fidelity, holds = state_fidelity(file, precision, pictures or [], sides, quiet=quiet)
+        if not holds and not force:
+            raise VitonnxError(
+                f"{precision} costs too much on these pictures: nothing was written. Use another "
+                "precision, or --force."
+            )
+    with stage(f"Baking {file.name}", quiet=quiet):
+        plan = bake_file(
+            file,
+            output,
+            probes,
+            size=sides,
+            precision=precision,
+            fused=fused,
+            logits=logits,
+            fidelity=fidelity,
+        )
+    if not quiet:
+        _print_outputs(output, plan)
+    print(output)
+    if plan.located:
+        inform(
+            "the file has a second input, queries: int64 (batch,), the token of each picture's "
+            "patch, counted from the first prefix token.",
+            quiet=quiet,
+        )
+
+
+def _print_outputs(file: Path, plan: Plan) -> None:
+    from rich.table import Table
+
+    from vitonnx.modelfile import load_shapes
+
+    shapes = load_shapes(file)
+    table = Table(title="What the file gives", title_justify="left")
+    for heading in ("name", "type", "shape"):
+        table.add_column(heading)
+    for name in plan.names:
+        sides = ", ".join("batch" if side is None else str(side) for side in shapes[name])
+        table.add_row(name, "float64" if name == "distance" else "float32", f"({sides})")
+    results().print(table)

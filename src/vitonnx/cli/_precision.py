@@ -1,0 +1,77 @@
+"""What a precision costs, measured and said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitonnx.cli._console import inform, results, stage
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Fidelity
+
+__all__ = ["state_fidelity"]
+
+SCENES = 16
+SCENE_SIDE = 256
+
+
+def state_fidelity(
+    file: Path,
+    precision: str,
+    pictures: Sequence[str],
+    size: tuple[int, int] | None,
+    *,
+    quiet: bool,
+) -> tuple[Fidelity, bool]:
+    """Compare a precision with single precision, and print the result.
+
+    Returns
+    -------
+    fidelity : Fidelity
+    holds : bool
+        Whether it is within the limit.
+    """
+    from vitonnx.engine import RANK_LIMIT, compare_precisions
+
+    shown = _pictures(pictures)
+    with stage(f"Comparing {precision} with fp32", quiet=quiet):
+        fidelity = compare_precisions(file, shown, precision, size=size)
+    if not quiet:
+        _print(fidelity, precision)
+    holds = fidelity.holds()
+    if not holds:
+        inform(
+            f"{precision} changes the maps: the rank correlation of heads or rollout is below "
+            f"{RANK_LIMIT}."
+        )
+    return fidelity, holds
+
+
+def _pictures(words: Sequence[str]) -> list[Any]:
+    """Find the pictures, or draw some."""
+    if words:
+        from vitonnx.media import find_pictures
+
+        return list(find_pictures(words))
+    from vitonnx.data.scenes import draw_scene
+
+    return [draw_scene(seed, size=(SCENE_SIDE, SCENE_SIDE)).picture for seed in range(SCENES)]
+
+
+def _print(fidelity: Fidelity, precision: str) -> None:
+    from rich.table import Table
+
+    table = Table(
+        title=f"{precision} against fp32, {fidelity.pictures} pictures", title_justify="left"
+    )
+    table.add_column("what")
+    table.add_column("", justify="right")
+    if fidelity.prediction is not None:
+        table.add_row("same prediction", f"{fidelity.prediction:.1%}")
+    table.add_row("heads, rank correlation", f"{fidelity.heads:.4f}")
+    table.add_row("rollout, rank correlation", f"{fidelity.rollout:.4f}")
+    table.add_row("60 % masks, Jaccard", f"{fidelity.masks:.4f}")
+    table.add_row("distance, largest relative error", f"{fidelity.distance:.1e}")
+    results().print(table)

@@ -1,0 +1,175 @@
+"""A planned graph as a file of its own: probes in it, for any runtime in any language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitonnx.engine._device import choose_device
+from vitonnx.engine._engine import Engine, Picture
+from vitonnx.engine._fidelity import FIDELITY_PROBES, Fidelity, measure_fidelity
+from vitonnx.engine._plan import Plan, plan_graph
+from vitonnx.engine._precision import check_precision
+from vitonnx.engine._session import load_promises, open_session
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.manifest import BAKED_KEY
+from vitonnx.media import atomic_with_companions
+from vitonnx.modelfile import load_skeleton
+from vitonnx.probes import GraphProbe, Layout, Probe
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+__all__ = ["bake", "compare_precisions"]
+
+# Single precision against NumPy on the host: rounding in another order, and no more.
+TOLERANCE = 1e-5
+LARGEST_MESSAGE = 2**31 - 2**20  # of protobuf, with room for all but the weights
+
+
+def bake(
+    file: str | Path,
+    path: str | Path,
+    probes: Sequence[Probe[Any]],
+    *,
+    size: tuple[int, int] | None = None,
+    precision: str = "fp32",
+    fused: bool = False,
+    logits: bool = False,
+    fidelity: Fidelity | None = None,
+) -> Plan:
+    """Write a file whose outputs are what probes find: ``heads``, ``rollout``, ``distance``.
+
+    The input is that of the probe-ready file, ``images``, uint8 (batch, height, width, 3); a probe
+    that asks for a pixel has a second one, ``queries``, int64 (batch,), each picture's query token.
+
+    Parameters
+    ----------
+    file : path
+        A probe-ready file.
+    path : path
+        The file to write.
+    probes : sequence of Probe
+        `Heads`, `Rollout` or `Distance`, or one's own with a `condense`.
+    size : (height, width), optional
+        Of the input, in pixels, if another than the file's.
+    precision : "fp32", "fp16" or "int8"
+        Of the network's products.
+    fused : bool
+        Whether onnxruntime's own operators may be used; else there are standard ones only.
+    logits : bool
+        Whether the classes' scores are an output too.
+    fidelity : Fidelity, optional
+        What the precision costs, to be written into the file.
+
+    Returns
+    -------
+    Plan
+        What was baked.
+
+    Raises
+    ------
+    ModelFileError
+        If the file isn't probe-ready.
+    UsageError
+        If there is nothing to bake, or the model doesn't have what a probe asks for.
+    VitonnxError
+        If the baked graph does not give what NumPy gives; nothing is written then.
+    """
+    import onnx_ir as ir
+
+    source = Path(file)
+    manifest, outputs = load_promises(source)
+    compiled = tuple(probe for probe in probes if isinstance(probe, GraphProbe))
+    if not compiled or len(compiled) < len(probes):
+        raise UsageError("There is nothing to bake: give probes that have a `condense`.")
+    if logits and "logits" not in outputs:
+        raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
+    layout = Layout.of(manifest if size is None else manifest.at(size))
+    for probe in compiled:
+        probe.reads(layout)
+    kept = ("logits",) if logits else ()
+    plan = Plan(compiled, kept, size, fused=fused, precision=check_precision(precision))
+    model = ir.from_proto(load_skeleton(source))
+    ir.external_data.set_base_dir(model.graph, source.absolute().parent)
+    model = ir.external_data.load_to_model(plan_graph(model, plan))
+    model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, fidelity))
+    with atomic_with_companions(path) as passing:
+        _save(model, passing)
+        if precision == "fp32":
+            _verify(source, passing, plan)
+    return plan
+
+
+def compare_precisions(
+    file: str | Path,
+    pictures: Sequence[Picture],
+    precision: str,
+    *,
+    size: tuple[int, int] | None = None,
+    device: str = "auto",
+) -> Fidelity:
+    """Measure what a precision costs, against single precision, over some pictures."""
+    exact, reduced = (
+        list(
+            Engine(file, size=size, device=device, precision=each).stream(pictures, FIDELITY_PROBES)
+        )
+        for each in ("fp32", precision)
+    )
+    for result in (*exact, *reduced):
+        if result.error is not None:
+            raise result.error
+    return measure_fidelity(exact, reduced)
+
+
+def _says(plan: Plan, fidelity: Fidelity | None) -> Mapping[str, Any]:
+    return {
+        "probes": {probe.name: _options(probe) for probe in plan.probes},
+        "precision": plan.precision,
+        "fidelity": None if fidelity is None else fidelity.numbers(),
+    }
+
+
+def _options(probe: object) -> dict[str, Any]:
+    return asdict(probe) if is_dataclass(probe) and not isinstance(probe, type) else {}
+
+
+def _save(model: ir.Model, path: Path) -> None:
+    import onnx_ir as ir
+
+    weights = sum(
+        value.const_value.nbytes
+        for value in model.graph.initializers.values()
+        if value.const_value is not None
+    )
+    beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
+    ir.save(model, path, external_data=beside)
+
+
+def _verify(source: Path, baked: Path, plan: Plan) -> None:
+    """Run noise through both, and compare with the probes on the host."""
+    cpu = choose_device("cpu")
+    raw = Engine(source, device="cpu", size=plan.size, in_graph=False)
+    noise = np.random.default_rng(0).integers(
+        0, 256, (2, *raw.manifest.size, 3), dtype=np.uint8, endpoint=False
+    )
+    layout = raw.layout
+    queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
+    found = open_session(baked, device=cpu, threads=None).run(
+        noise, plan.names, queries if plan.located else None
+    )
+    for probe in plan.probes:
+        outputs = raw.run_pixels(noise, probe.reads(layout))
+        token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
+        expected = np.asarray(probe.condense(outputs, layout, token))
+        error = np.abs(found[probe.name] - expected).max() / np.abs(expected).max()
+        if not error <= TOLERANCE:
+            raise VitonnxError(
+                f"{probe.name} in the baked graph is off by {error:.1e} of its largest value, more "
+                f"than {TOLERANCE:.0e}: nothing was written. Please report the model."
+            )

@@ -1,0 +1,92 @@
+"""The same network in half precision, but for what needs the range or the bits of single."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+
+__all__ = ["Halve"]
+
+# Sums over many tokens, what states its own type, and what looks at no number. Layer norms sum in single precision
+# whatever they are given (ONNX's stash_type).
+SINGLE = frozenset(
+    ("Cast", "Shape", "Softmax", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
+)
+LARGEST = float(np.finfo(np.float16).max)
+
+
+class Halve(ir.passes.InPlacePass):
+    """Compute in float16; inputs and outputs keep their types.
+
+    Parameters
+    ----------
+    single : tuple of str
+        Beginnings of the names of nodes that stay in single precision, such as a probe's.
+    """
+
+    def __init__(self, single: tuple[str, ...] = ()) -> None:
+        self.single = single
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Convert weights, and put casts where precisions meet, in place."""
+        graph = model.graph
+        common.ShapeInferencePass()(model)
+        casts = _Casts(graph)
+        for node in list(graph):
+            stays = node.op_type in SINGLE or str(node.name).startswith(self.single or ("\0",))
+            wanted = ir.DataType.FLOAT if stays else ir.DataType.FLOAT16
+            for place, value in enumerate(node.inputs):
+                if value is not None and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16):
+                    node.replace_input_with(place, casts.give(value, wanted, node))
+            for value in node.outputs:
+                if value.dtype == ir.DataType.FLOAT:
+                    value.type = ir.TensorType(wanted)
+        for place, value in enumerate(graph.outputs):
+            if value.dtype == ir.DataType.FLOAT16:
+                graph.outputs[place] = casts.take_out(value)
+        common.RemoveUnusedNodesPass()(model)
+        return ir.passes.PassResult(model, modified=True)
+
+
+class _Casts:
+    """Values in the other precision: each is made once."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self.graph = graph
+        self.made: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
+
+    def give(self, value: ir.Value, wanted: ir.DataType, before: ir.Node) -> ir.Value:
+        """Give a value in a precision, for a node."""
+        if value.dtype == wanted:
+            return value
+        if (value, wanted) not in self.made:
+            half = self._weight(value) if value.is_initializer() else None
+            self.made[value, wanted] = half or self._cast(value, wanted, before)
+        return self.made[value, wanted]
+
+    def take_out(self, value: ir.Value) -> ir.Value:
+        """Give a graph's output its type back, and its name."""
+        name, value.name = str(value.name), f"{value.name}/half"
+        node = ir.node("Cast", [value], {"to": ir.DataType.FLOAT.value}, name=f"{name}/cast")
+        node.outputs[0].name, node.outputs[0].shape = name, value.shape
+        node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+        self.graph.append(node)
+        return node.outputs[0]
+
+    def _weight(self, value: ir.Value) -> ir.Value:
+        """Halve a constant; what is too large for half precision becomes the largest there is."""
+        assert value.const_value is not None
+        array = value.const_value.numpy().clip(-LARGEST, LARGEST).astype(np.float16)
+        name = f"{value.name}/half"
+        half = ir.Value(name=name, const_value=ir.tensor(array, name=name))
+        self.graph.register_initializer(half)
+        return half
+
+    def _cast(self, value: ir.Value, wanted: ir.DataType, before: ir.Node) -> ir.Value:
+        kind = "half" if wanted == ir.DataType.FLOAT16 else "single"
+        node = ir.node("Cast", [value], {"to": wanted.value}, name=f"{value.name}/{kind}")
+        node.outputs[0].name, node.outputs[0].shape = node.name, value.shape
+        node.outputs[0].type = ir.TensorType(wanted)
+        self.graph.insert_before(before, node)
+        return node.outputs[0]

@@ -23,6 +23,7 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", 
         ("vitonnx", EVERYTHING | {"numpy"}),
         ("vitonnx.errors", EVERYTHING | {"numpy"}),
         ("vitonnx.manifest", EVERYTHING | {"numpy"}),
+        ("vitonnx.runtimes", EVERYTHING | {"numpy"}),
         ("vitonnx.positions", EVERYTHING),
         ("vitonnx.probes", EVERYTHING),
         # Weight probes run no model and change no graph.

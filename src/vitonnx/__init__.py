@@ -13,6 +13,7 @@ Four lines, and no training framework::
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,10 @@ __all__ = [
     "probe_weights",
     "probes",
 ]
+
+# onnxruntime reports its use to its makers from 1.31 on, unless told not to before its import. Who
+# probes pictures here asks for no network; who wants it sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {

@@ -13,7 +13,15 @@ import pytest
 
 from terminal import Outcome, assert_refused, run
 
-COMMANDS = ["models", "export", "inspect", "probe heads", "probe rollout", "probe distance"]
+COMMANDS = [
+    "models",
+    "export",
+    "inspect",
+    "doctor",
+    "probe heads",
+    "probe rollout",
+    "probe distance",
+]
 
 
 def example(call: Callable[..., Outcome], command: str) -> list[str]:

@@ -10,6 +10,7 @@ from vitonnx.cli import (
     _bake,
     _demo,
     _distance,
+    _doctor,
     _export,
     _filters,
     _heads,
@@ -68,6 +69,7 @@ app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
 app.command("bake", epilog=_bake.EXAMPLE)(_bake.bake)
+app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
 probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)

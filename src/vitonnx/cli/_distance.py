@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._options import Compare, Device, Model, Quiet, Size, Threads, parse_size
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Explain,
+    Model,
+    Precision,
+    Quiet,
+    Size,
+    Threads,
+    parse_size,
+)
 from vitonnx.errors import UsageError
 
 EXAMPLE = "Example: vitonnx probe distance dino.onnx . --limit 1000 --seed 0 -o distance.pdf"
@@ -69,10 +79,13 @@ def distance(
     size: Size = None,
     device: Device = "auto",
     threads: Threads = None,
+    precision: Precision = "auto",
+    explain: Explain = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure how far every head of every block looks, over any number of pictures."""
     from vitonnx.cli._distance_run import DistanceCall, run
+    from vitonnx.cli._runtime import Runtime
     from vitonnx.probes import Distance
 
     if seed is not None and limit is None:
@@ -88,7 +101,7 @@ def distance(
         strict=strict,
         resume=resume,
         size=parse_size(size),
-        device=device,
-        threads=threads,
+        runtime=Runtime(device, threads, precision),
+        explain=explain,
     )
     run(call, quiet=quiet)

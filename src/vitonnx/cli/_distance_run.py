@@ -12,8 +12,9 @@ from pathlib import Path
 
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import inform, results, watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._engines import explain, open_engines
 from vitonnx.cli._output import FIGURES, check_output, join_stems
+from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import (
     Engine,
@@ -48,8 +49,8 @@ class DistanceCall:
     strict: bool
     resume: Path | None
     size: tuple[int, int] | None
-    device: str
-    threads: int | None
+    runtime: Runtime
+    explain: bool
 
 
 def run(call: DistanceCall, *, quiet: bool) -> None:
@@ -64,11 +65,14 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     check_output(call.output, {"a figure": FIGURES, "numbers": NUMBERS}, files)
     if call.output and call.resume and call.output.absolute() == call.resume.absolute():
         raise UsageError(f"{call.output} can't be both the output and the state of the run.")
-    make = partial(Engine, device=call.device, threads=call.threads, size=call.size)
+    make = partial(Engine, size=call.size, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     for engine in engines.values():
         for block in call.blocks or ():
             engine.layout.block(block)
+    if call.explain:
+        explain(engines, call.probe)
+        return
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     surveys = _sum_up(call, list(engines.values()), files, quiet=quiet)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._compare import name_models
-from vitonnx.cli._console import inform, stage
+from vitonnx.cli._console import inform, results, stage
 from vitonnx.cli._resolve import resolve_model
 
 if TYPE_CHECKING:
     from vitonnx.engine import Engine
+    from vitonnx.probes import Probe
 
-__all__ = ["open_engines"]
+__all__ = ["explain", "open_engines"]
 
 
 def open_engines(
@@ -47,3 +48,9 @@ def open_engines(
         [engine.file for engine in engines], [engine.manifest for engine in engines]
     )
     return dict(zip(names, engines, strict=True))
+
+
+def explain(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
+    """Print each model's plan for a probe."""
+    for engine in engines.values():
+        results().print(engine.explain([probe]))

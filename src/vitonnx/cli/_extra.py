@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 
+from vitonnx.cli._silence import silence
 from vitonnx.errors import MissingExtraError
 
-__all__ = ["require_export"]
+__all__ = ["EXTRAS", "missing_modules", "require_export"]
 
-EXPORT_MODULES = ("tensorflow", "tf2onnx", "safetensors", "huggingface_hub")
+# What each extra brings, as it is imported.
+EXTRAS = {
+    "export": ("tensorflow", "tf2onnx", "safetensors", "huggingface_hub"),
+    "app": ("gradio",),
+}
 
 
 def require_export(*, training: bool = False) -> None:
@@ -28,8 +31,7 @@ def require_export(*, training: bool = False) -> None:
     MissingExtraError
         With the line that installs it.
     """
-    missing = [module for module in EXPORT_MODULES if not _installed(module)]
-    if missing:
+    if missing := missing_modules("export"):
         raise MissingExtraError(
             f"Exporting and training need {' and '.join(missing)}, which can't be imported here: "
             "install the export extra with  pip install 'vitonnx[export]'"
@@ -42,22 +44,15 @@ def require_export(*, training: bool = False) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1" if training else "0")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if training:
-        _import_silently("tensorflow")
+        with silence():  # its compiled part talks to stderr whatever it is told
+            import_module("tensorflow")
     # Without a network the hub's client warns of each try; our error says it once.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
-def _import_silently(module: str) -> None:
-    """Import a module whose compiled part talks to stderr whatever it is told."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import_module(module)
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+def missing_modules(extra: str) -> list[str]:
+    """Give those of an extra's modules that can't be found; nothing is imported."""
+    return [module for module in EXTRAS[extra] if not _installed(module)]
 
 
 def _installed(module: str) -> bool:

@@ -9,9 +9,11 @@ import typer
 from vitonnx.cli._options import (
     Compare,
     Device,
+    Explain,
     Model,
     Output,
     Pictures,
+    Precision,
     Quiet,
     Size,
     Threads,
@@ -44,10 +46,13 @@ def heads(
     output: Output = None,
     device: Device = "auto",
     threads: Threads = None,
+    precision: Precision = "auto",
+    explain: Explain = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw where each head of a block looks."""
     from vitonnx.cli._probe import PictureProbe, run
+    from vitonnx.cli._runtime import Runtime
     from vitonnx.probes import Heads
 
     probe = Heads(block=block, query=parse_query(query), mass=mass)
@@ -58,8 +63,8 @@ def heads(
             tuple(pictures),
             parse_size(size),
             output,
-            device,
-            threads,
+            Runtime(device, threads, precision),
+            explain,
         ),
         quiet=quiet,
     )

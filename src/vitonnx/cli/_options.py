@@ -13,10 +13,12 @@ from vitonnx.errors import UsageError
 __all__ = [
     "Compare",
     "Device",
+    "Explain",
     "FigureOrArrays",
     "Model",
     "Output",
     "Pictures",
+    "Precision",
     "Quiet",
     "Size",
     "Threads",
@@ -71,10 +73,26 @@ FigureOrArrays = Annotated[
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="What runs the model.")
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda[:N]|...",
+        help="What runs the model; `vitonnx doctor` shows all devices, and which work.",
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads that the runtime may use.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="auto|fp32|fp16|int8",
+        help="Of the network's products; auto is fp16 on CUDA, else fp32.",
+    ),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Only print what would be computed, and what it saves.")
 ]
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vitonnx.cli._compare import check_stackable, note_untrained
 from vitonnx.cli._console import watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._engines import explain, open_engines
 from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, FIGURES, check_output, free_stem
+from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.errors import UsageError
 
@@ -35,8 +36,8 @@ class PictureProbe:
     inputs: tuple[str, ...]
     size: tuple[int, int] | None
     output: Path | None
-    device: str
-    threads: int | None
+    runtime: Runtime
+    explain: bool = False
 
 
 def run(call: PictureProbe, *, quiet: bool) -> None:
@@ -53,9 +54,12 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     pictures = find_pictures(call.inputs)
     check_output(call.output, FIGURE_OR_ARRAYS, pictures)
     _check_sheet(call.output, len(pictures))
-    make = partial(Engine, device=call.device, threads=call.threads, size=call.size)
+    make = partial(Engine, size=call.size, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
+    if call.explain:
+        explain(engines, call.probe)
+        return
     if call.output is not None and call.output.suffix.lower() == ARRAYS:
         check_stackable(manifests, call.probe.name)
     note = note_untrained(manifests, quiet=quiet)

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._options import Compare, Device, Model, Pictures, Quiet, Size, Threads, parse_size
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Model,
+    Pictures,
+    Precision,
+    Quiet,
+    Size,
+    Threads,
+    parse_size,
+)
 from vitonnx.cli._output import check_output
 
 EXAMPLE = "Example: vitonnx report deit.onnx holiday/ --compare dino.onnx -o report.html"
@@ -41,10 +51,12 @@ def report(
     size: Size = None,
     device: Device = "auto",
     threads: Threads = None,
+    precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained page: heads, rollout, distance, filters, positions, film."""
     from vitonnx.cli._report_page import ReportCall, run
+    from vitonnx.cli._runtime import Runtime
 
     check_output(output, {"a page": (".html",)})
     run(
@@ -55,8 +67,7 @@ def report(
             film=video,
             show=show,
             size=parse_size(size),
-            device=device,
-            threads=threads,
+            runtime=Runtime(device, threads, precision),
         ),
         quiet=quiet,
     )

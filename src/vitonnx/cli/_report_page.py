@@ -17,6 +17,7 @@ from vitonnx.cli._draw import draw
 from vitonnx.cli._engines import open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import join_stems
+from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result
 from vitonnx.errors import UsageError
@@ -52,8 +53,7 @@ class ReportCall:
     film: Path | None
     show: int
     size: tuple[int, int] | None
-    device: str
-    threads: int | None
+    runtime: Runtime
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     """
     pictures = find_pictures(call.inputs)
     film = None if call.film is None else open_film(call.film)
-    make = partial(Engine, size=call.size, device=call.device, threads=call.threads)
+    make = partial(Engine, size=call.size, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
@@ -221,8 +221,7 @@ def _film(
 ) -> ReportSection:
     """Make the film beside the page, and take it in."""
     of_film = [
-        open_engine(engine.file, film.size, device=call.device, threads=call.threads)
-        for engine in engines.values()
+        open_engine(engine.file, film.size, **call.runtime.options()) for engine in engines.values()
     ]
     with TemporaryDirectory(prefix="vitonnx-") as folder:
         path = Path(folder, "film.mp4")

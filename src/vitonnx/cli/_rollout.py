@@ -9,9 +9,11 @@ import typer
 from vitonnx.cli._options import (
     Compare,
     Device,
+    Explain,
     Model,
     Output,
     Pictures,
+    Precision,
     Quiet,
     Size,
     Threads,
@@ -35,10 +37,13 @@ def rollout(
     output: Output = None,
     device: Device = "auto",
     threads: Threads = None,
+    precision: Precision = "auto",
+    explain: Explain = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw where the output looks through all blocks."""
     from vitonnx.cli._probe import PictureProbe, run
+    from vitonnx.cli._runtime import Runtime
     from vitonnx.probes import Fusion, Rollout
 
     # Rollout refuses any other word itself, with the list of those there are.
@@ -50,8 +55,8 @@ def rollout(
             tuple(pictures),
             parse_size(size),
             output,
-            device,
-            threads,
+            Runtime(device, threads, precision),
+            explain,
         ),
         quiet=quiet,
     )

@@ -14,7 +14,15 @@ import typer
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, inform, watch
 from vitonnx.cli._engines import open_engines
-from vitonnx.cli._options import Compare, Device, Model, Quiet, Threads, parse_query
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Model,
+    Precision,
+    Quiet,
+    Threads,
+    parse_query,
+)
 from vitonnx.cli._output import check_output
 from vitonnx.errors import UsageError
 
@@ -108,9 +116,11 @@ def video(
     ] = None,
     device: Device = "auto",
     threads: Threads = None,
+    precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Draw where a model looks in every frame of a film."""
+    from vitonnx.cli._runtime import Runtime
     from vitonnx.film import FilmOptions, open_engine, probe_film
     from vitonnx.media.films import Span, open_film
     from vitonnx.plots import FilmColours
@@ -127,7 +137,10 @@ def video(
     check_output(target, {"a film": (".mp4",)}, [film])
     opened = open_film(film, span, rate=_rate(fps))
     make = partial(
-        open_engine, frame=opened.size, short_side=short_side, device=device, threads=threads
+        open_engine,
+        frame=opened.size,
+        short_side=short_side,
+        **Runtime(device, threads, precision).options(),
     )
     engines = open_engines([model, *(compare or [])], make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}

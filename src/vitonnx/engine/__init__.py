@@ -2,6 +2,7 @@
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
 from vitonnx.engine._bake import bake, compare_precisions
+from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
 from vitonnx.engine._plan import Plan
@@ -15,9 +16,11 @@ from vitonnx.engine._survey import Survey, survey
 from vitonnx.engine._totals import Totals, save_totals
 
 __all__ = [
+    "DEVICES",
     "RANK_LIMIT",
     "Engine",
     "Fidelity",
+    "Obstacle",
     "Picture",
     "Plan",
     "Precision",
@@ -30,6 +33,7 @@ __all__ = [
     "Totals",
     "bake",
     "compare_precisions",
+    "find_obstacle",
     "prepare",
     "run_settings",
     "save_comparison",

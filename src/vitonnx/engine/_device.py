@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import io
 import re
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
+from vitonnx.engine._accelerators import ACCELERATORS, CPU, CUDA, Accelerator
+from vitonnx.engine._nvidia import why_no_gpu
+from vitonnx.engine._trial import RUNTIME_ERRORS, Providers, first_line, loads_and_runs
 from vitonnx.errors import DeviceError, UsageError
+from vitonnx.runtimes import install_line, installed_runtimes
 
-__all__ = [
-    "CPU",
-    "CUDA",
-    "FATAL_ONLY",
-    "RUNTIME_ERRORS",
-    "Device",
-    "choose_device",
-    "first_line",
-    "why_not",
-]
+__all__ = ["DEVICES", "Device", "Obstacle", "choose_device", "find_obstacle"]
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
-# The runtime's exceptions have no base of their own.
-RUNTIME_ERRORS = tuple(
-    value
-    for value in vars(runtime).values()
-    if isinstance(value, type) and issubclass(value, Exception)
-)
-WARNINGS, FATAL_ONLY = 2, 4  # the runtime's levels of logging: its default, and next to nothing
-REMEDY = (
-    "onnxruntime's CUDA support doesn't load: it needs CUDA and cuDNN "
-    "(pip install 'onnxruntime-gpu[cuda,cudnn]')"
-)
+DEVICES = ("cpu", *ACCELERATORS)
 
 
 @dataclass(frozen=True)
@@ -49,7 +25,7 @@ class Device:
     Parameters
     ----------
     name : str
-        ``cpu`` or ``cuda:N``.
+        ``cpu``, ``cuda:N``, or another of `DEVICES`.
     note : str or None
         Where ``auto`` chose the CPU: why not CUDA.
     """
@@ -58,11 +34,37 @@ class Device:
     note: str | None = None
 
     @property
-    def providers(self) -> list[str | tuple[str, dict[str, str]]]:
+    def accelerator(self) -> Accelerator | None:
+        """What drives it; None for the CPU."""
+        return ACCELERATORS.get(self.name.partition(":")[0])
+
+    @property
+    def number(self) -> int:
+        """Which of several."""
+        return int(self.name.partition(":")[2] or 0)
+
+    @property
+    def providers(self) -> Providers:
         """Of onnxruntime, in order of preference."""
-        if self.name == "cpu":
+        accelerator = self.accelerator
+        if accelerator is None:
             return [CPU]
-        return [(CUDA, {"device_id": self.name.removeprefix("cuda:")}), CPU]
+        if not accelerator.nvidia:
+            return [accelerator.provider, CPU]
+        # CUDA runs what TensorRT can't.
+        cuda = (CUDA, {"device_id": str(self.number)})
+        return [cuda, CPU] if accelerator.provider == CUDA else [accelerator.provider, cuda, CPU]
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a device can't be used, and the line to type against it where there is one."""
+
+    reason: str
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        return self.reason if self.remedy is None else f"{self.reason} (`{self.remedy}`)"
 
 
 def choose_device(device: str = "auto") -> Device:
@@ -71,28 +73,25 @@ def choose_device(device: str = "auto") -> Device:
     Parameters
     ----------
     device : str
-        ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: CUDA where there is a GPU for it, else the CPU.
+        ``auto``: CUDA where there is a GPU for it, else the CPU; or one of `DEVICES`; or
+        ``cuda:N``.
 
     Raises
     ------
     UsageError
         If there is no device of that name.
     DeviceError
-        If CUDA is asked for and can't work.
+        If the device is asked for and can't work.
 
     Examples
     --------
     >>> choose_device("cpu").name
     'cpu'
     """
-    match = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", device)
-    if match is None:
-        raise UsageError(f"device {device!r} is unknown; use auto, cpu, cuda or cuda:N.")
     if device == "cpu":
         return Device("cpu")
-    number = int(match[1] or 0)
-    chosen = Device(f"cuda:{number}")
-    obstacle = _why_not_cuda(number) or why_not(chosen)
+    chosen = _named("cuda" if device == "auto" else device)
+    obstacle = _find_obstacle(chosen)
     if obstacle is None:
         return chosen
     if device == "auto":
@@ -100,81 +99,64 @@ def choose_device(device: str = "auto") -> Device:
     raise DeviceError(f"{device} can't be used: {obstacle}. Use --device cpu, or auto.")
 
 
-def why_not(device: Device) -> str | None:
-    """Run a graph of one node on a device; say what is in the way, or None if it works."""
-    import onnx
+def find_obstacle(device: str) -> Obstacle | None:
+    """Try a device for real; say what is in the way, or None if it works.
 
-    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [3]) for name in "xy"]
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Neg", ["x"], ["y"])], "trial", sides[:1], sides[1:]
-    )
-    opset = onnx.helper.make_opsetid("", 21)
-    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=10)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = FATAL_ONLY
-    provider = device.providers[0]
-    name = provider if isinstance(provider, str) else provider[0]
-    try:
-        with _speechless_runtime():
-            if name == CUDA:
-                onnxruntime.preload_dlls()
-            session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=device.providers
-            )
-            session.run(None, {"x": np.zeros(3, np.float32)})
-    except RUNTIME_ERRORS as error:
-        return f"nothing can be started on {device.name} ({first_line(error)})"
-    if name not in session.get_providers():
-        return REMEDY
-    return None
+    Parameters
+    ----------
+    device : str
+        One of `DEVICES`, or ``cuda:N``.
 
+    Raises
+    ------
+    UsageError
+        If there is no device of that name.
 
-@contextlib.contextmanager
-def _speechless_runtime() -> Iterator[None]:
-    """Keep the runtime from printing a page about a missing library: our error says it in a line.
-
-    Its provider logs outside of any session, and its Python layer prints. Both are the whole
-    process's, so this is held as short as possible, and never where only the CPU is asked for.
+    Examples
+    --------
+    >>> find_obstacle("cpu") is None
+    True
     """
-    onnxruntime.set_default_logger_severity(FATAL_ONLY)
+    return _find_obstacle(_named(device))
+
+
+def _named(device: str) -> Device:
+    if device not in DEVICES and not re.fullmatch(r"cuda:\d+", device):
+        known = ", ".join(("auto", *DEVICES))
+        raise UsageError(f"device {device!r} is unknown; use {known}, or cuda:N.")
+    return Device("cuda:0" if device == "cuda" else device)
+
+
+def _find_obstacle(device: Device) -> Obstacle | None:
+    accelerator = device.accelerator
+    if accelerator is not None:
+        # Without a GPU there is nothing that would be worth an installation.
+        if accelerator.nvidia and (why := why_no_gpu(device.number)):
+            return Obstacle(why)
+        if accelerator.provider not in onnxruntime.get_available_providers():
+            return _without_provider(accelerator)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        onnxruntime.set_default_logger_severity(WARNINGS)
-
-
-def first_line(error: Exception) -> str:
-    """Shorten what the runtime says to what a person can use."""
-    words = str(error).strip().splitlines()[0]
-    # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing …"
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)[
-        :200
-    ]
-
-
-def _why_not_cuda(number: int) -> str | None:
-    """Say what is in the way of CUDA; None if nothing is."""
-    if CUDA not in onnxruntime.get_available_providers():
-        return "the installed onnxruntime has no CUDA support (onnxruntime-gpu has)"
-    gpus = _count_gpus()
-    if gpus is None:
-        return "there is no NVIDIA driver on this machine"
-    if gpus == 0:
-        return "the NVIDIA driver sees no GPU"
-    if number >= gpus:
-        return f"the NVIDIA driver sees {gpus} GPU{'s' * (gpus != 1)}, and number {number} is none"
-    return None
-
-
-def _count_gpus() -> int | None:
-    """Ask the NVIDIA driver, without the CUDA toolkit; None if there is no driver."""
-    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(library)
-    except OSError:
+        works = loads_and_runs(device.providers)
+    except RUNTIME_ERRORS as error:
+        return Obstacle(f"nothing can be started on {device.name} ({first_line(error)})")
+    if works:
         return None
-    count = ctypes.c_int()
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+    if accelerator is None:
+        return Obstacle("onnxruntime doesn't load")
+    return Obstacle(
+        f"onnxruntime's {accelerator.title} support doesn't load: it needs {accelerator.needs}",
+        accelerator.remedy,
+    )
+
+
+def _without_provider(accelerator: Accelerator) -> Obstacle:
+    """Say what would bring a provider that the installed runtime doesn't have."""
+    if not accelerator.installable:
+        return Obstacle(f"onnxruntime has no {accelerator.title} support for this system")
+    installed = installed_runtimes()
+    return Obstacle(
+        f"there is no {accelerator.title} support in "
+        f"{' or '.join(installed) or 'the installed onnxruntime'}; the package that has it must "
+        "take that one's place, as they share a folder",
+        install_line(accelerator.requirement, instead_of=installed),
+    )

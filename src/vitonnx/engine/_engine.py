@@ -43,7 +43,8 @@ class Engine:
     path : path
         The ONNX file.
     device : str
-        ``auto`` (CUDA when it works, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        ``auto`` (CUDA when it works, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``, or what else
+        the installed onnxruntime can use: ``tensorrt``, ``openvino``, ``coreml``, ``directml``.
     threads : int, optional
         That the runtime may use; its own choice by default.
     size : int or (height, width), optional

@@ -11,9 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vitonnx.engine._cache import load_or_plan
-from vitonnx.engine._device import FATAL_ONLY, RUNTIME_ERRORS, Device, first_line
+from vitonnx.engine._device import Device
 from vitonnx.engine._plan import Plan, plan_graph
-from vitonnx.errors import ModelFileError, VitonnxError
+from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
+from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.modelfile import is_baked, load_manifest, load_shapes, load_skeleton
 
@@ -85,6 +86,8 @@ def open_session(
     ------
     ModelFileError
         If the file can't be read.
+    DeviceError
+        If the device can't take this model.
     UsageError
         If the plan's size, or what a probe asks for, doesn't fit the model.
     """
@@ -102,7 +105,14 @@ def open_session(
         # instead of staying for a pattern that does not come again.
         options.enable_cpu_mem_arena = False
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=device.providers)
+        # What the device can't take must not end on the CPU with a page on stdout.
+        session = onnxruntime.InferenceSession(
+            model, options, providers=device.providers, enable_fallback=0
+        )
+    except RuntimeError as error:  # not one of RUNTIME_ERRORS: it's the device, not the file
+        raise DeviceError(
+            f"{file} can't be opened on {device.name} ({first_line(error)}): use --device cpu."
+        ) from error
     except RUNTIME_ERRORS as error:
         raise ModelFileError(
             f"{file} can't be opened: it is no ONNX model, or a part of it is damaged or "

@@ -22,8 +22,6 @@ VERSIONS = {
     "numpy": np.__version__,
     "Pillow": PIL.__version__,
 }
-# Graphs run in the precision that they were written in.
-PRECISION = "the file's"
 
 
 def run_settings(
@@ -56,7 +54,8 @@ def run_settings(
             f"model {number}'s hash": _hash_model(engine.file),
             f"model {number}'s input size": "x".join(map(str, engine.manifest.size)),
             f"model {number}'s batch size": engine.batch_size,
-            f"model {number}'s precision": PRECISION,
+            f"model {number}'s precision": engine.precision,
+            f"model {number}'s probes": "in the graph" if engine.in_graph else "on the host",
             f"model {number}'s device": engine.device,
             f"model {number}'s threads": engine.threads or f"one a core of {os.cpu_count()}",
         }

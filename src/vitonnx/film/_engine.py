@@ -18,6 +18,7 @@ def open_engine(
     short_side: int | None = None,
     device: str = "auto",
     threads: int | None = None,
+    precision: str = "auto",
 ) -> Engine:
     """Open a model at the size that fits a film: nothing is cut off, next to nothing is squashed.
 
@@ -30,7 +31,7 @@ def open_engine(
     short_side : int, optional
         Of the model's input, in pixels, a multiple of the patch size; the shorter side of the
         file's own input by default. The longer side is the nearest multiple of the patch size.
-    device, threads
+    device, threads, precision
         See `Engine`.
 
     Raises
@@ -44,7 +45,7 @@ def open_engine(
         raise UsageError(f"the short side is {short}; it must be at least one patch.")
     size = fitting_size(frame, short=short, patch=manifest.patch_size)
     manifest.at(size)  # refuses a short side that is no multiple, and names the nearest
-    return Engine(file, device=device, threads=threads, size=size, whole=True)
+    return Engine(file, device=device, threads=threads, precision=precision, size=size, whole=True)
 
 
 def fitting_size(frame: tuple[int, int], *, short: int, patch: int) -> tuple[int, int]:

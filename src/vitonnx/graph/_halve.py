@@ -8,8 +8,8 @@ import onnx_ir.passes.common as common
 
 __all__ = ["Halve"]
 
-# Sums over many tokens, what states its own type, and what looks at no number. Layer norms sum in single precision
-# whatever they are given (ONNX's stash_type).
+# Sums over many tokens, what states its own type, and what looks at no number. Layer norms sum in
+# single precision whatever they are given (ONNX's stash_type).
 SINGLE = frozenset(
     ("Cast", "Shape", "Softmax", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
 )

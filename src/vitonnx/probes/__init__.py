@@ -5,7 +5,7 @@ The functions take plain arrays; `Heads` and `Rollout` say which of a model's ou
 raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
-from vitonnx.probes._distance import mean_attention_distance
+from vitonnx.probes._distance import mean_attention_distance, token_distances
 from vitonnx.probes._distance_probe import Distance, DistanceResult
 from vitonnx.probes._filters import filter_components, filters
 from vitonnx.probes._filters_probe import Filters, FiltersResult
@@ -50,4 +50,5 @@ __all__ = [
     "mean_attention_distance",
     "position_similarity",
     "rollout",
+    "token_distances",
 ]

@@ -7,7 +7,7 @@ import array_api_compat
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array, check_attention
 
-__all__ = ["mean_attention_distance"]
+__all__ = ["mean_attention_distance", "token_distances"]
 
 
 def mean_attention_distance(
@@ -17,6 +17,7 @@ def mean_attention_distance(
     patch_size: int,
     prefix: int,
     renormalize: bool = False,
+    distances: Array | None = None,
 ) -> Array:
     """Average the distance between query and key patch, weighted by attention.
 
@@ -36,6 +37,8 @@ def mean_attention_distance(
     renormalize : bool
         Whether what a patch pays to the patches is rescaled to sum to 1. Not so by default, as
         published: what goes to a prefix token then counts as distance 0.
+    distances : (tokens, tokens), optional
+        What `token_distances` gives, where it is at hand: the same serves all blocks.
 
     Returns
     -------
@@ -81,42 +84,57 @@ def mean_attention_distance(
             f"{rows}x{columns} with {prefix} prefix tokens has {prefix + rows * columns}. "
             "Give the grid and the prefix of the model."
         )
-    if renormalize:
-        return _renormalised(attention, grid=grid, patch_size=patch_size, prefix=prefix)
     xp = array_api_compat.array_namespace(attention)
     heads, tokens = attention.shape[1], attention.shape[-1]
-    distances = _distances(grid, patch_size, prefix=prefix, like=attention)
-    # All queries and keys in one product, in which prefix tokens weigh nothing.
-    flat = xp.reshape(attention, (-1, heads, tokens * tokens))
-    total = (flat @ xp.reshape(distances, (tokens * tokens, 1)))[:, :, 0]
-    return xp.astype(total, xp.float64) / (rows * columns)
-
-
-def _renormalised(
-    attention: Array, *, grid: tuple[int, int], patch_size: int, prefix: int
-) -> Array:
-    """Average with what every patch pays to the patches rescaled to sum to 1."""
-    xp = array_api_compat.array_namespace(attention)
-    weights = attention[:, :, prefix:, prefix:]
-    distances = _distances(grid, patch_size, prefix=0, like=attention)
-    reach = xp.vecdot(weights, distances)
-    paid = xp.vecdot(weights, xp.ones_like(distances))
+    if distances is None:
+        distances = token_distances(grid, patch_size=patch_size, prefix=prefix, like=attention)
+    if not renormalize:
+        # All queries and keys in one product, in which prefix tokens weigh nothing.
+        flat = xp.reshape(attention, (-1, heads, tokens * tokens))
+        total = flat @ xp.reshape(distances, (tokens * tokens,))
+        return xp.astype(total, xp.float64) / (rows * columns)
+    reach = xp.vecdot(attention, distances)[:, :, prefix:]
+    paid = xp.sum(attention[:, :, prefix:, prefix:], axis=-1, dtype=distances.dtype)
     # A query that pays the patches nothing reaches nowhere.
     reach = reach / xp.where(paid > 0, paid, xp.ones_like(paid))
     # Doubles from here on, so that thousands of queries add up without loss.
     return xp.mean(xp.astype(reach, xp.float64), axis=-1)
 
 
-def _distances(grid: tuple[int, int], patch_size: int, *, prefix: int, like: Array) -> Array:
-    """(tokens, tokens) in pixels, 0 to and from prefix tokens.
+def token_distances(grid: tuple[int, int], *, patch_size: int, prefix: int, like: Array) -> Array:
+    """Measure between all tokens; prefix tokens have no place, and 0 to and from all others.
 
-    Of `like`'s dtype, or single precision where that is half.
+    Parameters
+    ----------
+    grid : (rows, columns)
+        Of patches.
+    patch_size : int
+        Side of a patch, in pixels.
+    prefix : int
+        Tokens in front of the patches.
+    like : array
+        The distances are of its namespace, device and dtype, or single precision where that is
+        half.
+
+    Returns
+    -------
+    (tokens, tokens), in pixels
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> token_distances((1, 2), patch_size=16, prefix=1, like=np.ones(1))
+    array([[ 0.,  0.,  0.],
+           [ 0.,  0., 16.],
+           [ 0., 16.,  0.]])
     """
     xp = array_api_compat.array_namespace(like)
+    dtype = xp.result_type(like.dtype, xp.float32)
     index = xp.arange(prefix + grid[0] * grid[1], device=array_api_compat.device(like)) - prefix
-    row, column = index // grid[1], index % grid[1]
+    row, column = (
+        patch_size * xp.astype(place, dtype) for place in (index // grid[1], index % grid[1])
+    )
+    has_place = xp.astype(index >= 0, dtype)
+    # As few large arrays as can be: there are 13 million pairs of 3601 tokens.
     down, across = row[:, None] - row[None, :], column[:, None] - column[None, :]
-    squares = down * down + across * across
-    squares = xp.where((index[:, None] >= 0) & (index[None, :] >= 0), squares, 0)
-    exact = xp.astype(squares, xp.result_type(like.dtype, xp.float32))
-    return patch_size * xp.sqrt(exact)
+    return xp.sqrt(down * down + across * across) * has_place[:, None] * has_place[None, :]

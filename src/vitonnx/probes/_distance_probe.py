@@ -10,7 +10,7 @@ from typing import ClassVar
 import array_api_compat
 
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._distance import mean_attention_distance
+from vitonnx.probes._distance import mean_attention_distance, token_distances
 from vitonnx.probes._layout import Layout
 from vitonnx.probes._probe import Crop, Queries
 from vitonnx.probes._summary import Summary
@@ -90,6 +90,13 @@ class Distance:
 
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give float64 (batch, blocks, heads): distances in pixels."""
+        names = self.reads(layout)
+        distances = token_distances(
+            layout.grid,
+            patch_size=layout.patch_size,
+            prefix=layout.prefix,
+            like=outputs[names[0]],
+        )
         blocks = [
             mean_attention_distance(
                 outputs[name],
@@ -97,8 +104,9 @@ class Distance:
                 patch_size=layout.patch_size,
                 prefix=layout.prefix,
                 renormalize=self.renormalize,
+                distances=distances,
             )
-            for name in self.reads(layout)
+            for name in names
         ]
         return array_api_compat.array_namespace(*blocks).stack(blocks, axis=1)
 

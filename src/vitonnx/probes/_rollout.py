@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import array_api_compat
 
@@ -87,14 +87,25 @@ def rollout(
     return flow[:, 0, :]
 
 
-def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> Array:
-    """(batch, queries, tokens), one map of all heads; discarding needs all queries."""
+class _Fused(NamedTuple):
+    """One map of all heads, (batch, queries, tokens), times a number.
+
+    A mean is kept as a sum: a large matrix is not divided where a vector can be.
+    """
+
+    total: Array
+    times: int
+
+    def rows(self, rows: slice) -> _Fused:
+        return _Fused(self.total[:, rows, :], self.times)
+
+
+def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> _Fused:
     xp = array_api_compat.array_namespace(attention)
     if fusion == "mean":
-        # Written as a sum, because traced means are computed in doubles.
-        fused = xp.sum(attention, axis=1) / attention.shape[1]
+        fused = _Fused(xp.sum(attention, axis=1), attention.shape[1])
     else:
-        fused = getattr(xp, fusion)(attention, axis=1)
+        fused = _Fused(getattr(xp, fusion)(attention, axis=1), 1)
     if discard == 0:
         return fused
     tokens = attention.shape[-1]
@@ -103,36 +114,38 @@ def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int 
     if class_token is not None:
         row, column = index[:, None] == class_token, index[None, :] == class_token
         protected = protected | row | column
-    return xp.where(protected | _largest(fused, tokens, discard), fused, 0.0)
+    kept = protected | _largest(fused.total, tokens, discard)
+    return _Fused(xp.where(kept, fused.total, 0.0), fused.times)
 
 
-def _mixing(fused: Array, rows: slice | None = None) -> Array:
-    """How a block mixes the tokens into some of them; the rows sum to 1."""
-    xp = array_api_compat.array_namespace(fused)
-    tokens, device = fused.shape[-1], array_api_compat.device(fused)
-    identity = xp.eye(tokens, dtype=fused.dtype, device=device)
-    mixed = fused + (identity if rows is None else identity[rows, :])
+def _mixing(fused: _Fused, rows: slice | None = None) -> Array:
+    """How a block mixes the tokens into all or some of them; the rows sum to 1."""
+    xp = array_api_compat.array_namespace(fused.total)
+    index = xp.arange(fused.total.shape[-1], device=array_api_compat.device(fused.total))
+    asked = index if rows is None else index[rows]
+    identity = xp.astype(asked[:, None] == index[None, :], fused.total.dtype)
+    mixed = fused.total / fused.times + identity
     # The halves of (A + I) / 2 cancel here.
     return mixed / xp.sum(mixed, axis=-1, keepdims=True)
 
 
 def _first_row(
-    attention: Array, fuse: Callable[[Array], Array], rows: slice, *, whole: bool
+    attention: Array, fuse: Callable[[Array], _Fused], rows: slice, *, whole: bool
 ) -> Array:
     """(batch, 1, tokens), the mean of the rows that the product begins with."""
     # Rows are taken before the heads are fused where they can be: the others need not exist.
-    fused = fuse(attention)[:, rows, :] if whole else fuse(attention[:, :, rows, :])
+    fused = fuse(attention).rows(rows) if whole else fuse(attention[:, :, rows, :])
     mixed = _mixing(fused, rows)
     xp = array_api_compat.array_namespace(mixed)
     count = len(range(attention.shape[-1])[rows])
     return mixed if count == 1 else xp.sum(mixed, axis=1, keepdims=True) / count
 
 
-def _follow(flow: Array, fused: Array) -> Array:
-    """Go one block down: flow (A + I) with renormalised rows, and no matrix but A."""
-    xp = array_api_compat.array_namespace(fused)
-    share = flow / (xp.sum(fused, axis=-1) + 1.0)[:, None, :]
-    return share @ fused + share
+def _follow(flow: Array, fused: _Fused) -> Array:
+    """Go one block down: flow (A + I) with renormalised rows, and no other matrix than A."""
+    xp = array_api_compat.array_namespace(fused.total)
+    share = flow / (xp.sum(fused.total, axis=-1) / fused.times + 1.0)[:, None, :]
+    return (share / fused.times) @ fused.total + share
 
 
 def _largest(fused: Array, tokens: int, discard: float) -> Array:

@@ -1,0 +1,1 @@
+"""How fast vitonnx is, against plain inference and against its peers: `python -m benchmarks`."""

@@ -1,0 +1,102 @@
+"""Measure, and write a Markdown table: `python -m benchmarks graphs files large starts`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks import files, graphs, large, starts
+from benchmarks.pictures import picture_files
+
+HERE = Path(__file__).parent
+SECTIONS = ("graphs", "files", "large", "starts")
+PACKAGES = ("vitonnx", "onnxruntime", "onnxruntime-gpu", "numpy", "torch", "timm", "transformers")
+PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", default=SECTIONS, help=", ".join(SECTIONS))
+    parser.add_argument("--device", default="cpu", choices=sorted(PROVIDERS))
+    parser.add_argument("--models", nargs="+", default=["S/16", "B/16"])
+    parser.add_argument("--probes", nargs="+", default=["heads", "rollout", "distance"])
+    parser.add_argument("--pictures", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--out", type=Path, help="file to write the tables to")
+    asked = parser.parse_args()
+    report = [f"# {datetime.date.today().isoformat()}, {asked.device}", "", *machine(), ""]
+    report += [f"`python -m benchmarks {' '.join(sys.argv[1:])}`", ""]
+    pictures = picture_files(HERE / "pictures", asked.pictures)
+    for section in asked.sections:
+        print(f"{section} …", file=sys.stderr)
+        report += run(section, asked, pictures)
+    text = "\n".join(report)
+    print(text)
+    if asked.out:
+        asked.out.write_text(text + "\n")
+
+
+def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> list[str]:
+    if section == "graphs":
+        rows = [
+            row
+            for model in asked.models
+            for row in graphs.measure(model, rounds=asked.rounds, providers=PROVIDERS[asked.device])
+        ]
+        return table(
+            "Baked graphs, pixels ready in memory",
+            ("graph", "pictures a second", "against plain inference", "spread"),
+            rows,
+        )
+    if section == "files":
+        rows = [
+            row
+            for model in asked.models
+            for row in files.measure(
+                model, pictures, rounds=asked.rounds, device=asked.device, names=asked.probes
+            )
+        ]
+        return table(
+            "End to end, from JPEG files of 480x640",
+            ("probe", "way", "pictures a second", "against the best peer", "spread"),
+            rows,
+        )
+    if section == "large":
+        return table(
+            "ViT-S/8 at 480 (3601 tokens), one picture, a process each",
+            ("probe", "way", "pictures a second", "against timm", "peak memory"),
+            large.measure(pictures[0], rounds=3),
+        )
+    if section == "starts":
+        return table(
+            "From a cold process", ("what", "median"), starts.measure(pictures[0], times=5)
+        )
+    raise SystemExit(f"there is no section {section!r}; there are {', '.join(SECTIONS)}.")
+
+
+def machine() -> list[str]:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return [
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}; {', '.join(found)}."
+    ]
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"## {title}", "", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+if __name__ == "__main__":
+    main()

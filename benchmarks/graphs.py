@@ -1,0 +1,67 @@
+"""A baked graph against plain inference of the same graph, pixels ready in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+
+from benchmarks.models import model_file
+from benchmarks.timing import interleave
+from vitonnx.engine import Engine, bake
+from vitonnx.graph import KeepOutputs
+from vitonnx.probes import Distance, Heads, Rollout
+
+BATCH = 8
+PROBES = {
+    "heads": [Heads()],
+    "rollout": [Rollout()],
+    "distance": [Distance()],
+    "all three": [Heads(), Rollout(), Distance()],
+}
+
+
+def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]:
+    """Give a row a graph: name, pictures a second, ratio to plain inference, spread."""
+    file = model_file(short)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.onnx"
+        model = ir.load(file)
+        outputs = {value.name for value in model.graph.outputs}
+        KeepOutputs(["logits" if "logits" in outputs else "embedding"])(model)
+        ir.save(model, plain)
+        graphs = {"plain inference": plain}
+        for name, probes in PROBES.items():
+            graphs[name] = Path(folder) / f"{name}.onnx"
+            bake(file, graphs[name], probes)
+        height, width = Engine(file, device="cpu").manifest.size
+        pixels = np.random.default_rng(0).integers(
+            0, 256, (BATCH, height, width, 3), dtype=np.uint8
+        )
+        times = interleave(
+            {name: runner(graph, pixels, providers) for name, graph in graphs.items()}, rounds
+        )
+    base = times["plain inference"]
+    return [
+        [
+            f"{short} {name}",
+            f"{BATCH / each.median:.1f}",
+            _ratio(base.rounds, each.rounds),
+            f"{each.spread:.0%}",
+        ]
+        for name, each in times.items()
+    ]
+
+
+def runner(graph: Path, pixels: np.ndarray, providers: list[str]) -> Callable[[], object]:
+    session = onnxruntime.InferenceSession(graph, providers=providers)
+    return lambda: session.run(None, {"images": pixels})
+
+
+def _ratio(base: tuple[float, ...], other: tuple[float, ...]) -> str:
+    """The median of the rounds' own ratios: what slows a round down slows both."""
+    return f"{np.median(np.array(base) / np.array(other)):.3f}"

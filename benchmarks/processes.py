@@ -1,0 +1,64 @@
+"""What a fresh process needs: its time, and the most memory that it ever held."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+PROGRAM = """
+import json, resource, sys, time
+from pathlib import Path
+way, model, picture, probe, size, rounds = sys.argv[1:]
+size, files, seconds = int(size), [Path(picture)], []
+if way == "vitonnx":
+    from vitonnx.engine import Engine
+    from benchmarks.files import PROBES
+    engine = Engine(model, device="cpu", size=size, precision="fp32")
+    work = lambda: list(engine.stream(files, [PROBES[probe]]))
+else:
+    from benchmarks.peers import Timm, probes
+    from benchmarks.models import NAMES
+    from vitonnx.modelfile import load_manifest
+    manifest = load_manifest(Path(model)).at((size, size))
+    peer = Timm(NAMES["S/8"], manifest, last_block_only=way.endswith("last block"))
+    work = lambda: probes(peer)[probe](files)
+for _ in range(int(rounds)):
+    start = time.perf_counter()
+    work()
+    seconds.append(time.perf_counter() - start)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"seconds": min(seconds), "peak": peak}))
+"""
+
+
+def in_process(
+    way: str, model: Path, picture: Path, probe: str, size: int, rounds: int
+) -> dict[str, float]:
+    """Probe one picture some times; give the best time in seconds, and the peak in MB."""
+    arguments = [way, str(model), str(picture), probe, str(size), str(rounds)]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def seconds_of(command: list[str], times: int) -> float:
+    """Give the median wall time of a command."""
+    import statistics
+    import time
+
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)

@@ -1,0 +1,112 @@
+"""``vitonnx doctor``: what is installed, what works, and what to type where something doesn't."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.cli._console import results
+from vitonnx.cli._options import Quiet
+from vitonnx.errors import DeviceError, VitonnxError
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Obstacle
+
+EXAMPLE = "Example: vitonnx doctor"
+
+
+def doctor(quiet: Quiet = False) -> None:
+    """Show what is installed, which devices work, and what to install for those that don't.
+
+    With --quiet: the names of the devices that work, and nothing else.
+    """
+    import platformdirs
+
+    from vitonnx.cli._installed import declared_extras, installed_packages
+
+    if not quiet:
+        # Shown before anything is tried: a broken runtime may take the process with it.
+        _print("Packages", installed_packages().items())
+        _print("Extras", [_extra_row(*extra) for extra in declared_extras().items()])
+    try:
+        obstacles = _try_devices()
+    except ImportError as error:
+        if several := _several_runtimes():
+            raise VitonnxError(several) from error
+        raise
+    if quiet:
+        for name, obstacle in obstacles.items():
+            if obstacle is None:
+                print(name)
+    else:
+        _print("Devices", [_device_row(*tried) for tried in obstacles.items()])
+        _print("Caches", _cache_rows(platformdirs.user_cache_path("vitonnx")))
+    if several := _several_runtimes():
+        raise VitonnxError(several)
+    if obstacle := obstacles["cpu"]:
+        raise DeviceError(f"the CPU can't be used: {obstacle}.")
+
+
+def _several_runtimes() -> str | None:
+    """Say how to get rid of all runtimes but one; None where there is no more than one."""
+    from vitonnx.runtimes import RUNTIMES, install_line, installed_runtimes
+
+    runtimes = installed_runtimes()
+    if len(runtimes) < 2:
+        return None
+    line = install_line(max(runtimes, key=RUNTIMES.index), instead_of=runtimes)
+    return (
+        f"{' and '.join(runtimes)} are installed at once, and have overwritten parts of each "
+        f"other in the folder that they share: `{line}` leaves one."
+    )
+
+
+def _try_devices() -> dict[str, Obstacle | None]:
+    """Run something on every device; what the runtime says meanwhile reaches nobody."""
+    from vitonnx.cli._silence import silence
+
+    with silence():
+        from vitonnx.engine import DEVICES, find_obstacle
+
+        return {name: find_obstacle(name) for name in DEVICES}
+
+
+def _device_row(name: str, obstacle: Obstacle | None) -> tuple[str, str, str]:
+    return (name, obstacle.reason, obstacle.remedy or "") if obstacle else (name, "works", "")
+
+
+def _extra_row(name: str, missing: list[str]) -> tuple[str, str, str]:
+    if not missing:
+        return name, "installed", ""
+    return name, f"without {' and '.join(missing)}", f"pip install 'vitonnx[{name}]'"
+
+
+def _cache_rows(folder: Path) -> list[tuple[str, str]]:
+    """Give the folder with its size, and the size of each folder in it."""
+    from rich.filesize import decimal
+
+    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [(str(path), decimal(_size(path))) for path in (folder, *inside)]
+
+
+def _size(folder: Path) -> int:
+    """Add up the bytes of all files below a folder."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # another vitonnx may be at work in it
+                total += Path(parent, name).lstat().st_size
+    return total
+
+
+def _print(title: str, rows: Iterable[tuple[str, ...]]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    results().print(table)
+    results().print()

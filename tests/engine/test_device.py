@@ -1,0 +1,225 @@
+"""Devices: their names, and what is said about those that this machine doesn't have."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+import vitonnx as vx
+from vitonnx.engine import DEVICES, _nvidia, find_obstacle
+from vitonnx.engine._accelerators import ACCELERATORS, Accelerator
+from vitonnx.engine._device import Device, choose_device
+from vitonnx.engine._session import open_session
+from vitonnx.engine._trial import first_line
+from vitonnx.errors import DeviceError, UsageError
+from vitonnx.runtimes import RUNTIMES, install_line, installed_runtimes
+
+Exported = Callable[[str], Path]
+
+HERE = onnxruntime.get_available_providers()
+NVIDIA = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            ACCELERATORS[name].provider not in HERE or _nvidia.why_no_gpu(0) is None,
+            reason="the provider isn't in this onnxruntime, or it works",
+        ),
+    )
+    for name in ("cuda", "tensorrt")
+]
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An NVIDIA driver that sees a GPU, as far as we can tell before the libraries are loaded."""
+    monkeypatch.setattr(_nvidia, "_count_gpus", lambda: 1)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "CPU", "cuda:", "cuda:x", "cuda:-1", "openvino:1"])
+def test_an_unknown_device_lists_the_known(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_device(name)
+    for known in (repr(name), "auto", "cuda:N", *DEVICES):
+        assert known in str(caught.value)
+
+
+def test_the_cpu_works_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    assert find_obstacle("cpu") is None
+    assert choose_device("cpu") == Device("cpu")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_device_is_chosen_exactly_if_nothing_is_in_the_way(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    obstacle = find_obstacle(name)
+    if obstacle is None:
+        assert choose_device(name).name.partition(":")[0] == name
+    else:
+        with pytest.raises(DeviceError) as caught:
+            choose_device(name)
+        assert str(caught.value).startswith(f"{name} can't be used: {obstacle}. Use --device cpu")
+    # Not a word of the runtime's own reaches the user.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_auto_is_cuda_where_it_works_and_else_the_cpu_with_the_reason(exported: Exported) -> None:
+    engine, obstacle = vx.Engine(exported("plain")), find_obstacle("cuda")
+    if obstacle is None:
+        assert (engine.device, engine.device_note) == ("cuda:0", None)
+    else:
+        assert engine.device == "cpu"
+        assert engine.device_note == f"running on the CPU, as {obstacle}."
+
+
+def test_a_gpu_of_too_high_a_number(exported: Exported) -> None:
+    with pytest.raises(DeviceError, match=r"cuda:77 can't be used: .*(NVIDIA|number 77)"):
+        vx.Engine(exported("plain"), device="cuda:77")
+
+
+@pytest.mark.usefixtures("driver")
+def test_a_driver_says_how_many_gpus_it_sees() -> None:
+    obstacle = find_obstacle("cuda:3")
+    assert obstacle is not None
+    assert str(obstacle) == "the NVIDIA driver sees 1 GPU, and number 3 is none"
+
+
+@pytest.mark.parametrize(
+    ("name", "providers"),
+    [
+        ("cpu", ["CPUExecutionProvider"]),
+        ("cuda:2", [("CUDAExecutionProvider", {"device_id": "2"}), "CPUExecutionProvider"]),
+        (
+            "tensorrt",
+            [
+                "TensorrtExecutionProvider",
+                ("CUDAExecutionProvider", {"device_id": "0"}),
+                "CPUExecutionProvider",
+            ],
+        ),
+        ("openvino", ["OpenVINOExecutionProvider", "CPUExecutionProvider"]),
+        ("coreml", ["CoreMLExecutionProvider", "CPUExecutionProvider"]),
+        ("directml", ["DmlExecutionProvider", "CPUExecutionProvider"]),
+    ],
+)
+def test_every_device_has_its_providers(name: str, providers: list[object]) -> None:
+    assert Device(name).providers == providers
+    # As onnxruntime spells them: a name that it doesn't know would only ever be missing.
+    known = onnxruntime.get_all_providers()
+    for entry in Device(name).providers:
+        assert (entry if isinstance(entry, str) else entry[0]) in known
+
+
+def missing(*, installable: bool) -> list[Accelerator]:
+    return [
+        found
+        for found in ACCELERATORS.values()
+        if found.provider not in HERE and found.installable is installable and not found.nvidia
+    ]
+
+
+@pytest.mark.parametrize("accelerator", missing(installable=True), ids=lambda found: found.name)
+def test_a_missing_provider_says_what_to_install(accelerator: Accelerator) -> None:
+    (runtime,) = installed_runtimes()
+    with pytest.raises(DeviceError) as caught:
+        choose_device(accelerator.name)
+    line = f"`pip uninstall -y {runtime} && pip install {accelerator.requirement}`"
+    for part in (line, "share a folder", accelerator.title, runtime):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("accelerator", missing(installable=False), ids=lambda found: found.name)
+def test_nothing_is_installed_that_there_is_not(accelerator: Accelerator) -> None:
+    with pytest.raises(DeviceError, match="for this system") as caught:
+        choose_device(accelerator.name)
+    assert "pip" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "expected"),
+    [
+        ("linux", "x86_64", {"cuda", "tensorrt", "openvino"}),
+        ("linux", "aarch64", set()),
+        ("win32", "AMD64", {"cuda", "tensorrt", "openvino", "directml"}),
+        ("darwin", "arm64", {"coreml"}),
+        ("darwin", "x86_64", {"coreml"}),
+    ],
+)
+def test_what_pip_finds_on_other_machines(
+    system: str, machine: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert {name for name, found in ACCELERATORS.items() if found.installable} == expected
+
+
+@pytest.mark.parametrize("name", NVIDIA)
+@pytest.mark.usefixtures("driver")
+def test_libraries_that_do_not_load_are_one_line(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where a driver seems to be there and the libraries are not, the runtime logs a page."""
+    accelerator = ACCELERATORS[name]
+    with pytest.raises(DeviceError) as caught:
+        choose_device(name)
+    for part in (f"{accelerator.title} support doesn't load", accelerator.needs, "`pip install"):
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" not in HERE, reason="there is no CUDA to fail")
+@pytest.mark.skipif(_nvidia.why_no_gpu(0) is None, reason="there is a GPU, so CUDA loads")
+@pytest.mark.usefixtures("driver")
+def test_auto_goes_on_where_cuda_does_not_load(
+    exported: Exported, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = vx.Engine(exported("plain"))
+    assert engine.device == "cpu"
+    assert engine.device_note is not None
+    assert "needs CUDA and cuDNN" in engine.device_note
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif("TensorrtExecutionProvider" not in HERE, reason="there is no TensorRT to fail")
+@pytest.mark.skipif(_nvidia.why_no_gpu(0) is None, reason="there is a GPU, so TensorRT may load")
+def test_a_device_that_cannot_take_a_model_does_not_end_on_the_cpu(
+    exported: Exported, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Left alone, onnxruntime prints a page and goes on with the CPU."""
+    file = exported("plain")
+    with pytest.raises(DeviceError, match=r"on tensorrt \(Please install TensorRT.*--device cpu"):
+        open_session(file, device=Device("tensorrt"), threads=1)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Out of memory\nat line 7", "Out of memory"),
+        ("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : no room", "no room"),
+        ("/onnxruntime_src/a/b.cc:729 void f(A&, const B&) Please install it", "Please install it"),
+    ],
+)
+def test_the_runtimes_words_are_shortened(said: str, kept: str) -> None:
+    assert first_line(RuntimeError(said)) == kept
+
+
+def test_the_installed_runtime_is_found_by_its_package() -> None:
+    found = installed_runtimes()
+    assert found == {name: version(name) for name in found}
+    assert set(found) <= set(RUNTIMES)
+    assert onnxruntime.__version__ in found.values()
+
+
+def test_a_runtime_takes_the_place_of_all_others() -> None:
+    line = install_line("onnxruntime-gpu", instead_of={"onnxruntime": "1", "onnxruntime-gpu": "2"})
+    assert line == ("pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")
+    assert install_line("onnxruntime", instead_of={}) == "pip install onnxruntime"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import sys
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, help="file to write the tables to")
     asked = parser.parse_args()
-    report = [f"# {datetime.date.today().isoformat()}, {asked.device}", "", *machine(), ""]
+    report = [f"# {dt.date.today().isoformat()}, {asked.device}", "", *machine(), ""]
     report += [f"`python -m benchmarks {' '.join(sys.argv[1:])}`", ""]
     pictures = picture_files(HERE / "pictures", asked.pictures)
     for section in asked.sections:

@@ -31,7 +31,7 @@ def measure(
 def _row(
     short: str, name: str, way: str, times: Times, count: int, best: float | None
 ) -> list[str]:
-    ratio = "–" if best is None else f"{best / times.median:.2f}"
+    ratio = "-" if best is None else f"{best / times.median:.2f}"
     return [f"{short} {name}", way, f"{count / times.median:.2f}", ratio, f"{times.spread:.0%}"]
 
 

@@ -29,6 +29,6 @@ def measure(picture: Path, *, rounds: int) -> list[list[str]]:
         }
         timm = found.get("timm, hooks on every block", {}).get("seconds")
         for way, each in found.items():
-            ratio = "–" if timm is None else f"{timm / each['seconds']:.2f}"
+            ratio = "-" if timm is None else f"{timm / each['seconds']:.2f}"
             rows.append([probe, way, f"{1 / each['seconds']:.3f}", ratio, f"{each['peak']:.0f} MB"])
     return rows

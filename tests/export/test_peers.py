@@ -106,7 +106,7 @@ def test_timm(architecture: str, options: dict[str, Any], tmp_path: Path) -> Non
         **({"logits": model.forward_head(features).numpy()} if model.num_classes else {}),
     }
     engine = Engine(file, device="cpu")
-    got = engine._open((), engine.outputs).run(images, engine.outputs)
+    got = engine.run_pixels(images, engine.outputs)
     for block, (attention, tokens) in enumerate(zip(taps.attention, taps.tokens, strict=True)):
         for name, values, is_attention in (
             (attention_name(block), attention, True),
@@ -155,7 +155,7 @@ def test_timm_at_another_size(size: str, tmp_path: Path) -> None:
     mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     logits = model(normalised(images, mean, std)).numpy()
     engine = Engine(file, device="cpu")
-    got = engine._open((), engine.outputs).run(images, engine.outputs)
+    got = engine.run_pixels(images, engine.outputs)
     assert_equal("logits", got["logits"], logits, attention=False)
     for block, attention in enumerate(taps.attention):
         assert_equal(attention_name(block), got[attention_name(block)], attention, attention=True)
@@ -216,7 +216,7 @@ def test_hugging_face(architecture: str, options: dict[str, Any], tmp_path: Path
         if type(module).__name__ == f"{kind}Layer":
             module.register_forward_hook(keep)
     output = model(normalised(images, recipe.mean, recipe.std), output_attentions=True)
-    got = engine._open((), engine.outputs).run(images, engine.outputs)
+    got = engine.run_pixels(images, engine.outputs)
     assert len(tokens_after) == engine.manifest.blocks
     for block, attention in enumerate(output.attentions):
         assert_equal(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import platformdirs
 
+import vitonnx
 from vitonnx.engine._plan import Plan
 from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
@@ -17,14 +18,17 @@ from vitonnx.media import atomic_path
 __all__ = ["load_or_plan"]
 
 # What a planned graph depends on, besides the file and the plan.
-MAKERS = ("vitonnx", "ndonnx", "onnx-ir", "onnxscript")
+MAKERS = ("ndonnx", "onnx-ir", "onnxscript", "onnxruntime", "onnxruntime-gpu")
+OWN_CODE = ("graph", "probes", "engine")
 LARGEST = 2**28  # bytes of a plan that is kept: its weights stay in the model's file
+DIGEST = 32  # bytes in front of a kept graph, from which a damaged one is known
 
 
 def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
     """Give the planned graph of a file: the one that is kept, or a new one, which is kept.
 
-    Nothing is lost where the folder can't be written: the plan is then made every time.
+    Probes of others are not: what they compute may hang on more than their name says. Nothing is
+    lost where the folder can't be written: the plan is then made every time.
 
     Parameters
     ----------
@@ -35,30 +39,61 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
     make : callable
         Makes the graph, serialised.
     """
-    kept = _place(file, plan)
-    try:
-        return kept.read_bytes()
-    except OSError:
-        pass
+    if not all(type(probe).__module__.startswith("vitonnx.") for probe in plan.probes):
+        return make()
+    place = _place(file, plan)
+    kept = _read(place)
+    if kept is not None:
+        return kept
     graph = make()
     if len(graph) <= LARGEST:
         try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(kept) as passing:
-                passing.write_bytes(graph)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(place) as passing:
+                passing.write_bytes(hashlib.sha256(graph).digest() + graph)
         except (OSError, VitonnxError):
             pass
     return graph
 
 
+def _read(place: Path) -> bytes | None:
+    try:
+        content = place.read_bytes()
+    except OSError:
+        return None
+    digest, graph = content[:DIGEST], content[DIGEST:]
+    return graph if digest == hashlib.sha256(graph).digest() else None
+
+
 def _place(file: Path, plan: Plan) -> Path:
-    found = file.stat()
+    # A file that was written again is another one, and so is a copy: the kept graph says where in
+    # this very file, or the one beside it, its weights stand.
+    stamps = [
+        (str(part.resolve()), found.st_size, found.st_mtime_ns, found.st_ino)
+        for part in (file, file.with_name(f"{file.name}.data"))
+        if part.exists() and (found := part.stat())
+    ]
     key = {
-        # A file that was written again is another one, and so is a copy: the kept graph says
-        # where in this very file its weights stand.
-        "file": [str(file.resolve()), found.st_size, found.st_mtime_ns, found.st_ino],
+        "files": stamps,
         "plan": repr(plan),
-        "made by": [version(name) for name in MAKERS],
+        "made by": [_own_code(), *_versions()],
     }
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-    return platformdirs.user_cache_path("vitonnx") / "plans" / f"{name}.onnx"
+    return platformdirs.user_cache_path("vitonnx") / "plans" / f"{name}.plan"
+
+
+def _own_code() -> str:
+    """Hash all that plans: whoever works on it must not meet yesterday's graphs."""
+    digest = hashlib.sha256()
+    for folder in OWN_CODE:
+        for source in sorted((Path(vitonnx.__file__).parent / folder).glob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _versions() -> Iterator[str]:
+    for name in MAKERS:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue

@@ -97,9 +97,11 @@ def open_session(
         options.intra_op_num_threads = threads
     model: Path | bytes = file
     if plan is not None:
-        model = load_or_plan(file, plan, lambda: _planned(file, plan))
+        # Hubs keep their downloads elsewhere, under a link; weights must not lie beyond one.
+        own = file.resolve()
+        model = load_or_plan(own, plan, lambda: _planned(own, plan))
         options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", str(file.absolute().parent)
+            "session.model_external_initializers_file_folder_path", str(own.parent)
         )
         # Attention comes and goes block by block: its memory goes back when it is done with,
         # instead of staying for a pattern that does not come again.
@@ -127,7 +129,7 @@ def _planned(file: Path, plan: Plan) -> bytes:
     import onnx_ir as ir
 
     model = ir.from_proto(load_skeleton(file))
-    ir.external_data.set_base_dir(model.graph, file.absolute().parent)
+    ir.external_data.set_base_dir(model.graph, file.parent)
     serialised: bytes = ir.to_proto(plan_graph(model, plan)).SerializeToString()
     return serialised
 

@@ -103,7 +103,8 @@ def _argument(value: ir.Value) -> Any:
 
     assert value.shape is not None
     sides = [side if isinstance(side, int) else str(side) for side in value.shape[1:]]
-    dtype = ndx.int64 if value.dtype == ir.DataType.INT64 else ndx.float32
+    kinds = {ir.DataType.INT64: ndx.int64, ir.DataType.DOUBLE: ndx.float64}
+    dtype = kinds.get(value.dtype or ir.DataType.FLOAT, ndx.float32)
     return ndx.argument(shape=(BATCH, *sides), dtype=dtype)
 
 

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from vitonnx.errors import ModelFileError
 
-__all__ = ["Block", "find_blocks"]
+__all__ = ["Block", "find_attentions", "find_blocks"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ class Block:
     def attention(self) -> ir.Value:
         """The softmax weights."""
         return self.softmax.outputs[0]
+
+
+def find_attentions(graph: ir.Graph) -> list[ir.Node]:
+    """Find all softmaxes that weigh values in a matrix product, whatever is left of their blocks.
+
+    Their outputs are the weights, (batch, heads, tokens, tokens).
+    """
+    return [node for node in graph if _is_attention(node)]
 
 
 def find_blocks(graph: ir.Graph) -> list[Block]:

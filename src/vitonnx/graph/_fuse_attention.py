@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
-from vitonnx.graph._blocks import Block, find_blocks
+from vitonnx.graph._blocks import find_attentions
 from vitonnx.graph._rows import cut_of
 
 __all__ = ["FuseAttention"]
@@ -40,10 +40,8 @@ class FuseAttention(ir.passes.InPlacePass):
         """Fuse in place; what is no longer used is removed."""
         graph = model.graph
         fused = False
-        for block in find_blocks(graph):
-            if _is_read_whole(block, graph):
-                continue
-            found = _attention(block)
+        for softmax in find_attentions(graph):
+            found = None if softmax.outputs[0] in graph.outputs else _attention(softmax)
             if found is None:
                 continue
             node = ir.node(
@@ -51,7 +49,7 @@ class FuseAttention(ir.passes.InPlacePass):
                 [found.query, found.key, found.value],
                 {"num_heads": found.heads, "scale": found.scale},
                 domain=DOMAIN,
-                name=f"{block.softmax.name}/fused",
+                name=f"{softmax.name}/fused",
             )
             result = found.result.outputs[0]
             node.outputs[0].shape, node.outputs[0].type = result.shape, result.type
@@ -65,35 +63,40 @@ class FuseAttention(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, fused)
 
 
-def _is_read_whole(block: Block, graph: ir.Graph) -> bool:
-    """Whether more than the block itself, and readers of some rows, need the weights."""
-    weights = block.attention
-    others = [use.node for use in weights.uses() if use.node.op_type != "MatMul" or use.idx != 0]
-    return weights in graph.outputs or any(cut_of(node) is None for node in others)
-
-
-def _attention(block: Block) -> Attention | None:
+def _attention(softmax: ir.Node) -> Attention | None:
     """Recognise softmax(scale q Kᵀ) V between heads split and joined; None if it is otherwise."""
-    values = next(
-        use.node for use in block.attention.uses() if use.node.op_type == "MatMul" and use.idx == 0
-    )
-    joined = _only_consumer(_only_consumer(values, "Transpose"), "Reshape")
-    scores, scale = _unscaled(block.softmax.inputs[0])
-    if joined is None or scores is None or scores.op_type != "MatMul":
+    weights = softmax.outputs[0]
+    # All other readers must be content with some rows.
+    readers = [use.node for use in weights.uses() if cut_of(use.node) is None]
+    sides = weights.shape
+    over_keys = softmax.attributes.get_int("axis", -1) in (-1, 3)
+    if len(readers) != 1 or not over_keys or sides is None or len(sides) != 4:
         return None
-    query, scale_of_query = _split(scores.inputs[0], HEADS_FIRST)
-    key, scale_of_key = _split(scores.inputs[1], KEYS_LAST)
-    value, scale_of_value = _split(values.inputs[1], HEADS_FIRST)
-    sides = block.attention.shape
-    if query is None or key is None or value is None or scale_of_value != 1 or sides is None:
+    (values,) = readers
+    if values.op_type != "MatMul" or values.inputs[0] is not weights:
         return None
-    heads = sides[1]
-    if not isinstance(heads, int):
+    heads, tokens = sides[1], sides[2]
+    turned = _only_consumer(values, "Transpose")
+    joined = _only_consumer(turned, "Reshape")
+    scores, scale = _unscaled(softmax.inputs[0])
+    if turned is None or joined is None or scores is None or scores.op_type != "MatMul":
+        return None
+    if tuple(turned.attributes.get_ints("perm")) != HEADS_FIRST:
+        return None
+    query, scale_of_query = _split(scores.inputs[0], HEADS_FIRST, heads)
+    key, scale_of_key = _split(scores.inputs[1], KEYS_LAST, heads)
+    value, scale_of_value = _split(values.inputs[1], HEADS_FIRST, heads)
+    if query is None or key is None or value is None or scale_of_value != 1:
+        return None
+    result = joined.outputs[0].shape
+    if result is None or len(result) != 3 or result[1] != tokens or not isinstance(heads, int):
         return None
     return Attention(query, key, value, joined, heads, scale * scale_of_query * scale_of_key)
 
 
-def _split(value: ir.Value | None, order: tuple[int, ...]) -> tuple[ir.Value | None, float]:
+def _split(
+    value: ir.Value | None, order: tuple[int, ...], heads: object
+) -> tuple[ir.Value | None, float]:
     """Go from split heads back to (batch, tokens, dim); and how much they were scaled."""
     node, before = _unscaled(value)
     if (
@@ -105,9 +108,12 @@ def _split(value: ir.Value | None, order: tuple[int, ...]) -> tuple[ir.Value | N
     node, between = _unscaled(node.inputs[0])
     if node is None or node.op_type != "Reshape":
         return None, 1.0
-    source = node.inputs[0]
-    whole = source is not None and source.shape is not None and len(source.shape) == 3
-    return (source if whole else None), before * between
+    source, split = node.inputs[0], node.outputs[0].shape
+    if source is None or source.shape is None or split is None:
+        return None, 1.0
+    # (batch, tokens, dim) to (batch, tokens, heads, dim of a head), and nothing else.
+    whole = len(source.shape) == 3 and len(split) == 4 and source.shape[1] == split[1]
+    return (source if whole and split[2] == heads else None), before * between
 
 
 def _unscaled(value: ir.Value | None) -> tuple[ir.Node | None, float]:

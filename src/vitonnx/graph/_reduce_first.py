@@ -7,7 +7,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.graph._blocks import Block, find_blocks
+from vitonnx.graph._blocks import find_attentions
 
 __all__ = ["ReduceFirst"]
 
@@ -18,7 +18,7 @@ class ReduceFirst(ir.passes.InPlacePass):
     Runtimes run a probe's nodes when it suits them, often at the end, and keep the attention of
     all blocks until then: 3.7 GB for one picture of ViT-S/8 at 480. No option in the file can
     tell them not to. But a node can't run before its inputs: here the reshape that joins a
-    block's heads takes the number of pictures from the probe's first smaller result, so that this
+    block's heads takes a zero from the shape of the probe's first smaller result, so that this
     one comes first in every runtime. It costs nothing, and changes no number. Needs inferred
     shapes, and a graph in canonical form.
     """
@@ -26,10 +26,14 @@ class ReduceFirst(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Tie the blocks to their readers, in place."""
         tied = False
-        for block in find_blocks(model.graph):
-            join = _join(block)
-            reduced = _reduced(block)
-            if join is not None and reduced:
+        for softmax in find_attentions(model.graph):
+            weights = softmax.outputs[0]
+            join = _join(weights)
+            if join is None:
+                continue
+            behind = _behind(join)
+            reduced = [value for value in _reduced(weights) if value not in behind]
+            if reduced:
                 _tie(model.graph, join, reduced)
                 tied = True
         if tied:
@@ -38,9 +42,9 @@ class ReduceFirst(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, tied)
 
 
-def _join(block: Block) -> ir.Node | None:
+def _join(weights: ir.Value) -> ir.Node | None:
     """Find the reshape that joins the heads: (batch, tokens, heads, dim) to (batch, tokens, -1)."""
-    for use in block.attention.uses():
+    for use in weights.uses():
         node = use.node
         while node.op_type in ("MatMul", "Transpose") and len(node.outputs[0].uses()) == 1:
             (use_of,) = node.outputs[0].uses()
@@ -55,9 +59,8 @@ def _targets_last(node: ir.Node) -> bool:
     return tensor is not None and tensor.numpy().tolist() == [0, 0, -1]
 
 
-def _reduced(block: Block) -> list[ir.Value]:
+def _reduced(weights: ir.Value) -> list[ir.Value]:
     """Follow each reader of a whole attention to its first result that is smaller."""
-    weights = block.attention
     found: dict[ir.Value, None] = {}
     stack = [use.node for use in weights.uses() if not _weighs_values(use.node, weights)]
     while stack:
@@ -68,6 +71,18 @@ def _reduced(block: Block) -> list[ir.Value]:
             else:
                 stack.extend(value.consumers())
     return list(found)
+
+
+def _behind(node: ir.Node) -> set[ir.Value]:
+    """Give all that is computed from a node: what waits for it can't go first."""
+    found: set[ir.Value] = set()
+    stack = list(node.outputs)
+    while stack:
+        value = stack.pop()
+        if value not in found:
+            found.add(value)
+            stack.extend(output for each in value.consumers() for output in each.outputs)
+    return found
 
 
 def _weighs_values(node: ir.Node, weights: ir.Value) -> bool:
@@ -85,22 +100,27 @@ def _size(value: ir.Value) -> float:
 
 
 def _tie(graph: ir.Graph, join: ir.Node, reduced: list[ir.Value]) -> None:
-    counts = []
-    for number, value in enumerate(reduced):
-        count = ir.node(
-            "Shape", [value], {"start": 0, "end": 1}, name=f"{join.name}/after_{number}"
-        )
-        counts.append(count)
-    nodes = [*counts]
-    if len(counts) > 1:
-        nodes.append(
-            ir.node("Max", [each.outputs[0] for each in counts], name=f"{join.name}/after")
-        )
-    name = f"{join.name}/sides"
-    sides = ir.Value(name=name, const_value=ir.tensor(np.array([0, -1], np.int64), name=name))
-    graph.register_initializer(sides)
-    target = ir.node("Concat", [nodes[-1].outputs[0], sides], {"axis": 0}, name=f"{name}/concat")
-    for node in (*nodes, target):
+    """Make the reshape's target, [0, 0, -1], wait for some values."""
+    name = f"{join.name}/after"
+    counts = [
+        ir.node("Shape", [value], {"start": 0, "end": 1}, name=f"{name}_{number}")
+        for number, value in enumerate(reduced)
+    ]
+    largest = ir.node("Max", [each.outputs[0] for each in counts], name=f"{name}_all")
+    zero, sides = (
+        _constant(graph, f"{name}/{part}", numbers)
+        for part, numbers in (("zero", [0]), ("sides", [0, -1]))
+    )
+    # Whatever is counted, and whatever it is that was counted.
+    nothing = ir.node("Mul", [largest.outputs[0], zero], name=f"{name}/nothing")
+    target = ir.node("Concat", [nothing.outputs[0], sides], {"axis": 0}, name=f"{name}/target")
+    for node in (*counts, largest, nothing, target):
         node.outputs[0].name = node.name
         graph.insert_before(join, node)
     join.replace_input_with(1, target.outputs[0])
+
+
+def _constant(graph: ir.Graph, name: str, numbers: list[int]) -> ir.Value:
+    value = ir.Value(name=name, const_value=ir.tensor(np.array(numbers, np.int64), name=name))
+    graph.register_initializer(value)
+    return value

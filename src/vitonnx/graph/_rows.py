@@ -12,7 +12,7 @@ import onnx_ir.passes.common as common
 
 __all__ = ["RowsFirst"]
 
-LAST = np.iinfo(np.int64).max
+WHOLE = 2**31 - 1  # what converters write, or more, where a slice goes to the end
 UNARY = frozenset(
     ("Cast", "Erf", "Gelu", "Identity", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh")
 )
@@ -44,8 +44,8 @@ class RowsFirst(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Move the slices in place; what is no longer used is removed."""
         graph = model.graph
-        _slice_instead_of_gather(graph)
         cuts = _Cuts(graph)
+        _slice_instead_of_gather(graph, cuts)
         modified = False
         for node in reversed(list(graph)):
             if len(node.outputs) == 1 and _read_in_rows(node.outputs[0], graph):
@@ -78,7 +78,7 @@ class _Cuts:
             if cut is None or axes is None:
                 continue
             rows = self._recompute(node, cut, axes)
-            use.node.outputs[0].replace_all_uses_with(rows, replace_graph_outputs=True)
+            _replace(self.graph, use.node.outputs[0], rows)
             self.graph.remove(use.node, safe=True)
             moved = True
         if moved and not value.uses():
@@ -91,7 +91,7 @@ class _Cuts:
         if (node.outputs[0], cut) in self.computed:
             return self.computed[node.outputs[0], cut]
         inputs = [
-            value if value is None or axis is None else self._slice(value, cut.along(axis), node)
+            value if value is None or axis is None else self.slice(value, cut.along(axis))
             for value, axis in zip(node.inputs, axes, strict=True)
         ]
         if node.op_type == "Reshape":
@@ -104,11 +104,12 @@ class _Cuts:
         self.computed[node.outputs[0], cut] = few.outputs[0]
         return few.outputs[0]
 
-    def _slice(self, value: ir.Value, cut: Cut, before: ir.Node) -> ir.Value:
+    def slice(self, value: ir.Value, cut: Cut) -> ir.Value:
+        """Give some rows of a value."""
         if (value, cut) in self.sliced:
             return self.sliced[value, cut]
         bounds = [
-            self._constant(f"{_name(value.name, cut)}/{part}", [number])
+            self.constant(f"{_name(value.name, cut)}/{part}", [number])
             for part, number in (("start", cut.start), ("stop", cut.stop), ("axis", cut.axis))
         ]
         node = ir.node("Slice", [value, *bounds], name=_name(value.name, cut))
@@ -127,9 +128,10 @@ class _Cuts:
         assert target is not None
         if target[cut.axis] > 0:
             target[cut.axis] = cut.stop - cut.start
-        return self._constant(f"{_name(node.name, cut)}/shape", target)
+        return self.constant(f"{_name(node.name, cut)}/shape", target)
 
-    def _constant(self, name: str, numbers: Sequence[int]) -> ir.Value:
+    def constant(self, name: str, numbers: Sequence[int]) -> ir.Value:
+        """Give whole numbers as an initializer."""
         if name not in self.graph.initializers:
             tensor = ir.tensor(np.array(numbers, np.int64), name=name)
             value = ir.Value(
@@ -146,18 +148,28 @@ def cut_of(node: ir.Node) -> Cut | None:
     """Give what a slice takes; None if the node is none of neighbouring rows of one known axis."""
     if node.op_type != "Slice" or node.inputs[0] is None or node.inputs[0].shape is None:
         return None
-    starts, stops, axes, steps = (
-        _numbers(node.inputs[place]) if place < len(node.inputs) else [1] for place in (1, 2, 3, 4)
-    )
     shape = node.inputs[0].shape
-    if starts is None or stops is None or axes is None or steps != [1] or len(axes) != 1:
+    starts, stops = _numbers(node.inputs[1]), _numbers(node.inputs[2])
+    if starts is None or stops is None:
         return None
-    axis = axes[0] % len(shape)
-    size = shape[axis]
-    if not isinstance(size, int):
+    every = list(range(len(starts)))
+    given = (*node.inputs, None, None)[3:5]
+    axes, steps = (
+        default if value is None else _numbers(value)
+        for value, default in zip(given, (every, [1] * len(starts)), strict=True)
+    )
+    if axes is None or steps is None or set(steps) != {1}:
         return None
-    start, stop, _ = slice(starts[0], min(stops[0], size)).indices(size)
-    return Cut(axis, start, stop)
+    cuts = []
+    for axis, start, stop in zip(axes, starts, stops, strict=True):
+        if start == 0 and stop >= WHOLE:
+            continue
+        size = shape[axis]
+        if not isinstance(size, int):
+            return None
+        first, last, _ = slice(start, stop).indices(size)
+        cuts.append(Cut(axis % len(shape), first, last))
+    return cuts[0] if len(cuts) == 1 and cuts[0].start < cuts[0].stop else None
 
 
 def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
@@ -172,8 +184,8 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
     if shape is None:
         return None
     rules: dict[str, Callable[[], list[int | None] | None]] = {
-        "MatMul": lambda: [axis, None] if axis == len(shape) - 2 else None,
-        "Transpose": lambda: [node.attributes.get_ints("perm")[axis]],
+        "MatMul": lambda: _product_axes(node, axis - len(shape)),
+        "Transpose": lambda: [_order(node, len(shape))[axis]],
         "Reshape": lambda: [axis, None] if _leading_alike(node, axis) else None,
         # Fused: queries are rows of the first input, (batch, tokens, dim).
         "MultiHeadAttention": lambda: [1, *[None] * (len(node.inputs) - 1)] if axis == 1 else None,
@@ -188,6 +200,19 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
     if node.op_type in BROADCAST:
         return _broadcast_axes(node.inputs, axis - len(shape))
     return None
+
+
+def _product_axes(node: ir.Node, from_last: int) -> list[int | None] | None:
+    """Rows of a product are rows of its first factor."""
+    first = node.inputs[0]
+    if from_last != -2 or first is None or first.shape is None or len(first.shape) < 2:
+        return None
+    return [len(first.shape) - 2, None]
+
+
+def _order(node: ir.Node, axes: int) -> Sequence[int]:
+    order = node.attributes.get("perm")
+    return list(range(axes))[::-1] if order is None else order.as_ints()
 
 
 def _broadcast_axes(inputs: Iterable[ir.Value | None], from_last: int) -> list[int | None] | None:
@@ -206,13 +231,15 @@ def _leading_alike(node: ir.Node, axis: int) -> bool:
     shape = node.outputs[0].shape
     if source is None or source.shape is None or shape is None or target is None:
         return False
+    if len(source.shape) <= axis:
+        return False
     before = zip(target, source.shape, shape, strict=False)
     # 0 copies a side of the source, such as the batch, whose name may have changed on the way.
     alike = all(side == 0 or old == new for side, old, new in itertools.islice(before, axis + 1))
     return alike and target[axis] != -1 and node.attributes.get_int("allowzero", 0) == 0
 
 
-def _slice_instead_of_gather(graph: ir.Graph) -> None:
+def _slice_instead_of_gather(graph: ir.Graph, cuts: _Cuts) -> None:
     """Write one constant row that is gathered as a slice of one row, squeezed."""
     for node in list(graph):
         index = _numbers(node.inputs[1], scalar=True) if node.op_type == "Gather" else None
@@ -224,16 +251,21 @@ def _slice_instead_of_gather(graph: ir.Graph) -> None:
         if not isinstance(size, int):
             continue
         cut = Cut(axis, index[0] % size, index[0] % size + 1)
-        cuts = _Cuts(graph)
-        row = cuts._slice(source, cut, node)
-        axes = cuts._constant(f"{node.name}/axis", [axis])
+        row = cuts.slice(source, cut)
+        axes = cuts.constant(f"{node.name}/axis", [axis])
         squeeze = ir.node("Squeeze", [row, axes], name=f"{node.name}/squeeze")
         squeeze.outputs[0].shape, squeeze.outputs[0].type = node.outputs[0].shape, source.type
-        name, node.outputs[0].name = node.outputs[0].name, None
-        squeeze.outputs[0].name = name
+        squeeze.outputs[0].name = squeeze.name
         graph.insert_before(node, squeeze)
-        node.outputs[0].replace_all_uses_with(squeeze.outputs[0], replace_graph_outputs=True)
+        _replace(graph, node.outputs[0], squeeze.outputs[0])
         graph.remove(node, safe=True)
+
+
+def _replace(graph: ir.Graph, old: ir.Value, new: ir.Value) -> None:
+    """Have all readers take another value; an output of the graph keeps its name."""
+    if old in graph.outputs:
+        old.name, new.name = f"{old.name}/whole", old.name
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
 
 
 def _describe(rows: ir.Value, whole: ir.Value, cut: Cut) -> None:
@@ -247,7 +279,7 @@ def _describe(rows: ir.Value, whole: ir.Value, cut: Cut) -> None:
 
 def _name(name: str | None, cut: Cut) -> str:
     rows = f"row_{cut.start}" if cut.stop == cut.start + 1 else f"rows_{cut.start}_{cut.stop}"
-    return f"{name}/{rows}"
+    return f"{name}/{rows}_of_axis_{cut.axis}"
 
 
 def _numbers(value: ir.Value | None, *, scalar: bool = False) -> list[int] | None:

@@ -105,7 +105,9 @@ def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int 
     if fusion == "mean":
         fused = _Fused(xp.sum(attention, axis=1), attention.shape[1])
     else:
-        fused = _Fused(getattr(xp, fusion)(attention, axis=1), 1)
+        # A traced maximum does not know its shape.
+        extreme = xp.reshape(getattr(xp, fusion)(attention, axis=1), (-1, *attention.shape[2:]))
+        fused = _Fused(extreme, 1)
     if discard == 0:
         return fused
     tokens = attention.shape[-1]

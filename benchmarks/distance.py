@@ -2,7 +2,8 @@
 
     python benchmarks/distance.py MODEL FOLDER [ROUNDS]
 
-Inference alone is the same graph with all attention outputs and nothing decoded. Each round does
+Inference alone is the same graph with all its attention as outputs, and nothing decoded. Each
+round does
 64 pictures of both; the first round is not counted. In brackets is the processors' time, which
 says more than the clock where the machine is busy with other things.
 """
@@ -44,7 +45,7 @@ def main(model: str, folder: str, rounds: int = 10) -> None:
 
     def inference() -> None:
         for start in range(0, PICTURES, size):
-            engine._session.run(pixels[start : start + size], names)
+            engine.run_pixels(pixels[start : start + size], names)
 
     def distance() -> None:
         for _ in engine.stream(pictures, [probe]):

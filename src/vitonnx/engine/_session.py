@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +23,20 @@ from vitonnx.modelfile import is_baked, load_manifest, load_shapes, load_skeleto
 
 __all__ = ["Session", "load_promises", "open_session"]
 
+logger = logging.getLogger("vitonnx")
+# What the runtime says, on processors and on GPUs, when it gets no memory.
+NO_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
 IMAGES, QUERIES, ATTENTION = "images", "queries", "attention"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Session:
     """An open graph: where it runs, what it gives, and a way to run it."""
 
     device: Device
     outputs: tuple[str, ...]
     session: Any
+    fits: float = math.inf  # pictures that memory is enough for, as far as has been seen
 
     def run(
         self,
@@ -51,14 +58,42 @@ class Session:
         Raises
         ------
         VitonnxError
-            If the runtime fails, out of memory for example.
+            If the runtime fails. Where memory is short, batches are halved first, and the log says
+            so: a slow answer is better than none.
         """
+        half = (len(images) + 1) // 2
+        if len(images) <= self.fits:
+            try:
+                return self._run(images, outputs, queries)
+            except MemoryError:
+                self.fits = half
+                logger.warning(
+                    "%d pictures at once need more memory than %s has: going on with %d.",
+                    len(images),
+                    self.device.name,
+                    half,
+                )
+        parts = [
+            self.run(images[part], outputs, None if queries is None else queries[part])
+            for part in (slice(None, half), slice(half, None))
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
+
+    def _run(
+        self,
+        images: NDArray[np.uint8],
+        outputs: tuple[str, ...],
+        queries: NDArray[np.int64] | None,
+    ) -> dict[str, NDArray[Any]]:
+        """Run a batch at once; MemoryError if more than one picture is too much."""
         feed: dict[str, NDArray[Any]] = {IMAGES: images}
         if queries is not None:
             feed[QUERIES] = queries
         try:
             arrays = self.session.run(list(outputs), feed)
         except RUNTIME_ERRORS as error:
+            if len(images) > 1 and NO_MEMORY.search(str(error)):
+                raise MemoryError from error
             raise VitonnxError(
                 f"onnxruntime could not run {len(images)} pictures at once on {self.device.name} "
                 f"({first_line(error)}): try a smaller size, or another device."

@@ -33,6 +33,8 @@ __all__ = ["Engine", "Picture"]
 # at a time, one in the network and one in the probes.
 BATCH_BYTES = 2**29
 LARGEST_BATCH = 8
+# Above this the runtime's own pool of memory, which grows by doubling, costs more than it saves.
+LARGE_ATTENTION = 2**26
 
 
 class Engine:
@@ -269,9 +271,18 @@ class Engine:
         plan = None if as_it_is else self._plan(probes, outputs)
         if plan not in self._sessions:
             self._sessions[plan] = open_session(
-                self.file, device=self._device, threads=self.threads, plan=plan
+                self.file,
+                device=self._device,
+                threads=self.threads,
+                plan=plan,
+                large=self.batch_size * self._bytes_a_block > LARGE_ATTENTION,
             )
         return self._sessions[plan]
+
+    @property
+    def _bytes_a_block(self) -> int:
+        """Of one block's attention, in one picture."""
+        return 4 * self.manifest.heads * self.manifest.tokens**2
 
     @property
     def batch_size(self) -> int:

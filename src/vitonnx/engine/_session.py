@@ -102,7 +102,12 @@ class Session:
 
 
 def open_session(
-    file: Path, *, device: Device, threads: int | None, plan: Plan | None = None
+    file: Path,
+    *,
+    device: Device,
+    threads: int | None,
+    plan: Plan | None = None,
+    large: bool = False,
 ) -> Session:
     """Open a probe-ready file.
 
@@ -116,6 +121,9 @@ def open_session(
         That one operator may use; None leaves it to the runtime.
     plan : Plan or None
         What is asked of the file; None opens it as it is.
+    large : bool
+        Give memory back between nodes instead of keeping it for the next: slower where arrays are
+        small, and much less memory where attention is large.
 
     Raises
     ------
@@ -138,9 +146,7 @@ def open_session(
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(own.parent)
         )
-        # Attention comes and goes block by block: its memory goes back when it is done with,
-        # instead of staying for a pattern that does not come again.
-        options.enable_cpu_mem_arena = False
+    options.enable_cpu_mem_arena = not large
     try:
         # What the device can't take must not end on the CPU with a page on stdout.
         session = onnxruntime.InferenceSession(

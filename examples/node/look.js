@@ -1,0 +1,91 @@
+// Show where a Vision Transformer looks, with a baked file and no vitonnx.
+//
+//     node look.js MODEL.onnx PICTURE OUT.png
+//
+// prints the prediction, if the file gives logits, and writes the heat map over the picture, and
+// beside it OUT.json with all that the file gives, raw.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import ort from 'onnxruntime-node';
+import sharp from 'sharp';
+
+// The page's own files, which know nothing of a browser.
+import { colour, mapsOf, predict, toLists } from '../web/lib/found.js';
+import { readMetadata } from '../web/lib/metadata.js';
+import { preprocess, seenBox } from '../web/lib/preprocess.js';
+
+async function main(model, file, out) {
+  const { session, manifest } = await openModel(model);
+  const recipe = manifest.preprocessing;
+  const picture = await readPicture(file);
+  const seen = seenBox(picture, recipe);
+
+  const pixels = preprocess(picture, seen, recipe);
+  const images = new ort.Tensor('uint8', pixels, [1, ...recipe.size, 3]);
+  const found = toLists(await session.run({ images }));
+
+  if (found.logits) {
+    for (const { share, name } of predict(found.logits, manifest.classes).slice(0, 3)) {
+      console.log(`${(100 * share).toFixed(1).padStart(5)}%  ${name}`);
+    }
+  }
+  const [map] = mapsOf(found).values();
+  await writeFile(out, await overlay(picture, seen, colour(map)));
+  const { dir, name } = path.parse(out);
+  await writeFile(path.join(dir, `${name}.json`), JSON.stringify(found));
+  console.log(out);
+}
+
+/** Open the file, and read the manifest that vitonnx wrote into it. */
+async function openModel(file) {
+  const metadata = readMetadata(await readFile(file));
+  if (!('vitonnx.baked' in metadata)) {
+    throw new Error(`${file} is no baked file: make one with \`vitonnx bake\`.`);
+  }
+  const session = await ort.InferenceSession.create(file);
+  if (session.inputNames.length > 1) {
+    throw new Error(`${file} asks for a patch of each picture: bake it without --query.`);
+  }
+  return { session, manifest: JSON.parse(metadata['vitonnx.manifest']) };
+}
+
+/** Read a picture the right way up, as plain RGB. */
+async function readPicture(file) {
+  const { data, info } = await sharp(file)
+    .autoOrient()
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height };
+}
+
+/** Lay a map's colours over what the model sees of the picture, in grey: a PNG. */
+async function overlay({ data, width, height }, seen, heat) {
+  const box = Object.fromEntries(Object.entries(seen).map(([side, at]) => [side, Math.round(at)]));
+  const { data: small, ...size } = heat;
+  const input = await sharp(small, { raw: { ...size, channels: 4 } })
+    .resize({ width: box.width, height: box.height, fit: 'fill', kernel: 'linear' })
+    .png()
+    .toBuffer();
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .extract(box)
+    .greyscale()
+    .toColourspace('srgb')
+    .composite([{ input }])
+    .png()
+    .toBuffer();
+}
+
+if (process.argv.length !== 5) {
+  console.error('Usage: node look.js MODEL.onnx PICTURE OUT.png');
+  process.exit(1);
+}
+try {
+  await main(...process.argv.slice(2));
+} catch (error) {
+  console.error(`look.js: ${error.message.split('\n')[0]}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,109 @@
+"""Show where a Vision Transformer looks, with a baked file and no vitonnx.
+
+    python look.py MODEL.onnx PICTURE OUT.png
+
+prints the prediction, if the file gives logits, and writes the heat map over the picture, and
+beside it OUT.json with all that the file gives, raw.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+from PIL import Image, ImageOps
+
+INFERNO = np.array(
+    [
+        *([0, 0, 4], [33, 12, 74], [87, 16, 110], [138, 34, 106], [188, 55, 84]),
+        *([228, 90, 49], [249, 142, 9], [249, 203, 53], [252, 255, 164]),
+    ]
+)
+FAINTEST, STRONGEST = 0.5, 0.95  # how much of the picture the lowest and the highest value hide
+
+
+def main(model, picture, out):
+    session, manifest = open_model(model)
+    picture = ImageOps.exif_transpose(Image.open(picture)).convert("RGB")
+    recipe = manifest["preprocessing"]
+    seen = seen_box(picture.size, recipe)
+    height, width = recipe["size"]
+    pixels = picture.resize((width, height), Image.Resampling.BICUBIC, box=seen)
+
+    names = [output.name for output in session.get_outputs()]
+    values = session.run(names, {"images": np.asarray(pixels)[None]})
+    found = {name: value[0] for name, value in zip(names, values, strict=True)}
+
+    if "logits" in found:
+        print_prediction(found["logits"], manifest["classes"])
+    overlay(picture.crop(np.rint(seen).astype(int).tolist()), map_of(found)).save(out)
+    raw = {name: value.tolist() for name, value in found.items()}
+    Path(out).with_suffix(".json").write_text(json.dumps(raw))
+    print(out)
+
+
+def open_model(file):
+    """Open the file, and read the manifest that vitonnx wrote into it."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {file}.")
+    try:
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    except (Fail, InvalidGraph, InvalidProtobuf) as error:
+        raise ValueError(f"{file} is no ONNX file that onnxruntime reads: {error}") from error
+    metadata = session.get_modelmeta().custom_metadata_map
+    if "vitonnx.baked" not in metadata:
+        raise ValueError(f"{file} is no baked file: make one with `vitonnx bake`.")
+    if len(session.get_inputs()) > 1:
+        raise ValueError(f"{file} asks for a patch of each picture: bake it without --query.")
+    return session, json.loads(metadata["vitonnx.manifest"])
+
+
+def seen_box(size, recipe):
+    """Give left, top, right and bottom of what the model sees: the centre, in its proportions."""
+    width, height = size
+    if recipe["resize"] is None:  # all of it, squashed
+        return 0, 0, width, height
+    rows, columns = recipe["size"]
+    scale = recipe["crop"] * min(width / columns, height / rows)
+    across, down = scale * columns, scale * rows
+    return (width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2
+
+
+def print_prediction(logits, classes):
+    exponentials = np.exp(logits - logits.max())
+    shares = exponentials / exponentials.sum()
+    for index in np.argsort(-shares)[:3]:
+        print(f"{shares[index]:6.1%}  {classes[index] if classes else f'class {index}'}")
+
+
+def map_of(found):
+    """Choose what to draw: the rollout, or else the mean of the heads."""
+    if "rollout" in found:
+        return found["rollout"]
+    if "heads" in found:
+        return found["heads"].mean(axis=0)
+    raise ValueError("the file gives no map to draw: bake it with --probe heads or rollout.")
+
+
+def overlay(picture, values):
+    """Lay a map over a picture in grey, in the colours of inferno from lowest to highest."""
+    low, high = values.min(), values.max()
+    share = (values - low) / max(high - low, 1e-12)
+    stops = np.linspace(0, 1, len(INFERNO))
+    colours = [np.interp(share, stops, channel) for channel in INFERNO.T]
+    opacity = 255 * (FAINTEST + (STRONGEST - FAINTEST) * share)
+    heat = Image.fromarray(np.rint(np.stack([*colours, opacity], axis=-1)).astype(np.uint8))
+    below = picture.convert("L").convert("RGBA")
+    below.alpha_composite(heat.resize(picture.size, Image.Resampling.BILINEAR))
+    return below.convert("RGB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("Usage: python look.py MODEL.onnx PICTURE OUT.png")
+    try:
+        main(*sys.argv[1:])
+    except (OSError, ValueError) as error:
+        sys.exit(f"look.py: {error}")

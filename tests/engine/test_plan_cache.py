@@ -41,7 +41,7 @@ def file(exported: Exported, tmp_path: Path) -> Path:
 
 def maps(file: Path, probe: Any = HEADS, **options: Any) -> Any:
     """Probe with an engine that knows of no other."""
-    (result,) = vx.Engine(file, device="cpu", **options).probe(IMAGE, probe)
+    (result,) = vx.Engine(file, device="cpu", **{"in_graph": True, **options}).probe(IMAGE, probe)
     return result
 
 
@@ -62,7 +62,7 @@ import sys
 import numpy as np
 import vitonnx as vx
 image = np.random.default_rng(5).integers(0, 256, (47, 61, 3), dtype=np.uint8)
-engine = vx.Engine(sys.argv[1], device="cpu")
+engine = vx.Engine(sys.argv[1], device="cpu", in_graph=True)
 result = next(engine.stream([image], [vx.Heads(query=(20, 30)), vx.Rollout(), vx.Distance()]))
 print(result["heads"].attention.tobytes().hex(), result["rollout"].rollout.tobytes().hex())
 print(*sorted({"onnx", "onnx_ir", "onnxscript", "ndonnx"} & set(sys.modules)))
@@ -272,3 +272,30 @@ def test_a_graph_that_is_no_model_is_still_refused(file: Path) -> None:
     file.write_bytes(data[: len(data) // 2])
     with pytest.raises(vx.errors.ModelFileError):
         maps(file)
+
+
+def test_the_first_few_pictures_wait_for_no_plan(file: Path, plans: Path) -> None:
+    """One picture is done by the file as it is; whoever goes on asking gets a plan."""
+    engine = vx.Engine(file, device="cpu")
+    for _ in range(4):
+        engine.probe(IMAGE, HEADS)
+        assert not plans.exists()
+    engine.probe(IMAGE, HEADS)
+    assert len(list(plans.iterdir())) == 1
+
+
+def test_a_kept_plan_serves_the_first_picture(file: Path, plans: Path) -> None:
+    maps(file)
+
+    engine = vx.Engine(file, device="cpu")
+    engine.probe(IMAGE, HEADS)
+    assert len(list(plans.iterdir())) == 1
+    assert [plan.probes for plan in engine._sessions if plan] == [(HEADS,)]
+
+
+@pytest.mark.parametrize("count", [5, None])
+def test_many_pictures_are_planned_for_at_once(file: Path, plans: Path, count: int | None) -> None:
+    """A stream whose length nobody knows counts as long."""
+    images = iter([IMAGE]) if count is None else [IMAGE] * count
+    list(vx.Engine(file, device="cpu").stream(images, [HEADS]))
+    assert len(list(plans.iterdir())) == 1

@@ -15,7 +15,7 @@ from vitonnx.engine._plan import Plan
 from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
 
-__all__ = ["load_or_plan"]
+__all__ = ["is_kept", "load_or_plan"]
 
 # What a planned graph depends on, besides the file and the plan.
 MAKERS = ("ndonnx", "onnx-ir", "onnxscript", "onnxruntime", "onnxruntime-gpu")
@@ -54,6 +54,11 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
         except (OSError, VitonnxError):
             pass
     return graph
+
+
+def is_kept(file: Path, plan: Plan) -> bool:
+    """Tell whether the planned graph of a file is on the disk."""
+    return _place(file, plan).exists()
 
 
 def _read(place: Path) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._pass import Pass, Picture
@@ -35,6 +37,10 @@ BATCH_BYTES = 2**29
 LARGEST_BATCH = 8
 # Above this the runtime's own pool of memory, which grows by doubling, costs more than it saves.
 LARGE_ATTENTION = 2**26
+# Planning takes as long as several small pictures: so few, with so little attention, are probed by
+# the file as it is.
+FEW_PICTURES = 4
+LITTLE_ATTENTION = 2**26  # bytes of all blocks
 
 
 class Engine:
@@ -58,9 +64,11 @@ class Engine:
         ``auto`` (half precision on CUDA, else single), ``fp32``, ``fp16`` or ``int8``. In int8 the
         products' inputs are scaled as they come, which depends on all pictures of a batch: there
         pictures run one by one, so that a result is the picture's own.
-    in_graph : bool
-        Compile the probes into the graph, so that no attention leaves it. Without, the file's own
-        outputs are brought here and probed with NumPy: much more work, the same numbers.
+    in_graph : bool, optional
+        Compile the probes into the graph, so that no attention leaves it. If False, the file's own
+        outputs are brought here and probed with NumPy: much more work, the same numbers. By default
+        probes are compiled where it pays: not for the first few small pictures, which are done
+        sooner than a graph is planned, unless it was planned in an earlier run.
 
     Attributes
     ----------
@@ -94,7 +102,7 @@ class Engine:
         size: int | tuple[int, int] | None = None,
         whole: bool = False,
         precision: str = "auto",
-        in_graph: bool = True,
+        in_graph: bool | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be at least 1.")
@@ -112,6 +120,7 @@ class Engine:
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
         self._sessions: dict[Plan | None, Session] = {}
+        self._done_unplanned: Counter[Plan] = Counter()
 
     def run(self, images: Picture | Sequence[Picture]) -> dict[str, NDArray[np.float32]]:
         """Run pictures through the model.
@@ -223,7 +232,11 @@ class Engine:
             if not isinstance(probe, Probe):
                 raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
         compiled, outputs = self._divide(probes)
-        session = self._open(compiled, outputs)
+        if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
+            compiled, outputs = self._divide(probes, unplanned=True)
+            session = self._open((), self.outputs)
+        else:
+            session = self._open(compiled, outputs)
         one_pass = Pass(session, self.manifest, self.layout, probes, compiled, outputs)
         size = self._batch_size(raw=len(compiled) < len(probes))
         results = one_pass.results(images, batch_size=size)
@@ -247,13 +260,27 @@ class Engine:
         lines = explain_plan(self.file, plan, self.manifest)
         return "\n".join([*lines, f"device: {self.device}, batches of {self.batch_size}"])
 
+    def _is_quicker_unplanned(self, images: Iterable[Picture], plan: Plan) -> bool:
+        """Tell whether so few pictures are done before a plan would be made."""
+        if not (
+            self.in_graph is None
+            and isinstance(images, Sequence)
+            and self.manifest.blocks * self._bytes_a_block <= LITTLE_ATTENTION
+            and (self._size, self.precision) == (None, "fp32")
+            and plan not in self._sessions
+            and not is_kept(self.file, plan)
+        ):
+            return False
+        # An application may ask for one picture at a time, again and again.
+        self._done_unplanned[plan] += len(images)
+        return self._done_unplanned[plan] <= FEW_PICTURES
+
     def _divide(
-        self, probes: Sequence[Probe[Any]]
+        self, probes: Sequence[Probe[Any]], *, unplanned: bool = False
     ) -> tuple[tuple[GraphProbe[Any], ...], tuple[str, ...]]:
         """Give the probes that go into the graph, and the outputs that the others read."""
-        compiled = tuple(
-            probe for probe in probes if self.in_graph and isinstance(probe, GraphProbe)
-        )
+        in_graph = self.in_graph is not False and not unplanned
+        compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.
         read = {probe.name: probe.reads(self.layout) for probe in probes}
         logits = ("logits",) if "logits" in self.outputs else ()
@@ -287,7 +314,7 @@ class Engine:
     @property
     def batch_size(self) -> int:
         """The most pictures that are probed at once."""
-        return self._batch_size(raw=not self.in_graph)
+        return self._batch_size(raw=self.in_graph is False)
 
     def _batch_size(self, *, raw: bool) -> int:
         """Fit a batch into memory: with all its attention, or with one block's at a time."""

@@ -85,20 +85,17 @@ def mean_attention_distance(
             "Give the grid and the prefix of the model."
         )
     xp = array_api_compat.array_namespace(attention)
-    heads, tokens = attention.shape[1], attention.shape[-1]
     if distances is None:
         distances = token_distances(grid, patch_size=patch_size, prefix=prefix, like=attention)
-    if not renormalize:
-        # All queries and keys in one product, in which prefix tokens weigh nothing.
-        flat = xp.reshape(attention, (-1, heads, tokens * tokens))
-        total = flat @ xp.reshape(distances, (tokens * tokens,))
-        return xp.astype(total, xp.float64) / (rows * columns)
-    reach = xp.vecdot(attention, distances)[:, :, prefix:]
-    paid = xp.sum(attention[:, :, prefix:, prefix:], axis=-1, dtype=distances.dtype)
-    # A query that pays the patches nothing reaches nowhere.
-    reach = reach / xp.where(paid > 0, paid, xp.ones_like(paid))
-    # Doubles from here on, so that thousands of queries add up without loss.
-    return xp.mean(xp.astype(reach, xp.float64), axis=-1)
+    # Not as a product of matrices: runtimes are several times slower at a product with one column.
+    reach = xp.sum(attention * distances, axis=-1)
+    if renormalize:
+        paid = xp.sum(attention[..., prefix:], axis=-1, dtype=distances.dtype)
+        # A query that pays the patches nothing reaches nowhere.
+        reach = reach / xp.where(paid > 0, paid, xp.ones_like(paid))
+    # Doubles from here on, so that thousands of queries add up without loss. Prefix tokens are
+    # among them, with a reach of 0.
+    return xp.sum(xp.astype(reach, xp.float64), axis=-1) / (rows * columns)
 
 
 def token_distances(grid: tuple[int, int], *, patch_size: int, prefix: int, like: Array) -> Array:

@@ -169,3 +169,31 @@ def test_nothing_complains_on_the_way(
         outcome = call("export", "--config", described, "--weights", "random")
     assert outcome.err == "note: the weights are random (seed 0): the model is untrained.\n"
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_precision_says_what_it_costs(precision: str, call: Call, desk: Path) -> None:
+    Path("mine.json").write_text(json.dumps(TIMM))
+    words = ["export", "--config", "mine.json", "--weights", "random", "--precision", precision]
+    outcome = call(*words, "--force", "-o", "small.onnx")
+    assert outcome.code == 0, outcome.err
+    assert f"{precision} against fp32, 16 pictures" in outcome.out
+    assert outcome.out.splitlines()[-1] == "small.onnx"
+    manifest = manifest_of("small.onnx")
+    assert manifest.precision == precision
+    assert manifest.fidelity is not None
+    assert manifest.fidelity["pictures"] == 16
+    assert f"precision         {precision}" in call("inspect", "small.onnx").out
+    assert {path.name for path in desk.iterdir()} == {"mine.json", "small.onnx"}
+
+
+def test_too_dear_a_precision_writes_nothing(
+    call: Call, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vitonnx.engine._fidelity.Fidelity.holds", lambda self: False)
+    Path("mine.json").write_text(json.dumps(TIMM))
+    words = ["export", "--config", "mine.json", "--weights", "random", "--precision", "int8"]
+    outcome = call(*words, "-o", "small.onnx")
+    assert outcome.code == 1
+    assert "costs too much" in outcome.errors[0]
+    assert [path.name for path in desk.iterdir()] == ["mine.json"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from vitonnx.cli._console import inform, results, stage
 from vitonnx.cli._options import Model, Quiet, Size, parse_query, parse_size
-from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.cli._precision import Compared, Force, Precision, state_fidelity
+from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from vitonnx.engine import Plan
@@ -53,28 +54,15 @@ def bake(
         bool, typer.Option("--logits", help="Give the classes' scores, too.")
     ] = False,
     size: Size = None,
-    precision: Annotated[
-        Literal["fp32", "fp16", "int8"], typer.Option("--precision", help="Of the products.")
-    ] = "fp32",
+    precision: Precision = "fp32",
     fused: Annotated[
         bool, typer.Option("--fused", help="Allow onnxruntime's own operators; faster on a GPU.")
     ] = False,
-    pictures: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pictures",
-            metavar="INPUT",
-            help="On which fp16 and int8 are compared with fp32: pictures, folders, globs "
-            "(several: once each). Drawn scenes by default.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
-    ] = False,
+    pictures: Compared = None,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Compile probes into the graph: one file, their results as its outputs."""
-    from vitonnx.cli._precision import state_fidelity
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.engine import bake as bake_file
     from vitonnx.media import check_writable
@@ -100,12 +88,7 @@ def bake(
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
     fidelity = None
     if precision != "fp32":
-        fidelity, holds = state_fidelity(file, precision, pictures or [], sides, quiet=quiet)
-        if not holds and not force:
-            raise VitonnxError(
-                f"{precision} costs too much on these pictures: nothing was written. Use another "
-                "precision, or --force."
-            )
+        fidelity = state_fidelity(file, precision, pictures, sides, force=force, quiet=quiet)
     with stage(f"Baking {file.name}", quiet=quiet):
         plan = bake_file(
             file,

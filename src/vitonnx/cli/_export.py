@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitonnx.cli._console import inform, results, stage
 from vitonnx.cli._options import Quiet, Size, parse_size
+from vitonnx.cli._precision import Compared, Force, Precision, state_fidelity
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,11 +47,20 @@ def export(
         ),
     ] = None,
     size: Size = None,
+    precision: Precision = "fp32",
+    pictures: Compared = None,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow.
+
+    In fp16 or int8 the file is compared with its own single precision, too: what that costs is
+    printed, and stands in the file.
+    """
     from vitonnx.cli._extra import require_export
     from vitonnx.demo import demo_models
+    from vitonnx.engine import reduce_file
+    from vitonnx.media import check_writable
     from vitonnx.models import find_model, read_config_file
 
     if config is not None:
@@ -69,9 +80,18 @@ def export(
         raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
     target = output or Path(f"{name or spec.name}.onnx")
     require_export()
-    parity = _export(spec, target, _weights(weights, seed), parse_size(size), quiet=quiet)
-    if not quiet:
-        _print_parity(parity, spec.config.blocks)
+    what = _weights(weights, seed), parse_size(size)
+    if precision == "fp32":
+        _export(spec, target, *what, quiet=quiet)
+    else:
+        # Verified in single precision first: only then is it known what fewer bits cost.
+        check_writable(target)
+        with TemporaryDirectory() as folder:
+            exact = Path(folder) / "fp32.onnx"
+            _export(spec, exact, *what, quiet=quiet)
+            fidelity = state_fidelity(exact, precision, pictures, None, force=force, quiet=quiet)
+            with stage(f"Writing {precision}", quiet=quiet):
+                reduce_file(exact, target, precision, fidelity=fidelity)
     print(target)
     if weights == [RANDOM]:
         inform(f"the weights are random (seed {seed or 0}): the model is untrained.", quiet=quiet)
@@ -84,11 +104,13 @@ def _export(
     size: tuple[int, int] | None,
     *,
     quiet: bool,
-) -> Parity:
+) -> None:
     with stage(f"Exporting {spec.name}", quiet=quiet) as show:
         from vitonnx.export import export_model
 
-        return export_model(spec, target, weights=weights, size=size, progress=show)[1]
+        parity = export_model(spec, target, weights=weights, size=size, progress=show)[1]
+    if not quiet:
+        _print_parity(parity, spec.config.blocks)
 
 
 def _weights(words: list[str] | None, seed: int | None) -> list[str] | int | None:

@@ -67,6 +67,13 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "sha256": source.sha256 or "-",
         "url": source.url or "-",
         "licence": source.licence or "-",
+        "precision": manifest.precision,
+        "fidelity": ", ".join(
+            f"{what} {number:g}"
+            for what, number in (manifest.fidelity or {}).items()
+            if number is not None
+        )
+        or "-",
         "parity": ", ".join(f"{kind} {error:.0e}" for kind, error in manifest.parity.items()),
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
         "contract version": str(manifest.contract_version),

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
 
 from vitonnx.cli._console import inform, results, stage
+from vitonnx.errors import VitonnxError
 
 if TYPE_CHECKING:
     from vitonnx.engine import Fidelity
 
-__all__ = ["state_fidelity"]
+__all__ = ["Compared", "Force", "Precision", "state_fidelity"]
+
+Precision = Annotated[
+    Literal["fp32", "fp16", "int8"], typer.Option("--precision", help="Of the products.")
+]
+Compared = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pictures",
+        metavar="INPUT",
+        help="On which fp16 and int8 are compared with fp32: pictures, folders, globs (several: "
+        "once each). Drawn scenes by default.",
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
+]
 
 SCENES = 16
 SCENE_SIDE = 256
@@ -20,33 +39,37 @@ SCENE_SIDE = 256
 def state_fidelity(
     file: Path,
     precision: str,
-    pictures: Sequence[str],
+    pictures: Sequence[str] | None,
     size: tuple[int, int] | None,
     *,
+    force: bool,
     quiet: bool,
-) -> tuple[Fidelity, bool]:
+) -> Fidelity:
     """Compare a precision with single precision, and print the result.
 
-    Returns
-    -------
-    fidelity : Fidelity
-    holds : bool
-        Whether it is within the limit.
+    Raises
+    ------
+    VitonnxError
+        If it costs more than the limit, unless that is forced.
     """
     from vitonnx.engine import RANK_LIMIT, compare_precisions
 
-    shown = _pictures(pictures)
+    shown = _pictures(pictures or [])
     with stage(f"Comparing {precision} with fp32", quiet=quiet):
         fidelity = compare_precisions(file, shown, precision, size=size)
     if not quiet:
         _print(fidelity, precision)
-    holds = fidelity.holds()
-    if not holds:
+    if not fidelity.holds():
         inform(
             f"{precision} changes the maps: the rank correlation of heads or rollout is below "
             f"{RANK_LIMIT}."
         )
-    return fidelity, holds
+        if not force:
+            raise VitonnxError(
+                f"{precision} costs too much on these pictures: nothing was written. Use another "
+                "precision, or --force."
+            )
+    return fidelity
 
 
 def _pictures(words: Sequence[str]) -> list[Any]:

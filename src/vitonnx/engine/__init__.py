@@ -8,6 +8,7 @@ from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
+from vitonnx.engine._reduce import reduce_file
 from vitonnx.engine._result import Prediction, Result
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
@@ -35,6 +36,7 @@ __all__ = [
     "compare_precisions",
     "find_obstacle",
     "prepare",
+    "reduce_file",
     "run_settings",
     "save_comparison",
     "save_results",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import FIDELITY_PROBES, Fidelity, measure_fidelity
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision
+from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY
@@ -22,14 +23,10 @@ from vitonnx.media import atomic_with_companions
 from vitonnx.modelfile import load_skeleton
 from vitonnx.probes import GraphProbe, Layout, Probe
 
-if TYPE_CHECKING:
-    import onnx_ir as ir
-
 __all__ = ["bake", "compare_precisions"]
 
 # Single precision against NumPy on the host: rounding in another order, and no more.
 TOLERANCE = 1e-5
-LARGEST_MESSAGE = 2**31 - 2**20  # of protobuf, with room for all but the weights
 
 
 def bake(
@@ -100,7 +97,7 @@ def bake(
     model = ir.external_data.load_to_model(plan_graph(model, plan))
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, fidelity))
     with atomic_with_companions(path) as passing:
-        _save(model, passing)
+        save_whole(model, passing)
         if precision == "fp32":
             _verify(source, passing, plan)
     return plan
@@ -137,18 +134,6 @@ def _says(plan: Plan, fidelity: Fidelity | None) -> Mapping[str, Any]:
 
 def _options(probe: object) -> dict[str, Any]:
     return asdict(probe) if is_dataclass(probe) and not isinstance(probe, type) else {}
-
-
-def _save(model: ir.Model, path: Path) -> None:
-    import onnx_ir as ir
-
-    weights = sum(
-        value.const_value.nbytes
-        for value in model.graph.initializers.values()
-        if value.const_value is not None
-    )
-    beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
-    ir.save(model, path, external_data=beside)
 
 
 def _verify(source: Path, baked: Path, plan: Plan) -> None:

@@ -61,9 +61,10 @@ class Engine:
         Scale pictures to the size as they are, whatever their shape, instead of cutting out their
         centre as the recipe says: right where the size has been chosen for their shape.
     precision : str
-        ``auto`` (half precision on CUDA, else single), ``fp32``, ``fp16`` or ``int8``. In int8 the
-        products' inputs are scaled as they come, which depends on all pictures of a batch: there
-        pictures run one by one, so that a result is the picture's own.
+        ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
+        ``fp16`` or ``int8``. In int8 the products' inputs are scaled as they come, which depends on
+        all pictures of a batch: there pictures run one by one, so that a result is the picture's
+        own.
     in_graph : bool, optional
         Compile the probes into the graph, so that no attention leaves it. If False, the file's own
         outputs are brought here and probed with NumPy: much more work, the same numbers. By default
@@ -266,7 +267,7 @@ class Engine:
             self.in_graph is None
             and isinstance(images, Sequence)
             and self.manifest.blocks * self._bytes_a_block <= LITTLE_ATTENTION
-            and (self._size, self.precision) == (None, "fp32")
+            and self._is_as_it_is
             and plan not in self._sessions
             and not is_kept(self.file, plan)
         ):
@@ -288,14 +289,14 @@ class Engine:
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
 
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
-        return Plan(probes, outputs, self._size, precision=self.precision)
+        done = self.precision == self.manifest.precision
+        return Plan(probes, outputs, self._size, precision="fp32" if done else self.precision)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""
         # All outputs at the file's own size are the file as it is.
         everything = not probes and set(outputs) == set(self.outputs)
-        as_it_is = everything and self._size is None and self.precision == "fp32"
-        plan = None if as_it_is else self._plan(probes, outputs)
+        plan = None if everything and self._is_as_it_is else self._plan(probes, outputs)
         if plan not in self._sessions:
             self._sessions[plan] = open_session(
                 self.file,
@@ -305,6 +306,11 @@ class Engine:
                 large=self.batch_size * self._bytes_a_block > LARGE_ATTENTION,
             )
         return self._sessions[plan]
+
+    @property
+    def _is_as_it_is(self) -> bool:
+        """Whether size and precision are the file's own."""
+        return self._size is None and self.precision == self.manifest.precision
 
     @property
     def _bytes_a_block(self) -> int:
@@ -327,9 +333,17 @@ class Engine:
         return max(1, min(LARGEST_BATCH, BATCH_BYTES // (4 * maps * manifest.tokens**2)))
 
     def _precision(self, asked: str) -> Precision:
+        given = self.manifest.precision
         if asked == "auto":
-            return "fp16" if self.device.startswith("cuda") else "fp32"
-        return check_precision(asked)
+            cuda = self.device.startswith("cuda")
+            return "fp16" if given == "fp32" and cuda else given
+        wanted = check_precision(asked)
+        if given not in ("fp32", wanted):
+            raise UsageError(
+                f"{self.file} is in {given}, and can't be run in {wanted}: export it without "
+                "--precision for that."
+            )
+        return wanted
 
     def _prepare(self, image: Picture) -> Prepared:
         return prepare(open_picture(image), self.manifest.preprocessing)

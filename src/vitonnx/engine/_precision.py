@@ -48,7 +48,7 @@ def reduce_precision(model: ir.Model, precision: Precision, probes: tuple[str, .
     precision : "fp32", "fp16" or "int8"
         Half precision but for softmax, the sums of norms and what probes compute; or 8-bit
         products with constant weights, each output channel scaled for itself and inputs scaled as
-        they come, but for the patch embedding and the head.
+        they come. The patch embedding and the head are left as they are.
     probes : tuple of str
         Names of the probes in the graph: their nodes stay in single precision.
 
@@ -65,7 +65,7 @@ def reduce_precision(model: ir.Model, precision: Precision, probes: tuple[str, .
     if precision == "fp16":
         from vitonnx.graph import Halve
 
-        Halve(theirs)(model)
+        Halve((*theirs, *ENDS))(model)
         return model
     kept = [str(node.name) for node in model.graph if str(node.name).startswith((*theirs, *ENDS))]
     whole = ir.to_proto(ir.external_data.load_to_model(model))

@@ -1,4 +1,4 @@
-"""Measure, and write a Markdown table: `python -m benchmarks graphs files large starts`."""
+"""Measure, and write Markdown tables: `python -m benchmarks graphs files large starts lengths`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import files, graphs, large, starts
+from benchmarks import files, graphs, large, lengths, starts
 from benchmarks.pictures import picture_files
 
 HERE = Path(__file__).parent
-SECTIONS = ("graphs", "files", "large", "starts")
+SECTIONS = ("graphs", "files", "large", "starts", "lengths")
 PACKAGES = ("vitonnx", "onnxruntime", "onnxruntime-gpu", "numpy", "torch", "timm", "transformers")
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
 
@@ -71,11 +71,17 @@ def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> li
         return table(
             "ViT-S/8 at 480 (3601 tokens), one picture, a process each",
             ("probe", "way", "pictures a second", "against timm", "peak memory"),
-            large.measure(pictures[0], rounds=3),
+            large.measure(pictures[0], rounds=min(asked.rounds, 3)),
         )
     if section == "starts":
         return table(
             "From a cold process", ("what", "median"), starts.measure(pictures[0], times=5)
+        )
+    if section == "lengths":
+        return table(
+            "Heads by the demo's small model, JPEG files of 480x640, one run after another",
+            ("pictures", "pictures a second", "peak memory so far"),
+            lengths.measure(pictures),
         )
     raise SystemExit(f"there is no section {section!r}; there are {', '.join(SECTIONS)}.")
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -51,14 +55,14 @@ def in_process(
     return found
 
 
-def seconds_of(command: list[str], times: int) -> float:
+def seconds_of(
+    command: list[str], times: int, environment: Mapping[str, str] | None = None
+) -> float:
     """Give the median wall time of a command."""
-    import statistics
-    import time
-
+    variables = os.environ | (environment or {})
     found = []
     for _ in range(times):
         start = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(command, cwd=ROOT, env=variables, check=True, capture_output=True)
         found.append(time.perf_counter() - start)
     return statistics.median(found)

@@ -169,3 +169,12 @@ def test_explain_prints_the_plan_and_runs_nothing(
     assert f"in the graph: {probe}" in outcome.out
     assert "leaves the graph" in outcome.out
     assert [path.name for path in desk.iterdir()] == ["bird.png"]
+
+
+def test_the_model_is_not_written_over(call: Call, exported: Exported) -> None:
+    file = exported("plain")
+    before = file.read_bytes()
+    outcome = call("bake", file, "--probe", "heads", "-o", file)
+    assert outcome.code == 2
+    assert "would be lost" in outcome.errors[0]
+    assert file.read_bytes() == before

@@ -197,3 +197,15 @@ def test_too_dear_a_precision_writes_nothing(
     assert outcome.code == 1
     assert "costs too much" in outcome.errors[0]
     assert [path.name for path in desk.iterdir()] == ["mine.json"]
+
+
+def test_no_precision_writes_over_the_checkpoint(call: Call, desk: Path) -> None:
+    Path("mine.json").write_text(json.dumps(TIMM))
+    store(names.timm(PARAMETERS, CONFIG), "model.safetensors")
+    before = Path("model.safetensors").read_bytes()
+    words = ["export", "--config", "mine.json", "--weights", "model.safetensors"]
+    for precision in ("fp32", "int8"):
+        outcome = call(*words, "--precision", precision, "-o", "model.safetensors")
+        assert outcome.code == 2
+        assert "would be lost" in outcome.errors[0]
+    assert Path("model.safetensors").read_bytes() == before

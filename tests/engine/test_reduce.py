@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import onnxruntime
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import reduce_file
+from vitonnx.engine import bake, reduce_file
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest
 
@@ -109,3 +110,27 @@ def test_bits_are_not_taken_twice(files: tuple[Path, Path], precision: str, tmp_
     with pytest.raises(UsageError, match=f"is in {precision}, and can't be run in fp32"):
         vx.Engine(files[1], device="cpu", precision="fp32")
     assert not list(tmp_path.iterdir())
+
+
+def test_baking_keeps_what_the_file_is_in(
+    files: tuple[Path, Path], precision: str, tmp_path: Path
+) -> None:
+    """Nothing is reduced twice, and the baked file says what it is in."""
+    baked = tmp_path / "baked.onnx"
+    bake(files[1], baked, [vx.Rollout()])
+    metadata = {entry.key: entry.value for entry in onnx.load(baked).metadata_props}
+    assert json.loads(metadata["vitonnx.baked"])["precision"] == precision
+    engine = vx.Engine(files[1], device="cpu", in_graph=False)
+    side = engine.manifest.size
+    pixels = np.random.default_rng(3).integers(0, 256, (1, *side, 3), np.uint8)
+    probe = vx.Rollout()
+    raw = engine.run_pixels(pixels, probe.reads(engine.layout))
+    token = probe.token(engine.layout, (0, 0, 1, 1))
+    session = onnxruntime.InferenceSession(str(baked), providers=["CPUExecutionProvider"])
+    (found,) = session.run(["rollout"], {"images": pixels})
+    expected = np.asarray(probe.condense(raw, engine.layout, token))
+    assert far(found, expected) < {"fp16": 2e-3, "int8": 1e-5}[precision]
+    other = {"fp16": "int8", "int8": "fp16"}[precision]
+    with pytest.raises(UsageError, match=f"is in {precision}, and can't be baked in {other}"):
+        bake(files[1], tmp_path / "other.onnx", [vx.Rollout()], precision=other)
+    assert [file.name for file in tmp_path.iterdir()] == ["baked.onnx"]

@@ -84,8 +84,8 @@ def bake(
         if name not in makers:
             raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
-    check_writable(output)
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
+    check_writable(output, [file])
     fidelity = None
     if precision != "fp32":
         fidelity = state_fidelity(file, precision, pictures, sides, force=force, quiet=quiet)

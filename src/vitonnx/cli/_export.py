@@ -85,7 +85,7 @@ def export(
         _export(spec, target, *what, quiet=quiet)
     else:
         # Verified in single precision first: only then is it known what fewer bits cost.
-        check_writable(target)
+        check_writable(target, weights or ())
         with TemporaryDirectory() as folder:
             exact = Path(folder) / "fp32.onnx"
             _export(spec, exact, *what, quiet=quiet)

@@ -45,9 +45,7 @@ def check_output(
             f"{', '.join(suffixes)} for {what}" for what, suffixes in forms.items()
         )
         raise UsageError(f"{output} can't be written: its suffix must be {known}.")
-    check_writable(output)
-    if output.exists() and any(Path(name).exists() and output.samefile(name) for name in inputs):
-        raise UsageError(f"{output} is one of the inputs, which would be lost: write elsewhere.")
+    check_writable(output, inputs)
 
 
 def free_stem(stem: str, taken: Container[str]) -> str:

@@ -18,7 +18,7 @@ from vitonnx.engine._precision import check_precision
 from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.manifest import BAKED_KEY
+from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.media import atomic_with_companions
 from vitonnx.modelfile import load_skeleton
 from vitonnx.probes import GraphProbe, Layout, Probe
@@ -56,7 +56,7 @@ def bake(
     size : (height, width), optional
         Of the input, in pixels, if another than the file's.
     precision : "fp32", "fp16" or "int8"
-        Of the network's products.
+        Of the network's products; a file that is in fewer bits already stays as it is.
     fused : bool
         Whether onnxruntime's own operators may be used; else there are standard ones only.
     logits : bool
@@ -91,14 +91,21 @@ def bake(
     for probe in compiled:
         probe.reads(layout)
     kept = ("logits",) if logits else ()
-    plan = Plan(compiled, kept, size, fused=fused, precision=check_precision(precision))
+    wanted = check_precision(precision)
+    if manifest.precision != "fp32":
+        if wanted not in ("fp32", manifest.precision):
+            raise UsageError(
+                f"{source} is in {manifest.precision}, and can't be baked in {wanted}."
+            )
+        wanted, fidelity = "fp32", None
+    plan = Plan(compiled, kept, size, fused=fused, precision=wanted)
     model = ir.from_proto(load_skeleton(source))
     ir.external_data.set_base_dir(model.graph, source.absolute().parent)
     model = ir.external_data.load_to_model(plan_graph(model, plan))
-    model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, fidelity))
+    model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
         save_whole(model, passing)
-        if precision == "fp32":
+        if wanted == manifest.precision == "fp32":
             _verify(source, passing, plan)
     return plan
 
@@ -124,11 +131,12 @@ def compare_precisions(
     return measure_fidelity(exact, reduced)
 
 
-def _says(plan: Plan, fidelity: Fidelity | None) -> Mapping[str, Any]:
+def _says(plan: Plan, manifest: Manifest, fidelity: Fidelity | None) -> Mapping[str, Any]:
+    reduced = plan.precision != "fp32"
     return {
         "probes": {probe.name: _options(probe) for probe in plan.probes},
-        "precision": plan.precision,
-        "fidelity": None if fidelity is None else fidelity.numbers(),
+        "precision": plan.precision if reduced else manifest.precision,
+        "fidelity": manifest.fidelity if fidelity is None else fidelity.numbers(),
     }
 
 

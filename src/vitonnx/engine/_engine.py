@@ -289,8 +289,9 @@ class Engine:
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
 
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
-        done = self.precision == self.manifest.precision
-        return Plan(probes, outputs, self._size, precision="fp32" if done else self.precision)
+        # What the file is in already takes no work.
+        takes = "fp32" if self.precision == self.manifest.precision else self.precision
+        return Plan(probes, outputs, self._size, precision=takes)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""

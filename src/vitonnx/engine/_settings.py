@@ -43,6 +43,7 @@ def run_settings(
     dict of str to str or int
         In a person's words.
     """
+    place = {True: "in the graph", None: "in the graph", False: "on the host"}
     settings: dict[str, str | int] = {
         "the probe": repr(probe),
         "the number of pictures": len(files),
@@ -55,9 +56,7 @@ def run_settings(
             f"model {number}'s input size": "x".join(map(str, engine.manifest.size)),
             f"model {number}'s batch size": engine.batch_size,
             f"model {number}'s precision": engine.precision,
-            f"model {number}'s probes": "on the host"
-            if engine.in_graph is False
-            else "in the graph",
+            f"model {number}'s probes": place[engine.in_graph],
             f"model {number}'s device": engine.device,
             f"model {number}'s threads": engine.threads or f"one a core of {os.cpu_count()}",
         }

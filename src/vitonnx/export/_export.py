@@ -15,7 +15,6 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
-from vitonnx.errors import UsageError
 from vitonnx.export._trace import trace
 from vitonnx.export._verify import kind_of, verify
 from vitonnx.graph import (
@@ -26,7 +25,7 @@ from vitonnx.graph import (
     write_manifest,
 )
 from vitonnx.manifest import METADATA_KEY, Manifest, Source
-from vitonnx.media import atomic_with_companions
+from vitonnx.media import atomic_with_companions, check_writable
 from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint
 
 __all__ = ["Parity", "export_model"]
@@ -91,10 +90,7 @@ def export_model(
     if size is not None:
         # Raises where the size doesn't fit, before the work.
         _manifest(spec, Source(file="")).at(size)
-    if not isinstance(weights, int | None) and Path(output).resolve() in map(_resolved, weights):
-        raise UsageError(
-            f"{output} is the checkpoint itself, which would be lost: write elsewhere."
-        )
+    check_writable(output, () if isinstance(weights, int | None) else weights)
     with atomic_with_companions(output) as draft:
         network = VisionTransformer(spec.config)
         manifest = _write_graph(draft, network, spec, weights, size, progress)
@@ -103,10 +99,6 @@ def export_model(
         manifest = replace(manifest, parity=_summary(parity))
         _append_manifest(draft, manifest)
     return manifest, parity
-
-
-def _resolved(file: str | Path) -> Path:
-    return Path(file).resolve()
 
 
 def _write_graph(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -124,13 +124,15 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
             file.replace(target.with_name(file.name))
 
 
-def check_writable(path: str | Path) -> Path:
+def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
     """Check that a file can be written, as long as nothing has been done for it yet.
 
     Parameters
     ----------
     path : str or Path
         The file to write, or to replace.
+    inputs : iterable of str or Path
+        What is read, and must not be replaced.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def check_writable(path: str | Path) -> Path:
     Raises
     ------
     UsageError
-        If its folder is missing, or something that is no file has its name.
+        If its folder is missing, something that is no file has its name, or it is an input.
     VitonnxError
         If the system refuses to write in its folder.
     """
@@ -154,6 +156,8 @@ def check_writable(path: str | Path) -> Path:
                 f"{path} can't be written, because the folder {target.parent} does not exist: "
                 "make it first, or give another file."
             )
+        if target in (Path(os.path.realpath(each)) for each in inputs):
+            raise UsageError(f"{path} is one of the inputs, which would be lost: write elsewhere.")
         TemporaryFile(dir=target.parent).close()
     except OSError as error:
         raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error

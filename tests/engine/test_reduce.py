@@ -134,3 +134,9 @@ def test_baking_keeps_what_the_file_is_in(
     with pytest.raises(UsageError, match=f"is in {precision}, and can't be baked in {other}"):
         bake(files[1], tmp_path / "other.onnx", [vx.Rollout()], precision=other)
     assert [file.name for file in tmp_path.iterdir()] == ["baked.onnx"]
+
+
+def test_an_explanation_names_what_the_file_is_in(files: tuple[Path, Path], precision: str) -> None:
+    said = vx.Engine(files[1], device="cpu").explain([vx.Heads()]).splitlines()
+    size = 1 if precision == "int8" else 8
+    assert said[-1] == f"runs on: cpu, in {precision}, in batches of {size}"

@@ -66,6 +66,7 @@ def bake(
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.engine import bake as bake_file
     from vitonnx.media import check_writable
+    from vitonnx.modelfile import load_manifest
     from vitonnx.probes import Distance, Heads, Rollout
 
     if len(set(probe)) < len(probe):
@@ -87,7 +88,7 @@ def bake(
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
     check_writable(output, [file])
     fidelity = None
-    if precision != "fp32":
+    if precision != "fp32" and load_manifest(file).precision == "fp32":
         fidelity = state_fidelity(file, precision, pictures, sides, force=force, quiet=quiet)
     with stage(f"Baking {file.name}", quiet=quiet):
         plan = bake_file(

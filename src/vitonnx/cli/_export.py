@@ -52,11 +52,7 @@ def export(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow.
-
-    In fp16 or int8 the file is compared with its own single precision, too: what that costs is
-    printed, and stands in the file.
-    """
+    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
     from vitonnx.cli._extra import require_export
     from vitonnx.demo import demo_models
     from vitonnx.engine import reduce_file

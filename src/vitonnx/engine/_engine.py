@@ -259,7 +259,8 @@ class Engine:
         compiled, outputs = self._divide(probes)
         plan = self._plan(compiled, outputs)
         lines = explain_plan(self.file, plan, self.manifest)
-        return "\n".join([*lines, f"device: {self.device}, batches of {self.batch_size}"])
+        runs = f"runs on: {self.device}, in {self.precision}, in batches of {self.batch_size}"
+        return "\n".join([*lines, runs])
 
     def _is_quicker_unplanned(self, images: Iterable[Picture], plan: Plan) -> bool:
         """Tell whether so few pictures are done before a plan would be made."""

@@ -50,7 +50,7 @@ def explain_plan(file: Path, plan: Plan, manifest: Manifest) -> list[str]:
     rows, columns = manifest.grid
     return [
         f"{manifest.name}: {manifest.blocks} blocks, {manifest.heads} heads, "
-        f"{manifest.tokens} tokens ({rows}x{columns} patches), {plan.precision}",
+        f"{manifest.tokens} tokens ({rows}x{columns} patches)",
         f"in the graph: {_names(probe.name for probe in plan.probes)}",
         f"as they are: {_names(plan.outputs)}",
         *(f"{kind}: {_blocks(blocks, kind)}" for kind in KINDS if kinds[kind]),

@@ -214,7 +214,11 @@ class Manifest:
 
     def to_json(self) -> str:
         """Write the manifest as JSON, its keys in alphabetical order."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        values = asdict(self)
+        if self.precision == "fp32":
+            # The contract's own keys: what a file in fewer bits says comes on top of them.
+            del values["precision"], values["fidelity"]
+        return json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], *, file: str = "the model") -> Self:

@@ -5,11 +5,13 @@ from vitonnx.engine._bake import bake, compare_precisions
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
+from vitonnx.engine._foreign import run_values
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import reduce_file
 from vitonnx.engine._result import Prediction, Result
+from vitonnx.engine._save import save_whole
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
 from vitonnx.engine._stream import Stream
@@ -38,9 +40,11 @@ __all__ = [
     "prepare",
     "reduce_file",
     "run_settings",
+    "run_values",
     "save_comparison",
     "save_results",
     "save_totals",
+    "save_whole",
     "stack_results",
     "survey",
 ]

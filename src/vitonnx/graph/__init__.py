@@ -1,7 +1,7 @@
 """Small graph passes, shared by export, tap and engine. No framework and no runtime in here."""
 
 from vitonnx.graph._attach import QUERIES, Attach
-from vitonnx.graph._blocks import Block, find_blocks
+from vitonnx.graph._blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
 from vitonnx.graph._contract import (
     IMAGES,
@@ -46,9 +46,11 @@ __all__ = [
     "Regrid",
     "RowsFirst",
     "TransposeWeights",
+    "ancestors",
     "attention_name",
     "canonicalise",
     "find_blocks",
+    "first_join",
     "read_manifest",
     "tokens_name",
     "write_manifest",

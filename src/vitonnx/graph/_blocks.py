@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from vitonnx.errors import ModelFileError
 
-__all__ = ["Block", "find_attentions", "find_blocks"]
+__all__ = ["Block", "ancestors", "find_attentions", "find_blocks", "first_join"]
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ def find_blocks(graph: ir.Graph) -> list[Block]:
     for index, node in enumerate(nodes):
         if not _is_attention(node):
             continue
-        before = _ancestors(node.inputs)
-        middle = _first_join(nodes[index + 1 :], {node.outputs[0]}, before)
+        before = ancestors(node.inputs)
+        middle = first_join(nodes[index + 1 :], {node.outputs[0]}, before)
         if middle is None:
             raise ModelFileError(f"The attention {node.name!r} has no skip connection round it.")
         stream_in = next(value for value in middle.inputs if value in before)
         stream_middle = middle.outputs[0]
         behind = nodes[nodes.index(middle, index) + 1 :]
-        out = _first_join(behind, {stream_middle}, {stream_middle})
+        out = first_join(behind, {stream_middle}, {stream_middle})
         if out is None:
             raise ModelFileError(f"No MLP with a skip connection follows {node.name!r}.")
         blocks.append(Block(node, stream_in, stream_middle, out.outputs[0]))
@@ -82,7 +82,7 @@ def _is_attention(node: ir.Node) -> bool:
     )
 
 
-def _first_join(
+def first_join(
     nodes: Iterable[ir.Node], through: set[ir.Value], past: set[ir.Value]
 ) -> ir.Node | None:
     """Find the first addition of what came `through` a branch and what went `past` it.
@@ -100,7 +100,7 @@ def _first_join(
     return None
 
 
-def _ancestors(values: Iterable[ir.Value | None]) -> set[ir.Value]:
+def ancestors(values: Iterable[ir.Value | None]) -> set[ir.Value]:
     """Give all values that the given ones are computed from, weights left out, and themselves."""
     found: set[ir.Value] = set()
     stack = [value for value in values if value is not None]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 
-from vitonnx.graph._blocks import find_blocks
+from vitonnx.graph._blocks import Block, find_blocks
 
 __all__ = ["NameNodes"]
 
@@ -20,22 +20,22 @@ class NameNodes(ir.passes.InPlacePass):
     other constants are named after the node that reads them first. Needs ordered nodes.
     """
 
-    def __init__(self, weights: frozenset[str]) -> None:
-        """Keep the names of these initializers."""
-        self.weights = weights
+    def __init__(self, weights: frozenset[str], blocks: Sequence[Block] | None = None) -> None:
+        """Keep the names of these initializers; the blocks are looked for where none are given."""
+        self.weights, self.blocks = weights, blocks
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Rename in place."""
         graph = model.graph
         outputs = set(graph.outputs)
         seen: Counter[str] = Counter()
-        for node, place in _places(graph):
+        for node, place in _places(graph, find_blocks(graph) if self.blocks is None else self.blocks):
             name = f"{self._beside_weight(node, place)}/{node.op_type.lower()}"
             seen[name] += 1
             node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"
-            for value in node.outputs:
+            for number, value in enumerate(node.outputs):
                 if value not in outputs:
-                    value.name = node.name
+                    value.name = f"{node.name}/output_{number}" if number else node.name
         self._name_constants(graph)
         return ir.passes.PassResult(model, modified=True)
 
@@ -62,10 +62,10 @@ class NameNodes(ir.passes.InPlacePass):
             graph.initializers.add(value)
 
 
-def _places(graph: ir.Graph) -> Iterator[tuple[ir.Node, str]]:
+def _places(graph: ir.Graph, blocks: Sequence[Block]) -> Iterator[tuple[ir.Node, str]]:
     """Pair every node with where it stands, in the graph's order."""
     places: dict[ir.Node, str] = {}
-    for index, block in enumerate(find_blocks(graph)):
+    for index, block in enumerate(blocks):
         _mark(places, block.stream_in, "embed" if index == 0 else f"block_{index - 1:02d}")
         _mark(places, block.stream_middle, f"block_{index:02d}/attention")
         _mark(places, block.stream_out, f"block_{index:02d}/mlp")

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from vitonnx.models._config_file import read_config_file, write_config_file
     from vitonnx.models._download import fetch
     from vitonnx.models._random import random_parameters
+    from vitonnx.models._recipe_file import Description, read_description
     from vitonnx.models._registry import find_model, registry
     from vitonnx.models._spec import ModelSpec
     from vitonnx.models._vit import VisionTransformer, ViTOutputs
     from vitonnx.models.checkpoints import read_checkpoint
 
 __all__ = [
+    "Description",
     "ModelSpec",
     "ViTConfig",
     "ViTOutputs",
@@ -29,11 +31,13 @@ __all__ = [
     "random_parameters",
     "read_checkpoint",
     "read_config_file",
+    "read_description",
     "registry",
     "write_config_file",
 ]
 
 _HOMES = {
+    "Description": "_recipe_file",
     "ModelSpec": "_spec",
     "ViTConfig": "_config",
     "ViTOutputs": "_vit",
@@ -43,6 +47,7 @@ _HOMES = {
     "random_parameters": "_random",
     "read_checkpoint": "checkpoints",
     "read_config_file": "_config_file",
+    "read_description": "_recipe_file",
     "registry": "_registry",
     "write_config_file": "_config_file",
 }

@@ -13,7 +13,7 @@ from vitonnx.models._config_timm import from_timm
 from vitonnx.models._fields import Fields
 from vitonnx.models._spec import ModelSpec
 
-__all__ = ["read_config_file", "write_config_file"]
+__all__ = ["PREPROCESSOR", "read_config_file", "read_json", "write_config_file"]
 
 PREPROCESSOR = "preprocessor_config.json"
 
@@ -54,12 +54,12 @@ def read_config_file(path: str | Path) -> ModelSpec:
     ((8, 8), ('cat', 'dog'))
     """
     path = Path(path)
-    fields = _read(path)
+    fields = read_json(path)
     if "architecture" in fields:
         return from_timm(fields)
     if "model_type" in fields:
         beside = path.with_name(PREPROCESSOR)
-        return from_huggingface(fields, _read(beside) if beside.is_file() else Fields({}, beside))
+        return from_huggingface(fields, read_json(beside) if beside.is_file() else Fields({}, beside))
     if "patch_size" in fields:
         return from_own_fields(fields)
     raise UsageError(
@@ -68,7 +68,7 @@ def read_config_file(path: str | Path) -> ModelSpec:
     )
 
 
-def _read(path: Path) -> Fields:
+def read_json(path: Path) -> Fields:
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -10,7 +10,7 @@ from vitonnx.models._fields import Fields
 from vitonnx.models._recipe_huggingface import read_recipe
 from vitonnx.models._spec import ModelSpec
 
-__all__ = ["from_huggingface"]
+__all__ = ["from_huggingface", "read_classes"]
 
 # What reads the tokens, by the class's name without "ViT" or "DeiT": None means no classifier.
 HEADS: dict[str, Pooling | None] = {
@@ -57,7 +57,7 @@ def from_huggingface(fields: Fields, preprocessor: Fields) -> ModelSpec:
             "it has vit and deit."
         )
     pooling = _pooling(fields, family)
-    classes, names = _classes(fields) if pooling else (0, None)
+    classes, names = read_classes(fields) if pooling else (0, None)
     prefix = ("cls",) if family == "vit" else ("cls", "dist")
     if fields.integer("num_channels", 3) != 3:
         raise fields.error("num_channels", "3, for red, green and blue")
@@ -96,7 +96,7 @@ def _pooling(fields: Fields, family: str) -> Pooling | None:
     return HEADS[names[0].removeprefix(prefix)]
 
 
-def _classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:
+def read_classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:
     """Give number and names of the classes; no names where they are transformers' placeholders."""
     labels = fields.inner("id2label").values
     if not labels:

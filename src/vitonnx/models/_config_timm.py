@@ -14,7 +14,7 @@ from vitonnx.models._fields import Fields
 from vitonnx.models._sizes import SIZES
 from vitonnx.models._spec import ModelSpec
 
-__all__ = ["from_timm"]
+__all__ = ["from_timm", "picture_size", "read_class_names", "read_timm_recipe"]
 
 ARCHITECTURE = re.compile(
     r"(?P<family>vit|deit)_(?P<size>tiny|small|base|large|huge)_(?P<distilled>distilled_)?"
@@ -119,10 +119,10 @@ def from_timm(fields: Fields) -> ModelSpec:
         name=f"{architecture}.{tag}" if tag else architecture,
         family="dino" if tag == "dino" else match["family"],
         config=replace(config, position_interpolation="dino") if tag == "dino" else config,
-        preprocessing=_recipe(pretrained, config.image_size),
+        preprocessing=read_timm_recipe(pretrained, config.image_size),
         urls=(pretrained.text("url"),) if "url" in pretrained else (),
         licence=_licence(pretrained.text("license", "")),
-        classes=_class_names(fields if "label_names" in fields else pretrained, config.classes),
+        classes=read_class_names(fields if "label_names" in fields else pretrained, config.classes),
     )
 
 
@@ -156,7 +156,7 @@ def _config(
     if architecture["distilled"]:
         prefix, pooling = ("cls", "dist"), "cls+dist"
     return ViTConfig(
-        image_size=arguments.size("img_size", _picture_size(pretrained, (side, side))),
+        image_size=arguments.size("img_size", picture_size(pretrained, (side, side))),
         patch_size=arguments.side("patch_size", int(architecture["patch"])),
         dim=dim,
         blocks=arguments.integer("depth", size["blocks"]),
@@ -174,7 +174,7 @@ def _config(
     )
 
 
-def _picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int]:
+def picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int]:
     """Take height and width from timm's (channels, height, width)."""
     match pretrained.values.get("input_size"):
         case None:
@@ -184,7 +184,7 @@ def _picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, in
     raise pretrained.error("input_size", "[3, height, width]")
 
 
-def _recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
+def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
     """Read the recipe, as timm's evaluation follows it."""
     crop = pretrained.number("crop_pct", 0.875)
     mode = pretrained.choice("crop_mode", ("center", "squash"), "center")
@@ -200,7 +200,7 @@ def _recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
     )
 
 
-def _class_names(fields: Fields, count: int) -> tuple[str, ...] | None:
+def read_class_names(fields: Fields, count: int) -> tuple[str, ...] | None:
     """Give the classes' descriptions, or their names, where the file has one for each."""
     names = fields.values.get("label_names")
     if isinstance(names, dict):

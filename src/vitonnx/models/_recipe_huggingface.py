@@ -16,7 +16,9 @@ FILTERS: dict[int, PilFilter] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "
 DEIT_CROP = 0.875
 
 
-def read_recipe(fields: Fields, family: str, size: tuple[int, int]) -> Preprocessing:
+def read_recipe(
+    fields: Fields, family: str, size: tuple[int, int], *, own: bool = False
+) -> Preprocessing:
     """Read a recipe; what it doesn't say is as the family has it.
 
     Parameters
@@ -29,6 +31,8 @@ def read_recipe(fields: Fields, family: str, size: tuple[int, int]) -> Preproces
         files of all published models.
     size : (height, width)
         Of the model's input.
+    own : bool
+        Keep the size that the recipe itself gives, if it gives one.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def read_recipe(fields: Fields, family: str, size: tuple[int, int]) -> Preproces
         mean=fields.colour("image_mean") if normalised else (0.0, 0.0, 0.0),
         std=fields.colour("image_std", above_zero=True) if normalised else (1.0, 1.0, 1.0),
     )
-    return recipe.at(size)
+    return recipe if own else recipe.at(size)
 
 
 def _defaults(family: str, size: tuple[int, int]) -> dict[str, Any]:

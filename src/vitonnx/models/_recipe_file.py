@@ -1,0 +1,121 @@
+"""What a published description says of a model whose network is known from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitonnx.errors import UsageError
+from vitonnx.manifest import Preprocessing
+from vitonnx.models._config_file import PREPROCESSOR, read_json
+from vitonnx.models._config_huggingface import read_classes
+from vitonnx.models._config_timm import (
+    picture_size,
+    read_class_names,
+    read_timm_recipe,
+)
+from vitonnx.models._fields import Fields
+from vitonnx.models._recipe_huggingface import read_recipe
+
+__all__ = ["Description", "read_description"]
+
+CONFIG = "config.json"
+# Hugging Face's types of models: the prefix tokens that they have beside their registers.
+PREFIXES: dict[str, tuple[str, ...]] = {
+    "beit": ("cls",),
+    "clip_vision_model": ("cls",),
+    "data2vec-vision": ("cls",),
+    "deit": ("cls", "dist"),
+    "dinov2": ("cls",),
+    "dinov2_with_registers": ("cls",),
+    "dinov3_vit": ("cls",),
+    "ijepa": (),
+    "siglip": (),
+    "siglip_vision_model": (),
+    "vit": ("cls",),
+    "vit_mae": ("cls",),
+    "vit_msn": ("cls",),
+}
+REGISTERS = {"dinov2_with_registers": 4, "dinov3_vit": 0}  # where the file doesn't say how many
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a model beside its graph.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        From a picture to its input.
+    classes : tuple of str or None
+        Names of the logits, where they are given.
+    prefix_tokens : tuple of str or None
+        Where they are given.
+    """
+
+    preprocessing: Preprocessing
+    classes: tuple[str, ...] | None = None
+    prefix_tokens: tuple[str, ...] | None = None
+
+
+def read_description(path: str | Path, size: tuple[int, int] | None = None) -> Description:
+    """Read recipe, classes and prefix tokens, of any family, from timm's or Hugging Face's files.
+
+    Parameters
+    ----------
+    path : path
+        timm's ``config.json``, or Hugging Face's ``preprocessor_config.json`` or ``config.json``:
+        of these two, the one beside it is read as well, if it is there.
+    size : (height, width), optional
+        Of the model's input, where it is another than the description's.
+
+    Raises
+    ------
+    UsageError
+        If it can't be read, or lacks the recipe.
+    """
+    path = Path(path)
+    fields = read_json(path)
+    if "architecture" in fields:
+        return _timm(fields, size)
+    folder = path.parent
+    if "model_type" in fields:
+        config, recipe = fields, _beside(folder / PREPROCESSOR)
+    else:
+        config, recipe = _beside(folder / CONFIG), fields
+    if "image_mean" not in recipe:
+        raise UsageError(
+            f"{recipe.path} doesn't say how pictures are normalised (image_mean, image_std): say "
+            "it with --preprocess MEAN,STD, imagenet or half."
+        )
+    kind = config.text("model_type", "")
+    family = "deit" if kind == "deit" else "vit"
+    preprocessing = read_recipe(recipe, family, config.size("image_size", (224, 224)), own=True)
+    return Description(
+        preprocessing=preprocessing if size is None else preprocessing.at(size),
+        classes=read_classes(config)[1],
+        prefix_tokens=_huggingface_prefix(config, kind),
+    )
+
+
+def _beside(path: Path) -> Fields:
+    return read_json(path) if path.is_file() else Fields({}, path)
+
+
+def _huggingface_prefix(config: Fields, kind: str) -> tuple[str, ...] | None:
+    if kind not in PREFIXES:
+        return None
+    registers = config.integer("num_register_tokens", REGISTERS.get(kind, 0))
+    return PREFIXES[kind] + tuple(f"reg{number}" for number in range(registers))
+
+
+def _timm(fields: Fields, size: tuple[int, int] | None) -> Description:
+    pretrained = fields.inner("pretrained_cfg") if "pretrained_cfg" in fields else fields
+    named = fields if "label_names" in fields else pretrained
+    count = fields.integer("num_classes", pretrained.integer("num_classes", 1000))
+    own = picture_size(pretrained, (224, 224))
+    return Description(
+        preprocessing=read_timm_recipe(pretrained, own if size is None else size),
+        classes=read_class_names(named, count),
+        prefix_tokens=("cls", "dist") if "distilled" in fields.text("architecture") else None,
+    )

@@ -1,0 +1,5 @@
+"""Tap: Vision Transformers that somebody else exported, made probe-ready. No TensorFlow in here."""
+
+from vitonnx.tap._tap import Tapped, tap
+
+__all__ = ["Tapped", "tap"]

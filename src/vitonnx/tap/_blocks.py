@@ -1,0 +1,217 @@
+"""The residual stream, and the transformer blocks along it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from vitonnx.errors import ModelFileError
+from vitonnx.graph import Block, ancestors, first_join
+from vitonnx.tap._attention import Attention
+from vitonnx.tap._observe import BATCH, pixel_values
+
+__all__ = ["Stream", "find_stream"]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """All blocks that attend to all tokens, in their order.
+
+    Parameters
+    ----------
+    blocks : tuple of Block
+    attentions : tuple of Attention
+        One a block.
+    tokens, heads, dim : int
+        The same in all of them.
+    others : tuple of str
+        Attention that belongs to no block, in words.
+    """
+
+    blocks: tuple[Block, ...]
+    attentions: tuple[Attention, ...]
+    tokens: int
+    heads: int
+    dim: int
+    others: tuple[str, ...] = ()
+
+
+def find_stream(
+    graph: ir.Graph, attentions: Sequence[Attention], batch: int | None
+) -> Stream:
+    """Put attentions in order along the stream of tokens that they add to.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        In topological order, with shapes.
+    attentions : sequence of Attention
+        See `find_attentions`.
+    batch : int or None
+        Where the graph fixes it.
+
+    Raises
+    ------
+    ModelFileError
+        If they are none, or windows, or look from some tokens at others: no Vision Transformer's.
+    """
+    if not attentions:
+        raise ModelFileError(
+            "The model has no self-attention that could be found (a softmax between two products "
+            "of tokens): it is no Vision Transformer, or its attention is written in a way that "
+            "vitonnx doesn't know."
+        )
+    side = BATCH if batch is None else batch
+    own = [found for found in attentions if _is_square(found)]
+    others = tuple(
+        f"{found.softmax.name} looks from {_sides(found)[-2]} tokens at {_sides(found)[-1]}"
+        for found in attentions
+        if not _is_square(found)
+    )
+    if not own:
+        raise ModelFileError(
+            f"The model's attention isn't among all tokens of a picture ({others[0]}): only "
+            "self-attention has maps, and this model can't be tapped."
+        )
+    kinds = {_kind(found, side) for found in own}
+    windowed = [found for found in own if _kind(found, side) is None]
+    if windowed:
+        raise ModelFileError(
+            f"The model attends within windows ({len(windowed)} of {len(own)} attentions, such as "
+            f"{windowed[0].softmax.name}, of shape {_words(windowed[0])}): no map of the whole "
+            "picture is in it, and it can't be tapped."
+        )
+    if len(kinds) > 1:
+        counts = ", ".join(f"{heads} heads over {tokens} tokens" for tokens, heads in sorted(k for k in kinds if k))
+        raise ModelFileError(
+            f"The model's blocks are not alike ({counts}): it is no plain Vision Transformer, and "
+            "can't be tapped."
+        )
+    ((tokens, heads),) = (kind for kind in kinds if kind)
+    blocks = _join(graph, own)
+    dims = {_check_stream(block, tokens, side) for block in blocks}
+    if len(dims) > 1:
+        raise ModelFileError("The model's blocks differ in width: it is no plain Vision Transformer.")
+    return Stream(tuple(blocks), tuple(own), tokens, heads, dims.pop(), others)
+
+
+def _sides(found: Attention) -> list[int | str]:
+    shape = found.softmax.outputs[0].shape
+    return [] if shape is None else [s if isinstance(s, int) else str(s.value) for s in shape]
+
+
+def _words(found: Attention) -> str:
+    return f"({', '.join(map(str, _sides(found)))})"
+
+
+def _is_square(found: Attention) -> bool:
+    sides = _sides(found)
+    return len(sides) >= 3 and sides[-1] == sides[-2]
+
+
+def _kind(found: Attention, batch: int | str) -> tuple[int, int] | None:
+    """Give the numbers of tokens and heads; None where the first side isn't the pictures'."""
+    sides = _sides(found)
+    tokens = sides[-1]
+    if not isinstance(tokens, int):
+        return None
+    if len(sides) == 4 and sides[0] == batch and isinstance(sides[1], int):
+        return tokens, sides[1]
+    if len(sides) == 3:  # heads and batch in one
+        if sides[0] == batch:
+            return tokens, 1
+        if isinstance(sides[0], int) and isinstance(batch, int) and sides[0] % batch == 0:
+            return tokens, sides[0] // batch
+        times, _, rest = str(sides[0]).partition("*")
+        if rest == batch:
+            return tokens, int(times)
+    return None
+
+
+def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
+    """Find where each attention is added to the stream, and what leaves its block."""
+    nodes = list(graph)
+    places = {node: number for number, node in enumerate(nodes)}
+    joins = []
+    for found in attentions:
+        before = ancestors(found.scores.inputs)
+        after = nodes[places[found.result] :]
+        join = first_join(after, set(found.result.inputs) - before | {found.weights}, before)
+        if join is None:
+            raise ModelFileError(
+                f"The attention {found.softmax.name} is added to nothing that went past it: it is "
+                "no block of a Vision Transformer, and the model can't be tapped."
+            )
+        stream = next(value for value in join.inputs if value in before)
+        _check_alone(graph, stream, found)
+        joins.append((stream, join))
+    starts = [stream for stream, _ in joins]
+    blocks = []
+    for number, (found, (stream, join)) in enumerate(zip(attentions, joins, strict=True)):
+        behind = nodes[places[join] + 1 :]
+        last = number + 1 == len(joins)
+        out = _leave(join.outputs[0], behind) if last else starts[number + 1]
+        blocks.append(Block(found.softmax, stream, join.outputs[0], out))
+    if len(set(starts)) < len(starts):
+        raise ModelFileError(
+            "Several attentions of the model read the same tokens side by side: it is no plain "
+            "Vision Transformer, and can't be tapped."
+        )
+    return blocks
+
+
+def _leave(middle: ir.Value, behind: Sequence[ir.Node]) -> ir.Value:
+    """Follow the last block to its end: the skip connection round its MLP, where it has one."""
+    join = first_join(behind, {middle}, {middle})
+    if join is not None:
+        return join.outputs[0]
+    # MLP and attention side by side: one more sum, and nothing else reads the first.
+    uses = list(middle.uses())
+    if len(uses) == 1 and uses[0].node.op_type == "Add" and None not in uses[0].node.inputs:
+        total = uses[0].node.outputs[0]
+        if total.shape == middle.shape:
+            return total
+    return middle
+
+
+def _check_alone(graph: ir.Graph, stream: ir.Value, found: Attention) -> None:
+    """See that queries, keys and values are made of these tokens and of nothing else."""
+    reached = {value for value in pixel_values(graph) if value.producer() is None}
+    needed = ancestors([*found.scores.inputs, found.values])
+    for node in graph:
+        if node.op_type in ("Shape", "Size") or stream in node.outputs:
+            continue
+        if reached.intersection(node.inputs):
+            reached.update(node.outputs)
+    inputs = [value for value in (*found.scores.inputs, found.values) if value is not None]
+    if stream in needed and reached.intersection(inputs):
+        raise ModelFileError(
+            f"The attention {found.softmax.name} looks at more than the tokens that it is added "
+            "to: that is cross-attention, which has no map of its own, and the model can't be "
+            "tapped."
+        )
+
+
+def _check_stream(block: Block, tokens: int, batch: int | str) -> int:
+    """Give the stream's width."""
+    widths = set()
+    for value in (block.stream_in, block.stream_out):
+        sides = [] if value.shape is None else list(value.shape)
+        known = [side if isinstance(side, int) else str(side.value) for side in sides]
+        if len(known) == 3 and known[0] == batch and known[1] == tokens:
+            widths.add(known[2])
+        elif len(known) == 3 and known[0] == tokens and known[1] == batch:
+            widths.add(known[2])
+        elif len(known) == 4 and known[0] == batch and known[1] * known[2] == tokens:
+            widths.add(known[3])
+        else:
+            raise ModelFileError(
+                f"The attention {block.softmax.name} is among {tokens} tokens, and what it is "
+                f"added to is of shape ({', '.join(map(str, known))}): the model attends within "
+                "windows, or is no Vision Transformer, and can't be tapped."
+            )
+    if len(widths) != 1 or not isinstance(width := widths.pop(), int):
+        raise ModelFileError("The model's tokens change their width: it is no plain Vision Transformer.")
+    return width

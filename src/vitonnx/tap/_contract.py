@@ -1,0 +1,214 @@
+"""The contract's input and outputs, joined to a graph that has others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from vitonnx.graph import (
+    IMAGES,
+    PATCH_KERNEL,
+    POSITION_EMBEDDING,
+    attention_name,
+    tokens_name,
+)
+from vitonnx.manifest import Preprocessing
+from vitonnx.tap._blocks import Stream
+from vitonnx.tap._head import Head
+from vitonnx.tap._input import Input
+from vitonnx.tap._observe import BATCH
+
+__all__ = ["add_outputs", "make_room", "replace_input"]
+
+OURS = ("logits", "embedding", IMAGES, PATCH_KERNEL, POSITION_EMBEDDING)
+OUR_PLACES = ("block_", "embed/", "head/")
+
+
+class Joiner:
+    """Adds nodes in front of a graph or behind it, described as they are added."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self.graph = graph
+        self.nodes: list[ir.Node] = []
+
+    def op(
+        self,
+        kind: str,
+        inputs: Sequence[ir.Value],
+        shape: Sequence[int | str],
+        dtype: ir.DataType | None,
+        name: str,
+        **attributes: object,
+    ) -> ir.Value:
+        """Make a node of one output."""
+        node = ir.node(kind, inputs, attributes, name=name)  # type: ignore[arg-type]
+        value = node.outputs[0]
+        value.name, value.shape = name, ir.Shape(shape)
+        value.type = None if dtype is None else ir.TensorType(dtype)
+        self.nodes.append(node)
+        return value
+
+    def constant(self, name: str, array: object) -> ir.Value:
+        """Make an initializer."""
+        data = np.asarray(array)
+        value = ir.Value(
+            name=name,
+            const_value=ir.tensor(data, name=name),
+            shape=ir.Shape(data.shape),
+            type=ir.TensorType(ir.DataType.from_numpy(data.dtype)),
+        )
+        self.graph.register_initializer(value)
+        return value
+
+
+def make_room(graph: ir.Graph) -> None:
+    """Give other names to foreign values that have one of the contract's."""
+    for value in [*graph.inputs, *(value for node in graph for value in node.outputs)]:
+        if _is_ours(value.name):
+            value.name = f"original/{value.name}"
+    for name in [name for name in graph.initializers if _is_ours(name)]:
+        value = graph.initializers.pop(name)
+        value.name = f"original/{name}"
+        graph.initializers.add(value)
+
+
+def _is_ours(name: str | None) -> bool:
+    return name is not None and (name in OURS or name.startswith(OUR_PLACES))
+
+
+def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> None:
+    """Put uint8 (batch, height, width, 3) in the input's place, normalised in the graph.
+
+    A graph that takes uint8 pixels normalises them itself, and is given them as they are.
+    """
+    old, size = pictures.value, pictures.size
+    batch: int | str = BATCH if pictures.batch is None else pictures.batch
+    sides = [batch, *size, 3]
+    images = ir.Value(name=IMAGES, shape=ir.Shape(sides), type=ir.TensorType(ir.DataType.UINT8))
+    join, value = Joiner(graph), images
+    if old.dtype != ir.DataType.UINT8:
+        mean = (np.array(recipe.mean) * 255).astype(np.float32)
+        factor = (1 / (np.array(recipe.std) * 255)).astype(np.float32)
+        single = ir.DataType.FLOAT
+        value = join.op("Cast", [value], sides, single, "embed/cast", to=single.value)
+        value = join.op(
+            "Sub", [value, join.constant("embed/mean", mean)], sides, single, "embed/sub"
+        )
+        value = join.op(
+            "Mul", [value, join.constant("embed/factor", factor)], sides, single, "embed/mul"
+        )
+        if old.dtype not in (single, None):
+            value = join.op(
+                "Cast", [value], sides, old.dtype, "embed/cast_down", to=old.dtype.value
+            )
+    if pictures.layout == "NCHW":
+        turned = [batch, 3, *size]
+        value = join.op(
+            "Transpose", [value], turned, old.dtype, "embed/transpose", perm=(0, 3, 1, 2)
+        )
+    old.replace_all_uses_with(value)
+    graph.inputs[:] = [images]
+    for node in reversed(join.nodes):
+        graph.insert_before(graph[0], node)
+
+
+def add_outputs(
+    graph: ir.Graph, stream: Stream, head: Head, prefix: int, batch: int | None
+) -> dict[str, ir.Value]:
+    """Make the contract's outputs, float32, of the values that were found.
+
+    Returns
+    -------
+    dict of str to onnx_ir.Value
+        In the contract's order; they are not yet outputs of the graph.
+    """
+    first: int | str = BATCH if batch is None else batch
+    tail = _Tail(graph, stream, first)
+    made: dict[str, ir.Value] = {}
+    if head.logits is not None:
+        made["logits"] = tail.single(head.logits, "logits")
+    made["embedding"] = tail.embedding(head, prefix)
+    for number, block in enumerate(stream.blocks):
+        made[attention_name(number)] = tail.attention(block.attention, attention_name(number))
+    for number, block in enumerate(stream.blocks):
+        made[tokens_name(number)] = tail.tokens(block.stream_out, tokens_name(number))
+    graph.extend(tail.join.nodes)
+    return made
+
+
+class _Tail:
+    def __init__(self, graph: ir.Graph, stream: Stream, batch: int | str) -> None:
+        self.join, self.stream, self.batch = Joiner(graph), stream, batch
+
+    def single(self, value: ir.Value, name: str) -> ir.Value:
+        """Give a value in single precision, under a name of its own."""
+        shape = () if value.shape is None else value.shape
+        sides = [side if isinstance(side, int) else str(side.value) for side in shape]
+        kind = "Identity" if value.dtype == ir.DataType.FLOAT else "Cast"
+        to = {} if kind == "Identity" else {"to": ir.DataType.FLOAT.value}
+        return self.join.op(kind, [value], sides, ir.DataType.FLOAT, name, **to)
+
+    def attention(self, weights: ir.Value, name: str) -> ir.Value:
+        """Give (batch, heads, tokens, tokens), where heads and batch may be one axis."""
+        tokens, heads = self.stream.tokens, self.stream.heads
+        if weights.shape is not None and len(weights.shape) == 3:
+            sides = [self.batch, heads, tokens, tokens]
+            target = self.join.constant(
+                f"{name}/shape", np.array([-1, heads, tokens, tokens], np.int64)
+            )
+            weights = self.join.op(
+                "Reshape", [weights, target], sides, weights.dtype, f"{name}/reshape"
+            )
+        return self.single(weights, name)
+
+    def tokens(self, value: ir.Value, name: str) -> ir.Value:
+        """Give (batch, tokens, dim), where the batch may come second, or tokens be a grid."""
+        count, dim = self.stream.tokens, self.stream.dim
+        sides = [self.batch, count, dim]
+        shape = () if value.shape is None else value.shape
+        if len(shape) == 4:
+            target = self.join.constant(f"{name}/shape", np.array([-1, count, dim], np.int64))
+            value = self.join.op("Reshape", [value, target], sides, value.dtype, f"{name}/reshape")
+        elif shape and shape[0] == count and str(shape[1]) == str(self.batch):
+            value = self.join.op(
+                "Transpose", [value], sides, value.dtype, f"{name}/transpose", perm=(1, 0, 2)
+            )
+        return self.single(value, name)
+
+    def embedding(self, head: Head, prefix: int) -> ir.Value:
+        """Give (batch, width): what the head reads, or else the class token, or the mean."""
+        dim = self.stream.dim
+        if head.embedding is not None:
+            return self.single(head.embedding, "embedding")
+        if head.mean_of:
+            one, other = head.mean_of
+            total = self.join.op("Add", [one, other], [self.batch, dim], one.dtype, "head/sum")
+            half = self.join.constant("head/half", np.array(0.5, _numpy(one)))
+            mean = self.join.op("Mul", [total, half], [self.batch, dim], one.dtype, "head/mean")
+            return self.single(mean, "embedding")
+        tokens = self.tokens(head.tokens, "head/tokens")
+        if prefix:
+            index = self.join.constant("head/cls", np.array(0, np.int64))
+            return self.join.op(
+                "Gather",
+                [tokens, index],
+                [self.batch, dim],
+                ir.DataType.FLOAT,
+                "embedding",
+                axis=1,
+            )
+        axes = self.join.constant("head/axes", np.array([1], np.int64))
+        return self.join.op(
+            "ReduceMean",
+            [tokens, axes],
+            [self.batch, dim],
+            ir.DataType.FLOAT,
+            "embedding",
+            keepdims=0,
+        )
+
+
+def _numpy(value: ir.Value) -> np.dtype[np.generic]:
+    return np.dtype((value.dtype or ir.DataType.FLOAT).numpy())

@@ -1,0 +1,100 @@
+"""What the model says at its end: the classes' scores, and what they are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from vitonnx.tap._blocks import Stream
+
+__all__ = ["Head", "find_head"]
+
+PASSING = frozenset(("Identity", "Cast", "Dropout"))
+EMBEDDING_NAMES = ("embed", "feature")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Values of the graph, in its own type.
+
+    Parameters
+    ----------
+    logits : onnx_ir.Value or None
+        (batch, classes); None where the model has no classifier.
+    embedding : onnx_ir.Value or None
+        (batch, width); None where it is to be taken from ``tokens``.
+    tokens : onnx_ir.Value
+        Normed at the end, where they are.
+    mean_of : tuple of onnx_ir.Value
+        Where there are two classifiers: what each reads; the embedding is the mean of both.
+    """
+
+    logits: ir.Value | None
+    embedding: ir.Value | None
+    tokens: ir.Value
+    mean_of: tuple[ir.Value, ...] = ()
+
+
+def find_head(outputs: Sequence[ir.Value], stream: Stream) -> Head:
+    """Look at a graph's outputs for logits, and for what they are a linear function of.
+
+    Where no output is one, an output of one row a picture is the embedding; where there is none
+    either, the class token of the last tokens is, or their mean.
+    """
+    last = stream.blocks[-1].stream_out
+    norms = [use.node for use in last.uses() if use.node.op_type == "LayerNormalization"]
+    tokens = norms[0].outputs[0] if len(norms) == 1 else last
+    flat = [value for value in outputs if value.shape is not None and len(value.shape) == 2]
+    for value in flat:
+        if any(word in str(value.name).lower() for word in EMBEDDING_NAMES):
+            return Head(None, value, tokens)
+        if (sources := _linear(value)) is not None:
+            if len(sources) == 2:
+                return Head(value, None, tokens, sources)
+            return Head(value, sources[0], tokens)
+    for value in flat:
+        producer = value.producer()
+        if producer is not None and producer.op_type != "Tanh":  # a pooler for sentences
+            return Head(None, value, tokens)
+    return Head(None, None, tokens)
+
+
+def _linear(value: ir.Value | None) -> tuple[ir.Value, ...] | None:
+    """Give what a value is a linear function of; two for the mean of two such functions."""
+    node = None if value is None else value.producer()
+    if node is None:
+        return None
+    weights = [each for each in node.inputs if each is not None and each.const_value is not None]
+    moving = [each for each in node.inputs if each is not None and each.const_value is None]
+    if node.op_type in PASSING:
+        return _linear(node.inputs[0])
+    if node.op_type in ("Gemm", "MatMul") and weights and len(moving) == 1:
+        return (moving[0],)
+    if node.op_type == "Add" and len(moving) == 1:  # a bias
+        return _linear(moving[0])
+    if node.op_type == "Mul" and (source := _quantised(moving)) is not None:
+        return (source,)
+    halves = node.op_type in ("Div", "Mul") and len(moving) == 1 and len(weights) == 1
+    total = moving[0].producer() if halves else None
+    if total is None or total.op_type != "Add" or weights[0].const_value is None:
+        return None
+    number = weights[0].const_value.numpy()
+    is_half = number.size == 1 and np.isclose(number.item(), 2 if node.op_type == "Div" else 0.5)
+    parts = [_linear(each) for each in total.inputs]
+    both = [each[0] for each in parts if each is not None and len(each) == 1]
+    return (both[0], both[1]) if is_half and len(both) == 2 else None
+
+
+def _quantised(factors: Sequence[ir.Value]) -> ir.Value | None:
+    """Give what was quantised for a product of whole numbers that is being scaled back."""
+    for value in factors:
+        node = value.producer()
+        if node is not None and node.op_type == "Cast" and node.inputs[0] is not None:
+            node = node.inputs[0].producer()
+        if node is not None and node.op_type == "MatMulInteger" and node.inputs[0] is not None:
+            quantiser = node.inputs[0].producer()
+            return None if quantiser is None else quantiser.inputs[0]
+    return None

@@ -1,0 +1,134 @@
+"""The one input of a foreign graph: pictures, in whatever layout and type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from vitonnx.errors import ModelFileError, UsageError
+
+__all__ = ["Input", "find_input", "fixed_size"]
+
+Layout = Literal["NCHW", "NHWC"]
+NUMBERS = {
+    ir.DataType.FLOAT: np.float32,
+    ir.DataType.FLOAT16: np.float16,
+    ir.DataType.UINT8: np.uint8,
+}
+PICTURES = "(batch, 3, height, width) or (batch, height, width, 3)"
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where pictures go in.
+
+    Parameters
+    ----------
+    value : onnx_ir.Value
+        The graph's input.
+    layout : "NCHW" or "NHWC"
+        Whether colours are its second or its last axis.
+    batch : int or None
+        The number of pictures, where the graph fixes it.
+    size : (height, width)
+        In pixels.
+    """
+
+    value: ir.Value
+    layout: Layout
+    batch: int | None
+    size: tuple[int, int]
+
+    @property
+    def dtype(self) -> Any:
+        """Of the array that it takes."""
+        return NUMBERS[self.value.dtype or ir.DataType.FLOAT]
+
+    def noise(self, batch: int, seed: int = 0) -> NDArray[Any]:
+        """Draw pictures of noise, as the graph takes them."""
+        random = np.random.default_rng(seed)
+        pixels = random.integers(0, 256, (batch, *self.size, 3), np.uint8)
+        return self.arrange(pixels if self.dtype == np.uint8 else pixels / 127.5 - 1)
+
+    def arrange(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Bring (batch, height, width, 3) into the graph's layout and type."""
+        turned = pixels.transpose(0, 3, 1, 2) if self.layout == "NCHW" else pixels
+        return np.ascontiguousarray(turned.astype(self.dtype))
+
+
+def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
+    """Find the graph's input, and set it to a size.
+
+    Parameters
+    ----------
+    graph : onnx_ir.Graph
+        Its input's shape is changed, where a size was open.
+    size : (height, width)
+        In pixels.
+
+    Raises
+    ------
+    ModelFileError
+        If it takes something else than pictures, or something beside them.
+    UsageError
+        If the size isn't the graph's own.
+    """
+    inputs = [value for value in graph.inputs if not value.is_initializer()]
+    if len(inputs) != 1:
+        names = ", ".join(repr(value.name) for value in inputs) or "none"
+        raise ModelFileError(
+            f"The model should have one input, pictures, and has {len(inputs)} ({names}): "
+            "export its image encoder alone."
+        )
+    (value,) = inputs
+    shape = None if value.shape is None else list(value.shape)
+    if shape is None or len(shape) != 4 or value.dtype not in NUMBERS:
+        kind = "of unknown type" if value.dtype is None else str(value.dtype).lower()
+        sides = "without a shape" if shape is None else str(tuple(map(str, shape)))
+        raise ModelFileError(
+            f"The model's input {value.name!r} takes no pictures: it is {kind}, {sides}, and "
+            f"should be float or uint8, {PICTURES}."
+        )
+    layout: Layout
+    if shape[1] == 3:
+        layout, places = "NCHW", (2, 3)
+    elif shape[3] == 3:
+        layout, places = "NHWC", (1, 2)
+    elif not isinstance(shape[1], int) and not isinstance(shape[3], int):
+        layout, places = "NCHW", (2, 3)
+    else:
+        raise ModelFileError(
+            f"The model's input {value.name!r} takes no colour pictures: its shape is "
+            f"{tuple(map(str, shape))} and should be {PICTURES}."
+        )
+    sides = [_side(shape[place], size, which) for which, place in enumerate(places)]
+    batch = shape[0] if isinstance(shape[0], int) else None
+    channels = 1 if layout == "NCHW" else 3
+    fixed: list[Any] = [shape[0], *sides, *sides][:4]
+    for place, side in zip((*places, channels), (*sides, 3), strict=True):
+        fixed[place] = side
+    value.shape = ir.Shape(fixed)
+    return Input(value, layout, batch, (sides[0], sides[1]))
+
+
+def _side(found: int | ir.SymbolicDim, size: tuple[int, int], which: int) -> int:
+    if isinstance(found, int) and size[which] != found:
+        raise UsageError(
+            f"The model's {('height', 'width')[which]} is {found}, and can't be "
+            f"{size[which]}: leave --size out, or export it for that size."
+        )
+    return size[which]
+
+
+def fixed_size(graph: ir.Graph) -> tuple[int, int] | None:
+    """Give the size of pictures that a graph takes; None where it is open, or takes none."""
+    inputs = [value for value in graph.inputs if not value.is_initializer()]
+    shape = inputs[0].shape if len(inputs) == 1 else None
+    if shape is None or len(shape) != 4:
+        return None
+    height, width = (shape[1], shape[2]) if shape[3] == 3 else (shape[2], shape[3])
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None

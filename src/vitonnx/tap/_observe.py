@@ -1,0 +1,199 @@
+"""Run a graph and look at it: shapes as they are, and all that no pixel can change.
+
+Exporters leave shape arithmetic, masks, rotary tables and resampled position embeddings as nodes,
+each in its own way. Nothing here reads them. The graph is run with one batch and with another:
+sides that are alike belong to the model, sides that grow are the batch's, and what neither pixels
+nor batch change is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+from numpy.typing import NDArray
+
+from vitonnx.engine import run_values
+from vitonnx.errors import ModelFileError
+from vitonnx.tap._input import Input
+
+__all__ = ["BATCH", "observe", "pixel_values"]
+
+BATCH = "batch"
+# They share no factor: what is 2 n of the one and 3 n of the other grows with the batch.
+BATCHES = (2, 3)
+# A weight in another layout or type stays with its weight: quantised weights stay quantised.
+LAYOUT = frozenset(("Transpose", "Cast", "DequantizeLinear"))
+LARGEST = 2**26  # bytes of a constant
+
+
+def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
+    """Give all values the shapes that they have, and make constants of all that are.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        Changed in place: shapes are set, their first side ``batch`` where it is the batch's;
+        sub-graphs that depend on no pixel and on no batch become initializers, and reshapes have
+        constant targets.
+    pictures : Input
+        The graph's input.
+    folder : path
+        Where weights lie.
+
+    Returns
+    -------
+    Input
+        With the batch that the graph fixes in fact, whatever its input says.
+
+    Raises
+    ------
+    ModelFileError
+        If the runtime can't run the graph.
+    """
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.ShapeInferencePass()(model)  # for the types; what it says of shapes is replaced
+    if pictures.batch is None:
+        try:
+            sights = [_look(model, pictures, batch, folder) for batch in BATCHES]
+        except ModelFileError:
+            # Some say that the batch is open, and have it in their reshapes all the same.
+            pictures = Input(pictures.value, pictures.layout, 1, pictures.size)
+            pictures.value.shape = ir.Shape([1, *(pictures.value.shape or ())[1:]])
+    if pictures.batch is not None:
+        sights = [_look(model, pictures, pictures.batch, folder)]
+    _set_shapes(sights)
+    _make_constant(model, sights)
+    _fix_reshapes(model.graph)
+    common.RemoveUnusedNodesPass()(model)
+    return pictures
+
+
+class _Sight:
+    """What one run shows."""
+
+    def __init__(
+        self, shapes: dict[ir.Value, list[int]], still: dict[ir.Value, NDArray[Any]], batch: int
+    ) -> None:
+        self.shapes, self.still, self.batch = shapes, still, batch
+
+
+def _look(model: ir.Model, pictures: Input, batch: int, folder: Path) -> _Sight:
+    graph = model.graph
+    values = [value for node in graph for value in node.outputs if value.name]
+    shapes = [ir.node("Shape", [value]) for value in values]
+    for number, node in enumerate(shapes):
+        node.outputs[0].name = f"vitonnx/shape_{number}"
+        node.outputs[0].type = ir.TensorType(ir.DataType.INT64)
+    still = _still(graph)
+    graph.extend(shapes)
+    try:
+        wanted = [*(node.outputs[0] for node in shapes), *still]
+        feed = {str(pictures.value.name): pictures.noise(batch)}
+        arrays = run_values(model, feed, wanted, folder, optimise=False)
+    finally:
+        graph.remove(shapes, safe=True)
+    sides = {
+        value: [int(side) for side in array] for value, array in zip(values, arrays, strict=False)
+    }
+    sides[pictures.value] = list(feed[str(pictures.value.name)].shape)
+    return _Sight(sides, dict(zip(still, arrays[len(values) :], strict=True)), batch)
+
+
+def pixel_values(graph: ir.Graph) -> set[ir.Value]:
+    """Give all values that depend on pixels, and not on a picture's size alone."""
+    found = {value for value in graph.inputs if not value.is_initializer()}
+    for node in graph:
+        if node.op_type not in ("Shape", "Size") and found.intersection(node.inputs):
+            found.update(node.outputs)
+    return found
+
+
+def _still(graph: ir.Graph) -> list[ir.Value]:
+    """Give what is computed from no pixel, but for weights in another layout."""
+    moving = pixel_values(graph)
+    layouts: set[ir.Value] = set()
+    still = []
+    for node in graph:
+        first = node.inputs[0] if node.inputs else None
+        is_weight = first is not None and (first.is_initializer() or first in layouts)
+        if node.op_type in LAYOUT and is_weight:
+            layouts.update(node.outputs)
+        elif not moving.intersection(node.outputs):
+            still += [value for value in node.outputs if value.name]
+    return still
+
+
+def _set_shapes(sights: list[_Sight]) -> None:
+    first, last = sights[0], sights[-1]
+    for value, shape in first.shapes.items():
+        other = last.shapes[value]
+        if len(shape) == len(other):
+            pairs = zip(shape, other, strict=True)
+            value.shape = ir.Shape([_side(one, two, first, last) for one, two in pairs])
+
+
+def _side(one: int, two: int, first: _Sight, last: _Sight) -> int | str | None:
+    """Tell the model's own sides from the batch, and from what grows with it."""
+    if one == two:
+        return one
+    if one % first.batch == 0 and one // first.batch * last.batch == two:
+        times = one // first.batch
+        return BATCH if times == 1 else f"{times}*{BATCH}"
+    return None
+
+
+def _make_constant(model: ir.Model, sights: list[_Sight]) -> None:
+    graph = model.graph
+    for value, array in sights[0].still.items():
+        other = sights[-1].still[value]
+        same = array.shape == other.shape and np.array_equal(
+            array, other, equal_nan=array.dtype.kind == "f"
+        )
+        if not same or array.nbytes > LARGEST:
+            continue
+        name = f"{value.name}/constant"
+        constant = ir.Value(
+            name=name,
+            const_value=ir.tensor(array, name=name),
+            shape=ir.Shape(array.shape),
+            type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
+        )
+        graph.register_initializer(constant)
+        value.replace_all_uses_with(constant, replace_graph_outputs=True)
+
+
+def _fix_reshapes(graph: ir.Graph) -> None:
+    """Write what reshapes come to in numbers: one side at most is the batch's.
+
+    A 0 means "as it was" then, as graph passes take it: none of these sides is empty.
+    """
+    for node in graph:
+        shape = node.outputs[0].shape if node.op_type == "Reshape" else None
+        if shape is None:
+            continue
+        sides = [side if isinstance(side, int) else -1 for side in shape]
+        if sides.count(-1) <= 1 and 0 not in sides:
+            replace_numbers(graph, node, 1, sides)
+            node.attributes.pop("allowzero", None)
+
+
+def replace_numbers(graph: ir.Graph, node: ir.Node, place: int, numbers: Iterable[int]) -> None:
+    """Give a node whole numbers of its own as an input."""
+    name = f"{node.outputs[0].name}/input_{place}"
+    array = np.array(list(numbers), np.int64)
+    value = ir.Value(
+        name=name,
+        const_value=ir.tensor(array, name=name),
+        shape=ir.Shape(array.shape),
+        type=ir.TensorType(ir.DataType.INT64),
+    )
+    if name in graph.initializers:
+        del graph.initializers[name]
+    graph.register_initializer(value)
+    node.replace_input_with(place, value)

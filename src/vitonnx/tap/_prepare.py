@@ -1,0 +1,104 @@
+"""From whatever an exporter wrote to the operators that the rest of vitonnx knows."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+from onnxscript.rewriter import RewritePass
+from onnxscript.rewriter.rules.common import no_op_cast_rule
+from onnxscript.version_converter import ConvertVersionPass
+
+from vitonnx.errors import ModelFileError
+from vitonnx.graph import IR_VERSION, OPSET, FreeReshapes, FuseGelus, FuseLayerNorms, TransposeWeights
+from vitonnx.tap._batch import free_batch
+from vitonnx.tap._input import Input
+from vitonnx.tap._observe import observe
+from vitonnx.tap._plain import Plain
+from vitonnx.tap._unfuse import Unfuse
+
+__all__ = ["prepare"]
+
+CONTROL_FLOW = frozenset(("If", "Loop", "Scan", "SequenceMap"))
+
+
+def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
+    """Bring a foreign graph near the canonical form, in place.
+
+    Functions are inlined, shape arithmetic is done, fused operators are written out, norms and
+    GELUs are one node each; opset and IR version are ours. Outputs stay, in their order.
+
+    Returns
+    -------
+    Input
+        With an open batch, wherever that could be had.
+
+    Raises
+    ------
+    ModelFileError
+        If the graph can't be run, or decides on its way what to compute.
+    """
+    common.InlinePass()(model)
+    pictures = observe(model, pictures, folder)
+    branches = [node for node in model.graph if node.op_type in CONTROL_FLOW]
+    if branches:
+        raise ModelFileError(
+            f"The model decides while it runs what it computes ({branches[0].op_type} "
+            f"{branches[0].name!r}): export it without control flow."
+        )
+    Unfuse()(model)
+    Plain()(model)
+    pictures = free_batch(model, pictures, folder)
+    _set_opset(model)
+    ir.passes.Sequential(
+        FuseLayerNorms(),
+        FuseGelus(),
+        RewritePass([no_op_cast_rule]),
+        common.IdentityEliminationPass(),
+        common.RemoveUnusedNodesPass(),
+        FreeReshapes(),
+        TransposeWeights(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedOpsetsPass(),
+        common.TopologicalSortPass(),
+    )(model)
+    common.ClearMetadataAndDocStringPass()(model)
+    model.ir_version = IR_VERSION
+    return replace(pictures, value=model.graph.inputs[0])
+
+
+def _set_opset(model: ir.Model) -> None:
+    """Bring a graph to our opset.
+
+    What newer opsets changed since are types that operators take, but for the operators that are
+    written out already; the checker and the comparison with the original see to the rest.
+    """
+    opset = model.opset_imports.get("", OPSET)
+    if opset < OPSET:
+        with _advice_unheard():
+            ConvertVersionPass(OPSET, fallback=True)(model)
+        if model.opset_imports.get("") != OPSET:
+            raise ModelFileError(
+                f"The model is of opset {opset}, which could not be raised to {OPSET}: export it "
+                "with a newer one."
+            )
+        common.ShapeInferencePass()(model)
+    model.opset_imports[""] = OPSET
+
+
+@contextlib.contextmanager
+def _advice_unheard() -> Iterator[None]:
+    """Keep the converter's thoughts about itself from our users."""
+    logger = logging.getLogger("onnxscript")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

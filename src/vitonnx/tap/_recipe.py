@@ -1,0 +1,110 @@
+"""What a graph can't say of itself: how pictures become its input, and what things are called."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from vitonnx.errors import UsageError
+from vitonnx.manifest import Preprocessing
+from vitonnx.models import Description, find_model, read_description
+
+__all__ = ["describe"]
+
+WAYS = "imagenet, half, MEAN,STD, timm:NAME, timm:FILE or hf:FILE"
+COLOURS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
+CROP = 0.875  # of most that is published; timm's default too
+BESIDE = ("preprocessor_config.json", "config.json")
+
+
+def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Description:
+    """Give the recipe that a word stands for.
+
+    Parameters
+    ----------
+    word : str or None
+        ``imagenet`` or ``half`` (mean and deviation 0.5); ``MEAN,STD``, one number each or three
+        each; ``timm:NAME`` of a registered model; ``timm:FILE`` or ``hf:FILE``, a published
+        description. If None, a description is looked for beside the model's file.
+    file : path
+        The model's.
+    size : (height, width) or None
+        Of its input; None where the graph leaves it open, and the description says it.
+
+    Raises
+    ------
+    UsageError
+        If the word stands for nothing, or there is neither a word nor a description.
+    """
+    if word is None:
+        return _beside(file, size)
+    if word in COLOURS:
+        return Description(_usual(size, *COLOURS[word]))
+    kind, _, rest = word.partition(":")
+    if kind == "hf" and rest:
+        return read_description(rest, size)
+    if kind == "timm" and rest:
+        if Path(rest).is_file() or rest.endswith(".json"):
+            return read_description(rest, size)
+        spec = find_model(rest)
+        recipe = spec.preprocessing
+        return Description(
+            recipe if size is None else recipe.at(size), spec.classes, spec.config.prefix_tokens
+        )
+    return Description(_usual(size, *_numbers(word)))
+
+
+def _beside(file: Path, size: tuple[int, int] | None) -> Description:
+    folder = file.absolute().parent
+    # Optimum puts graphs into a folder of their own, under the descriptions.
+    for folder in (folder, *([folder.parent] if folder.name == "onnx" else [])):
+        for name in BESIDE:
+            if (folder / name).is_file():
+                return read_description(folder / name, size)
+    raise UsageError(
+        f"A graph doesn't say how pictures are normalised, and there is no {BESIDE[0]} beside "
+        f"{file}: say it with --preprocess {WAYS}."
+    )
+
+
+def _usual(
+    size: tuple[int, int] | None, mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> Preprocessing:
+    if size is None:
+        raise UsageError(
+            "The model takes pictures of any size: say which one its probe-ready file shall have, "
+            "with --size HEIGHTxWIDTH."
+        )
+    return Preprocessing(
+        resize=math.floor(min(size) / CROP),
+        size=size,
+        crop=CROP,
+        interpolation="bicubic",
+        mean=mean,
+        std=std,
+    )
+
+
+def _numbers(
+    word: str,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    try:
+        numbers = [float(part) for part in word.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (2, 6) or not all(math.isfinite(number) for number in numbers):
+        raise UsageError(
+            f"--preprocess {word} is not understood: say {WAYS}; MEAN,STD are two numbers, or "
+            "three and three, in the range 0 to 1."
+        )
+    half = len(numbers) // 2
+    mean, std = ((*part, *part, *part)[:3] for part in (numbers[:half], numbers[half:]))
+    if min(std) <= 0 or max(*mean, *std) > 1 or min(mean) < 0:
+        raise UsageError(
+            f"--preprocess {word} can't be: means lie between 0 and 1, and deviations above 0, of "
+            "pixels in the range 0 to 1."
+        )
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])

@@ -1,0 +1,176 @@
+"""Never a wrong map in silence: the tapped graph against the original, and against itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from vitonnx.engine import run_values
+from vitonnx.errors import ModelFileError
+from vitonnx.graph import IMAGES, attention_name
+from vitonnx.manifest import Preprocessing
+from vitonnx.tap._blocks import Stream
+from vitonnx.tap._input import Input
+
+__all__ = ["Tolerance", "verify"]
+
+AT_ONCE = 2**28  # bytes of attention that are fetched together
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far numbers may be apart, relative to the largest of their kind.
+
+    Sums in another order differ by some units in the last place, which grow from block to block;
+    a product of whole numbers jumps where a rounding falls the other way.
+    """
+
+    outputs: float
+    rows: float
+
+    @classmethod
+    def of(cls, precision: str) -> Tolerance:
+        """Give it for a precision."""
+        return cls(1e-5, 1e-5) if precision == "fp32" else cls(1e-2, 1e-2)
+
+
+def verify(
+    original: ir.Model,
+    foreign: Input,
+    tapped: ir.Model,
+    outputs: Mapping[str, ir.Value],
+    counterparts: Sequence[ir.Value],
+    stream: Stream,
+    recipe: Preprocessing,
+    tolerance: Tolerance,
+    folder: Path,
+) -> dict[str, float]:
+    """Run both graphs on the same pictures.
+
+    Parameters
+    ----------
+    original, tapped : onnx_ir.Model
+        The tapped one takes the contract's input.
+    foreign : Input
+        The original's.
+    outputs : mapping of str to onnx_ir.Value
+        The contract's outputs in the tapped graph.
+    counterparts : sequence of onnx_ir.Value
+        The original's outputs in the tapped graph, in the original's order.
+
+    Returns
+    -------
+    dict of str to float
+        The largest differences: ``outputs`` relative to each output's largest magnitude, ``rows``
+        of attention from 1, ``product`` of attention and values relative.
+
+    Raises
+    ------
+    ModelFileError
+        If one is larger than it may be.
+    """
+    random = np.random.default_rng(0)
+    count = foreign.batch or 2
+    images = random.integers(0, 256, (count, *foreign.size, 3), np.uint8)
+    pixels = foreign.arrange(images if foreign.dtype == np.uint8 else _normalise(images, recipe))
+    expected = run_values(
+        original, {str(foreign.value.name): pixels}, original.graph.outputs, folder
+    )
+    found = run_values(tapped, {IMAGES: images}, counterparts, folder)
+    errors = {"outputs": 0.0, "rows": 0.0, "product": 0.0}
+    for value, one, other in zip(original.graph.outputs, expected, found, strict=True):
+        if not np.isfinite(one).all():
+            raise ModelFileError(
+                f"The model's output {value.name!r} is not a number for ordinary pictures: its "
+                "weights are damaged."
+            )
+        errors["outputs"] = max(errors["outputs"], _difference(one, other))
+    _limit(errors["outputs"], tolerance.outputs, "an output differs from the original's")
+    for name, rows, product in _attention_errors(
+        tapped, images[: foreign.batch or 1], outputs, stream, folder
+    ):
+        _limit(rows, tolerance.rows, f"the rows of {name} don't sum to 1")
+        _limit(product, tolerance.outputs, f"{name} times values isn't its block's own product")
+        errors["rows"] = max(errors["rows"], rows)
+        errors["product"] = max(errors["product"], product)
+    return errors
+
+
+def _normalise(images: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.float32]:
+    mean = (np.array(recipe.mean) * 255).astype(np.float32)
+    factor = (1 / (np.array(recipe.std) * 255)).astype(np.float32)
+    return (images.astype(np.float32) - mean) * factor
+
+
+def _difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    if one.shape != other.shape:
+        return np.inf
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    largest = np.abs(one).max(initial=0)
+    return float(np.abs(one - other).max(initial=0) / (largest or 1))
+
+
+def _attention_errors(
+    tapped: ir.Model,
+    images: NDArray[np.uint8],
+    outputs: Mapping[str, ir.Value],
+    stream: Stream,
+    folder: Path,
+) -> list[tuple[str, float, float]]:
+    """Check what is published as attention in the block's own product, some blocks at a time."""
+    weight = len(images) * stream.heads * stream.tokens**2 * 4
+    together = max(1, AT_ONCE // weight)
+    errors = []
+    for start in range(0, len(stream.blocks), together):
+        part = range(start, min(start + together, len(stream.blocks)))
+        values = [
+            value
+            for block in part
+            for value in (
+                outputs[attention_name(block)],
+                stream.attentions[block].values,
+                stream.attentions[block].result.outputs[0],
+            )
+        ]
+        arrays = run_values(tapped, {IMAGES: images}, values, folder)
+        for place, block in enumerate(part):
+            attention, weighed, result = arrays[3 * place : 3 * place + 3]
+            rows = float(np.abs(attention.sum(axis=-1, dtype=np.float64) - 1).max())
+            product = _product_error(stream, block, attention, weighed, result)
+            errors.append((attention_name(block), rows, product))
+    return errors
+
+
+def _product_error(
+    stream: Stream,
+    block: int,
+    attention: NDArray[Any],
+    values: NDArray[Any],
+    result: NDArray[Any],
+) -> float:
+    found = stream.attentions[block]
+    if found.result.op_type not in ("MatMul", "Einsum"):
+        return 0.0  # whole numbers, which are scaled behind the product
+    shape = found.weights.shape
+    weights = attention.astype(values.dtype)
+    if shape is not None and len(shape) == 3:
+        weights = weights.reshape(-1, *weights.shape[-2:])
+    factors = [weights if value is found.weights else values for value in found.result.inputs]
+    if found.result.op_type == "Einsum":
+        equation = str(found.result.attributes.get_string("equation"))
+        return _difference(np.einsum(equation, *factors), result)
+    return _difference(np.matmul(*factors), result)
+
+
+def _limit(error: float, allowed: float, what: str) -> None:
+    if not error <= allowed:
+        raise ModelFileError(
+            f"The tapped model is not the original: {what} ({error:.1e}; {allowed:.0e} is allowed). "
+            "Nothing was written; please report the model."
+        )

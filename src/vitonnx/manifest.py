@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "Preprocessing",
     "Source",
     "require_model_file",
+    "round_up",
 ]
 
 CONTRACT_VERSION = 1
@@ -265,6 +267,21 @@ class Manifest:
             raise ModelFileError(
                 f"{file} has a damaged manifest ({reason}): export the model again."
             ) from error
+
+
+def round_up(error: float) -> float:
+    """Round a positive number up to one digit.
+
+    Examples
+    --------
+    >>> round_up(0.00000123), round_up(0.2), round_up(0.0)
+    (2e-06, 0.2, 0.0)
+    """
+    if error == 0:
+        return 0.0
+    unit = 10.0 ** math.floor(math.log10(error))
+    # Through text: 3 * 1e-06 is 3e-06 in print and not 2.9999999999999997e-06.
+    return float(f"{math.ceil(error / unit - 1e-9) * unit:.0e}")
 
 
 def _refuse_newer(text: str, file: str) -> None:

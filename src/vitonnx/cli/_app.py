@@ -19,6 +19,7 @@ from vitonnx.cli import (
     _positions,
     _report,
     _rollout,
+    _tap,
     _train,
     _video,
 )
@@ -67,6 +68,7 @@ def _root(
 app.command("demo", epilog=_demo.EXAMPLE)(_demo.demo)
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
+app.command("tap", epilog=_tap.EXAMPLE)(_tap.tap)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
 app.command("bake", epilog=_bake.EXAMPLE)(_bake.bake)
 app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)

@@ -21,7 +21,7 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
-from vitonnx.engine._session import Session, load_promises, open_session
+from vitonnx.engine._session import Session, load_promises, open_session, takes_one
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Manifest
@@ -111,6 +111,7 @@ class Engine:
         self.file, self.threads = Path(path), threads
         manifest, self.outputs = load_promises(self.file)
         self._size = None if sides in (None, manifest.size) else sides
+        self._one_by_one = takes_one(self.file)
         self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
         if whole:
             recipe = replace(self.manifest.preprocessing, resize=None)
@@ -326,7 +327,7 @@ class Engine:
 
     def _batch_size(self, *, raw: bool) -> int:
         """Fit a batch into memory: with all its attention, or with one block's at a time."""
-        if self.precision == "int8":
+        if self.precision == "int8" or self._one_by_one:
             return 1
         manifest = self.manifest
         # In the graph: a block's scores and weights, and what a rollout keeps of every block.

@@ -67,7 +67,7 @@ def run_values(
             serialised, options, providers=["CPUExecutionProvider"]
         )
         arrays = session.run([str(value.name) for value in wanted], dict(feed))
-    except (*RUNTIME_ERRORS, RuntimeError) as error:
+    except RUNTIME_ERRORS as error:
         raise ModelFileError(f"onnxruntime can't run the graph: {first_line(error)}.") from error
     found = dict(zip(wanted, arrays, strict=True))
     return [found[value] for value in values]

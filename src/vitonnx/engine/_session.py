@@ -21,7 +21,7 @@ from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.modelfile import is_baked, load_manifest, load_shapes, load_skeleton
 
-__all__ = ["Session", "load_promises", "open_session"]
+__all__ = ["Session", "load_promises", "open_session", "takes_one"]
 
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
@@ -204,6 +204,11 @@ def load_promises(file: Path) -> tuple[Manifest, tuple[str, ...]]:
                 f"{promised} behind the batch; export the model again."
             )
     return manifest, tuple(name for name in shapes if name != IMAGES)
+
+
+def takes_one(file: Path) -> bool:
+    """Whether a file takes one picture at a time, as some that were tapped do."""
+    return load_shapes(file)[IMAGES][0] == 1
 
 
 def _promises(manifest: Manifest) -> dict[str, list[int]]:

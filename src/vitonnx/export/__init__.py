@@ -4,6 +4,7 @@ Needs the ``export`` extra: ``pip install 'vitonnx[export]'``.
 """
 
 from vitonnx.export._export import Parity, export_model
+from vitonnx.export._saved_model import convert_saved_model
 from vitonnx.export._verify import TOLERANCES, verify
 
-__all__ = ["TOLERANCES", "Parity", "export_model", "verify"]
+__all__ = ["TOLERANCES", "Parity", "convert_saved_model", "export_model", "verify"]

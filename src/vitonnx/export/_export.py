@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +23,7 @@ from vitonnx.graph import (
     read_manifest,
     write_manifest,
 )
-from vitonnx.manifest import METADATA_KEY, Manifest, Source
+from vitonnx.manifest import METADATA_KEY, Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
 from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint
 
@@ -205,21 +204,6 @@ def _summary(parity: Parity) -> Parity:
     for name, error in parity.items():
         kinds[kind_of(name)] = max(kinds[kind_of(name)], error)
     return {kind: round_up(error) for kind, error in kinds.items()}
-
-
-def round_up(error: float) -> float:
-    """Round a positive number up to one digit.
-
-    Examples
-    --------
-    >>> round_up(0.00000123), round_up(0.2), round_up(0.0)
-    (2e-06, 0.2, 0.0)
-    """
-    if error == 0:
-        return 0.0
-    unit = 10.0 ** math.floor(math.log10(error))
-    # Through text: 3 * 1e-06 is 3e-06 in print and not 2.9999999999999997e-06.
-    return float(f"{math.ceil(error / unit - 1e-9) * unit:.0e}")
 
 
 def _save(model: ir.Model, file: Path) -> None:

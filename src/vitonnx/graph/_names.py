@@ -29,7 +29,8 @@ class NameNodes(ir.passes.InPlacePass):
         graph = model.graph
         outputs = set(graph.outputs)
         seen: Counter[str] = Counter()
-        for node, place in _places(graph, find_blocks(graph) if self.blocks is None else self.blocks):
+        blocks = find_blocks(graph) if self.blocks is None else self.blocks
+        for node, place in _places(graph, blocks):
             name = f"{self._beside_weight(node, place)}/{node.op_type.lower()}"
             seen[name] += 1
             node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"

@@ -59,7 +59,8 @@ def read_config_file(path: str | Path) -> ModelSpec:
         return from_timm(fields)
     if "model_type" in fields:
         beside = path.with_name(PREPROCESSOR)
-        return from_huggingface(fields, read_json(beside) if beside.is_file() else Fields({}, beside))
+        recipe = read_json(beside) if beside.is_file() else Fields({}, beside)
+        return from_huggingface(fields, recipe)
     if "patch_size" in fields:
         return from_own_fields(fields)
     raise UsageError(

@@ -13,9 +13,8 @@ __all__ = ["Attention", "find_attentions"]
 
 # What may stand between a softmax and the products: nothing that mixes tokens.
 ON_THE_WAY = frozenset(
-    ("Add", "Sub", "Mul", "Div", "Cast", "Where", "Reshape", "Unsqueeze", "Squeeze", "Identity")
-    + ("Dropout", "QuantizeLinear", "DequantizeLinear", "Clip", "Max", "Min", "Transpose")
-)
+    ("Add", "Cast", "Clip", "DequantizeLinear", "Div", "Dropout", "Identity", "Max", "Min", "Mul")
+) | {"QuantizeLinear", "Reshape", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"}
 PRODUCTS = frozenset(("MatMul", "Einsum", "MatMulInteger", "QLinearMatMul", "Gemm"))
 
 
@@ -85,9 +84,7 @@ def _product_behind(value: ir.Value | None, moving: set[ir.Value]) -> ir.Node | 
     return None
 
 
-def _products_ahead(
-    value: ir.Value, moving: set[ir.Value]
-) -> Iterator[tuple[ir.Node, ir.Value]]:
+def _products_ahead(value: ir.Value, moving: set[ir.Value]) -> Iterator[tuple[ir.Node, ir.Value]]:
     """Follow the weights to the products that read them."""
     for use in value.uses():
         node = use.node

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
+from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH, observe, pixel_values, replace_numbers
 
 __all__ = ["free_batch"]
 
+# What lets constants meet pictures row by row.
+MEETING = frozenset(("Add", "Concat", "Div", "GatherElements", "MatMul", "Mul", "Sub", "Where"))
 # Of pictures one by one against the same pictures together; sums are taken in another order.
 TOLERANCE = 1e-3
 
@@ -40,60 +45,63 @@ def free_batch(model: ir.Model, pictures: Input, folder: Path) -> Input:
 
 
 def _open(graph: ir.Graph, batch: int, free: Input) -> None:
+    """Take the batch for the outermost axis wherever arrays change their form."""
     free.value.shape = ir.Shape([BATCH, *(free.value.shape or ())[1:]])
     moving = pixel_values(graph)
     for node in list(graph):
         if not moving.intersection(node.outputs):
             continue
         shape = node.outputs[0].shape
-        if node.op_type == "Reshape" and shape is not None and _leads(node.inputs[0], batch):
+        if node.op_type == "Reshape" and shape is not None and len(shape):
             replace_numbers(graph, node, 1, [-1, *(int(side) for side in list(shape)[1:])])  # type: ignore[arg-type]
             node.attributes.pop("allowzero", None)
-        elif node.op_type == "Concat":
-            _repeat_constants(graph, node, moving)
+        elif node.op_type in MEETING:
+            _repeat_constants(graph, node, free.value, batch)
 
 
-def _leads(value: ir.Value | None, batch: int) -> bool:
-    """Whether the first side is that of the batch."""
-    return value is not None and value.shape is not None and value.shape[0] == batch
-
-
-def _repeat_constants(graph: ir.Graph, node: ir.Node, moving: set[ir.Value]) -> None:
-    """Repeat what is joined to every picture, such as a class token, as often as there are any."""
-    picture = next(value for value in node.inputs if value in moving)
+def _repeat_constants(graph: ir.Graph, node: ir.Node, pictures: ir.Value, batch: int) -> None:
+    """Repeat what meets every picture, such as a class token, as often as there are any."""
+    result = node.outputs[0].shape
     for place, value in enumerate(node.inputs):
-        if value is None or value in moving or value.const_value is None:
+        if value is None or value.const_value is None or result is None:
             continue
         array = value.const_value.numpy()
-        if picture is None or array.ndim == 0 or node.attributes.get_int("axis", 0) == 0:
+        times = _times(array, batch)
+        along = node.op_type == "Concat" and node.attributes.get_int("axis", 0) != 0
+        meets = array.ndim == len(result) and (along or array.shape[0] == result[0])
+        # One row meets any number of pictures by itself, but where it is joined to them.
+        if times is None or not meets or (array.shape[0] == 1 and not along):
             continue
-        name = f"{node.outputs[0].name}/constant_{place}"
-        one = ir.Value(
-            name=name,
-            const_value=ir.tensor(np.ascontiguousarray(array[:1]), name=name),
-            shape=ir.Shape([1, *array.shape[1:]]),
-            type=value.type,
-        )
-        graph.register_initializer(one)
-        count = ir.node("Shape", [picture], {"start": 0, "end": 1}, name=f"{name}/batch")
-        rest = ir.Value(
-            name=f"{name}/sides",
-            const_value=ir.tensor(np.array([1] * (array.ndim - 1), np.int64), name=f"{name}/sides"),
-            shape=ir.Shape([array.ndim - 1]),
-            type=ir.TensorType(ir.DataType.INT64),
-        )
-        graph.register_initializer(rest)
-        sides = ir.node("Concat", [count.outputs[0], rest], {"axis": 0}, name=f"{name}/target")
-        every = ir.node("Expand", [one, sides.outputs[0]], name=f"{name}/every")
-        for made in (count, sides, every):
-            made.outputs[0].name = made.name
-        graph.insert_before(node, [count, sides, every])
-        node.replace_input_with(place, every.outputs[0])
+        _repeat(graph, node, place, array[:times], pictures)
 
 
-def _alike(
-    model: ir.Model, trial: ir.Model, pictures: Input, free: Input, folder: Path
-) -> bool:
+def _times(array: NDArray[Any], batch: int) -> int | None:
+    """Give the rows a picture has in a constant, where each has the same; else None."""
+    if array.ndim == 0 or array.shape[0] % batch:
+        return None
+    apart = array.reshape(batch, -1)
+    return array.shape[0] // batch if (apart == apart[:1]).all() else None
+
+
+def _repeat(
+    graph: ir.Graph, node: ir.Node, place: int, rows: NDArray[Any], pictures: ir.Value
+) -> None:
+    """Put the rows of one picture there, as often as there are pictures."""
+    name = f"{node.outputs[0].name}/constant_{place}"
+    one = constant(graph, name, np.ascontiguousarray(rows[None]))
+    sides = constant(graph, f"{name}/sides", np.array(rows.shape, np.int64))
+    joined = constant(graph, f"{name}/joined", np.array([-1, *rows.shape[1:]], np.int64))
+    count = ir.node("Shape", [pictures], {"start": 0, "end": 1}, name=f"{name}/batch")
+    target = ir.node("Concat", [count.outputs[0], sides], {"axis": 0}, name=f"{name}/target")
+    every = ir.node("Expand", [one, target.outputs[0]], name=f"{name}/every")
+    flat = ir.node("Reshape", [every.outputs[0], joined], name=f"{name}/flat")
+    for made in (count, target, every, flat):
+        made.outputs[0].name = made.name
+        graph.insert_before(node, made)
+    node.replace_input_with(place, flat.outputs[0])
+
+
+def _alike(model: ir.Model, trial: ir.Model, pictures: Input, free: Input, folder: Path) -> bool:
     """Whether pictures come out the same, as many together as the graph takes, and more."""
     batch = pictures.batch or 1
     noise = pictures.noise(3 * batch)

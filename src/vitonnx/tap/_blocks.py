@@ -38,9 +38,7 @@ class Stream:
     others: tuple[str, ...] = ()
 
 
-def find_stream(
-    graph: ir.Graph, attentions: Sequence[Attention], batch: int | None
-) -> Stream:
+def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | None) -> Stream:
     """Put attentions in order along the stream of tokens that they add to.
 
     Parameters
@@ -84,7 +82,9 @@ def find_stream(
             "picture is in it, and it can't be tapped."
         )
     if len(kinds) > 1:
-        counts = ", ".join(f"{heads} heads over {tokens} tokens" for tokens, heads in sorted(k for k in kinds if k))
+        counts = ", ".join(
+            f"{heads} heads over {tokens} tokens" for tokens, heads in sorted(k for k in kinds if k)
+        )
         raise ModelFileError(
             f"The model's blocks are not alike ({counts}): it is no plain Vision Transformer, and "
             "can't be tapped."
@@ -93,7 +93,9 @@ def find_stream(
     blocks = _join(graph, own)
     dims = {_check_stream(block, tokens, side) for block in blocks}
     if len(dims) > 1:
-        raise ModelFileError("The model's blocks differ in width: it is no plain Vision Transformer.")
+        raise ModelFileError(
+            "The model's blocks differ in width: it is no plain Vision Transformer."
+        )
     return Stream(tuple(blocks), tuple(own), tokens, heads, dims.pop(), others)
 
 
@@ -138,7 +140,7 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
     for found in attentions:
         before = ancestors(found.scores.inputs)
         after = nodes[places[found.result] :]
-        join = first_join(after, set(found.result.inputs) - before | {found.weights}, before)
+        join = first_join(after, {found.weights, found.values} - before, before)
         if join is None:
             raise ModelFileError(
                 f"The attention {found.softmax.name} is added to nothing that went past it: it is "
@@ -196,22 +198,27 @@ def _check_alone(graph: ir.Graph, stream: ir.Value, found: Attention) -> None:
 
 def _check_stream(block: Block, tokens: int, batch: int | str) -> int:
     """Give the stream's width."""
-    widths = set()
-    for value in (block.stream_in, block.stream_out):
-        sides = [] if value.shape is None else list(value.shape)
-        known = [side if isinstance(side, int) else str(side.value) for side in sides]
-        if len(known) == 3 and known[0] == batch and known[1] == tokens:
-            widths.add(known[2])
-        elif len(known) == 3 and known[0] == tokens and known[1] == batch:
-            widths.add(known[2])
-        elif len(known) == 4 and known[0] == batch and known[1] * known[2] == tokens:
-            widths.add(known[3])
-        else:
-            raise ModelFileError(
-                f"The attention {block.softmax.name} is among {tokens} tokens, and what it is "
-                f"added to is of shape ({', '.join(map(str, known))}): the model attends within "
-                "windows, or is no Vision Transformer, and can't be tapped."
-            )
-    if len(widths) != 1 or not isinstance(width := widths.pop(), int):
-        raise ModelFileError("The model's tokens change their width: it is no plain Vision Transformer.")
-    return width
+    widths = {_width(value, tokens, batch, block) for value in (block.stream_in, block.stream_out)}
+    if len(widths) > 1:
+        raise ModelFileError(
+            "The model's tokens change their width: it is no plain Vision Transformer, and can't "
+            "be tapped."
+        )
+    return widths.pop()
+
+
+def _width(value: ir.Value, tokens: int, batch: int | str, block: Block) -> int:
+    shape = () if value.shape is None else value.shape
+    sides = [side if isinstance(side, int) else str(side.value) for side in shape]
+    match sides:
+        case [first, second, int(width)] if {first, second} == {batch, tokens}:
+            return width
+        case [first, int(rows), int(columns), int(width)] if (
+            first == batch and rows * columns == tokens
+        ):
+            return width
+    raise ModelFileError(
+        f"The attention {block.softmax.name} is among {tokens} tokens, and what it is added to is "
+        f"of shape ({', '.join(map(str, sides))}): the model attends within windows, or is no "
+        "Vision Transformer, and can't be tapped."
+    )

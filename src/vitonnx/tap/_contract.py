@@ -16,6 +16,7 @@ from vitonnx.graph import (
 )
 from vitonnx.manifest import Preprocessing
 from vitonnx.tap._blocks import Stream
+from vitonnx.tap._constant import constant
 from vitonnx.tap._head import Head
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH
@@ -29,8 +30,7 @@ OUR_PLACES = ("block_", "embed/", "head/")
 class Joiner:
     """Adds nodes in front of a graph or behind it, described as they are added."""
 
-    def __init__(self, graph: ir.Graph) -> None:
-        self.graph = graph
+    def __init__(self) -> None:
         self.nodes: list[ir.Node] = []
 
     def op(
@@ -48,18 +48,6 @@ class Joiner:
         value.name, value.shape = name, ir.Shape(shape)
         value.type = None if dtype is None else ir.TensorType(dtype)
         self.nodes.append(node)
-        return value
-
-    def constant(self, name: str, array: object) -> ir.Value:
-        """Make an initializer."""
-        data = np.asarray(array)
-        value = ir.Value(
-            name=name,
-            const_value=ir.tensor(data, name=name),
-            shape=ir.Shape(data.shape),
-            type=ir.TensorType(ir.DataType.from_numpy(data.dtype)),
-        )
-        self.graph.register_initializer(value)
         return value
 
 
@@ -87,17 +75,17 @@ def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> No
     batch: int | str = BATCH if pictures.batch is None else pictures.batch
     sides = [batch, *size, 3]
     images = ir.Value(name=IMAGES, shape=ir.Shape(sides), type=ir.TensorType(ir.DataType.UINT8))
-    join, value = Joiner(graph), images
+    join, value = Joiner(), images
     if old.dtype != ir.DataType.UINT8:
         mean = (np.array(recipe.mean) * 255).astype(np.float32)
         factor = (1 / (np.array(recipe.std) * 255)).astype(np.float32)
         single = ir.DataType.FLOAT
         value = join.op("Cast", [value], sides, single, "embed/cast", to=single.value)
         value = join.op(
-            "Sub", [value, join.constant("embed/mean", mean)], sides, single, "embed/sub"
+            "Sub", [value, constant(graph, "embed/mean", mean)], sides, single, "embed/sub"
         )
         value = join.op(
-            "Mul", [value, join.constant("embed/factor", factor)], sides, single, "embed/mul"
+            "Mul", [value, constant(graph, "embed/factor", factor)], sides, single, "embed/mul"
         )
         if old.dtype not in (single, None):
             value = join.op(
@@ -140,7 +128,8 @@ def add_outputs(
 
 class _Tail:
     def __init__(self, graph: ir.Graph, stream: Stream, batch: int | str) -> None:
-        self.join, self.stream, self.batch = Joiner(graph), stream, batch
+        self.graph, self.join = graph, Joiner()
+        self.stream, self.batch = stream, batch
 
     def single(self, value: ir.Value, name: str) -> ir.Value:
         """Give a value in single precision, under a name of its own."""
@@ -155,8 +144,8 @@ class _Tail:
         tokens, heads = self.stream.tokens, self.stream.heads
         if weights.shape is not None and len(weights.shape) == 3:
             sides = [self.batch, heads, tokens, tokens]
-            target = self.join.constant(
-                f"{name}/shape", np.array([-1, heads, tokens, tokens], np.int64)
+            target = constant(
+                self.graph, f"{name}/shape", np.array([-1, heads, tokens, tokens], np.int64)
             )
             weights = self.join.op(
                 "Reshape", [weights, target], sides, weights.dtype, f"{name}/reshape"
@@ -169,7 +158,7 @@ class _Tail:
         sides = [self.batch, count, dim]
         shape = () if value.shape is None else value.shape
         if len(shape) == 4:
-            target = self.join.constant(f"{name}/shape", np.array([-1, count, dim], np.int64))
+            target = constant(self.graph, f"{name}/shape", np.array([-1, count, dim], np.int64))
             value = self.join.op("Reshape", [value, target], sides, value.dtype, f"{name}/reshape")
         elif shape and shape[0] == count and str(shape[1]) == str(self.batch):
             value = self.join.op(
@@ -185,12 +174,12 @@ class _Tail:
         if head.mean_of:
             one, other = head.mean_of
             total = self.join.op("Add", [one, other], [self.batch, dim], one.dtype, "head/sum")
-            half = self.join.constant("head/half", np.array(0.5, _numpy(one)))
+            half = constant(self.graph, "head/half", np.array(0.5, _numpy(one)))
             mean = self.join.op("Mul", [total, half], [self.batch, dim], one.dtype, "head/mean")
             return self.single(mean, "embedding")
         tokens = self.tokens(head.tokens, "head/tokens")
         if prefix:
-            index = self.join.constant("head/cls", np.array(0, np.int64))
+            index = constant(self.graph, "head/cls", np.array(0, np.int64))
             return self.join.op(
                 "Gather",
                 [tokens, index],
@@ -199,7 +188,7 @@ class _Tail:
                 "embedding",
                 axis=1,
             )
-        axes = self.join.constant("head/axes", np.array([1], np.int64))
+        axes = constant(self.graph, "head/axes", np.array([1], np.int64))
         return self.join.op(
             "ReduceMean",
             [tokens, axes],

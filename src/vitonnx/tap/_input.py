@@ -88,9 +88,9 @@ def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
     shape = None if value.shape is None else list(value.shape)
     if shape is None or len(shape) != 4 or value.dtype not in NUMBERS:
         kind = "of unknown type" if value.dtype is None else str(value.dtype).lower()
-        sides = "without a shape" if shape is None else str(tuple(map(str, shape)))
+        form = "without a shape" if shape is None else str(tuple(map(str, shape)))
         raise ModelFileError(
-            f"The model's input {value.name!r} takes no pictures: it is {kind}, {sides}, and "
+            f"The model's input {value.name!r} takes no pictures: it is {kind}, {form}, and "
             f"should be float or uint8, {PICTURES}."
         )
     layout: Layout

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
+from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 
 __all__ = ["BATCH", "observe", "pixel_values"]
@@ -157,15 +158,8 @@ def _make_constant(model: ir.Model, sights: list[_Sight]) -> None:
         )
         if not same or array.nbytes > LARGEST:
             continue
-        name = f"{value.name}/constant"
-        constant = ir.Value(
-            name=name,
-            const_value=ir.tensor(array, name=name),
-            shape=ir.Shape(array.shape),
-            type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-        )
-        graph.register_initializer(constant)
-        value.replace_all_uses_with(constant, replace_graph_outputs=True)
+        same_always = constant(graph, f"{value.name}/constant", array)
+        value.replace_all_uses_with(same_always, replace_graph_outputs=True)
 
 
 def _fix_reshapes(graph: ir.Graph) -> None:
@@ -186,14 +180,4 @@ def _fix_reshapes(graph: ir.Graph) -> None:
 def replace_numbers(graph: ir.Graph, node: ir.Node, place: int, numbers: Iterable[int]) -> None:
     """Give a node whole numbers of its own as an input."""
     name = f"{node.outputs[0].name}/input_{place}"
-    array = np.array(list(numbers), np.int64)
-    value = ir.Value(
-        name=name,
-        const_value=ir.tensor(array, name=name),
-        shape=ir.Shape(array.shape),
-        type=ir.TensorType(ir.DataType.INT64),
-    )
-    if name in graph.initializers:
-        del graph.initializers[name]
-    graph.register_initializer(value)
-    node.replace_input_with(place, value)
+    node.replace_input_with(place, constant(graph, name, np.array(list(numbers), np.int64)))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, ancestors
 from vitonnx.tap._blocks import Stream
+from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import pixel_values
 
@@ -59,9 +62,8 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     """
     start = stream.blocks[0].stream_in
     moving = pixel_values(graph)
-    before = [
-        node for node in graph if set(node.outputs) & ancestors([start]) and set(node.outputs) & moving
-    ]
+    needed = ancestors([start]) & moving
+    before = [node for node in graph if needed.intersection(node.outputs)]
     convolutions = [node for node in before if node.op_type in CONVOLUTIONS]
     if convolutions:
         grid = _grid_of(convolutions[-1])
@@ -83,8 +85,8 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     prefix = stream.tokens - rows * columns
     if prefix < 0:
         raise ModelFileError(
-            f"The model has {rows}x{columns} patches, and its blocks {stream.tokens} tokens: patches "
-            "are merged or left out on the way, and it can't be tapped."
+            f"The model has {rows}x{columns} patches, and its blocks {stream.tokens} tokens: "
+            "patches are merged or left out on the way, and it can't be tapped."
         )
     positions, count = _positions(before, moving, stream, rows * columns)
     return Patches(size, grid, prefix, kernel, positions, count)
@@ -131,9 +133,9 @@ def _positions(
         constants = [value for value in node.inputs if value is not None and value not in moving]
         if node.op_type != "Add" or len(constants) != 1 or constants[0].const_value is None:
             continue
-        sides = [side for side in constants[0].const_value.shape if side != 1]
-        if len(sides) == 2 and sides[1] == stream.dim and patches <= int(sides[0]) <= stream.tokens:
-            return node, int(sides[0])
+        sides = [side for side in constants[0].const_value.numpy().shape if side != 1]
+        if len(sides) == 2 and sides[1] == stream.dim and patches <= sides[0] <= stream.tokens:
+            return node, sides[0]
     return None, 0
 
 
@@ -142,65 +144,38 @@ def name_weights(graph: ir.Graph, patches: Patches) -> None:
     if patches.kernel is not None:
         _rename(graph, patches.kernel, PATCH_KERNEL)
     if patches.positions is not None:
-        (value,) = (v for v in patches.positions.inputs if v is not None and v.const_value is not None)
+        one, other = patches.positions.inputs
+        value = one if one is not None and one.const_value is not None else other
         _rename(graph, value, POSITION_EMBEDDING, rows=patches.position_rows)
 
 
-def _rename(graph: ir.Graph, value: ir.Value, name: str, rows: int | None = None) -> None:
-    """Put a float32 initializer of this name in a value's place, as (rows, dim) if rows are given."""
+def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None = None) -> None:
+    """Put a float32 initializer in a value's place; of two axes, if rows are given."""
+    assert value is not None
     assert value.const_value is not None
     array = value.const_value.numpy()
-    shape = array.shape
-    wanted = array.astype(np.float32).reshape(shape if rows is None else (rows, -1))
-    weight = ir.Value(
-        name=name,
-        const_value=ir.tensor(wanted, name=name),
-        shape=ir.Shape(wanted.shape),
-        type=ir.TensorType(ir.DataType.FLOAT),
-    )
-    graph.register_initializer(weight)
-    reader = list(value.uses())[0].node
-    given, nodes = weight, []
+    weight = array.astype(np.float32).reshape(array.shape if rows is None else (rows, -1))
+    given, nodes = constant(graph, name, weight), []
     if array.dtype != np.float32:
-        nodes.append(ir.node("Cast", [given], {"to": value.dtype.value if value.dtype else 1}))
-        given = _described(nodes[-1].outputs[0], f"{name}/cast", value, wanted.shape)
-    # (rows, dim) is added to (batch, rows, dim) as it is; other forms are made of it.
-    if rows is not None and any(side != 1 for side in shape[:-2]) or shape[-2:] != wanted.shape[-2:]:
-        target = ir.Value(
-            name=f"{name}/shape",
-            const_value=ir.tensor(np.array(shape, np.int64), name=f"{name}/shape"),
-            shape=ir.Shape([len(shape)]),
-            type=ir.TensorType(ir.DataType.INT64),
-        )
-        graph.register_initializer(target)
-        nodes.append(ir.node("Reshape", [given, target]))
-        given = _described(nodes[-1].outputs[0], f"{name}/reshape", value, shape)
+        nodes.append(ir.node("Cast", [given], {"to": int(value.dtype or 1)}, name=f"{name}/cast"))
+        given = nodes[-1].outputs[0]
+    # (rows, dim) is added to (batch, rows, dim) as it is; what else there is is made of it.
+    if array.ndim > 3 or array.shape[-2:] != weight.shape[-2:]:
+        shape = constant(graph, f"{name}/shape", np.array(array.shape, np.int64))
+        nodes.append(ir.node("Reshape", [given, shape], name=f"{name}/reshape"))
+        given = nodes[-1].outputs[0]
     for node in nodes:
-        node.name = node.outputs[0].name
+        node.outputs[0].name, node.outputs[0].type = node.name, value.type
+        node.outputs[0].shape = ir.Shape(array.shape)
     value.replace_all_uses_with(given)
-    graph.insert_before(_first(graph, given, reader), nodes)
-
-
-def _first(graph: ir.Graph, value: ir.Value, reader: ir.Node) -> ir.Node:
-    """Give the first of the nodes that read a value."""
-    readers = {use.node for use in value.uses()}
-    return next((node for node in graph if node in readers), reader)
-
-
-def _described(new: ir.Value, name: str, like: ir.Value, shape: tuple[int, ...]) -> ir.Value:
-    new.name, new.type, new.shape = name, like.type, ir.Shape(shape)
-    return new
+    for node in reversed(nodes):
+        graph.insert_before(graph[0], node)
 
 
 def check_order(
-    model: ir.Model, tokens: ir.Value, patches: Patches, pictures: Input, folder: Path
+    model: ir.Model, stream: Stream, patches: Patches, pictures: Input, folder: Path
 ) -> None:
     """See that a change of one patch's pixels changes its token, row by row behind the prefix.
-
-    Parameters
-    ----------
-    tokens : onnx_ir.Value
-        What goes into the first block, (batch, tokens, dim).
 
     Raises
     ------
@@ -208,20 +183,24 @@ def check_order(
         If patches are in another order, or stand elsewhere.
     """
     rows, columns = patches.grid
-    plain = pictures.noise(1)
-    feeds = {str(pictures.value.name): plain}
-    (base,) = run_values(model, feeds, [tokens], folder)
+    plain, name = pictures.noise(1), str(pictures.value.name)
+    tokens = stream.blocks[0].stream_in
+
+    def run(pixels: NDArray[Any]) -> NDArray[Any]:
+        (array,) = run_values(model, {name: pixels}, [tokens], folder)
+        return array.reshape(stream.tokens, -1)  # wherever the batch of one stands
+
+    base = run(plain)
     for row, column in {(0, 0), (0, columns - 1), (rows - 1, 0), (rows // 2, columns // 2)}:
         changed = plain.copy()
         lines, dots = (slice(n * patches.size, (n + 1) * patches.size) for n in (row, column))
         place = (0, slice(None), lines, dots) if pictures.layout == "NCHW" else (0, lines, dots)
         changed[place] = plain[place] // 2 if plain.dtype == np.uint8 else -plain[place] + 0.5
-        (other,) = run_values(model, {str(pictures.value.name): changed}, [tokens], folder)
-        found = int(np.abs(other[0] - base[0]).sum(axis=-1).argmax())
+        found = int(np.abs(run(changed) - base).sum(axis=-1).argmax())
         expected = patches.prefix + row * columns + column
         if found != expected:
             raise ModelFileError(
-                f"The model's tokens are not its patches row by row behind {patches.prefix} others: "
-                f"the patch in row {row}, column {column} is token {found} and not {expected}. Its "
-                "maps would be wrong, so it is not tapped."
+                f"The model's tokens are not its patches row by row behind {patches.prefix} "
+                f"others: the patch in row {row}, column {column} is token {found} and not "
+                f"{expected}. Its maps would be wrong, so it is not tapped."
             )

@@ -15,7 +15,14 @@ from onnxscript.rewriter.rules.common import no_op_cast_rule
 from onnxscript.version_converter import ConvertVersionPass
 
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import IR_VERSION, OPSET, FreeReshapes, FuseGelus, FuseLayerNorms, TransposeWeights
+from vitonnx.graph import (
+    IR_VERSION,
+    OPSET,
+    FreeReshapes,
+    FuseGelus,
+    FuseLayerNorms,
+    TransposeWeights,
+)
 from vitonnx.tap._batch import free_batch
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import observe

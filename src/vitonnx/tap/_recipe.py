@@ -58,9 +58,9 @@ def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Desc
 
 
 def _beside(file: Path, size: tuple[int, int] | None) -> Description:
-    folder = file.absolute().parent
+    own = file.absolute().parent
     # Optimum puts graphs into a folder of their own, under the descriptions.
-    for folder in (folder, *([folder.parent] if folder.name == "onnx" else [])):
+    for folder in (own, *([own.parent] if own.name == "onnx" else [])):
         for name in BESIDE:
             if (folder / name).is_file():
                 return read_description(folder / name, size)

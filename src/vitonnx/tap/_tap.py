@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
-from vitonnx.engine import save_whole
+from vitonnx.engine import Precision, save_whole
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph import NameNodes, OrderNodes, PATCH_KERNEL, POSITION_EMBEDDING, write_manifest
-from vitonnx.manifest import Manifest, Source
+from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, NameNodes, OrderNodes, write_manifest
+from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
 from vitonnx.tap._attention import find_attentions
 from vitonnx.tap._blocks import Stream, find_stream
 from vitonnx.tap._contract import add_outputs, make_room, replace_input
+from vitonnx.tap._findings import describe_findings, missing
 from vitonnx.tap._head import find_head
 from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._open import open_foreign
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe
-from vitonnx.tap._verify import Tolerance, verify
+from vitonnx.tap._verify import Agreement, Tolerance, verify
 
 if TYPE_CHECKING:
     from vitonnx.models import Description
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Tapped", "tap"]
 
 PACKAGES = ("vitonnx", "onnx", "onnx-ir", "onnxscript", "numpy")
-QUANTISED = frozenset(("MatMulInteger", "QLinearMatMul", "DequantizeLinear", "DynamicQuantizeMatMul"))
+QUANTISED = frozenset(
+    ("MatMulInteger", "QLinearMatMul", "DequantizeLinear", "DynamicQuantizeMatMul")
+)
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,21 @@ class Tapped:
     ----------
     manifest : Manifest
         As it stands in the file.
-    found : tuple of (str, str)
-        What was found, and where or by what.
+    findings : tuple of (str, str)
+        What was found, each with where or by what.
+    blocks : tuple of str
+        The softmax of each block, by its name in the original.
     warnings : tuple of str
         What was guessed, or isn't there.
-    errors : dict of str to float
-        See `vitonnx.tap.verify`.
+    agreement : Agreement
+        Between the original and what was written.
     """
 
     manifest: Manifest
-    found: tuple[tuple[str, str], ...]
+    findings: tuple[tuple[str, str], ...]
+    blocks: tuple[str, ...]
     warnings: tuple[str, ...]
-    errors: dict[str, float]
+    agreement: Agreement
 
 
 def tap(
@@ -114,15 +120,16 @@ def tap(
     patches = find_patches(graph, stream, pictures)
     head = find_head(graph.outputs, stream)
     precision = _precision(graph, stream)
-    check_order(model, _plain_tokens(stream), patches, pictures, folder)
+    check_order(model, stream, patches, pictures, folder)
 
+    findings = describe_findings(foreign, pictures, stream, patches, head)
+    softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)
     counterparts = list(graph.outputs)
     make_room(graph)
     replace_input(graph, pictures, known.preprocessing)
     outputs = add_outputs(graph, stream, head, patches.prefix, pictures.batch)
     name_weights(graph, patches)
-    tolerance = Tolerance.of(precision)
-    errors = verify(
+    agreement = verify(
         original,
         foreign,
         model,
@@ -130,25 +137,21 @@ def tap(
         counterparts,
         stream,
         known.preprocessing,
-        tolerance,
+        Tolerance.of(precision),
         folder,
     )
     graph.outputs[:] = list(outputs.values())
     _tidy(model, stream)
     prefix, guessed = _prefix(patches.prefix, prefix_tokens, known)
-    manifest = _manifest(source, stream, patches, known, prefix, precision, errors, graph)
+    manifest = _manifest(source, stream, patches, known, prefix, precision, agreement, graph)
     write_manifest(model, manifest)
     with atomic_with_companions(target) as passing:
         save_whole(ir.external_data.load_to_model(model), passing)
-    warnings = (*stream.others, *guessed)
-    return Tapped(manifest, (), warnings, errors)
+    warnings = (*missing(patches, pictures, stream), *guessed)
+    return Tapped(manifest, findings, softmaxes, warnings, agreement)
 
 
-def _plain_tokens(stream: Stream) -> ir.Value:
-    return stream.blocks[0].stream_in
-
-
-def _precision(graph: ir.Graph, stream: Stream) -> str:
+def _precision(graph: ir.Graph, stream: Stream) -> Precision:
     if any(node.op_type in QUANTISED for node in graph):
         return "int8"
     return "fp32" if stream.blocks[0].stream_in.dtype == ir.DataType.FLOAT else "fp16"
@@ -175,7 +178,8 @@ def _prefix(
     """Name the prefix tokens; and say so where that is a guess."""
     if given is not None and len(given) != count:
         raise UsageError(
-            f"--prefix names {len(given)} tokens, and the model has {count} in front of its patches."
+            f"--prefix names {len(given)} tokens, and the model has {count} in front of its "
+            "patches."
         )
     if given is not None:
         return given, ()
@@ -198,8 +202,8 @@ def _manifest(
     patches: Patches,
     known: Description,
     prefix: tuple[str, ...],
-    precision: str,
-    errors: dict[str, float],
+    precision: Precision,
+    agreement: Agreement,
     graph: ir.Graph,
 ) -> Manifest:
     logits = next((value.shape for value in graph.outputs if value.name == "logits"), None)
@@ -224,7 +228,11 @@ def _manifest(
         preprocessing=known.preprocessing,
         classes=classes,
         source=Source(file=source.name, sha256=digest),
-        parity=errors,
+        parity={
+            "outputs": round_up(agreement.outputs),
+            "rows": round_up(max(agreement.rows)),
+            "product": round_up(max(agreement.products)),
+        },
         versions={name: version(name) for name in PACKAGES},
         precision=precision,
     )

@@ -12,6 +12,7 @@ import onnx_ir.passes.common as common
 from onnx_ir.tape import Tape
 
 from vitonnx.errors import ModelFileError
+from vitonnx.tap._constant import constant
 
 __all__ = ["Unfuse"]
 
@@ -70,6 +71,7 @@ class _Writer:
 
     def __init__(self, tape: Tape, graph: ir.Graph, name: str) -> None:
         self.tape, self.graph, self.name = tape, graph, name
+        self.constants = 0
 
     def op(self, kind: str, *inputs: ir.Value | None, **attributes: object) -> ir.Value:
         """Write a node of one output."""
@@ -82,16 +84,9 @@ class _Writer:
             data = data.astype(like.dtype.numpy())
         elif data.dtype.kind == "i":
             data = data.astype(np.int64)
-        number = sum(str(name).startswith(f"{self.name}/constant_") for name in self.graph.initializers)
-        name = f"{self.name}/constant_{number}"
-        value = ir.Value(
-            name=name,
-            const_value=ir.tensor(data, name=name),
-            shape=ir.Shape(data.shape),
-            type=ir.TensorType(ir.DataType.from_numpy(data.dtype)),
-        )
-        self.graph.register_initializer(value)
-        return value
+        name = f"{self.name}/constant_{self.constants}"
+        self.constants += 1
+        return constant(self.graph, name, data)
 
     def split_heads(self, value: ir.Value, heads: int) -> ir.Value:
         """(batch, tokens, heads * dim) to (batch, heads, tokens, dim)."""
@@ -127,7 +122,8 @@ class _Writer:
 def _attention(write: _Writer, node: ir.Node) -> Outputs:
     """Attention of opset 23: queries, keys and values apart, heads split or not."""
     query, key, value, mask, *past = _padded(node, 6)
-    if any(each is not None for each in past) or node.attributes.get_int("is_causal", 0):
+    causal = node.attributes.get_int("is_causal", 0)
+    if causal or any(each is not None for each in past):
         raise _strange(node, "looks at a past, or not at all tokens")
     if node.attributes.get_float("softcap", 0.0):
         raise _strange(node, "caps its scores")
@@ -180,7 +176,9 @@ def _multi_head_attention(write: _Writer, node: ir.Node) -> Outputs:
                 parts.append(each)
                 continue
             if bias is not None:
-                each = write.op("Add", each, write.part(bias, 0, number * inner, (number + 1) * inner))
+                each = write.op(
+                    "Add", each, write.part(bias, 0, number * inner, (number + 1) * inner)
+                )
             parts.append(write.split_heads(each, heads))
     scale = node.attributes.get_float("scale", 0.0) or 1 / math.sqrt(size)
     return [write.join_heads(write.attend(*parts, scale, [added])), None, None]

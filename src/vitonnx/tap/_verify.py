@@ -18,7 +18,7 @@ from vitonnx.manifest import Preprocessing
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._input import Input
 
-__all__ = ["Tolerance", "verify"]
+__all__ = ["Agreement", "Tolerance", "verify"]
 
 AT_ONCE = 2**28  # bytes of attention that are fetched together
 
@@ -40,6 +40,25 @@ class Tolerance:
         return cls(1e-5, 1e-5) if precision == "fp32" else cls(1e-2, 1e-2)
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How well a tapped graph agrees with the original, and with itself.
+
+    Parameters
+    ----------
+    outputs : float
+        The original's outputs: the largest difference, relative to each one's largest magnitude.
+    rows : tuple of float
+        A block: how far the rows of its attention are from 1.
+    products : tuple of float
+        A block: attention times values against the block's own product, relative.
+    """
+
+    outputs: float
+    rows: tuple[float, ...]
+    products: tuple[float, ...]
+
+
 def verify(
     original: ir.Model,
     foreign: Input,
@@ -50,7 +69,7 @@ def verify(
     recipe: Preprocessing,
     tolerance: Tolerance,
     folder: Path,
-) -> dict[str, float]:
+) -> Agreement:
     """Run both graphs on the same pictures.
 
     Parameters
@@ -66,9 +85,7 @@ def verify(
 
     Returns
     -------
-    dict of str to float
-        The largest differences: ``outputs`` relative to each output's largest magnitude, ``rows``
-        of attention from 1, ``product`` of attention and values relative.
+    Agreement
 
     Raises
     ------
@@ -83,23 +100,23 @@ def verify(
         original, {str(foreign.value.name): pixels}, original.graph.outputs, folder
     )
     found = run_values(tapped, {IMAGES: images}, counterparts, folder)
-    errors = {"outputs": 0.0, "rows": 0.0, "product": 0.0}
+    difference = 0.0
     for value, one, other in zip(original.graph.outputs, expected, found, strict=True):
         if not np.isfinite(one).all():
             raise ModelFileError(
                 f"The model's output {value.name!r} is not a number for ordinary pictures: its "
                 "weights are damaged."
             )
-        errors["outputs"] = max(errors["outputs"], _difference(one, other))
-    _limit(errors["outputs"], tolerance.outputs, "an output differs from the original's")
-    for name, rows, product in _attention_errors(
-        tapped, images[: foreign.batch or 1], outputs, stream, folder
-    ):
+        difference = max(difference, _difference(one, other))
+    _limit(difference, tolerance.outputs, "an output differs from the original's")
+    errors = _attention_errors(tapped, images[: foreign.batch or 1], outputs, stream, folder)
+    for block, (rows, product) in enumerate(errors):
+        name = attention_name(block)
         _limit(rows, tolerance.rows, f"the rows of {name} don't sum to 1")
         _limit(product, tolerance.outputs, f"{name} times values isn't its block's own product")
-        errors["rows"] = max(errors["rows"], rows)
-        errors["product"] = max(errors["product"], product)
-    return errors
+    return Agreement(
+        difference, tuple(rows for rows, _ in errors), tuple(product for _, product in errors)
+    )
 
 
 def _normalise(images: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.float32]:
@@ -122,7 +139,7 @@ def _attention_errors(
     outputs: Mapping[str, ir.Value],
     stream: Stream,
     folder: Path,
-) -> list[tuple[str, float, float]]:
+) -> list[tuple[float, float]]:
     """Check what is published as attention in the block's own product, some blocks at a time."""
     weight = len(images) * stream.heads * stream.tokens**2 * 4
     together = max(1, AT_ONCE // weight)
@@ -143,7 +160,7 @@ def _attention_errors(
             attention, weighed, result = arrays[3 * place : 3 * place + 3]
             rows = float(np.abs(attention.sum(axis=-1, dtype=np.float64) - 1).max())
             product = _product_error(stream, block, attention, weighed, result)
-            errors.append((attention_name(block), rows, product))
+            errors.append((rows, product))
     return errors
 
 
@@ -171,6 +188,6 @@ def _product_error(
 def _limit(error: float, allowed: float, what: str) -> None:
     if not error <= allowed:
         raise ModelFileError(
-            f"The tapped model is not the original: {what} ({error:.1e}; {allowed:.0e} is allowed). "
-            "Nothing was written; please report the model."
+            f"The tapped model is not the original: {what} ({error:.1e}; {allowed:.0e} is "
+            "allowed). Nothing was written; please report the model."
         )

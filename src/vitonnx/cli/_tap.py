@@ -1,0 +1,100 @@
+"""``vitonnx tap``: a Vision Transformer in ONNX that somebody else exported, made probe-ready."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._options import Quiet, parse_size
+
+if TYPE_CHECKING:
+    from vitonnx.tap import Tapped
+
+EXAMPLE = "Example: vitonnx tap model.onnx --preprocess imagenet -o probe-ready.onnx"
+SAVED_MODEL = "saved_model.pb"
+
+
+def tap(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="An ONNX file, or the folder of a TensorFlow SavedModel."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            "--preprocess",
+            metavar="imagenet|half|MEAN,STD|timm:NAME|hf:FILE",
+            help="How pictures become its input. Read from preprocessor_config.json or config.json "
+            "beside the model, if left out.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size", metavar="N|HxW", help="Input size in pixels, where the model leaves it open."
+        ),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            "--prefix",
+            metavar="NAME,...",
+            help="Names of the tokens in front of the patches, such as cls,dist.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make any Vision Transformer in ONNX probe-ready."""
+    from vitonnx.media import check_writable
+    from vitonnx.tap import tap as tap_file
+
+    names = None if prefix is None else tuple(filter(None, prefix.split(",")))
+    check_writable(output, [model])
+    with TemporaryDirectory() as folder, stage(f"Tapping {model.name}", quiet=quiet):
+        source = _from_tensorflow(model, Path(folder)) if model.is_dir() else model
+        tapped = tap_file(
+            source, output, preprocess=preprocess, size=parse_size(size), prefix_tokens=names
+        )
+    if not quiet:
+        _print_findings(tapped)
+    print(output)
+    for warning in tapped.warnings:
+        inform(f"{warning}.", quiet=quiet)
+
+
+def _from_tensorflow(model: Path, folder: Path) -> Path:
+    """Convert a SavedModel; its file has the folder's name."""
+    if not (model / SAVED_MODEL).is_file():
+        return model  # is refused as any other folder
+    from vitonnx.cli._extra import require_export
+
+    require_export()
+    from vitonnx.export import convert_saved_model
+
+    return convert_saved_model(model, folder / f"{model.resolve().name}.onnx")
+
+
+def _print_findings(tapped: Tapped) -> None:
+    """Print what was found, and block by block how well it agrees."""
+    from rich.table import Table
+
+    console, agreement = results(), tapped.agreement
+    parts = Table(show_header=False, box=None, pad_edge=False)
+    for part, words in tapped.findings:
+        parts.add_row(part, words)
+    console.print(parts)
+    table = Table(title="Attention, checked by running it", title_justify="left")
+    for heading in ("block", "softmax", "rows from 1", "times values"):
+        table.add_column(heading, justify="left" if heading == "softmax" else "right")
+    checked = zip(tapped.blocks, agreement.rows, agreement.products, strict=True)
+    for block, (name, rows, product) in enumerate(checked):
+        table.add_row(str(block), name, f"{rows:.0e}", f"{product:.0e}")
+    console.print(table)
+    console.print(f"outputs against the original's, relative: {agreement.outputs:.0e}")

@@ -1,0 +1,73 @@
+"""What was found in a foreign graph, in a person's words."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from vitonnx.tap._blocks import Stream
+from vitonnx.tap._head import Head
+from vitonnx.tap._input import Input
+from vitonnx.tap._patches import Patches
+
+__all__ = ["describe_findings", "missing"]
+
+
+def describe_findings(
+    foreign: Input, pictures: Input, stream: Stream, patches: Patches, head: Head
+) -> tuple[tuple[str, str], ...]:
+    """Say what each part is, by the names that it has in the original."""
+    kind = str(foreign.value.dtype).lower()
+    batch = "any number of" if pictures.batch is None else f"{pictures.batch}"
+    size, grid = foreign.size, patches.grid
+    return (
+        (
+            "input",
+            f"{foreign.value.name}, {kind} {foreign.layout}, {batch} pictures of {_by(size)}",
+        ),
+        ("patches", f"{_by((patches.size, patches.size))} pixels, {_by(grid)} of them"),
+        ("prefix tokens", str(patches.prefix)),
+        ("position embedding", _positions(patches)),
+        ("blocks", f"{len(stream.blocks)}, of {stream.heads} heads and {stream.dim} channels"),
+        ("logits", _logits(head)),
+        ("embedding", _embedding(head, patches)),
+    )
+
+
+def missing(patches: Patches, pictures: Input, stream: Stream) -> tuple[str, ...]:
+    """Say what a probe-ready file usually has, and this one has not."""
+    found = []
+    if patches.kernel is None:
+        found.append("no single convolution embeds the patches: filters can't be probed")
+    if patches.positions is None:
+        found.append("no position embedding is added: positions can't be probed")
+    if pictures.batch is not None:
+        found.append("the graph is made for one picture at a time: a batch runs one by one")
+    return (*found, *(f"{other}: it is no block, and has no map" for other in stream.others))
+
+
+def _by(sides: tuple[int, int]) -> str:
+    return f"{sides[0]}x{sides[1]}"
+
+
+def _positions(patches: Patches) -> str:
+    if patches.positions is None:
+        return "none (rotary, relative, or none at all)"
+    return f"{patches.position_rows} rows, added by {patches.positions.name}"
+
+
+def _logits(head: Head) -> str:
+    if head.logits is None:
+        return "none"
+    return f"{head.logits.name}, of {_last(head.logits)} classes"
+
+
+def _embedding(head: Head, patches: Patches) -> str:
+    if head.embedding is not None:
+        return f"{head.embedding.name}, {_last(head.embedding)} wide"
+    if head.mean_of:
+        return f"the mean of {head.mean_of[0].name} and {head.mean_of[1].name}"
+    return "the class token of the last tokens" if patches.prefix else "the mean of the last tokens"
+
+
+def _last(value: ir.Value) -> str:
+    return "?" if value.shape is None else str(value.shape[-1])

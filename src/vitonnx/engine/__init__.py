@@ -5,7 +5,7 @@ from vitonnx.engine._bake import bake, compare_precisions
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
-from vitonnx.engine._foreign import run_values
+from vitonnx.engine._foreign import run_values, value_types
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
@@ -47,4 +47,5 @@ __all__ = [
     "save_whole",
     "stack_results",
     "survey",
+    "value_types",
 ]

@@ -15,7 +15,7 @@ from vitonnx.errors import ModelFileError
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["run_values"]
+__all__ = ["run_values", "value_types"]
 
 
 def run_values(
@@ -46,10 +46,37 @@ def run_values(
     ModelFileError
         If the runtime refuses the graph, or fails at it.
     """
+    wanted = list(dict.fromkeys(values))
+    session = _open(model, wanted, folder, optimise=optimise)
+    try:
+        arrays = session.run([str(value.name) for value in wanted], dict(feed))
+    except RUNTIME_ERRORS as error:
+        raise ModelFileError(f"onnxruntime can't run the graph: {first_line(error)}.") from error
+    found = dict(zip(wanted, arrays, strict=True))
+    return [found[value] for value in values]
+
+
+def value_types(model: ir.Model, values: Sequence[ir.Value], folder: Path) -> list[str]:
+    """Ask the runtime for the types of a graph's values, ``float16`` for instance.
+
+    It knows its own operators, which ONNX's inference doesn't.
+
+    Raises
+    ------
+    ModelFileError
+        If the runtime refuses the graph.
+    """
+    session = _open(model, values, folder, optimise=False)
+    return [output.type.removeprefix("tensor(").rstrip(")") for output in session.get_outputs()]
+
+
+def _open(
+    model: ir.Model, wanted: Sequence[ir.Value], folder: Path, *, optimise: bool
+) -> onnxruntime.InferenceSession:
+    """Open a graph with other outputs than its own; it is left as it was."""
     import onnx_ir as ir
 
     outputs = list(model.graph.outputs)
-    wanted = list(dict.fromkeys(values))
     try:
         model.graph.outputs[:] = wanted
         serialised = ir.to_proto(model).SerializeToString()
@@ -63,11 +90,6 @@ def run_values(
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        session = onnxruntime.InferenceSession(
-            serialised, options, providers=["CPUExecutionProvider"]
-        )
-        arrays = session.run([str(value.name) for value in wanted], dict(feed))
+        return onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
     except RUNTIME_ERRORS as error:
         raise ModelFileError(f"onnxruntime can't run the graph: {first_line(error)}.") from error
-    found = dict(zip(wanted, arrays, strict=True))
-    return [found[value] for value in values]

@@ -38,8 +38,8 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
     Raises
     ------
     ModelFileError
-        If it can't be loaded, has no such signature, or has an operator that ONNX has not, or comes out
-        otherwise.
+        If it can't be loaded, has no such signature or an operator that ONNX has not, or comes
+        out otherwise.
     """
     try:
         loaded = tf.saved_model.load(str(folder))  # its variables live as long as this does

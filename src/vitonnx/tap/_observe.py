@@ -17,7 +17,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
-from vitonnx.engine import run_values
+from vitonnx.engine import run_values, value_types
 from vitonnx.errors import ModelFileError
 from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
@@ -30,6 +30,8 @@ BATCHES = (2, 3)
 # A weight in another layout or type stays with its weight: quantised weights stay quantised.
 LAYOUT = frozenset(("Transpose", "Cast", "DequantizeLinear"))
 LARGEST = 2**26  # bytes of a constant
+# As the runtime calls them.
+TYPES = {kind.name.lower(): kind for kind in ir.DataType}
 
 
 def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
@@ -58,7 +60,7 @@ def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
     """
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.RemoveUnusedNodesPass()(model)
-    common.ShapeInferencePass()(model)  # for the types; what it says of shapes is replaced
+    _set_types(model, folder)
     if pictures.batch is None:
         try:
             sights = [_look(model, pictures, batch, folder) for batch in BATCHES]
@@ -73,6 +75,15 @@ def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
     _fix_reshapes(model.graph)
     common.RemoveUnusedNodesPass()(model)
     return pictures
+
+
+def _set_types(model: ir.Model, folder: Path) -> None:
+    """Infer all types; what is inferred of shapes is replaced by what is seen."""
+    common.ShapeInferencePass()(model)
+    unknown = [v for node in model.graph for v in node.outputs if v.name and v.dtype is None]
+    if unknown:
+        for value, kind in zip(unknown, value_types(model, unknown, folder), strict=True):
+            value.type = ir.TensorType(TYPES[kind])
 
 
 class _Sight:

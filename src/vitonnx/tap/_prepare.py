@@ -51,6 +51,9 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
         If the graph can't be run, or decides on its way what to compute.
     """
     common.InlinePass()(model)
+    # Some fused operators run on GPUs alone: what can be written out is, before anything is run.
+    common.ShapeInferencePass()(model)
+    Unfuse()(model)
     pictures = observe(model, pictures, folder)
     branches = [node for node in model.graph if node.op_type in CONTROL_FLOW]
     if branches:

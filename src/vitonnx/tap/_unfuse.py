@@ -27,7 +27,7 @@ class Unfuse(ir.passes.InPlacePass):
 
     ``Attention`` of opset 23; ``Attention``, ``MultiHeadAttention``, ``SkipLayerNormalization``,
     ``BiasGelu``, ``FastGelu``, ``QuickGelu`` and ``FusedMatMul`` of com.microsoft, as their
-    documents define them. Needs shapes.
+    documents define them. Where shapes are not known, nodes are left.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class Unfuse(ir.passes.InPlacePass):
         modified = False
         for node in list(model.graph):
             write_out = RULES.get((node.domain, node.op_type))
-            if write_out is None:
+            if write_out is None or not _has_sides(node):
                 continue
             tape = Tape()
             outputs = write_out(_Writer(tape, model.graph, str(node.name)), node)
@@ -74,8 +74,11 @@ class _Writer:
         self.constants = 0
 
     def op(self, kind: str, *inputs: ir.Value | None, **attributes: object) -> ir.Value:
-        """Write a node of one output."""
-        return self.tape.op(kind, inputs, attributes)  # type: ignore[arg-type]
+        """Write a node of one output, of the type of its inputs."""
+        value = self.tape.op(kind, inputs, attributes)  # type: ignore[arg-type]
+        source = inputs[1] if kind == "Where" else inputs[0]
+        value.type = None if source is None else source.type
+        return value
 
     def constant(self, array: object, like: ir.Value | None = None) -> ir.Value:
         """Give a constant; numbers take another value's type."""
@@ -101,6 +104,11 @@ class _Writer:
     def part(self, value: ir.Value, axis: int, start: int, stop: int) -> ir.Value:
         """Take a slice."""
         return self.op("Slice", value, *(self.constant([n]) for n in (start, stop, axis)))
+
+    def unpack(self, value: ir.Value, number: int) -> ir.Value:
+        """(batch, tokens, heads, packed, dim) to (batch, heads, tokens, dim)."""
+        one = self.op("Squeeze", self.part(value, 3, number, number + 1), self.constant([3]))
+        return self.op("Transpose", one, perm=HEADS_FIRST)
 
     def attend(
         self,
@@ -154,34 +162,32 @@ def _multi_head_attention(write: _Writer, node: ir.Node) -> Outputs:
     if node.attributes.get_int("unidirectional", 0):
         raise _strange(node, "doesn't look at all tokens")
     heads = node.attributes.get_int("num_heads", 0)
-    size: int
     if key is None:  # packed: (batch, tokens, heads, 3, dim)
         size = _sides(query)[4]
-        parts = [
-            write.op(
-                "Transpose",
-                write.op("Squeeze", write.part(query, 3, n, n + 1), write.constant([3])),
-                perm=HEADS_FIRST,
-            )
-            for n in range(3)
-        ]
+        parts = [write.unpack(query, number) for number in range(3)]
+    elif value is None:  # (batch, tokens, heads, 2, dim)
+        size = _sides(key)[4]
+        query = write.split_heads(_biased(write, query, bias, 0, heads * size), heads)
+        parts = [query, write.unpack(key, 0), write.unpack(key, 1)]
     else:
-        inner = _sides(query)[2]
-        size = inner // heads
-        if value is None:
-            raise _strange(node, "packs keys with values")
-        parts = []
-        for number, each in enumerate((query, key, value)):
-            if len(_sides(each)) == 4:
-                parts.append(each)
-                continue
-            if bias is not None:
-                each = write.op(
-                    "Add", each, write.part(bias, 0, number * inner, (number + 1) * inner)
-                )
-            parts.append(write.split_heads(each, heads))
+        size = _sides(query)[2] // heads
+        parts = [
+            each
+            if len(_sides(each)) == 4
+            else write.split_heads(_biased(write, each, bias, number, heads * size), heads)
+            for number, each in enumerate((query, key, value))
+        ]
     scale = node.attributes.get_float("scale", 0.0) or 1 / math.sqrt(size)
     return [write.join_heads(write.attend(*parts, scale, [added])), None, None]
+
+
+def _biased(
+    write: _Writer, value: ir.Value, bias: ir.Value | None, number: int, width: int
+) -> ir.Value:
+    """Add a projection's share of the bias that queries, keys and values have together."""
+    if bias is None:
+        return value
+    return write.op("Add", value, write.part(bias, 0, number * width, (number + 1) * width))
 
 
 def _projecting_attention(write: _Writer, node: ir.Node) -> Outputs:
@@ -282,6 +288,12 @@ def _padded(node: ir.Node, count: int) -> list[ir.Value]:
 def _sides(value: ir.Value | None) -> list[int]:
     shape = None if value is None else value.shape
     return [] if shape is None else [side if isinstance(side, int) else -1 for side in shape]
+
+
+def _has_sides(node: ir.Node) -> bool:
+    """Whether it is known how wide a node's inputs are."""
+    inputs = [value for value in node.inputs if value is not None and value.name]
+    return all(value.shape is not None for value in inputs) and _sides(inputs[0])[-1] > 0
 
 
 def _refuse_read(node: ir.Node, value: ir.Value) -> None:

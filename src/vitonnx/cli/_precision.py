@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vitonnx.cli._console import inform, results, stage
-from vitonnx.errors import VitonnxError
+from vitonnx.errors import UsageError, VitonnxError
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Fidelity
+    from vitonnx.engine import Engine, Fidelity
 
-__all__ = ["Compared", "Force", "Precision", "state_fidelity"]
+__all__ = [
+    "Calibrate",
+    "Compared",
+    "Force",
+    "Precision",
+    "find_calibration",
+    "reduce",
+    "state_fidelity",
+]
 
 Precision = Annotated[
     Literal["fp32", "fp16", "int8"], typer.Option("--precision", help="Of the products.")
@@ -28,6 +36,15 @@ Compared = Annotated[
         "once each). Drawn scenes by default.",
     ),
 ]
+Calibrate = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibrate",
+        metavar="INPUT",
+        help="In int8: fix the scales by these pictures, folders, globs (several: once each), "
+        "instead of scaling every picture for itself.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
 ]
@@ -36,11 +53,44 @@ SCENES = 16
 SCENE_SIDE = 256
 
 
-def state_fidelity(
+def find_calibration(words: Sequence[str] | None, precision: str) -> list[Path] | None:
+    """Find the pictures to calibrate on; None where none are named.
+
+    Raises
+    ------
+    UsageError
+        If there are none where they should be, or the precision has no scales to fix.
+    """
+    from vitonnx.media import find_pictures
+
+    if not words:
+        return None
+    if precision != "int8":
+        raise UsageError(f"--calibrate fixes the scales of int8, and {precision} has none.")
+    return find_pictures(words)
+
+
+def reduce(
     file: Path,
+    target: Path,
     precision: str,
+    calibration: Sequence[Path] | None,
+    *,
+    size: tuple[int, int] | None = None,
+    quiet: bool,
+) -> None:
+    """Write a file in fewer bits, its scales fixed by some pictures where there are any."""
+    from vitonnx.engine import reduce_file
+
+    measured = f", calibrated on {len(calibration)} pictures" if calibration else ""
+    with stage(f"Writing {precision}{measured}", quiet=quiet):
+        reduce_file(file, target, precision, size=size, calibration=calibration)
+
+
+def state_fidelity(
+    exact: Engine,
+    reduced: Engine,
     pictures: Sequence[str] | None,
-    size: tuple[int, int] | None,
     *,
     force: bool,
     quiet: bool,
@@ -52,11 +102,11 @@ def state_fidelity(
     VitonnxError
         If it costs more than the limit, unless that is forced.
     """
-    from vitonnx.engine import RANK_LIMIT, compare_precisions
+    from vitonnx.engine import RANK_LIMIT, compare_engines
 
-    shown = _pictures(pictures or [])
+    shown, precision = _pictures(pictures or []), reduced.precision
     with stage(f"Comparing {precision} with fp32", quiet=quiet):
-        fidelity = compare_precisions(file, shown, precision, size=size)
+        fidelity = compare_engines(exact, reduced, shown)
     if not quiet:
         _print(fidelity, precision)
     if not fidelity.holds():

@@ -1,14 +1,14 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
-from vitonnx.engine._bake import bake, compare_precisions
+from vitonnx.engine._bake import bake
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle
 from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
+from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._reduce import reduce_file
+from vitonnx.engine._reduce import reduce_file, state_cost
 from vitonnx.engine._result import Prediction, Result
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
@@ -33,7 +33,7 @@ __all__ = [
     "Survey",
     "Totals",
     "bake",
-    "compare_precisions",
+    "compare_engines",
     "find_obstacle",
     "prepare",
     "reduce_file",
@@ -42,5 +42,6 @@ __all__ = [
     "save_results",
     "save_totals",
     "stack_results",
+    "state_cost",
     "survey",
 ]

@@ -26,6 +26,7 @@ from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Manifest
 from vitonnx.media import open_picture
+from vitonnx.modelfile import load_operators
 from vitonnx.probes import GraphProbe, Layout, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
@@ -64,7 +65,7 @@ class Engine:
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
         ``fp16`` or ``int8``. In int8 the products' inputs are scaled as they come, which depends on
         all pictures of a batch: there pictures run one by one, so that a result is the picture's
-        own.
+        own. Files that were calibrated have fixed scales, and run in batches.
     in_graph : bool, optional
         Compile the probes into the graph, so that no attention leaves it. If False, the file's own
         outputs are brought here and probed with NumPy: much more work, the same numbers. By default
@@ -120,6 +121,10 @@ class Engine:
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
+        # Only its operators tell a calibrated file from one that isn't.
+        self._scales_as_it_comes = self.precision == "int8" and (
+            manifest.precision != "int8" or "DynamicQuantizeLinear" in load_operators(self.file)
+        )
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -326,7 +331,7 @@ class Engine:
 
     def _batch_size(self, *, raw: bool) -> int:
         """Fit a batch into memory: with all its attention, or with one block's at a time."""
-        if self.precision == "int8":
+        if self._scales_as_it_comes:
             return 1
         manifest = self.manifest
         # In the graph: a block's scores and weights, and what a rollout keeps of every block.

@@ -39,6 +39,12 @@ class Device:
         return ACCELERATORS.get(self.name.partition(":")[0])
 
     @property
+    def memory(self) -> str:
+        """Where its arrays lie, as the runtime calls it."""
+        accelerator = self.accelerator
+        return "cuda" if accelerator is not None and accelerator.nvidia else "cpu"
+
+    @property
     def number(self) -> int:
         """Which of several."""
         return int(self.name.partition(":")[2] or 0)

@@ -147,6 +147,15 @@ def test_no_pictures_to_calibrate_on(call: Call, exported: Exported, desk: Path)
     assert [path.name for path in desk.iterdir()] == ["empty"]
 
 
+def test_bfloat16_is_baked_where_it_can_be_measured(call: Call, exported: Exported) -> None:
+    if vx.engine.find_obstacle("cuda") is None:
+        pytest.skip("there is a GPU")
+    words = ["bake", exported("plain"), "--probe", "heads", "--precision", "bf16", "-o", "b.onnx"]
+    outcome = call(*words)
+    assert outcome.code == 1
+    assert "bf16 can't be computed on cpu" in outcome.errors[0]
+
+
 def test_too_dear_a_precision_writes_nothing(
     call: Call, exported: Exported, desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

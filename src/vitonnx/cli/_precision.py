@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 Precision = Annotated[
-    Literal["fp32", "fp16", "int8"], typer.Option("--precision", help="Of the products.")
+    Literal["fp32", "fp16", "bf16", "int8"], typer.Option("--precision", help="Of the products.")
 ]
 Compared = Annotated[
     list[str] | None,
     typer.Option(
         "--pictures",
         metavar="INPUT",
-        help="On which fp16 and int8 are compared with fp32: pictures, folders, globs (several: "
+        help="On which fewer bits are compared with fp32: pictures, folders, globs (several: "
         "once each). Drawn scenes by default.",
     ),
 ]
@@ -54,15 +54,21 @@ SCENE_SIDE = 256
 
 
 def find_calibration(words: Sequence[str] | None, precision: str) -> list[Path] | None:
-    """Find the pictures to calibrate on; None where none are named.
+    """Check what a precision needs, and find the pictures to calibrate on; None if none are named.
 
     Raises
     ------
+    DeviceError
+        If nothing here computes in it.
     UsageError
         If there are none where they should be, or the precision has no scales to fix.
     """
     from vitonnx.media import find_pictures
 
+    if precision == "bf16":
+        from vitonnx.engine import require_bf16
+
+        require_bf16()  # or else nobody could say here what it costs
     if not words:
         return None
     if precision != "int8":

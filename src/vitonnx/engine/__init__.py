@@ -2,7 +2,7 @@
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
 from vitonnx.engine._bake import bake
-from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle
+from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
 from vitonnx.engine._plan import Plan
@@ -37,6 +37,7 @@ __all__ = [
     "find_obstacle",
     "prepare",
     "reduce_file",
+    "require_bf16",
     "run_settings",
     "save_comparison",
     "save_results",

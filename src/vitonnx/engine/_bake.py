@@ -55,7 +55,7 @@ def bake(
         `Heads`, `Rollout` or `Distance`, or one's own with a `condense`.
     size : (height, width), optional
         Of the input, in pixels, if another than the file's.
-    precision : "fp32", "fp16" or "int8"
+    precision : "fp32", "fp16", "bf16" or "int8"
         Of the network's products; a file that is in fewer bits already stays as it is.
     fused : bool
         Whether onnxruntime's own operators may be used; else there are standard ones only.

@@ -15,7 +15,7 @@ from PIL import Image
 
 from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._cache import is_kept
-from vitonnx.engine._device import choose_device
+from vitonnx.engine._device import choose_device, require_bf16
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._plan import Plan
@@ -64,9 +64,10 @@ class Engine:
         centre as the recipe says: right where the size has been chosen for their shape.
     precision : str
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
-        ``fp16`` or ``int8``. In int8 the products' inputs are scaled as they come, which depends on
-        all pictures of a batch: there pictures run one by one, so that a result is the picture's
-        own. Files that were calibrated have fixed scales, and run in batches.
+        ``fp16``, ``bf16`` (on NVIDIA's GPUs since Ampere) or ``int8``. In int8 the products' inputs
+        are scaled as they come, which depends on all pictures of a batch: there pictures run one by
+        one, so that a result is the picture's own. Files that were calibrated have fixed scales,
+        and run in batches.
     in_graph : bool, optional
         Compile the probes into the graph, so that no attention leaves it. If False, the file's own
         outputs are brought here and probed with NumPy: much more work, the same numbers. By default
@@ -388,13 +389,16 @@ class Engine:
         given = self.manifest.precision
         if asked == "auto":
             cuda = self.device.startswith("cuda")
-            return "fp16" if given == "fp32" and cuda else given
-        wanted = check_precision(asked)
+            wanted = "fp16" if given == "fp32" and cuda else given
+        else:
+            wanted = check_precision(asked)
         if given not in ("fp32", wanted):
             raise UsageError(
                 f"{self.file} is in {given}, and can't be run in {wanted}: export it without "
                 "--precision for that."
             )
+        if wanted == "bf16":
+            require_bf16(self._device)
         return wanted
 
     def _prepare(self, image: Picture) -> Prepared:

@@ -1,4 +1,4 @@
-"""Planned graphs in fewer bits: half precision, and whole numbers of eight bits."""
+"""Planned graphs in fewer bits: numbers of 16 bits, and whole numbers of eight."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Precision", "check_precision", "reduce_precision"]
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 # The patch embedding and the head: little work, and all that is seen and said goes through them.
 ENDS = ("embed", "patch_embed", "head", "norm")
@@ -55,8 +55,8 @@ def reduce_precision(
     ----------
     model : onnx_ir.Model
         Planned; its weights are read.
-    precision : "fp32", "fp16" or "int8"
-        Half precision but for softmax, the sums of norms and what probes compute; or 8-bit
+    precision : "fp32", "fp16", "bf16" or "int8"
+        16 bits but for softmax, the sums of norms and what probes compute; or 8-bit
         products with constant weights, each output channel scaled for itself. The patch embedding
         and the head are left as they are.
     probes : tuple of str
@@ -75,10 +75,11 @@ def reduce_precision(
     import onnx_ir as ir
 
     theirs = tuple(f"{name}/" for name in probes)
-    if precision == "fp16":
+    if precision in ("fp16", "bf16"):
         from vitonnx.graph import Halve
 
-        Halve((*theirs, *ENDS))(model)
+        half = ir.DataType.FLOAT16 if precision == "fp16" else ir.DataType.BFLOAT16
+        Halve((*theirs, *ENDS), half)(model)
         return model
     products = [
         str(node.name)

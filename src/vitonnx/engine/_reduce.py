@@ -45,7 +45,7 @@ def reduce_file(
         Probe-ready, in single precision.
     path : path
         The file to write.
-    precision : "fp16" or "int8"
+    precision : "fp16", "bf16" or "int8"
         See `vitonnx.Engine`.
     size : (height, width), optional
         Of the input, in pixels, if another than the file's.

@@ -1,4 +1,4 @@
-"""Measure, and write Markdown tables: `python -m benchmarks graphs files large starts lengths`."""
+"""Measure, and write Markdown tables: `python -m benchmarks [graphs files video large …]`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import files, graphs, large, lengths, starts
+from benchmarks import files, films, graphs, large, lengths, starts
 from benchmarks.pictures import picture_files
 
 HERE = Path(__file__).parent
-SECTIONS = ("graphs", "files", "large", "starts", "lengths")
+SECTIONS = ("graphs", "files", "video", "large", "starts", "lengths")
 PACKAGES = ("vitonnx", "onnxruntime", "onnxruntime-gpu", "numpy", "torch", "timm", "transformers")
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
 
@@ -65,6 +65,17 @@ def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> li
         return table(
             "End to end, from JPEG files of 480x640",
             ("probe", "way", "pictures a second", "against the best peer", "spread"),
+            rows,
+        )
+    if section == "video":
+        rows = [
+            row
+            for model in asked.models
+            for row in films.measure(model, rounds=asked.rounds, device=asked.device)
+        ]
+        return table(
+            "A film of 24 frames of 480x640, from MP4 to MP4",
+            ("way", "frames a second", "against inference of its frames", "spread"),
             rows,
         )
     if section == "large":

@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
-from benchmarks.models import model_file
+from benchmarks.models import model_file, raw_file
 from benchmarks.timing import interleave
 from vitonnx.engine import Engine, bake
 from vitonnx.graph import KeepOutputs
@@ -38,6 +38,8 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
         for name, probes in PROBES.items():
             graphs[name] = Path(folder) / f"{name}.onnx"
             bake(file, graphs[name], probes)
+        if raw := raw_file(short):
+            graphs["raw tf2onnx output, all outputs"] = raw
         height, width = Engine(file, device="cpu").manifest.size
         pixels = np.random.default_rng(0).integers(
             0, 256, (BATCH, height, width, 3), dtype=np.uint8

@@ -23,6 +23,8 @@ class Times:
     @property
     def spread(self) -> float:
         """Half the distance between the quartiles, against the median."""
+        if len(self.rounds) == 1:
+            return 0.0
         low, _, high = statistics.quantiles(self.rounds, n=4)
         return (high - low) / 2 / self.median
 

@@ -145,7 +145,7 @@ class Manifest:
         relative to their largest magnitude, attention absolute.
     versions : dict of str to str
         Of the packages that made the file.
-    precision : "fp32", "fp16" or "int8"
+    precision : "fp32", "fp16", "bf16" or "int8"
         Of the network's products.
     fidelity : dict of str to number, or None
         What a reduced precision cost against single precision, where it was measured: see
@@ -168,7 +168,7 @@ class Manifest:
     source: Source
     parity: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     fidelity: dict[str, float | int | None] | None = None
     contract_version: int = CONTRACT_VERSION
 

@@ -22,13 +22,21 @@ from vitonnx.manifest import BAKED_KEY, Manifest, require_model_file
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["is_baked", "load_manifest", "load_shapes", "load_skeleton", "load_weights"]
+__all__ = [
+    "is_baked",
+    "load_manifest",
+    "load_operators",
+    "load_shapes",
+    "load_skeleton",
+    "load_weights",
+]
 
 Part = TypeVar("Part")
 
 # Numbers of the fields that are followed here, from onnx.proto; they never change.
 MODEL_GRAPH, MODEL_METADATA = 7, 14
-GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 5, 11, 12
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
+NODE_OPERATOR = 4
 ENTRY_KEY, ENTRY_VALUE = 1, 2
 VALUE_NAME, VALUE_DIMENSIONS, DIMENSION_SIZE = 1, (2, 1, 2, 1), 1
 TENSOR_NAME, TENSOR_RAW_DATA = 8, 9
@@ -108,6 +116,17 @@ def load_shapes(file: Path) -> dict[str, list[int | None]]:
     return _read(file, _shapes)
 
 
+def load_operators(file: Path) -> frozenset[str]:
+    """Read the names of the operators that a file uses, and nothing else of it.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return _read(file, _operators)
+
+
 def load_skeleton(file: Path) -> onnx.ModelProto:
     """Read a file without its large weights, which stay where they are.
 
@@ -157,6 +176,11 @@ def _shapes(data: mmap.mmap) -> dict[str, list[int | None]]:
         for field in (GRAPH_INPUT, GRAPH_OUTPUT)
         for value in list(_places(data, field, *graph))
     }
+
+
+def _operators(data: mmap.mmap) -> frozenset[str]:
+    path = (MODEL_GRAPH, GRAPH_NODE, NODE_OPERATOR)
+    return frozenset(data[start:end].decode() for start, end in _nested(data, path, 0, len(data)))
 
 
 def _nested(

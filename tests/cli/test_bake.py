@@ -110,6 +110,52 @@ def test_a_precision_says_what_it_costs(
     assert desk.joinpath("small.onnx").stat().st_size < desk.joinpath("whole.onnx").stat().st_size
 
 
+@pytest.mark.parametrize("size", [(40, 56), (24, 88)])
+def test_scales_fixed_by_pictures(
+    size: tuple[int, int], call: Call, exported: Exported, pictures: Path
+) -> None:
+    words = ["--precision", "int8", "--calibrate", pictures, "--pictures", pictures, "--force"]
+    sides = ["--size", f"{size[0]}x{size[1]}", "-o", "small.onnx"]
+    outcome = call("bake", exported("plain"), "--probe", "rollout", *words, *sides)
+    assert outcome.code == 0, outcome.err
+    assert "int8 against fp32, 2 pictures" in outcome.out
+    model = onnx.load("small.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert {node.domain for node in model.graph.node} == {""}
+    assert not {"DynamicQuantizeLinear", "MatMulInteger"} & {n.op_type for n in model.graph.node}
+    metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props[-2:]}
+    said = metadata["vitonnx.baked"]
+    assert said["precision"] == "int8"
+    assert said["fidelity"]["pictures"] == 2
+    pixels = noise(size)
+    together = run("small.onnx", images=pixels)["rollout"]
+    alone = run("small.onnx", images=pixels[1:2])["rollout"]
+    # Sums of whole numbers are the same in any batch; the patch embedding's are rounded.
+    np.testing.assert_allclose(together[1:2], alone, rtol=1e-3)
+    engine = vx.Engine(exported("plain"), device="cpu", size=size)
+    exact = [vx.Rollout().condense(engine.run_pixels(pixels, engine.outputs), engine.layout, 0)]
+    assert 0 < np.abs(together - exact[0]).max() / np.abs(exact[0]).max() < 0.1
+
+
+def test_no_pictures_to_calibrate_on(call: Call, exported: Exported, desk: Path) -> None:
+    (desk / "empty").mkdir()
+    words = ["bake", exported("plain"), "--probe", "heads", "-o", "b.onnx", "--calibrate", "empty"]
+    for precision, says in (("int8", "empty holds no pictures"), ("fp16", "fp16 has none")):
+        outcome = call(*words, "--precision", precision)
+        assert outcome.code == 2
+        assert says in outcome.errors[0]
+    assert [path.name for path in desk.iterdir()] == ["empty"]
+
+
+def test_bfloat16_is_baked_where_it_can_be_measured(call: Call, exported: Exported) -> None:
+    if vx.engine.find_obstacle("cuda") is None:
+        pytest.skip("there is a GPU")
+    words = ["bake", exported("plain"), "--probe", "heads", "--precision", "bf16", "-o", "b.onnx"]
+    outcome = call(*words)
+    assert outcome.code == 1
+    assert "bf16 can't be computed on cpu" in outcome.errors[0]
+
+
 def test_too_dear_a_precision_writes_nothing(
     call: Call, exported: Exported, desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

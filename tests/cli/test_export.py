@@ -16,9 +16,13 @@ from safetensors.numpy import save_file
 
 import published_names as names
 import tiny
+import vitonnx as vx
 from terminal import Outcome, contents
 from torch_files import write_torch
+from vitonnx.data.scenes import draw_scene
+from vitonnx.engine import compare_engines
 from vitonnx.manifest import METADATA_KEY, Manifest
+from vitonnx.modelfile import load_operators
 from vitonnx.models import random_parameters
 
 Call = Callable[..., Outcome]
@@ -185,6 +189,31 @@ def test_a_precision_says_what_it_costs(precision: str, call: Call, desk: Path) 
     assert manifest.fidelity["pictures"] == 16
     assert f"precision         {precision}" in call("inspect", "small.onnx").out
     assert {path.name for path in desk.iterdir()} == {"mine.json", "small.onnx"}
+
+
+def test_scales_fixed_by_pictures(call: Call, described: str, pictures: Path, desk: Path) -> None:
+    words = ["export", "--config", described, "--weights", "random", "--precision", "int8"]
+    outcome = call(*words, "--calibrate", pictures, "--force", "-o", "small.onnx")
+    assert outcome.code == 0, outcome.err
+    assert "DynamicQuantizeLinear" not in load_operators(Path("small.onnx"))
+    manifest = manifest_of("small.onnx")
+    assert manifest.precision == "int8"
+    # Of the very file that was written.
+    exact = [*words[:-2], "-o", "exact.onnx"]
+    assert call(*exact).code == 0
+    scenes = [draw_scene(seed, size=(256, 256)).picture for seed in range(16)]
+    one, other = (vx.Engine(f"{name}.onnx", device="cpu") for name in ("exact", "small"))
+    assert manifest.fidelity == compare_engines(one, other, scenes).numbers()
+
+
+def test_no_pictures_to_calibrate_on(call: Call, described: str, desk: Path) -> None:
+    (desk / "empty").mkdir()
+    words = ["export", "--config", described, "--weights", "random", "-o", "small.onnx"]
+    for precision, says in (("int8", "empty holds no pictures"), ("fp16", "fp16 has none")):
+        outcome = call(*words, "--calibrate", "empty", "--precision", precision)
+        assert outcome.code == 2
+        assert says in outcome.errors[0]
+    assert not Path("small.onnx").exists()
 
 
 def test_too_dear_a_precision_writes_nothing(

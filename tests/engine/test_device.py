@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import DEVICES, _nvidia, find_obstacle
+from vitonnx.engine import DEVICES, _device, _nvidia, find_obstacle, require_bf16
 from vitonnx.engine._accelerators import ACCELERATORS, Accelerator
 from vitonnx.engine._device import Device, choose_device
 from vitonnx.engine._session import open_session
@@ -47,6 +47,27 @@ def test_an_unknown_device_lists_the_known(name: str) -> None:
         choose_device(name)
     for known in (repr(name), "auto", "cuda:N", *DEVICES):
         assert known in str(caught.value)
+
+
+def test_bfloat16_takes_a_gpu_that_has_it(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeviceError, match=r"bf16 can't be computed on cpu.*Use fp16, or fp32"):
+        vx.Engine(exported("plain"), device="cpu", precision="bf16")
+    for capability, works in (((0, 0), False), ((7, 5), False), ((8, 0), True), ((9, 0), True)):
+        monkeypatch.setattr(_device, "compute_capability", lambda number, found=capability: found)
+        for name in ("cuda:1", "tensorrt"):
+            if works:
+                require_bf16(Device(name))
+            else:
+                with pytest.raises(DeviceError, match=name):
+                    require_bf16(Device(name))
+        with pytest.raises(DeviceError, match="openvino"):
+            require_bf16(Device("openvino"))
+
+
+def test_where_there_is_no_gpu_there_is_no_capability() -> None:
+    assert _nvidia.compute_capability(997) == (0, 0)
 
 
 def test_the_cpu_works_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import compare_precisions
+from vitonnx.engine import compare_engines
 from vitonnx.engine._fidelity import FIDELITY_PROBES, measure_fidelity, rank_correlation
 from vitonnx.errors import UsageError
 
@@ -49,7 +49,10 @@ def test_results_of_other_pictures_are_not(exported: Exported) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "headless"])
 def test_half_precision_is_close(kind: str, exported: Exported) -> None:
-    found = compare_precisions(exported(kind), pictures(), "fp16", device="cpu")
+    exact, half = (
+        vx.Engine(exported(kind), device="cpu", precision=each) for each in ("fp32", "fp16")
+    )
+    found = compare_engines(exact, half, pictures())
     assert (found.prediction is None) == (kind == "headless")
     assert found.holds()
     assert 0 < found.distance < 0.01
@@ -65,5 +68,5 @@ def test_int8_does_not_depend_on_the_batch(exported: Exported) -> None:
 
 
 def test_an_unknown_precision_is_refused(exported: Exported) -> None:
-    with pytest.raises(UsageError, match="'fp8' is unknown; there are fp32, fp16, int8"):
+    with pytest.raises(UsageError, match="'fp8' is unknown; there are fp32, fp16, bf16, int8"):
         vx.Engine(exported("plain"), precision="fp8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from small_graphs import BATCHES, check, opened, pictures, read
 from vitonnx.graph import Halve
@@ -52,6 +53,51 @@ def test_named_nodes_stay_single(exported: Exported) -> None:
         elif str(node.name).startswith("block_00/mlp/") and node.op_type == "MatMul":
             assert node.outputs[0].dtype == ir.DataType.FLOAT16
     check(model)
+
+
+@pytest.mark.parametrize("kind", ["plain", "registers", "pooled"])
+def test_bfloat16_is_where_float16_is(kind: str, exported: Exported) -> None:
+    """The processor's kernels lack it: the graph is the same, and the weights are rounded."""
+    models = [read(exported(kind)) for _ in range(2)]
+    halves = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
+    for model, half in zip(models, halves, strict=True):
+        Halve(("patch_embed", "head"), half)(model)
+        check(model)
+    one, other = (
+        [
+            (node.name, node.op_type, [value.dtype == half for value in node.outputs])
+            for node in model.graph
+        ]
+        for model, half in zip(models, halves, strict=True)
+    )
+    assert one == other
+    assert [value.type for value in models[0].graph.outputs] == [
+        value.type for value in models[1].graph.outputs
+    ]
+    name = "block_01/mlp/fc2/kernel"
+    rounded = models[1].graph.initializers[f"{name}/half"].const_value
+    exact = read(exported(kind)).graph.initializers[name].const_value
+    assert rounded is not None
+    assert exact is not None
+    assert rounded.dtype == ir.DataType.BFLOAT16
+    # Eight bits with the hidden one, to the nearest: half of 2**-7 of the number itself.
+    found, expected = rounded.numpy().astype(np.float32), exact.numpy()
+    assert 0 < np.abs(found / expected - 1).max() <= 2**-8
+
+
+@pytest.mark.parametrize("kind", ["plain", "distilled"])
+def test_the_network_in_bfloat16_is_close(kind: str, exported: Exported) -> None:
+    """By ONNX's own reference, which rounds after every operator."""
+    whole, half = read(exported(kind)), read(exported(kind))
+    Halve(("embed", "patch_embed", "head", "norm"), ir.DataType.BFLOAT16)(half)
+    names = [str(value.name) for value in half.graph.outputs]
+    feed = {"images": pictures(1)}
+    exact = opened(whole)(**feed)
+    found = dict(zip(names, ReferenceEvaluator(ir.to_proto(half)).run(None, feed), strict=True))
+    for name, values in exact.items():
+        error = np.abs(found[name] - values).max() / np.abs(values).max()
+        # Eight bits a number, and some dozen roundings one after the other.
+        assert 0 < error < 0.06, name
 
 
 def test_a_value_is_cast_once(exported: Exported) -> None:

@@ -87,6 +87,20 @@ def test_a_cast_keeps_its_type() -> None:
     unchanged(rows_of(body), model, x=(0, 7, 5))
 
 
+def test_whole_numbers_of_one_scale() -> None:
+    body = "s = Constant<value = float {0.01}>() z = Constant<value = uint8 {3}>()"
+    body += "i = QuantizeLinear(x, s, z) y = DequantizeLinear(i, s, z)"
+    model = moved(body)
+    assert work(model) == ["Slice", "QuantizeLinear", "DequantizeLinear"]
+    unchanged(rows_of(body), model, x=(0, 7, 5))
+
+
+def test_whole_numbers_whose_rows_have_scales_of_their_own_stay() -> None:
+    body = "s = Constant<value = float[7] {1, 2, 3, 4, 5, 6, 7}>()"
+    body += "i = QuantizeLinear<axis = 1>(x, s) y = DequantizeLinear<axis = 1>(i, s)"
+    assert not RowsFirst()(rows_of(body)).modified
+
+
 SIDES = ["b, 7, 5", "b, 1, 5", "7, 5", "1, 5", "7, 1", "5", "1", ""]
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from vitonnx.cli._console import inform, results, stage
 from vitonnx.cli._options import Model, Quiet, Size, parse_query, parse_size
-from vitonnx.cli._precision import Compared, Force, Precision, state_fidelity
+from vitonnx.cli._precision import (
+    Calibrate,
+    Compared,
+    Force,
+    Precision,
+    find_calibration,
+    reduce,
+    state_fidelity,
+)
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +64,7 @@ def bake(
     ] = False,
     size: Size = None,
     precision: Precision = "fp32",
+    calibrate: Calibrate = None,
     fused: Annotated[
         bool, typer.Option("--fused", help="Allow onnxruntime's own operators; faster on a GPU.")
     ] = False,
@@ -64,6 +74,7 @@ def bake(
 ) -> None:
     """Compile probes into the graph: one file, their results as its outputs."""
     from vitonnx.cli._resolve import resolve_model
+    from vitonnx.engine import Engine
     from vitonnx.engine import bake as bake_file
     from vitonnx.media import check_writable
     from vitonnx.modelfile import load_manifest
@@ -87,20 +98,29 @@ def bake(
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
     check_writable(output, [file])
-    fidelity = None
-    if precision != "fp32" and load_manifest(file).precision == "fp32":
-        fidelity = state_fidelity(file, precision, pictures, sides, force=force, quiet=quiet)
-    with stage(f"Baking {file.name}", quiet=quiet):
-        plan = bake_file(
-            file,
-            output,
-            probes,
-            size=sides,
-            precision=precision,
-            fused=fused,
-            logits=logits,
-            fidelity=fidelity,
-        )
+    calibration, fidelity = find_calibration(calibrate, precision), None
+    with TemporaryDirectory() as folder:
+        source = file
+        if calibration is not None:
+            source = Path(folder) / "int8.onnx"
+            reduce(file, source, precision, calibration, size=sides, quiet=quiet)
+        if precision != "fp32" and load_manifest(file).precision == "fp32":
+            engines = (
+                Engine(file, size=sides, precision="fp32"),
+                Engine(source, size=sides, precision=precision),
+            )
+            fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
+        with stage(f"Baking {file.name}", quiet=quiet):
+            plan = bake_file(
+                source,
+                output,
+                probes,
+                size=sides,
+                precision=precision,
+                fused=fused,
+                logits=logits,
+                fidelity=fidelity,
+            )
     if not quiet:
         _print_outputs(output, plan)
     print(output)

@@ -10,7 +10,15 @@ import typer
 
 from vitonnx.cli._console import inform, results, stage
 from vitonnx.cli._options import Quiet, Size, parse_size
-from vitonnx.cli._precision import Compared, Force, Precision, state_fidelity
+from vitonnx.cli._precision import (
+    Calibrate,
+    Compared,
+    Force,
+    Precision,
+    find_calibration,
+    reduce,
+    state_fidelity,
+)
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +56,7 @@ def export(
     ] = None,
     size: Size = None,
     precision: Precision = "fp32",
+    calibrate: Calibrate = None,
     pictures: Compared = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -55,7 +64,7 @@ def export(
     """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
     from vitonnx.cli._extra import require_export
     from vitonnx.demo import demo_models
-    from vitonnx.engine import reduce_file
+    from vitonnx.engine import Engine, state_cost
     from vitonnx.media import check_writable
     from vitonnx.models import find_model, read_config_file
 
@@ -75,6 +84,7 @@ def export(
     else:
         raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
     target = output or Path(f"{name or spec.name}.onnx")
+    calibration = find_calibration(calibrate, precision)
     require_export()
     what = _weights(weights, seed), parse_size(size)
     if precision == "fp32":
@@ -83,11 +93,12 @@ def export(
         # Verified in single precision first: only then is it known what fewer bits cost.
         check_writable(target, weights or ())
         with TemporaryDirectory() as folder:
-            exact = Path(folder) / "fp32.onnx"
+            exact, reduced = (Path(folder) / f"{name}.onnx" for name in ("fp32", precision))
             _export(spec, exact, *what, quiet=quiet)
-            fidelity = state_fidelity(exact, precision, pictures, None, force=force, quiet=quiet)
-            with stage(f"Writing {precision}", quiet=quiet):
-                reduce_file(exact, target, precision, fidelity=fidelity)
+            reduce(exact, reduced, precision, calibration, quiet=quiet)
+            engines = Engine(exact, precision="fp32"), Engine(reduced)
+            fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
+            state_cost(reduced, target, fidelity)
     print(target)
     if weights == [RANDOM]:
         inform(f"the weights are random (seed {seed or 0}): the model is untrained.", quiet=quiet)

@@ -87,7 +87,7 @@ Precision = Annotated[
     str,
     typer.Option(
         "--precision",
-        metavar="auto|fp32|fp16|int8",
+        metavar="auto|fp32|fp16|bf16|int8",
         help="Of the network's products; auto is fp16 on CUDA, else fp32.",
     ),
 ]

@@ -9,23 +9,40 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vitonnx.cli._console import inform, results, stage
-from vitonnx.errors import VitonnxError
+from vitonnx.errors import UsageError, VitonnxError
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Fidelity
+    from vitonnx.engine import Engine, Fidelity
 
-__all__ = ["Compared", "Force", "Precision", "state_fidelity"]
+__all__ = [
+    "Calibrate",
+    "Compared",
+    "Force",
+    "Precision",
+    "find_calibration",
+    "reduce",
+    "state_fidelity",
+]
 
 Precision = Annotated[
-    Literal["fp32", "fp16", "int8"], typer.Option("--precision", help="Of the products.")
+    Literal["fp32", "fp16", "bf16", "int8"], typer.Option("--precision", help="Of the products.")
 ]
 Compared = Annotated[
     list[str] | None,
     typer.Option(
         "--pictures",
         metavar="INPUT",
-        help="On which fp16 and int8 are compared with fp32: pictures, folders, globs (several: "
+        help="On which fewer bits are compared with fp32: pictures, folders, globs (several: "
         "once each). Drawn scenes by default.",
+    ),
+]
+Calibrate = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibrate",
+        metavar="INPUT",
+        help="In int8: fix the scales by these pictures, folders, globs (several: once each), "
+        "instead of scaling every picture for itself.",
     ),
 ]
 Force = Annotated[
@@ -36,11 +53,50 @@ SCENES = 16
 SCENE_SIDE = 256
 
 
-def state_fidelity(
+def find_calibration(words: Sequence[str] | None, precision: str) -> list[Path] | None:
+    """Check what a precision needs, and find the pictures to calibrate on; None if none are named.
+
+    Raises
+    ------
+    DeviceError
+        If nothing here computes in it.
+    UsageError
+        If there are none where they should be, or the precision has no scales to fix.
+    """
+    from vitonnx.media import find_pictures
+
+    if precision == "bf16":
+        from vitonnx.engine import require_bf16
+
+        require_bf16()  # or else nobody could say here what it costs
+    if not words:
+        return None
+    if precision != "int8":
+        raise UsageError(f"--calibrate fixes the scales of int8, and {precision} has none.")
+    return find_pictures(words)
+
+
+def reduce(
     file: Path,
+    target: Path,
     precision: str,
+    calibration: Sequence[Path] | None,
+    *,
+    size: tuple[int, int] | None = None,
+    quiet: bool,
+) -> None:
+    """Write a file in fewer bits, its scales fixed by some pictures where there are any."""
+    from vitonnx.engine import reduce_file
+
+    measured = f", calibrated on {len(calibration)} pictures" if calibration else ""
+    with stage(f"Writing {precision}{measured}", quiet=quiet):
+        reduce_file(file, target, precision, size=size, calibration=calibration)
+
+
+def state_fidelity(
+    exact: Engine,
+    reduced: Engine,
     pictures: Sequence[str] | None,
-    size: tuple[int, int] | None,
     *,
     force: bool,
     quiet: bool,
@@ -52,11 +108,11 @@ def state_fidelity(
     VitonnxError
         If it costs more than the limit, unless that is forced.
     """
-    from vitonnx.engine import RANK_LIMIT, compare_precisions
+    from vitonnx.engine import RANK_LIMIT, compare_engines
 
-    shown = _pictures(pictures or [])
+    shown, precision = _pictures(pictures or []), reduced.precision
     with stage(f"Comparing {precision} with fp32", quiet=quiet):
-        fidelity = compare_precisions(file, shown, precision, size=size)
+        fidelity = compare_engines(exact, reduced, shown)
     if not quiet:
         _print(fidelity, precision)
     if not fidelity.holds():

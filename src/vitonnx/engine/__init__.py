@@ -1,15 +1,15 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
-from vitonnx.engine._bake import bake, compare_precisions
-from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle
+from vitonnx.engine._bake import bake
+from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity
+from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
 from vitonnx.engine._foreign import run_values, value_types
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._reduce import reduce_file
+from vitonnx.engine._reduce import reduce_file, state_cost
 from vitonnx.engine._result import Prediction, Result
 from vitonnx.engine._save import save_whole
 from vitonnx.engine._settings import run_settings
@@ -35,10 +35,11 @@ __all__ = [
     "Survey",
     "Totals",
     "bake",
-    "compare_precisions",
+    "compare_engines",
     "find_obstacle",
     "prepare",
     "reduce_file",
+    "require_bf16",
     "run_settings",
     "run_values",
     "save_comparison",
@@ -46,6 +47,7 @@ __all__ = [
     "save_totals",
     "save_whole",
     "stack_results",
+    "state_cost",
     "survey",
     "value_types",
 ]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from vitonnx.engine._device import choose_device
-from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._fidelity import FIDELITY_PROBES, Fidelity, measure_fidelity
+from vitonnx.engine._engine import Engine
+from vitonnx.engine._fidelity import Fidelity
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision
 from vitonnx.engine._save import save_whole
@@ -23,7 +23,7 @@ from vitonnx.media import atomic_with_companions
 from vitonnx.modelfile import load_skeleton
 from vitonnx.probes import GraphProbe, Layout, Probe
 
-__all__ = ["bake", "compare_precisions"]
+__all__ = ["bake"]
 
 # Single precision against NumPy on the host: rounding in another order, and no more.
 TOLERANCE = 1e-5
@@ -55,7 +55,7 @@ def bake(
         `Heads`, `Rollout` or `Distance`, or one's own with a `condense`.
     size : (height, width), optional
         Of the input, in pixels, if another than the file's.
-    precision : "fp32", "fp16" or "int8"
+    precision : "fp32", "fp16", "bf16" or "int8"
         Of the network's products; a file that is in fewer bits already stays as it is.
     fused : bool
         Whether onnxruntime's own operators may be used; else there are standard ones only.
@@ -97,7 +97,7 @@ def bake(
             raise UsageError(
                 f"{source} is in {manifest.precision}, and can't be baked in {wanted}."
             )
-        wanted, fidelity = "fp32", None
+        wanted = "fp32"
     plan = Plan(compiled, kept, size, fused=fused, precision=wanted)
     model = ir.from_proto(load_skeleton(source))
     ir.external_data.set_base_dir(model.graph, source.absolute().parent)
@@ -108,27 +108,6 @@ def bake(
         if wanted == manifest.precision == "fp32":
             _verify(source, passing, plan)
     return plan
-
-
-def compare_precisions(
-    file: str | Path,
-    pictures: Sequence[Picture],
-    precision: str,
-    *,
-    size: tuple[int, int] | None = None,
-    device: str = "auto",
-) -> Fidelity:
-    """Measure what a precision costs, against single precision, over some pictures."""
-    exact, reduced = (
-        list(
-            Engine(file, size=size, device=device, precision=each).stream(pictures, FIDELITY_PROBES)
-        )
-        for each in ("fp32", precision)
-    )
-    for result in (*exact, *reduced):
-        if result.error is not None:
-            raise result.error
-    return measure_fidelity(exact, reduced)
 
 
 def _says(plan: Plan, manifest: Manifest, fidelity: Fidelity | None) -> Mapping[str, Any]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import onnxruntime
 
 from vitonnx.engine._accelerators import ACCELERATORS, CPU, CUDA, Accelerator
-from vitonnx.engine._nvidia import why_no_gpu
+from vitonnx.engine._nvidia import compute_capability, why_no_gpu
 from vitonnx.engine._trial import RUNTIME_ERRORS, Providers, first_line, loads_and_runs
 from vitonnx.errors import DeviceError, UsageError
 from vitonnx.runtimes import install_line, installed_runtimes
 
-__all__ = ["DEVICES", "Device", "Obstacle", "choose_device", "find_obstacle"]
+__all__ = ["DEVICES", "Device", "Obstacle", "choose_device", "find_obstacle", "require_bf16"]
 
 DEVICES = ("cpu", *ACCELERATORS)
+BF16_SINCE = (8, 0)  # NVIDIA's Ampere, of 2020
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Device:
     def accelerator(self) -> Accelerator | None:
         """What drives it; None for the CPU."""
         return ACCELERATORS.get(self.name.partition(":")[0])
+
+    @property
+    def memory(self) -> str:
+        """Where its arrays lie, as the runtime calls it."""
+        accelerator = self.accelerator
+        return "cuda" if accelerator is not None and accelerator.nvidia else "cpu"
 
     @property
     def number(self) -> int:
@@ -118,6 +125,16 @@ def find_obstacle(device: str) -> Obstacle | None:
     True
     """
     return _find_obstacle(_named(device))
+
+
+def require_bf16(device: Device | None = None) -> None:
+    """Raise a DeviceError unless a device computes in bfloat16; by default, the one of ``auto``."""
+    device = device or choose_device()
+    if device.memory != "cuda" or compute_capability(device.number) < BF16_SINCE:
+        raise DeviceError(
+            f"bf16 can't be computed on {device.name}: it takes an NVIDIA GPU of compute "
+            "capability 8.0 or later. Use fp16, or fp32."
+        )
 
 
 def _named(device: str) -> Device:

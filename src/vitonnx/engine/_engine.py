@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._cache import is_kept
-from vitonnx.engine._device import choose_device
+from vitonnx.engine._device import choose_device, require_bf16
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._plan import Plan
@@ -25,7 +26,8 @@ from vitonnx.engine._session import Session, load_promises, open_session, takes_
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Manifest
-from vitonnx.media import open_picture
+from vitonnx.media import Tensor, open_picture
+from vitonnx.modelfile import load_operators
 from vitonnx.probes import GraphProbe, Layout, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
@@ -62,9 +64,10 @@ class Engine:
         centre as the recipe says: right where the size has been chosen for their shape.
     precision : str
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
-        ``fp16`` or ``int8``. In int8 the products' inputs are scaled as they come, which depends on
-        all pictures of a batch: there pictures run one by one, so that a result is the picture's
-        own.
+        ``fp16``, ``bf16`` (on NVIDIA's GPUs since Ampere) or ``int8``. In int8 the products' inputs
+        are scaled as they come, which depends on all pictures of a batch: there pictures run one by
+        one, so that a result is the picture's own. Files that were calibrated have fixed scales,
+        and run in batches.
     in_graph : bool, optional
         Compile the probes into the graph, so that no attention leaves it. If False, the file's own
         outputs are brought here and probed with NumPy: much more work, the same numbers. By default
@@ -121,6 +124,10 @@ class Engine:
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
+        # Only its operators tell a calibrated file from one that isn't.
+        self._scales_as_it_comes = self.precision == "int8" and (
+            manifest.precision != "int8" or "DynamicQuantizeLinear" in load_operators(self.file)
+        )
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -130,7 +137,8 @@ class Engine:
         Parameters
         ----------
         images : picture or sequence of pictures
-            Paths, PIL images, or uint8 (height, width, 3) arrays, of any sizes.
+            Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
+            of any sizes.
 
         Returns
         -------
@@ -147,18 +155,24 @@ class Engine:
             raise UsageError("There is no picture to run: give at least one.")
         return self.run_pixels(np.stack(pixels), self.outputs)
 
-    def run_pixels(
-        self, pixels: NDArray[np.uint8], outputs: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def run_pixels(self, pixels: Batch, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.
 
         Parameters
         ----------
         pixels : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size.
+            RGB, of the manifest's size; an array of any library that has DLPack. On the GPU that
+            runs the model it is used where it lies: what is still being computed into it must be
+            done.
         outputs : sequence of str
             Names of the file's outputs.
+
+        Raises
+        ------
+        UsageError
+            If they are others, or lie where the model doesn't run.
         """
+        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
         names, size = tuple(outputs), self._batch_size(raw=True)
         session = self._open((), names)
         parts = [
@@ -173,7 +187,8 @@ class Engine:
         Parameters
         ----------
         images : picture or sequence of pictures
-            Paths, PIL images, or uint8 (height, width, 3) arrays, of any sizes.
+            Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
+            of any sizes.
         probe : Probe
             `Heads`, `Rollout` or `Distance`.
 
@@ -195,6 +210,33 @@ class Engine:
                 raise result.error
             results.append(result)
         return results
+
+    def probe_pixels(self, pixels: Batch, probe: Probe[Any]) -> list[Result]:
+        """Probe pictures that are ready.
+
+        Parameters
+        ----------
+        pixels : uint8 (batch, height, width, 3)
+            As `run_pixels` takes them.
+        probe : Probe
+            `Heads`, `Rollout` or `Distance`; a query pixel is one of the model's input.
+
+        Returns
+        -------
+        list of Result
+            One a picture; their `pixels` are None, as they stay where they lie.
+
+        Raises
+        ------
+        PictureError
+            If a query lies outside the input.
+        UsageError
+            As `run_pixels`, or if the model doesn't have what the probe asks for.
+        """
+        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        compiled, outputs = self._divide([probe])
+        one_pass = self._pass([probe], compiled, outputs)
+        return list(one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled)))
 
     def stream(
         self,
@@ -236,10 +278,9 @@ class Engine:
         compiled, outputs = self._divide(probes)
         if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
             compiled, outputs = self._divide(probes, unplanned=True)
-            session = self._open((), self.outputs)
+            one_pass = self._pass(probes, compiled, outputs, self._open((), self.outputs))
         else:
-            session = self._open(compiled, outputs)
-        one_pass = Pass(session, self.manifest, self.layout, probes, compiled, outputs)
+            one_pass = self._pass(probes, compiled, outputs)
         size = self._batch_size(raw=len(compiled) < len(probes))
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
@@ -262,6 +303,16 @@ class Engine:
         lines = explain_plan(self.file, plan, self.manifest)
         runs = f"runs on: {self.device}, in {self.precision}, in batches of {self.batch_size}"
         return "\n".join([*lines, runs])
+
+    def _pass(
+        self,
+        probes: Sequence[Probe[Any]],
+        compiled: tuple[GraphProbe[Any], ...],
+        outputs: tuple[str, ...],
+        session: Session | None = None,
+    ) -> Pass:
+        session = session or self._open(compiled, outputs)
+        return Pass(session, self.manifest, self.layout, probes, compiled, outputs)
 
     def _is_quicker_unplanned(self, images: Iterable[Picture], plan: Plan) -> bool:
         """Tell whether so few pictures are done before a plan would be made."""
@@ -327,7 +378,7 @@ class Engine:
 
     def _batch_size(self, *, raw: bool) -> int:
         """Fit a batch into memory: with all its attention, or with one block's at a time."""
-        if self.precision == "int8" or self._one_by_one:
+        if self._one_by_one or self._scales_as_it_comes:
             return 1
         manifest = self.manifest
         # In the graph: a block's scores and weights, and what a rollout keeps of every block.
@@ -339,13 +390,16 @@ class Engine:
         given = self.manifest.precision
         if asked == "auto":
             cuda = self.device.startswith("cuda")
-            return "fp16" if given == "fp32" and cuda else given
-        wanted = check_precision(asked)
+            wanted = "fp16" if given == "fp32" and cuda else given
+        else:
+            wanted = check_precision(asked)
         if given not in ("fp32", wanted):
             raise UsageError(
                 f"{self.file} is in {given}, and can't be run in {wanted}: export it without "
                 "--precision for that."
             )
+        if wanted == "bf16":
+            require_bf16(self._device)
         return wanted
 
     def _prepare(self, image: Picture) -> Prepared:
@@ -365,6 +419,6 @@ def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _as_sequence(images: Picture | Sequence[Picture]) -> Sequence[Picture]:
-    if isinstance(images, str | Path | Image.Image | np.ndarray):
+    if isinstance(images, str | Path | Image.Image | np.ndarray | Tensor):
         return [images]
     return images

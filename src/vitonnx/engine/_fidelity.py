@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._result import Result
 from vitonnx.probes import Distance, Heads, Probe, Rollout
 
-__all__ = ["FIDELITY_PROBES", "RANK_LIMIT", "Fidelity", "measure_fidelity"]
+__all__ = ["FIDELITY_PROBES", "RANK_LIMIT", "Fidelity", "compare_engines", "measure_fidelity"]
 
 MASS = 0.6
 RANK_LIMIT = 0.99
@@ -54,6 +55,28 @@ class Fidelity:
             name: round(value, 5) if isinstance(value, float) else value
             for name, value in asdict(self).items()
         }
+
+
+def compare_engines(exact: Engine, reduced: Engine, pictures: Sequence[Picture]) -> Fidelity:
+    """Measure what a reduced precision costs, against single precision, over some pictures.
+
+    Parameters
+    ----------
+    exact, reduced : Engine
+        Of the same model, at the same size.
+    pictures : sequence of pictures
+        As engines take them.
+
+    Raises
+    ------
+    PictureError
+        If a picture can't be read or used.
+    """
+    answers = [list(engine.stream(pictures, FIDELITY_PROBES)) for engine in (exact, reduced)]
+    for result in (result for answer in answers for result in answer):
+        if result.error is not None:
+            raise result.error
+    return measure_fidelity(*answers)
 
 
 def measure_fidelity(exact: Sequence[Result], reduced: Sequence[Result]) -> Fidelity:

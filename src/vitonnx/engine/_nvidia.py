@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import sys
 
-__all__ = ["why_no_gpu"]
+__all__ = ["compute_capability", "why_no_gpu"]
+
+MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, …_MINOR
 
 
 def why_no_gpu(number: int) -> str | None:
@@ -20,14 +22,39 @@ def why_no_gpu(number: int) -> str | None:
     return None
 
 
+def compute_capability(number: int) -> tuple[int, int]:
+    """Give the generation of a GPU, as NVIDIA counts them; (0, 0) if there is none of that number.
+
+    References
+    ----------
+    CUDA driver API, ``cuDeviceGetAttribute``.
+    """
+    driver, device = _driver(), ctypes.c_int()
+    if driver is None or driver.cuDeviceGet(ctypes.byref(device), number) != 0:
+        return 0, 0
+    parts = []
+    for attribute in (MAJOR, MINOR):
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
+        parts.append(value.value)
+    return parts[0], parts[1]
+
+
 def _count_gpus() -> int | None:
     """Ask the driver; None if there is none."""
+    driver = _driver()
+    if driver is None:
+        return None
+    count = ctypes.c_int()
+    return count.value if driver.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
+
+
+def _driver() -> ctypes.CDLL | None:
+    """Load the driver and wake it; None if there is none."""
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(library)
     except OSError:
         return None
-    count = ctypes.c_int()
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+    driver.cuInit(0)  # where this fails, so do all questions after it
+    return driver

@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.engine._ahead import map_ahead
+from vitonnx.engine._batch import Batch
 from vitonnx.engine._preprocess import prepare
 from vitonnx.engine._result import Result, predict
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import open_picture
+from vitonnx.media import Tensor, open_picture
 from vitonnx.probes import GraphProbe, Layout, Probe
 
 __all__ = ["Pass", "Picture"]
 
-Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8]
+Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
 
 # What is known of a picture before the network runs: its pixels or its error, and every probe's
 # query token.
@@ -38,7 +39,8 @@ class Pass:
     """Some probes of one model, those compiled into its graph, and the outputs that others need.
 
     A batch waits for the network while another is in it and a third is probed, so at most two
-    batches of attention are held at a time.
+    batches of attention are held at a time; on an accelerator, where two are in the network at
+    once, three.
     """
 
     session: Session
@@ -52,8 +54,20 @@ class Pass:
         """Give one result a picture, in their order; a bad picture's has an error."""
         held = enumerate(map(_hold, images))
         located = map_ahead(self._locate, held, threads=DECODERS, ahead=2 * batch_size)
-        run = map_ahead(self._run, _batches(located, batch_size), threads=1, ahead=1)
+        many = self.session.in_flight
+        run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
         return itertools.chain.from_iterable(map(self._answer, run))
+
+    def results_of(self, pixels: Batch, *, batch_size: int) -> Iterator[Result]:
+        """Give one result a picture of those that are ready; pixels of queries are their own."""
+        height, width = self.manifest.size
+        crop = (0.0, 0.0, float(width), float(height))
+        queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
+        for start in range(0, len(pixels), batch_size):
+            part = pixels[start : start + batch_size]
+            names = [f"picture {start + row}" for row in range(len(part))]
+            batch: list[Located] = [(Result(file=name, crop=crop), queries) for name in names]
+            yield from self._answer((batch, self._compute(part, [queries] * len(part))))
 
     def _locate(self, numbered: tuple[int, Picture | VitonnxError]) -> Located:
         """Decode a picture, and find every probe's query token in it."""
@@ -78,11 +92,14 @@ class Pass:
         if not good:
             return batch, {}
         pixels, queries = zip(*good, strict=True)
+        return batch, self._compute(np.stack(pixels), queries)
+
+    def _compute(self, pixels: Batch, queries: Sequence[dict[str, int | None]]) -> Arrays:
         located = [probe.name for probe in self.compiled if probe.located]
         tokens = [[found[name] for found in queries] for name in located]
         names = (*self.outputs, *(probe.name for probe in self.compiled))
         asked = np.array(tokens[0], np.int64) if tokens else None
-        return batch, self.session.run(np.stack(pixels), names, asked)
+        return self.session.run(pixels, names, asked)
 
     def _answer(self, batch_and_arrays: tuple[list[Located], Arrays]) -> list[Result]:
         """Answer a batch; pictures with an error keep their place."""
@@ -128,7 +145,7 @@ def _hold(image: Picture) -> Picture | VitonnxError:
         held = open_picture(image)
     except VitonnxError as error:
         return error
-    return held.copy() if held is image or isinstance(image, np.ndarray) else held
+    return held.copy() if held is image or isinstance(image, Tensor) else held
 
 
 def _batches(items: Iterable[Located], size: int) -> Iterator[list[Located]]:

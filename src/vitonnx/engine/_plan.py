@@ -29,7 +29,7 @@ class Plan:
         Of the input, if another than the file's.
     fused : bool
         Whether the runtime's own operators may be used, where no standard one is as good.
-    precision : "fp32", "fp16" or "int8"
+    precision : "fp32", "fp16", "bf16" or "int8"
         Of the network's products; see `reduce_precision`.
     """
 

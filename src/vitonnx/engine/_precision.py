@@ -1,13 +1,16 @@
-"""Planned graphs in fewer bits: half precision, and whole numbers of eight bits."""
+"""Planned graphs in fewer bits: numbers of 16 bits, and whole numbers of eight."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 
@@ -17,10 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Precision", "check_precision", "reduce_precision"]
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 # The patch embedding and the head: little work, and all that is seen and said goes through them.
 ENDS = ("embed", "patch_embed", "head", "norm")
+IMAGES = "images"
 
 
 def check_precision(precision: str) -> Precision:
@@ -38,19 +42,28 @@ def check_precision(precision: str) -> Precision:
     raise UsageError(f"precision {precision!r} is unknown; there are {', '.join(known)}.")
 
 
-def reduce_precision(model: ir.Model, precision: Precision, probes: tuple[str, ...]) -> ir.Model:
+def reduce_precision(
+    model: ir.Model,
+    precision: Precision,
+    probes: tuple[str, ...] = (),
+    *,
+    calibration: Iterable[NDArray[np.uint8]] | None = None,
+) -> ir.Model:
     """Write a graph in fewer bits; inputs and outputs keep their types.
 
     Parameters
     ----------
     model : onnx_ir.Model
         Planned; its weights are read.
-    precision : "fp32", "fp16" or "int8"
-        Half precision but for softmax, the sums of norms and what probes compute; or 8-bit
-        products with constant weights, each output channel scaled for itself and inputs scaled as
-        they come. The patch embedding and the head are left as they are.
+    precision : "fp32", "fp16", "bf16" or "int8"
+        16 bits but for softmax, the sums of norms and what probes compute; or 8-bit
+        products with constant weights, each output channel scaled for itself. The patch embedding
+        and the head are left as they are.
     probes : tuple of str
         Names of the probes in the graph: their nodes stay in single precision.
+    calibration : iterable of uint8 (batch, height, width, 3), optional
+        Pictures in which the range of every product's input is measured once and for all. Without
+        them inputs are scaled as they come. In "int8" alone.
 
     Returns
     -------
@@ -62,32 +75,63 @@ def reduce_precision(model: ir.Model, precision: Precision, probes: tuple[str, .
     import onnx_ir as ir
 
     theirs = tuple(f"{name}/" for name in probes)
-    if precision == "fp16":
+    if precision in ("fp16", "bf16"):
         from vitonnx.graph import Halve
 
-        Halve((*theirs, *ENDS))(model)
+        half = ir.DataType.FLOAT16 if precision == "fp16" else ir.DataType.BFLOAT16
+        Halve((*theirs, *ENDS), half)(model)
         return model
-    kept = [str(node.name) for node in model.graph if str(node.name).startswith((*theirs, *ENDS))]
+    products = [
+        str(node.name)
+        for node in model.graph
+        if node.op_type == "MatMul"
+        and node.inputs[1] is not None
+        and node.inputs[1].is_initializer()
+        and not str(node.name).startswith((*theirs, *ENDS))
+    ]
     whole = ir.to_proto(ir.external_data.load_to_model(model))
-    return ir.from_proto(_quantise(whole, kept))
+    return ir.from_proto(_quantise(whole, products, calibration))
 
 
-def _quantise(model: onnx.ModelProto, kept: list[str]) -> onnx.ModelProto:
+def _quantise(
+    model: onnx.ModelProto, products: list[str], calibration: Iterable[NDArray[np.uint8]] | None
+) -> onnx.ModelProto:
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
 
+    what = {
+        "op_types_to_quantize": ["MatMul"],
+        "nodes_to_quantize": products,
+        "per_channel": True,
+        "weight_type": QuantType.QInt8,
+    }
     with tempfile.TemporaryDirectory() as folder, _advice_unheard():
         file = Path(folder) / "int8.onnx"
-        quantize_dynamic(
-            model,
-            file,
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=kept,
-            extra_options={"MatMulConstBOnly": True},
-        )
+        if calibration is None:
+            quantize_dynamic(model, file, **what)
+        else:
+            quantize_static(
+                model,
+                file,
+                _Reader(calibration),
+                activation_type=QuantType.QUInt8,
+                # Sums of products stay in single precision, as they do without calibration.
+                extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
+                **what,
+            )
         return onnx.load(file)
+
+
+class _Reader:
+    """Pictures, as the runtime's calibration asks for them."""
+
+    def __init__(self, pictures: Iterable[NDArray[np.uint8]]) -> None:
+        self.pictures = iter(pictures)
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        """Give the next feed; None behind the last."""
+        images = next(self.pictures, None)
+        return None if images is None else {IMAGES: images}
 
 
 @contextlib.contextmanager

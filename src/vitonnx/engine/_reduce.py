@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
-from vitonnx.engine._precision import check_precision
+from vitonnx.engine._precision import check_precision, reduce_precision
+from vitonnx.engine._preprocess import prepare
 from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises
 from vitonnx.errors import UsageError
-from vitonnx.manifest import METADATA_KEY
-from vitonnx.media import atomic_with_companions
+from vitonnx.manifest import Preprocessing
+from vitonnx.media import atomic_with_companions, open_picture
 from vitonnx.modelfile import load_skeleton
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
     from vitonnx.engine._fidelity import Fidelity
 
-__all__ = ["reduce_file"]
+__all__ = ["reduce_file", "state_cost"]
 
 
 def reduce_file(
-    file: str | Path, path: str | Path, precision: str, *, fidelity: Fidelity | None = None
+    file: str | Path,
+    path: str | Path,
+    precision: str,
+    *,
+    size: tuple[int, int] | None = None,
+    calibration: Sequence[Picture] | None = None,
 ) -> None:
     """Write a probe-ready file again, its products in fewer bits, with all its outputs.
 
@@ -32,19 +45,25 @@ def reduce_file(
         Probe-ready, in single precision.
     path : path
         The file to write.
-    precision : "fp16" or "int8"
+    precision : "fp16", "bf16" or "int8"
         See `vitonnx.Engine`.
-    fidelity : Fidelity, optional
-        What it costs (`compare_precisions`), to be written into the manifest.
+    size : (height, width), optional
+        Of the input, in pixels, if another than the file's.
+    calibration : sequence of pictures, optional
+        In "int8": pictures of the kind that the file is for. The range of every product's input is
+        measured in them, and fixed. Without them inputs are scaled as they come.
 
     Raises
     ------
     ModelFileError
         If the file isn't probe-ready.
+    PictureError
+        If a picture can't be read.
     UsageError
-        If it isn't in single precision, or the precision isn't a lower one.
+        If the file isn't in single precision, the precision isn't a lower one, or there is nothing
+        to calibrate, or nothing to calibrate on.
     """
-    import onnx_ir as ir
+    from vitonnx.graph import read_manifest, write_manifest
 
     source, wanted = Path(file), check_precision(precision)
     manifest, outputs = load_promises(source)
@@ -53,14 +72,52 @@ def reduce_file(
             f"{source} is in {manifest.precision}, and can't be brought to {wanted}: fewer bits "
             "are made from a file in fp32."
         )
-    model = ir.from_proto(load_skeleton(source))
-    ir.external_data.set_base_dir(model.graph, source.absolute().parent)
+    if calibration is not None and wanted != "int8":
+        raise UsageError(f"{wanted} has nothing to calibrate: leave the pictures out, or say int8.")
+    if calibration is not None and not calibration:
+        raise UsageError("int8 can't be calibrated without a picture: give some, or leave it out.")
     # Nothing of the runtime's own: the file is for any of them.
-    plan = Plan(outputs=outputs, fused=False, precision=wanted)
-    model = ir.external_data.load_to_model(plan_graph(model, plan))
-    states = replace(
-        manifest, precision=wanted, fidelity=None if fidelity is None else fidelity.numbers()
-    )
-    model.metadata_props[METADATA_KEY] = states.to_json()
+    model = plan_graph(_read(source), Plan(outputs=outputs, size=size, fused=False))
+    states = replace(read_manifest(model), precision=wanted)
+    pixels = None if calibration is None else _pixels(calibration, states.preprocessing)
+    model = reduce_precision(model, wanted, calibration=pixels)
+    write_manifest(model, states)
+    _write(model, path)
+
+
+def state_cost(file: str | Path, path: str | Path, fidelity: Fidelity) -> None:
+    """Write a file of `reduce_file` again, with what it costs (`compare_engines`) in its manifest.
+
+    Parameters
+    ----------
+    file, path : path
+        The file to read, and the one to write.
+    fidelity : Fidelity
+        What was measured.
+    """
+    from vitonnx.graph import read_manifest, write_manifest
+
+    model = _read(Path(file))
+    write_manifest(model, replace(read_manifest(model), fidelity=fidelity.numbers()))
+    _write(model, path)
+
+
+def _read(file: Path) -> ir.Model:
+    import onnx_ir as ir
+
+    model = ir.from_proto(load_skeleton(file))
+    ir.external_data.set_base_dir(model.graph, file.absolute().parent)
+    return model
+
+
+def _write(model: ir.Model, path: str | Path) -> None:
+    import onnx_ir as ir
+
     with atomic_with_companions(path) as passing:
-        save_whole(model, passing)
+        save_whole(ir.external_data.load_to_model(model), passing)
+
+
+def _pixels(pictures: Sequence[Picture], recipe: Preprocessing) -> Iterator[NDArray[np.uint8]]:
+    """Prepare pictures one by one: the runtime computes all outputs of each."""
+    for picture in pictures:
+        yield prepare(open_picture(picture), recipe).pixels[None]

@@ -13,8 +13,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from vitonnx.engine._batch import Batch
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
+from vitonnx.engine._lane import LANES, Lanes
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
@@ -26,21 +28,44 @@ __all__ = ["Session", "load_promises", "open_session", "takes_one"]
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
 NO_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
+# Memory on a device that is not to be had is none of the runtime's own exceptions.
+RUN_ERRORS: tuple[type[Exception], ...] = (*RUNTIME_ERRORS, RuntimeError)
 IMAGES, QUERIES, ATTENTION = "images", "queries", "attention"
 
 
 @dataclass(eq=False)
 class Session:
-    """An open graph: where it runs, what it gives, and a way to run it."""
+    """An open graph: where it runs, what it gives, and a way to run it.
+
+    Parameters
+    ----------
+    device : Device
+        Where it runs.
+    outputs : tuple of str
+        What it gives.
+    session : onnxruntime.InferenceSession
+        The runtime's own.
+    lanes : Lanes or None
+        Inputs and outputs bound where the device has memory of its own; None where there is
+        nothing to copy.
+    fits : float
+        Pictures that memory is enough for, as far as has been seen.
+    """
 
     device: Device
     outputs: tuple[str, ...]
     session: Any
-    fits: float = math.inf  # pictures that memory is enough for, as far as has been seen
+    lanes: Lanes | None = None
+    fits: float = math.inf
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches it is worth to run at once."""
+        return 1 if self.lanes is None else LANES
 
     def run(
         self,
-        images: NDArray[np.uint8],
+        images: Batch,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None = None,
     ) -> dict[str, NDArray[Any]]:
@@ -49,7 +74,7 @@ class Session:
         Parameters
         ----------
         images : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size.
+            RGB, of the manifest's size; NumPy's, or as `ready_batch` gives it.
         outputs : tuple of str
             What to bring back.
         queries : int64 (batch,) or None
@@ -81,17 +106,20 @@ class Session:
 
     def _run(
         self,
-        images: NDArray[np.uint8],
+        images: Batch,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None,
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
-        feed: dict[str, NDArray[Any]] = {IMAGES: images}
+        feed: dict[str, Batch] = {IMAGES: images}
         if queries is not None:
             feed[QUERIES] = queries
         try:
-            arrays = self.session.run(list(outputs), feed)
-        except RUNTIME_ERRORS as error:
+            if self.lanes is None:
+                arrays = self.session.run(list(outputs), feed)
+            else:
+                arrays = self.lanes.run(outputs, feed)
+        except RUN_ERRORS as error:
             if len(images) > 1 and NO_MEMORY.search(str(error)):
                 raise MemoryError from error
             raise VitonnxError(
@@ -161,7 +189,9 @@ def open_session(
             f"{file} can't be opened: it is no ONNX model, or a part of it is damaged or "
             "missing (weights over 2 GB stand in a file beside it); export or copy it again."
         ) from error
-    return Session(device, tuple(output.name for output in session.get_outputs()), session)
+    outputs = tuple(output.name for output in session.get_outputs())
+    lanes = None if device.memory == "cpu" else Lanes(session, device)
+    return Session(device, outputs, session, lanes)
 
 
 def _planned(file: Path, plan: Plan) -> bytes:

@@ -1,8 +1,7 @@
-"""The same network in half precision, but for what needs the range or the bits of single."""
+"""The same network in 16 bits a number, but for what needs the range or the bits of 32."""
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
@@ -13,37 +12,42 @@ __all__ = ["Halve"]
 SINGLE = frozenset(
     ("Cast", "Shape", "Softmax", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
 )
-LARGEST = float(np.finfo(np.float16).max)
+LARGEST = {ir.DataType.FLOAT16: 65504.0, ir.DataType.BFLOAT16: 2.0**128 - 2.0**120}
 
 
 class Halve(ir.passes.InPlacePass):
-    """Compute in float16; inputs and outputs keep their types.
+    """Compute in 16 bits; inputs and outputs keep their types.
 
     Parameters
     ----------
     single : tuple of str
         Beginnings of the names of nodes that stay in single precision, such as a probe's.
+    half : FLOAT16 or BFLOAT16
+        The first has more bits, the second the range of single precision. ONNX has no convolution
+        in the second before opset 22: its nodes must stay single.
     """
 
-    def __init__(self, single: tuple[str, ...] = ()) -> None:
-        self.single = single
+    def __init__(
+        self, single: tuple[str, ...] = (), half: ir.DataType = ir.DataType.FLOAT16
+    ) -> None:
+        self.single, self.half = single, half
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Convert weights, and put casts where precisions meet, in place."""
         graph = model.graph
         common.ShapeInferencePass()(model)
-        casts = _Casts(graph)
+        casts = _Casts(graph, self.half)
         for node in list(graph):
             stays = node.op_type in SINGLE or str(node.name).startswith(self.single or ("\0",))
-            wanted = ir.DataType.FLOAT if stays else ir.DataType.FLOAT16
+            wanted = ir.DataType.FLOAT if stays else self.half
             for place, value in enumerate(node.inputs):
-                if value is not None and value.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16):
+                if value is not None and value.dtype in (ir.DataType.FLOAT, self.half):
                     node.replace_input_with(place, casts.give(value, wanted, node))
             for value in node.outputs:
                 if value.dtype == ir.DataType.FLOAT:
                     value.type = ir.TensorType(wanted)
         for place, value in enumerate(graph.outputs):
-            if value.dtype == ir.DataType.FLOAT16:
+            if value.dtype == self.half:
                 graph.outputs[place] = casts.take_out(value)
         common.RemoveUnusedNodesPass()(model)
         return ir.passes.PassResult(model, modified=True)
@@ -52,8 +56,8 @@ class Halve(ir.passes.InPlacePass):
 class _Casts:
     """Values in the other precision: each is made once."""
 
-    def __init__(self, graph: ir.Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: ir.Graph, half: ir.DataType) -> None:
+        self.graph, self.half = graph, half
         self.made: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
 
     def give(self, value: ir.Value, wanted: ir.DataType, before: ir.Node) -> ir.Value:
@@ -77,14 +81,15 @@ class _Casts:
     def _weight(self, value: ir.Value) -> ir.Value:
         """Halve a constant; what is too large for half precision becomes the largest there is."""
         assert value.const_value is not None
-        array = value.const_value.numpy().clip(-LARGEST, LARGEST).astype(np.float16)
+        largest = LARGEST[self.half]
+        array = value.const_value.numpy().clip(-largest, largest).astype(self.half.numpy())
         name = f"{value.name}/half"
         half = ir.Value(name=name, const_value=ir.tensor(array, name=name))
         self.graph.register_initializer(half)
         return half
 
     def _cast(self, value: ir.Value, wanted: ir.DataType, before: ir.Node) -> ir.Value:
-        kind = "half" if wanted == ir.DataType.FLOAT16 else "single"
+        kind = "half" if wanted == self.half else "single"
         node = ir.node("Cast", [value], {"to": wanted.value}, name=f"{value.name}/{kind}")
         node.outputs[0].name, node.outputs[0].shape = node.name, value.shape
         node.outputs[0].type = ir.TensorType(wanted)

@@ -17,6 +17,7 @@ UNARY = frozenset(
     ("Cast", "Erf", "Gelu", "Identity", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh")
 )
 BROADCAST = frozenset(("Add", "Div", "Mul", "Pow", "Sub"))
+LINEAR = frozenset(("QuantizeLinear", "DequantizeLinear"))
 ALONG_LAST = frozenset(("LayerNormalization", "Softmax", "LpNormalization"))
 
 
@@ -194,6 +195,8 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
         return rules[node.op_type]()
     if node.op_type in UNARY:
         return [axis]
+    if node.op_type in LINEAR and _numbers_in(node.inputs[1]) == 1:
+        return [axis, *[None] * (len(node.inputs) - 1)]  # one scale for all rows
     if node.op_type in ALONG_LAST:
         last = node.attributes.get_int("axis", -1) % len(shape) == len(shape) - 1
         return [axis, *[None] * (len(node.inputs) - 1)] if last and axis < len(shape) - 1 else None
@@ -280,6 +283,11 @@ def _describe(rows: ir.Value, whole: ir.Value, cut: Cut) -> None:
 def _name(name: str | None, cut: Cut) -> str:
     rows = f"row_{cut.start}" if cut.stop == cut.start + 1 else f"rows_{cut.start}_{cut.stop}"
     return f"{name}/{rows}_of_axis_{cut.axis}"
+
+
+def _numbers_in(value: ir.Value | None) -> int | None:
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.size
 
 
 def _numbers(value: ir.Value | None, *, scalar: bool = False) -> list[int] | None:

@@ -11,10 +11,12 @@ from vitonnx.media._find import find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._picture import PictureSource, open_picture
+from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
     "SOFTWARE",
     "PictureSource",
+    "Tensor",
     "atomic_path",
     "atomic_with_companions",
     "atomic_with_partial",
@@ -22,6 +24,7 @@ __all__ = [
     "find_picture_names",
     "find_pictures",
     "natural_key",
+    "on_host",
     "open_picture",
     "read_lists",
     "save_arrays",

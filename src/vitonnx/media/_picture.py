@@ -14,11 +14,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vitonnx.errors import PictureError
 from vitonnx.media._rgb import to_rgb
+from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = ["PictureSource", "open_picture"]
 
-PictureSource: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
-"""A file's path, one of Pillow's images, or a uint8 array (height, width, 3)."""
+PictureSource: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor
+"""A file's path, one of Pillow's images, or a uint8 array (height, width, 3) of any library."""
 
 # The filters of the warnings module belong to the process, not to the thread.
 _filters = threading.Lock()
@@ -30,7 +31,8 @@ def open_picture(source: PictureSource) -> Image.Image:
     Parameters
     ----------
     source : str, Path, PIL.Image.Image or uint8 array (height, width, 3)
-        It is left as it is. Of a film or a document the first frame is read.
+        It is left as it is. Arrays may be any library's that has DLPack. Of a film or a document
+        the first frame is read.
 
     Returns
     -------
@@ -52,6 +54,8 @@ def open_picture(source: PictureSource) -> Image.Image:
         return _from_array(source)
     if isinstance(source, str | os.PathLike):
         return _from_file(Path(source))
+    if isinstance(source, Tensor):
+        return _from_array(on_host(source))
     raise PictureError(
         f"a {type(source).__name__} is no picture: give a path, one of Pillow's images, or a uint8 "
         "array (height, width, 3)."

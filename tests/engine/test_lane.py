@@ -1,0 +1,159 @@
+"""Batches on lanes: bound inputs and outputs, here in the processor's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vitonnx as vx
+from vitonnx.engine._device import Device
+from vitonnx.engine._lane import Lanes
+from vitonnx.engine._session import Session
+from vitonnx.errors import VitonnxError
+
+Exported = Callable[[str], Path]
+
+NAMES = ("logits", "block_01/attention")
+
+
+@pytest.fixture
+def engine(exported: Exported) -> vx.Engine:
+    return vx.Engine(exported("plain"), device="cpu", in_graph=True)
+
+
+def bound(session: Session) -> Session:
+    """Have a session run on lanes, as it does on a device with memory of its own."""
+    return replace(session, lanes=Lanes(session.session, Device("cpu")))
+
+
+def noise(batch: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (batch, 40, 56, 3), np.uint8)
+
+
+class Foreign:
+    """An array that is not NumPy's, as far as anybody can see."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.given: list[int] = []
+
+    def __dlpack__(self, *, stream: Any = None) -> Any:
+        self.given.append(len(self.array))
+        return self.array.__dlpack__()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.array.dtype
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, part: slice) -> Foreign:
+        return Foreign(self.array[part])
+
+
+def test_lanes_give_what_the_runtime_gives(engine: vx.Engine) -> None:
+    plain = engine._open((), engine.outputs)
+    lanes = bound(plain)
+    # Of growing, shrinking and equal sizes: a buffer is used again only where it fits.
+    for seed, batch in enumerate((2, 5, 5, 1, 5)):
+        expected, found = (each.run(noise(batch, seed), NAMES) for each in (plain, lanes))
+        for name in NAMES:
+            np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_what_a_batch_gave_stays_when_the_next_one_runs(engine: vx.Engine) -> None:
+    lanes = bound(engine._open((), engine.outputs))
+    first = lanes.run(noise(3, seed=1), NAMES)
+    kept = {name: array.copy() for name, array in first.items()}
+    lanes.run(noise(3, seed=2), NAMES)
+    for name in NAMES:
+        np.testing.assert_array_equal(first[name], kept[name])
+
+
+def test_buffers_and_lanes_are_used_again(engine: vx.Engine) -> None:
+    session = bound(engine._open((), engine.outputs))
+    lanes = session.lanes
+    assert lanes is not None
+    session.run(noise(3), NAMES)
+    (lane,) = lanes._free
+    pointer = lane.buffers["images"].data_ptr()
+    session.run(noise(3, seed=1), NAMES)
+    assert list(lanes._free) == [lane]
+    assert lane.buffers["images"].data_ptr() == pointer
+    with pytest.raises(VitonnxError, match="could not run"):
+        session.run(noise(3)[:, :7], NAMES)
+    assert list(lanes._free) == [lane]  # a batch that fails leaves its lane to the next
+
+
+def test_what_is_not_numpys_is_used_where_it_lies(engine: vx.Engine) -> None:
+    plain = engine._open((), engine.outputs)
+    lanes = bound(plain)
+    tensor = Foreign(noise(3))
+    found = lanes.run(tensor, NAMES)
+    assert tensor.given == [3]
+    assert lanes.lanes is not None
+    assert lanes.lanes._free[0].buffers == {}  # no copy of it was made
+    np.testing.assert_array_equal(found["logits"], plain.run(noise(3), NAMES)["logits"])
+
+
+def test_a_tensor_is_halved_where_memory_is_short(
+    engine: vx.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes = bound(engine._open((), engine.outputs))
+    lanes.fits = 2
+    found = lanes.run(Foreign(noise(5)), NAMES)["logits"]
+    # Other batch sizes take other kernels.
+    expected = engine.run_pixels(noise(5), ["logits"])["logits"]
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_several_threads_have_lanes_of_their_own(engine: vx.Engine) -> None:
+    plain = engine._open((), engine.outputs)
+    lanes = bound(plain)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda seed: lanes.run(noise(2, seed), NAMES), range(24)))
+    for seed, found in enumerate(answers):
+        expected = plain.run(noise(2, seed), NAMES)
+        np.testing.assert_array_equal(found["block_01/attention"], expected["block_01/attention"])
+
+
+def test_a_stream_with_two_batches_in_flight(
+    engine: vx.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [np.random.default_rng(n).integers(0, 256, (47, 61, 3), np.uint8) for n in range(37)]
+    probes: list[vx.Probe[Any]] = [vx.Heads(query=(20, 30)), vx.Rollout()]
+    expected = list(engine.stream(pictures, probes))
+    (plan, session), *_ = ((plan, session) for plan, session in engine._sessions.items() if plan)
+    assert session.in_flight == 1
+    engine._sessions[plan] = bound(session)
+    assert engine._sessions[plan].in_flight == 2
+    taken = 0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for picture in pictures:
+            taken += 1
+            yield picture
+
+    stream = engine.stream(counted(), probes)
+    found = [next(stream)]
+    assert taken < len(pictures) + 1
+    found += stream
+    assert [result.file for result in found] == [f"picture {n}" for n in range(37)]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one["heads"].attention, other["heads"].attention)
+        np.testing.assert_array_equal(one["rollout"].rollout, other["rollout"].rollout)

@@ -133,7 +133,7 @@ class Manifest:
     position_prefix : tuple of str
         The prefix tokens that have a row in ``position_embedding``.
     position_interpolation : str or None
-        How it is resampled to other grids: see `vitonnx.positions`.
+        How it is resampled to other grids: see `vitonnx.positions`; None where that isn't known.
     preprocessing : Preprocessing
         From a picture to the input.
     classes : tuple of str or None

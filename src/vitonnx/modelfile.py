@@ -261,6 +261,8 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
     while start < end:
         key, start = _varint(data, start)
         number, kind = key >> 3, key & 7
+        if number == 0:
+            raise ValueError("there is no field of the number 0")
         if kind == LENGTH:
             length, start = _varint(data, start)
         elif kind == VARINT:

@@ -53,11 +53,7 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "blocks": str(manifest.blocks),
         "heads": str(manifest.heads),
         "dim": str(manifest.dim),
-        "positions": (
-            f"{_by(manifest.position_grid)}, resampled as by {manifest.position_interpolation}"
-            if manifest.position_grid
-            else "none"
-        ),
+        "positions": _positions(manifest),
         "position prefix": ", ".join(manifest.position_prefix) or "none",
         "preprocessing": f"{scaled} to {_by(recipe.size)}, {recipe.interpolation}",
         "mean": ", ".join(f"{value:g}" for value in recipe.mean),
@@ -78,6 +74,13 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
         "contract version": str(manifest.contract_version),
     }
+
+
+def _positions(manifest: Manifest) -> str:
+    if manifest.position_grid is None:
+        return "none"
+    way = manifest.position_interpolation
+    return _by(manifest.position_grid) + (f", resampled as by {way}" if way else "")
 
 
 def _by(sides: tuple[int, int]) -> str:

@@ -80,6 +80,8 @@ def _open(
     try:
         model.graph.outputs[:] = wanted
         serialised = ir.to_proto(model).SerializeToString()
+    except ir.serde.SerdeError as error:
+        raise ModelFileError("The graph is damaged: it can't be written down again.") from error
     finally:
         model.graph.outputs[:] = outputs
     options = onnxruntime.SessionOptions()

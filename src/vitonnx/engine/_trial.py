@@ -94,4 +94,6 @@ def first_line(error: Exception) -> str:
     # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing …"
     words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)
     # "/onnxruntime_src/…/onnxruntime_pybind_state.cc:729 void onnxruntime::…(…) Please install …"
-    return re.sub(r"^\S+\.cc:\d+ .*?\) ", "", words)[:200]
+    words = re.sub(r"^\S+\.cc:\d+ .*?\) ", "", words)
+    # "… Status Message: /onnxruntime_src/…/matmul_helper.h:142 Compute left operand cannot …"
+    return re.sub(r"\S+\.(cc|h):\d+ |\[\w+Error\] ", "", words)[:200]

@@ -40,7 +40,7 @@ class Regrid(ir.passes.InPlacePass):
     UsageError
         If the patch size does not divide the size.
     ModelFileError
-        If the model has no position embedding that could be resampled.
+        If the model has no position embedding, or it isn't known how to resample it.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -63,6 +63,11 @@ class Regrid(ir.passes.InPlacePass):
 
 def _resample_positions(graph: ir.Graph, manifest: Manifest) -> None:
     positions = graph.initializers.get(POSITION_EMBEDDING)
+    if positions is not None and manifest.position_interpolation is None:
+        raise ModelFileError(
+            f"{manifest.name} was tapped, and a graph doesn't say how its position embedding is "
+            "resampled: use its own size, or tap an export of the other one."
+        )
     if positions is None or manifest.position_grid is None:
         raise ModelFileError(
             f"{manifest.name} has no position embedding that could be resampled: use its own "

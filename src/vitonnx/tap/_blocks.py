@@ -150,22 +150,27 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
         _check_alone(graph, stream, found)
         joins.append((stream, join))
     starts = [stream for stream, _ in joins]
-    blocks = []
-    for number, (found, (stream, join)) in enumerate(zip(attentions, joins, strict=True)):
-        behind = nodes[places[join] + 1 :]
-        last = number + 1 == len(joins)
-        out = _leave(join.outputs[0], behind) if last else starts[number + 1]
-        blocks.append(Block(found.softmax, stream, join.outputs[0], out))
     if len(set(starts)) < len(starts):
         raise ModelFileError(
             "Several attentions of the model read the same tokens side by side: it is no plain "
             "Vision Transformer, and can't be tapped."
         )
-    return blocks
+    ends = [_leave(join.outputs[0], nodes[places[join] + 1 :]) for _, join in joins]
+    for number, (end, start) in enumerate(zip(ends, starts[1:], strict=False)):
+        if end is not start:
+            raise ModelFileError(
+                f"Something stands between block {number} of the model and the next "
+                f"({end.name!r} becomes {start.name!r}): it is no plain Vision Transformer, and "
+                "can't be tapped."
+            )
+    return [
+        Block(found.softmax, start, join.outputs[0], end)
+        for found, (start, join), end in zip(attentions, joins, ends, strict=True)
+    ]
 
 
 def _leave(middle: ir.Value, behind: Sequence[ir.Node]) -> ir.Value:
-    """Follow the last block to its end: the skip connection round its MLP, where it has one."""
+    """Follow a block to its end: the skip connection round its MLP, where it has one."""
     join = first_join(behind, {middle}, {middle})
     if join is not None:
         return join.outputs[0]

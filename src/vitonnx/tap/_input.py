@@ -77,34 +77,8 @@ def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
     UsageError
         If the size isn't the graph's own.
     """
-    inputs = [value for value in graph.inputs if not value.is_initializer()]
-    if len(inputs) != 1:
-        names = ", ".join(repr(value.name) for value in inputs) or "none"
-        raise ModelFileError(
-            f"The model should have one input, pictures, and has {len(inputs)} ({names}): "
-            "export its image encoder alone."
-        )
-    (value,) = inputs
-    shape = None if value.shape is None else list(value.shape)
-    if shape is None or len(shape) != 4 or value.dtype not in NUMBERS:
-        kind = "of unknown type" if value.dtype is None else str(value.dtype).lower()
-        form = "without a shape" if shape is None else str(tuple(map(str, shape)))
-        raise ModelFileError(
-            f"The model's input {value.name!r} takes no pictures: it is {kind}, {form}, and "
-            f"should be float or uint8, {PICTURES}."
-        )
-    layout: Layout
-    if shape[1] == 3:
-        layout, places = "NCHW", (2, 3)
-    elif shape[3] == 3:
-        layout, places = "NHWC", (1, 2)
-    elif not isinstance(shape[1], int) and not isinstance(shape[3], int):
-        layout, places = "NCHW", (2, 3)
-    else:
-        raise ModelFileError(
-            f"The model's input {value.name!r} takes no colour pictures: its shape is "
-            f"{tuple(map(str, shape))} and should be {PICTURES}."
-        )
+    value, layout, places = _pictures(graph)
+    shape = list(value.shape or ())
     sides = [_side(shape[place], size, which) for which, place in enumerate(places)]
     batch = shape[0] if isinstance(shape[0], int) else None
     channels = 1 if layout == "NCHW" else 3
@@ -125,10 +99,44 @@ def _side(found: int | ir.SymbolicDim, size: tuple[int, int], which: int) -> int
 
 
 def fixed_size(graph: ir.Graph) -> tuple[int, int] | None:
-    """Give the size of pictures that a graph takes; None where it is open, or takes none."""
-    inputs = [value for value in graph.inputs if not value.is_initializer()]
-    shape = inputs[0].shape if len(inputs) == 1 else None
-    if shape is None or len(shape) != 4:
-        return None
-    height, width = (shape[1], shape[2]) if shape[3] == 3 else (shape[2], shape[3])
+    """Give the size of the pictures that a graph takes; None where it is open.
+
+    Raises
+    ------
+    ModelFileError
+        If it takes something else than pictures, or something beside them.
+    """
+    value, _, (rows, columns) = _pictures(graph)
+    assert value.shape is not None
+    height, width = value.shape[rows], value.shape[columns]
     return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def _pictures(graph: ir.Graph) -> tuple[ir.Value, Layout, tuple[int, int]]:
+    """Find the one input; and which of its axes are height and width."""
+    inputs = [value for value in graph.inputs if not value.is_initializer()]
+    if len(inputs) != 1:
+        names = ", ".join(repr(value.name) for value in inputs) or "none"
+        raise ModelFileError(
+            f"The model should have one input, pictures, and has {len(inputs)} ({names}): "
+            "export its image encoder alone."
+        )
+    (value,) = inputs
+    shape = None if value.shape is None else list(value.shape)
+    if shape is None or len(shape) != 4 or value.dtype not in NUMBERS:
+        kind = "of unknown type" if value.dtype is None else str(value.dtype).lower()
+        form = "without a shape" if shape is None else str(tuple(map(str, shape)))
+        raise ModelFileError(
+            f"The model's input {value.name!r} takes no pictures: it is {kind}, {form}, and "
+            f"should be float or uint8, {PICTURES}."
+        )
+    if shape[1] == 3:
+        return value, "NCHW", (2, 3)
+    if shape[3] == 3:
+        return value, "NHWC", (1, 2)
+    if not isinstance(shape[1], int) and not isinstance(shape[3], int):
+        return value, "NCHW", (2, 3)  # as exporters of open shapes have it
+    raise ModelFileError(
+        f"The model's input {value.name!r} takes no colour pictures: its shape is "
+        f"{tuple(map(str, shape))} and should be {PICTURES}."
+    )

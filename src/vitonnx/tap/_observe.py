@@ -27,8 +27,8 @@ __all__ = ["BATCH", "observe", "pixel_values"]
 BATCH = "batch"
 # They share no factor: what is 2 n of the one and 3 n of the other grows with the batch.
 BATCHES = (2, 3)
-# A weight in another layout or type stays with its weight: quantised weights stay quantised.
-LAYOUT = frozenset(("Transpose", "Cast", "DequantizeLinear"))
+# A weight in another layout stays with its weight, and quantised weights stay quantised.
+LAYOUT = frozenset(("Transpose", "DequantizeLinear"))
 LARGEST = 2**26  # bytes of a constant
 # As the runtime calls them.
 TYPES = {kind.name.lower(): kind for kind in ir.DataType}

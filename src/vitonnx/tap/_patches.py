@@ -161,12 +161,13 @@ def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None
         given = nodes[-1].outputs[0]
     # (rows, dim) is added to (batch, rows, dim) as it is; what else there is is made of it.
     if array.ndim > 3 or array.shape[-2:] != weight.shape[-2:]:
-        shape = constant(graph, f"{name}/shape", np.array(array.shape, np.int64))
-        nodes.append(ir.node("Reshape", [given, shape], name=f"{name}/reshape"))
+        sides = constant(graph, f"{name}/shape", np.array(array.shape, np.int64))
+        nodes.append(ir.node("Reshape", [given, sides], name=f"{name}/reshape"))
         given = nodes[-1].outputs[0]
     for node in nodes:
+        shape = array.shape if node.op_type == "Reshape" else weight.shape
         node.outputs[0].name, node.outputs[0].type = node.name, value.type
-        node.outputs[0].shape = ir.Shape(array.shape)
+        node.outputs[0].shape = ir.Shape(shape)
     value.replace_all_uses_with(given)
     for node in reversed(nodes):
         graph.insert_before(graph[0], node)

@@ -9,7 +9,7 @@ from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
 from vitonnx.models import Description, find_model, read_description
 
-__all__ = ["describe"]
+__all__ = ["describe", "description_files"]
 
 WAYS = "imagenet, half, MEAN,STD, timm:NAME, timm:FILE or hf:FILE"
 COLOURS = {
@@ -57,10 +57,23 @@ def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Desc
     return Description(_usual(size, *_numbers(word)))
 
 
-def _beside(file: Path, size: tuple[int, int] | None) -> Description:
+def description_files(word: str | None, file: Path) -> list[Path]:
+    """List the files that are read to find out what a word stands for, as far as they are there."""
+    kind, _, rest = (word or "").partition(":")
+    given = Path(rest) if kind in ("hf", "timm") and rest else None
+    folders = _folders(file) if word is None else [given.parent] if given is not None else []
+    candidates = [folder / name for folder in folders for name in BESIDE]
+    return [path for path in (given, *candidates) if path is not None and path.is_file()]
+
+
+def _folders(file: Path) -> list[Path]:
+    """Optimum puts graphs into a folder of their own, under the descriptions."""
     own = file.absolute().parent
-    # Optimum puts graphs into a folder of their own, under the descriptions.
-    for folder in (own, *([own.parent] if own.name == "onnx" else [])):
+    return [own, own.parent] if own.name == "onnx" else [own]
+
+
+def _beside(file: Path, size: tuple[int, int] | None) -> Description:
+    for folder in _folders(file):
         for name in BESIDE:
             if (folder / name).is_file():
                 return read_description(folder / name, size)

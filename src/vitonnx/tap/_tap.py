@@ -20,12 +20,13 @@ from vitonnx.tap._attention import find_attentions
 from vitonnx.tap._blocks import Stream, find_stream
 from vitonnx.tap._contract import add_outputs, make_room, replace_input
 from vitonnx.tap._findings import describe_findings, missing
+from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._head import find_head
 from vitonnx.tap._input import find_input, fixed_size
-from vitonnx.tap._open import open_foreign
+from vitonnx.tap._open import home, open_foreign, weight_files
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
 from vitonnx.tap._prepare import prepare
-from vitonnx.tap._recipe import describe
+from vitonnx.tap._recipe import describe, description_files
 from vitonnx.tap._verify import Agreement, Tolerance, verify
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def tap(
         If the recipe is missing or not understood, or the size can't be.
     """
     source, target = Path(source), Path(target)
-    check_writable(target, [source])
+    folder = home(source)
+    check_writable(target, [source, *weight_files(source), *description_files(preprocess, source)])
     model, original = open_foreign(source), open_foreign(source)
-    folder = source.absolute().parent
     known = describe(preprocess, source, size or fixed_size(model.graph))
     pictures = find_input(model.graph, size or known.preprocessing.size)
     foreign = find_input(original.graph, pictures.size)
@@ -117,10 +118,12 @@ def tap(
     foreign = replace(foreign, batch=foreign.batch or pictures.batch)
     graph = model.graph
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
+    check_passage(graph, stream)
     patches = find_patches(graph, stream, pictures)
     head = find_head(graph.outputs, stream)
     precision = _precision(graph, stream)
     check_order(model, stream, patches, pictures, folder)
+    check_flow(model, stream, patches.prefix, pictures, folder)
 
     findings = describe_findings(foreign, pictures, stream, patches, head)
     softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)

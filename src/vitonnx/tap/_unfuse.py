@@ -213,12 +213,19 @@ def _projecting_attention(write: _Writer, node: ir.Node) -> Outputs:
 def _skip_norm(write: _Writer, node: ir.Node) -> Outputs:
     """SkipLayerNormalization: the sum, and its norm."""
     tokens, skip, scale, shift, bias = _padded(node, 5)
+    # Whichever is a product's result is the branch, and the bias is that product's.
+    stream, branch = (skip, tokens) if _is_product(tokens) else (tokens, skip)
     if bias is not None:
-        tokens = write.op("Add", tokens, bias)
-    total = write.op("Add", tokens, skip)
+        branch = write.op("Add", branch, bias)
+    total = write.op("Add", stream, branch)
     epsilon = node.attributes.get_float("epsilon", 1e-12)
     norm = write.op("LayerNormalization", total, scale, shift, axis=-1, epsilon=epsilon)
     return [norm, None, None, total]
+
+
+def _is_product(value: ir.Value) -> bool:
+    node = value.producer()
+    return node is not None and node.op_type in ("MatMul", "Gemm")
 
 
 def _gelu(write: _Writer, node: ir.Node) -> Outputs:

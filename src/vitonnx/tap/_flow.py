@@ -1,0 +1,143 @@
+"""Follow one token through each block: what is published as its row and column must be its own.
+
+Shapes can't tell tokens from channels where there are as many of them, nor the order that keys or
+patches are in. So every block is run alone, with one of its tokens changed. In the scores, the
+token's own row and column change and nothing else; of the values, its own row; and what leaves the
+block changes most at that token.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from vitonnx.engine import run_values
+from vitonnx.errors import ModelFileError
+from vitonnx.graph import Block
+from vitonnx.tap._attention import Attention
+from vitonnx.tap._blocks import Stream
+from vitonnx.tap._input import Input
+
+__all__ = ["check_flow", "check_passage"]
+
+# Of a change against the largest: rounding, and scales that are found for all tokens together.
+STILL = 0.05
+LARGEST = 1e4  # that half precision takes well
+PUSH = 10.0  # times the largest number of the tokens: past norms, its direction is all that counts
+
+
+def check_passage(graph: ir.Graph, stream: Stream) -> None:
+    """See that pixels reach the outputs as tokens only, as in every Vision Transformer.
+
+    Raises
+    ------
+    ModelFileError
+        If there is another way, such as the skip connections of a U-Net.
+    """
+    start = stream.blocks[0].stream_in
+    reached = {value for value in graph.inputs if not value.is_initializer()}
+    for node in graph:
+        if node.op_type in ("Shape", "Size") or start in node.outputs:
+            continue
+        if reached.intersection(node.inputs):
+            reached.update(node.outputs)
+    past = [str(value.name) for value in graph.outputs if value in reached]
+    if past:
+        raise ModelFileError(
+            f"The model's output {past[0]!r} sees the picture past its blocks, too: it is no "
+            "Vision Transformer but a network with attention in it, and can't be tapped."
+        )
+
+
+def check_flow(model: ir.Model, stream: Stream, prefix: int, pictures: Input, folder: Path) -> None:
+    """Follow tokens through every block.
+
+    Raises
+    ------
+    ModelFileError
+        If a block's attention is not among its tokens, in their order.
+    """
+    pixels = pictures.noise(1)
+    starts = [block.stream_in for block in stream.blocks]
+    inputs = run_values(model, {str(pictures.value.name): pixels}, starts, folder)
+    for number, (block, found, tokens) in enumerate(
+        zip(stream.blocks, stream.attentions, inputs, strict=True)
+    ):
+        alone = _Alone(model, block, found, pictures, pixels, folder)
+        before = alone.run(tokens)
+        for token in {prefix + stream.tokens // 3, stream.tokens - 1} - {stream.tokens}:
+            changed = tokens.copy()
+            rows = changed.reshape(stream.tokens, -1)  # a view: the batch is one, wherever it is
+            rows[token] = _push(rows, token)
+            after = alone.run(changed)
+            if not _is_followed(before, after, token, stream.tokens):
+                raise ModelFileError(
+                    f"Block {number} of the model doesn't keep its tokens apart: a change of token "
+                    f"{token} doesn't show in row and column {token} of {found.softmax.name}. Its "
+                    "maps would be wrong, so it is not tapped."
+                )
+
+
+def _push(rows: NDArray[Any], token: int) -> NDArray[Any]:
+    direction = np.random.default_rng(token).standard_normal(rows.shape[1])
+    largest = float(np.abs(rows).max())
+    pushed = np.clip(direction * PUSH * largest, -LARGEST, LARGEST)
+    return np.asarray(pushed, rows.dtype)
+
+
+class _Alone:
+    """One block as a graph of its own."""
+
+    def __init__(
+        self,
+        model: ir.Model,
+        block: Block,
+        found: Attention,
+        pictures: Input,
+        pixels: NDArray[Any],
+        folder: Path,
+    ) -> None:
+        scores = found.softmax.inputs[0]
+        assert scores is not None
+        wanted = [str(value.name) for value in (scores, found.values, block.stream_out)]
+        self.tokens = str(block.stream_in.name)
+        # Some parts ask the pictures for their number.
+        sources = [str(pictures.value.name), self.tokens]
+        graph = ir.convenience.extract(model.graph, sources, wanted)
+        self.model = ir.Model(graph, ir_version=model.ir_version or 10)
+        self.pixels, self.folder = {sources[0]: pixels}, folder
+
+    def run(self, tokens: NDArray[Any]) -> list[NDArray[Any]]:
+        feed = {**self.pixels, self.tokens: tokens}
+        return run_values(self.model, feed, self.model.graph.outputs, self.folder)
+
+
+def _is_followed(
+    before: list[NDArray[Any]], after: list[NDArray[Any]], token: int, tokens: int
+) -> bool:
+    scores, values, stream = (_change(one, other) for one, other in zip(before, after, strict=True))
+    square = scores.reshape(-1, tokens, tokens).max(axis=0)
+    square[token, :] = square[:, token] = 0
+    if square.max() > STILL * scores.max():
+        return False
+    if not any(
+        _stays(values, axis, token) for axis, side in enumerate(values.shape) if side == tokens
+    ):
+        return False
+    return bool(stream.reshape(tokens, -1).max(axis=1).argmax() == token)
+
+
+def _stays(change: NDArray[np.float64], axis: int, token: int) -> bool:
+    """Whether a change stays in one row of an axis."""
+    rows = np.moveaxis(change, axis, 0).reshape(change.shape[axis], -1).max(axis=1)
+    return bool(rows.argmax() == token and np.delete(rows, token).max() <= STILL * rows.max())
+
+
+def _change(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
+    """How far numbers are apart; what is masked, and minus infinity in both, is alike."""
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(np.abs(one.astype(np.float64) - other.astype(np.float64)))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +18,7 @@ from safetensors.numpy import save_file
 import cifar_files
 import films
 import published_names
+from foreign_graphs import ForeignViT
 from vitonnx.export import export_model
 from vitonnx.models import ViTConfig, find_model, random_parameters, read_config_file
 
@@ -39,6 +41,7 @@ TIMM_CONFIG = {
 def fill(desk: Path) -> None:
     """Put models, pictures, films and data sets of the pages' names into a folder."""
     _write_models(desk)
+    onnx.save(ForeignViT().model(), desk / "foreign.onnx")
     (desk / "config.json").write_text(json.dumps(TIMM_CONFIG))
     write_checkpoint(desk / "config.json", desk / "model.safetensors")
     shutil.copytree(ROOT / "examples", desk / "examples")

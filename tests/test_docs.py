@@ -40,6 +40,9 @@ NOT_RUN = {
     "vitonnx export dino_vits16 --weights random -o dino.onnx": (
         "takes seconds for 22 million weights; .ci/run runs it"
     ),
+    "vitonnx tap vit_b16_savedmodel --preprocess half -o vit_b16.onnx": (
+        "needs a SavedModel; tests/export/test_saved_model.py makes one"
+    ),
     "vitonnx export dino_vits16 --weights dino_deitsmall16_pretrain.pth": (
         "needs the published checkpoint"
     ),

@@ -40,6 +40,7 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", 
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),
         # Opening a file as it is must not wait for the libraries that edit graphs.
         ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING | FILMS),
+        ("vitonnx.tap", FRAMEWORKS | DRAWING | FILMS),
         ("vitonnx.models", EVERYTHING),
         ("vitonnx.models._registry", EVERYTHING),
         ("vitonnx.models._vit", GRAPHS | RUNTIME),

@@ -73,25 +73,32 @@ def value_types(model: ir.Model, values: Sequence[ir.Value], folder: Path) -> li
 def _open(
     model: ir.Model, wanted: Sequence[ir.Value], folder: Path, *, optimise: bool
 ) -> onnxruntime.InferenceSession:
-    """Open a graph with other outputs than its own; it is left as it was."""
+    """Open a graph with other outputs than its own."""
     import onnx_ir as ir
 
-    outputs = list(model.graph.outputs)
+    sources = [value for value in model.graph.inputs if not value.is_initializer()]
     try:
-        model.graph.outputs[:] = wanted
-        serialised = ir.to_proto(model).SerializeToString()
-    except ir.serde.SerdeError as error:
-        raise ModelFileError("The graph is damaged: it can't be written down again.") from error
-    finally:
-        model.graph.outputs[:] = outputs
+        # No more is computed than the wanted values need.
+        part = ir.convenience.extract(model.graph, sources, [str(value.name) for value in wanted])
+        proto = ir.to_proto(ir.Model(part, ir_version=model.ir_version or 10))
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelFileError(
+            "The graph is damaged: values in it come from nowhere, or have the same name. Export "
+            "or copy it again."
+        ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
+    # Attention is large: what is done with it is done at once, and its memory given back.
+    options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+    options.enable_cpu_mem_arena = False
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(folder)
     )
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
     except RUNTIME_ERRORS as error:
         raise ModelFileError(f"onnxruntime can't run the graph: {first_line(error)}.") from error

@@ -21,6 +21,8 @@ from vitonnx.tap._observe import pixel_values
 
 __all__ = ["Patches", "check_order", "find_patches", "name_weights"]
 
+# Of a change against the largest: rounding, and what half precision makes of it.
+STILL = 1e-2
 CONVOLUTIONS = frozenset(("Conv", "ConvInteger", "QLinearConv"))
 
 
@@ -178,30 +180,53 @@ def check_order(
 ) -> None:
     """See that a change of one patch's pixels changes its token, row by row behind the prefix.
 
+    All patches are told apart by few pictures: in each, those are changed whose number has a
+    certain bit. Where convolutions overlap, and a patch changes its neighbours too, some patches
+    are looked at one by one.
+
     Raises
     ------
     ModelFileError
         If patches are in another order, or stand elsewhere.
     """
-    rows, columns = patches.grid
-    plain, name = pictures.noise(1), str(pictures.value.name)
+    count = patches.grid[0] * patches.grid[1]
+    name, plain = str(pictures.value.name), pictures.noise(1)
     tokens = stream.blocks[0].stream_in
 
-    def run(pixels: NDArray[Any]) -> NDArray[Any]:
-        (array,) = run_values(model, {name: pixels}, [tokens], folder)
-        return array.reshape(stream.tokens, -1)  # wherever the batch of one stands
+    def change(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        pixels = _changed(plain, chosen.reshape(patches.grid), patches.size, pictures.layout)
+        one, other = (run_values(model, {name: p}, [tokens], folder)[0] for p in (plain, pixels))
+        difference = np.abs(one.astype(np.float64) - other)
+        return np.asarray(difference.reshape(stream.tokens, -1).max(axis=1))
 
-    base = run(plain)
-    for row, column in {(0, 0), (0, columns - 1), (rows - 1, 0), (rows // 2, columns // 2)}:
-        changed = plain.copy()
-        lines, dots = (slice(n * patches.size, (n + 1) * patches.size) for n in (row, column))
-        place = (0, slice(None), lines, dots) if pictures.layout == "NCHW" else (0, lines, dots)
-        changed[place] = plain[place] // 2 if plain.dtype == np.uint8 else -plain[place] + 0.5
-        found = int(np.abs(run(changed) - base).sum(axis=-1).argmax())
-        expected = patches.prefix + row * columns + column
-        if found != expected:
-            raise ModelFileError(
-                f"The model's tokens are not its patches row by row behind {patches.prefix} "
-                f"others: the patch in row {row}, column {column} is token {found} and not "
-                f"{expected}. Its maps would be wrong, so it is not tapped."
-            )
+    numbers = np.arange(count)
+    alone = change(numbers == count // 2)
+    found = np.full(stream.tokens, -1)
+    if (alone > STILL * alone.max()).sum() == 1:
+        every = change(numbers >= 0)
+        found[every > STILL * every.max()] = 0
+        for bit in range((count - 1).bit_length()):
+            part = change(numbers >> bit & 1 == 1)
+            found[(part > STILL * part.max()) & (found >= 0)] += 1 << bit
+    else:
+        found[patches.prefix :] = numbers
+        for number in (0, patches.grid[1] - 1, count // 2, count - 1):
+            found[patches.prefix + number] = -1
+            found[change(numbers == number).argmax()] = number
+    expected = np.concatenate([np.full(patches.prefix, -1), numbers])
+    if (found != expected).any():
+        place = int((found != expected).argmax())
+        raise ModelFileError(
+            f"The model's tokens are not its patches row by row behind {patches.prefix} others: "
+            f"token {place} isn't what it should be. Its maps would be wrong, so it is not tapped."
+        )
+
+
+def _changed(
+    pixels: NDArray[Any], chosen: NDArray[np.bool_], size: int, layout: str
+) -> NDArray[Any]:
+    """Change all pixels of some patches."""
+    where = chosen.repeat(size, axis=0).repeat(size, axis=1)
+    where = where[None, None] if layout == "NCHW" else where[None, ..., None]
+    other = 255 - pixels if pixels.dtype == np.uint8 else 1 - pixels
+    return np.where(where, other, pixels)

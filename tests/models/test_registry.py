@@ -196,7 +196,9 @@ def test_rows_equal_timms_own() -> None:
         published = timm.models.get_pretrained_cfg(spec.name)
         size = published.input_size[1:]
         assert spec.repository == published.hf_hub_id
-        assert spec.urls == (published.url,)
+        # The authors' own files of these are laid out otherwise: timm's are fetched alone.
+        converted = spec.family in ("dinov2", "mae")
+        assert spec.urls == (() if converted else (published.url,))
         assert (spec.licence or "").lower() == published.license
         assert spec.config.image_size == spec.preprocessing.size == size
         assert spec.config.classes == published.num_classes
@@ -208,4 +210,4 @@ def test_rows_equal_timms_own() -> None:
         count = sum(parameter.numel() for parameter in model.parameters())
         assert spec.config.count_parameters() == count
         compared += 1
-    assert compared == 20
+    assert compared == 29

@@ -30,12 +30,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def rows() -> Iterator[ModelSpec]:
-    """Give all rows: the original ViT, the same in the JAX original's numerics, DeiT, DINO."""
+    """Give all rows: original ViT, the same in the JAX original's numerics, DeiT, DINO, MAE."""
     originals = list(_originals())
     yield from originals
     yield from map(_in_jax_numerics, originals)
     yield from _deits()
     yield from _dinos()
+    yield from _dinov2s()
+    yield from _maes()
 
 
 def _originals() -> Iterator[ModelSpec]:
@@ -224,6 +226,56 @@ def _dino(
         urls=(f"{DINO}/{folder}/{folder}.pth",),
         licence=LICENCE,
         top1=top1,
+    )
+
+
+def _dinov2s() -> Iterator[ModelSpec]:
+    """Oquab et al. 2024, arXiv:2304.07193; with registers: Darcet et al. 2024, 2309.16588."""
+    for size in ("small", "base", "large"):
+        yield _dinov2(f"vit_{size}_patch14_dinov2.lvd142m", f"dinov2_vit{size[0]}14", size, 0)
+        yield _dinov2(
+            f"vit_{size}_patch14_reg4_dinov2.lvd142m", f"dinov2_vit{size[0]}14_reg", size, 4
+        )
+
+
+def _dinov2(name: str, alias: str, size: str, registers: int) -> ModelSpec:
+    prefix = ("cls", *(f"reg{number}" for number in range(registers)))
+    config = ViTConfig(
+        image_size=(518, 518),
+        patch_size=14,
+        classes=0,
+        prefix_tokens=prefix,
+        # timm adds the class token's row to the token itself where there are registers.
+        position_prefix=() if registers else prefix,
+        position_interpolation="timm",
+        layer_scale=True,
+        **SIZES[size],
+    )
+    return _self_supervised(name, alias, "dinov2", config, LICENCE)
+
+
+def _maes() -> Iterator[ModelSpec]:
+    """He et al. 2022, arXiv:2111.06377: the encoder, which reconstructs no pixels."""
+    for size, patch in (("base", 16), ("large", 16), ("huge", 14)):
+        config = ViTConfig(
+            patch_size=patch, classes=0, position_interpolation="timm", **SIZES[size]
+        )
+        name = f"vit_{size}_patch{patch}_224.mae"
+        yield _self_supervised(name, f"mae_vit{size[0]}{patch}", "mae", config, "CC-BY-NC-4.0")
+
+
+def _self_supervised(
+    name: str, alias: str, family: str, config: ViTConfig, licence: str
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        family=family,
+        config=config,
+        preprocessing=_timm_recipe(config.image_size[0], IMAGENET_MEAN, IMAGENET_STD),
+        aliases=(alias,),
+        repository=f"timm/{name}",
+        file="model.safetensors",
+        licence=licence,
     )
 
 

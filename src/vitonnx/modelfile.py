@@ -84,7 +84,8 @@ def load_weights(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.gener
     for name in names:
         if name not in tensors:
             raise ModelFileError(
-                f"{file} has no weight {name!r}: export the checkpoint again with `vitonnx export`."
+                f"{file} has no weight {name!r}: a tapped model may have none, and any other "
+                "should be exported again with `vitonnx export`."
             )
     return {name: _to_array(tensors[name], file) for name in names}
 

@@ -7,16 +7,19 @@ import io
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 from PIL import Image
 
 from films import cut, frames, write_film
 from terminal import contents
 from vitonnx.cli import main
+from vitonnx.graph import read_manifest, write_manifest
 
 Exported = Callable[[str], Path]
 
@@ -51,6 +54,20 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.fromarray(generator.integers(0, 256, size, dtype=np.uint8)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_a_model_that_lacks_the_weights_has_a_page(desk: Path, exported: Exported) -> None:
+    """As some that were tapped do: rotary positions, and patches embedded in whole numbers."""
+    model = ir.load(exported("plain"))
+    kernel = model.graph.initializers.pop("patch_embed/kernel")
+    kernel.name = "kernel"
+    model.graph.initializers.add(kernel)
+    bare = replace(read_manifest(model), position_grid=None, position_prefix=())
+    write_manifest(model, bare)
+    ir.save(model, desk / "bare.onnx")
+    assert main(["report", "bare.onnx", "wide.png", "-o", "r.html", "--quiet"]) == 0
+    words = Page((desk / "r.html").read_text(encoding="utf-8")).words
+    assert words.count("there are none to show") == 2
 
 
 def test_a_page_of_two_models(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
@@ -20,7 +21,7 @@ from vitonnx.cli._output import join_stems
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result
-from vitonnx.errors import UsageError
+from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.film import open_engine, probe_film
 from vitonnx.media import find_pictures
 from vitonnx.media.films import Film, open_film
@@ -36,6 +37,9 @@ from vitonnx.plots import (
 )
 from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout, Summary
 from vitonnx.weights import probe_weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["ReportCall", "run"]
 
@@ -187,27 +191,33 @@ def _distance(findings: Mapping[str, Findings]) -> ReportSection:
 
 
 def _weights(engines: Mapping[str, Engine]) -> Iterator[ReportSection]:
-    """Draw what the weights alone tell; a model that lacks them is named instead."""
-    filters = {
-        name: probe_weights(engine.file, Filters(components=_components(engine)))
-        for name, engine in engines.items()
-    }
-    yield ReportSection(
-        "Filters",
-        text="What the patch embedding looks for, and the principal components of all filters.",
-        panels=[ReportPanel(plot_filters(filters), "Filters of the patch embedding")],
-    )
-    positions, without = {}, []
+    """Draw what the weights alone tell."""
+    filters = {name: Filters(components=_components(engine)) for name, engine in engines.items()}
+    text = "What the patch embedding looks for, and the principal components of all filters."
+    yield _weights_section("Filters", text, filters, engines, plot_filters)
+    text = "How alike the position embeddings of the patches are."
+    positions = dict.fromkeys(engines, Positions())
+    yield _weights_section("Positions", text, positions, engines, plot_positions)
+
+
+def _weights_section(
+    title: str,
+    text: str,
+    probes: Mapping[str, Any],
+    engines: Mapping[str, Engine],
+    plot: Callable[..., Figure],
+) -> ReportSection:
+    """Set models side by side; one that lacks the weights is named instead."""
+    results, without, description = {}, [], text
     for name, engine in engines.items():
         try:
-            positions[name] = probe_weights(engine.file, Positions())
-        except UsageError:
+            results[name] = probe_weights(engine.file, probes[name])
+        except (UsageError, ModelFileError):  # its attention was read: the file is whole
             without.append(name)
-    text = "How alike the position embeddings of the patches are."
     if without:
-        text += f" {', '.join(without)}: no position embedding to compare."
-    panels = [ReportPanel(plot_positions(positions), "Similarity of position embeddings")]
-    yield ReportSection("Positions", text=text, panels=panels if positions else ())
+        text += f" {', '.join(without)}: there are none to show."
+    panels = [ReportPanel(plot(results), description)] if results else []
+    return ReportSection(title, text=text, panels=panels)
 
 
 def _components(engine: Engine) -> int:

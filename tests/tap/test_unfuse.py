@@ -15,9 +15,8 @@ from vitonnx.tap._plain import Plain
 from vitonnx.tap._unfuse import Unfuse
 
 # Kernels sum in another order, and some take GELU's curve from a table of their own.
-TOLERANCE = {"atol": 2e-6, "rtol": 1e-5}
+TOLERANCE: dict[str, Any] = {"atol": 2e-6, "rtol": 1e-5}
 
-MICROSOFT = "com.microsoft"
 TOKENS = {"x": noise(2, 7, 15), "k": noise(2, 7, 15, seed=1), "v": noise(2, 7, 15, seed=2)}
 
 # Signature, constants, nodes; inputs that are noise of these shapes.

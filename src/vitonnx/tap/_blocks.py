@@ -157,7 +157,7 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
         )
     ends = [_leave(join.outputs[0], nodes[places[join] + 1 :]) for _, join in joins]
     for number, (end, start) in enumerate(zip(ends, starts[1:], strict=False)):
-        if end is not start:
+        if start not in _same(end):
             raise ModelFileError(
                 f"Something stands between block {number} of the model and the next "
                 f"({end.name!r} becomes {start.name!r}): it is no plain Vision Transformer, and "
@@ -169,9 +169,19 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
     ]
 
 
+def _same(value: ir.Value) -> set[ir.Value]:
+    """Give a value as it is, and rounded to whole numbers and back."""
+    found = {value}
+    for use in value.uses():
+        if use.node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            found |= _same(use.node.outputs[0])
+    return found
+
+
 def _leave(middle: ir.Value, behind: Sequence[ir.Node]) -> ir.Value:
     """Follow a block to its end: the skip connection round its MLP, where it has one."""
-    join = first_join(behind, {middle}, {middle})
+    same = _same(middle)
+    join = first_join(behind, same, same)
     if join is not None:
         return join.outputs[0]
     # MLP and attention side by side: one more sum, and nothing else reads the first.

@@ -9,10 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from vitonnx.tap._blocks import Stream
+from vitonnx.tap._observe import pixel_values
 
 __all__ = ["Head", "find_head"]
 
-PASSING = frozenset(("Identity", "Cast", "Dropout"))
+PASSING = frozenset(("Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear"))
 EMBEDDING_NAMES = ("embed", "feature")
 
 
@@ -38,7 +39,7 @@ class Head:
     mean_of: tuple[ir.Value, ...] = ()
 
 
-def find_head(outputs: Sequence[ir.Value], stream: Stream) -> Head:
+def find_head(graph: ir.Graph, stream: Stream) -> Head:
     """Look at a graph's outputs for logits, and for what they are a linear function of.
 
     Where no output is one, an output of one row a picture is the embedding; where there is none
@@ -47,11 +48,12 @@ def find_head(outputs: Sequence[ir.Value], stream: Stream) -> Head:
     last = stream.blocks[-1].stream_out
     norms = [use.node for use in last.uses() if use.node.op_type == "LayerNormalization"]
     tokens = norms[0].outputs[0] if len(norms) == 1 else last
+    outputs, moving = list(graph.outputs), pixel_values(graph)
     flat = [value for value in outputs if value.shape is not None and len(value.shape) == 2]
     for value in flat:
         if any(word in str(value.name).lower() for word in EMBEDDING_NAMES):
             return Head(None, value, tokens)
-        if (sources := _linear(value)) is not None:
+        if (sources := _linear(value, moving)) is not None:
             if len(sources) == 2:
                 return Head(value, None, tokens, sources)
             return Head(value, sources[0], tokens)
@@ -62,28 +64,28 @@ def find_head(outputs: Sequence[ir.Value], stream: Stream) -> Head:
     return Head(None, None, tokens)
 
 
-def _linear(value: ir.Value | None) -> tuple[ir.Value, ...] | None:
+def _linear(value: ir.Value | None, moving: set[ir.Value]) -> tuple[ir.Value, ...] | None:
     """Give what a value is a linear function of; two for the mean of two such functions."""
     node = None if value is None else value.producer()
     if node is None:
         return None
-    weights = [each for each in node.inputs if each is not None and each.const_value is not None]
-    moving = [each for each in node.inputs if each is not None and each.const_value is None]
+    sources = [each for each in node.inputs if each is not None and each in moving]
+    weights = [each for each in node.inputs if each is not None and each not in moving]
     if node.op_type in PASSING:
-        return _linear(node.inputs[0])
-    if node.op_type in ("Gemm", "MatMul") and weights and len(moving) == 1:
-        return (moving[0],)
-    if node.op_type == "Add" and len(moving) == 1:  # a bias
-        return _linear(moving[0])
-    if node.op_type == "Mul" and (source := _quantised(moving)) is not None:
+        return _linear(node.inputs[0], moving)
+    if node.op_type in ("Gemm", "MatMul") and weights and len(sources) == 1:
+        return (sources[0],)
+    if node.op_type == "Add" and len(sources) == 1:  # a bias
+        return _linear(sources[0], moving)
+    if node.op_type == "Mul" and (source := _quantised(sources)) is not None:
         return (source,)
-    halves = node.op_type in ("Div", "Mul") and len(moving) == 1 and len(weights) == 1
-    total = moving[0].producer() if halves else None
+    halves = node.op_type in ("Div", "Mul") and len(sources) == 1 and len(weights) == 1
+    total = sources[0].producer() if halves else None
     if total is None or total.op_type != "Add" or weights[0].const_value is None:
         return None
     number = weights[0].const_value.numpy()
     is_half = number.size == 1 and np.isclose(number.item(), 2 if node.op_type == "Div" else 0.5)
-    parts = [_linear(each) for each in total.inputs]
+    parts = [_linear(each, moving) for each in total.inputs]
     both = [each[0] for each in parts if each is not None and len(each) == 1]
     return (both[0], both[1]) if is_half and len(both) == 2 else None
 

@@ -120,7 +120,7 @@ def tap(
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
     check_passage(graph, stream)
     patches = find_patches(graph, stream, pictures)
-    head = find_head(graph.outputs, stream)
+    head = find_head(graph, stream)
     precision = _precision(graph, stream)
     check_order(model, stream, patches, pictures, folder)
     check_flow(model, stream, patches.prefix, pictures, folder)

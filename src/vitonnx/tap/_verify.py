@@ -33,11 +33,15 @@ class Tolerance:
 
     outputs: float
     rows: float
+    product: float
 
     @classmethod
     def of(cls, precision: str) -> Tolerance:
         """Give it for a precision."""
-        return cls(1e-5, 1e-5) if precision == "fp32" else cls(1e-2, 1e-2)
+        if precision == "fp32":
+            return cls(outputs=1e-5, rows=1e-5, product=1e-5)
+        # Calibrated files round attention to 256 steps in front of the product with the values.
+        return cls(outputs=1e-2, rows=1e-2, product=5e-2 if precision == "int8" else 1e-2)
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def verify(
     for block, (rows, product) in enumerate(errors):
         name = attention_name(block)
         _limit(rows, tolerance.rows, f"the rows of {name} don't sum to 1")
-        _limit(product, tolerance.outputs, f"{name} times values isn't its block's own product")
+        _limit(product, tolerance.product, f"{name} times values isn't its block's own product")
     return Agreement(
         difference, tuple(rows for rows, _ in errors), tuple(product for _, product in errors)
     )

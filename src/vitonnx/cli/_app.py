@@ -16,6 +16,7 @@ from vitonnx.cli import (
     _heads,
     _inspect,
     _models,
+    _page,
     _positions,
     _report,
     _rollout,
@@ -73,6 +74,7 @@ app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
 app.command("bake", epilog=_bake.EXAMPLE)(_bake.bake)
 app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
+app.command("app", epilog=_page.EXAMPLE)(_page.page)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
 probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
 probe.command("distance", epilog=_distance.EXAMPLE)(_distance.distance)

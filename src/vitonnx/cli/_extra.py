@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from vitonnx.cli._silence import silence
 from vitonnx.errors import MissingExtraError
 
-__all__ = ["EXTRAS", "missing_modules", "require_export"]
+__all__ = ["EXTRAS", "missing_modules", "require_app", "require_export"]
 
 # What each extra brings, as it is imported.
 EXTRAS = {
@@ -48,6 +48,24 @@ def require_export(*, training: bool = False) -> None:
             import_module("tensorflow")
     # Without a network the hub's client warns of each try; our error says it once.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+
+
+def require_app() -> None:
+    """Refuse to go on without the app extra.
+
+    Raises
+    ------
+    MissingExtraError
+        With the line that installs it.
+    """
+    if missing := missing_modules("app"):
+        raise MissingExtraError(
+            f"The page needs {' and '.join(missing)}, which can't be imported here: install the "
+            "app extra with  pip install 'vitonnx[app]'"
+        )
+    # Gradio asks its makers for news at every start, unless told not to.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def missing_modules(extra: str) -> list[str]:

@@ -150,9 +150,9 @@ class _Look:
 
     def draw(self, answers: list[Answer]) -> Figure:
         """Draw one picture, or several on one sheet."""
-        from vitonnx.cli._draw import draw
+        from vitonnx.plots import plot_results
 
-        return draw(self.probe, self.by_model(answers), self.note)
+        return plot_results(self.probe, self.by_model(answers), self.note)
 
     def by_model(self, answers: list[Answer]) -> dict[str, list[Result]]:
         """Turn answers by picture into results by model."""

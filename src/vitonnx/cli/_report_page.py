@@ -14,13 +14,12 @@ import typer
 
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, watch
-from vitonnx.cli._draw import draw
 from vitonnx.cli._engines import open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import join_stems
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
-from vitonnx.engine import Engine, Result
+from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.film import open_engine, probe_film
 from vitonnx.media import find_pictures
@@ -33,6 +32,7 @@ from vitonnx.plots import (
     plot_distance,
     plot_filters,
     plot_positions,
+    plot_results,
     write_report,
 )
 from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout, Summary
@@ -144,7 +144,7 @@ def _pictures(
         name = Path(results[0].file).name
         panels = [
             ReportPanel(
-                draw(probe, {model: [result]}, _untrained(engines[model])),
+                plot_results(probe, {model: [result]}, _untrained(engines[model])),
                 description=f"{what} of {model} on {name}",
             )
             for probe, what in (("heads", "Attention heads"), ("rollout", "Attention rollout"))
@@ -173,11 +173,10 @@ def _predictions(models: Mapping[str, Result], engines: Mapping[str, Engine]) ->
 
 
 def _best(logits: np.ndarray, classes: tuple[str, ...] | None) -> list[str]:
-    odds = np.exp(logits.astype(np.float64) - logits.max())
-    order = np.argsort(-odds, kind="stable")[:BEST]
-    shares = odds[order] / odds.sum()
-    labels = [classes[index] if classes else f"class {index}" for index in order]
-    return [f"{label} ({share:.1%})" for label, share in zip(labels, shares, strict=True)]
+    return [
+        f"{best.label or f'class {best.index}'} ({best.probability:.1%})"
+        for best in best_classes(logits, classes, BEST)
+    ]
 
 
 def _distance(findings: Mapping[str, Findings]) -> ReportSection:

@@ -15,7 +15,7 @@ from vitonnx.demo._scenes import ALBUM, FILM, PICTURES, draw
 from vitonnx.media import atomic_path
 from vitonnx.media.films import FilmFrame, FilmWriter
 
-__all__ = ["Material", "draw_material"]
+__all__ = ["Material", "draw_film_file", "draw_material", "draw_pictures"]
 
 # Names say what is on them. Index of the scene, chosen by eye, so that no thing lies outside the
 # square in the middle that the models see; height and width; how many things.
@@ -79,25 +79,50 @@ def draw_material(
     """
     pictures, album, film = folder / "pictures", folder / "album", folder / "scenes.mp4"
     total = len(SHOWN) + ALBUM_SCENES + FRAMES
-    done = 0
-    pictures.mkdir(exist_ok=True)
-    for name, (index, size, objects) in SHOWN.items():
-        _write_picture(pictures / name, draw(PICTURES, index, size, objects))
-        progress(done := done + 1, total)
+    shown = draw_pictures(pictures)
+    progress(done := len(shown), total)
     album.mkdir(exist_ok=True)
     for index in range(ALBUM_SCENES):
         _write_picture(album / f"{index:02d}.png", draw(ALBUM, index, ALBUM_SIZE))
         progress(done := done + 1, total)
-    _write_film(film, lambda frames: progress(done + frames, total))
-    return Material(pictures, album, film, tuple(pictures / name for name in SHOWN))
+    draw_film_file(film, lambda frames: progress(done + frames, total))
+    return Material(pictures, album, film, shown)
 
 
-def _write_picture(path: Path, scene: Scene) -> None:
-    with atomic_path(path) as passing:
-        Image.fromarray(scene.picture).save(passing)
+def draw_pictures(folder: Path) -> tuple[Path, ...]:
+    """Draw the pictures to look at into a folder; their names say what is on them.
+
+    Returns
+    -------
+    tuple of Path
+        The best first.
+
+    Raises
+    ------
+    UsageError, VitonnxError
+        If something can't be written.
+    """
+    folder.mkdir(exist_ok=True)
+    for name, (index, size, objects) in SHOWN.items():
+        _write_picture(folder / name, draw(PICTURES, index, size, objects))
+    return tuple(folder / name for name in SHOWN)
 
 
-def _write_film(path: Path, progress: Callable[[int], None]) -> None:
+def draw_film_file(path: Path, progress: Callable[[int], None] = lambda frames: None) -> None:
+    """Draw the film into a file, .mp4: four seconds, after which it can go round.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    progress : callable, optional
+        Takes how many frames are drawn.
+
+    Raises
+    ------
+    UsageError, VitonnxError
+        If it can't be written.
+    """
     scenes = draw_film((0, FILM, 0, FILM_INDEX), FRAMES, FILM_SIZE, objects=2)
     with (
         atomic_path(path) as passing,
@@ -106,3 +131,8 @@ def _write_film(path: Path, progress: Callable[[int], None]) -> None:
         for number, scene in enumerate(scenes):
             writer.write(FilmFrame(scene.picture, Fraction(number, RATE), Fraction(1, RATE)))
             progress(number + 1)
+
+
+def _write_picture(path: Path, scene: Scene) -> None:
+    with atomic_path(path) as passing:
+        Image.fromarray(scene.picture).save(passing)

@@ -10,7 +10,7 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import reduce_file, state_cost
-from vitonnx.engine._result import Prediction, Result
+from vitonnx.engine._result import Prediction, Result, best_classes, predict
 from vitonnx.engine._save import save_whole
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
@@ -35,8 +35,10 @@ __all__ = [
     "Survey",
     "Totals",
     "bake",
+    "best_classes",
     "compare_engines",
     "find_obstacle",
+    "predict",
     "prepare",
     "reduce_file",
     "require_bf16",

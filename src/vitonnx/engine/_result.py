@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitonnx.errors import VitonnxError
 from vitonnx.probes import Crop
 
-__all__ = ["Prediction", "Result"]
+__all__ = ["Prediction", "Result", "best_classes", "predict"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,41 @@ def predict(logits: NDArray[np.float32], classes: tuple[str, ...] | None) -> Pre
     >>> predict(np.array([0.0, 1.0], np.float32), ("cat", "dog")).label
     'dog'
     """
-    index = int(logits.argmax())
+    (best,) = best_classes(logits, classes, 1)
+    return best
+
+
+def best_classes(
+    logits: NDArray[np.float32], classes: tuple[str, ...] | None, count: int
+) -> list[Prediction]:
+    """Find the likeliest classes, the likeliest first.
+
+    Parameters
+    ----------
+    logits : float32 (classes,)
+        Of one picture.
+    classes : tuple of str or None
+        Their names, where the model knows them.
+    count : int
+        How many; all, where there are fewer.
+
+    Returns
+    -------
+    list of Prediction
+
+    Examples
+    --------
+    >>> [best.label for best in best_classes(np.arange(3.0), ("cat", "dog", "owl"), 2)]
+    ['owl', 'dog']
+    """
     odds = np.exp(logits.astype(np.float64) - logits.max())
-    label = classes[index] if classes and index < len(classes) else None
-    return Prediction(index, label, float(odds[index] / odds.sum()))
+    shares = odds / odds.sum()
+    order = np.argsort(-odds, kind="stable")[:count]
+    return [
+        Prediction(int(index), _label(int(index), classes), float(shares[index]))
+        for index in order
+    ]
+
+
+def _label(index: int, classes: tuple[str, ...] | None) -> str | None:
+    return classes[index] if classes and index < len(classes) else None

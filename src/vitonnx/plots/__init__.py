@@ -12,13 +12,13 @@ from vitonnx.plots._distance import (
     plot_first_and_last_head,
 )
 from vitonnx.plots._distance_page import plot_distance
-from vitonnx.plots._entry import MOST_PICTURES, SheetEntry
+from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, describe, map_of, scale_of, unit_of
 from vitonnx.plots._film_colours import FilmColours, FilmStyle
 from vitonnx.plots._film_frame import FilmPainter
 from vitonnx.plots._film_layout import Panel
 from vitonnx.plots._film_scale import scale_of_stream
 from vitonnx.plots._filters import plot_filter_plate, plot_filters
-from vitonnx.plots._heads import plot_heads
+from vitonnx.plots._heads import masks_of, plot_heads
 from vitonnx.plots._losses import plot_losses
 from vitonnx.plots._map import plot_map
 from vitonnx.plots._positions import (
@@ -33,6 +33,7 @@ from vitonnx.plots._report import (
     ReportTable,
     write_report,
 )
+from vitonnx.plots._results import plot_results
 from vitonnx.plots._rollout import plot_rollout
 from vitonnx.plots._save import save_figure
 from vitonnx.plots._scale import Scale
@@ -52,6 +53,9 @@ __all__ = [
     "SheetEntry",
     "compare_models",
     "contact_sheet",
+    "describe",
+    "map_of",
+    "masks_of",
     "plot_distance",
     "plot_distance_by_block",
     "plot_distance_by_head",
@@ -64,8 +68,11 @@ __all__ = [
     "plot_position_matrix",
     "plot_position_tiles",
     "plot_positions",
+    "plot_results",
     "plot_rollout",
     "save_figure",
+    "scale_of",
     "scale_of_stream",
+    "unit_of",
     "write_report",
 ]

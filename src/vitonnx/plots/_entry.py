@@ -13,7 +13,15 @@ from vitonnx.plots._rollout import describe_rollout
 from vitonnx.plots._scale import Scale
 from vitonnx.probes import HeadsResult, RolloutResult
 
-__all__ = ["MOST_PICTURES", "SheetEntry", "common_scale", "describe", "map_of", "unit_of"]
+__all__ = [
+    "MOST_PICTURES",
+    "SheetEntry",
+    "common_scale",
+    "describe",
+    "map_of",
+    "scale_of",
+    "unit_of",
+]
 
 MOST_PICTURES = 400  # a hundred rows: what an image viewer still opens
 
@@ -46,6 +54,18 @@ def common_scale(maps: Sequence[NDArray[np.float32]], result: HeadsResult | Roll
     """Make one scale for maps of one kind: see `plot_heads` and `plot_rollout`."""
     values = np.stack(maps)
     return Scale.over(values, low=0.0 if isinstance(result, HeadsResult) else float(values.min()))
+
+
+def scale_of(result: HeadsResult | RolloutResult) -> Scale:
+    """Make the scale of one result: of all its heads, or of its rollout.
+
+    Examples
+    --------
+    >>> scale_of(RolloutResult(rollout=np.array([[0.25, 0.5]], np.float32)))
+    Scale(low=0.25, high=0.4987500011920929, clipped=True)
+    """
+    maps = [*result.attention] if isinstance(result, HeadsResult) else [map_of(result)]
+    return common_scale(maps, result)
 
 
 def unit_of(result: HeadsResult | RolloutResult) -> str:

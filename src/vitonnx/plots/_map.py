@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 from vitonnx.plots._axes import axes_for, draw_bar, key_beside
-from vitonnx.plots._entry import common_scale, map_of, unit_of
+from vitonnx.plots._entry import map_of, scale_of, unit_of
 from vitonnx.plots._heads import masks_of
 from vitonnx.plots._tile import draw_map, mark_patch, outline_patches
 from vitonnx.probes import HeadsResult, RolloutResult
@@ -61,8 +61,7 @@ def plot_map(
     values, mask = _chosen(result, head)
     height, width, _ = pixels.shape
     figure, axes = axes_for(ax, (WIDTH + KEY + MARGINS, WIDTH * height / width + MARGINS))
-    maps = [*result.attention] if isinstance(result, HeadsResult) else [values]
-    scale = common_scale(maps, result)
+    scale = scale_of(result)
     draw_map(axes, pixels, values, scale)
     rows, columns = values.shape
     axes.set_aspect(height * columns / (width * rows))

@@ -17,7 +17,7 @@ from vitonnx.media.films._film import FilmFrame, Span
 from vitonnx.media.films._rgb import UprightRgb
 from vitonnx.media.films._sound import Sound
 
-__all__ = ["FilmFile"]
+__all__ = ["FilmFile", "end_of", "opened", "video_of"]
 
 USUAL_RATE = Fraction(25)
 FINEST_CLOCK = 1_000_000  # ticks a second
@@ -45,12 +45,12 @@ class FilmFile:
         self.name, self._path, self._span = str(path), path, span
         self.complaint: str | None = None
         self._size: tuple[int, int] | None = None
-        with _opened(path) as container:
-            stream = _video(container, path)
+        with opened(path) as container:
+            stream = video_of(container, path)
             self.rate = stream.guessed_rate or stream.average_rate or USUAL_RATE
             self.ticks = min((stream.time_base or 1 / USUAL_RATE).denominator, FINEST_CLOCK)
             self._zero = _zero(container)
-            self._film_end = _end(container, stream)
+            self._film_end = end_of(container, stream)
             self._counted = stream.frames if _counted(container) else 0
             self._has_sound = any(track.codec_context for track in container.streams.audio)
         self.frames = self._expected()
@@ -63,8 +63,8 @@ class FilmFile:
 
     def read(self) -> Iterator[FilmFrame]:
         """Decode the frames of the span, in the order in which they are shown."""
-        with _opened(self._path) as container:
-            stream = _video(container, self._path)
+        with opened(self._path) as container:
+            stream = video_of(container, self._path)
             # Threads by frame lose good frames beside a damaged one; by slice they don't.
             stream.thread_type = "SLICE"
             upright = UprightRgb(stream.sample_aspect_ratio)
@@ -212,7 +212,8 @@ class _Decoding:
             return []
 
 
-def _opened(path: Path) -> InputContainer:
+def opened(path: Path, options: dict[str, str] | None = None) -> InputContainer:
+    """Open a file, with FFmpeg's options, and say in a sentence why it can't be."""
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -223,7 +224,7 @@ def _opened(path: Path) -> InputContainer:
     if empty:
         raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")
     try:
-        return av.open(str(path))
+        return av.open(str(path), options=options)
     except (FFmpegError, ValueError) as error:
         raise FilmError(
             f"{path} can't be opened as a film: it is no film, or cut off before the part that "
@@ -231,7 +232,7 @@ def _opened(path: Path) -> InputContainer:
         ) from error
 
 
-def _video(container: InputContainer, path: Path) -> VideoStream:
+def video_of(container: InputContainer, path: Path) -> VideoStream:
     """Find the stream of moving pictures; the cover of a song is none."""
     covers = av.stream.Disposition.attached_pic
     for stream in container.streams.video:
@@ -251,7 +252,7 @@ def _counted(container: InputContainer) -> bool:
     return bool(COUNTED & set(container.format.name.split(",")))
 
 
-def _end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+def end_of(container: InputContainer, stream: VideoStream) -> Fraction | None:
     """When the video ends, as the file says; None if it doesn't."""
     if container.format.name == "avi" and stream.frames and stream.time_base:
         return stream.frames * stream.time_base  # a cut file's duration is guessed

@@ -1,33 +1,44 @@
-"""From what models say of pictures to a figure."""
+"""From what models say of pictures to the figure that fits: one picture, a sheet, or models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from matplotlib.figure import Figure
 
+from vitonnx.plots._compare import compare_models
+from vitonnx.plots._entry import SheetEntry
+from vitonnx.plots._heads import plot_heads
+from vitonnx.plots._rollout import plot_rollout
+from vitonnx.plots._sheet import contact_sheet
+
+if TYPE_CHECKING:
     from vitonnx.engine import Result
 
-__all__ = ["draw"]
+__all__ = ["plot_results"]
 
 
-def draw(probe: str, models: dict[str, list[Result]], note: str) -> Figure:
+def plot_results(
+    probe: str, models: Mapping[str, Sequence[Result]], note: str = ""
+) -> Figure:
     """Draw one picture at full size, or several on a sheet; several models stand side by side.
 
     Parameters
     ----------
     probe : str
         ``heads`` or ``rollout``.
-    models : dict of str to list of Result
+    models : mapping of str to sequence of Result
         By the models' names, of the same pictures; none has an error.
     note : str
         See `plot_heads`.
-    """
-    from vitonnx.plots import SheetEntry, compare_models, contact_sheet, plot_heads, plot_rollout
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+    """
     entries = {
         name: [
             SheetEntry(result.pixels, result[probe], Path(result.file).name, _predicted(result))

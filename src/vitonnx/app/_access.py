@@ -1,0 +1,51 @@
+"""The access log: who asked for what, and how it went; nothing of what pictures show."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["AccessLog"]
+
+log = logging.getLogger(__name__)
+
+# Names of files and of visitors: with them, whoever reads the log could open what was uploaded.
+PRIVATE: Final = re.compile(r"(?<=/file=).*|(?<=/heartbeat/).*")
+
+
+class AccessLog:
+    """Writes a line for each request, once it is answered.
+
+    Parameters
+    ----------
+    app : ASGI application
+        Behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.monotonic(), 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            address = (scope.get("client") or ("-",))[0]
+            path = PRIVATE.sub("…", ascii(scope["path"])[1:-1])
+            taken = 1000 * (time.monotonic() - started)
+            log.info("%s %s %s %s %.0f ms", address, scope["method"], path, status or "-", taken)

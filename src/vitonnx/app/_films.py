@@ -1,0 +1,141 @@
+"""Films of maps for visitors: short ones, one at a time, that can be stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from vitonnx.app._limits import Limits
+from vitonnx.app._visit import plain_name
+from vitonnx.engine import Engine
+from vitonnx.errors import FilmError, VitonnxError
+from vitonnx.film import FilmOptions, FilmReport, open_engine, probe_film
+from vitonnx.media.films import Span, open_film, read_facts
+from vitonnx.probes import Heads, Rollout
+
+__all__ = ["Films", "Stopped"]
+
+Item = TypeVar("Item")
+
+# Containers that hold a film themselves: playlists make FFmpeg read other files of this machine.
+FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "gif", "ogg", "mpegts", "mpeg", "flv", "asf")
+
+
+class Stopped(VitonnxError):
+    """The visitor wants no more of it."""
+
+
+class Films:
+    """Makes films, and stops them.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        The page's models; each film opens them anew, at its own size.
+    limits : Limits
+        The page's.
+    """
+
+    def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
+        self._engines, self._limits = engines, limits
+        self._running: dict[str, threading.Event] = {}
+
+    def make(
+        self,
+        path: Path,
+        name: str,
+        models: Sequence[str],
+        probe: Heads | Rollout,
+        options: FilmOptions,
+        output: Path,
+        *,
+        visitor: str,
+        progress: Callable[[float, str], None],
+    ) -> FilmReport:
+        """Write a film of maps.
+
+        Parameters
+        ----------
+        path, name
+            Of the film that was uploaded, and what the visitor calls it.
+        models, probe, options
+            See `probe_film`.
+        output : Path
+            The film to write.
+        visitor : str
+            Whose it is; see `stop`.
+        progress : callable
+            Takes the share that is done, and what is being done.
+
+        Raises
+        ------
+        FilmError
+            If it is too long or too large, damaged, or no film.
+        Stopped
+            If `stop` was called.
+        """
+        name = plain_name(name)
+        stop = self._running.setdefault(visitor, threading.Event())
+        try:
+            self._check(path, name)
+            film = open_film(path, Span(end=Fraction(self._limits.seconds)))
+            engines = [
+                open_engine(
+                    engine.file, film.size, device=engine.device, threads=engine.threads
+                )
+                for engine in (self._engines[model] for model in models)
+            ]
+            return probe_film(
+                film,
+                engines,
+                probe,
+                output,
+                options,
+                titles=list(models),
+                watch=partial(_watch, stop=stop, progress=progress),
+            )
+        except FilmError as error:
+            raise FilmError(str(error).replace(str(path), name)) from error
+        finally:
+            self._running.pop(visitor, None)
+
+    def stop(self, visitor: str) -> None:
+        """Stop a visitor's film, where there is one."""
+        if visitor in self._running:
+            self._running[visitor].set()
+
+    def _check(self, path: Path, name: str) -> None:
+        """Refuse by the header alone what is too much."""
+        if path.stat().st_size > self._limits.upload:
+            raise FilmError(
+                f"{name} is larger than the {self._limits.upload / 1e6:.0f} MB that are taken here."
+            )
+        facts = read_facts(path, FORMATS)
+        height, width = facts.size
+        if height * width > self._limits.pixels:
+            raise FilmError(f"{name} has frames of {width}x{height} pixels: scale it down first.")
+        if facts.seconds is not None and facts.seconds > self._limits.seconds:
+            raise FilmError(
+                f"{name} lasts {float(facts.seconds):.0f} s; at most {self._limits.seconds} s are "
+                "taken here: cut it, or use `vitonnx probe video`, which takes films of any length."
+            )
+
+
+def _watch(
+    items: Iterable[Item],
+    *,
+    total: int | None,
+    label: str,
+    stop: threading.Event,
+    progress: Callable[[float, str], None],
+) -> Iterator[Item]:
+    for number, item in enumerate(items):
+        if stop.is_set():
+            raise Stopped("Stopped, as you asked.")
+        progress(min(1.0, number / total) if total else 0.0, f"{label}: frame {number + 1}")
+        yield item
+

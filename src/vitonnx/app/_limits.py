@@ -1,0 +1,63 @@
+"""How much one visitor may ask, and how much all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from vitonnx.errors import UsageError
+
+__all__ = ["Limits"]
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the page takes, and what it keeps.
+
+    Parameters
+    ----------
+    upload : int
+        Bytes of a picture or film.
+    pixels : int
+        Of a picture, and of a frame of a film, before anything is decoded.
+    seconds : int
+        Of a film.
+    waiting : int
+        Visitors in the queue; who comes then is asked to come again.
+    memory : int
+        Bytes of attention that is kept, so that no slider runs a model again.
+    disk : int
+        Bytes of all uploads that lie on the disk, which are deleted an hour after they came.
+    visitors : int
+        Whose picture is kept; the one who was away for the longest time is forgotten first.
+    models : int
+        That one visitor sets side by side.
+
+    Raises
+    ------
+    UsageError
+        If one of them allows nothing.
+
+    Examples
+    --------
+    >>> Limits(seconds=60).upload
+    30000000
+    """
+
+    upload: int = 30 * MEGABYTE
+    pixels: int = 50_000_000
+    seconds: int = 20
+    waiting: int = 40
+    memory: int = 160 * MEGABYTE
+    disk: int = 2_000 * MEGABYTE
+    visitors: int = 200
+    models: int = 3
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                raise UsageError(
+                    f"the page's limit of {field.name} is {getattr(self, field.name)}; "
+                    "it must be at least 1."
+                )

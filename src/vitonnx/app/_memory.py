@@ -1,0 +1,70 @@
+"""A bounded memory of what models said."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+__all__ = ["Memory"]
+
+Value = TypeVar("Value")
+
+
+class Memory(Generic[Value]):
+    """Values by their keys, of so many bytes in all; what was not used for the longest time goes.
+
+    It can be used from several threads.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes of all values together. A larger one is not kept.
+    size : callable
+        Gives a value's bytes.
+
+    Examples
+    --------
+    >>> memory = Memory(5, len)
+    >>> memory.keep("bird", b"tail")
+    >>> memory.keep("cat", b"paw")
+    >>> memory.get("bird"), memory.get("cat"), memory.held
+    (None, b'paw', 3)
+    """
+
+    def __init__(self, limit: int, size: Callable[[Value], int]) -> None:
+        self.limit, self.held = limit, 0
+        self._size = size
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Value | None:
+        """Give a value, or None if it was never kept or is forgotten."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def keep(self, key: Hashable, value: Value) -> None:
+        """Keep a value, and forget others where there is no room."""
+        size = self._size(value)
+        with self._lock:
+            self._drop(key)
+            if size > self.limit:
+                return
+            self._values[key] = value
+            self.held += size
+            while self.held > self.limit:
+                self._drop(next(iter(self._values)))
+
+    def forget(self, wanted: Callable[[Hashable], bool]) -> None:
+        """Drop all values whose key is wanted gone."""
+        with self._lock:
+            for key in [key for key in self._values if wanted(key)]:
+                self._drop(key)
+
+    def _drop(self, key: Hashable) -> None:
+        value = self._values.pop(key, None)
+        if value is not None:
+            self.held -= self._size(value)

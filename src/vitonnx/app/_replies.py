@@ -1,0 +1,49 @@
+"""Small whole replies of ASGI, and bodies read whole, with a limit."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive
+
+__all__ = ["TooLarge", "read_body", "refusal", "replay"]
+
+
+class TooLarge(Exception):
+    """A body is larger than it may be."""
+
+
+def refusal(status: int, sentence: str) -> JSONResponse:
+    """Say no in a sentence; `detail` is what Gradio's page shows to its visitor."""
+    return JSONResponse({"detail": sentence}, status)
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Read a body of at most so many bytes.
+
+    Raises
+    ------
+    TooLarge
+        As soon as it is longer.
+    """
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise TooLarge
+    return body
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read once more, and then what comes after it."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

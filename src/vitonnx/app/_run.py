@@ -1,0 +1,69 @@
+"""From models to a page that is served."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from vitonnx.app._answers import Answers
+from vitonnx.app._limits import Limits
+from vitonnx.app._page import build_page
+from vitonnx.app._server import serve
+from vitonnx.demo import draw_film_file, draw_pictures
+from vitonnx.engine import Engine
+
+__all__ = ["run_app"]
+
+
+def run_app(
+    engines: Mapping[str, Engine],
+    at: socket.socket,
+    *,
+    limits: Limits | None = None,
+    users: Sequence[tuple[str, str]] = (),
+    ready: Callable[[str], None] = lambda address: None,
+    closing: Callable[[str], None] = lambda sentence: None,
+) -> None:
+    """Serve the page of some models until the process is asked to end.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        By the names that visitors choose from; the first two are shown at the start.
+    at : socket
+        See `open_socket`.
+    limits : Limits, optional
+        What it takes.
+    users, ready, closing
+        See `serve`.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C, once what ran is done.
+    """
+    limits = limits or Limits()
+    answers = Answers(engines, memory=limits.memory, reopen=lambda name: _reopen(engines[name]))
+    answers.warm()
+    with tempfile.TemporaryDirectory(prefix="vitonnx-examples-") as folder:
+        gr.set_static_paths([folder])
+        pictures = draw_pictures(Path(folder, "pictures"))
+        film = Path(folder, "scenes.mp4")
+        draw_film_file(film)
+        page = build_page(answers, limits, pictures=pictures, films=[film])
+        serve(page, at, limits, models=list(engines), users=users, ready=ready, closing=closing)
+
+
+def _reopen(engine: Engine) -> Engine:
+    """Open the same file in the same way, with no session yet."""
+    return Engine(
+        engine.file,
+        device=engine.device,
+        threads=engine.threads,
+        precision=engine.precision,
+        in_graph=True,
+    )

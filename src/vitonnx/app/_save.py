@@ -1,0 +1,122 @@
+"""A visitor's results as files: a figure, the raw numbers, and how to make them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, TypeAlias
+
+from matplotlib.figure import Figure
+
+from vitonnx.app._answers import Answers
+from vitonnx.app._recipe import command_line, python_lines
+from vitonnx.app._visit import Visit, plain_name
+from vitonnx.engine import Result, Totals, save_comparison, save_results, save_totals
+from vitonnx.plots import plot_distance, plot_results, save_figure
+from vitonnx.probes import Distance, Probe, Summary
+
+__all__ = ["Saved", "save"]
+
+Results: TypeAlias = dict[str, list[Result]]
+"""Of one picture, by the models' names."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Parameters
+    ----------
+    files : list of Path
+        The figure, and the numbers.
+    command : str
+        For a terminal: a line, or one for each file of numbers.
+    python : str
+        Lines of Python.
+    """
+
+    files: list[Path]
+    command: str
+    python: str
+
+
+def save(
+    answers: Answers, visit: Visit, models: list[str], probe: Probe[Any], folder: Path
+) -> Saved:
+    """Write what one probe finds in a visitor's picture.
+
+    The numbers are those of ``vitonnx probe`` with the command line that is given. Models whose
+    maps differ in shape, and so can't stand in one array, have a file each.
+
+    Parameters
+    ----------
+    answers : Answers
+        Of the page.
+    visit : Visit
+        The picture.
+    models : list of str
+        Side by side.
+    probe : Heads, Rollout or Distance
+        What is asked.
+    folder : Path
+        Where to write.
+
+    Raises
+    ------
+    VitonnxError
+        If a model can't answer, or nothing can be written.
+    """
+    results = {model: [answers.measure(visit, model, probe)] for model in models}
+    stem = f"{PurePath(visit.name).stem}.{probe.name}"
+    figure = folder / f"{stem}.png"
+    save_figure(_draw(answers, visit, probe, results), figure)
+    arrays = {folder / f"{name}.npz": part for name, part in _stackable(results, probe, stem)}
+    for path, part in arrays.items():
+        _save_arrays(path, visit, probe, part)
+    engines = answers.engines
+    return Saved(
+        files=[figure, *arrays],
+        command="\n".join(
+            command_line(probe, [engines[model] for model in part], visit.name, path.name)
+            for path, part in arrays.items()
+        ),
+        python="\n\n".join(python_lines(probe, engines[model], visit.name) for model in models),
+    )
+
+
+def _draw(answers: Answers, visit: Visit, probe: Probe[Any], results: Results) -> Figure:
+    if isinstance(probe, Distance):
+        return plot_distance(_totals(probe, results), details=[visit.name])
+    untrained = [model for model in results if answers.engines[model].manifest.untrained]
+    note = f"untrained: random weights of {', '.join(untrained)}" if untrained else ""
+    return plot_results(probe.name, results, note)
+
+
+def _stackable(results: Results, probe: Probe[Any], stem: str) -> Iterator[tuple[str, Results]]:
+    """Give the parts that fit into one file each: all models, or one by one."""
+    if isinstance(probe, Distance) or len({_shape(each, probe) for (each,) in results.values()}) == 1:
+        yield stem, results
+    else:
+        for model, of_model in results.items():
+            yield f"{stem}.{plain_name(model)}", {model: of_model}
+
+
+def _save_arrays(path: Path, visit: Visit, probe: Probe[Any], results: Results) -> None:
+    if isinstance(probe, Distance):
+        totals = _totals(probe, results)
+        save_totals(path, Totals(summaries=totals, files=[visit.name], skipped=[]))
+    elif len(results) > 1:
+        save_comparison(path, results, probe.name)
+    else:
+        (only,) = results.values()
+        save_results(path, only, probe.name)
+
+
+def _totals(probe: Distance, results: Results) -> dict[str, Summary]:
+    return {model: probe.summary([each["distance"]]) for model, (each,) in results.items()}
+
+
+def _shape(result: Result, probe: Probe[Any]) -> tuple[int, ...]:
+    value = result[probe.name]
+    return tuple((value.attention if probe.name == "heads" else value.rollout).shape)

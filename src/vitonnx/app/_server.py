@@ -1,0 +1,169 @@
+"""The page as a server: from a socket to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from vitonnx.app._access import AccessLog
+from vitonnx.app._doors import Doors
+from vitonnx.app._guard import Guard
+from vitonnx.app._limits import Limits
+from vitonnx.errors import UsageError
+
+__all__ = ["PATIENCE", "open_socket", "serve"]
+
+PATIENCE = 30.0  # seconds that running work has to come to its end
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Take an address before any work is done.
+
+    Parameters
+    ----------
+    host : str
+        A name or an address of this machine; ``0.0.0.0`` and ``::`` are all of them.
+    port : int
+        0 is any that is free.
+
+    Raises
+    ------
+    UsageError
+        If it can't be taken.
+    """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port {port} can't be: choose one from 0 (any that is free) to 65535.")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        taken = socket.socket(family, kind, protocol)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen()
+    except OSError as error:
+        raise UsageError(
+            f"{host}:{port} can't be served ({error.strerror or error}): choose another port, such "
+            "as 0 for any that is free, or another host."
+        ) from error
+    return taken
+
+
+def serve(
+    page: gr.Blocks,
+    at: socket.socket,
+    limits: Limits,
+    *,
+    models: Sequence[str],
+    users: Sequence[tuple[str, str]] = (),
+    ready: Callable[[str], None] = lambda address: None,
+    closing: Callable[[str], None] = lambda sentence: None,
+) -> None:
+    """Serve the page until the process is asked to end; then finish what runs.
+
+    Parameters
+    ----------
+    page : gradio.Blocks
+        The page.
+    at : socket
+        See `open_socket`.
+    limits : Limits
+        The page's.
+    models : sequence of str
+        Their names, for ``/healthz``.
+    users : sequence of (user, password)
+        Who may come; everybody, if there are none.
+    ready : callable
+        Takes the address, once visitors can come.
+    closing : callable
+        Takes a sentence on how it ends.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C, once what ran is done. A second one ends at once.
+    """
+    with tempfile.TemporaryDirectory(prefix="vitonnx-app-") as folder:
+        # All that Gradio and the handlers write goes in here, and with it.
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        tempfile.tempdir = folder
+        page.state_session_capacity = limits.visitors
+        inner = gr.mount_gradio_app(
+            FastAPI(openapi_url=None),
+            page,
+            path="/",
+            auth=list(users) or None,
+            max_file_size=limits.upload,
+            show_error=True,
+            footer_links=["gradio"],
+            run_history=False,
+            enable_monitoring=False,
+        )
+        doors = Doors(Guard(inner, limits, Path(folder)), models)
+        config = uvicorn.Config(
+            AccessLog(doors),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config, doors, ready, closing)
+        try:
+            asyncio.run(server.serve(sockets=[at]))
+        finally:
+            tempfile.tempdir = None
+        if server.interrupted:
+            raise KeyboardInterrupt
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which at a signal first finishes what runs."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        doors: Doors,
+        ready: Callable[[str], None],
+        closing: Callable[[str], None],
+    ) -> None:
+        super().__init__(config)
+        self.interrupted = False
+        self._doors, self._ready, self._closing = doors, ready, closing
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say where."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            self._ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End when all is done; at a second signal, at once."""
+        self.interrupted |= sig == signal.SIGINT
+        if self._doors.closing or self._loop is None:
+            self.should_exit = self.force_exit = True
+        else:
+            self._doors.closing = True
+            self._loop.call_soon_threadsafe(self._begin_end)
+
+    def _begin_end(self) -> None:
+        self._closing("finishing what runs, and taking nothing new; a second signal ends at once.")
+        self._end = asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        if not await self._doors.close(PATIENCE):
+            self._closing(f"something still ran after {PATIENCE:.0f} s: it was ended.")
+        self.should_exit = True

@@ -1,0 +1,48 @@
+"""Who may come: a file of users and passwords."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitonnx.errors import UsageError
+
+__all__ = ["read_users"]
+
+
+def read_users(path: Path) -> list[tuple[str, str]]:
+    """Read a file with ``user:password`` in each line; empty lines are passed over.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8. What is after the first colon is the password, whatever it is.
+
+    Returns
+    -------
+    list of (user, password)
+
+    Raises
+    ------
+    UsageError
+        If it can't be read, a line is of another form, a user is named twice, or there is none.
+        No message tells what stands in it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UsageError(f"{path} can't be read: {reason}.") from error
+    users: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        user, colon, password = line.partition(":")
+        user = user.strip()
+        if not (user and colon and password):
+            raise UsageError(f"{path}, line {number}, is not of the form user:password.")
+        if user in users:
+            raise UsageError(f"{path}, line {number}, names a user for the second time.")
+        users[user] = password
+    if not users:
+        raise UsageError(f"{path} names no user: write a line of the form user:password.")
+    return list(users.items())

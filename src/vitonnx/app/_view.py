@@ -1,0 +1,149 @@
+"""What the viewer in the browser draws, as plain JSON: small maps of bytes, and words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.app._answers import Answers
+from vitonnx.app._visit import Visit
+from vitonnx.engine import Result, best_classes
+from vitonnx.errors import VitonnxError
+from vitonnx.plots import describe, map_of, masks_of, scale_of, unit_of
+from vitonnx.probes import Distance, Heads, HeadsResult, Rollout, RolloutResult
+
+__all__ = ["Question", "colours", "view"]
+
+Json: TypeAlias = dict[str, Any]
+
+BEST = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a visitor asks: both probes of the same models.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Side by side.
+    heads, rollout
+        The probes. A block that a shallower model lacks is its last.
+    """
+
+    models: Sequence[str]
+    heads: Heads
+    rollout: Rollout
+
+
+def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) -> Json:
+    """Answer a question for the eye.
+
+    Parameters
+    ----------
+    answers : Answers
+        Of the page.
+    visit : Visit
+        The picture.
+    question : Question
+        What is asked.
+    pictures : bool
+        Whether to send what is one's for all queries too, the pixels and the distances: the viewer
+        keeps those that it has.
+
+    Returns
+    -------
+    dict
+        ``visit``, ``name`` and ``models``: a list of what `_model` gives.
+    """
+    models = [_model(answers, visit, name, question, pictures) for name in question.models]
+    return {"visit": visit.key, "name": visit.name, "models": models}
+
+
+def colours() -> str:
+    """Give the 256 colours of a map, RGBA bytes in base64, as they lie over a grey picture."""
+    table = scale_of(RolloutResult(rollout=np.zeros((1, 1), np.float32))).overlay(np.arange(256))
+    return _base64((255 * table).round().astype(np.uint8))
+
+
+def _model(
+    answers: Answers, visit: Visit, name: str, question: Question, pictures: bool
+) -> Json:
+    """Say what one model sees; a query that it does not see is a sentence in its place."""
+    engine, shown = answers.engines[name], visit.shown[name]
+    manifest = engine.manifest
+    said: Json = {
+        "name": name,
+        "note": "untrained: random weights, so its maps mean nothing" if manifest.untrained else "",
+        "crop": list(shown.crop),
+        "grid": list(manifest.grid),
+    }
+    if pictures:
+        portrait = base64.b64encode(visit.portraits[name]).decode()
+        said["picture"] = f"data:image/jpeg;base64,{portrait}"
+        if answers.keeps(name):
+            found = answers.look(visit, name, Distance())["distance"]
+            said["distance"] = np.asarray(found.distance).round(3).tolist()
+    try:
+        rollout = answers.look(visit, name, question.rollout)
+        said["classes"] = _classes(rollout, manifest.classes)
+        said["rollout"] = _maps(rollout["rollout"])
+        heads = answers.look(visit, name, _within(question.heads, manifest.blocks))
+        said["heads"] = _maps(heads["heads"])
+    except VitonnxError as error:
+        said["error"] = f"{error}"
+    return said
+
+
+def _within(heads: Heads, blocks: int) -> Heads:
+    """Ask a shallower model for its last block."""
+    return heads if heads.block < blocks else Heads(-1, heads.query, heads.mass)
+
+
+def _classes(result: Result, names: tuple[str, ...] | None) -> list[Json]:
+    if result.logits is None:
+        return []
+    return [
+        {"label": best.label or f"class {best.index}", "share": best.probability}
+        for best in best_classes(result.logits, names, BEST)
+    ]
+
+
+def _maps(result: HeadsResult | RolloutResult) -> Json:
+    """Give the mean, or the rollout, and then every head, on one scale of 256 colours."""
+    scale = scale_of(result)
+    maps = [map_of(result)]
+    said: Json = {
+        "unit": unit_of(result),
+        "low": scale.low,
+        "high": scale.high,
+        "clipped": scale.clipped,
+    }
+    if isinstance(result, HeadsResult):
+        maps += [*np.asarray(result.attention)]
+        masks = masks_of(result)
+        said |= {
+            "words": describe(result)[1:],
+            "patch": result.patch,
+            "masks": [None if mask is None else _base64(mask) for mask in masks],
+        }
+    else:
+        said["words"] = describe(result)
+    said["maps"] = [_base64((255 * scale.norm(values)).round().astype(np.uint8)) for values in maps]
+    said["highest"] = [_highest(values) for values in maps]
+    return said
+
+
+def _highest(values: NDArray[np.float32]) -> Json:
+    """Say which patch has most, for those who can't see it."""
+    row, column = divmod(int(values.argmax()), values.shape[1])
+    return {"row": row, "column": column, "value": float(values[row, column])}
+
+
+def _base64(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()

@@ -1,0 +1,143 @@
+"""A picture that somebody shows to the page: checked, and made ready for every model."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from PIL import Image
+
+from vitonnx.app._limits import Limits
+from vitonnx.engine import Engine, Prepared, prepare
+from vitonnx.errors import PictureError
+from vitonnx.media import open_picture
+from vitonnx.probes import Crop
+
+__all__ = ["LONGEST_NAME", "Visit", "plain_name", "receive"]
+
+LONGEST_NAME = 80
+LARGEST_PORTRAIT, QUALITY = 448, 88  # pixels, and of the JPEG
+# What a phone or a camera writes, and what a browser shows: everything else that Pillow could read
+# is more code for an attacker to try.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """What one visitor shows.
+
+    Parameters
+    ----------
+    key : str
+        Nobody else's, and not to be guessed.
+    name : str
+        The picture's file name, without any folder.
+    size : (height, width)
+        Of the whole picture, upright.
+    shown : mapping of str to Prepared
+        What each model sees of it. The picture itself is not kept.
+    portraits : mapping of str to bytes
+        The same for the eye, a JPEG: what a model sees may be 48 pixels wide.
+    """
+
+    key: str
+    name: str
+    size: tuple[int, int]
+    shown: Mapping[str, Prepared]
+    portraits: Mapping[str, bytes]
+
+
+def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits) -> Visit:
+    """Take a picture that was uploaded.
+
+    Its header is read first: what is too large is refused before a pixel is decoded.
+
+    Parameters
+    ----------
+    path : Path
+        Where it lies.
+    name : str
+        What the visitor calls it; folders in it are dropped.
+    engines : mapping of str to Engine
+        All that the page has.
+    limits : Limits
+        The page's.
+
+    Raises
+    ------
+    PictureError
+        If it is too large, damaged, or no picture.
+    """
+    name = plain_name(name)
+    _check_header(path, name, limits)
+    try:
+        picture = open_picture(path)
+    except PictureError as error:
+        raise PictureError(str(error).replace(str(path), name)) from error
+    shown = {
+        model: prepare(picture, engine.manifest.preprocessing) for model, engine in engines.items()
+    }
+    return Visit(
+        key=secrets.token_hex(8),
+        name=name,
+        size=(picture.height, picture.width),
+        shown=shown,
+        portraits=_portraits(picture, {model: each.crop for model, each in shown.items()}),
+    )
+
+
+def _portraits(picture: Image.Image, crops: Mapping[str, Crop]) -> dict[str, bytes]:
+    """Draw what each model sees; most see the same."""
+    drawn: dict[Crop, bytes] = {}
+    for crop in crops.values():
+        if crop not in drawn:
+            left, top, right, bottom = crop
+            scale = min(1.0, LARGEST_PORTRAIT / max(right - left, bottom - top))
+            size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+            stream = io.BytesIO()
+            picture.resize(size, Image.Resampling.BICUBIC, box=crop).save(
+                stream, "jpeg", quality=QUALITY
+            )
+            drawn[crop] = stream.getvalue()
+    return {model: drawn[crop] for model, crop in crops.items()}
+
+
+def plain_name(name: str) -> str:
+    r"""Give the last part of a path of any system, without what no file name should hold.
+
+    Examples
+    --------
+    >>> plain_name("../../etc/passwd"), plain_name(r"C:\\pictures\\bird.png"), plain_name("..")
+    ('passwd', 'bird.png', 'picture')
+    """
+    last = PureWindowsPath(PurePosixPath(name).name).name
+    kept = "".join(letter for letter in last if letter.isprintable() and letter not in '<>:"|?*')
+    stem, dot, suffix = kept.rpartition(".")
+    short = f"{stem[: LONGEST_NAME - 10]}{dot}{suffix[:9]}" if stem else kept[:LONGEST_NAME]
+    return short if short.strip(". ") else "picture"
+
+
+def _check_header(path: Path, name: str, limits: Limits) -> None:
+    if path.stat().st_size > limits.upload:
+        raise PictureError(
+            f"{name} has {path.stat().st_size / 1e6:.0f} MB; at most {limits.upload / 1e6:.0f} MB "
+            "are taken here: scale it down first."
+        )
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+    except Image.DecompressionBombError:
+        width, height = limits.pixels + 1, 1
+    except Exception as error:  # Pillow's readers raise anything on damaged files.
+        raise PictureError(
+            f"{name} is not a picture, or of a kind that is not taken here: "
+            "PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF are."
+        ) from error
+    if width * height > limits.pixels:
+        raise PictureError(
+            f"{name} has more than the {limits.pixels / 1e6:.0f} million pixels that are taken "
+            "here: scale it down first."
+        )

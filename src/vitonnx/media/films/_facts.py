@@ -1,0 +1,54 @@
+"""What a film says of itself before a frame of it is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vitonnx.media.films._file import end_of, opened, video_of
+
+__all__ = ["FilmFacts", "read_facts"]
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What stands in the header of a film.
+
+    Parameters
+    ----------
+    size : (height, width)
+        In pixels, as it is coded.
+    seconds : Fraction or None
+        How long it is; None where the file doesn't say.
+    """
+
+    size: tuple[int, int]
+    seconds: Fraction | None
+
+
+def read_facts(path: Path, formats: Sequence[str] = ()) -> FilmFacts:
+    """Read the header of a film, to decide whether it shall be decoded at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    formats : sequence of str
+        The containers that may be opened, as FFmpeg calls them; any by default. Some formats are
+        lists of other files, which they make FFmpeg read.
+
+    Returns
+    -------
+    FilmFacts
+
+    Raises
+    ------
+    FilmError
+        If it is no film, or in another container.
+    """
+    with opened(path, {"format_whitelist": ",".join(formats)} if formats else None) as container:
+        stream = video_of(container, path)
+        size = (stream.codec_context.height, stream.codec_context.width)
+        return FilmFacts(size, end_of(container, stream))

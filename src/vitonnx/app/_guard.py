@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitonnx.app._bucket import Buckets
+from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
 from vitonnx.app._replies import TooLarge, read_body, refusal, replay
 
@@ -54,11 +54,11 @@ class Guard:
         Behind it.
     limits : Limits
         The page's.
-    folder : Path
+    folder : Folder
         Where uploads lie.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, folder: Path) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, folder: Folder) -> None:
         self._app, self._limits, self._folder = app, limits, folder
         self._questions = Buckets(AT_ONCE, A_SECOND)
         self._logins = Buckets(LOGINS, LOGINS_A_SECOND)
@@ -88,7 +88,7 @@ class Guard:
         if _declared(scope) > limit:
             await too_large(scope, receive, send)
             return
-        if _bytes_in(self._folder) > self._limits.disk:
+        if self._folder.size > self._limits.disk:
             full = "So many files came in at once that there is no room: try again in some minutes."
             await refusal(503, full)(scope, receive, send)
             return
@@ -157,6 +157,3 @@ def _visitor(body: bytes) -> str:
         return ""
     return str(said.get("session_hash") or "") if isinstance(said, dict) else ""
 
-
-def _bytes_in(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, TypeAlias, cast
 
 import gradio as gr
@@ -12,6 +11,7 @@ import gradio as gr
 from vitonnx.app._answers import Answers
 from vitonnx.app._figures import Figures
 from vitonnx.app._films import Films
+from vitonnx.app._folder import Folder
 from vitonnx.app._kindly import kindly
 from vitonnx.app._limits import Limits
 from vitonnx.app._save import save
@@ -44,10 +44,12 @@ class Handlers:
         Of the page.
     limits : Limits
         The page's.
+    folder : Folder
+        The page's own.
     """
 
-    def __init__(self, answers: Answers, limits: Limits) -> None:
-        self._answers, self._limits = answers, limits
+    def __init__(self, answers: Answers, limits: Limits, folder: Folder) -> None:
+        self._answers, self._limits, self._folder = answers, limits, folder
         self._films = Films(answers.engines, limits)
         self._figures = Figures(answers)
 
@@ -67,6 +69,7 @@ class Handlers:
             return None, None, None, DEFAULT
         models, _, _, *rest = asked
         question = self._question(None, models, DEFAULT, None, *rest)
+        self._check(upload)
         visit = receive(upload.path, upload.name, self._answers.engines, self._limits)
         return visit, view(self._answers, visit, question, pictures=True), None, DEFAULT
 
@@ -140,8 +143,8 @@ class Handlers:
         }
         if probe not in probes:
             raise UsageError(f"{probe!r} can't be saved: choose from {', '.join(probes)}.")
-        folder = Path(tempfile.mkdtemp(prefix="saved-"))
-        saved = save(self._answers, visit, list(question.models), probes[probe], folder)
+        models = list(question.models)
+        saved = save(self._answers, visit, models, probes[probe], self._folder.fresh())
         return [str(file) for file in saved.files], saved.command, saved.python
 
     @kindly
@@ -164,8 +167,9 @@ class Handlers:
             raise UsageError("There is no film yet: choose one first.")
         models, who, _, *rest = asked
         question = self._question(None, models, DEFAULT if who == PATCH else who, None, *rest)
-        folder = Path(tempfile.mkdtemp(prefix="film-"))
-        output = folder / f"{PurePath(plain_name(upload.name)).stem}.{probe}.mp4"
+        self._check(upload)
+        stem = PurePath(plain_name(upload.name)).stem
+        output = self._folder.fresh() / f"{stem}.{probe}.mp4"
         report = self._films.make(
             upload.path,
             upload.name,
@@ -182,6 +186,11 @@ class Handlers:
     def stop_film(self, request: gr.Request) -> None:
         """Stop the visitor's film: because it is wanted, or because the visitor has left."""
         self._films.stop(_visitor(request))
+
+    def _check(self, upload: Upload) -> None:
+        """Refuse every file but those that came through the page: Gradio looks too."""
+        if not self._folder.holds(upload.path):
+            raise UsageError(f"{plain_name(upload.name)} was not uploaded here: choose it again.")
 
     def _question(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from vitonnx.app._answers import Answers
+from vitonnx.app._folder import Folder
 from vitonnx.app._handlers import DEFAULT, PATCH, Handlers
 from vitonnx.app._limits import Limits
 from vitonnx.app._uploads import FilmInput, PictureInput
@@ -33,6 +34,7 @@ LATEST = {"trigger_mode": "always_last", "show_progress": "hidden"}
 def build_page(
     answers: Answers,
     limits: Limits,
+    folder: Folder,
     *,
     pictures: Sequence[Path] = (),
     films: Sequence[Path] = (),
@@ -45,10 +47,12 @@ def build_page(
         Of its models; the first two are shown at the start.
     limits : Limits
         What it takes.
+    folder : Folder
+        The page's own.
     pictures, films : sequence of Path
         Examples to begin with.
     """
-    handlers = Handlers(answers, limits)
+    handlers = Handlers(answers, limits, folder)
     names = list(answers.engines)
     deepest = max(engine.manifest.blocks for engine in answers.engines.values())
     with gr.Blocks(

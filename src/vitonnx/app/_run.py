@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-
-import gradio as gr
 
 from vitonnx.app._answers import Answers
+from vitonnx.app._folder import own_folder
 from vitonnx.app._limits import Limits
 from vitonnx.app._page import build_page
 from vitonnx.app._server import serve
@@ -49,13 +46,16 @@ def run_app(
     limits = limits or Limits()
     answers = Answers(engines, memory=limits.memory, reopen=lambda name: _reopen(engines[name]))
     answers.warm()
-    with tempfile.TemporaryDirectory(prefix="vitonnx-examples-") as folder:
-        gr.set_static_paths([folder])
-        pictures = draw_pictures(Path(folder, "pictures"))
-        film = Path(folder, "scenes.mp4")
+    with own_folder() as folder:
+        examples = folder.path / "examples"
+        examples.mkdir()
+        pictures = draw_pictures(examples)
+        film = examples / "scenes.mp4"
         draw_film_file(film)
-        page = build_page(answers, limits, pictures=pictures, films=[film])
-        serve(page, at, limits, models=list(engines), users=users, ready=ready, closing=closing)
+        page = build_page(answers, limits, folder, pictures=pictures, films=[film])
+        serve(
+            page, at, limits, folder, models=list(engines), users=users, ready=ready, closing=closing
+        )
 
 
 def _reopen(engine: Engine) -> Engine:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 
 import gradio as gr
@@ -17,6 +14,7 @@ from fastapi import FastAPI
 
 from vitonnx.app._access import AccessLog
 from vitonnx.app._doors import Doors
+from vitonnx.app._folder import Folder
 from vitonnx.app._guard import Guard
 from vitonnx.app._limits import Limits
 from vitonnx.errors import UsageError
@@ -63,6 +61,7 @@ def serve(
     page: gr.Blocks,
     at: socket.socket,
     limits: Limits,
+    folder: Folder,
     *,
     models: Sequence[str],
     users: Sequence[tuple[str, str]] = (),
@@ -79,6 +78,8 @@ def serve(
         See `open_socket`.
     limits : Limits
         The page's.
+    folder : Folder
+        The page's own.
     models : sequence of str
         Their names, for ``/healthz``.
     users : sequence of (user, password)
@@ -93,37 +94,37 @@ def serve(
     KeyboardInterrupt
         At Ctrl-C, once what ran is done. A second one ends at once.
     """
-    with tempfile.TemporaryDirectory(prefix="vitonnx-app-") as folder:
-        # All that Gradio and the handlers write goes in here, and with it.
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        tempfile.tempdir = folder
-        page.state_session_capacity = limits.visitors
-        inner = gr.mount_gradio_app(
-            FastAPI(openapi_url=None),
-            page,
-            path="/",
-            auth=list(users) or None,
-            max_file_size=limits.upload,
-            show_error=True,
-            footer_links=["gradio"],
-            run_history=False,
-            enable_monitoring=False,
-        )
-        doors = Doors(Guard(inner, limits, Path(folder)), models)
-        config = uvicorn.Config(
-            AccessLog(doors),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = _Server(config, doors, ready, closing)
-        try:
-            asyncio.run(server.serve(sockets=[at]))
-        finally:
-            tempfile.tempdir = None
-        if server.interrupted:
-            raise KeyboardInterrupt
+    inner = _mount(page, limits, users)
+    doors = Doors(Guard(inner, limits, folder), models)
+    config = uvicorn.Config(
+        AccessLog(doors),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config, doors, ready, closing)
+    asyncio.run(server.serve(sockets=[at]))
+    if server.interrupted:
+        raise KeyboardInterrupt
+
+
+def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) -> FastAPI:
+    page.state_session_capacity = limits.visitors
+    mounted = gr.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        page,
+        path="/",
+        auth=list(users) or None,
+        max_file_size=limits.upload,
+        show_error=True,
+        footer_links=["gradio"],
+        run_history=False,
+        enable_monitoring=False,
+    )
+    # Without this Gradio believes itself in a test, and lets visitors name any file of the machine.
+    page.has_launched = True
+    return mounted
 
 
 class _Server(uvicorn.Server):

@@ -61,8 +61,8 @@ def build_page(
         visit = gr.State(None, time_to_live=AWAY, delete_callback=_forget(answers))
         pixel = gr.State(None)
         gr.Markdown(f"# {TITLE}\n{HOW}")
-        with gr.Row():
-            with gr.Column(scale=1, min_width=280):
+        with gr.Row(elem_id="layout"):
+            with gr.Column(elem_id="start"):
                 picture = PictureInput(
                     label="Picture",
                     sources=["upload", "clipboard", "webcam"],
@@ -72,9 +72,8 @@ def build_page(
                 )
                 if pictures:
                     gr.Examples([[str(path)] for path in pictures], [picture], label="Examples")
-                models = gr.CheckboxGroup(
-                    names, value=names[:2], label="Models", elem_id="models"
-                )
+                models = gr.CheckboxGroup(names, value=names[:2], label="Models", elem_id="models")
+            with gr.Column(elem_id="controls"):
                 with gr.Group():
                     who = gr.Radio(
                         _who(answers.engines), value=DEFAULT, label="Who looks", elem_id="who"
@@ -100,7 +99,7 @@ def build_page(
                     discard = gr.Slider(
                         0, 0.95, value=0, step=0.05, label="Rollout: discard", elem_id="discard"
                     )
-            with gr.Column(scale=3, min_width=320), gr.Tabs():
+            with gr.Column(elem_id="maps"), gr.Tabs():
                 with gr.Tab("Attention"):
                     viewer = Viewer(elem_id="viewer", min_height=200)
                 with gr.Tab("Filters") as filters_tab:
@@ -156,16 +155,12 @@ def build_page(
             **MEMORY,
             **LATEST,
         )
-        viewer.ask(
-            handlers.ask, [visit, *asked], [viewer, pixel, who], api_name="ask", **MEMORY, **LATEST
-        )
+        # The viewer itself asks for one patch at a time.
+        quiet = {"trigger_mode": "multiple", "show_progress": "hidden"}
+        answered = [viewer, pixel, who]
+        viewer.ask(handlers.ask, [visit, *asked], answered, api_name="ask", **MEMORY, **quiet)
         viewer.release(
-            handlers.release,
-            [visit, *asked],
-            [viewer, pixel, who],
-            api_name="release",
-            **MEMORY,
-            **LATEST,
+            handlers.release, [visit, *asked], answered, api_name="release", **MEMORY, **quiet
         )
         filters_tab.select(handlers.filters, models, filters, api_name="filters", **MODEL)
         positions_tab.select(handlers.positions, models, positions, api_name="positions", **MODEL)

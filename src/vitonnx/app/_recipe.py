@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,12 @@ from vitonnx.engine import Engine
 from vitonnx.probes import Distance, Heads, Probe, Rollout
 
 __all__ = ["command_line", "python_lines"]
+
+SHOWN = {
+    "heads": "attention  # float32 (heads, rows, columns)",
+    "rollout": "rollout  # float32 (rows, columns)",
+    "distance": "distance  # float64 (blocks, heads), in pixels",
+}
 
 
 def command_line(
@@ -31,37 +38,32 @@ def command_line(
     return shlex.join([*words, "-o", output])
 
 
-def python_lines(probe: Probe[object], engine: Engine, picture: str) -> str:
+def python_lines(probe: Probe[object], engines: Sequence[Engine], picture: str) -> str:
     """Write the lines that find the same numbers.
 
     Examples
     --------
     >>> engine = Engine(demo_models()["scenes_vit"])
-    >>> print(python_lines(Rollout(fusion="max"), engine, "bird.png"))
+    >>> print(python_lines(Rollout(fusion="max"), [engine], "bird.png"))
     import vitonnx as vx
     from vitonnx.demo import demo_models
     <BLANKLINE>
     engine = vx.Engine(demo_models()["scenes_vit"])
-    result = engine.probe("bird.png", vx.Rollout(fusion='max'))[0]
+    result = engine.probe("bird.png", vx.Rollout(fusion="max"))[0]
     result.rollout  # float32 (rows, columns)
     """
-    name = _name(engine)
-    ours = name in demo_models()
-    file = f'demo_models()["{name}"]' if ours else repr(name)
-    lines = ["import vitonnx as vx", *["from vitonnx.demo import demo_models"][: int(ours)], ""]
-    shown = {
-        "heads": "attention  # float32 (heads, rows, columns)",
-        "rollout": "rollout  # float32 (rows, columns)",
-        "distance": "distance  # float64 (blocks, heads), in pixels",
-    }
-    return "\n".join(
-        [
-            *lines,
+    ours = any(_name(engine) in demo_models() for engine in engines)
+    lines = ["import vitonnx as vx", *(["from vitonnx.demo import demo_models"] if ours else [])]
+    for engine in engines:
+        name = _name(engine)
+        file = f"demo_models()[{_quoted(name)}]" if name in demo_models() else _quoted(name)
+        lines += [
+            "",
             f"engine = vx.Engine({file})",
-            f'result = engine.probe({_quoted(picture)}, vx.{_call(probe)})[0]',
-            f"result.{shown[probe.name]}",
+            f"result = engine.probe({_quoted(picture)}, vx.{_call(probe)})[0]",
+            f"result.{SHOWN[probe.name]}",
         ]
-    )
+    return "\n".join(lines)
 
 
 def _name(engine: Engine) -> str:
@@ -95,9 +97,10 @@ def _call(probe: Probe[object]) -> str:
             left_out = {"fusion": "mean", "discard": 0.0}
         case _:
             given = left_out = {}
-    words = [f"{key}={value!r}" for key, value in given.items() if value != left_out[key]]
+    words = [f"{key}={_quoted(value)}" for key, value in given.items() if value != left_out[key]]
     return f"{type(probe).__name__}({', '.join(words)})"
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"' if '"' not in name and "\\" not in name else repr(name)
+def _quoted(value: object) -> str:
+    """Write a value as Python does, but words in double quotes, as people do."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -81,7 +81,7 @@ def save(
             command_line(probe, [engines[model] for model in part], visit.name, path.name)
             for path, part in arrays.items()
         ),
-        python="\n\n".join(python_lines(probe, engines[model], visit.name) for model in models),
+        python=python_lines(probe, [engines[model] for model in models], visit.name),
     )
 
 

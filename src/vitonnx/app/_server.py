@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from types import FrameType
 
 import gradio as gr
@@ -121,6 +122,7 @@ def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) ->
         footer_links=["gradio"],
         run_history=False,
         enable_monitoring=False,
+        css=files("vitonnx.app").joinpath("page.css").read_text(encoding="utf-8"),
     )
     # Without this Gradio believes itself in a test, and lets visitors name any file of the machine.
     page.has_launched = True

@@ -82,6 +82,7 @@ def _model(
         "note": "untrained: random weights, so its maps mean nothing" if manifest.untrained else "",
         "crop": list(shown.crop),
         "grid": list(manifest.grid),
+        "classes": [],
     }
     if pictures:
         portrait = base64.b64encode(visit.portraits[name]).decode()

@@ -8,6 +8,10 @@ const pictures = {};
 const distances = {};
 let head = -1; // of all models; -1 is the mean
 let asker = null; // the model whose map has the keyboard
+let wanted = null; // the next question, while another one is on its way
+let onItsWay = -Infinity; // since when, in milliseconds
+let heading = null; // the patch that the keys have gone to, before its answer is here
+const PATIENCE = 2000; // after which an answer is given up: the page has said why in words
 
 function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -125,32 +129,53 @@ function pixel(model, down, across) {
   };
 }
 
+// One question is on its way at a time. What is wanted meanwhile waits, and only the last of it is
+// asked: a finger that moves on does not want the patches that it has left.
+function want(event, place) {
+  wanted = { event, place };
+  if (Date.now() > onItsWay + PATIENCE) send();
+}
+
+function send() {
+  if (!wanted) return;
+  const { event, place } = wanted;
+  wanted = null;
+  onItsWay = Date.now();
+  trigger(event, place);
+}
+
+function arrived() {
+  onItsWay = -Infinity;
+  if (!wanted) heading = null;
+  send();
+}
+
 function ask(model, down, across) {
   asker = model.name;
-  trigger("ask", pixel(model, down, across));
+  want("ask", pixel(model, down, across));
 }
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 function step(event, model) {
   const [rows, columns] = model.grid;
-  const before = model.heads?.patch;
+  const before = heading ?? model.heads?.patch;
   if (event.key === "Home") {
     event.preventDefault();
-    trigger("release", {});
+    want("release", {});
   } else if (STEPS[event.key]) {
     event.preventDefault();
     const [down, across] = STEPS[event.key];
     const row = before ? before[0] + down : Math.floor(rows / 2);
     const column = before ? before[1] + across : Math.floor(columns / 2);
     if (row < 0 || row >= rows || column < 0 || column >= columns) return;
-    model.heads.patch = [row, column]; // so that the next key goes on from here at once
+    heading = [row, column];
     ask(model, (row + 0.5) / rows, (column + 0.5) / columns);
   }
 }
 
-function map(model, kind) {
-  const place = make("div", { class: "map" }, make("img", { src: pictures[model.name], alt: "" }));
+function map(model, kind, picture) {
+  const place = make("div", { class: "map" }, picture);
   place.addEventListener("click", (event) => {
     const box = place.getBoundingClientRect();
     ask(current(model.name), (event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width);
@@ -168,46 +193,38 @@ function map(model, kind) {
 
 const current = (name) => props.value.models.find((model) => model.name === name);
 
+// Seven rows, whatever a model has, so that those of several models stand side by side.
 function build(model) {
-  const card = make("section", { class: "model", "aria-label": model.name });
-  card.append(make("h3", {}, model.name));
-  if (model.note) card.append(make("p", { class: "note" }, model.note));
-  if (model.classes?.length) {
-    card.append(make("ol", { class: "classes", "aria-label": "Prediction" }, ...model.classes.map(
-      ({ label, share }) => make("li", { style: `--share: ${100 * share}%` },
-        make("span", {}, label), make("span", {}, percent(share))),
-    )));
-  }
-  if (!model.rollout) return card;
-  card.append(make("p", { class: "error", role: "alert", hidden: "" }));
-  card.append(make("div", { class: "pair" }, map(model, "heads"), map(model, "rollout")));
-  const tiles = make("div", { class: "tiles", role: "group", "aria-label": `Heads of ${model.name}` });
-  (model.heads?.maps ?? []).forEach((_, index) => {
-    const place = make("span", { class: "map" }, make("img", { src: pictures[model.name], alt: "" }));
-    const label = index ? `head ${index - 1}` : "mean";
-    const tile = make("button", { type: "button", class: "tile" }, place, make("span", {}, label));
+  const picture = () => make("img", { src: pictures[model.name], alt: "" });
+  const classes = make("ol", { class: "classes", "aria-label": "Prediction" }, ...model.classes.map(
+    ({ label, share }) => make("li", { style: `--share: ${100 * share}%` },
+      make("span", {}, label), make("span", {}, percent(share))),
+  ));
+  const tiles = (model.heads?.maps ?? []).map((_, index) => {
+    const name = index ? `head ${index - 1}` : "mean";
+    const tile = make("button", { type: "button", class: "tile" },
+      make("span", { class: "map" }, picture()), make("span", {}, name));
     tile.addEventListener("click", () => { head = index - 1; draw(); });
-    tiles.append(tile);
+    return tile;
   });
-  card.append(tiles);
-  if (distances[model.name]) {
-    card.append(make("figure", { class: "distance" },
+  return make("section", { class: "model", "aria-label": model.name },
+    make("h3", {}, model.name),
+    make("p", { class: "note" }, model.note),
+    classes.children.length ? classes : make("p", { class: "none" }, "It names no classes."),
+    make("p", { class: "error", role: "alert" }),
+    make("div", { class: "pair" }, map(model, "heads", picture()), map(model, "rollout", picture())),
+    make("div", { class: "tiles", role: "group", "aria-label": `Heads of ${model.name}` }, ...tiles),
+    make("figure", { class: "distance" },
       make("figcaption", {}, "How far each head looks: mean attention distance, in pixels of the input"),
-      make("div", { class: "plot" })));
-  }
-  return card;
+      make("div", { class: "plot" })),
+  );
 }
 
 function fill(card, model) {
-  const error = card.querySelector(".error");
-  if (error) {
-    error.hidden = !model.error;
-    error.textContent = model.error ?? "";
-  }
+  card.querySelector(".error").textContent = model.error ?? "";
   for (const kind of ["heads", "rollout"]) {
     const figure = card.querySelector(`figure.${kind}`);
     const found = model[kind];
-    if (!figure) continue;
     figure.hidden = !found;
     if (!found) continue;
     const index = kind === "heads" && head + 1 < found.maps.length ? head + 1 : 0;
@@ -220,10 +237,11 @@ function fill(card, model) {
     figure.querySelector(".key").replaceChildren(bar(found));
   }
   const distance = distances[model.name];
-  const plot = card.querySelector(".distance .plot");
-  if (plot && distance) {
+  card.querySelector(".distance").hidden = !distance;
+  if (distance) {
     const shown = props.value.models.flatMap(({ name }) => (distances[name] ?? []).flat());
-    plot.replaceChildren(scatter({ ...model, distance }, Math.max(...shown)));
+    const plot = scatter({ ...model, distance }, Math.max(...shown));
+    card.querySelector(".plot").replaceChildren(plot);
   }
   card.querySelectorAll(".tile").forEach((tile, index) => {
     tile.hidden = !model.heads;
@@ -236,7 +254,7 @@ function fill(card, model) {
 
 // What a card is made of; where it is the same, only its maps are painted anew, and the focus stays.
 const form = (model) => JSON.stringify([
-  model.name, model.grid, model.heads?.maps.length, model.classes, Boolean(model.rollout), pictures[model.name],
+  model.name, model.grid, model.heads?.maps.length, model.classes, pictures[model.name],
 ]);
 
 function draw() {
@@ -269,5 +287,8 @@ function show() {
   draw();
 }
 
-watch("value", show);
+watch("value", () => {
+  show();
+  arrived();
+});
 show();

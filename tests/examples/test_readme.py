@@ -16,7 +16,7 @@ pytestmark = pytest.mark.examples
 NOT_RUN = {
     ("pip", "install"): "needs a fresh environment; test_programs.py reads the file",
     ("python", "-m", "http.server"): "never ends; test_page.py runs it",
-    ("bash", ".ci/examples"): "installs programs; .ci/run runs it",
+    ("bash", ".ci/browser"): "installs programs; .ci/run runs it",
     ("python", "-m", "pytest"): "is what runs this",
 }
 

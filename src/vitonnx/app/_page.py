@@ -135,7 +135,12 @@ def build_page(
                     written = gr.File(
                         label="Files", file_count="multiple", interactive=False, elem_id="written"
                     )
-                    command = gr.Code(label="Command line", language="shell", interactive=False)
+                    command = gr.Code(
+                        label="Command line",
+                        language="shell",
+                        interactive=False,
+                        elem_id="command",
+                    )
                     python = gr.Code(label="Python", language="python", interactive=False)
 
         asked = [models, who, pixel, block, mass, fusion, discard]

@@ -290,5 +290,7 @@ function show() {
 watch("value", () => {
   show();
   arrived();
+  stage.dataset.drawn = Number(stage.dataset.drawn ?? 0) + 1;
+  stage.dataset.visit = props.value?.visit ?? "";
 });
 show();

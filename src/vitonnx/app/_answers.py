@@ -111,10 +111,12 @@ class Answers:
 
     def forget(self, visit: Visit) -> None:
         """Drop what is kept for a visitor."""
-        self._memory.forget(lambda question: isinstance(question, tuple) and question[0] == visit.key)
+        self._memory.forget(
+            lambda question: isinstance(question, tuple) and question[0] == visit.key
+        )
 
     def keeps(self, model: str) -> bool:
-        """Tell whether all attention of a picture can be kept, so that questions are answered at once."""
+        """Tell whether all attention of a picture can be kept, so that answers come at once."""
         manifest = self.engines[model].manifest
         halves = manifest.blocks * manifest.heads * manifest.tokens**2
         return 2 * halves <= self._memory.limit
@@ -146,9 +148,7 @@ class Answers:
         if isinstance(probe, Heads) and isinstance(probe.query, tuple):
             asked = f"{probe.query[0]},{probe.query[1]}"
             values["heads"] = replace(values["heads"], query=asked)
-        return replace(
-            result, file=visit.name, crop=shown.crop, pixels=shown.pixels, values=values
-        )
+        return replace(result, file=visit.name, crop=shown.crop, pixels=shown.pixels, values=values)
 
 
 def _result(
@@ -179,6 +179,4 @@ def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:
         return probe
     row, column = divmod(token - layout.prefix, layout.grid[1])
     half = layout.patch_size // 2
-    return replace(
-        probe, query=(row * layout.patch_size + half, column * layout.patch_size + half)
-    )
+    return replace(probe, query=(row * layout.patch_size + half, column * layout.patch_size + half))

@@ -166,10 +166,22 @@ def _write(path: Path, template: str, values: Mapping[str, Any]) -> None:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["quoted"] = _quoted
+    environment.filters |= {"quoted": _quoted, "counted": _counted}
     path.write_text(environment.get_template(template).render(values), encoding="utf-8")
 
 
 def _quoted(value: str | int | None) -> str:
     """Write a value as Python does, with the quotes that its formatters like."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _counted(number: int) -> str:
+    """Write a number as people who change it read it: whole megabytes as such.
+
+    Examples
+    --------
+    >>> _counted(3 * 2**20), _counted(50_000_000), _counted(7)
+    ('3 * 2**20', '50_000_000', '7')
+    """
+    megabytes, bytes_left = divmod(number, 2**20)
+    return f"{megabytes} * 2**20" if megabytes and not bytes_left else f"{number:_}"

@@ -15,7 +15,7 @@ from wheel.wheelfile import WheelFile
 
 from vitonnx.errors import VitonnxError
 
-__all__ = ["LABEL", "own_version", "write_wheel"]
+__all__ = ["LABEL", "own_version", "package_files", "write_wheel"]
 
 # PyPI takes no version with a label, so that pip, told to install this very version, can't take
 # another vitonnx from there. Of equal versions it prefers the index's to a wheel of one's own.
@@ -70,14 +70,14 @@ def write_wheel(folder: Path) -> Path:
     wheel = folder / f"{name}-py3-none-any.whl"
     package, installed = Path(str(files("vitonnx"))), distribution("vitonnx")
     with _dated(), WheelFile(wheel, "w") as archive:
-        for file in _package_files(package):
+        for file in package_files(package):
             archive.writestr(f"vitonnx/{file.relative_to(package).as_posix()}", file.read_bytes())
         for part, content in _metadata(installed).items():
             archive.writestr(f"{name}.dist-info/{part}", content)
     return wheel
 
 
-def _package_files(package: Path) -> list[Path]:
+def package_files(package: Path) -> list[Path]:
     """List all that belongs to the package, and not what Python and desktops leave in it."""
     found = []
     for file in package.rglob("*"):

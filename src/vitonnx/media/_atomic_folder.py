@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media._atomic import explained, reason
@@ -58,7 +58,7 @@ def atomic_folder(path: str | Path, *, record: str) -> Iterator[Path]:
         home = target if target.is_dir() else target.parent
         passing = TemporaryDirectory(dir=home, prefix=".")
     except OSError as error:
-        raise VitonnxError(f"{path} can't be made: {reason(error)}.") from error
+        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
     with passing, explained(path, passing.name):
         made = Path(passing.name, target.name)
         made.mkdir()
@@ -93,27 +93,29 @@ def check_folder(path: str | Path, *, record: str) -> set[str]:
         As `atomic_folder`.
     """
     folder = Path(path)
-    if (folder / record).is_file():
-        return _read(folder, record)
     try:
-        foreign = folder.exists() and any(folder.iterdir())
-    except NotADirectoryError as error:
-        raise UsageError(
-            f"{path} can't be a folder, as a file is in its way: give another one."
-        ) from error
+        here = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        if not here.is_dir():
+            raise UsageError(
+                f"{path} can't be a folder, as a file is in its way: give another one."
+            )
+        TemporaryFile(dir=here).close()
+        if (folder / record).is_file():
+            return _read(folder, record)
+        if here == folder and any(folder.iterdir()):
+            raise UsageError(
+                f"{path} holds files that vitonnx didn't write there, and none of them shall be "
+                "lost: give a new folder, or an empty one."
+            )
     except OSError as error:
-        raise VitonnxError(f"{path} can't be read: {error.strerror}.") from error
-    if foreign:
-        raise UsageError(
-            f"{path} holds files that vitonnx didn't write there, and none of them shall be lost: "
-            "give a new folder, or an empty one."
-        )
+        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
     return set()
 
 
 def _read(folder: Path, record: str) -> set[str]:
     """Read the list, which may come from elsewhere: what lies outside the folder isn't in it."""
-    inside, names = folder.resolve(), (folder / record).read_text(encoding="utf-8").splitlines()
+    inside = folder.resolve()
+    names = (folder / record).read_text(encoding="utf-8", errors="replace").splitlines()
     return {
         name
         for name in names

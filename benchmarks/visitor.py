@@ -56,9 +56,7 @@ class Visitor:
                 raise Refused(reply.status_code, reply.json()["detail"])
         self.config = self.http.get("/config").raise_for_status().json()
         self.places = {each["api_name"]: each for each in self.config["dependencies"]}
-        self._states = {
-            each["id"] for each in self.config["components"] if each["type"] == "state"
-        }
+        self._states = {each["id"] for each in self.config["components"] if each["type"] == "state"}
 
     def __enter__(self) -> Self:
         return self

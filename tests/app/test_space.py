@@ -16,6 +16,7 @@ import onnx_ir as ir
 import pytest
 import yaml
 
+from spaces import program
 from terminal import assert_refused, contents, interrupt, run
 from vitonnx.app import Limits, export_space
 from vitonnx.demo import demo_models
@@ -53,16 +54,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def program(folder: Path) -> dict[str, Any]:
-    """All that ``app.py`` says before it serves."""
-    path = folder / "app.py"
-    tree = ast.parse(path.read_text())
-    assert isinstance(tree.body.pop(), ast.Try)
-    said: dict[str, Any] = {"__file__": str(path)}
-    exec(compile(tree, path, "exec"), said)
-    return said
-
-
 def header(folder: Path) -> dict[str, Any]:
     before, head, _ = (folder / "README.md").read_text().split("---\n", 2)
     assert before == ""
@@ -77,13 +68,6 @@ def names(folder: Path) -> set[str]:
 def test_all_files_are_there_and_listed(space: Path) -> None:
     assert names(space) == ALWAYS
     assert {*(space / ".vitonnx-space").read_text().split()} == ALWAYS - {".vitonnx-space"}
-    if os.name == "posix":
-        assert space.stat().st_mode & 0o777 == 0o777 & ~_umask()
-
-
-def _umask() -> int:
-    os.umask(mask := os.umask(0))
-    return mask
 
 
 def test_the_header_is_one_of_the_hubs(space: Path) -> None:
@@ -203,69 +187,3 @@ def test_written_again_it_replaces_its_own_files_alone(exported: Exported, desk:
     assert names(space) == ALWAYS | {"models/distilled.onnx", *theirs}
     assert {name: (space / name).read_bytes() for name in theirs} == theirs
     assert list(program(space)["MODELS"]) == ["new"]
-
-
-def test_the_command_prints_the_folder_and_what_to_type_next(desk: Path) -> None:
-    outcome = run("app", "--export-space", "my space", "--seconds", "5", "--upload", "3")
-    assert (outcome.code, outcome.out) == (0, "my space\n")
-    tried, pushed = outcome.notes
-    assert "pip install -r 'my space/requirements.txt' && python 'my space/app.py'" in tried
-    assert "hf upload USER/NAME 'my space' . --repo-type space" in pushed
-    limits = program(desk / "my space")["LIMITS"]
-    assert (limits.seconds, round(limits.upload / 1e6)) == (5, 3)
-    outcome = run("app", "--export-space", "my space", "scenes_dino", "--quiet")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "my space\n", "")
-    assert list(program(desk / "my space")["MODELS"]) == ["scenes_dino"]
-
-
-def test_names_are_those_of_the_page(exported: Exported, desk: Path) -> None:
-    for folder in ("a", "b"):
-        (desk / folder).mkdir()
-        shutil.copy(exported("plain"), desk / folder / "vit.onnx")
-    assert run("app", "a/vit.onnx", "b/vit.onnx", "--export-space", "space").code == 0
-    models = program(desk / "space")["MODELS"]
-    assert list(models) == ["a/vit.onnx", "b/vit.onnx"]
-    assert {file.relative_to(desk).as_posix() for file in models.values()} == {
-        "space/models/vit.onnx",
-        "space/models/2/vit.onnx",
-    }
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "parts"),
-    [
-        (["--export-space", "theirs"], 2, ["theirs holds files", "empty"]),
-        (["--export-space", "file"], 2, ["file can't be a folder"]),
-        (["--export-space", "file/space"], 2, ["file/space can't be a folder"]),
-        (["--export-space", "s", "--host", "0.0.0.0"], 2, ["--host", "--export-space", "hub"]),
-        (["--export-space", "s", "--port", "8000"], 2, ["--port", "--export-space"]),
-        (["--export-space", "s", "--auth", "file"], 2, ["--auth", "--export-space"]),
-        (["--export-space", "s", "--seconds", "0"], 2, ["seconds"]),
-        (["--export-space", "s", "nowhere.onnx"], 1, ["nowhere.onnx"]),
-        (["--export-space", "s", "scenes_dyno"], 2, ["scenes_dyno"]),
-        (["--export-space", "s", "file"], 1, ["file"]),
-    ],
-)
-def test_what_can_not_be_is_said_in_a_sentence(
-    words: list[str], code: int, parts: list[str], desk: Path
-) -> None:
-    (desk / "theirs").mkdir()
-    (desk / "theirs/notes.txt").write_text("mine")
-    (desk / "file").write_text("mine")
-    before = contents(desk)
-    assert_refused(run("app", *words), code, *parts)
-    assert contents(desk) == before
-
-
-def test_ctrl_c_leaves_nothing(desk: Path) -> None:
-    (desk / "empty").mkdir()
-    for folder in ("space", "empty"):
-        before = contents(desk)
-
-        def begun() -> bool:
-            return any(path.name.startswith(".") for path in desk.rglob(".*"))
-
-        outcome = interrupt(["app", "--export-space", folder], begun)
-        assert (outcome.code, outcome.out) == (130, "")
-        assert outcome.errors == ["interrupted."]
-        assert contents(desk) == before

@@ -107,10 +107,6 @@ def test_it_is_what_a_build_gives_but_for_the_version(wheel: Path, tmp_path: Pat
         for name, content in found.items()
     }
     assert sorted(as_built) == sorted(expected)
-    for name, content in expected.items():
-        if name.endswith("/METADATA"):
-            # An editable install may state its requirements in another order.
-            own = as_built[name].replace(OWN.encode(), version("vitonnx").encode(), 1)
-            assert sorted(own.splitlines()) == sorted(content.splitlines())
-        else:
-            assert as_built[name] == content, name
+    # An editable install's METADATA may be of an older README; a test above compares it.
+    for name in {*expected} - {f"vitonnx-{version('vitonnx')}.dist-info/METADATA"}:
+        assert as_built[name] == expected[name], name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -17,7 +15,7 @@ import pytest
 import yaml
 
 from spaces import program
-from terminal import assert_refused, contents, interrupt, run
+from terminal import contents
 from vitonnx.app import Limits, export_space
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine

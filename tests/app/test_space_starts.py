@@ -29,6 +29,9 @@ pytestmark = pytest.mark.page
 
 CAT = Path(__file__).parent.parent.parent / "examples/cat.jpg"
 
+# What the hub tells every container; any port that is free.
+HUB = {"SPACE_ID": "someone/looking", "SPACE_HOST": "someone-looking.hf.space", "PORT": "0"}
+
 
 def write_index(folder: Path) -> str:
     """A package index with another vitonnx of the public version; give its address."""
@@ -63,7 +66,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     elsewhere = home / "elsewhere"
     elsewhere.mkdir()
     index = write_index(home / "index")
-    install = [python, "-m", "pip", "install", "--quiet", "--extra-index-url", index, "-r"]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--extra-index-url", index, "-r"]
     subprocess.run([*install, "../space/requirements.txt"], cwd=elsewhere, check=True)
     return python
 
@@ -79,7 +82,7 @@ def hosted(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         process = subprocess.Popen(
             [python, program],
             cwd=folder,
-            env=known | {"PORT": "0"},
+            env=known | HUB,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -145,6 +145,14 @@ def test_a_folder_without_permission(place: str, closed_folder: Path) -> None:
         check_folder(closed_folder / place, record=LIST)
 
 
+def test_what_a_link_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write(tmp_path / "link", NOTES)
+    assert (tmp_path / "link").is_symlink()
+    assert texts(tmp_path / "real") == NOTES
+
+
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

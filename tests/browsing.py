@@ -100,7 +100,7 @@ class Person:
 
     def models(self) -> list[str]:
         """Names of the models that stand side by side."""
-        return self.page.locator(".model h3").all_inner_texts()
+        return _texts(self.page.locator(".model h2"))
 
     def card(self, model: int) -> Locator:
         """One model's part of the viewer."""
@@ -108,11 +108,11 @@ class Person:
 
     def prediction(self, model: int) -> list[str]:
         """The classes that a model names, the best first."""
-        return self.card(model).locator(".classes li span:first-child").all_inner_texts()
+        return _texts(self.card(model).locator(".classes li span:first-child"))
 
     def captions(self, kind: str) -> list[str]:
         """What stands below the maps of a kind, ``heads`` or ``rollout``."""
-        return self.page.locator(f"figure.{kind} figcaption").all_inner_texts()
+        return _texts(self.page.locator(f"figure.{kind} figcaption"))
 
     def asked(self, model: int) -> tuple[int, int]:
         """The patch that is framed in a model's map: row and column."""
@@ -140,9 +140,9 @@ class Person:
         position = {"x": across * box["width"], "y": down * box["height"]}
         with self.answer():
             if self.phone:
-                place.tap(position=position)  # type: ignore[arg-type]
+                place.tap(position=position)
             else:
-                place.click(position=position)  # type: ignore[arg-type]
+                place.click(position=position)
 
     def slide(self, name: str, value: float) -> None:
         """Bring a slider to a value; wait for the answer."""
@@ -180,4 +180,8 @@ class Person:
         """What the page says in a corner when it refuses something."""
         message = self.page.locator(".toast-text, .toast-body").first
         message.wait_for()
-        return message.inner_text()
+        return str(message.inner_text())
+
+
+def _texts(places: Locator) -> list[str]:
+    return [str(text) for text in places.all_inner_texts()]

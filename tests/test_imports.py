@@ -44,7 +44,8 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", 
         ("vitonnx.models", EVERYTHING),
         ("vitonnx.models._registry", EVERYTHING),
         ("vitonnx.models._vit", GRAPHS | RUNTIME),
-        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS),
+        ("vitonnx.app", FRAMEWORKS),
+        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"gradio"}),
     ],
 )
 def test_an_import_brings_only_what_it_needs(module: str, unwanted: set[str]) -> None:

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from browsing import Person, launch
 from pages_served import Served, serve_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +19,26 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The page with the models of the package, one for all tests that leave it whole."""
     with serve_page(tmp_path_factory.mktemp("served")) as page:
         yield page
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launch() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph that is not square, so that both models see a part of it."""
+    path = tmp_path_factory.mktemp("pictures") / "my cat.jpg"
+    shutil.copy(Path(__file__).parents[2] / "examples" / "cat.jpg", path)
+    return path
+
+
+@pytest.fixture(params=[False, True], ids=["desk", "phone"])
+def person(browser: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Person]:
+    person = Person(browser, served.address, phone=request.param)
+    yield person
+    person.page.close()
+    assert person.complaints == []
+    assert person.strangers == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,26 +18,10 @@ from vitonnx.probes import Heads, Layout, Probe
 __all__ = ["Answers"]
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
+"""What a model gave for a picture, with a batch of one."""
 
-
-@dataclass(frozen=True)
-class Whole:
-    """All that a model gave for a picture: its outputs, with a batch of one."""
-
-    outputs: Outputs
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return sum(output.nbytes for output in self.outputs.values())
-
-
-@dataclass(frozen=True)
-class Single:
-    """The answer to one probe, of a model whose attention is too large to keep."""
-
-    result: Result
-    size: int = 2**20
+RESULTS = 1000
+"""Answers that are kept besides: each is small, but took all blocks to find."""
 
 
 class Answers:
@@ -61,7 +45,8 @@ class Answers:
         self, engines: Mapping[str, Engine], *, memory: int, reopen: Callable[[str], Engine]
     ) -> None:
         self.engines = engines
-        self._memory: Memory[Whole | Single] = Memory(memory, lambda kept: kept.size)
+        self._outputs: Memory[Outputs] = Memory(memory, _size)
+        self._results: Memory[Result] = Memory(RESULTS, lambda result: 1)
         self._reopen = reopen
         # A model takes all cores: two at a time would both be half as fast.
         self._running = threading.Lock()
@@ -83,16 +68,19 @@ class Answers:
         UsageError
             If the model doesn't have what the probe asks for.
         """
-        engine = self.engines[model]
-        question = (visit.key, model) if self.keeps(model) else (visit.key, model, probe)
-        kept = self._memory.get(question)
-        if kept is None:
+        question = (visit.key, model, probe)
+        kept = self._results.get(question)
+        if kept is not None:
+            return kept
+        if self.keeps(model):
+            result = _result(visit, model, self.engines[model], probe, self._whole(visit, model))
+            if isinstance(probe, Heads):  # as many as there are patches, and quickly found again
+                return result
+        else:
             with self._running:
-                kept = self._memory.get(question) or self._ask(visit, model, probe)
-            self._memory.keep(question, kept)
-        if isinstance(kept, Single):
-            return kept.result
-        return _result(visit, model, engine, probe, kept.outputs)
+                result = self._ask_once(visit, model, probe)
+        self._results.keep(question, result)
+        return result
 
     def measure(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
         """Answer for a file: exactly what ``vitonnx probe`` says.
@@ -111,31 +99,39 @@ class Answers:
 
     def forget(self, visit: Visit) -> None:
         """Drop what is kept for a visitor."""
-        self._memory.forget(lambda question: isinstance(question, tuple) and question[0] == visit.key)
+        for memory in (self._outputs, self._results):
+            memory.forget(visit.key)
 
     def keeps(self, model: str) -> bool:
-        """Tell whether all attention of a picture can be kept, so that questions are answered at once."""
+        """Tell whether all attention of a picture can be kept, so that answers come at once."""
         manifest = self.engines[model].manifest
-        halves = manifest.blocks * manifest.heads * manifest.tokens**2
-        return 2 * halves <= self._memory.limit
+        weights = manifest.blocks * manifest.heads * manifest.tokens**2
+        # Two bytes each, and a little for the logits.
+        return 2.1 * weights <= self._outputs.limit
 
     @property
     def held(self) -> int:
         """Bytes that are kept now."""
-        return self._memory.held
+        return self._outputs.held
 
-    def _ask(self, visit: Visit, model: str, probe: Probe[Any]) -> Whole | Single:
-        if not self.keeps(model):
-            return Single(self._ask_once(visit, model, probe))
+    def _whole(self, visit: Visit, model: str) -> Outputs:
+        """Give a model's outputs for a picture: what is kept, or what it says now."""
+        question = (visit.key, model)
+        outputs = self._outputs.get(question)
+        if outputs is None:
+            with self._running:
+                outputs = self._outputs.get(question) or self._run(visit, model)
+                self._outputs.keep(question, outputs)
+        return outputs
+
+    def _run(self, visit: Visit, model: str) -> Outputs:
         engine = self.engines[model]
         outputs = engine.run_pixels(visit.shown[model].pixels[None], engine.outputs)
-        return Whole(
-            {
-                name: output.astype(np.float16) if name.endswith("/attention") else output
-                for name, output in outputs.items()
-                if not name.endswith("/tokens")  # no probe reads them
-            }
-        )
+        return {
+            name: output.astype(np.float16) if name.endswith("/attention") else output
+            for name, output in outputs.items()
+            if not name.endswith("/tokens")  # no probe reads them
+        }
 
     def _ask_once(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
         """Ask an engine that is opened for this question alone."""
@@ -146,9 +142,11 @@ class Answers:
         if isinstance(probe, Heads) and isinstance(probe.query, tuple):
             asked = f"{probe.query[0]},{probe.query[1]}"
             values["heads"] = replace(values["heads"], query=asked)
-        return replace(
-            result, file=visit.name, crop=shown.crop, pixels=shown.pixels, values=values
-        )
+        return replace(result, file=visit.name, crop=shown.crop, pixels=shown.pixels, values=values)
+
+
+def _size(outputs: Outputs) -> int:
+    return sum(output.nbytes for output in outputs.values())
 
 
 def _result(
@@ -179,6 +177,4 @@ def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:
         return probe
     row, column = divmod(token - layout.prefix, layout.grid[1])
     half = layout.patch_size // 2
-    return replace(
-        probe, query=(row * layout.patch_size + half, column * layout.patch_size + half)
-    )
+    return replace(probe, query=(row * layout.patch_size + half, column * layout.patch_size + half))

@@ -17,7 +17,7 @@ from vitonnx.film import FilmOptions, FilmReport, open_engine, probe_film
 from vitonnx.media.films import Span, open_film, read_facts
 from vitonnx.probes import Heads, Rollout
 
-__all__ = ["Films", "Stopped"]
+__all__ = ["Films", "StoppedError"]
 
 Item = TypeVar("Item")
 
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "gif", "ogg", "mpegts", "mpeg", "flv", "asf")
 
 
-class Stopped(VitonnxError):
+class StoppedError(VitonnxError):
     """The visitor wants no more of it."""
 
 
@@ -75,7 +75,7 @@ class Films:
         ------
         FilmError
             If it is too long or too large, damaged, or no film.
-        Stopped
+        StoppedError
             If `stop` was called.
         """
         name = plain_name(name)
@@ -84,9 +84,7 @@ class Films:
             self._check(path, name)
             film = open_film(path, Span(end=Fraction(self._limits.seconds)))
             engines = [
-                open_engine(
-                    engine.file, film.size, device=engine.device, threads=engine.threads
-                )
+                open_engine(engine.file, film.size, device=engine.device, threads=engine.threads)
                 for engine in (self._engines[model] for model in models)
             ]
             return probe_film(
@@ -112,7 +110,7 @@ class Films:
         """Refuse by the header alone what is too much."""
         if path.stat().st_size > self._limits.upload:
             raise FilmError(
-                f"{name} is larger than the {self._limits.upload / 1e6:.0f} MB that are taken here."
+                f"{name} is larger than the {self._limits.megabytes} MB that are taken here."
             )
         facts = read_facts(path, FORMATS)
         height, width = facts.size
@@ -135,7 +133,6 @@ def _watch(
 ) -> Iterator[Item]:
     for number, item in enumerate(items):
         if stop.is_set():
-            raise Stopped("Stopped, as you asked.")
+            raise StoppedError("Stopped, as you asked.")
         progress(min(1.0, number / total) if total else 0.0, f"{label}: frame {number + 1}")
         yield item
-

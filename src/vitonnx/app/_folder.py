@@ -1,4 +1,4 @@
-"""The page's own folder on the disk: what comes in and what is made lies in it, and goes with it."""
+"""The page's own folder: what comes in and what is made lies in it, and goes with it."""
 
 from __future__ import annotations
 

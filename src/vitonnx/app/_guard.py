@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vitonnx.app._bucket import Buckets
 from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
-from vitonnx.app._replies import TooLarge, read_body, refusal, replay
+from vitonnx.app._replies import TooLargeError, read_body, refusal, replay
 
 __all__ = ["Guard"]
 
@@ -83,7 +83,7 @@ class Guard:
         limit = self._limits.upload + FORM_BYTES
         too_large = refusal(
             413,
-            f"The file is larger than the {self._limits.upload / 1e6:.0f} MB that are taken here.",
+            f"The file is larger than the {self._limits.megabytes} MB that are taken here.",
         )
         if _declared(scope) > limit:
             await too_large(scope, receive, send)
@@ -99,7 +99,7 @@ class Guard:
             message = await receive()
             come += len(message.get("body", b""))
             if come > limit:  # it said nothing of its length, or lied
-                raise TooLarge
+                raise TooLargeError
             return message
 
         async def noted(message: Message) -> None:
@@ -109,7 +109,7 @@ class Guard:
 
         try:
             await self._app(scope, counted, noted)
-        except TooLarge:
+        except TooLargeError:
             if not begun:
                 await too_large(scope, receive, send)
 
@@ -118,9 +118,9 @@ class Guard:
         try:
             limit = FORM_BYTES if login else QUESTION_BYTES
             if _declared(scope) > limit:
-                raise TooLarge
+                raise TooLargeError
             body = await read_body(receive, limit)
-        except TooLarge:
+        except TooLargeError:
             sentence = "The question is longer than any that the page asks."
             await refusal(413, sentence)(scope, receive, send)
             return
@@ -156,4 +156,3 @@ def _visitor(body: bytes) -> str:
     except ValueError:
         return ""
     return str(said.get("session_hash") or "") if isinstance(said, dict) else ""
-

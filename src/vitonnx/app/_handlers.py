@@ -157,7 +157,7 @@ class Handlers:
         *asked: Any,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio knows it by this default
     ) -> tuple[str, str]:
-        """Make a film of maps; the patch that was clicked on is one of the picture, not of the film.
+        """Make a film of maps; the patch that was clicked on is the picture's, not the film's.
 
         Returns
         -------

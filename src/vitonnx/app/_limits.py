@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 
 from vitonnx.errors import UsageError
 
-__all__ = ["Limits"]
+__all__ = ["MEGABYTE", "Limits"]
 
-MEGABYTE = 1_000_000
+MEGABYTE = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Limits:
     Examples
     --------
     >>> Limits(seconds=60).upload
-    30000000
+    31457280
     """
 
     upload: int = 30 * MEGABYTE
@@ -53,6 +53,11 @@ class Limits:
     disk: int = 2_000 * MEGABYTE
     visitors: int = 200
     models: int = 3
+
+    @property
+    def megabytes(self) -> int:
+        """The largest upload, for a sentence."""
+        return self.upload // MEGABYTE
 
     def __post_init__(self) -> None:
         for field in fields(self):

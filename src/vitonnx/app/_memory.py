@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeAlias, TypeVar
 
 __all__ = ["Memory"]
 
 Value = TypeVar("Value")
+Key: TypeAlias = tuple[Any, ...]
+"""The first of it says whose the value is."""
 
 
 class Memory(Generic[Value]):
@@ -27,26 +29,26 @@ class Memory(Generic[Value]):
     Examples
     --------
     >>> memory = Memory(5, len)
-    >>> memory.keep("bird", b"tail")
-    >>> memory.keep("cat", b"paw")
-    >>> memory.get("bird"), memory.get("cat"), memory.held
+    >>> memory.keep(("anna", "bird"), b"tail")
+    >>> memory.keep(("bob", "cat"), b"paw")
+    >>> memory.get(("anna", "bird")), memory.get(("bob", "cat")), memory.held
     (None, b'paw', 3)
     """
 
     def __init__(self, limit: int, size: Callable[[Value], int]) -> None:
         self.limit, self.held = limit, 0
         self._size = size
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> Value | None:
+    def get(self, key: Key) -> Value | None:
         """Give a value, or None if it was never kept or is forgotten."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
-    def keep(self, key: Hashable, value: Value) -> None:
+    def keep(self, key: Key, value: Value) -> None:
         """Keep a value, and forget others where there is no room."""
         size = self._size(value)
         with self._lock:
@@ -58,13 +60,13 @@ class Memory(Generic[Value]):
             while self.held > self.limit:
                 self._drop(next(iter(self._values)))
 
-    def forget(self, wanted: Callable[[Hashable], bool]) -> None:
-        """Drop all values whose key is wanted gone."""
+    def forget(self, owner: str) -> None:
+        """Drop all values whose key, a tuple, begins with this."""
         with self._lock:
-            for key in [key for key in self._values if wanted(key)]:
+            for key in [key for key in self._values if key[0] == owner]:
                 self._drop(key)
 
-    def _drop(self, key: Hashable) -> None:
+    def _drop(self, key: Key) -> None:
         value = self._values.pop(key, None)
         if value is not None:
             self.held -= self._size(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, TypedDict
 
 import gradio as gr
 
@@ -11,8 +12,8 @@ from vitonnx.app._answers import Answers
 from vitonnx.app._folder import Folder
 from vitonnx.app._handlers import DEFAULT, PATCH, Handlers
 from vitonnx.app._limits import Limits
-from vitonnx.app._uploads import FilmInput, PictureInput
-from vitonnx.app._viewer import Viewer
+from vitonnx.app._uploads import as_files
+from vitonnx.app._viewer import make_viewer
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Engine
 
@@ -23,12 +24,29 @@ HOW = "Choose a picture, then click on it: the attention of that patch to all ot
 AWAY = 3600  # seconds after which a visitor who left is forgotten
 TIDY = (600, AWAY)  # uploaded files: how often old ones are looked for, and how old they get
 
+
+class Lane(TypedDict):
+    """Which events wait for each other."""
+
+    concurrency_id: str
+    concurrency_limit: int
+
+
+class Manner(TypedDict):
+    """How an event that comes often is treated."""
+
+    trigger_mode: Literal["multiple", "always_last"]
+    show_progress: Literal["hidden"]
+
+
 # One model at a time has all cores; what only draws from memory need not wait for it.
-MODEL = {"concurrency_id": "model", "concurrency_limit": 1}
-MEMORY = {"concurrency_id": "memory", "concurrency_limit": 4}
-FILM = {"concurrency_id": "film", "concurrency_limit": 1}
+MODEL: Lane = {"concurrency_id": "model", "concurrency_limit": 1}
+MEMORY: Lane = {"concurrency_id": "memory", "concurrency_limit": 4}
+FILM: Lane = {"concurrency_id": "film", "concurrency_limit": 1}
 # While a slider moves, the page asks for where it is and not for where it was.
-LATEST = {"trigger_mode": "always_last", "show_progress": "hidden"}
+LATEST: Manner = {"trigger_mode": "always_last", "show_progress": "hidden"}
+# The viewer itself asks for one patch at a time.
+EACH: Manner = {"trigger_mode": "multiple", "show_progress": "hidden"}
 
 
 def build_page(
@@ -55,6 +73,7 @@ def build_page(
     handlers = Handlers(answers, limits, folder)
     names = list(answers.engines)
     deepest = max(engine.manifest.blocks for engine in answers.engines.values())
+    page: gr.Blocks
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=TIDY
     ) as page:
@@ -63,12 +82,14 @@ def build_page(
         gr.Markdown(f"# {TITLE}\n{HOW}")
         with gr.Row(elem_id="layout"):
             with gr.Column(elem_id="start"):
-                picture = PictureInput(
-                    label="Picture",
-                    sources=["upload", "clipboard", "webcam"],
-                    type="filepath",
-                    height=280,
-                    elem_id="picture",
+                picture = as_files(
+                    gr.Image(
+                        label="Picture",
+                        sources=["upload", "clipboard", "webcam"],
+                        type="filepath",
+                        height=280,
+                        elem_id="picture",
+                    )
                 )
                 if pictures:
                     gr.Examples([[str(path)] for path in pictures], [picture], label="Examples")
@@ -101,7 +122,7 @@ def build_page(
                     )
             with gr.Column(elem_id="maps"), gr.Tabs():
                 with gr.Tab("Attention"):
-                    viewer = Viewer(elem_id="viewer", min_height=200)
+                    viewer = make_viewer("viewer")
                 with gr.Tab("Filters") as filters_tab:
                     gr.Markdown("What the patch embedding looks for.")
                     filters = gr.HTML(elem_id="filters", min_height=80)
@@ -110,10 +131,12 @@ def build_page(
                     positions = gr.HTML(elem_id="positions", min_height=80)
                 with gr.Tab("Film"):
                     gr.Markdown(
-                        f"At most {limits.seconds} s and {limits.upload / 1e6:.0f} MB. Models, "
+                        f"At most {limits.seconds} s and {limits.megabytes} MB. Models, "
                         "block and rollout's options are those on the left."
                     )
-                    film = FilmInput(label="Film", sources=["upload"], elem_id="film", height=260)
+                    film = as_files(
+                        gr.Video(label="Film", sources=["upload"], elem_id="film", height=260)
+                    )
                     if films:
                         gr.Examples([[str(path)] for path in films], [film], label="Example")
                     with gr.Row():
@@ -129,7 +152,10 @@ def build_page(
                 with gr.Tab("Save"):
                     gr.Markdown("A figure, the raw numbers, and how to make them without the page.")
                     probe = gr.Radio(
-                        ["heads", "rollout", "distance"], value="heads", label="What", elem_id="what"
+                        ["heads", "rollout", "distance"],
+                        value="heads",
+                        label="What",
+                        elem_id="what",
                     )
                     write = gr.Button("Make the files", variant="primary", elem_id="write")
                     written = gr.File(
@@ -148,9 +174,7 @@ def build_page(
         picture.change(
             handlers.receive, [picture, visit, *asked], showing, api_name="receive", **MODEL
         )
-        models.input(
-            handlers.choose, [visit, *asked], [viewer, block], api_name="choose", **MODEL
-        )
+        models.input(handlers.choose, [visit, *asked], [viewer, block], api_name="choose", **MODEL)
         gr.on(
             [block.input, mass.input, discard.input, fusion.input, who.input],
             handlers.look,
@@ -160,12 +184,10 @@ def build_page(
             **MEMORY,
             **LATEST,
         )
-        # The viewer itself asks for one patch at a time.
-        quiet = {"trigger_mode": "multiple", "show_progress": "hidden"}
         answered = [viewer, pixel, who]
-        viewer.ask(handlers.ask, [visit, *asked], answered, api_name="ask", **MEMORY, **quiet)
+        viewer.ask(handlers.ask, [visit, *asked], answered, api_name="ask", **MEMORY, **EACH)
         viewer.release(
-            handlers.release, [visit, *asked], answered, api_name="release", **MEMORY, **quiet
+            handlers.release, [visit, *asked], answered, api_name="release", **MEMORY, **EACH
         )
         filters_tab.select(handlers.filters, models, filters, api_name="filters", **MODEL)
         positions_tab.select(handlers.positions, models, positions, api_name="positions", **MODEL)

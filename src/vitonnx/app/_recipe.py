@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
-from vitonnx.probes import Distance, Heads, Probe, Rollout
+from vitonnx.probes import Heads, Probe, Rollout
 
 __all__ = ["command_line", "python_lines"]
 
@@ -20,9 +22,7 @@ SHOWN = {
 }
 
 
-def command_line(
-    probe: Probe[object], engines: Sequence[Engine], picture: str, output: str
-) -> str:
+def command_line(probe: Probe[object], engines: Sequence[Engine], picture: str, output: str) -> str:
     """Write the command that makes the same file.
 
     Examples
@@ -88,17 +88,15 @@ def _options(probe: Probe[object]) -> list[str]:
 
 
 def _call(probe: Probe[object]) -> str:
-    match probe:
-        case Heads():
-            given = {"block": probe.block, "query": probe.query, "mass": probe.mass}
-            left_out = {"block": -1, "query": None, "mass": None}
-        case Rollout():
-            given = {"fusion": probe.fusion, "discard": probe.discard}
-            left_out = {"fusion": "mean", "discard": 0.0}
-        case _:
-            given = left_out = {}
-    words = [f"{key}={_quoted(value)}" for key, value in given.items() if value != left_out[key]]
+    """Write a probe as it is made, without what it is by default."""
+    given = {field.name: getattr(probe, field.name) for field in _fields(probe)}
+    left_out = {field.name: field.default for field in _fields(probe)}
+    words = [f"{name}={_quoted(value)}" for name, value in given.items() if value != left_out[name]]
     return f"{type(probe).__name__}({', '.join(words)})"
+
+
+def _fields(probe: Probe[object]) -> tuple[Field[Any], ...]:
+    return fields(probe) if is_dataclass(probe) else ()
 
 
 def _quoted(value: object) -> str:

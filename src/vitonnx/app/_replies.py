@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive
 
-__all__ = ["TooLarge", "read_body", "refusal", "replay"]
+__all__ = ["TooLargeError", "read_body", "refusal", "replay"]
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A body is larger than it may be."""
 
 
@@ -22,7 +22,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
     Raises
     ------
-    TooLarge
+    TooLargeError
         As soon as it is longer.
     """
     body, more = b"", True
@@ -31,7 +31,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > limit:
-            raise TooLarge
+            raise TooLargeError
     return body
 
 

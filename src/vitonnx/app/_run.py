@@ -54,7 +54,14 @@ def run_app(
         draw_film_file(film)
         page = build_page(answers, limits, folder, pictures=pictures, films=[film])
         serve(
-            page, at, limits, folder, models=list(engines), users=users, ready=ready, closing=closing
+            page,
+            at,
+            limits,
+            folder,
+            models=list(engines),
+            users=users,
+            ready=ready,
+            closing=closing,
         )
 
 

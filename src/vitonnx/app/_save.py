@@ -95,7 +95,10 @@ def _draw(answers: Answers, visit: Visit, probe: Probe[Any], results: Results) -
 
 def _stackable(results: Results, probe: Probe[Any], stem: str) -> Iterator[tuple[str, Results]]:
     """Give the parts that fit into one file each: all models, or one by one."""
-    if isinstance(probe, Distance) or len({_shape(each, probe) for (each,) in results.values()}) == 1:
+    if (
+        isinstance(probe, Distance)
+        or len({_shape(each, probe) for (each,) in results.values()}) == 1
+    ):
         yield stem, results
     else:
         for model, of_model in results.items():

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from types import FrameType
 
 import gradio as gr
@@ -18,6 +17,7 @@ from vitonnx.app._doors import Doors
 from vitonnx.app._folder import Folder
 from vitonnx.app._guard import Guard
 from vitonnx.app._limits import Limits
+from vitonnx.app._looks import looks
 from vitonnx.errors import UsageError
 
 __all__ = ["PATIENCE", "open_socket", "serve"]
@@ -112,7 +112,7 @@ def serve(
 
 def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) -> FastAPI:
     page.state_session_capacity = limits.visitors
-    mounted = gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         FastAPI(openapi_url=None),
         page,
         path="/",
@@ -122,7 +122,7 @@ def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) ->
         footer_links=["gradio"],
         run_history=False,
         enable_monitoring=False,
-        css=files("vitonnx.app").joinpath("page.css").read_text(encoding="utf-8"),
+        **looks(),
     )
     # Without this Gradio believes itself in a test, and lets visitors name any file of the machine.
     page.has_launched = True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-import gradio as gr
+from gradio.components import Component
 from gradio.data_classes import FileData
 
-__all__ = ["FilmInput", "PictureInput", "Upload"]
+__all__ = ["Upload", "as_files"]
+
+Input = TypeVar("Input", bound=Component)
 
 
 class Upload(NamedTuple):
@@ -26,27 +28,16 @@ class Upload(NamedTuple):
     name: str
 
 
-class PictureInput(gr.Image):
-    """Gradio's picture, but handed on as the file that came: it decodes nothing, whatever it is."""
+def as_files(component: Input) -> Input:
+    """Let a picture or film of Gradio's give an `Upload`: it decodes nothing, and runs no program.
 
-    is_template = True  # drawn in the browser as its parent is
-
-    def preprocess(self, payload: FileData | None) -> Upload | None:  # type: ignore[override]
-        """Give the file as it is."""
-        return _upload(payload)
-
-
-class FilmInput(gr.Video):
-    """Gradio's film, but handed on as the file that came: no program is run on it."""
-
-    is_template = True  # drawn in the browser as its parent is
-
-    def preprocess(self, payload: FileData | None) -> Upload | None:  # type: ignore[override]
-        """Give the file as it is."""
-        return _upload(payload)
+    It stays an object of its class: Gradio writes a file beside the source of every new one.
+    """
+    vars(component)["preprocess"] = _upload
+    return component
 
 
-def _upload(payload: Any) -> Upload | None:
+def _upload(payload: FileData | None) -> Upload | None:
     if payload is None or not payload.path:
         return None
     return Upload(Path(payload.path), payload.orig_name or Path(payload.path).name)

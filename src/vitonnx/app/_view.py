@@ -71,9 +71,7 @@ def colours() -> str:
     return _base64((255 * table).round().astype(np.uint8))
 
 
-def _model(
-    answers: Answers, visit: Visit, name: str, question: Question, pictures: bool
-) -> Json:
+def _model(answers: Answers, visit: Visit, name: str, question: Question, pictures: bool) -> Json:
     """Say what one model sees; a query that it does not see is a sentence in its place."""
     engine, shown = answers.engines[name], visit.shown[name]
     manifest = engine.manifest

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from PIL import Image
 
-from vitonnx.app._limits import Limits
+from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.engine import Engine, Prepared, prepare
 from vitonnx.errors import PictureError
 from vitonnx.media import open_picture
@@ -123,7 +123,7 @@ def plain_name(name: str) -> str:
 def _check_header(path: Path, name: str, limits: Limits) -> None:
     if path.stat().st_size > limits.upload:
         raise PictureError(
-            f"{name} has {path.stat().st_size / 1e6:.0f} MB; at most {limits.upload / 1e6:.0f} MB "
+            f"{name} has {path.stat().st_size / MEGABYTE:.0f} MB; at most {limits.megabytes} MB "
             "are taken here: scale it down first."
         )
     try:

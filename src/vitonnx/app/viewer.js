@@ -208,7 +208,7 @@ function build(model) {
     return tile;
   });
   return make("section", { class: "model", "aria-label": model.name },
-    make("h3", {}, model.name),
+    make("h2", {}, model.name),
     make("p", { class: "note" }, model.note),
     classes.children.length ? classes : make("p", { class: "none" }, "It names no classes."),
     make("p", { class: "error", role: "alert" }),

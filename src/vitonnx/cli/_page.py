@@ -36,17 +36,13 @@ def page(
     pixels: Annotated[
         int, typer.Option("--pixels", metavar="MILLIONS", help="The largest picture or frame.")
     ] = 50,
-    seconds: Annotated[
-        int, typer.Option("--seconds", metavar="N", help="The longest film.")
-    ] = 20,
+    seconds: Annotated[int, typer.Option("--seconds", metavar="N", help="The longest film.")] = 20,
     waiting: Annotated[
         int, typer.Option("--waiting", metavar="N", help="Questions that may wait in the queue.")
     ] = 40,
     memory: Annotated[
         int,
-        typer.Option(
-            "--memory", metavar="MB", help="For attention that is kept for the sliders."
-        ),
+        typer.Option("--memory", metavar="MB", help="For attention that is kept for the sliders."),
     ] = 160,
     space: Annotated[
         Path | None,

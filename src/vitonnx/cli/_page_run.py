@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from vitonnx.app import Limits, open_socket, read_users, run_app
+from vitonnx.app import MEGABYTE, Limits, open_socket, read_users, run_app
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import inform
 from vitonnx.cli._engines import open_engines
@@ -35,11 +35,11 @@ class PageCall:
     def limits(self) -> Limits:
         """Give the limits in bytes and pixels."""
         return Limits(
-            upload=self.upload * MILLION,
+            upload=self.upload * MEGABYTE,
             pixels=self.pixels * MILLION,
             seconds=self.seconds,
             waiting=self.waiting,
-            memory=self.memory * MILLION,
+            memory=self.memory * MEGABYTE,
         )
 
 

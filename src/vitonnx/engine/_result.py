@@ -123,8 +123,7 @@ def best_classes(
     shares = odds / odds.sum()
     order = np.argsort(-odds, kind="stable")[:count]
     return [
-        Prediction(int(index), _label(int(index), classes), float(shares[index]))
-        for index in order
+        Prediction(int(index), _label(int(index), classes), float(shares[index])) for index in order
     ]
 
 

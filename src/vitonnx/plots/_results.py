@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_results"]
 
 
-def plot_results(
-    probe: str, models: Mapping[str, Sequence[Result]], note: str = ""
-) -> Figure:
+def plot_results(probe: str, models: Mapping[str, Sequence[Result]], note: str = "") -> Figure:
     """Draw one picture at full size, or several on a sheet; several models stand side by side.
 
     Parameters

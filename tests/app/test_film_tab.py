@@ -1,0 +1,68 @@
+"""Films on the page: made, watched while they are made, stopped, refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from browsing import PATIENCE, Person
+from vitonnx.demo import draw_film_file
+
+pytestmark = pytest.mark.page
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "walk.mp4"
+    draw_film_file(path)
+    return path
+
+
+def choose(person: Person, film: Path) -> None:
+    person.tab("Film")
+    person.page.set_input_files("#film input[type=file]", film)
+    person.page.wait_for_selector("#film video")
+
+
+def test_a_film_is_made_and_plays(person: Person, film: Path, tmp_path: Path) -> None:
+    choose(person, film)
+    person.page.click("#make-film")
+    person.page.wait_for_selector("#made-film .progress-text, #made-film .progress-level")
+    person.page.wait_for_selector("#made-film video")
+    assert "100 frames." in person.page.locator("#film-said").inner_text()
+    person.page.wait_for_function(
+        "() => document.querySelector('#made-film video').readyState >= 2", timeout=PATIENCE
+    )
+    with person.page.expect_download() as download:
+        person.page.locator("#made-film a[download]").click()
+    assert download.value.suggested_filename == "walk.heads.mp4"
+    with av.open(str(download.value.path())) as made:
+        assert made.streams.video[0].frames == 100
+
+
+def test_a_film_is_stopped(person: Person, film: Path) -> None:
+    choose(person, film)
+    person.page.click("#make-film")
+    person.page.wait_for_selector("#made-film .progress-text, #made-film .progress-level")
+    person.page.click("#stop-film")
+    assert "Stopped" in person.said()
+    assert person.page.locator("#made-film video").count() == 0
+
+
+def test_a_film_with_no_video_is_refused(person: Person, tmp_path: Path) -> None:
+    song = tmp_path / "song.mp4"
+    with av.open(str(song), "w") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+        frame.sample_rate = 16000
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    person.tab("Film")
+    person.page.set_input_files("#film input[type=file]", song)
+    person.page.wait_for_selector("#film video")
+    person.page.click("#make-film")
+    assert "has no video stream" in person.said()

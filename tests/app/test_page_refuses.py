@@ -1,0 +1,62 @@
+"""What a visitor reads when something can't be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from browsing import Person
+
+pytestmark = pytest.mark.page
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.jpg", b"these are words"),
+        ("page.png", b"<html><script>alert(1)</script></html>"),
+        ("drawing.webp", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_words(
+    name: str, content: bytes, person: Person, picture: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    person.page.set_input_files("#picture input[type=file]", file)
+    assert f"{name} is not a picture" in person.said()
+    person.show(picture)
+    assert person.models() == ["scenes_vit", "scenes_dino"]
+
+
+def test_a_file_that_is_too_large_is_refused_in_words(person: Person, tmp_path: Path) -> None:
+    file = tmp_path / "large.png"
+    file.write_bytes(bytes(31_000_000))
+    person.page.set_input_files("#picture input[type=file]", file)
+    assert "30" in person.said()
+
+
+def test_no_model_is_chosen(person: Person, picture: Path) -> None:
+    person.show(picture)
+    for model in ("scenes_vit", "scenes_dino"):
+        person.page.locator("#models label", has_text=model).click()
+    assert "No model is chosen" in person.said()
+
+
+def test_one_model_less_and_another_picture(person: Person, picture: Path) -> None:
+    person.show(picture)
+    with person.answer():
+        person.page.locator("#models label", has_text="scenes_vit").click()
+    assert person.models() == ["scenes_dino"]
+    person.show(picture)
+    assert person.models() == ["scenes_dino"]
+    with person.answer():
+        person.page.locator("#models label", has_text="scenes_vit").click()
+    assert person.models() == ["scenes_vit", "scenes_dino"]
+
+
+def test_an_example_is_a_picture(person: Person) -> None:
+    person.page.get_by_role("button", name="example butterfly.png").click()
+    person.page.wait_for_selector(".model canvas")
+    assert person.models() == ["scenes_vit", "scenes_dino"]

@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import httpx
-
 from benchmarks.__main__ import machine, table
 from benchmarks.visitors.album import make_album
 from benchmarks.visitors.crowd import Crowd
@@ -68,7 +66,7 @@ def measure(asked: argparse.Namespace, folder: Path, page: Page) -> tuple[list[s
         seconds = crowd.run(errands[WARMING:])
         busy = page.seconds - busy
         end = memory.settled(QUIET)
-    inside = httpx.get(f"{page.address}healthz").json()["requests"]
+    inside = 0 if page.died else page.health()["requests"]
     code = page.stop()
     highest = max(memory.samples)
     tally = crowd.tally
@@ -98,7 +96,7 @@ def measure(asked: argparse.Namespace, folder: Path, page: Page) -> tuple[list[s
 
 def prepare(asked: argparse.Namespace, folder: Path, page: Page) -> list[Errand]:
     """Draw the pictures, a few more for the start, and find the answers."""
-    names = httpx.get(f"{page.address}healthz").json()["models"]
+    names = page.health()["models"]
     files: Sequence[str | Path] = asked.models or list(demo_models().values())
     engines = {name: Engine(file) for name, file in zip(names, files, strict=True)}
     album = make_album(folder, WARMING + asked.pictures)
@@ -115,7 +113,7 @@ def _broken(
     if page.tracebacks:
         yield f"the page's log has {page.tracebacks} tracebacks."
     if code:
-        yield f"the page ended with exit code {code}."
+        yield f"the page ended with exit code {code}; its last words:\n{page.last_words}"
 
 
 def _megabytes(size: int) -> str:

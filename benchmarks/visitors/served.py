@@ -13,6 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 __all__ = ["Memory", "Page", "serve"]
 
@@ -45,13 +48,29 @@ class Page:
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
+    def died(self) -> bool:
+        """Whether it has ended before it was asked to."""
+        return self.process.poll() is not None
+
+    def health(self) -> dict[str, Any]:
+        """Ask how it is."""
+        said: dict[str, Any] = httpx.get(f"{self.address}healthz").raise_for_status().json()
+        return said
+
+    @property
     def tracebacks(self) -> int:
         """How often it has failed, whether or not a visitor was told."""
         return self.log.read_text().count("Traceback")
 
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text().splitlines()[-20:])
+
     def stop(self) -> int:
-        """Ask it to end; give its exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        """Ask it to end, if it has not ended already; give its exit code."""
+        if not self.died:
+            self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
 
@@ -87,7 +106,7 @@ class Memory:
 
     process: int
     samples: list[int] = field(default_factory=list)
-    """In bytes: pages that are shared count in part (PSS)."""
+    """In bytes: pages that are shared count in part (PSS). Nothing, where it has ended."""
 
     def now(self) -> int:
         """Look once."""
@@ -123,7 +142,9 @@ def _family(process: int) -> Iterator[int]:
 
 
 def _proportional(process: int) -> int:
-    rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return 0
     found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
+    return int(found[1]) * 1024 if found is not None else 0

@@ -25,7 +25,7 @@ Json: TypeAlias = Any
 HALF = 1e-3
 COLOUR = 1 / 255
 # Half precision may change which entries rollout discards, where two are nearly equal.
-DISCARDED = 8 / 255
+DISCARDED = 20 / 255
 # A portrait, as 8x8 squares of 256 levels, after JPEG.
 LEVELS = 8
 

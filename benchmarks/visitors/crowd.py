@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -77,7 +77,8 @@ class Crowd:
             except Exception as error:  # whatever it is, the page or this test has failed
                 self.tally.failures.append(f"{errand.picture.name}: {error!r}")
             if visitor is not None and draw.random() < self.leaving:
-                visitor = self._leave(visitor, errand, draw)
+                self._leave(visitor, errand, draw)
+                visitor = None
         if visitor is not None:
             visitor.http.close()
 
@@ -126,7 +127,7 @@ class _Visit:
         with self.tally.lock:
             self.tally.pictures += 1
 
-    def _take(self, step: Step, upload: Any, seen: dict[str, Seen]) -> None:
+    def _take(self, step: Step, upload: Any, seen: Mapping[str, Seen]) -> None:
         picture, values = self.errand.picture, step.asked.values
         call = self.visitor.call
         if step.kind == "receive":
@@ -141,7 +142,7 @@ class _Visit:
             view = self._ask(step.kind, lambda: call(step.kind, *values, event=event))[0]
         check_view(view, picture, seen)
 
-    def _save(self, step: Step, seen: dict[str, Seen]) -> None:
+    def _save(self, step: Step, seen: Mapping[str, Seen]) -> None:
         saved = self._ask("save", lambda: self.visitor.call("save", step.probe, *step.asked.values))
         files = {each["orig_name"]: self.visitor.download(each) for each in saved[0]}
         check_numbers(files, self.errand.picture, step.probe, seen)

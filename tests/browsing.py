@@ -88,8 +88,14 @@ class Person:
 
     def show(self, picture: Path) -> None:
         """Upload a picture, and wait for its maps."""
+        with self.another_picture():
+            self.page.set_input_files("#picture input[type=file]", picture)
+
+    @contextmanager
+    def another_picture(self) -> Iterator[None]:
+        """Wait until the viewer shows another picture than before the block."""
         before = self.page.locator(".viewer").get_attribute("data-visit")
-        self.page.set_input_files("#picture input[type=file]", picture)
+        yield
         self.page.wait_for_function(
             """before => {
                 const { visit } = document.querySelector(".viewer").dataset;

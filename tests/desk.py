@@ -45,6 +45,7 @@ def fill(desk: Path) -> None:
     (desk / "config.json").write_text(json.dumps(TIMM_CONFIG))
     write_checkpoint(desk / "config.json", desk / "model.safetensors")
     shutil.copytree(ROOT / "examples", desk / "examples")
+    (desk / "users.txt").write_text("anna:between two trees\n")
     _write_pictures(desk)
     _write_films(desk)
     cifar = cifar_files.python_files(cifar_files.make_batches())

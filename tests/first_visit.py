@@ -71,13 +71,13 @@ def _save(person: Person, picture: Path, folder: Path) -> None:
     words[words.index(picture.name)] = str(picture)
     words[words.index("-o") + 1] = str(theirs)
     subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
-    ours, probed = np.load(saved[1]), np.load(theirs)
-    assert sorted(ours) == sorted(probed)
-    assert ours["files"].tolist() == [picture.name]
-    for name in ours:
-        if ours[name].dtype.kind == "U":
-            if name != "files":
-                np.testing.assert_array_equal(ours[name], probed[name])
-        else:
-            # What a plan and the raw outputs differ by, where `vitonnx probe` has planned before.
-            np.testing.assert_allclose(ours[name], probed[name], atol=1e-6)
+    with np.load(saved[1]) as ours, np.load(theirs) as probed:
+        assert sorted(ours) == sorted(probed)
+        assert ours["files"].tolist() == [picture.name]
+        for name in ours:
+            if ours[name].dtype.kind == "U":
+                if name != "files":
+                    np.testing.assert_array_equal(ours[name], probed[name])
+            else:
+                # What a plan and the raw outputs differ by, where `vitonnx probe` has planned.
+                np.testing.assert_allclose(ours[name], probed[name], atol=1e-6)

@@ -50,7 +50,7 @@ def serve_page(folder: Path, words: Sequence[str | Path] = ()) -> Iterator[Serve
         Where to run it, and where its log goes.
     """
     log = folder / "stderr.txt"
-    command = [sys.executable, "-m", "vitonnx", "app", "--port", "0", *map(str, words)]
+    command = [sys.executable, "-m", "vitonnx", "app", *map(str, words), "--port", "0"]
     with log.open("w") as stderr:
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True

@@ -15,11 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 import typer
 
 import desk as desks
 from pages import Block, read_blocks, read_commands
+from pages_served import serve_page
 from vitonnx.cli import main
 from vitonnx.cli._app import app
 from vitonnx.models import find_model
@@ -32,6 +34,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_RUN = {
     "pip install .": "needs a fresh environment",
     "pip install .[export]": "needs a fresh environment; .ci/run runs the README's",
+    "pip install .[app]": "needs a fresh environment",
     "pip install -e .[test]": "needs a fresh environment; .ci/run runs it",
     "python -m pytest": "is what runs this; .ci/run runs it",
     "vitonnx demo": "takes half a minute; tests/cli/test_demo.py runs it",
@@ -100,6 +103,11 @@ def _run(words: tuple[str, ...], block: Block) -> None:
     """Run a command, and look for the file that it is told to write."""
     program, *arguments = words
     assert program == "vitonnx", f"{block.place}: {shlex.join(words)} is neither run nor named"
+    if arguments[0] == "app" and "--export-space" not in arguments:
+        with serve_page(Path.cwd(), arguments[1:]) as served:
+            assert httpx.get(f"{served.address}healthz").json()["status"] == "ok"
+            assert served.stop() == 0
+        return
     shorter = SHORTER if arguments[0] == "train" else ()
     code = main([*arguments, *shorter])
     assert code == 0, f"{block.place}: {shlex.join(words)} ends with {code}"

@@ -32,7 +32,7 @@ def test_what_is_no_picture_is_refused_in_words(
 
 def test_a_file_that_is_too_large_is_refused_in_words(person: Person, tmp_path: Path) -> None:
     file = tmp_path / "large.png"
-    file.write_bytes(bytes(31_000_000))
+    file.write_bytes(bytes(32_000_000))
     person.page.set_input_files("#picture input[type=file]", file)
     assert "30" in person.said()
 
@@ -56,7 +56,10 @@ def test_one_model_less_and_another_picture(person: Person, picture: Path) -> No
     assert person.models() == ["scenes_vit", "scenes_dino"]
 
 
-def test_an_example_is_a_picture(person: Person) -> None:
-    person.page.get_by_role("button", name="example butterfly.png").click()
-    person.page.wait_for_selector(".model canvas")
-    assert person.models() == ["scenes_vit", "scenes_dino"]
+def test_examples_and_pictures_take_turns(person: Person, picture: Path) -> None:
+    for _ in range(2):
+        with person.another_picture():
+            person.page.get_by_role("button", name="example butterfly.png").click()
+        assert person.prediction(0)[0] == "butterfly"
+        person.show(picture)
+        assert person.prediction(0)[0] != "butterfly"

@@ -54,6 +54,14 @@ def test_a_probe(
     assert contents(desk) == {target: b"older"}
 
 
+def test_a_space(call: Call, exported: Exported, desk: Path) -> None:
+    model = exported("plain")
+    with files_of_at_most(9000):  # in the middle of the copy of the model
+        outcome = call("app", "--export-space", "space", model)
+    refused(outcome, "space can't be written")
+    assert contents(desk) == {}
+
+
 def test_an_export(call: Call, described: str, desk: Path) -> None:
     (desk / "out.onnx").write_bytes(b"older")
     before = contents(desk)

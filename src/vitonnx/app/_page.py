@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 import gradio as gr
+from gradio.components import Component
 
 from vitonnx.app._answers import Answers
 from vitonnx.app._folder import Folder
@@ -93,8 +94,7 @@ def build_page(
                         elem_id="picture",
                     )
                 )
-                if pictures:
-                    gr.Examples([[str(path)] for path in pictures], [picture], label="Examples")
+                _examples(picture, pictures)
                 models = gr.CheckboxGroup(names, value=names[:2], label="Models", elem_id="models")
             with gr.Column(elem_id="controls"):
                 with gr.Group():
@@ -139,8 +139,7 @@ def build_page(
                     film = as_files(
                         gr.Video(label="Film", sources=["upload"], elem_id="film", height=260)
                     )
-                    if films:
-                        gr.Examples([[str(path)] for path in films], [film], label="Example")
+                    _examples(film, films)
                     with gr.Row():
                         film_probe = gr.Radio(["heads", "rollout"], value="heads", label="Probe")
                         style = gr.Radio(
@@ -211,6 +210,26 @@ def build_page(
         page.unload(handlers.stop_film)
     page.queue(max_size=limits.waiting, default_concurrency_limit=1)
     return page
+
+
+def _examples(component: Component, paths: Sequence[Path]) -> None:
+    """Show files to begin with; one that is clicked on comes as if it had been uploaded.
+
+    Not by `gradio.Examples`: it makes the component anew for its visitor, and no longer `as_files`.
+    """
+    if paths:
+        samples = [[str(path)] for path in paths]
+        shown = gr.Dataset(
+            components=[component], samples=samples, type="index", label="Examples"
+        )
+        shown.click(
+            lambda index: samples[index][0],
+            shown,
+            component,
+            api_visibility="private",
+            show_progress="hidden",
+            queue=False,
+        )
 
 
 def _who(engines: Mapping[str, Engine]) -> list[tuple[str, str]]:

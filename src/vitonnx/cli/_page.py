@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from vitonnx.cli._options import Device, Precision, Quiet, Threads
+from vitonnx.errors import UsageError
 
 EXAMPLE = "Example: vitonnx app deit_base.onnx dino_vitb16.onnx"
+
+HOST, PORT = "127.0.0.1", 7860
 
 
 def page(
@@ -24,8 +27,8 @@ def page(
     host: Annotated[
         str,
         typer.Option("--host", help="Who can come: this machine alone, or 0.0.0.0 for everybody."),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0 is any that is free.")] = 7860,
+    ] = HOST,
+    port: Annotated[int, typer.Option("--port", help="0 is any that is free.")] = PORT,
     auth: Annotated[
         Path | None,
         typer.Option("--auth", metavar="FILE", help="Who may come: a user:password a line."),
@@ -72,7 +75,12 @@ def page(
         waiting=waiting,
         memory=memory,
     )
-    if space is not None:
+    if space is None:
+        run(call, host, port, auth, quiet=quiet)
+    elif (host, port, auth) == (HOST, PORT, None):
         export(call, space, quiet=quiet)
     else:
-        run(call, host, port, auth, quiet=quiet)
+        raise UsageError(
+            "--host, --port and --auth are for a page that is served from here, and a Space has "
+            "its own: leave them out with --export-space, and say on the hub who may see it."
+        )

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from vitonnx.app import MEGABYTE, Limits, open_socket, read_users, run_app
+from vitonnx.app import (
+    MEGABYTE,
+    Limits,
+    check_space,
+    export_space,
+    open_socket,
+    read_users,
+    run_app,
+)
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import inform
+from vitonnx.cli._console import inform, stage
 from vitonnx.cli._engines import open_engines
 from vitonnx.cli._runtime import Runtime
 from vitonnx.demo import demo_models
@@ -49,9 +59,7 @@ def run(call: PageCall, host: str, port: int, auth: Path | None, *, quiet: bool)
     users = read_users(auth) if auth is not None else []
     at = open_socket(host, port)
     with at:
-        make = partial(Engine, **call.runtime.options())
-        engines = open_engines(call.models or tuple(demo_models()), make, quiet=quiet)
-        note_untrained({name: engine.manifest for name, engine in engines.items()}, quiet=quiet)
+        engines = _open(call.models, call.runtime, quiet=quiet)
         _log(quiet=quiet)
         run_app(
             engines,
@@ -64,8 +72,41 @@ def run(call: PageCall, host: str, port: int, auth: Path | None, *, quiet: bool)
 
 
 def export(call: PageCall, folder: Path, *, quiet: bool) -> None:
-    """Write the folder of a Space, and print its name."""
-    raise NotImplementedError
+    """Write the folder of a Space, and print its name.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds files of somebody else's, or a file has its name.
+    VitonnxError
+        If a model can't be opened, or the folder can't be written.
+    """
+    limits = call.limits()
+    check_space(folder)
+    # They are only looked at here: why this machine has no GPU doesn't matter.
+    device = "cpu" if call.runtime.device == "auto" else call.runtime.device
+    engines = _open(call.models, replace(call.runtime, device=device), quiet=quiet)
+    with stage(f"Writing {folder}", quiet=quiet):
+        files = {name: engine.file for name, engine in engines.items()}
+        export_space(folder, files, limits=limits, **call.runtime.options())
+    print(folder)
+    place = shlex.quote(str(folder))
+    program, requirements = (
+        shlex.quote(str(folder / name)) for name in ("app.py", "requirements.txt")
+    )
+    inform(
+        "to try it, in a fresh virtual environment:  "
+        f"pip install -r {requirements} && python {program}",
+        quiet=quiet,
+    )
+    inform(f"to push it:  hf upload USER/NAME {place} . --repo-type space", quiet=quiet)
+
+
+def _open(models: Sequence[str], runtime: Runtime, *, quiet: bool) -> dict[str, Engine]:
+    make = partial(Engine, **runtime.options())
+    engines = open_engines(models or tuple(demo_models()), make, quiet=quiet)
+    note_untrained({name: engine.manifest for name, engine in engines.items()}, quiet=quiet)
+    return engines
 
 
 def _log(*, quiet: bool) -> None:

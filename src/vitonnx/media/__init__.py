@@ -7,6 +7,7 @@ from vitonnx.media._atomic import (
     atomic_with_partial,
     check_writable,
 )
+from vitonnx.media._atomic_folder import atomic_folder, check_folder
 from vitonnx.media._find import find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
@@ -17,9 +18,11 @@ __all__ = [
     "SOFTWARE",
     "PictureSource",
     "Tensor",
+    "atomic_folder",
     "atomic_path",
     "atomic_with_companions",
     "atomic_with_partial",
+    "check_folder",
     "check_writable",
     "find_picture_names",
     "find_pictures",

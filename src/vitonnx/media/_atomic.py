@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory, TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
 
-__all__ = ["atomic_path", "atomic_with_companions", "atomic_with_partial", "check_writable"]
+__all__ = [
+    "atomic_path",
+    "atomic_with_companions",
+    "atomic_with_partial",
+    "check_writable",
+    "explained",
+    "reason",
+]
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -56,7 +63,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     target = check_writable(path)
     passing = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
     try:
-        with _explained(path, passing):
+        with explained(path, passing):
             yield passing
             passing.replace(target)
     finally:
@@ -117,7 +124,7 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
         As `atomic_path`.
     """
     target = check_writable(path)
-    with TemporaryDirectory(dir=target.parent, prefix=".") as folder, _explained(path, folder):
+    with TemporaryDirectory(dir=target.parent, prefix=".") as folder, explained(path, folder):
         passing = Path(folder, target.name)
         yield passing
         for file in sorted(Path(folder).iterdir(), key=lambda file: file == passing):
@@ -160,12 +167,12 @@ def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
             raise UsageError(f"{path} is one of the inputs, which would be lost: write elsewhere.")
         TemporaryFile(dir=target.parent).close()
     except OSError as error:
-        raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
+        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
     return target
 
 
 @contextmanager
-def _explained(path: str | Path, passing: str | Path) -> Iterator[None]:
+def explained(path: str | Path, passing: str | Path) -> Iterator[None]:
     """Say of what the system refuses that `path` can't be written, if that is what it is about."""
     try:
         yield
@@ -173,13 +180,15 @@ def _explained(path: str | Path, passing: str | Path) -> Iterator[None]:
         if error.filename is None:
             ours = error.errno in UNNAMED
         else:
-            ours = str(error.filename).startswith(str(passing))
+            # A copy that fails names what it reads first, and then what it writes.
+            named = (str(error.filename), str(error.filename2))
+            ours = any(name.startswith(str(passing)) for name in named)
         if not ours:
             raise
-        raise VitonnxError(f"{path} can't be written: {_reason(error)}.") from error
+        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
     """Say what the system refused, and what to do about it."""
     if error.errno in FULL:
         return "the disk is full; free some space, or write elsewhere"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 __all__ = ["Refused", "Visitor"]
 
 PATIENCE = 120.0  # seconds, for an answer
+CERTIFICATES = ssl.create_default_context()  # read once, for all visitors
 
 
 class Refused(Exception):
@@ -48,7 +50,7 @@ class Visitor:
     session: str = field(default_factory=lambda: secrets.token_hex(6))
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.address, timeout=PATIENCE)
+        self.http = httpx.Client(base_url=self.address, timeout=PATIENCE, verify=CERTIFICATES)
         if self.user is not None:
             name, password = self.user
             reply = self.http.post("/login", data={"username": name, "password": password})
@@ -69,6 +71,11 @@ class Visitor:
     ) -> None:
         self.http.close()
 
+    def stay(self) -> None:
+        """Hold the connection by which the page knows that a browser shows it, until the end."""
+        beat = f"/gradio_api/heartbeat/{self.session}"
+        self.http.send(self.http.build_request("GET", beat), stream=True)
+
     def upload(self, content: bytes | Path, name: str) -> dict[str, Any]:
         """Send a file; what comes back can be given to `call`."""
         file = content if isinstance(content, bytes) else content.read_bytes()
@@ -80,6 +87,13 @@ class Visitor:
             "orig_name": name,
             "meta": {"_type": "gradio.FileData"},
         }
+
+    def download(self, file: dict[str, Any]) -> bytes:
+        """Fetch a file that an answer names."""
+        reply = self.http.get(f"/gradio_api/file={file['path']}")
+        if reply.status_code != 200:
+            raise Refused(reply.status_code, _sentence(reply))
+        return reply.content
 
     def call(self, name: str, *values: Any, event: Any = None) -> list[Any]:
         """Do what a component's event does, and wait for its answer.
@@ -98,15 +112,16 @@ class Visitor:
         Refused
             If the page says no.
         """
-        self._join(name, values, event)
-        for message in self._messages():
+        self.join(name, *values, event=event)
+        for message in self.messages():
             if message["msg"] == "process_completed":
                 if not message["success"]:
                     raise Refused(200, message["output"].get("error") or "no sentence")
                 return list(message["output"]["data"])
         raise Refused(200, "the page sent no answer")
 
-    def _join(self, name: str, values: tuple[Any, ...], event: Any) -> None:
+    def join(self, name: str, *values: Any, event: Any = None) -> None:
+        """Ask as `call` does, but don't wait."""
         place = self.places[name]
         given = iter(values)
         data = [None if each in self._states else next(given) for each in place["inputs"]]
@@ -121,7 +136,8 @@ class Visitor:
         if reply.status_code != 200:
             raise Refused(reply.status_code, _sentence(reply))
 
-    def _messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Read what the page says of what was asked."""
         waiting = self.http.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": self.session}
         )

@@ -47,10 +47,12 @@ def crowd(address: str, picture: Path) -> Iterator[list[str]]:
 
 
 def test_the_place_in_the_queue_is_shown(person: Person, served: Served, picture: Path) -> None:
+    person.show(picture)
+    person.tab("Save")
     with crowd(served.address, picture) as refused:
-        person.page.set_input_files("#picture input[type=file]", picture)
-        person.page.wait_for_selector(r"#viewer >> text=/queue: \d+\/\d+/")
-        person.page.wait_for_selector(".model canvas")
+        person.page.click("#write")
+        person.page.wait_for_selector(r"text=/queue: \d+\/\d+/")
+        person.page.locator("#written a[download]").nth(1).wait_for()
     assert refused == []
 
 

@@ -44,6 +44,8 @@ class Manner(TypedDict):
 MODEL: Lane = {"concurrency_id": "model", "concurrency_limit": 1}
 MEMORY: Lane = {"concurrency_id": "memory", "concurrency_limit": 4}
 FILM: Lane = {"concurrency_id": "film", "concurrency_limit": 1}
+# A figure takes Matplotlib a second, in which no visitor should wait for a picture's maps.
+FIGURE: Lane = {"concurrency_id": "figure", "concurrency_limit": 1}
 # While a slider moves, the page asks for where it is and not for where it was.
 LATEST: Manner = {"trigger_mode": "always_last", "show_progress": "hidden"}
 # The viewer itself asks for one patch at a time.
@@ -188,8 +190,8 @@ def build_page(
         viewer.release(
             handlers.release, [visit, *asked], answered, api_name="release", **MEMORY, **EACH
         )
-        filters_tab.select(handlers.filters, models, filters, api_name="filters", **MODEL)
-        positions_tab.select(handlers.positions, models, positions, api_name="positions", **MODEL)
+        filters_tab.select(handlers.filters, models, filters, api_name="filters", **FIGURE)
+        positions_tab.select(handlers.positions, models, positions, api_name="positions", **FIGURE)
         making = make.click(
             handlers.make_film,
             [film, film_probe, style, *asked],
@@ -206,7 +208,7 @@ def build_page(
             [visit, probe, *asked],
             [written, command, python],
             api_name="save",
-            **MODEL,
+            **FIGURE,
         )
         page.unload(handlers.leave)
     page.queue(max_size=limits.waiting, default_concurrency_limit=1)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from vitonnx.app._answers import Answers
 from vitonnx.app._folder import own_folder
+from vitonnx.app._heap import return_memory
 from vitonnx.app._limits import Limits
 from vitonnx.app._page import build_page
 from vitonnx.app._server import serve
@@ -43,6 +44,7 @@ def run_app(
     KeyboardInterrupt
         At Ctrl-C, once what ran is done.
     """
+    return_memory()
     limits = limits or Limits()
     answers = Answers(engines, memory=limits.memory, reopen=lambda name: _reopen(engines[name]))
     answers.warm()

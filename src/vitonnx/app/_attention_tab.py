@@ -43,8 +43,8 @@ class AttentionTab:
     ) -> None:
         self._answers, self._questions = answers, questions
         self._uploads, self._limits = uploads, limits
-        self.visit = gr.State(None, time_to_live=AWAY, delete_callback=self._forget)
         with gr.Tab("Attention"):
+            self.visit = gr.State(None, time_to_live=AWAY, delete_callback=self._forget)
             self._viewer = make_viewer("viewer")
 
     def connect(self, picture: gr.Image, controls: Controls) -> None:
@@ -89,13 +89,17 @@ class AttentionTab:
         -------
         visit, view, pixel, who
         """
-        self._forget(before)
         if upload is None:
+            self._forget(before)
             return None, None, None, DEFAULT
         models, _, _, *rest = asked
         question = self._questions.read(None, models, DEFAULT, None, *rest)
-        self._uploads.check(upload)
-        visit = receive(upload.path, upload.name, self._answers.engines, self._limits)
+        if before is not None and before.source == upload.path:
+            visit = before  # Gradio tells of some pictures twice
+        else:
+            self._forget(before)
+            self._uploads.check(upload)
+            visit = receive(upload.path, upload.name, self._answers.engines, self._limits)
         return visit, view(self._answers, visit, question, pictures=True), None, DEFAULT
 
     @kindly

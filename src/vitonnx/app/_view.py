@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,8 @@ __all__ = ["colours", "view"]
 Json: TypeAlias = dict[str, Any]
 
 BEST = 5
+
+_answers = itertools.count(1)
 
 
 def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) -> Json:
@@ -41,10 +44,11 @@ def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) 
     Returns
     -------
     dict
-        ``visit``, ``name`` and ``models``: a list of what `_model` gives.
+        ``answer``, another number each time; ``visit``, ``name``; and ``models``, a list of what
+        `_model` gives.
     """
     models = [_model(answers, visit, name, question, pictures) for name in question.models]
-    return {"visit": visit.key, "name": visit.name, "models": models}
+    return {"answer": next(_answers), "visit": visit.key, "name": visit.name, "models": models}
 
 
 def colours() -> str:

@@ -33,6 +33,8 @@ class Visit:
     ----------
     key : str
         Nobody else's, and not to be guessed.
+    source : Path
+        Of the file that was uploaded; another content has another path.
     name : str
         The picture's file name, without any folder.
     size : (height, width)
@@ -44,6 +46,7 @@ class Visit:
     """
 
     key: str
+    source: Path
     name: str
     size: tuple[int, int]
     shown: Mapping[str, Prepared]
@@ -82,6 +85,7 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
     }
     return Visit(
         key=secrets.token_hex(8),
+        source=path,
         name=name,
         size=(picture.height, picture.width),
         shown=shown,

@@ -107,7 +107,7 @@ class Handlers:
         models, _, _, *rest = asked
         try:
             pixel = (int(event.y), int(event.x))
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise UsageError("The place of a click is two whole numbers, y and x.") from error
         return self.look(visit, models, PATCH, pixel, *rest), pixel, PATCH
 
@@ -193,9 +193,11 @@ class Handlers:
         self._films.stop(_visitor(request))
 
     def _check(self, upload: Upload) -> None:
-        """Refuse every file but those that came through the page: Gradio looks too."""
-        if not self._folder.holds(upload.path):
-            raise UsageError(f"{plain_name(upload.name)} was not uploaded here: choose it again.")
+        """Refuse every file but those that came through the page, and still are there."""
+        if not (self._folder.holds(upload.path) and upload.path.is_file()):
+            raise UsageError(
+                f"{plain_name(upload.name)} is not here, or no longer: choose it again."
+            )
 
     def _question(
         self,

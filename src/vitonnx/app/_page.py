@@ -12,11 +12,13 @@ from gradio.components import Component
 from vitonnx.app._answers import Answers
 from vitonnx.app._folder import Folder
 from vitonnx.app._handlers import DEFAULT, PATCH, Handlers
+from vitonnx.app._kindly import kindly
 from vitonnx.app._limits import Limits
 from vitonnx.app._uploads import as_files
 from vitonnx.app._viewer import make_viewer
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Engine
+from vitonnx.errors import UsageError
 
 __all__ = ["build_page"]
 
@@ -200,9 +202,7 @@ def build_page(
             **FILM,
         )
         # A film that still waits for its turn is cancelled by Gradio, one that is made by us.
-        stop.click(
-            handlers.stop_film, outputs=said, api_name="stop", cancels=[making], queue=False
-        )
+        stop.click(handlers.stop_film, outputs=said, api_name="stop", cancels=[making], queue=False)
         write.click(
             handlers.save,
             [visit, probe, *asked],
@@ -211,7 +211,8 @@ def build_page(
             **FIGURE,
         )
         page.unload(handlers.leave)
-    page.queue(max_size=limits.waiting, default_concurrency_limit=1)
+    # Closed but for the queue: a direct request would wait for nobody.
+    page.queue(max_size=limits.waiting, default_concurrency_limit=1, api_open=False)
     return page
 
 
@@ -223,8 +224,16 @@ def _examples(component: Component, paths: Sequence[Path]) -> None:
     if paths:
         samples = [[str(path)] for path in paths]
         shown = gr.Dataset(components=[component], samples=samples, type="index", label="Examples")
+
+        @kindly
+        def example(index: int) -> str:
+            try:
+                return samples[index][0]
+            except (IndexError, TypeError) as error:
+                raise UsageError("There is no such example: choose one that is shown.") from error
+
         shown.click(
-            lambda index: samples[index][0],
+            example,
             shown,
             component,
             api_visibility="private",

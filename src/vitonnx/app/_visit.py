@@ -18,7 +18,7 @@ from vitonnx.probes import Crop
 
 __all__ = ["LONGEST_NAME", "Visit", "plain_name", "receive"]
 
-LONGEST_NAME = 80
+LONGEST_NAME = 120  # bytes: a file system takes 255, and what is made of it has a longer name
 LARGEST_PORTRAIT, QUALITY = 448, 88  # pixels, and of the JPEG
 # What a phone or a camera writes, and what a browser shows: everything else that Pillow could read
 # is more code for an attacker to try.
@@ -116,8 +116,14 @@ def plain_name(name: str) -> str:
     last = PureWindowsPath(PurePosixPath(name).name).name
     kept = "".join(letter for letter in last if letter.isprintable() and letter not in '<>:"|?*')
     stem, dot, suffix = kept.rpartition(".")
-    short = f"{stem[: LONGEST_NAME - 10]}{dot}{suffix[:9]}" if stem else kept[:LONGEST_NAME]
+    short = f"{_cut(stem, LONGEST_NAME - 10)}{dot}{_cut(suffix, 9)}" if stem else kept
+    short = _cut(short, LONGEST_NAME)
     return short if short.strip(". ") else "picture"
+
+
+def _cut(text: str, length: int) -> str:
+    """Give the beginning of a text that has so many bytes."""
+    return text.encode()[:length].decode(errors="ignore")
 
 
 def _check_header(path: Path, name: str, limits: Limits) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,10 +55,8 @@ def send(
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
     with connect(address) as line:
-        try:
+        with suppress(OSError):  # it has heard enough, and may have answered
             line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
-        except OSError:  # it has heard enough, and may have answered
-            pass
         return _hear(line)
 
 
@@ -79,11 +78,9 @@ def multipart(content: bytes, name: str) -> tuple[bytes, dict[str, str]]:
 
 def _hear(line: socket.socket) -> Answer:
     heard = b""
-    try:
+    with suppress(ConnectionError):
         while part := line.recv(65536):
             heard += part
-    except ConnectionError:
-        pass
     head, _, body = heard.partition(b"\r\n\r\n")
     first = head.split(b" ", 2)
     headers = head.decode("latin-1").lower()

@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from vitonnx.app._kindly import kindly
+from vitonnx.errors import UsageError
 
 __all__ = ["lay_out_examples"]
 
@@ -25,7 +26,10 @@ def lay_out_examples(component: Component, paths: Sequence[Path]) -> None:
 
     @kindly
     def choose(index: int) -> str:
-        return samples[index][0]
+        try:
+            return samples[index][0]
+        except (IndexError, TypeError) as error:
+            raise UsageError("There is no such example: choose one that is shown.") from error
 
     shown.click(
         choose,

@@ -75,7 +75,8 @@ def build_page(
         weights.connect(models)
         film.connect(page, controls)
         saving.connect(attention.visit, controls)
-    page.queue(max_size=limits.waiting, default_concurrency_limit=1)
+    # Closed but for the queue: a direct request would wait for nobody.
+    page.queue(max_size=limits.waiting, default_concurrency_limit=1, api_open=False)
     return page
 
 

@@ -45,15 +45,17 @@ class Uploads:
         self._folder = folder
 
     def check(self, upload: Upload) -> None:
-        """Refuse every file but those that came through the page: Gradio looks too.
+        """Refuse every file but those that came through the page, and still are there.
 
         Raises
         ------
         UsageError
-            If it lies anywhere else.
+            If it lies anywhere else, or was deleted after its hour.
         """
-        if not self._folder.holds(upload.path):
-            raise UsageError(f"{plain_name(upload.name)} was not uploaded here: choose it again.")
+        if not (self._folder.holds(upload.path) and upload.path.is_file()):
+            raise UsageError(
+                f"{plain_name(upload.name)} is not here, or no longer: choose it again."
+            )
 
 
 def as_files(component: Input) -> Input:

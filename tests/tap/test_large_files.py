@@ -15,16 +15,8 @@ from onnx import helper, numpy_helper
 
 from foreign_ways import WAYS
 from tapping import assert_right, assert_sentences
-from terminal import Outcome, finished
+from terminal import run_measured
 
-# A command in a process of its own, which says at last how much memory it took, in kilobytes.
-MEASURED = """
-import resource, sys
-from vitonnx.cli import main
-code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-sys.exit(code)
-"""
 # Beyond what protobuf reads, and what one file may hold.
 LARGE = 2_200_000_000
 
@@ -33,7 +25,7 @@ LARGE = 2_200_000_000
 def room(desk: Path) -> Iterator[None]:
     """Skip where there is no room for a tapped copy; leave nothing large behind."""
     if sys.platform != "linux":
-        pytest.skip("elsewhere files may have no holes, and peak memory has another unit")
+        pytest.skip("elsewhere files may have no holes, and memory is measured otherwise")
     if shutil.disk_usage(desk).free < 3 * LARGE:
         pytest.skip("a copy of 2.2 GB would be close to fill the disk")
     available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
@@ -110,14 +102,13 @@ def assert_large(desk: Path) -> bool:
     """Check that a large model is tapped within memory, or refused in a sentence."""
     before = sorted(file.name for file in desk.iterdir())
     words = ["tap", "model.onnx", "-o", "out.onnx", "--preprocess", "imagenet"]
-    outcome = finished([sys.executable, "-c", MEASURED, *words])
-    *said, kilobytes = outcome.err.splitlines(keepends=True)
+    outcome, memory = run_measured(*words)
     # Room for the weights as they are read, in both graphs that are compared, and to spare.
-    assert 1024 * int(kilobytes) < 4 * LARGE
+    assert memory < 4 * LARGE
     if outcome.code == 0:
         assert_right(desk / "out.onnx", WAYS["class"], 1)
         return True
     assert outcome.code == 1, outcome
-    assert_sentences(Outcome(outcome.code, outcome.out, "".join(said)), "model.onnx")
+    assert_sentences(outcome, "model.onnx")
     assert sorted(file.name for file in desk.iterdir()) == before
     return False

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
 from browsing import PATIENCE, Person
+from vitonnx.data.scenes import draw_film
 from vitonnx.demo import draw_film_file
+from vitonnx.media.films import FilmFrame, FilmWriter
 
 pytestmark = pytest.mark.page
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen seconds: somebody has time to stop it."""
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    with FilmWriter(path, rate=Fraction(25), ticks=25, sound=None) as writer:
+        for number, scene in enumerate(draw_film((0, 7, 0, 3), 400, (240, 320), objects=1)):
+            writer.write(FilmFrame(scene.picture, Fraction(number, 25), Fraction(1, 25)))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +55,12 @@ def test_a_film_is_made_and_plays(person: Person, film: Path, tmp_path: Path) ->
         assert made.streams.video[0].frames == 100
 
 
-def test_a_film_is_stopped(person: Person, film: Path) -> None:
-    choose(person, film)
+def test_a_film_is_stopped(person: Person, long_film: Path) -> None:
+    choose(person, long_film)
     person.page.click("#make-film")
     person.page.wait_for_selector("#made-film .progress-text, #made-film .progress-level")
     person.page.click("#stop-film")
-    assert "Stopped" in person.said()
+    person.page.locator("#film-said", has_text="Stopped.").wait_for()
     assert person.page.locator("#made-film video").count() == 0
 
 

@@ -124,6 +124,16 @@ def test_another_option_is_another_plan(file: Path, plans: Path, probe: Any, oth
         right(file, each)
 
 
+def test_every_patch_and_mass_has_the_same_plan(file: Path, plans: Path) -> None:
+    asked = [((20, 30), None), ((31, 17), None), ((31, 17), 0.6)]
+    probes = [vx.Heads(query=query, mass=mass) for query, mass in asked]
+    for probe in probes:
+        maps(file, probe)
+    assert len(list(plans.iterdir())) == 1
+    for probe in probes:
+        right(file, probe)
+
+
 def test_another_size_is_another_plan(file: Path, plans: Path) -> None:
     assert maps(file).attention.shape == (3, 5, 7)
     assert maps(file, size=(24, 88)).attention.shape == (3, 3, 11)

@@ -183,8 +183,13 @@ class Handlers:
         said = [f"{report.frames} frames.", report.sound, report.lost]
         return str(output), " ".join(words for words in said if words)
 
-    def stop_film(self, request: gr.Request) -> None:
-        """Stop the visitor's film: because it is wanted, or because the visitor has left."""
+    def stop_film(self, request: gr.Request) -> str:
+        """Stop the visitor's film, and say so."""
+        self._films.stop(_visitor(request))
+        return "Stopped."
+
+    def leave(self, request: gr.Request) -> None:
+        """Make no film for somebody who has left."""
         self._films.stop(_visitor(request))
 
     def _check(self, upload: Upload) -> None:

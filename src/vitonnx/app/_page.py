@@ -192,14 +192,17 @@ def build_page(
         )
         filters_tab.select(handlers.filters, models, filters, api_name="filters", **FIGURE)
         positions_tab.select(handlers.positions, models, positions, api_name="positions", **FIGURE)
-        make.click(
+        making = make.click(
             handlers.make_film,
             [film, film_probe, style, *asked],
             [made, said],
             api_name="film",
             **FILM,
         )
-        stop.click(handlers.stop_film, api_name="stop", queue=False)
+        # A film that still waits for its turn is cancelled by Gradio, one that is made by us.
+        stop.click(
+            handlers.stop_film, outputs=said, api_name="stop", cancels=[making], queue=False
+        )
         write.click(
             handlers.save,
             [visit, probe, *asked],
@@ -207,7 +210,7 @@ def build_page(
             api_name="save",
             **FIGURE,
         )
-        page.unload(handlers.stop_film)
+        page.unload(handlers.leave)
     page.queue(max_size=limits.waiting, default_concurrency_limit=1)
     return page
 
@@ -219,9 +222,7 @@ def _examples(component: Component, paths: Sequence[Path]) -> None:
     """
     if paths:
         samples = [[str(path)] for path in paths]
-        shown = gr.Dataset(
-            components=[component], samples=samples, type="index", label="Examples"
-        )
+        shown = gr.Dataset(components=[component], samples=samples, type="index", label="Examples")
         shown.click(
             lambda index: samples[index][0],
             shown,

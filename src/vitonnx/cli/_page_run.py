@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from vitonnx.app import (
     MEGABYTE,
@@ -104,9 +104,25 @@ def export(call: PageCall, folder: Path, *, quiet: bool) -> None:
 
 def _open(models: Sequence[str], runtime: Runtime, *, quiet: bool) -> dict[str, Engine]:
     make = partial(Engine, **runtime.options())
-    engines = open_engines(models or tuple(demo_models()), make, quiet=quiet)
-    note_untrained({name: engine.manifest for name, engine in engines.items()}, quiet=quiet)
-    return engines
+    opened = open_engines(models or tuple(demo_models()), make, quiet=quiet)
+    note_untrained({name: engine.manifest for name, engine in opened.items()}, quiet=quiet)
+    return {_public(name, list(opened)): engine for name, engine in opened.items()}
+
+
+def _public(name: str, names: Sequence[str]) -> str:
+    """Call a model so that visitors aren't told where it lies on this machine.
+
+    Models of one name are called by their paths: here by the last part, and a number.
+
+    Examples
+    --------
+    >>> names = ["/home/anna/a/vit.onnx", "/home/anna/b/vit.onnx"]
+    >>> [_public(name, names) for name in names]
+    ['vit.onnx', 'vit.onnx (2)']
+    """
+    last = [PurePath(each).name for each in names[: names.index(name) + 1]]
+    number = last.count(last[-1])
+    return last[-1] if number == 1 else f"{last[-1]} ({number})"
 
 
 def _log(*, quiet: bool) -> None:

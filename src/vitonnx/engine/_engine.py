@@ -344,7 +344,9 @@ class Engine:
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
         # What the file is in already takes no work.
         takes = "fp32" if self.precision == self.manifest.precision else self.precision
-        return Plan(probes, outputs, self._size, precision=takes)
+        # Who asks patch after patch needs one graph, and one session.
+        forms = tuple(getattr(probe, "graph_form", probe) for probe in probes)
+        return Plan(forms, outputs, self._size, precision=takes)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""

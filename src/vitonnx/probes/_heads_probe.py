@@ -172,6 +172,17 @@ class Heads:
         """Whether the query is a pixel, which lies in another patch of every picture."""
         return self.query is not None and not isinstance(self.query, str)
 
+    @property
+    def graph_form(self) -> Heads:
+        """The probe without what its graph does not depend on: which pixel is asked, and the mass.
+
+        Examples
+        --------
+        >>> Heads(query=(100, 40), mass=0.6).graph_form == Heads(query=(7, 7)).graph_form
+        True
+        """
+        return Heads(self.block, (0, 0) if self.located else self.query)
+
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give float32 (batch, heads, rows, columns): the queries' attention to the patches."""
         attention = outputs[layout.attention(self.block)]

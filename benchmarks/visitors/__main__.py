@@ -72,13 +72,14 @@ def measure(asked: argparse.Namespace, folder: Path, page: Page) -> tuple[list[s
     code = page.stop()
     highest = max(memory.samples)
     tally = crowd.tally
-    broken = [*alone.tally.failures, *alone.tally.mixed, *tally.failures, *tally.mixed]
-    broken += list(_broken(asked, tally, page, inside))
+    broken = []
     if died or code:
         early = ", before it was asked to" if died else ""
         broken.append(f"the page ended with exit code {code}{early}. It said:\n{page.last_words}")
+    broken += _broken(asked, tally, page, inside)
+    broken += [*alone.tally.failures, *alone.tally.mixed, *tally.mixed, *tally.failures]
     if highest - start > GROWTH * MEGABYTE:
-        broken.append(f"memory grew by {(highest - start) / MEGABYTE:.0f} MB.")
+        broken.insert(0, f"memory grew by {(highest - start) / MEGABYTE:.0f} MB.")
     rows = [
         ["visitors at once", f"{asked.visitors}"],
         ["left without a word, and replaced", f"{tally.left}"],

@@ -67,8 +67,8 @@ def measure(asked: argparse.Namespace, folder: Path, page: Page) -> tuple[list[s
         seconds = crowd.run(errands[WARMING:])
         busy = page.seconds - busy
         end = memory.settled(QUIET)
-    died = page.died
-    inside = 0 if died else page.health()["requests"]
+    health = page.health()
+    died = health.get("status") != "ok"
     code = page.stop()
     highest = max(memory.samples)
     tally = crowd.tally
@@ -76,7 +76,7 @@ def measure(asked: argparse.Namespace, folder: Path, page: Page) -> tuple[list[s
     if died or code:
         early = ", before it was asked to" if died else ""
         broken.append(f"the page ended with exit code {code}{early}. It said:\n{page.last_words}")
-    broken += _broken(asked, tally, page, inside)
+    broken += _broken(asked, tally, page, health.get("requests", 0))
     broken += [*alone.tally.failures, *alone.tally.mixed, *tally.mixed, *tally.failures]
     if highest - start > GROWTH * MEGABYTE:
         broken.insert(0, f"memory grew by {(highest - start) / MEGABYTE:.0f} MB.")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def main() -> None:
     print(text)
     if asked.out:
         asked.out.write_text(text + "\n")
-    for sentence in broken[:SHOWN]:
-        print(sentence, file=sys.stderr)
+    for sentence, times in Counter(broken).most_common(SHOWN):
+        print(sentence if times == 1 else f"{times} times: {sentence}", file=sys.stderr)
     raise SystemExit(1 if broken else 0)
 
 
@@ -66,14 +67,19 @@ def measure(asked: argparse.Namespace, folder: Path, page: Page) -> tuple[list[s
         seconds = crowd.run(errands[WARMING:])
         busy = page.seconds - busy
         end = memory.settled(QUIET)
-    inside = 0 if page.died else page.health()["requests"]
+    health = page.health()
+    died = health.get("status") != "ok"
     code = page.stop()
     highest = max(memory.samples)
     tally = crowd.tally
-    broken = [*alone.tally.failures, *alone.tally.mixed, *tally.failures, *tally.mixed]
-    broken += list(_broken(asked, tally, page, code, inside))
+    broken = []
+    if died or code:
+        early = ", before it was asked to" if died else ""
+        broken.append(f"the page ended with exit code {code}{early}. It said:\n{page.last_words}")
+    broken += _broken(asked, tally, page, health.get("requests", 0))
+    broken += [*alone.tally.failures, *alone.tally.mixed, *tally.mixed, *tally.failures]
     if highest - start > GROWTH * MEGABYTE:
-        broken.append(f"memory grew by {(highest - start) / MEGABYTE:.0f} MB.")
+        broken.insert(0, f"memory grew by {(highest - start) / MEGABYTE:.0f} MB.")
     rows = [
         ["visitors at once", f"{asked.visitors}"],
         ["left without a word, and replaced", f"{tally.left}"],
@@ -103,17 +109,13 @@ def prepare(asked: argparse.Namespace, folder: Path, page: Page) -> list[Errand]
     return [foresee(number, picture, engines) for number, picture in enumerate(album)]
 
 
-def _broken(
-    asked: argparse.Namespace, tally: Tally, page: Page, code: int, inside: int
-) -> Iterator[str]:
+def _broken(asked: argparse.Namespace, tally: Tally, page: Page, inside: int) -> Iterator[str]:
     if tally.pictures != asked.pictures:
         yield f"{tally.pictures} pictures of {asked.pictures} were done."
     if inside:
         yield f"{inside} requests were still open when all visitors had left."
     if page.tracebacks:
         yield f"the page's log has {page.tracebacks} tracebacks."
-    if code:
-        yield f"the page ended with exit code {code}; its last words:\n{page.last_words}"
 
 
 def _megabytes(size: int) -> str:

@@ -103,17 +103,20 @@ def _from_file(path: Path) -> Image.Image:
         except Exception as error:  # Pillow's decoders raise anything on damaged files.
             raise _damaged(path, error) from error
         with picture:
-            return _decode(picture, str(path))
+            return _decode(picture, str(path), ours=True)
 
 
-def _decode(picture: Image.Image, name: str) -> Image.Image:
+def _decode(picture: Image.Image, name: str, *, ours: bool = False) -> Image.Image:
     if 0 in picture.size:
         raise PictureError(f"{name} has no pixels: it is {picture.width}x{picture.height}.")
     try:
-        upright = ImageOps.exif_transpose(picture)
+        if ours:  # Nobody else sees it: a photograph's copy would take 50 MB.
+            ImageOps.exif_transpose(picture, in_place=True)
+        else:
+            picture = ImageOps.exif_transpose(picture)
     except Exception as error:  # As above; this is where the pixels are read.
         raise _damaged(name, error) from error
-    return to_rgb(upright, name=name)
+    return to_rgb(picture, name=name)
 
 
 def _damaged(name: str | Path, error: Exception) -> PictureError:

@@ -28,6 +28,7 @@ def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
     Returns
     -------
     PIL.Image.Image, mode RGB
+        The same, where it is in RGB already.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _from_16_bits(picture: Image.Image, name: str) -> Image.Image:

@@ -16,7 +16,8 @@ from PIL import Image
 
 from vitonnx.app import Limits
 from vitonnx.app._answers import Answers
-from vitonnx.app._view import Question, colours, view
+from vitonnx.app._questions import Question
+from vitonnx.app._view import colours, view
 from vitonnx.app._visit import Visit, receive
 from vitonnx.engine import Engine
 from vitonnx.plots import scale_of

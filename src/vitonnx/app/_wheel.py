@@ -17,8 +17,9 @@ from vitonnx.errors import VitonnxError
 
 __all__ = ["LABEL", "own_version", "package_files", "write_wheel"]
 
-# PyPI takes no version with a label, so that pip, told to install this very version, can't take
-# another vitonnx from there. Of equal versions it prefers the index's to a wheel of one's own.
+# Package indexes take no version with a label, so that pip, told to install this very version,
+# can't take another vitonnx from there. Of equal versions it prefers the index's to a wheel of
+# one's own.
 LABEL: Final = "+space"
 
 # What an installer leaves of a wheel's own metadata; everything else it wrote itself.

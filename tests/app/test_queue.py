@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from benchmarks.visitor import Refused, Visitor
+
 from browsing import Person
 from pages_served import ASKED, Served, serve_page
 

@@ -8,9 +8,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitonnx.app._bucket import Buckets
+from vitonnx.app._envelope import read_envelope
 from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
-from vitonnx.app._question import read_question
 from vitonnx.app._replies import TooLargeError, read_body, refusal, replay
 from vitonnx.errors import UsageError
 
@@ -123,7 +123,7 @@ class Guard:
                 raise TooLargeError
             body = await read_body(receive, limit)
             if not login:
-                visitor = read_question(body, self._folder) or address
+                visitor = read_envelope(body, self._folder) or address
         except TooLargeError:
             sentence = "The question is longer than any that the page asks."
             await refusal(413, sentence)(scope, receive, send)

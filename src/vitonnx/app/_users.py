@@ -15,7 +15,8 @@ def read_users(path: Path) -> list[tuple[str, str]]:
     Parameters
     ----------
     path : Path
-        UTF-8, with or without a mark in front. What is after the first colon is the password, whatever it is.
+        UTF-8, with or without a mark in front. What is after the first colon is the password,
+        whatever it is.
 
     Returns
     -------

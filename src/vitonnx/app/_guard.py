@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitonnx.app._bucket import Buckets
@@ -93,26 +94,28 @@ class Guard:
             full = "So many files came in at once that there is no room: try again in some minutes."
             await refusal(503, full)(scope, receive, send)
             return
-        come, begun = 0, False
+        come, told = 0, False
 
         async def counted() -> Message:
             nonlocal come
             message = await receive()
             come += len(message.get("body", b""))
+            # At this error, and at no other, Gradio deletes the parts that came.
             if come > limit:  # it said nothing of its length, or lied
-                raise TooLargeError
+                raise MultiPartException("too large")
+            if message["type"] == "http.disconnect":
+                raise MultiPartException("cut off")
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, noted)
-        except TooLargeError:
-            if not begun:
+        async def worded(message: Message) -> None:
+            nonlocal told
+            if come <= limit:
+                await send(message)
+            elif not told:
+                told = True
                 await too_large(scope, receive, send)
+
+        await self._app(scope, counted, worded)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, login = str(scope["path"]), str(scope["path"]).startswith("/login")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from benchmarks.visitor import Refused, Visitor
+from PIL import Image
 
 import bombs
 from films import frames, write_film, write_song
@@ -134,27 +136,34 @@ def test_a_frame_that_is_too_large_by_its_header(visitor: Visitor) -> None:
     assert "scale it down" in str(refused.value) or "not" in str(refused.value)
 
 
-def test_frames_that_grow_on_the_way(visitor: Visitor, tmp_path: Path) -> None:
-    """The header speaks of the first frame alone; a later one has more pixels than are taken."""
-    import io
+def jpeg(height: int, width: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (width, height), "white").save(stream, "jpeg")
+    return stream.getvalue()
 
-    from PIL import Image
 
-    small, large = io.BytesIO(), io.BytesIO()
-    Image.new("RGB", (64, 48), "navy").save(small, "jpeg")
-    Image.new("RGB", (8000, 7000), "navy").save(large, "jpeg")
-    path = tmp_path / "grows.avi"
+def write_jpegs(path: Path, pictures: list[bytes]) -> Path:
+    """A film of JPEGs whose header says 48 by 64, whatever they are."""
     with av.open(str(path), "w") as output:
         stream = output.add_stream("mjpeg", rate=5)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width, stream.pix_fmt = 48, 64, "yuvj420p"
-        for number in range(9):
-            packet = av.Packet((large if number == 5 else small).getvalue())
+        for number, picture in enumerate(pictures):
+            packet = av.Packet(picture)
             packet.pts = packet.dts = number
             packet.stream, packet.time_base = stream, Fraction(1, 5)
             output.mux(packet)
-    with pytest.raises(Refused, match=r"grows\.avi"):
-        make(visitor, path, "grows.avi")
+    return path
+
+
+def test_frames_that_are_larger_than_the_header_says(visitor: Visitor, tmp_path: Path) -> None:
+    small, large = jpeg(48, 64), jpeg(7000, 7500)
+    with pytest.raises(Refused, match=r"large\.avi"):
+        make(visitor, write_jpegs(tmp_path / "large.avi", [large] * 2), "large.avi")
+    growing = write_jpegs(tmp_path / "growing.avi", [small] * 5 + [large] + [small] * 3)
+    _, words = make(visitor, growing, "growing.avi")
+    assert "8 frames." in words
+    assert "1 " in words.split(".", 1)[1], "it says that one is missing"
 
 
 def test_a_film_that_is_cut_off(visitor: Visitor, tmp_path: Path) -> None:

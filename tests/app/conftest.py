@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks.visitor import Visitor
 from PIL import Image, ImageOps
 
 from browsing import Person, launch
-from pages_served import Served, serve_page
+from pages_served import ASKED, Served, serve_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -52,3 +53,20 @@ def person(browser: Browser, served: Served, request: pytest.FixtureRequest) -> 
     person.page.close()
     assert person.complaints == []
     assert person.strangers == []
+
+
+@pytest.fixture(scope="session")
+def bystander(served: Served, picture: Path) -> Iterator[Visitor]:
+    """Somebody else who has a picture on the page."""
+    with Visitor(served.address) as visitor:
+        visitor.call("receive", visitor.upload(picture, picture.name), *ASKED)
+        yield visitor
+
+
+@pytest.fixture
+def unharmed(bystander: Visitor) -> Iterator[None]:
+    """Whatever the test does: afterwards, another visitor is answered as before."""
+    yield
+    (shown,) = bystander.call("look", *ASKED)
+    assert [model["name"] for model in shown["models"]] == ASKED[0]
+    assert bystander.http.get("/healthz").json()["status"] == "ok"

@@ -135,7 +135,8 @@ class AttentionTab:
         """
         models, _, _, *rest = asked
         try:
-            pixel = (int(event.y), int(event.x))
+            # By way of a float, which is as large as a place can be.
+            pixel = (int(float(event.y)), int(float(event.x)))
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise UsageError("The place of a click is two whole numbers, y and x.") from error
         return self.look(visit, models, PATCH, pixel, *rest), pixel, PATCH

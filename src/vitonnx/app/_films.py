@@ -82,7 +82,9 @@ class Films:
         stop = self._running.setdefault(visitor, threading.Event())
         try:
             self._check(path, name)
-            film = open_film(path, Span(end=Fraction(self._limits.seconds)))
+            film = open_film(
+                path, Span(end=Fraction(self._limits.seconds)), pixels=self._limits.pixels
+            )
             engines = [
                 open_engine(engine.file, film.size, device=engine.device, threads=engine.threads)
                 for engine in (self._engines[model] for model in models)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitonnx.app._bucket import Buckets
+from vitonnx.app._envelope import read_envelope
 from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
 from vitonnx.app._replies import TooLargeError, read_body, refusal, replay
-from vitonnx.app._request import read_request
 from vitonnx.errors import UsageError
 
 __all__ = ["Guard"]
@@ -93,26 +94,28 @@ class Guard:
             full = "So many files came in at once that there is no room: try again in some minutes."
             await refusal(503, full)(scope, receive, send)
             return
-        come, begun = 0, False
+        come, told = 0, False
 
         async def counted() -> Message:
             nonlocal come
             message = await receive()
             come += len(message.get("body", b""))
+            # At this error, and at no other, Gradio deletes the parts that came.
             if come > limit:  # it said nothing of its length, or lied
-                raise TooLargeError
+                raise MultiPartException("too large")
+            if message["type"] == "http.disconnect":
+                raise MultiPartException("cut off")
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, noted)
-        except TooLargeError:
-            if not begun:
+        async def worded(message: Message) -> None:
+            nonlocal told
+            if come <= limit:
+                await send(message)
+            elif not told:
+                told = True
                 await too_large(scope, receive, send)
+
+        await self._app(scope, counted, worded)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, login = str(scope["path"]), str(scope["path"]).startswith("/login")
@@ -123,7 +126,7 @@ class Guard:
                 raise TooLargeError
             body = await read_body(receive, limit)
             if not login:
-                visitor = read_request(body, self._folder) or address
+                visitor = read_envelope(body, self._folder) or address
         except TooLargeError:
             sentence = "The question is longer than any that the page asks."
             await refusal(413, sentence)(scope, receive, send)

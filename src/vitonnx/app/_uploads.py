@@ -45,17 +45,16 @@ class Uploads:
         self._folder = folder
 
     def check(self, upload: Upload) -> None:
-        """Refuse every file but those that came through the page, and still are there.
+        """Refuse every file but those that came through the page: the guard looks too.
 
         Raises
         ------
         UsageError
-            If it lies anywhere else, or was deleted after its hour.
+            If it lies anywhere else, or was deleted after its time.
         """
         if not (self._folder.holds(upload.path) and upload.path.is_file()):
-            raise UsageError(
-                f"{plain_name(upload.name)} is not here, or no longer: choose it again."
-            )
+            name = plain_name(upload.name)
+            raise UsageError(f"{name} is not here, or no longer: choose it again.")
 
 
 def as_files(component: Input) -> Input:

@@ -34,6 +34,8 @@ class FilmFile:
         Of the film.
     span : Span
         Which frames are meant.
+    pixels : int, optional
+        The largest frame that is decoded.
 
     Raises
     ------
@@ -41,8 +43,8 @@ class FilmFile:
         If it can't be read, has no video stream, or no frame of the span can be decoded.
     """
 
-    def __init__(self, path: Path, span: Span) -> None:
-        self.name, self._path, self._span = str(path), path, span
+    def __init__(self, path: Path, span: Span, pixels: int | None = None) -> None:
+        self.name, self._path, self._span, self._pixels = str(path), path, span, pixels
         self.complaint: str | None = None
         self._size: tuple[int, int] | None = None
         with opened(path) as container:
@@ -67,6 +69,8 @@ class FilmFile:
             stream = video_of(container, self._path)
             # Threads by frame lose good frames beside a damaged one; by slice they don't.
             stream.thread_type = "SLICE"
+            if self._pixels is not None:
+                stream.codec_context.options = {"max_pixels": str(self._pixels)}
             upright = UprightRgb(stream.sample_aspect_ratio)
             decoding = _Decoding(container, stream, self.rate, self._zero)
             if self._span.start is not None:

@@ -17,7 +17,11 @@ FOLDER_RATE = Fraction(25)
 
 
 def open_film(
-    path: str | os.PathLike[str], span: Span | None = None, *, rate: Fraction | None = None
+    path: str | os.PathLike[str],
+    span: Span | None = None,
+    *,
+    rate: Fraction | None = None,
+    pixels: int | None = None,
 ) -> Film:
     """Open a film, and read its first frame.
 
@@ -30,6 +34,9 @@ def open_film(
         Which frames are meant; all by default.
     rate : Fraction, optional
         Frames a second of a folder, 25 by default. Files have their own.
+    pixels : int, optional
+        The largest frame of a file that is decoded; a larger one counts as damaged, whatever the
+        header says. Any by default.
 
     Returns
     -------
@@ -49,4 +56,4 @@ def open_film(
         raise FilmError(f"There is no film {path}: check the name and the folder.")
     if rate is not None:
         raise UsageError(f"{path} has a frame rate of its own: leave --fps out.")
-    return FilmFile(path, span)
+    return FilmFile(path, span, pixels)

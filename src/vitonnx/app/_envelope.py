@@ -1,4 +1,4 @@
-"""What a question says, before anybody acts on it: who asks, and which files it names."""
+"""What stands on the envelope of a question: who asks, and which files it names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Final
 from vitonnx.app._folder import Folder
 from vitonnx.errors import UsageError
 
-__all__ = ["read_request"]
+__all__ = ["read_envelope"]
 
 LONGEST_VISITOR: Final = 100  # letters; Gradio's own visitors have eleven
 
 
-def read_request(body: bytes, folder: Folder) -> str:
+def read_envelope(body: bytes, folder: Folder) -> str:
     """Read the JSON that a visitor sends, and tell who it is.
 
     Gradio fetches a file that is named by an address, wherever in the values it is, and of any

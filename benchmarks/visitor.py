@@ -13,13 +13,13 @@ from typing import Any, Self
 
 import httpx
 
-__all__ = ["Refused", "Visitor"]
+__all__ = ["RefusedError", "Visitor"]
 
 PATIENCE = 120.0  # seconds, for an answer
 CERTIFICATES = ssl.create_default_context()  # read once, for all visitors
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The page said no, in a sentence.
 
     Parameters
@@ -55,7 +55,7 @@ class Visitor:
             name, password = self.user
             reply = self.http.post("/login", data={"username": name, "password": password})
             if reply.status_code != 200:
-                raise Refused(reply.status_code, reply.json()["detail"])
+                raise RefusedError(reply.status_code, reply.json()["detail"])
         self.config = self.http.get("/config").raise_for_status().json()
         self.places = {each["api_name"]: each for each in self.config["dependencies"]}
         self._states = {each["id"] for each in self.config["components"] if each["type"] == "state"}
@@ -81,7 +81,7 @@ class Visitor:
         file = content if isinstance(content, bytes) else content.read_bytes()
         reply = self.http.post("/gradio_api/upload", files={"files": (name, file)})
         if reply.status_code != 200:
-            raise Refused(reply.status_code, _sentence(reply))
+            raise RefusedError(reply.status_code, _sentence(reply))
         return {
             "path": reply.json()[0],
             "orig_name": name,
@@ -92,7 +92,7 @@ class Visitor:
         """Fetch a file that an answer names."""
         reply = self.http.get(f"/gradio_api/file={file['path']}")
         if reply.status_code != 200:
-            raise Refused(reply.status_code, _sentence(reply))
+            raise RefusedError(reply.status_code, _sentence(reply))
         return reply.content
 
     def call(self, name: str, *values: Any, event: Any = None) -> list[Any]:
@@ -109,16 +109,16 @@ class Visitor:
 
         Raises
         ------
-        Refused
+        RefusedError
             If the page says no.
         """
         self.join(name, *values, event=event)
         for message in self.messages():
             if message["msg"] == "process_completed":
                 if not message["success"]:
-                    raise Refused(200, message["output"].get("error") or "no sentence")
+                    raise RefusedError(200, message["output"].get("error") or "no sentence")
                 return list(message["output"]["data"])
-        raise Refused(200, "the page sent no answer")
+        raise RefusedError(200, "the page sent no answer")
 
     def join(self, name: str, *values: Any, event: Any = None) -> None:
         """Ask as `call` does, but don't wait."""
@@ -134,7 +134,7 @@ class Visitor:
         }
         reply = self.http.post("/gradio_api/queue/join", json=question)
         if reply.status_code != 200:
-            raise Refused(reply.status_code, _sentence(reply))
+            raise RefusedError(reply.status_code, _sentence(reply))
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """Read what the page says of what was asked."""

@@ -176,10 +176,10 @@ class Person:
     @contextmanager
     def answer(self) -> Iterator[None]:
         """Wait until the viewer has drawn what the block asked for."""
-        drawn = int(self.page.locator(".viewer").get_attribute("data-drawn") or 0)
+        before = self.page.locator(".viewer").get_attribute("data-answer")
         yield
         self.page.wait_for_function(
-            "drawn => Number(document.querySelector('.viewer').dataset.drawn) > drawn", arg=drawn
+            "before => document.querySelector('.viewer').dataset.answer !== before", arg=before
         )
 
     def said(self) -> str:

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 import cifar_files
 import films
 import published_names
-from foreign_graphs import ForeignViT
+from foreign_vit import ForeignViT
 from vitonnx.export import export_model
 from vitonnx.models import ViTConfig, find_model, random_parameters, read_config_file
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 VITONNX = (sys.executable, "-m", "vitonnx")
@@ -21,6 +21,16 @@ for module in sys.argv[1].split():
     sys.modules[module] = None
 from vitonnx.cli import main
 sys.exit(max(main(shlex.split(line)) for line in sys.argv[2].splitlines()))
+"""
+
+# The same, which says at last how much memory it took at most. What `resource` tells of a process
+# counts its parent's memory too, and tests take more than what they start.
+MEASURED = """
+import re, sys
+from vitonnx.cli import main
+code = main(sys.argv[1:])
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
+sys.exit(code)
 """
 
 # What belongs to libraries, and says nothing to a person.
@@ -66,6 +76,13 @@ def run(*words: str | Path, **more: str) -> Outcome:
 def run_without(modules: str, *lines: str, **more: str) -> Outcome:
     """Run commands in one process in which some modules can't be imported; the worst exit code."""
     return finished([sys.executable, "-c", WITHOUT, modules, "\n".join(lines)], **more)
+
+
+def run_measured(*words: str | Path) -> tuple[Outcome, int]:
+    """Run ``vitonnx`` in a process of its own; give the most memory that it took, too, in bytes."""
+    outcome = finished([sys.executable, "-c", MEASURED, *map(str, words)])
+    *said, kilobytes = outcome.err.splitlines(keepends=True)
+    return replace(outcome, err="".join(said)), 1024 * int(kilobytes)
 
 
 def finished(words: list[str], **more: str) -> Outcome:

@@ -36,7 +36,7 @@ NOT_RUN = {
     "pip install .[export]": "needs a fresh environment; .ci/run runs the README's",
     "pip install .[app]": "needs a fresh environment",
     "pip install -e .[test]": "needs a fresh environment; .ci/run runs it",
-    "python -m pytest": "is what runs this; .ci/run runs it",
+    "python -m pytest -n auto": "is what runs this; .ci/run runs it",
     "vitonnx demo": "takes half a minute; tests/cli/test_demo.py runs it",
     "vitonnx export dino_vits16": "fetches a checkpoint",
     "vitonnx export dino_vitb16": "fetches a checkpoint",
@@ -167,7 +167,7 @@ def test_what_is_not_run_could_be(command: str) -> None:
             for extra in re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", words[-1]))):
                 assert extra in extras["optional-dependencies"]
         case other:
-            assert other == ["python", "-m", "pytest"]
+            assert other == ["python", "-m", "pytest", "-n", "auto"]
 
 
 def _parse(arguments: list[str]) -> dict[str, Any]:

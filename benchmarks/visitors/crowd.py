@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from benchmarks.visitor import Refused, Visitor
+from benchmarks.visitor import RefusedError, Visitor
 from benchmarks.visitors.checks import MixedError, check_numbers, check_portraits, check_view
 from benchmarks.visitors.plans import Step
 from benchmarks.visitors.tally import Tally
@@ -101,7 +101,7 @@ class Crowd:
             visitor.join("receive", upload, *errand.steps[0].asked.values)
             if draw.random() < 0.5:
                 next(visitor.messages())
-        except Refused as refused:
+        except RefusedError as refused:
             self.tally.refused(refused.status)
         except Exception as error:
             self.tally.failures.append(f"{errand.picture.name}: {error!r}")
@@ -156,7 +156,7 @@ class _Visit:
         while True:
             try:
                 answer = question()
-            except Refused as refused:
+            except RefusedError as refused:
                 self.tally.refused(refused.status)
                 if refused.status not in POLITE or time.monotonic() - begun > PATIENCE:
                     raise

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image, ImageOps
 
 from browsing import Person, launch
 from pages_served import Served, serve_page
@@ -32,6 +33,15 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A photograph that is not square, so that both models see a part of it."""
     path = tmp_path_factory.mktemp("pictures") / "my cat.jpg"
     shutil.copy(Path(__file__).parents[2] / "examples" / "cat.jpg", path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def another(picture: Path) -> Path:
+    """The same, but from the other side."""
+    path = picture.with_name("another cat.png")
+    with Image.open(picture) as opened:
+        ImageOps.mirror(opened).save(path)
     return path
 
 

@@ -44,12 +44,12 @@ def test_no_model_is_chosen(person: Person, picture: Path) -> None:
     assert "No model is chosen" in person.said()
 
 
-def test_one_model_less_and_another_picture(person: Person, picture: Path) -> None:
+def test_one_model_less_and_another_picture(person: Person, picture: Path, another: Path) -> None:
     person.show(picture)
     with person.answer():
         person.page.locator("#models label", has_text="scenes_vit").click()
     assert person.models() == ["scenes_dino"]
-    person.show(picture)
+    person.show(another)
     assert person.models() == ["scenes_dino"]
     with person.answer():
         person.page.locator("#models label", has_text="scenes_vit").click()
@@ -63,3 +63,13 @@ def test_examples_and_pictures_take_turns(person: Person, picture: Path) -> None
         assert person.prediction(0)[0] == "butterfly"
         person.show(picture)
         assert person.prediction(0)[0] != "butterfly"
+
+
+def test_a_picture_is_run_once_however_often_gradio_tells_of_it(
+    person: Person, picture: Path, another: Path
+) -> None:
+    for file in (picture, another, picture):
+        person.show(file)
+        shown = person.page.locator(".viewer").get_attribute("data-visit")
+        person.page.wait_for_timeout(700)  # in which it tells of some for the second time
+        assert person.page.locator(".viewer").get_attribute("data-visit") == shown

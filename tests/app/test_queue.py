@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks.visitor import RefusedError, Visitor
 
-from benchmarks.visitor import Refused, Visitor
 from browsing import Person
 from pages_served import ASKED, Served, serve_page
 
@@ -31,7 +31,7 @@ def crowd(address: str, picture: Path) -> Iterator[list[str]]:
     def want(visitor: Visitor) -> None:
         try:
             visitor.call("save", "heads", *ASKED)
-        except Refused as refusal:
+        except RefusedError as refusal:
             refused.append(str(refusal))
 
     for visitor in visitors:

@@ -178,7 +178,7 @@ def test_pictures_and_a_film_of_ones_own_quietly(desk: Path) -> None:
     assert "butterfly.png" not in page
 
 
-def test_bad_calls_leave_nothing(desk: Path) -> None:
+def test_bad_calls_leave_nothing(call: Call, desk: Path) -> None:
     (desk / "text.png").write_text("no picture")
     (desk / "file").write_text("no folder")
     before = contents(desk)
@@ -193,13 +193,13 @@ def test_bad_calls_leave_nothing(desk: Path) -> None:
         (2, ["--evaluate", "--image", "text.png"], "--evaluate"),
         (2, ["birds"], "unexpected extra argument"),
     ):
-        assert_refused(run("demo", *words), code, part)
+        assert_refused(call("demo", *words), code, part)
         assert contents(desk) == before
 
 
-def test_an_error_of_a_command_keeps_its_sentence_and_code(desk: Path) -> None:
+def test_an_error_of_a_command_keeps_its_sentence_and_code(call: Call, desk: Path) -> None:
     (desk / "vitonnx-demo" / "rollout.png").mkdir(parents=True)
-    outcome = run("demo")
+    outcome = call("demo")
     assert outcome.code == 2
     assert outcome.errors == [
         "rollout.png can't be written, because it is a folder: give a file name."

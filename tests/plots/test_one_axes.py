@@ -50,7 +50,7 @@ DRAWN: dict[str, Draw] = {
     "plot_position_tiles": lambda ax: plots.plot_position_tiles(POSITIONS, ax=ax),
 }
 PAGES = ["compare_models", "contact_sheet", "plot_distance", "plot_filters", "plot_heads"]
-PAGES += ["plot_positions", "plot_rollout"]
+PAGES += ["plot_positions", "plot_results", "plot_rollout"]
 
 
 def test_every_function_takes_axes_or_says_that_it_is_a_page() -> None:

@@ -154,8 +154,10 @@ def _result(
 ) -> Result:
     """Make a probe's result of a model's outputs, as the engine does."""
     shown, layout = visit.shown[model], engine.layout
+    # It says what the model lacks, which `token` takes to be there.
+    reads = probe.reads(layout)
     query = probe.token(layout, shown.crop)
-    read = {name: outputs[name].astype(np.float32, copy=False) for name in probe.reads(layout)}
+    read = {name: outputs[name].astype(np.float32, copy=False) for name in reads}
     (value,) = probe.compute(read, layout, [query])
     logits = outputs["logits"][0] if "logits" in outputs else None
     return Result(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -12,6 +11,8 @@ from vitonnx.app._bucket import Buckets
 from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
 from vitonnx.app._replies import TooLargeError, read_body, refusal, replay
+from vitonnx.app._request import read_request
+from vitonnx.errors import UsageError
 
 __all__ = ["Guard"]
 
@@ -115,20 +116,25 @@ class Guard:
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, login = str(scope["path"]), str(scope["path"]).startswith("/login")
+        address = visitor = str((scope.get("client") or ("",))[0])
         try:
             limit = FORM_BYTES if login else QUESTION_BYTES
             if _declared(scope) > limit:
                 raise TooLargeError
             body = await read_body(receive, limit)
+            if not login:
+                visitor = read_request(body, self._folder) or address
         except TooLargeError:
             sentence = "The question is longer than any that the page asks."
             await refusal(413, sentence)(scope, receive, send)
             return
-        address = str((scope.get("client") or ("",))[0])
+        except UsageError as error:
+            await refusal(400, str(error))(scope, receive, send)
+            return
         if login and not self._logins.take(address):
             sentence = "Too many tries to log in: wait a minute."
             await refusal(429, sentence)(scope, receive, send)
-        elif path.startswith(QUESTIONS) and not self._questions.take(_visitor(body) or address):
+        elif path.startswith(QUESTIONS) and not self._questions.take(visitor):
             sentence = "Too many questions at once: wait a moment, then go on."
             await refusal(429, sentence)(scope, receive, send)
         else:
@@ -147,12 +153,3 @@ def _declared(scope: Scope) -> int:
     """Give the length that a body says it has; 0 if it says none."""
     length = Headers(scope=scope).get("content-length", "0")
     return int(length) if length.isdecimal() else 0
-
-
-def _visitor(body: bytes) -> str:
-    """Tell who asks; an empty string if nobody says so."""
-    try:
-        said = json.loads(body)
-    except ValueError:
-        return ""
-    return str(said.get("session_hash") or "") if isinstance(said, dict) else ""

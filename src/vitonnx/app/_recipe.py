@@ -32,10 +32,10 @@ def command_line(probe: Probe[object], engines: Sequence[Engine], picture: str, 
     "vitonnx probe heads scenes_vit 'my bird.png' --block 2 --query 40,7 -o heads.npz"
     """
     first, *others = [_name(engine) for engine in engines]
-    words = ["vitonnx", "probe", probe.name, first, picture, *_options(probe)]
+    words = ["vitonnx", "probe", probe.name, first, _plain(picture), *_options(probe)]
     for other in others:
         words += ["--compare", other]
-    return shlex.join([*words, "-o", output])
+    return shlex.join([*words, "-o", _plain(output)])
 
 
 def python_lines(probe: Probe[object], engines: Sequence[Engine], picture: str) -> str:
@@ -70,6 +70,11 @@ def _name(engine: Engine) -> str:
     """Name a model as the command line does; no folder of this machine is told."""
     name = engine.file.stem
     return name if demo_models().get(name) == engine.file else Path(engine.file).name
+
+
+def _plain(file: str) -> str:
+    """Write a file that begins with a dash so that nobody takes it for an option."""
+    return f"./{file}" if file.startswith("-") else file
 
 
 def _options(probe: Probe[object]) -> list[str]:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from vitonnx.app._access import AccessLog
 from vitonnx.app._doors import Doors
+from vitonnx.app._failures import Failures
 from vitonnx.app._folder import Folder
 from vitonnx.app._guard import Guard
 from vitonnx.app._limits import Limits
@@ -98,7 +99,7 @@ def serve(
     inner = _mount(page, limits, users)
     doors = Doors(Guard(inner, limits, folder), models)
     config = uvicorn.Config(
-        AccessLog(doors),
+        AccessLog(Failures(doors)),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -8,7 +8,11 @@ from typing import NamedTuple, TypeVar
 from gradio.components import Component
 from gradio.data_classes import FileData
 
-__all__ = ["Upload", "as_files"]
+from vitonnx.app._folder import Folder
+from vitonnx.app._visit import plain_name
+from vitonnx.errors import UsageError
+
+__all__ = ["Upload", "Uploads", "as_files"]
 
 Input = TypeVar("Input", bound=Component)
 
@@ -19,13 +23,39 @@ class Upload(NamedTuple):
     Parameters
     ----------
     path : Path
-        Where it lies, in the page's own folder.
+        Where it lies, or is said to lie.
     name : str
         As the visitor calls it: not to be trusted.
     """
 
     path: Path
     name: str
+
+
+class Uploads:
+    """Tells what was uploaded from what is only said to be.
+
+    Parameters
+    ----------
+    folder : Folder
+        The page's own.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def check(self, upload: Upload) -> None:
+        """Refuse every file but those that came through the page, and still are there.
+
+        Raises
+        ------
+        UsageError
+            If it lies anywhere else, or was deleted after its hour.
+        """
+        if not (self._folder.holds(upload.path) and upload.path.is_file()):
+            raise UsageError(
+                f"{plain_name(upload.name)} is not here, or no longer: choose it again."
+            )
 
 
 def as_files(component: Input) -> Input:

@@ -15,7 +15,8 @@ def read_users(path: Path) -> list[tuple[str, str]]:
     Parameters
     ----------
     path : Path
-        UTF-8. What is after the first colon is the password, whatever it is.
+        UTF-8, with or without a mark in front. What is after the first colon is the password,
+        whatever it is.
 
     Returns
     -------
@@ -28,7 +29,7 @@ def read_users(path: Path) -> list[tuple[str, str]]:
         No message tells what stands in it.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise UsageError(f"{path} can't be read: {reason}.") from error

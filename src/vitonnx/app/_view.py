@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.app._answers import Answers
+from vitonnx.app._questions import Question
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Result, best_classes
 from vitonnx.errors import VitonnxError
 from vitonnx.plots import describe, map_of, masks_of, scale_of, unit_of
-from vitonnx.probes import Distance, Heads, HeadsResult, Rollout, RolloutResult
+from vitonnx.probes import Distance, Heads, HeadsResult, RolloutResult
 
-__all__ = ["Question", "colours", "view"]
+__all__ = ["colours", "view"]
 
 Json: TypeAlias = dict[str, Any]
 
 BEST = 5
 
-
-@dataclass(frozen=True)
-class Question:
-    """What a visitor asks: both probes of the same models.
-
-    Parameters
-    ----------
-    models : sequence of str
-        Side by side.
-    heads, rollout
-        The probes. A block that a shallower model lacks is its last.
-    """
-
-    models: Sequence[str]
-    heads: Heads
-    rollout: Rollout
+_answers = itertools.count(1)
 
 
 def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) -> Json:
@@ -59,10 +44,11 @@ def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) 
     Returns
     -------
     dict
-        ``visit``, ``name`` and ``models``: a list of what `_model` gives.
+        ``answer``, another number each time; ``visit``, ``name``; and ``models``, a list of what
+        `_model` gives.
     """
     models = [_model(answers, visit, name, question, pictures) for name in question.models]
-    return {"visit": visit.key, "name": visit.name, "models": models}
+    return {"answer": next(_answers), "visit": visit.key, "name": visit.name, "models": models}
 
 
 def colours() -> str:

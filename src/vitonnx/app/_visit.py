@@ -18,11 +18,11 @@ from vitonnx.probes import Crop
 
 __all__ = ["LONGEST_NAME", "Visit", "plain_name", "receive"]
 
-LONGEST_NAME = 80
+LONGEST_NAME = 120  # bytes: a file system takes 255, and what is made of it has a longer name
 LARGEST_PORTRAIT, QUALITY = 448, 88  # pixels, and of the JPEG
 # What a phone or a camera writes, and what a browser shows: everything else that Pillow could read
-# is more code for an attacker to try.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+# is more code for an attacker to try. Pillow's JPEG is MPO, a phone's several pictures, too.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,8 @@ class Visit:
     ----------
     key : str
         Nobody else's, and not to be guessed.
+    source : Path
+        Of the file that was uploaded; another content has another path.
     name : str
         The picture's file name, without any folder.
     size : (height, width)
@@ -44,6 +46,7 @@ class Visit:
     """
 
     key: str
+    source: Path
     name: str
     size: tuple[int, int]
     shown: Mapping[str, Prepared]
@@ -72,16 +75,17 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
         If it is too large, damaged, or no picture.
     """
     name = plain_name(name)
-    _check_header(path, name, limits)
-    try:
-        picture = open_picture(path)
-    except PictureError as error:
-        raise PictureError(str(error).replace(str(path), name)) from error
+    with _open(path, name, limits) as opened:
+        try:
+            picture = open_picture(opened)
+        except PictureError as error:
+            raise PictureError(str(error).replace(str(path), name)) from error
     shown = {
         model: prepare(picture, engine.manifest.preprocessing) for model, engine in engines.items()
     }
     return Visit(
         key=secrets.token_hex(8),
+        source=path,
         name=name,
         size=(picture.height, picture.width),
         shown=shown,
@@ -116,28 +120,37 @@ def plain_name(name: str) -> str:
     last = PureWindowsPath(PurePosixPath(name).name).name
     kept = "".join(letter for letter in last if letter.isprintable() and letter not in '<>:"|?*')
     stem, dot, suffix = kept.rpartition(".")
-    short = f"{stem[: LONGEST_NAME - 10]}{dot}{suffix[:9]}" if stem else kept[:LONGEST_NAME]
+    short = f"{_cut(stem, LONGEST_NAME - 10)}{dot}{_cut(suffix, 9)}" if stem else kept
+    short = _cut(short, LONGEST_NAME)
     return short if short.strip(". ") else "picture"
 
 
-def _check_header(path: Path, name: str, limits: Limits) -> None:
+def _cut(text: str, length: int) -> str:
+    """Give the beginning of a text that has so many bytes."""
+    return text.encode()[:length].decode(errors="ignore")
+
+
+def _open(path: Path, name: str, limits: Limits) -> Image.Image:
+    """Read the header of a picture, and no more if it is too large."""
     if path.stat().st_size > limits.upload:
         raise PictureError(
             f"{name} has {path.stat().st_size / MEGABYTE:.0f} MB; at most {limits.megabytes} MB "
             "are taken here: scale it down first."
         )
+    too_large = PictureError(
+        f"{name} has more than the {limits.pixels / 1e6:.0f} million pixels that are taken "
+        "here: scale it down first."
+    )
     try:
-        with Image.open(path, formats=FORMATS) as picture:
-            width, height = picture.size
-    except Image.DecompressionBombError:
-        width, height = limits.pixels + 1, 1
+        picture = Image.open(path, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise too_large from error
     except Exception as error:  # Pillow's readers raise anything on damaged files.
         raise PictureError(
             f"{name} is not a picture, or of a kind that is not taken here: "
             "PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF are."
         ) from error
-    if width * height > limits.pixels:
-        raise PictureError(
-            f"{name} has more than the {limits.pixels / 1e6:.0f} million pixels that are taken "
-            "here: scale it down first."
-        )
+    if picture.width * picture.height > limits.pixels:
+        picture.close()
+        raise too_large
+    return picture

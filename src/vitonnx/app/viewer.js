@@ -287,10 +287,13 @@ function show() {
   draw();
 }
 
+// Gradio may tell of a value more than once; each answer has a number of its own.
 watch("value", () => {
+  const { answer = "", visit = "" } = props.value ?? {};
+  if (stage.dataset.answer === String(answer)) return;
   show();
+  stage.dataset.answer = answer;
+  stage.dataset.visit = visit;
   arrived();
-  stage.dataset.drawn = Number(stage.dataset.drawn ?? 0) + 1;
-  stage.dataset.visit = props.value?.visit ?? "";
 });
 show();

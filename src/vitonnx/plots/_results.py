@@ -23,6 +23,8 @@ __all__ = ["plot_results"]
 def plot_results(probe: str, models: Mapping[str, Sequence[Result]], note: str = "") -> Figure:
     """Draw one picture at full size, or several on a sheet; several models stand side by side.
 
+    It is a whole page and takes no `ax`; `plot_map` does.
+
     Parameters
     ----------
     probe : str

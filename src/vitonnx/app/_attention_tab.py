@@ -1,0 +1,152 @@
+"""The first tab: the maps of the visitor's picture, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from vitonnx.app._answers import Answers
+from vitonnx.app._controls import Controls
+from vitonnx.app._kindly import kindly
+from vitonnx.app._lanes import EACH, LATEST, MEMORY, MODEL
+from vitonnx.app._limits import Limits
+from vitonnx.app._questions import DEFAULT, PATCH, Pixel, Questions
+from vitonnx.app._uploads import Upload, Uploads
+from vitonnx.app._view import view
+from vitonnx.app._viewer import make_viewer
+from vitonnx.app._visit import Visit, receive
+from vitonnx.errors import UsageError
+
+__all__ = ["AttentionTab"]
+
+AWAY = 3600  # seconds after which a visitor who left is forgotten
+
+
+class AttentionTab:
+    """Shows where models look.
+
+    Parameters
+    ----------
+    answers : Answers
+        Of the page.
+    questions : Questions
+        That may be asked.
+    uploads : Uploads
+        That are taken.
+    limits : Limits
+        The page's.
+    """
+
+    def __init__(
+        self, answers: Answers, questions: Questions, uploads: Uploads, limits: Limits
+    ) -> None:
+        self._answers, self._questions = answers, questions
+        self._uploads, self._limits = uploads, limits
+        with gr.Tab("Attention"):
+            self.visit = gr.State(None, time_to_live=AWAY, delete_callback=self._forget)
+            self._viewer = make_viewer("viewer")
+
+    def connect(self, picture: gr.Image, controls: Controls) -> None:
+        """Say which event is answered how."""
+        inputs = [self.visit, *controls.asked]
+        picture.change(
+            self.receive,
+            [picture, *inputs],
+            [self.visit, self._viewer, controls.pixel, controls.who],
+            api_name="receive",
+            **MODEL,
+        )
+        controls.models.input(
+            self.choose, inputs, [self._viewer, controls.block], api_name="choose", **MODEL
+        )
+        gr.on(
+            [
+                controls.who.input,
+                controls.block.input,
+                controls.mass.input,
+                controls.fusion.input,
+                controls.discard.input,
+            ],
+            self.look,
+            inputs,
+            self._viewer,
+            api_name="look",
+            **MEMORY,
+            **LATEST,
+        )
+        outputs = [self._viewer, controls.pixel, controls.who]
+        self._viewer.ask(self.ask, inputs, outputs, api_name="ask", **MEMORY, **EACH)
+        self._viewer.release(self.release, inputs, outputs, api_name="release", **MEMORY, **EACH)
+
+    @kindly
+    def receive(
+        self, upload: Upload | None, before: Visit | None, *asked: Any
+    ) -> tuple[Visit | None, Any, Pixel | None, str]:
+        """Take a picture, run it through the models, and show the maps of the default query.
+
+        Returns
+        -------
+        visit, view, pixel, who
+        """
+        if upload is None:
+            self._forget(before)
+            return None, None, None, DEFAULT
+        models, _, _, *rest = asked
+        question = self._questions.read(None, models, DEFAULT, None, *rest)
+        if before is not None and before.source == upload.path:
+            visit = before  # Gradio tells of some pictures twice
+        else:
+            self._forget(before)
+            self._uploads.check(upload)
+            visit = receive(upload.path, upload.name, self._answers.engines, self._limits)
+        return visit, view(self._answers, visit, question, pictures=True), None, DEFAULT
+
+    @kindly
+    def choose(self, visit: Visit | None, *asked: Any) -> tuple[Any, Any]:
+        """Set other models side by side.
+
+        Returns
+        -------
+        view, block
+            The slider goes as far as the deepest of them.
+        """
+        question = self._questions.read(visit, *asked)
+        last = self._questions.deepest(question.models) - 1
+        slider = gr.Slider(maximum=last, value=min(question.heads.block, last))
+        if visit is None:
+            return None, slider
+        return view(self._answers, visit, question, pictures=True), slider
+
+    @kindly
+    def look(self, visit: Visit | None, *asked: Any) -> Any:
+        """Answer what the sliders ask, from what is kept."""
+        if visit is None:
+            return None
+        return view(self._answers, visit, self._questions.read(visit, *asked), pictures=False)
+
+    @kindly
+    def ask(self, event: gr.EventData, visit: Visit | None, *asked: Any) -> tuple[Any, Any, Any]:
+        """Ask the patch under the finger.
+
+        Returns
+        -------
+        view, pixel, who
+        """
+        models, _, _, *rest = asked
+        try:
+            pixel = (int(event.y), int(event.x))
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            raise UsageError("The place of a click is two whole numbers, y and x.") from error
+        return self.look(visit, models, PATCH, pixel, *rest), pixel, PATCH
+
+    @kindly
+    def release(self, visit: Visit | None, *asked: Any) -> tuple[Any, Any, Any]:
+        """Ask the default query again; returned as by `ask`."""
+        models, _, _, *rest = asked
+        return self.look(visit, models, DEFAULT, None, *rest), None, DEFAULT
+
+    def _forget(self, visit: Visit | None) -> None:
+        """Free what is kept for a picture that is looked at no more."""
+        if visit is not None:
+            self._answers.forget(visit)

@@ -1,0 +1,140 @@
+"""The tab of films: one is chosen, made into a film of maps, and can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any, cast
+
+import gradio as gr
+
+from vitonnx.app._controls import Controls
+from vitonnx.app._examples import lay_out_examples
+from vitonnx.app._films import Films
+from vitonnx.app._folder import Folder
+from vitonnx.app._kindly import kindly
+from vitonnx.app._lanes import FILM
+from vitonnx.app._limits import Limits
+from vitonnx.app._questions import DEFAULT, PATCH, Questions
+from vitonnx.app._uploads import Upload, Uploads, as_files
+from vitonnx.app._visit import plain_name
+from vitonnx.errors import UsageError
+from vitonnx.film import FilmOptions
+from vitonnx.plots import FilmColours, FilmStyle
+
+__all__ = ["FilmTab"]
+
+
+class FilmTab:
+    """Makes films of maps.
+
+    Parameters
+    ----------
+    films : Films
+        That makes them.
+    questions : Questions
+        That may be asked.
+    uploads : Uploads
+        That are taken.
+    folder : Folder
+        The page's own.
+    limits : Limits
+        The page's.
+    examples : sequence of Path
+        Films to begin with.
+    """
+
+    def __init__(
+        self,
+        films: Films,
+        questions: Questions,
+        uploads: Uploads,
+        folder: Folder,
+        limits: Limits,
+        examples: Sequence[Path],
+    ) -> None:
+        self._films, self._questions = films, questions
+        self._uploads, self._folder = uploads, folder
+        with gr.Tab("Film"):
+            gr.Markdown(
+                f"At most {limits.seconds} s and {limits.megabytes} MB. The models, the block and "
+                "rollout's options are those that are chosen for the picture."
+            )
+            self._film = as_files(
+                gr.Video(label="Film", sources=["upload"], elem_id="film", height=260)
+            )
+            lay_out_examples(self._film, examples)
+            with gr.Row():
+                self._probe = gr.Radio(["heads", "rollout"], value="heads", label="Probe")
+                self._style = gr.Radio(
+                    ["overlay", "heatmap", "side-by-side"], value="overlay", label="Style"
+                )
+            with gr.Row():
+                self._make = gr.Button("Make the film", variant="primary", elem_id="make-film")
+                self._stop = gr.Button("Stop", elem_id="stop-film")
+            self._made = gr.Video(label="Film of maps", elem_id="made-film", interactive=False)
+            self._said = gr.Markdown(elem_id="film-said")
+
+    def connect(self, page: gr.Blocks, controls: Controls) -> None:
+        """Say which event is answered how."""
+        making = self._make.click(
+            self.make,
+            [self._film, self._probe, self._style, *controls.asked],
+            [self._made, self._said],
+            api_name="film",
+            **FILM,
+        )
+        # A film that still waits for its turn is cancelled by Gradio, one that is made by us.
+        self._stop.click(
+            self.stop, outputs=self._said, api_name="stop", cancels=[making], queue=False
+        )
+        page.unload(self.leave)
+
+    @kindly
+    def make(
+        self,
+        request: gr.Request,
+        upload: Upload | None,
+        probe: str,
+        style: str,
+        *asked: Any,
+        progress: gr.Progress = gr.Progress(),  # Gradio knows it by this default
+    ) -> tuple[str, str]:
+        """Make a film of maps; the patch that was clicked on is the picture's, not the film's.
+
+        Returns
+        -------
+        film, words
+        """
+        if upload is None:
+            raise UsageError("There is no film yet: choose one first.")
+        models, who, _, *rest = asked
+        question = self._questions.read(None, models, DEFAULT if who == PATCH else who, None, *rest)
+        self._uploads.check(upload)
+        name = plain_name(upload.name)
+        output = self._folder.fresh() / f"{PurePath(name).stem}.{probe}.mp4"
+        report = self._films.make(
+            upload.path,
+            name,
+            question.models,
+            question.rollout if probe == "rollout" else question.heads,
+            FilmOptions(colours=FilmColours(cast("FilmStyle", style))),
+            output,
+            visitor=_visitor(request),
+            progress=lambda share, words: progress(share, desc=words),
+        )
+        said = [f"{report.frames} frames.", report.sound, report.lost]
+        return str(output), " ".join(words for words in said if words)
+
+    def stop(self, request: gr.Request) -> str:
+        """Stop the visitor's film, and say so."""
+        self._films.stop(_visitor(request))
+        return "Stopped."
+
+    def leave(self, request: gr.Request) -> None:
+        """Make no film for somebody who has left."""
+        self._films.stop(_visitor(request))
+
+
+def _visitor(request: gr.Request) -> str:
+    return str(request.session_hash)

@@ -1,0 +1,112 @@
+"""What a foreign Vision Transformer is made of, and its random weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foreign_sketch import Floats, Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A plain ViT, written in any of the ways that exporters write it.
+
+    Parameters
+    ----------
+    prefix : int
+        Up to two have positions; of more, the first alone, and the others are put behind it.
+    products : "three", "gather", "split" or "slice"
+        Of queries, keys and values: three, or one that is then taken apart.
+    batched : bool
+        Whether heads are folded into the batch: all products are of 3 axes then.
+    scale : "before", "inside", "after" or "divided"
+        Of the queries; its root of queries and keys; of the scores, as a factor or a divisor.
+    bias : bool
+        Whether something is added to the scores; some of it shuts tokens out.
+    batch : int or None
+        None is dynamic.
+    readout : "token", "mean" or "latent"
+        The first token; the patches' mean; what one learned query finds, by a cross-attention.
+    """
+
+    prefix: int = 1
+    grid: tuple[int, int] = (3, 5)
+    patch: int = 8
+    dim: int = 21
+    heads: int = 3
+    blocks: int = 2
+    mlp_dim: int = 34
+    classes: int = 11
+    products: Literal["three", "gather", "split", "slice"] = "three"
+    batched: bool = False
+    scale: Literal["before", "inside", "after", "divided"] = "after"
+    bias: bool = False
+    batch: int | None = None
+    opset: int = 17
+    precision: Precision = "fp32"
+    readout: Literal["token", "mean", "latent"] = "token"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.grid[0] * self.patch, self.grid[1] * self.patch
+
+    @property
+    def patches(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def tokens(self) -> int:
+        return self.prefix + self.patches
+
+    @property
+    def placed(self) -> int:
+        """Prefix tokens that have positions."""
+        return self.prefix if self.prefix <= 2 else 1
+
+    def weights(self) -> dict[str, Floats]:
+        """Draw all weights, with scores that make heads look somewhere and not everywhere."""
+        random = np.random.default_rng(self.prefix)
+        dim, pixels, places = self.dim, 3 * self.patch**2, self.placed + self.patches
+        drawn: dict[str, NDArray[np.float64]] = {}
+
+        def matrix(name: str, inside: int, outside: int, scale: float = 1.0) -> None:
+            drawn[name] = scale / math.sqrt(inside) * random.standard_normal((inside, outside))
+            drawn[f"{name}.bias"] = 0.1 * random.standard_normal(outside)
+
+        def norm(name: str) -> None:
+            drawn[name] = 1 + 0.2 * random.standard_normal(dim)
+            drawn[f"{name}.bias"] = 0.1 * random.standard_normal(dim)
+
+        matrix("patch", pixels, dim)
+        drawn["patch"] = drawn["patch"].T.reshape(dim, 3, self.patch, self.patch)
+        drawn["prefix"] = random.standard_normal((1, self.prefix, dim))
+        drawn["positions"] = 0.5 * random.standard_normal((1, places, dim))
+        for block in range(self.blocks):
+            norm(f"{block}.norm1")
+            matrix(f"{block}.qkv", dim, 3 * dim, scale=1.3)
+            matrix(f"{block}.out", dim, dim)
+            norm(f"{block}.norm2")
+            matrix(f"{block}.up", dim, self.mlp_dim)
+            matrix(f"{block}.down", self.mlp_dim, dim)
+            heads = 1 if self.batched else self.heads
+            drawn[f"{block}.mask"] = _mask(random, heads, self.tokens)
+        norm("norm")
+        drawn["query"] = random.standard_normal((1, 1, dim))
+        for part in ("q", "k", "v"):
+            matrix(f"pool.{part}", dim, dim)
+        matrix("head", dim, self.classes)
+        drawn["head"] = drawn["head"].T
+        kept = np.float32 if self.precision == "fp32" else np.float16
+        return {name: values.astype(kept) for name, values in drawn.items()}
+
+
+def _mask(random: np.random.Generator, heads: int, tokens: int) -> NDArray[np.float64]:
+    """Add something to every score, and shut out a fifth; nobody is shut out of oneself."""
+    mask = random.standard_normal((1, heads, tokens, tokens))
+    mask[(random.random(mask.shape) < 0.2) & ~np.eye(tokens, dtype=bool)] = -1e4
+    return mask

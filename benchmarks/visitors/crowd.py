@@ -66,7 +66,10 @@ class Crowd:
         visitor = self._come()
         for turn, errand in enumerate(errands):
             share = self.seconds / len(errands)
-            moments = _moments(draw, begun + turn * share, BUSY * share, len(errand.steps))
+            # All come at once; then everyone is some time ahead of the others.
+            ahead = draw.uniform(0, share / 2) if turn else 0
+            begin = begun + turn * share - ahead
+            moments = _moments(draw, begin, BUSY * share, len(errand.steps))
             try:
                 if visitor is None:
                     visitor = self._come()

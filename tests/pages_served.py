@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["ASKED", "Served", "serve_page"]
 
-ASKED = [["scenes_vit", "scenes_dino"], "default", 4, 0, "mean", 0]
+ASKED: list[Any] = [["scenes_vit", "scenes_dino"], "default", 4, 0, "mean", 0]
 """What the page asks at the start: models, who looks, block, mass, fusion, discard."""
 
 

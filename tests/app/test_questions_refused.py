@@ -226,7 +226,8 @@ def test_many_who_begin_and_never_end(served: Served, visitor: Visitor) -> None:
             beginning = b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: x\r\n"
             body = b"Content-Length: 500000\r\n\r\n{" if number % 2 else b"X-Slow: "
             line.sendall(beginning + body)
-        assert visitor.call("look", *ASKED)[0]["models"]
+        # What needs no picture: of many visitors, the page forgets some.
+        assert visitor.call("filters", ASKED[0])[0].startswith("<figure")
     finally:
         for line in lines:
             line.close()

@@ -1,5 +1,14 @@
 """The page: probe a picture of one's own in the browser. It needs the extra ``app``."""
 
+import os
+
+# Read by Gradio as it is imported. It asks its makers for news at every start, and after every
+# event has pandas sum up what nobody here reads, which takes as long as an answer.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._run import run_app
 from vitonnx.app._server import open_socket

@@ -122,7 +122,7 @@ class AttentionTab:
     def look(self, visit: Visit | None, *asked: Any) -> Any:
         """Answer what the sliders ask, from what is kept."""
         if visit is None:
-            return None
+            raise UsageError("There is no picture here, or no longer: choose one.")
         return view(self._answers, visit, self._questions.read(visit, *asked), pictures=False)
 
     @kindly

@@ -41,9 +41,8 @@ class Folder:
         """Tell whether a file lies in it, whatever links and dots its path has."""
         return path.resolve().is_relative_to(self.path.resolve())
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files in it."""
+    def measure(self) -> int:
+        """Count the bytes of all files in it."""
         total = 0
         for place, _, names in os.walk(self.path):
             for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -90,7 +91,8 @@ class Guard:
         if _declared(scope) > limit:
             await too_large(scope, receive, send)
             return
-        if self._folder.size > self._limits.disk:
+        # A walk through the folder, in which others shall be answered.
+        if await asyncio.to_thread(self._folder.measure) > self._limits.disk:
             full = "So many files came in at once that there is no room: try again in some minutes."
             await refusal(503, full)(scope, receive, send)
             return

@@ -63,9 +63,6 @@ def require_app() -> None:
             f"The page needs {' and '.join(missing)}, which can't be imported here: install the "
             "app extra with  pip install 'vitonnx[app]'"
         )
-    # Gradio asks its makers for news at every start, unless told not to.
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
 def missing_modules(extra: str) -> list[str]:

@@ -16,6 +16,8 @@ __all__ = ["Doors"]
 HEALTH: Final = "/healthz"
 # A connection that lasts as long as a visitor stays, and carries nothing.
 HEARTBEAT: Final = "/gradio_api/heartbeat/"
+# Seconds in which who was told of a file comes to fetch it.
+FETCH: Final = 2.0
 # What brings new work; everything else belongs to work that was begun.
 NEW_WORK: Final = (
     "/gradio_api/queue/join",
@@ -71,15 +73,21 @@ class Doors:
         self.closing = True
         try:
             async with asyncio.timeout(seconds):
-                while self._inside:
-                    self._left.clear()
-                    await self._left.wait()
+                await self._emptied()
         except TimeoutError:
             return False
         finally:
             for heartbeat in self._heartbeats:
                 heartbeat.cancel()
         return True
+
+    async def _emptied(self) -> None:
+        """Wait until nobody is inside, nor comes back for a file that was made."""
+        while self._inside:
+            while self._inside:
+                self._left.clear()
+                await self._left.wait()
+            await asyncio.sleep(FETCH)
 
     def _health(self) -> JSONResponse:
         status = "stopping" if self.closing else "ok"

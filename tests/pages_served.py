@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ASKED", "Served", "serve_page"]
+__all__ = ["ASKED", "Served", "serve_command", "serve_page"]
 
 ASKED: list[Any] = [["scenes_vit", "scenes_dino"], "default", 4, 0, "mean", 0]
 """What the page asks at the start: models, who looks, block, mass, fusion, discard."""
@@ -50,8 +50,15 @@ def serve_page(folder: Path, words: Sequence[str | Path] = ()) -> Iterator[Serve
     folder : Path
         Where to run it, and where its log goes.
     """
+    vitonnx = [sys.executable, "-m", "vitonnx", "app", *map(str, words), "--port", "0"]
+    with serve_command(folder, vitonnx) as served:
+        yield served
+
+
+@contextmanager
+def serve_command(folder: Path, command: Sequence[str]) -> Iterator[Served]:
+    """Run any program that prints the address of a page."""
     log = folder / "stderr.txt"
-    command = [sys.executable, "-m", "vitonnx", "app", *map(str, words), "--port", "0"]
     with log.open("w") as stderr:
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True

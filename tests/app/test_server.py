@@ -1,0 +1,109 @@
+"""How the page begins: where it listens, and sentences where it can't."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pages_served import Served
+from rude import send
+from terminal import run
+from vitonnx.app import Limits, open_socket
+from vitonnx.errors import UsageError
+
+
+def own_addresses() -> set[str]:
+    """Addresses of this machine by which others could come."""
+    found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    return {str(entry[4][0]) for entry in found} - {"127.0.0.1"}
+
+
+def test_nobody_but_this_machine_can_come(served: Served) -> None:
+    place = urlsplit(served.address)
+    assert place.hostname == "127.0.0.1"
+    assert place.port
+    for address in (*own_addresses(), "127.0.0.2"):
+        if address.startswith("127.") and address != "127.0.0.2":
+            continue
+        with pytest.raises(OSError), socket.create_connection((address, place.port), 5):  # noqa: PT011
+            pass
+
+
+def test_it_is_well(served: Served) -> None:
+    answer = send(served.address, "/healthz")
+    assert answer.status == 200
+    assert b'"status":"ok"' in answer.body
+    assert b"scenes_vit" in answer.body
+
+
+def test_a_port_that_is_taken(served: Served) -> None:
+    port = urlsplit(served.address).port
+    outcome = run("app", "--port", str(port))
+    assert outcome.code == 2
+    assert outcome.out == ""
+    (sentence,) = outcome.errors
+    assert f"127.0.0.1:{port}" in sentence
+    assert "another port" in sentence
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--port", "99999"], "99999"),
+        (["--port", "-1"], "-1"),
+        (["--host", "192.0.2.1"], "192.0.2.1"),
+        (["--host", "no such host"], "no such host"),
+        (["--upload", "0"], "upload"),
+        (["--waiting", "-3"], "waiting"),
+        (["--memory", "0"], "memory"),
+        (["nothing.onnx"], "nothing.onnx"),
+        (["--auth", "nothing.txt"], "nothing.txt"),
+        (["--auth", "empty.txt"], "names no user"),
+        (["--auth", "wordless.txt"], "line 1"),
+        (["--auth", "twice.txt"], "line 2"),
+        (["--auth", "."], "can't be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cant_be_served_is_said_in_a_sentence(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").touch()
+    Path("wordless.txt").write_text("hunter2\n")
+    Path("twice.txt").write_text("anna:hunter2\nanna:hunter3\n")
+    outcome = run("app", "--port", "0", *words)
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == ""
+    (sentence,) = outcome.errors
+    assert said in sentence
+    assert "hunter" not in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "name", ["upload", "pixels", "seconds", "waiting", "memory", "disk", "visitors", "models"]
+)
+def test_a_limit_that_allows_nothing(name: str) -> None:
+    for value in (0, -1):
+        with pytest.raises(UsageError, match=f"{name} is {value}"):
+            Limits(**{name: value})
+    assert getattr(Limits(**{name: 1}), name) == 1
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 10**9])
+def test_a_port_that_is_none(port: int) -> None:
+    with pytest.raises(UsageError, match=f"port {port} can't be"):
+        open_socket("127.0.0.1", port)
+
+
+def test_two_cant_have_one_port() -> None:
+    with open_socket("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(UsageError, match="another port"):
+            open_socket("127.0.0.1", port)
+    open_socket("127.0.0.1", port).close()

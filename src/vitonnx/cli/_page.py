@@ -19,7 +19,7 @@ def page(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL...]",
+            metavar="MODEL",
             help="Probe-ready files, or names of `vitonnx models`; without any, the two models "
             "that come with vitonnx.",
         ),

@@ -2,17 +2,24 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import tiny
-
 # TensorFlow talks while it is imported; and its own kernels give the same numbers everywhere.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+# Of several workers, each has a share of the cores, and all that it starts: libraries that take
+# every core for themselves would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[number % len(cores) :: workers])
 
 # Planned graphs are kept in a cache of the tests' own, which goes when they end.
 CACHE = tempfile.TemporaryDirectory(prefix="vitonnx-tests-")
@@ -26,6 +33,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Give the exported file of a tiny model; each is exported once a run."""
+    import tiny
     from vitonnx.export import export_model
 
     folder = tmp_path_factory.mktemp("exported")

@@ -43,8 +43,9 @@ PARTS: Final = (
 
 QUESTION_BYTES: Final = 1_000_000
 FORM_BYTES: Final = 10_000  # a name and a password; what a form adds to a file
-# Faster than a hand moves a slider, whose events the page thins out itself.
-AT_ONCE, A_SECOND = 120, 30.0
+# As fast as a hand moves a slider, whose events the page thins out itself; and at once no more than
+# half of the queue, which is for all visitors.
+AT_ONCE, A_SECOND = 20, 20.0
 LOGINS, LOGINS_A_SECOND = 10, 0.2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,19 @@ from pages_served import ASKED, Served
 from rude import join, send
 
 LINE = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} 127\.0\.0\.1 [A-Z]+ /[ -~…]* (\d{3}|-) \d+ ms"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [\w.:?-]+ [A-Z]+ /[!-~…]* (\d{3}|-) \d+ ms"
 )
 
 
 @pytest.fixture
 def written(served: Served) -> list[str]:
-    """Lines from before the test."""
+    """Lines from before the test; the last comes after its answer."""
+    time.sleep(0.3)
     return served.log.read_text("utf-8").splitlines()
 
 
 def lines(served: Served, before: list[str]) -> list[str]:
+    time.sleep(0.3)
     return served.log.read_text("utf-8").splitlines()[len(before) :]
 
 

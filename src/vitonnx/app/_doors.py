@@ -25,6 +25,8 @@ NEW_WORK: Final = (
     "/gradio_api/upload",
 )
 
+LINGER: Final = 1.5  # seconds
+
 
 class Doors:
     """Counts who is inside, and tells who asks whether the page is well.
@@ -72,8 +74,11 @@ class Doors:
         try:
             async with asyncio.timeout(seconds):
                 while self._inside:
-                    self._left.clear()
-                    await self._left.wait()
+                    while self._inside:
+                        self._left.clear()
+                        await self._left.wait()
+                    # Whoever has just been answered comes for the file that the answer names.
+                    await asyncio.sleep(LINGER)
         except TimeoutError:
             return False
         finally:

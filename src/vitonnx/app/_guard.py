@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -44,6 +45,8 @@ QUESTION_BYTES: Final = 1_000_000
 FORM_BYTES: Final = 10_000  # a name and a password; what a form adds to a file
 # Faster than a hand moves a slider, whose events the page thins out itself.
 AT_ONCE, A_SECOND = 120, 30.0
+# The queue is for all visitors: the page itself asks one question for each of its parts.
+UNANSWERED = 8
 LOGINS, LOGINS_A_SECOND = 10, 0.2
 
 
@@ -58,10 +61,15 @@ class Guard:
         The page's.
     folder : Folder
         Where uploads lie.
+    waiting : callable
+        Counts the questions of a visitor that are not answered yet.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, folder: Folder) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, folder: Folder, waiting: Callable[[str], int]
+    ) -> None:
         self._app, self._limits, self._folder = app, limits, folder
+        self._waiting = waiting
         self._questions = Buckets(AT_ONCE, A_SECOND)
         self._logins = Buckets(LOGINS, LOGINS_A_SECOND)
 
@@ -137,7 +145,9 @@ class Guard:
         if login and not self._logins.take(address):
             sentence = "Too many tries to log in: wait a minute."
             await refusal(429, sentence)(scope, receive, send)
-        elif path.startswith(QUESTIONS) and not self._questions.take(visitor):
+        elif path.startswith(QUESTIONS) and not (
+            self._questions.take(visitor) and self._waiting(visitor) < UNANSWERED
+        ):
             sentence = "Too many questions at once: wait a moment, then go on."
             await refusal(429, sentence)(scope, receive, send)
         else:

@@ -97,7 +97,9 @@ def serve(
         At Ctrl-C, once what ran is done. A second one ends at once.
     """
     inner = _mount(page, limits, users)
-    doors = Doors(Guard(inner, limits, folder), models)
+    pending = page._queue.pending_event_ids_session
+    guard = Guard(inner, limits, folder, lambda visitor: len(pending.get(visitor, ())))
+    doors = Doors(guard, models)
     config = uvicorn.Config(
         AccessLog(Failures(doors)),
         log_config=None,

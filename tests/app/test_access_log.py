@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
-from benchmarks.visitor import Refused, Visitor
+from benchmarks.visitor import RefusedError, Visitor
 
 from pages_served import ASKED, Served
 from rude import join, send
 
 LINE = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} 127\.0\.0\.1 [A-Z]+ /[ -~…]* (\d{3}|-) \d+ ms"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [\w.:?-]+ [A-Z]+ /[!-~…]* (\d{3}|-) \d+ ms"
 )
 
 
 @pytest.fixture
 def written(served: Served) -> list[str]:
-    """Lines from before the test."""
+    """Lines from before the test; the last comes after its answer."""
+    time.sleep(0.3)
     return served.log.read_text("utf-8").splitlines()
 
 
 def lines(served: Served, before: list[str]) -> list[str]:
+    time.sleep(0.3)
     return served.log.read_text("utf-8").splitlines()[len(before) :]
 
 
@@ -37,7 +40,7 @@ def test_a_visit_leaves_lines_and_no_trace(
             visitor.http.get(f"/gradio_api/file={file['path']}")
         with visitor.http.stream("GET", f"/gradio_api/heartbeat/{visitor.session}"):
             pass
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             visitor.call("receive", visitor.upload(b"words", "private letter.png"), *ASKED)
         session = visitor.session
     log = "\n".join(lines(served, written))
@@ -82,7 +85,7 @@ def test_a_header_is_not_believed_for_an_address(served: Served, written: list[s
 def test_a_broken_question_writes_no_value_of_it(served: Served, written: list[str]) -> None:
     with Visitor(served.address) as visitor:
         asked = [*ASKED[:2], "PRIVATE\nforged", *ASKED[3:]]
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             visitor.call("look", *asked)
     join(served.address, {"fn_index": 99, "data": ["PRIVATE"], "session_hash": "PRIVATE"})
     log = "\n".join(lines(served, written))

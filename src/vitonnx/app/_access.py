@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 # Names of files and of visitors: with them, whoever reads the log could open what was uploaded.
 PRIVATE: Final = re.compile(r"(?<=/file=).*|(?<=/heartbeat/).*")
+STRANGE: Final = re.compile(r"[^0-9A-Za-z.:%_-]")
 
 
 class AccessLog:
@@ -45,7 +46,8 @@ class AccessLog:
         try:
             await self._app(scope, receive, noted)
         finally:
-            address = (scope.get("client") or ("-",))[0]
-            path = PRIVATE.sub("…", ascii(scope["path"])[1:-1])
+            # What a visitor, or a proxy, says of itself must not look like more than one word.
+            address = STRANGE.sub("?", (scope.get("client") or ("-",))[0])
+            path = PRIVATE.sub("…", ascii(scope["path"])[1:-1].replace(" ", "%20"))
             taken = 1000 * (time.monotonic() - started)
             log.info("%s %s %s %s %.0f ms", address, scope["method"], path, status or "-", taken)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +56,7 @@ class Visitor:
             name, password = self.user
             reply = self.http.post("/login", data={"username": name, "password": password})
             if reply.status_code != 200:
+                self.http.close()
                 raise RefusedError(reply.status_code, reply.json()["detail"])
         self.config = self.http.get("/config").raise_for_status().json()
         self.places = {each["api_name"]: each for each in self.config["dependencies"]}
@@ -113,11 +115,12 @@ class Visitor:
             If the page says no.
         """
         self.join(name, *values, event=event)
-        for message in self.messages():
-            if message["msg"] == "process_completed":
-                if not message["success"]:
-                    raise RefusedError(200, message["output"].get("error") or "no sentence")
-                return list(message["output"]["data"])
+        with closing(self.messages()) as messages:
+            for message in messages:
+                if message["msg"] == "process_completed":
+                    if not message["success"]:
+                        raise RefusedError(200, message["output"].get("error") or "no sentence")
+                    return list(message["output"]["data"])
         raise RefusedError(200, "the page sent no answer")
 
     def join(self, name: str, *values: Any, event: Any = None) -> None:
@@ -136,7 +139,7 @@ class Visitor:
         if reply.status_code != 200:
             raise RefusedError(reply.status_code, _sentence(reply))
 
-    def messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Generator[dict[str, Any], None, None]:
         """Read what the page says of what was asked."""
         waiting = self.http.stream(
             "GET", "/gradio_api/queue/data", params={"session_hash": self.session}

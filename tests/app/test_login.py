@@ -35,8 +35,11 @@ def anna(guarded: Served, picture: Path) -> Iterator[Visitor]:
 
 def test_who_knows_the_password_is_answered(anna: Visitor, guarded: Served) -> None:
     assert anna.call("look", *ASKED)[0]["models"]
-    with Visitor(guarded.address, user=BOB) as visitor:
-        assert visitor.call("look", *ASKED) == [None]
+    with (
+        Visitor(guarded.address, user=BOB) as visitor,
+        pytest.raises(RefusedError, match="no picture here"),
+    ):
+        visitor.call("look", *ASKED)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,6 @@ def test_a_port_that_is_taken(served: Served) -> None:
         (["--upload", "0"], "upload"),
         (["--waiting", "-3"], "waiting"),
         (["--memory", "0"], "memory"),
-        (["nothing.onnx"], "nothing.onnx"),
         (["--auth", "nothing.txt"], "nothing.txt"),
         (["--auth", "empty.txt"], "names no user"),
         (["--auth", "wordless.txt"], "line 1"),
@@ -88,6 +87,13 @@ def test_what_cant_be_served_is_said_in_a_sentence(
     assert said in err
     assert "hunter" not in err
     assert "Traceback" not in err
+
+
+def test_a_model_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["app", "--port", "0", "nothing.onnx"])
+    out, err = capsys.readouterr()
+    assert (code, out) == (1, "")
+    assert err.startswith("error: There is no file nothing.onnx")
 
 
 @pytest.mark.parametrize(

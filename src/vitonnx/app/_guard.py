@@ -1,4 +1,4 @@
-"""What may come in: known addresses, bodies of a bearable size, and not too often."""
+"""What may come in: known addresses, bodies of a bearable size, and from nobody too much."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitonnx.app._bucket import Buckets
@@ -14,13 +15,14 @@ from vitonnx.app._envelope import read_envelope
 from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
 from vitonnx.app._replies import TooLargeError, read_body, refusal, replay
+from vitonnx.app._turns import Turns
 from vitonnx.errors import UsageError
 
 __all__ = ["Guard"]
 
 API: Final = "/gradio_api/"
 UPLOAD: Final = f"{API}upload"
-QUESTIONS: Final = (f"{API}queue/join", f"{API}run/", f"{API}call/", f"{API}api/")
+QUESTION: Final = f"{API}queue/join"
 
 # All that the page and its clients use. Gradio has more, such as a proxy, which nobody needs here.
 PAGE: Final = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico", "/robots.txt")
@@ -33,7 +35,9 @@ PARTS: Final = (
     "info",
     "login_check",
     "queue/data",
+    "queue/join",
     "reset",
+    "run/",
     "startup-events",
     "theme.css",
     "token",
@@ -43,9 +47,6 @@ PARTS: Final = (
 
 QUESTION_BYTES: Final = 1_000_000
 FORM_BYTES: Final = 10_000  # a name and a password; what a form adds to a file
-# As fast as a hand moves a slider, whose events the page thins out itself; and at once no more than
-# half of the queue, which is for all visitors.
-AT_ONCE, A_SECOND = 20, 20.0
 LOGINS, LOGINS_A_SECOND = 10, 0.2
 
 
@@ -60,11 +61,12 @@ class Guard:
         The page's.
     folder : Folder
         Where uploads lie.
+    turns : Turns
+        The page's queue.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, folder: Folder) -> None:
-        self._app, self._limits, self._folder = app, limits, folder
-        self._questions = Buckets(AT_ONCE, A_SECOND)
+    def __init__(self, app: ASGIApp, limits: Limits, folder: Folder, turns: Turns) -> None:
+        self._app, self._limits, self._folder, self._turns = app, limits, folder, turns
         self._logins = Buckets(LOGINS, LOGINS_A_SECOND)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,30 +123,41 @@ class Guard:
         await self._app(scope, counted, worded)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path, login = str(scope["path"]), str(scope["path"]).startswith("/login")
-        address = visitor = str((scope.get("client") or ("",))[0])
+        path = str(scope["path"])
+        login = path.startswith("/login")
+        limit = FORM_BYTES if login else QUESTION_BYTES
+        said: ASGIApp
         try:
-            limit = FORM_BYTES if login else QUESTION_BYTES
             if _declared(scope) > limit:
                 raise TooLargeError
             body = await read_body(receive, limit)
-            if not login:
-                visitor = read_envelope(body, self._folder) or address
+            visitor = "" if login else read_envelope(body, self._folder)
         except TooLargeError:
-            sentence = "The question is longer than any that the page asks."
-            await refusal(413, sentence)(scope, receive, send)
-            return
+            said = refusal(413, "The question is longer than any that the page asks.")
         except UsageError as error:
-            await refusal(400, str(error))(scope, receive, send)
-            return
-        if login and not self._logins.take(address):
-            sentence = "Too many tries to log in: wait a minute."
-            await refusal(429, sentence)(scope, receive, send)
-        elif path.startswith(QUESTIONS) and not self._questions.take(visitor):
-            sentence = "Too many questions at once: wait a moment, then go on."
-            await refusal(429, sentence)(scope, receive, send)
+            said = refusal(400, str(error))
         else:
-            await self._app(scope, replay(body, receive), send)
+            busy = self._slow_down(scope) if login else self._wait(path, visitor)
+            said = busy or self._app
+            receive = replay(body, receive)
+        await said(scope, receive, send)
+
+    def _slow_down(self, scope: Scope) -> JSONResponse | None:
+        """Refuse one who guesses passwords."""
+        address = str((scope.get("client") or ("",))[0])
+        if self._logins.take(address):
+            return None
+        return refusal(429, "Too many tries to log in: wait a minute.")
+
+    def _wait(self, path: str, visitor: str) -> JSONResponse | None:
+        """Refuse one who takes more of the queue than a share."""
+        if not path.startswith(QUESTION):
+            return None
+        if not visitor:
+            return refusal(400, "The question does not say who asks.")
+        if self._turns.has_enough(visitor):
+            return refusal(429, "Too many questions at once: wait a moment, then go on.")
+        return None
 
 
 def _known(path: str) -> bool:
@@ -152,7 +165,7 @@ def _known(path: str) -> bool:
         return True
     if path.startswith(f"{API}file=http"):  # a file of another server, fetched by this one
         return False
-    return path.startswith((*QUESTIONS, *(API + part for part in PARTS)))
+    return path.startswith(tuple(API + part for part in PARTS))
 
 
 def _declared(scope: Scope) -> int:

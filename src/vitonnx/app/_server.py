@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import FrameType
 
 import gradio as gr
@@ -19,6 +21,7 @@ from vitonnx.app._folder import Folder
 from vitonnx.app._guard import Guard
 from vitonnx.app._limits import Limits
 from vitonnx.app._looks import looks
+from vitonnx.app._turns import Turns
 from vitonnx.errors import UsageError
 
 __all__ = ["PATIENCE", "open_socket", "serve"]
@@ -47,10 +50,12 @@ def open_socket(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        taken = socket.socket(family, kind, protocol)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        taken.listen()
+        with ExitStack() as undo:
+            taken = undo.enter_context(socket.socket(family, kind, protocol))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+            taken.listen()
+            undo.pop_all()
     except OSError as error:
         raise UsageError(
             f"{host}:{port} can't be served ({error.strerror or error}): choose another port, such "
@@ -97,7 +102,8 @@ def serve(
         At Ctrl-C, once what ran is done. A second one ends at once.
     """
     inner = _mount(page, limits, users)
-    doors = Doors(Guard(inner, limits, folder), models)
+    guard = Guard(inner, limits, folder, Turns(page))
+    doors = Doors(guard, models)
     config = uvicorn.Config(
         AccessLog(Failures(doors)),
         log_config=None,
@@ -127,6 +133,9 @@ def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) ->
     )
     # Without this Gradio believes itself in a test, and lets visitors name any file of the machine.
     page.has_launched = True
+    for handler in page.fns.values():
+        # Else Gradio describes them, with the models' names, to whoever has yet to log in.
+        handler.api_visibility = "undocumented"
     return mounted
 
 
@@ -158,6 +167,8 @@ class _Server(uvicorn.Server):
         """End when all is done; at a second signal, at once."""
         self.interrupted |= sig == signal.SIGINT
         if self._doors.closing or self._loop is None:
+            # What is cut off now fails, which is no news to whoever asked for it.
+            logging.disable()
             self.should_exit = self.force_exit = True
         else:
             self._doors.closing = True

@@ -18,11 +18,13 @@ pytestmark = pytest.mark.page
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen seconds: somebody has time to stop it."""
+    """A thousand large frames: on a busy machine too, somebody has time to stop it."""
     path = tmp_path_factory.mktemp("films") / "long.mp4"
-    with FilmWriter(path, rate=Fraction(25), ticks=25, sound=None) as writer:
-        for number, scene in enumerate(draw_film((0, 7, 0, 3), 400, (240, 320), objects=1)):
-            writer.write(FilmFrame(scene.picture, Fraction(number, 25), Fraction(1, 25)))
+    scenes = [scene.picture for scene in draw_film((0, 7, 0, 3), 40, (480, 640), objects=1)]
+    with FilmWriter(path, rate=Fraction(50), ticks=50, sound=None) as writer:
+        for number in range(1000):
+            picture = scenes[number % len(scenes)]
+            writer.write(FilmFrame(picture, Fraction(number, 50), Fraction(1, 50)))
     return path
 
 

@@ -155,5 +155,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(hosted: Served, python: Path
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_asked_to_end_it_ends(hosted: Served) -> None:
     """The last of these tests: it stops what the others use."""
+    with Visitor(hosted.address) as visitor:
+        visitor.upload(CAT, "cat.jpg")
     assert hosted.stop(signal.SIGTERM) == 0
     assert "POST" in hosted.log.read_text()

@@ -34,7 +34,7 @@ def test_names_are_those_of_the_page(exported: Exported, call: Call, desk: Path)
         shutil.copy(exported("plain"), desk / folder / "vit.onnx")
     assert call("app", "a/vit.onnx", "b/vit.onnx", "--export-space", "space").code == 0
     models = program(desk / "space")["MODELS"]
-    assert list(models) == ["a/vit.onnx", "b/vit.onnx"]
+    assert list(models) == ["vit.onnx", "vit.onnx (2)"]
     assert {file.relative_to(desk).as_posix() for file in models.values()} == {
         "space/models/vit.onnx",
         "space/models/2/vit.onnx",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -221,7 +222,10 @@ def test_a_cut_film_whose_frames_nobody_counted(tmp_path: Path) -> None:
     read = list(film.read())
     assert len(read) == decodable(path) < 60
     assert film.complaint is not None
-    assert f"about {60 - len(read)} frames" in film.complaint
+    about = re.search(r"about (\d+) frames could not be decoded", film.complaint)
+    assert about is not None
+    # By its length, and the sound's packets end a little before or after the picture's.
+    assert abs(int(about[1]) - (60 - len(read))) <= 6
 
 
 def test_a_damaged_packet_in_the_middle_loses_no_more_than_it_must(tmp_path: Path) -> None:

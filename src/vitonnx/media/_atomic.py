@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
 
@@ -18,6 +19,7 @@ __all__ = [
     "atomic_with_partial",
     "check_writable",
     "explained",
+    "passing_folder",
     "reason",
 ]
 
@@ -124,11 +126,26 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
         As `atomic_path`.
     """
     target = check_writable(path)
-    with TemporaryDirectory(dir=target.parent, prefix=".") as folder, explained(path, folder):
-        passing = Path(folder, target.name)
+    with passing_folder(target.parent) as folder, explained(path, folder):
+        passing = folder / target.name
         yield passing
-        for file in sorted(Path(folder).iterdir(), key=lambda file: file == passing):
+        for file in sorted(folder.iterdir(), key=lambda file: file == passing):
             file.replace(target.with_name(file.name))
+
+
+@contextmanager
+def passing_folder(home: Path) -> Iterator[Path]:
+    """Make a hidden folder for as long as the block runs.
+
+    Unlike ``tempfile.TemporaryDirectory``, it leaves nothing even where Ctrl-C comes at the moment
+    at which it is made.
+    """
+    folder = home / f".{secrets.token_hex(8)}"
+    try:
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:

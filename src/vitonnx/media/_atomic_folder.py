@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media._atomic import explained, reason
+from vitonnx.media._atomic import explained, passing_folder, reason
 
 __all__ = ["atomic_folder", "check_folder"]
 
@@ -56,11 +56,10 @@ def atomic_folder(path: str | Path, *, record: str) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         # In a folder that is there already: the one around it may belong to somebody else.
         home = target if target.is_dir() else target.parent
-        passing = TemporaryDirectory(dir=home, prefix=".")
     except OSError as error:
         raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
-    with passing, explained(path, passing.name):
-        made = Path(passing.name, target.name)
+    with passing_folder(home) as passing, explained(path, passing):
+        made = passing / target.name
         made.mkdir()
         yield made
         new = sorted(_files(made))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import array_api_compat
+import numpy as np
 
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array, check_attention
@@ -153,8 +154,12 @@ def _follow(flow: Array, fused: _Fused) -> Array:
 def _largest(fused: Array, tokens: int, discard: float) -> Array:
     """Mark what is left of each (tokens, tokens) map when its smallest entries are discarded."""
     xp = array_api_compat.array_namespace(fused)
-    ascending = xp.sort(xp.reshape(fused, (-1, tokens * tokens)), axis=-1)
-    threshold = ascending[:, int(discard * tokens * tokens), None, None]
+    flat, place = xp.reshape(fused, (-1, tokens * tokens)), int(discard * tokens * tokens)
+    if array_api_compat.is_numpy_namespace(xp):
+        # The standard has nothing but sorting, which takes ten times as long.
+        threshold = np.partition(flat, place, axis=-1)[:, place, None, None]
+    else:
+        threshold = xp.sort(flat, axis=-1)[:, place, None, None]
     return fused >= threshold
 
 

@@ -11,8 +11,11 @@ import pytest
 from pages_served import Served
 from rude import send
 from terminal import run
-from vitonnx.app import Limits, open_socket
+from vitonnx.app import Limits, kept_bytes, open_socket
 from vitonnx.cli import main
+from vitonnx.cli._page_run import _note_memory
+from vitonnx.demo import demo_models
+from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
 
 
@@ -118,3 +121,15 @@ def test_two_cant_have_one_port() -> None:
         with pytest.raises(UsageError, match="another port"):
             open_socket("127.0.0.1", port)
     open_socket("127.0.0.1", port).close()
+
+
+def test_that_not_even_one_picture_can_be_kept_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    engines = {name: Engine(file) for name, file in demo_models().items()}
+    needed = sum(kept_bytes(engine.manifest) for engine in engines.values())
+    _note_memory(engines, Limits(memory=needed), quiet=False)
+    _note_memory(engines, Limits(memory=needed - 1), quiet=True)
+    assert capsys.readouterr().err == ""
+    _note_memory(engines, Limits(memory=needed - 1), quiet=False)
+    assert "with --memory 1 they will not" in capsys.readouterr().err
+    _note_memory(engines, Limits(memory=needed - 1, models=1), quiet=False)
+    assert capsys.readouterr().err == ""

@@ -9,6 +9,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+from vitonnx.app._answers import kept_bytes
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._run import run_app
 from vitonnx.app._server import open_socket
@@ -20,6 +21,7 @@ __all__ = [
     "Limits",
     "check_space",
     "export_space",
+    "kept_bytes",
     "open_socket",
     "read_users",
     "run_app",

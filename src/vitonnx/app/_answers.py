@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from vitonnx.app._memory import Memory
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Engine, Prepared, Result, predict
+from vitonnx.manifest import Manifest
 from vitonnx.probes import Heads, Layout, Probe
 
-__all__ = ["Answers"]
+__all__ = ["Answers", "kept_bytes"]
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
 """What a model gave for a picture, with a batch of one."""
@@ -104,10 +105,7 @@ class Answers:
 
     def keeps(self, model: str) -> bool:
         """Tell whether all attention of a picture can be kept, so that answers come at once."""
-        manifest = self.engines[model].manifest
-        weights = manifest.blocks * manifest.heads * manifest.tokens**2
-        # Two bytes each, and a little for the logits.
-        return 2.1 * weights <= self._outputs.limit
+        return kept_bytes(self.engines[model].manifest) <= self._outputs.limit
 
     @property
     def held(self) -> int:
@@ -143,6 +141,18 @@ class Answers:
             asked = f"{probe.query[0]},{probe.query[1]}"
             values["heads"] = replace(values["heads"], query=asked)
         return replace(result, file=visit.name, crop=shown.crop, pixels=shown.pixels, values=values)
+
+
+def kept_bytes(manifest: Manifest) -> int:
+    """Give the bytes that are kept of one picture: two for each weight, and a little besides.
+
+    Examples
+    --------
+    >>> from vitonnx.demo import demo_models
+    >>> kept_bytes(Engine(demo_models()["scenes_vit"]).manifest)
+    57498
+    """
+    return 21 * manifest.blocks * manifest.heads * manifest.tokens**2 // 10
 
 
 def _size(outputs: Outputs) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -14,6 +14,7 @@ from vitonnx.app import (
     Limits,
     check_space,
     export_space,
+    kept_bytes,
     open_socket,
     read_users,
     run_app,
@@ -60,6 +61,7 @@ def run(call: PageCall, host: str, port: int, auth: Path | None, *, quiet: bool)
     at = open_socket(host, port)
     with at:
         engines = _open(call.models, call.runtime, quiet=quiet)
+        _note_memory(engines, limits, quiet=quiet)
         _log(quiet=quiet)
         run_app(
             engines,
@@ -107,6 +109,19 @@ def _open(models: Sequence[str], runtime: Runtime, *, quiet: bool) -> dict[str, 
     opened = open_engines(models or tuple(demo_models()), make, quiet=quiet)
     note_untrained({name: engine.manifest for name, engine in opened.items()}, quiet=quiet)
     return {_public(name, list(opened)): engine for name, engine in opened.items()}
+
+
+def _note_memory(engines: Mapping[str, Engine], limits: Limits, *, quiet: bool) -> None:
+    """Say it where not even one picture can be kept in the models that stand side by side."""
+    each = sorted((kept_bytes(engine.manifest) for engine in engines.values()), reverse=True)
+    needed = sum(each[: limits.models])
+    if needed > limits.memory:
+        inform(
+            f"the sliders will run models anew: all attention of a picture takes "
+            f"{needed / MEGABYTE:,.0f} MB here, and {limits.memory // MEGABYTE:,} MB are kept; "
+            f"with --memory {-(-needed // MEGABYTE)} they will not.",
+            quiet=quiet,
+        )
 
 
 def _public(name: str, names: Sequence[str]) -> str:

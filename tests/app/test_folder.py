@@ -40,12 +40,17 @@ def test_what_was_made_is_kept_for_a_while_and_no_longer() -> None:
     with own_folder() as folder:
         new, old, sent = folder.fresh(), folder.fresh(), folder.path / "sent"
         sent.mkdir()
-        (old / "film.mp4").write_bytes(b"abc")
+        for place, age in ((old, KEPT_SECONDS + 1), (sent, KEPT_SECONDS + 1), (new, 10)):
+            film = place / "film.mp4"
+            film.write_bytes(b"abc")
+            os.utime(film, (0, time.time() - age))
+        assert folder.tidy(1000) == 3
+        assert [place for place in folder.path.iterdir() if any(place.iterdir())] == [new]
+        # Folders go when they have been empty for as long.
         for place in (old, sent):
             os.utime(place, (0, time.time() - KEPT_SECONDS - 1))
-        os.utime(new, (0, time.time() - KEPT_SECONDS + 60))
-        newest = folder.fresh()
-        assert sorted(folder.path.iterdir()) == sorted([new, newest, sent])
+        folder.tidy(1000)
+        assert list(folder.path.iterdir()) == [new]
 
 
 def test_all_that_is_made_lies_apart() -> None:
@@ -73,10 +78,35 @@ def test_it_knows_what_lies_in_it(tmp_path: Path) -> None:
         assert folder.holds(tmp_path / "back" / "deep" / "bird.png")
 
 
-def test_its_size_is_that_of_all_files() -> None:
+def test_its_size_is_that_of_all_that_came() -> None:
     with own_folder() as folder:
-        assert folder.measure() == 0
+        assert folder.tidy(1000) == 0
+        (folder.path / "example").write_bytes(bytes(1009))
+        folder.settle()
         (folder.fresh() / "a").write_bytes(bytes(101))
         (folder.path / "b").write_bytes(bytes(7))
         (folder.path / "nowhere").symlink_to("is not there")
-        assert folder.measure() == 108
+        assert folder.tidy(1000) == 108
+
+
+def test_the_oldest_goes_where_there_is_too_much_but_not_what_has_just_come() -> None:
+    with own_folder() as folder:
+        ages = {"just": 0, "new": 50, "old": 70, "older": 80, "oldest": 90}
+        for name, age in ages.items():
+            file = folder.path / name
+            file.write_bytes(bytes(100))
+            os.utime(file, (0, time.time() - age))
+        assert folder.tidy(350) == 300
+        assert {each.name for each in folder.path.iterdir()} == {"just", "new", "old"}
+        assert folder.tidy(0) == 200  # for another minute
+
+
+def test_its_own_examples_stay() -> None:
+    with own_folder() as folder:
+        example = folder.path / "examples" / "bird.png"
+        example.parent.mkdir()
+        example.touch()
+        folder.settle()
+        os.utime(example, (0, 0))
+        folder.tidy(0)
+        assert example.exists()

@@ -120,7 +120,7 @@ def test_no_folder_of_the_machine_is_told(tmp_path: Path) -> None:
     shutil.copy(demo_models()["scenes_vit"], file)
     engine = Engine(file)
     line = command_line(Heads(), [engine], "cat.jpg", "out.npz")
-    lines = python_lines(Heads(), [engine], "cat.jpg")
+    lines = python_lines([(Heads(), engine)], "cat.jpg")
     assert "'my model.onnx'" in line
     assert '"my model.onnx"' in lines
     assert str(tmp_path) not in line + lines
@@ -130,4 +130,4 @@ def test_a_file_of_ones_own_that_is_called_as_ours_is_named_as_a_file(tmp_path: 
     file = tmp_path / "scenes_vit.onnx"
     shutil.copy(demo_models()["scenes_dino"], file)
     assert "scenes_vit.onnx cat.jpg" in command_line(Heads(), [Engine(file)], "cat.jpg", "o.npz")
-    assert "demo_models" not in python_lines(Heads(), [Engine(file)], "cat.jpg")
+    assert "demo_models" not in python_lines([(Heads(), Engine(file))], "cat.jpg")

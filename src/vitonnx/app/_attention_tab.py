@@ -15,12 +15,10 @@ from vitonnx.app._questions import DEFAULT, PATCH, Pixel, Questions
 from vitonnx.app._uploads import Upload, Uploads
 from vitonnx.app._view import view
 from vitonnx.app._viewer import make_viewer
-from vitonnx.app._visit import Visit, receive
+from vitonnx.app._visit import Visit, here, receive
 from vitonnx.errors import UsageError
 
 __all__ = ["AttentionTab"]
-
-AWAY = 3600  # seconds after which a visitor who left is forgotten
 
 
 class AttentionTab:
@@ -44,7 +42,8 @@ class AttentionTab:
         self._answers, self._questions = answers, questions
         self._uploads, self._limits = uploads, limits
         with gr.Tab("Attention"):
-            self.visit = gr.State(None, time_to_live=AWAY, delete_callback=self._forget)
+            # Gradio drops it an hour after the page was closed, or where others need its place.
+            self.visit = gr.State(None, delete_callback=self._forget)
             self._viewer = make_viewer("viewer")
 
     def connect(self, picture: gr.Image, controls: Controls) -> None:
@@ -89,17 +88,20 @@ class AttentionTab:
         -------
         visit, view, pixel, who
         """
-        if upload is None:
-            self._forget(before)
-            return None, None, None, DEFAULT
-        models, _, _, *rest = asked
-        question = self._questions.read(None, models, DEFAULT, None, *rest)
-        if before is not None and before.source == upload.path:
+        if upload and before and not before.over and before.source == upload.path:
             visit = before  # Gradio tells of some pictures twice
         else:
             self._forget(before)
+            if upload is None:
+                return None, None, None, DEFAULT
             self._uploads.check(upload)
             visit = receive(upload.path, upload.name, self._answers.engines, self._limits)
+        models, _, _, *rest = asked
+        try:
+            question = self._questions.read(None, models, DEFAULT, None, *rest)
+        except UsageError as error:  # the picture is there all the same
+            gr.Warning(f"{error}", duration=None)
+            return visit, None, None, DEFAULT
         return visit, view(self._answers, visit, question, pictures=True), None, DEFAULT
 
     @kindly
@@ -114,15 +116,14 @@ class AttentionTab:
         question = self._questions.read(visit, *asked)
         last = self._questions.deepest(question.models) - 1
         slider = gr.Slider(maximum=last, value=min(question.heads.block, last))
-        if visit is None:
+        if visit is None or visit.over:
             return None, slider
         return view(self._answers, visit, question, pictures=True), slider
 
     @kindly
     def look(self, visit: Visit | None, *asked: Any) -> Any:
         """Answer what the sliders ask, from what is kept."""
-        if visit is None:
-            raise UsageError("There is no picture here, or no longer: choose one.")
+        visit = here(visit)
         return view(self._answers, visit, self._questions.read(visit, *asked), pictures=False)
 
     @kindly
@@ -150,4 +151,5 @@ class AttentionTab:
     def _forget(self, visit: Visit | None) -> None:
         """Free what is kept for a picture that is looked at no more."""
         if visit is not None:
+            visit.over = True
             self._answers.forget(visit)

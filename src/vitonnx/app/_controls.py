@@ -42,7 +42,7 @@ class Controls:
 
 def lay_out_controls(models: gr.CheckboxGroup, engines: Mapping[str, Engine]) -> Controls:
     """Lay out all controls but the choice of models, which stands by the picture."""
-    last = max(engine.manifest.blocks for engine in engines.values()) - 1
+    last = max(engines[model].manifest.blocks for model in models.value) - 1
     with gr.Group():
         who = gr.Radio(_who(engines), value=DEFAULT, label="Who looks", elem_id="who")
         block = gr.Slider(0, last, value=last, step=1, label="Block", elem_id="block")

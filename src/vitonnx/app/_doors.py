@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.responses import JSONResponse
@@ -22,8 +22,6 @@ FETCH: Final = 2.0
 NEW_WORK: Final = (
     "/gradio_api/queue/join",
     "/gradio_api/run/",
-    "/gradio_api/call/",
-    "/gradio_api/api/",
     "/gradio_api/upload",
 )
 
@@ -37,10 +35,17 @@ class Doors:
         Behind them.
     models : sequence of str
         Names for ``/healthz``.
+    left : callable
+        Takes a visitor whose heartbeat has ended.
     """
 
-    def __init__(self, app: ASGIApp, models: Sequence[str]) -> None:
-        self._app, self._models = app, list(models)
+    def __init__(
+        self,
+        app: ASGIApp,
+        models: Sequence[str],
+        left: Callable[[str], object] = lambda visitor: None,
+    ) -> None:
+        self._app, self._models, self._has_left = app, list(models), left
         self.closing = False
         self._inside = 0
         self._left = asyncio.Event()
@@ -120,3 +125,4 @@ class Doors:
                 raise
         finally:
             self._heartbeats.discard(task)
+            self._has_left(str(scope["path"]).removeprefix(HEARTBEAT))

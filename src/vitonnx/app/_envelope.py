@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from vitonnx.app._folder import Folder
@@ -48,7 +47,7 @@ def read_envelope(body: bytes, folder: Folder) -> str:
     if not isinstance(visitor, str) or len(visitor) > LONGEST_VISITOR:
         raise UsageError("The question does not say who asks as the page does.")
     for place in places:
-        if not isinstance(place, str) or not _lies_in(folder, place):
+        if not isinstance(place, str) or not folder.has(place):
             raise UsageError("The file was not uploaded here: choose it again.")
     return visitor
 
@@ -71,10 +70,3 @@ def _places(value: Any) -> Iterator[object]:
     elif isinstance(value, list):
         for each in value:
             yield from _places(each)
-
-
-def _lies_in(folder: Folder, place: str) -> bool:
-    try:
-        return folder.holds(Path(place))
-    except ValueError:  # a NUL in it
-        return False

@@ -15,12 +15,13 @@ from vitonnx.app._folder import Folder
 from vitonnx.app._kindly import kindly
 from vitonnx.app._lanes import FILM
 from vitonnx.app._limits import Limits
-from vitonnx.app._questions import DEFAULT, PATCH, Questions
+from vitonnx.app._questions import DEFAULT, PATCH, Questions, within
 from vitonnx.app._uploads import Upload, Uploads, as_files
 from vitonnx.app._visit import plain_name
 from vitonnx.errors import UsageError
 from vitonnx.film import FilmOptions
 from vitonnx.plots import FilmColours, FilmStyle
+from vitonnx.probes import Heads, Rollout
 
 __all__ = ["FilmTab"]
 
@@ -75,20 +76,26 @@ class FilmTab:
             self._made = gr.Video(label="Film of maps", elem_id="made-film", interactive=False)
             self._said = gr.Markdown(elem_id="film-said")
 
-    def connect(self, page: gr.Blocks, controls: Controls) -> None:
+    def connect(self, controls: Controls) -> None:
         """Say which event is answered how."""
-        making = self._make.click(
+        # Not by Gradio's `cancels`: it gives the next one a turn while a film is still being made.
+        self._make.click(
+            self.want, outputs=self._said, api_name="want", queue=False, show_progress="hidden"
+        ).then(
             self.make,
             [self._film, self._probe, self._style, *controls.asked],
             [self._made, self._said],
             api_name="film",
             **FILM,
         )
-        # A film that still waits for its turn is cancelled by Gradio, one that is made by us.
         self._stop.click(
-            self.stop, outputs=self._said, api_name="stop", cancels=[making], queue=False
+            self.stop, outputs=self._said, api_name="stop", queue=False, show_progress="hidden"
         )
-        page.unload(self.leave)
+
+    def want(self, request: gr.Request) -> str:
+        """Let a film be stopped while it waits for its turn, too."""
+        self._films.want(_visitor(request))
+        return ""
 
     @kindly
     def make(
@@ -112,12 +119,17 @@ class FilmTab:
         question = self._questions.read(None, models, DEFAULT if who == PATCH else who, None, *rest)
         self._uploads.check(upload)
         name = plain_name(upload.name)
+        # One block for all: the last, where not every model has the one that is asked for.
+        heads = within(question.heads, self._questions.shallowest(question.models))
+        maps: dict[str, Heads | Rollout] = {"heads": heads, "rollout": question.rollout}
+        if probe not in maps:
+            raise UsageError(f"{probe!r} makes no film: choose from {', '.join(maps)}.")
         output = self._folder.fresh() / f"{PurePath(name).stem}.{probe}.mp4"
         report = self._films.make(
             upload.path,
             name,
             question.models,
-            question.rollout if probe == "rollout" else question.heads,
+            maps[probe],
             FilmOptions(colours=FilmColours(cast("FilmStyle", style))),
             output,
             visitor=_visitor(request),
@@ -128,12 +140,7 @@ class FilmTab:
 
     def stop(self, request: gr.Request) -> str:
         """Stop the visitor's film, and say so."""
-        self._films.stop(_visitor(request))
-        return "Stopped."
-
-    def leave(self, request: gr.Request) -> None:
-        """Make no film for somebody who has left."""
-        self._films.stop(_visitor(request))
+        return "Stopped." if self._films.stop(_visitor(request)) else "There is no film to stop."
 
 
 def _visitor(request: gr.Request) -> str:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from vitonnx.app._limits import Limits
 from vitonnx.app._visit import plain_name
 from vitonnx.engine import Engine
-from vitonnx.errors import FilmError, VitonnxError
+from vitonnx.errors import FilmError
 from vitonnx.film import FilmOptions, FilmReport, open_engine, probe_film
 from vitonnx.media.films import Span, open_film, read_facts
 from vitonnx.probes import Heads, Rollout
@@ -25,7 +25,11 @@ Item = TypeVar("Item")
 FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "gif", "ogg", "mpegts", "mpeg", "flv", "asf")
 
 
-class StoppedError(VitonnxError):
+SLIMMEST = 4
+FASTEST = 60  # frames a second
+
+
+class StoppedError(FilmError):
     """The visitor wants no more of it."""
 
 
@@ -42,7 +46,15 @@ class Films:
 
     def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
         self._engines, self._limits = engines, limits
-        self._running: dict[str, threading.Event] = {}
+        self._stops: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def want(self, visitor: str) -> None:
+        """Note that a visitor waits for a film: from now on it can be stopped."""
+        with self._lock:
+            self._stops[visitor] = threading.Event()
+            if len(self._stops) > self._limits.visitors:
+                del self._stops[next(iter(self._stops))]
 
     def make(
         self,
@@ -76,17 +88,24 @@ class Films:
         FilmError
             If it is too long or too large, damaged, or no film.
         StoppedError
-            If `stop` was called.
+            If `stop` was called since it was wanted.
         """
         name = plain_name(name)
-        stop = self._running.setdefault(visitor, threading.Event())
+        with self._lock:
+            stop = self._stops.setdefault(visitor, threading.Event())
         try:
             self._check(path, name)
             film = open_film(
                 path, Span(end=Fraction(self._limits.seconds)), pixels=self._limits.pixels
             )
             engines = [
-                open_engine(engine.file, film.size, device=engine.device, threads=engine.threads)
+                open_engine(
+                    engine.file,
+                    film.size,
+                    device=engine.device,
+                    threads=engine.threads,
+                    precision=engine.precision,
+                )
                 for engine in (self._engines[model] for model in models)
             ]
             return probe_film(
@@ -96,17 +115,33 @@ class Films:
                 output,
                 options,
                 titles=list(models),
-                watch=partial(_watch, stop=stop, progress=progress),
+                watch=partial(_watch, most=self._most_frames, stop=stop, progress=progress),
             )
+        except StoppedError:
+            raise
         except FilmError as error:
             raise FilmError(str(error).replace(str(path), name)) from error
         finally:
-            self._running.pop(visitor, None)
+            with self._lock:
+                if self._stops.get(visitor) is stop:  # and not that of a film wanted since
+                    del self._stops[visitor]
 
-    def stop(self, visitor: str) -> None:
-        """Stop a visitor's film, where there is one."""
-        if visitor in self._running:
-            self._running[visitor].set()
+    def stop(self, visitor: str) -> bool:
+        """Stop a visitor's film; tell whether there is one."""
+        with self._lock:
+            stop = self._stops.get(visitor)
+        if stop is not None:
+            stop.set()
+        return stop is not None
+
+    def stop_all(self) -> None:
+        """Stop everybody's films."""
+        for visitor in list(self._stops):
+            self.stop(visitor)
+
+    @property
+    def _most_frames(self) -> int:
+        return FASTEST * self._limits.seconds
 
     def _check(self, path: Path, name: str) -> None:
         """Refuse by the header alone what is too much."""
@@ -130,11 +165,14 @@ def _watch(
     *,
     total: int | None,
     label: str,
+    most: int,
     stop: threading.Event,
     progress: Callable[[float, str], None],
 ) -> Iterator[Item]:
     for number, item in enumerate(items):
         if stop.is_set():
             raise StoppedError("Stopped, as you asked.")
+        if number >= most:
+            raise FilmError(f"The film has more than {most} frames: cut it, or leave some out.")
         progress(min(1.0, number / total) if total else 0.0, f"{label}: frame {number + 1}")
         yield item

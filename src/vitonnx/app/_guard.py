@@ -22,6 +22,7 @@ __all__ = ["Guard"]
 
 API: Final = "/gradio_api/"
 UPLOAD: Final = f"{API}upload"
+FILE: Final = f"{API}file="
 QUESTION: Final = f"{API}queue/join"
 
 # All that the page and its clients use. Gradio has more, such as a proxy, which nobody needs here.
@@ -29,20 +30,16 @@ PAGE: Final = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico",
 PLAIN: Final = ("/", "/config", "/config/", "/login", "/login/", "/logout", "/manifest.json")
 PARTS: Final = (
     "app_id",
-    "cancel",
     "file=",
     "heartbeat/",
     "info",
-    "login_check",
     "queue/data",
     "queue/join",
     "reset",
     "run/",
-    "startup-events",
     "theme.css",
     "token",
     "upload",
-    "user",
 )
 
 QUESTION_BYTES: Final = 1_000_000
@@ -68,6 +65,7 @@ class Guard:
     def __init__(self, app: ASGIApp, limits: Limits, folder: Folder, turns: Turns) -> None:
         self._app, self._limits, self._folder, self._turns = app, limits, folder, turns
         self._logins = Buckets(LOGINS, LOGINS_A_SECOND)
+        self._coming = 0  # bytes of uploads that are on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -77,6 +75,8 @@ class Guard:
         path = str(scope["path"])
         if not _known(path):
             await refusal(404, "There is nothing at this address.")(scope, receive, send)
+        elif path.startswith(FILE) and not self._folder.has(path.removeprefix(FILE)):
+            await refusal(403, "There is no such file here, or no longer.")(scope, receive, send)
         elif path.startswith(UPLOAD) and scope["method"] == "POST":
             await self._upload(scope, receive, send)
         elif scope["method"] == "POST":
@@ -85,20 +85,32 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a file on as long as it is not too large; it is never held here."""
+        """Pass a file on if there is room for it; it is never held here."""
         limit = self._limits.upload + FORM_BYTES
+        declared = min(_declared(scope), limit + 1) or limit
         too_large = refusal(
             413,
             f"The file is larger than the {self._limits.megabytes} MB that are taken here.",
         )
-        if _declared(scope) > limit:
+        if declared > limit:
             await too_large(scope, receive, send)
             return
-        # A walk through the folder, in which others shall be answered.
-        if await asyncio.to_thread(self._folder.measure) > self._limits.disk:
-            full = "So many files came in at once that there is no room: try again in some minutes."
-            await refusal(503, full)(scope, receive, send)
-            return
+        self._coming += declared
+        try:
+            room = self._limits.disk - self._coming
+            # A walk through the folder, in which others shall be answered.
+            if await asyncio.to_thread(self._folder.tidy, room) > room:
+                full = "So many files came in at once that there is no room: try again in a minute."
+                await refusal(503, full)(scope, receive, send)
+            else:
+                await self._take(scope, receive, send, limit, too_large)
+        finally:
+            self._coming -= declared
+
+    async def _take(
+        self, scope: Scope, receive: Receive, send: Send, limit: int, too_large: JSONResponse
+    ) -> None:
+        """Pass a file on, and count what comes: it may have said nothing of its length, or lied."""
         come, told = 0, False
 
         async def counted() -> Message:
@@ -106,7 +118,7 @@ class Guard:
             message = await receive()
             come += len(message.get("body", b""))
             # At this error, and at no other, Gradio deletes the parts that came.
-            if come > limit:  # it said nothing of its length, or lied
+            if come > limit:
                 raise MultiPartException("too large")
             if message["type"] == "http.disconnect":
                 raise MultiPartException("cut off")
@@ -163,8 +175,6 @@ class Guard:
 def _known(path: str) -> bool:
     if path in PLAIN or path.startswith(PAGE):
         return True
-    if path.startswith(f"{API}file=http"):  # a file of another server, fetched by this one
-        return False
     return path.startswith(tuple(API + part for part in PARTS))
 
 

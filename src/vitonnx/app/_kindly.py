@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
-from vitonnx.errors import VitonnxError
+from vitonnx.errors import FilmError, PictureError, UsageError
 
 __all__ = ["kindly"]
 
@@ -31,7 +31,8 @@ def kindly(work: Callable[Given, Answer]) -> Callable[Given, Answer]:
     def asked(*given: Given.args, **named: Given.kwargs) -> Answer:
         try:
             return work(*given, **named)
-        except VitonnxError as error:
+        # Of these all words are for the visitor; others name files of this machine.
+        except (UsageError, PictureError, FilmError) as error:
             raise gr.Error(f"{error}", duration=None, print_exception=False) from error
         except gr.Error:
             raise

@@ -9,6 +9,7 @@ from vitonnx.errors import UsageError
 __all__ = ["MEGABYTE", "Limits"]
 
 MEGABYTE = 2**20
+MOST_PIXELS = 178_000_000  # Pillow itself refuses 2 * PIL.Image.MAX_IMAGE_PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +25,12 @@ class Limits:
     seconds : int
         Of a film.
     waiting : int
-        Visitors in the queue; who comes then is asked to come again.
+        Questions in the queue; who comes then is asked to come again.
     memory : int
         Bytes of attention that is kept, so that no slider runs a model again.
     disk : int
-        Bytes of all uploads that lie on the disk, which are deleted an hour after they came.
+        Bytes of all that came or was made and lies on the disk. It is deleted after an hour, and
+        the oldest of it before where there is more.
     visitors : int
         Whose picture is kept; the one who was away for the longest time is forgotten first.
     models : int
@@ -37,7 +39,7 @@ class Limits:
     Raises
     ------
     UsageError
-        If one of them allows nothing.
+        If one of them allows nothing, or more pixels than Pillow takes.
 
     Examples
     --------
@@ -66,3 +68,8 @@ class Limits:
                     f"the page's limit of {field.name} is {getattr(self, field.name)}; "
                     "it must be at least 1."
                 )
+        if self.pixels > MOST_PIXELS:
+            raise UsageError(
+                f"the page's limit of pixels is {self.pixels:,}; it can be at most "
+                f"{MOST_PIXELS:,}, as more are taken for a bomb."
+            )

@@ -25,16 +25,16 @@ __all__ = ["build_page"]
 TITLE = "Where does a Vision Transformer look?"
 HOW = "Choose a picture, then click on it: the attention of that patch to all others appears."
 SHOWN = 2  # models at the start
-TIDY = (600, 3600)  # seconds: how often uploads are looked through, and how old they get
 
 
 def build_page(
     answers: Answers,
+    films: Films,
     limits: Limits,
     folder: Folder,
     *,
     pictures: Sequence[Path] = (),
-    films: Sequence[Path] = (),
+    film_files: Sequence[Path] = (),
 ) -> gr.Blocks:
     """Lay out the page.
 
@@ -42,19 +42,19 @@ def build_page(
     ----------
     answers : Answers
         Of its models; the first two are shown at the start.
+    films : Films
+        That makes films of the same models.
     limits : Limits
         What it takes.
     folder : Folder
         The page's own.
-    pictures, films : sequence of Path
+    pictures, film_files : sequence of Path
         Examples to begin with.
     """
     questions, uploads = Questions(answers.engines, limits.models), Uploads(folder)
     names = list(answers.engines)
     page: gr.Blocks
-    with gr.Blocks(
-        title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=TIDY
-    ) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(f"# {TITLE}\n{HOW}")
         with gr.Row(elem_id="layout"):
             with gr.Column(elem_id="start"):
@@ -68,12 +68,11 @@ def build_page(
             with gr.Column(elem_id="maps"), gr.Tabs():
                 attention = AttentionTab(answers, questions, uploads, limits)
                 weights = WeightsTabs(answers, questions)
-                maker = Films(answers.engines, limits)
-                film = FilmTab(maker, questions, uploads, folder, limits, films)
+                film = FilmTab(films, questions, uploads, folder, limits, film_files)
                 saving = SaveTab(answers, questions, folder)
         attention.connect(picture, controls)
         weights.connect(models)
-        film.connect(page, controls)
+        film.connect(controls)
         saving.connect(attention.visit, controls)
     # Closed but for the queue: a direct request would wait for nobody.
     page.queue(max_size=limits.waiting, default_concurrency_limit=1, api_open=False)

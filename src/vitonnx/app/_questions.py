@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
-from vitonnx.probes import Fusion, Heads, Rollout
+from vitonnx.probes import Fusion, Heads, Probe, Rollout
 
-__all__ = ["DEFAULT", "PATCH", "Pixel", "Question", "Questions"]
+__all__ = ["DEFAULT", "PATCH", "Pixel", "Question", "Questions", "within"]
+
+Asked = TypeVar("Asked", bound=Probe[Any])
 
 DEFAULT: Final = "default"
 """The model's own query looks."""
@@ -102,6 +104,17 @@ class Questions:
     def deepest(self, models: Sequence[str]) -> int:
         """Count the blocks of the deepest of some models."""
         return max(self._engines[model].manifest.blocks for model in models)
+
+    def shallowest(self, models: Sequence[str]) -> int:
+        """Count the blocks of the shallowest of some models."""
+        return min(self._engines[model].manifest.blocks for model in models)
+
+
+def within(probe: Asked, blocks: int) -> Asked:
+    """Ask a model that is too shallow for a block for its last one."""
+    if isinstance(probe, Heads) and probe.block >= blocks:
+        return replace(probe, block=-1)
+    return probe
 
 
 def _middle(visit: Visit | None) -> Pixel | None:

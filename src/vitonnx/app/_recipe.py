@@ -35,16 +35,18 @@ def command_line(probe: Probe[object], engines: Sequence[Engine], picture: str, 
     words = ["vitonnx", "probe", probe.name, first, _plain(picture), *_options(probe)]
     for other in others:
         words += ["--compare", other]
+    if reduced := _reduced(engines[0]):
+        words += ["--precision", reduced]
     return shlex.join([*words, "-o", _plain(output)])
 
 
-def python_lines(probe: Probe[object], engines: Sequence[Engine], picture: str) -> str:
-    """Write the lines that find the same numbers.
+def python_lines(asked: Sequence[tuple[Probe[object], Engine]], picture: str) -> str:
+    """Write the lines that find the same numbers, for each model its probe.
 
     Examples
     --------
     >>> engine = Engine(demo_models()["scenes_vit"])
-    >>> print(python_lines(Rollout(fusion="max"), [engine], "bird.png"))
+    >>> print(python_lines([(Rollout(fusion="max"), engine)], "bird.png"))
     import vitonnx as vx
     from vitonnx.demo import demo_models
     <BLANKLINE>
@@ -52,11 +54,13 @@ def python_lines(probe: Probe[object], engines: Sequence[Engine], picture: str) 
     result = engine.probe("bird.png", vx.Rollout(fusion="max"))[0]
     result.rollout  # float32 (rows, columns)
     """
-    ours = any(_name(engine) in demo_models() for engine in engines)
+    ours = any(_name(engine) in demo_models() for _, engine in asked)
     lines = ["import vitonnx as vx", *(["from vitonnx.demo import demo_models"] if ours else [])]
-    for engine in engines:
+    for probe, engine in asked:
         name = _name(engine)
         file = f"demo_models()[{_quoted(name)}]" if name in demo_models() else _quoted(name)
+        if reduced := _reduced(engine):
+            file += f", precision={_quoted(reduced)}"
         lines += [
             "",
             f"engine = vx.Engine({file})",
@@ -70,6 +74,11 @@ def _name(engine: Engine) -> str:
     """Name a model as the command line does; no folder of this machine is told."""
     name = engine.file.stem
     return name if demo_models().get(name) == engine.file else Path(engine.file).name
+
+
+def _reduced(engine: Engine) -> str:
+    """Give the precision that an engine runs in, where it isn't the file's own."""
+    return "" if engine.precision == engine.manifest.precision else engine.precision
 
 
 def _plain(file: str) -> str:

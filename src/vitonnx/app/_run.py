@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from vitonnx.app._answers import Answers
+from vitonnx.app._films import Films
 from vitonnx.app._folder import own_folder
 from vitonnx.app._heap import return_memory
 from vitonnx.app._limits import Limits
@@ -54,7 +55,8 @@ def run_app(
         pictures = draw_pictures(examples)
         film = examples / "scenes.mp4"
         draw_film_file(film)
-        page = build_page(answers, limits, folder, pictures=pictures, films=[film])
+        films = Films(engines, limits)
+        page = build_page(answers, films, limits, folder, pictures=pictures, film_files=[film])
         serve(
             page,
             at,
@@ -64,6 +66,8 @@ def run_app(
             users=users,
             ready=ready,
             closing=closing,
+            left=films.stop,
+            cut=films.stop_all,
         )
 
 

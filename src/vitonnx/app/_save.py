@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, TypeAlias
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from matplotlib.figure import Figure
 
 from vitonnx.app._answers import Answers
+from vitonnx.app._questions import within
 from vitonnx.app._recipe import command_line, python_lines
 from vitonnx.app._visit import Visit, plain_name
 from vitonnx.engine import Result, Totals, save_comparison, save_results, save_totals
@@ -47,7 +48,8 @@ def save(
     """Write what one probe finds in a visitor's picture.
 
     The numbers are those of ``vitonnx probe`` with the command line that is given. Models whose
-    maps differ in shape, and so can't stand in one array, have a file each.
+    maps differ in shape, and so can't stand in one array, have a file each; so have models of
+    different depths, where one of them shows its last block in place of the one that is asked for.
 
     Parameters
     ----------
@@ -67,21 +69,24 @@ def save(
     VitonnxError
         If a model can't answer, or nothing can be written.
     """
-    results = {model: [answers.measure(visit, model, probe)] for model in models}
+    engines = answers.engines
+    probes = {model: within(probe, engines[model].manifest.blocks) for model in models}
+    results = {model: [answers.measure(visit, model, probes[model])] for model in models}
     stem = f"{PurePath(visit.name).stem}.{probe.name}"
     figure = folder / f"{stem}.png"
     save_figure(_draw(answers, visit, probe, results), figure)
-    arrays = {folder / f"{name}.npz": part for name, part in _stackable(results, probe, stem)}
+    arrays = {folder / f"{name}.npz": part for name, part in _stackable(results, probes, stem)}
     for path, part in arrays.items():
         _save_arrays(path, visit, probe, part)
-    engines = answers.engines
     return Saved(
         files=[figure, *arrays],
         command="\n".join(
-            command_line(probe, [engines[model] for model in part], visit.name, path.name)
+            command_line(
+                probes[next(iter(part))], [engines[model] for model in part], visit.name, path.name
+            )
             for path, part in arrays.items()
         ),
-        python=python_lines(probe, [engines[model] for model in models], visit.name),
+        python=python_lines([(probes[model], engines[model]) for model in models], visit.name),
     )
 
 
@@ -93,9 +98,13 @@ def _draw(answers: Answers, visit: Visit, probe: Probe[Any], results: Results) -
     return plot_results(probe.name, results, note)
 
 
-def _stackable(results: Results, probe: Probe[Any], stem: str) -> Iterator[tuple[str, Results]]:
+def _stackable(
+    results: Results, probes: Mapping[str, Probe[Any]], stem: str
+) -> Iterator[tuple[str, Results]]:
     """Give the parts that fit into one file each: all models, or one by one."""
-    if (
+    (probe, *others) = probes.values()
+    same = all(other == probe for other in others)
+    if same and (
         isinstance(probe, Distance)
         or len({_shape(each, probe) for (each,) in results.values()}) == 1
     ):

@@ -13,7 +13,7 @@ from vitonnx.app._kindly import kindly
 from vitonnx.app._lanes import FIGURE
 from vitonnx.app._questions import Questions
 from vitonnx.app._save import save
-from vitonnx.app._visit import Visit
+from vitonnx.app._visit import Visit, here
 from vitonnx.errors import UsageError
 from vitonnx.probes import Distance, Probe
 
@@ -67,8 +67,7 @@ class SaveTab:
         -------
         files, command, python
         """
-        if visit is None:
-            raise UsageError("There is no picture yet: choose one first.")
+        visit = here(visit)
         question = self._questions.read(visit, *asked)
         probes: dict[str, Probe[Any]] = {
             each.name: each for each in (question.heads, question.rollout, Distance())

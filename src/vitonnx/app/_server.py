@@ -27,6 +27,7 @@ from vitonnx.errors import UsageError
 __all__ = ["PATIENCE", "open_socket", "serve"]
 
 PATIENCE = 30.0  # seconds that running work has to come to its end
+TIDY = 60.0  # seconds
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -74,6 +75,8 @@ def serve(
     users: Sequence[tuple[str, str]] = (),
     ready: Callable[[str], None] = lambda address: None,
     closing: Callable[[str], None] = lambda sentence: None,
+    left: Callable[[str], object] = lambda visitor: None,
+    cut: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve the page until the process is asked to end; then finish what runs.
 
@@ -95,6 +98,10 @@ def serve(
         Takes the address, once visitors can come.
     closing : callable
         Takes a sentence on how it ends.
+    left : callable
+        Takes a visitor who has closed the page.
+    cut : callable
+        Called when what still runs shall end now.
 
     Raises
     ------
@@ -103,7 +110,9 @@ def serve(
     """
     inner = _mount(page, limits, users)
     guard = Guard(inner, limits, folder, Turns(page))
-    doors = Doors(guard, models)
+    # Who has yet to log in is not told what there is.
+    doors = Doors(guard, [] if users else models, left)
+    folder.settle()
     config = uvicorn.Config(
         AccessLog(Failures(doors)),
         log_config=None,
@@ -111,10 +120,23 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config, doors, ready, closing)
-    asyncio.run(server.serve(sockets=[at]))
+    server = _Server(config, doors, ready, closing, cut)
+    asyncio.run(_serve(server, at, lambda: folder.tidy(limits.disk)))
     if server.interrupted:
         raise KeyboardInterrupt
+
+
+async def _serve(server: _Server, at: socket.socket, tidy: Callable[[], object]) -> None:
+    async def keep_tidy() -> None:
+        while True:
+            await asyncio.sleep(TIDY)
+            await asyncio.to_thread(tidy)
+
+    tidying = asyncio.create_task(keep_tidy())
+    try:
+        await server.serve(sockets=[at])
+    finally:
+        tidying.cancel()
 
 
 def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) -> FastAPI:
@@ -148,10 +170,11 @@ class _Server(uvicorn.Server):
         doors: Doors,
         ready: Callable[[str], None],
         closing: Callable[[str], None],
+        cut: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self.interrupted = False
-        self._doors, self._ready, self._closing = doors, ready, closing
+        self._doors, self._ready, self._closing, self._cut = doors, ready, closing, cut
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Task[None] | None = None
 
@@ -169,6 +192,7 @@ class _Server(uvicorn.Server):
         if self._doors.closing or self._loop is None:
             # What is cut off now fails, which is no news to whoever asked for it.
             logging.disable()
+            self._cut()
             self.should_exit = self.force_exit = True
         else:
             self._doors.closing = True
@@ -180,5 +204,6 @@ class _Server(uvicorn.Server):
 
     async def _close(self) -> None:
         if not await self._doors.close(PATIENCE):
-            self._closing(f"something still ran after {PATIENCE:.0f} s: it was ended.")
+            self._closing(f"something still ran after {PATIENCE:.0f} s: it is ended.")
+            self._cut()
         self.should_exit = True

@@ -10,6 +10,8 @@ __all__ = ["Turns"]
 
 # A page that is open in a browser asks for one thing of each kind at a time.
 SHARE: Final = 8
+# Whoever listens has heard all but the last few messages.
+HEARD: Final = 100
 
 
 class Turns:
@@ -25,7 +27,9 @@ class Turns:
         self._page = page
 
     def has_enough(self, visitor: str) -> bool:
-        """Tell whether a visitor has as many questions waiting as one may have."""
-        lanes = self._page._queue.event_queue_per_concurrency_id.values()
+        """Tell whether a visitor has as much waiting as one may have: questions, or answers."""
+        queue = self._page._queue
+        lanes = queue.event_queue_per_concurrency_id.values()
         waiting = [event.session_hash for lane in lanes for event in lane.queue]
-        return waiting.count(visitor) >= SHARE
+        unheard = queue.pending_messages_per_session.get(visitor)
+        return waiting.count(visitor) >= SHARE or (unheard is not None and unheard.qsize() > HEARD)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.app._answers import Answers
-from vitonnx.app._questions import Question
+from vitonnx.app._questions import Question, within
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Result, best_classes
 from vitonnx.errors import VitonnxError
 from vitonnx.plots import describe, map_of, masks_of, scale_of, unit_of
-from vitonnx.probes import Distance, Heads, HeadsResult, RolloutResult
+from vitonnx.probes import Distance, HeadsResult, RolloutResult
 
 __all__ = ["colours", "view"]
 
@@ -38,8 +38,8 @@ def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) 
     question : Question
         What is asked.
     pictures : bool
-        Whether to send what is one's for all queries too, the pixels and the distances: the viewer
-        keeps those that it has.
+        Whether to send what does not depend on the query too, the pixels and the distances: the
+        viewer keeps those that it has.
 
     Returns
     -------
@@ -78,16 +78,11 @@ def _model(answers: Answers, visit: Visit, name: str, question: Question, pictur
         rollout = answers.look(visit, name, question.rollout)
         said["classes"] = _classes(rollout, manifest.classes)
         said["rollout"] = _maps(rollout["rollout"])
-        heads = answers.look(visit, name, _within(question.heads, manifest.blocks))
+        heads = answers.look(visit, name, within(question.heads, manifest.blocks))
         said["heads"] = _maps(heads["heads"])
     except VitonnxError as error:
         said["error"] = f"{error}"
     return said
-
-
-def _within(heads: Heads, blocks: int) -> Heads:
-    """Ask a shallower model for its last block."""
-    return heads if heads.block < blocks else Heads(-1, heads.query, heads.mass)
 
 
 def _classes(result: Result, names: tuple[str, ...] | None) -> list[Json]:

@@ -12,11 +12,11 @@ from PIL import Image
 
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.engine import Engine, Prepared, prepare
-from vitonnx.errors import PictureError
+from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import open_picture
 from vitonnx.probes import Crop
 
-__all__ = ["LONGEST_NAME", "Visit", "plain_name", "receive"]
+__all__ = ["LONGEST_NAME", "Visit", "here", "plain_name", "receive"]
 
 LONGEST_NAME = 120  # bytes: a file system takes 255, and what is made of it has a longer name
 LARGEST_PORTRAIT, QUALITY = 448, 88  # pixels, and of the JPEG
@@ -25,7 +25,7 @@ LARGEST_PORTRAIT, QUALITY = 448, 88  # pixels, and of the JPEG
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Visit:
     """What one visitor shows.
 
@@ -43,6 +43,8 @@ class Visit:
         What each model sees of it. The picture itself is not kept.
     portraits : mapping of str to bytes
         The same for the eye, a JPEG: what a model sees may be 48 pixels wide.
+    over : bool
+        Whether the visitor has turned to another picture, be it one that was refused.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Visit:
     size: tuple[int, int]
     shown: Mapping[str, Prepared]
     portraits: Mapping[str, bytes]
+    over: bool = False
 
 
 def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits) -> Visit:
@@ -91,6 +94,19 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
         shown=shown,
         portraits=_portraits(picture, {model: each.crop for model, each in shown.items()}),
     )
+
+
+def here(visit: Visit | None) -> Visit:
+    """Give the picture that is asked about.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    if visit is None or visit.over:
+        raise UsageError("There is no picture here, or no longer: choose one.")
+    return visit
 
 
 def _portraits(picture: Image.Image, crops: Mapping[str, Crop]) -> dict[str, bytes]:

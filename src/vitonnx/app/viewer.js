@@ -220,6 +220,9 @@ function build(model) {
   );
 }
 
+// The index of the chosen head among the maps of a model, the mean's where it has no such head.
+const shownHead = (heads) => (head + 1 < heads.maps.length ? head + 1 : 0);
+
 function fill(card, model) {
   card.querySelector(".error").textContent = model.error ?? "";
   for (const kind of ["heads", "rollout"]) {
@@ -227,7 +230,7 @@ function fill(card, model) {
     const found = model[kind];
     figure.hidden = !found;
     if (!found) continue;
-    const index = kind === "heads" && head + 1 < found.maps.length ? head + 1 : 0;
+    const index = kind === "heads" ? shownHead(found) : 0;
     const place = figure.querySelector(".map");
     paint(place, found, index, model.grid);
     const keys = kind === "heads" ? " Arrow keys ask another patch; Home asks the default again." : "";
@@ -260,18 +263,18 @@ const form = (model) => JSON.stringify([
 function draw() {
   const { models } = props.value;
   const forms = models.map(form);
-  const same = forms.length === stage.children.length
-    && forms.every((each, index) => each === stage.children[index].form);
-  if (!same) {
-    stage.replaceChildren(...models.map((model, index) => {
-      const card = build(model);
-      card.form = forms[index];
-      return card;
-    }));
-  }
-  models.forEach((model, index) => fill(stage.children[index], model));
+  models.forEach((model, index) => {
+    const before = stage.children[index];
+    if (before?.form !== forms[index]) {
+      const card = Object.assign(build(model), { form: forms[index] });
+      if (before) before.replaceWith(card);
+      else stage.append(card);
+    }
+    fill(stage.children[index], model);
+  });
+  while (stage.children.length > models.length) stage.lastChild.remove();
   const told = current(asker) ?? models[0];
-  if (told?.heads) spoken.textContent = describe(told, told.heads, 0);
+  if (told?.heads) spoken.textContent = describe(told, told.heads, shownHead(told.heads));
 }
 
 function show() {
@@ -289,8 +292,13 @@ function show() {
 
 // Gradio may tell of a value more than once; each answer has a number of its own.
 watch("value", () => {
-  const { answer = "", visit = "" } = props.value ?? {};
+  const { answer = "", visit = "", models = [] } = props.value ?? {};
   if (stage.dataset.answer === String(answer)) return;
+  // What was asked of the picture before may come after the first answer on this one.
+  if (visit && visit !== stage.dataset.visit && !models.some(({ picture }) => picture)) {
+    arrived();
+    return;
+  }
   show();
   stage.dataset.answer = answer;
   stage.dataset.visit = visit;

@@ -66,10 +66,10 @@ def join(address: str, question: bytes | Mapping[str, Any]) -> Answer:
     return send(address, "/gradio_api/queue/join", body, method="POST", headers=JSON)
 
 
-def multipart(content: bytes, name: str) -> tuple[bytes, dict[str, str]]:
+def multipart(content: bytes, name: str, field: str = "files") -> tuple[bytes, dict[str, str]]:
     """Give the body and the headers of an upload."""
     head = (
-        f'--{BORDER}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
+        f'--{BORDER}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     )
     body = head.encode() + content + f"\r\n--{BORDER}--\r\n".encode()

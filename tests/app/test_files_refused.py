@@ -112,6 +112,8 @@ def test_a_link_in_its_own_folder_leads_nowhere(served: Served, folder: Path) ->
         "/gradio_api/stream/x/1/2/playlist.m3u8",
         "/gradio_api/mcp/sse",
         "/gradio_api/queue/status",
+        "/gradio_api/cancel",
+        "/gradio_api/startup-events",
         "/gradio_api/api/look",
         "/gradio_api/call/look",
         "/gradio_api/dev/reload",

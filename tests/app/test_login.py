@@ -86,7 +86,9 @@ def test_the_page_shows_a_form_and_nothing_more(guarded: Served) -> None:
 
 
 def test_whether_it_is_well_may_be_asked_by_all(guarded: Served) -> None:
-    assert send(guarded.address, "/healthz").status == 200
+    answer = send(guarded.address, "/healthz")
+    assert answer.status == 200
+    assert b"scenes_vit" not in answer.body
 
 
 def test_guessing_is_refused_and_then_slowed(guarded: Served) -> None:

@@ -136,7 +136,7 @@ def test_too_few_values_or_too_many(values: list[Any], served: Served, visitor: 
 )
 @pytest.mark.parametrize(
     "path",
-    ["queue/join", "run/look", "cancel", "reset"],
+    ["queue/join", "run/look", "reset"],
 )
 def test_what_is_no_question(path: str, body: bytes, served: Served) -> None:
     answer = send(served.address, f"/gradio_api/{path}", body, method="POST", headers=JSON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,29 @@ def saved(
 def numbers(path: Path) -> Mapping[str, NDArray[Any]]:
     with np.load(path) as archive:
         return dict(archive)
+
+
+def test_a_shallower_model_has_a_command_of_its_own(
+    answers: Answers,
+    exported: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Side by side it shows its last block, which has another number."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(exported("plain"), "shallow.onnx")
+    engines = {"scenes_vit": answers.engines["scenes_vit"], "shallow": Engine("shallow.onnx")}
+    both = Answers(engines, memory=10**8, reopen=lambda name: engines[name])
+    made = saved(both, "cat.jpg", list(engines), Heads(block=4), tmp_path)
+    deep, shallow = (file for file in made.files if file.suffix == ".npz")
+    assert [line.split("--block ")[1][:2] for line in made.command.splitlines()] == ["4 ", "-1"]
+    assert "block=4" in made.python
+    assert "vx.Heads()" in made.python
+    for line, ours in zip(made.command.splitlines(), (deep, shallow), strict=True):
+        outcome = run(*shlex.split(line)[1:])
+        assert outcome.code == 0, outcome.err
+        found, expected = numbers(ours), numbers(tmp_path / ours.name)
+        np.testing.assert_allclose(found["attention"], expected["attention"], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -171,3 +171,27 @@ def test_exactly_the_largest_is_taken(served: Served, visitor: Visitor) -> None:
     assert place.stat().st_size == LARGEST
     with pytest.raises(RefusedError, match="large"):
         visitor.upload(bytes(LARGEST + 20_000), "larger.png")
+
+
+def test_what_was_before_a_refused_picture_is_over(visitor: Visitor, picture: Path) -> None:
+    """Else its maps would go on beside the name of the new one."""
+    visitor.call("receive", visitor.upload(picture, "bird.jpg"), *ASKED)
+    with pytest.raises(RefusedError, match="is not a picture"):
+        visitor.call("receive", visitor.upload(b"no picture", "cat.jpg"), *ASKED)
+    for question in (["look"], ["save", "heads"]):
+        with pytest.raises(RefusedError, match="There is no picture here"):
+            visitor.call(*question, *ASKED)
+    assert visitor.call("receive", visitor.upload(picture, "bird.jpg"), *ASKED)[1]["models"]
+
+
+def test_parts_that_gradio_does_not_take_are_counted_and_go(served: Served, folder: Path) -> None:
+    body, headers = multipart(bytes(10_007), "x.png", field="other")
+    before = {each for each in folder.rglob("*") if each.is_file()}
+    answer = send(served.address, "/gradio_api/upload", body, method="POST", headers=headers)
+    assert answer.status == 200
+    stray = [each for each in folder.rglob("*") if each.is_file() and each not in before]
+    assert [each.stat().st_size for each in stray] == [10_007]
+    for each in stray:
+        os.utime(each, (0, time.time() - 3601))
+    send(served.address, "/gradio_api/upload", body, method="POST", headers=headers)
+    assert not any(each.exists() for each in stray)

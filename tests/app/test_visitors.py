@@ -56,5 +56,8 @@ def test_limits_of_ones_own_are_held(small: Served, picture: Path) -> None:
         with pytest.raises(RefusedError) as refused:
             visitor.upload(bytes(120_000), "large.png")
         assert refused.value.status == 413
+        # The picture is taken all the same, and shown once fewer are chosen.
+        assert visitor.call("receive", visitor.upload(picture, "bird.jpg"), *ASKED)[1] is None
         with pytest.raises(RefusedError, match="at most 1"):
-            visitor.call("receive", visitor.upload(picture, "bird.jpg"), *ASKED)
+            visitor.call("look", *ASKED)
+        assert visitor.call("choose", *ONE)[0]["models"][0]["picture"]

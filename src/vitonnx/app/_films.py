@@ -98,6 +98,12 @@ class Films:
             film = open_film(
                 path, Span(end=Fraction(self._limits.seconds)), pixels=self._limits.pixels
             )
+            # A model sees the short side at its own size: a strip would be any number of tokens.
+            if max(film.size) > SLIMMEST * min(film.size):
+                raise FilmError(
+                    f"{name} has frames of {film.size[1]}x{film.size[0]} pixels; at most "
+                    f"{SLIMMEST} times as long as broad is taken here: cut them."
+                )
             engines = [
                 open_engine(
                     engine.file,

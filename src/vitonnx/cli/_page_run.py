@@ -58,8 +58,7 @@ def run(call: PageCall, host: str, port: int, auth: Path | None, *, quiet: bool)
     """Serve until the process is asked to end."""
     limits = call.limits()
     users = read_users(auth) if auth is not None else []
-    at = open_socket(host, port)
-    with at:
+    with open_socket(host, port) as at:
         engines = _open(call.models, call.runtime, quiet=quiet)
         _note_memory(engines, limits, quiet=quiet)
         _log(quiet=quiet)

@@ -14,7 +14,7 @@ from vitonnx.app._memory import Memory
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Engine, Prepared, Result, predict
 from vitonnx.manifest import Manifest
-from vitonnx.probes import Heads, Layout, Probe
+from vitonnx.probes import Fusion, Heads, Layout, Probe, Rollout
 
 __all__ = ["Answers", "kept_bytes"]
 
@@ -74,7 +74,10 @@ class Answers:
         if kept is not None:
             return kept
         if self.keeps(model):
-            result = _result(visit, model, self.engines[model], probe, self._whole(visit, model))
+            outputs = self._whole(visit, model)
+            if isinstance(probe, Rollout):
+                outputs = self._fused(visit, model, probe.fusion, outputs)
+            result = _result(visit, model, self.engines[model], probe, outputs)
             if isinstance(probe, Heads):  # as many as there are patches, and quickly found again
                 return result
         else:
@@ -122,6 +125,21 @@ class Answers:
                 self._outputs.keep(question, outputs)
         return outputs
 
+    def _fused(self, visit: Visit, model: str, fusion: Fusion, outputs: Outputs) -> Outputs:
+        """Fuse the heads of every block, which is all of them that a rollout reads."""
+        question = (visit.key, model, fusion)
+        fused = self._outputs.get(question)
+        if fused is None:
+            fuse = getattr(np, fusion)
+            fused = {
+                name: fuse(output.astype(np.float32), axis=1, keepdims=True).astype(np.float16)
+                if name.endswith("/attention")
+                else output
+                for name, output in outputs.items()
+            }
+            self._outputs.keep(question, fused)
+        return fused
+
     def _run(self, visit: Visit, model: str) -> Outputs:
         engine = self.engines[model]
         outputs = engine.run_pixels(visit.shown[model].pixels[None], engine.outputs)
@@ -146,13 +164,15 @@ class Answers:
 def kept_bytes(manifest: Manifest) -> int:
     """Give the bytes that are kept of one picture: two for each weight, and a little besides.
 
+    The weights are those of all heads, and of their fusion.
+
     Examples
     --------
     >>> from vitonnx.demo import demo_models
     >>> kept_bytes(Engine(demo_models()["scenes_vit"]).manifest)
-    57498
+    71872
     """
-    return 21 * manifest.blocks * manifest.heads * manifest.tokens**2 // 10
+    return 21 * manifest.blocks * (manifest.heads + 1) * manifest.tokens**2 // 10
 
 
 def _size(outputs: Outputs) -> int:

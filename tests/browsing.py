@@ -166,12 +166,18 @@ class Person:
 
     def tab(self, name: str) -> None:
         """Open a tab; on a phone it may be behind the three dots."""
-        wanted = self.page.get_by_role("tab", name=name, exact=True)
-        if wanted.count() == 0 or not wanted.first.is_visible():
-            self.page.locator(".overflow-menu > button").click()
-            self.page.locator(".overflow-dropdown button", has_text=name).click()
+        wanted = self.page.get_by_role("tab", name=name, exact=True).first
+        others = self.page.locator(".overflow-menu > button")
+        # Until Gradio has measured its tabs, it shows neither.
+        for _ in range(PATIENCE // 50):
+            if wanted.is_visible() or others.is_visible():
+                break
+            self.page.wait_for_timeout(50)
+        if wanted.is_visible():
+            wanted.click()
         else:
-            wanted.first.click()
+            others.click()
+            self.page.locator(".overflow-dropdown button", has_text=name).click()
 
     @contextmanager
     def answer(self) -> Iterator[None]:

@@ -47,7 +47,8 @@ class Films:
     def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
         self._engines, self._limits = engines, limits
         self._stops: dict[str, threading.Event] = {}
-        self._lock = threading.Lock()
+        # A signal may come while its own thread holds it, and then stops all films.
+        self._lock = threading.RLock()
 
     def want(self, visitor: str) -> None:
         """Note that a visitor waits for a film: from now on it can be stopped."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-__all__ = ["looks"]
+__all__ = ["looks", "read_asset"]
 
 
 def looks() -> dict[str, Any]:
@@ -27,8 +27,9 @@ def looks() -> dict[str, Any]:
         slider_color="*primary_700",
         slider_color_dark="*primary_600",
     )
-    return {"theme": theme, "css": _read("page.css"), "js": _read("page.js")}
+    return {"theme": theme, "css": read_asset("page.css"), "js": read_asset("page.js")}
 
 
-def _read(name: str) -> str:
+def read_asset(name: str) -> str:
+    """Read a style or a script that lies beside this file."""
     return files("vitonnx.app").joinpath(name).read_text(encoding="utf-8")

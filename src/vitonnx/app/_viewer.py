@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import gradio as gr
 
+from vitonnx.app._looks import read_asset
 from vitonnx.app._view import colours
 
 __all__ = ["make_viewer"]
@@ -24,14 +23,10 @@ def make_viewer(elem_id: str) -> gr.HTML:
     return gr.HTML(
         None,
         html_template=HTML,
-        css_template=_read("viewer.css"),
-        js_on_load=_read("viewer.js"),
+        css_template=read_asset("viewer.css"),
+        js_on_load=read_asset("viewer.js"),
         apply_default_css=False,
         min_height=200,
         elem_id=elem_id,
         colours=colours(),
     )
-
-
-def _read(name: str) -> str:
-    return files("vitonnx.app").joinpath(name).read_text(encoding="utf-8")

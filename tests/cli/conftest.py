@@ -18,15 +18,6 @@ Call = Callable[..., Outcome]
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The empty folder we work in."""
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def call(desk: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run a command in this process, on the desk."""
 

@@ -21,15 +21,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The empty folder we work in."""
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def call(desk: Path, capfd: pytest.CaptureFixture[str]) -> Call:
     """Run a command in this process, on the desk; what libraries print themselves counts too."""
 

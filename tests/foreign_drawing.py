@@ -33,7 +33,7 @@ class Drawing:
 
     def embed(self, pixels: str) -> str:
         vit, sketch = self.vit, self.sketch
-        strides = [vit.patch] * 2
+        strides = [vit.stride or vit.patch] * 2
         kernel, bias = self.weight("patch"), self.weight("patch.bias")
         x = sketch.flattened(sketch("Conv", pixels, kernel, bias, strides=strides), vit.dim)
         placed, later = np.split(self.arrays["prefix"], [vit.placed], axis=1)

@@ -30,6 +30,10 @@ class Layout:
         Whether something is added to the scores; some of it shuts tokens out.
     batch : int or None
         None is dynamic.
+    rest : (int, int)
+        Rows and columns of pixels that no patch covers, at the lower and right edge.
+    stride : int or None
+        From patch to patch, where it isn't the patch's side.
     readout : "token", "mean" or "latent"
         The first token; the patches' mean; what one learned query finds, by a cross-attention.
     """
@@ -49,11 +53,15 @@ class Layout:
     batch: int | None = None
     opset: int = 17
     precision: Precision = "fp32"
+    rest: tuple[int, int] = (0, 0)
+    stride: int | None = None
     readout: Literal["token", "mean", "latent"] = "token"
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.grid[0] * self.patch, self.grid[1] * self.patch
+        step = self.stride or self.patch
+        height, width = ((count - 1) * step + self.patch for count in self.grid)
+        return height + self.rest[0], width + self.rest[1]
 
     @property
     def patches(self) -> int:

@@ -59,6 +59,7 @@ class ForeignViT(Layout):
         self, pixels: NDArray[np.float64], weights: dict[str, NDArray[np.float64]]
     ) -> NDArray[np.float64]:
         (rows, columns), side = self.grid, self.patch
+        pixels = pixels[..., : rows * side, : columns * side]
         cut = pixels.reshape(len(pixels), 3, rows, side, columns, side)
         patches = np.einsum("bcryxz,dcyz->brxd", cut, weights["patch"]) + weights["patch.bias"]
         patches = patches.reshape(len(pixels), self.patches, self.dim)

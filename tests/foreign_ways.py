@@ -35,6 +35,8 @@ WAYS = PREFIXES | {
     "mean of patches": ForeignViT(prefix=5, readout="mean"),
     "cross-attention reads out": ForeignViT(prefix=0, readout="latent"),
     "cross-attention reads out, class": ForeignViT(prefix=1, readout="latent", scale="divided"),
+    "a remainder": ForeignViT(rest=(5, 3), prefix=2),
+    "a remainder, registers": ForeignViT(rest=(0, 7), prefix=5, products="gather"),
     "tall": ForeignViT(grid=(7, 2), prefix=2),
     "one block": ForeignViT(blocks=1),
     "twelve blocks": ForeignViT(blocks=12),

@@ -27,7 +27,7 @@ __all__ = [
     "round_up",
 ]
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2  # the newest that this vitonnx reads
 METADATA_KEY = "vitonnx.manifest"
 # What was compiled into a baked file, whose outputs are no longer those of the contract.
 BAKED_KEY = "vitonnx.baked"
@@ -114,7 +114,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The promises of one probe-ready file, contract version 1.
+    """The promises of one probe-ready file.
 
     Parameters
     ----------
@@ -170,11 +170,23 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     fidelity: dict[str, float | int | None] | None = None
-    contract_version: int = CONTRACT_VERSION
+
+    @property
+    def contract_version(self) -> int:
+        """The oldest contract whose readers read this file right.
+
+        Version 2 has inputs that are larger than their patches.
+        """
+        return 1 if self.covered == self.size else 2
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the input, in pixels."""
+        return self.preprocessing.size
+
+    @property
+    def covered(self) -> tuple[int, int]:
+        """Height and width of what the patches cover of the input, from its upper left corner."""
         return self.grid[0] * self.patch_size, self.grid[1] * self.patch_size
 
     @property
@@ -205,6 +217,8 @@ class Manifest:
         UsageError
             If a side is no positive multiple of the patch size.
         """
+        if size == self.size:
+            return self
         if any(side < self.patch_size or side % self.patch_size for side in size):
             nearest = [max(1, round(side / self.patch_size)) * self.patch_size for side in size]
             raise UsageError(
@@ -216,7 +230,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Write the manifest as JSON, its keys in alphabetical order."""
-        values = asdict(self)
+        values = asdict(self) | {"contract_version": self.contract_version}
         if self.precision == "fp32":
             # The contract's own keys: what a file in fewer bits says comes on top of them.
             del values["precision"], values["fidelity"]
@@ -259,14 +273,15 @@ class Manifest:
 
         try:
             _refuse_newer(text, file)
-            return TypeAdapter(cls).validate_json(text, strict=True)
+            found = TypeAdapter(cls).validate_json(text, strict=True)
         except ValidationError as error:
-            found = error.errors()[0]
-            key = ".".join(map(str, found["loc"]))
-            reason = f"{key}: {found['msg']}" if key else "it is no JSON object"
-            raise ModelFileError(
-                f"{file} has a damaged manifest ({reason}): export the model again."
-            ) from error
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            reason = f"{key}: {first['msg']}" if key else "it is no JSON object"
+            raise _damaged(file, reason) from error
+        if found.covered[0] > found.size[0] or found.covered[1] > found.size[1]:
+            raise _damaged(file, "its patches reach beyond its input")
+        return found
 
 
 def round_up(error: float) -> float:
@@ -288,12 +303,20 @@ def _refuse_newer(text: str, file: str) -> None:
     """Refuse a newer contract before anything of it is read: it may mean other things."""
     with contextlib.suppress(ValueError):  # what is no JSON is reported as a damaged manifest
         values = json.loads(text)
-        version = values.get("contract_version") if isinstance(values, dict) else None
-        if isinstance(version, int) and version > CONTRACT_VERSION:
+        if not isinstance(values, dict):
+            return
+        version = values.get("contract_version", 1)
+        if not isinstance(version, int):
+            raise _damaged(file, "contract_version: it is no whole number")
+        if version > CONTRACT_VERSION:
             raise ModelFileError(
                 f"{file} follows contract version {version}; this vitonnx reads version "
                 f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."
             )
+
+
+def _damaged(file: str, reason: str) -> ModelFileError:
+    return ModelFileError(f"{file} has a damaged manifest ({reason}): export the model again.")
 
 
 def require_model_file(file: Path) -> None:

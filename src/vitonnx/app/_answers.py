@@ -158,7 +158,7 @@ class Answers:
         if isinstance(probe, Heads) and isinstance(probe.query, tuple):
             asked = f"{probe.query[0]},{probe.query[1]}"
             values["heads"] = replace(values["heads"], query=asked)
-        return replace(result, file=visit.name, crop=shown.crop, pixels=shown.pixels, values=values)
+        return replace(result, file=visit.name, crop=shown.crop, pixels=shown.seen, values=values)
 
 
 def kept_bytes(manifest: Manifest) -> int:
@@ -193,7 +193,7 @@ def _result(
     return Result(
         file=visit.name,
         crop=shown.crop,
-        pixels=shown.pixels,
+        pixels=shown.seen,
         logits=logits,
         prediction=None if logits is None else predict(logits, engine.manifest.classes),
         values={probe.name: value},

@@ -84,7 +84,8 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
         except PictureError as error:
             raise PictureError(str(error).replace(str(path), name)) from error
     shown = {
-        model: prepare(picture, engine.manifest.preprocessing) for model, engine in engines.items()
+        model: prepare(picture, engine.manifest.preprocessing, engine.manifest.covered)
+        for model, engine in engines.items()
     }
     return Visit(
         key=secrets.token_hex(8),

@@ -55,7 +55,7 @@ def tap(
     from vitonnx.media import check_writable
     from vitonnx.tap import tap as tap_file
 
-    names = None if prefix is None else tuple(filter(None, prefix.split(",")))
+    names = None if prefix is None else tuple(prefix.split(","))
     check_writable(output, [model])
     with TemporaryDirectory() as folder, stage(f"Tapping {model.name}", quiet=quiet):
         source = _from_tensorflow(model, Path(folder)) if model.is_dir() else model

@@ -26,9 +26,9 @@ __all__ = ["Pass", "Picture"]
 
 Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
 
-# What is known of a picture before the network runs: its pixels or its error, and every probe's
-# query token.
-Located: TypeAlias = tuple[Result, dict[str, int | None]]
+# What is known of a picture before the network runs: the network's input or None, what will be
+# said of it, with an error where there is no input, and every probe's query token.
+Located: TypeAlias = tuple[NDArray[np.uint8] | None, Result, dict[str, int | None]]
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 DECODERS = 4
@@ -60,13 +60,13 @@ class Pass:
 
     def results_of(self, pixels: Batch, *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture of those that are ready; pixels of queries are their own."""
-        height, width = self.manifest.size
+        height, width = self.manifest.covered
         crop = (0.0, 0.0, float(width), float(height))
         queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
         for start in range(0, len(pixels), batch_size):
             part = pixels[start : start + batch_size]
             names = [f"picture {start + row}" for row in range(len(part))]
-            batch: list[Located] = [(Result(file=name, crop=crop), queries) for name in names]
+            batch: list[Located] = [(None, Result(file=name, crop=crop), queries) for name in names]
             yield from self._answer((batch, self._compute(part, [queries] * len(part))))
 
     def _locate(self, numbered: tuple[int, Picture | VitonnxError]) -> Located:
@@ -74,21 +74,22 @@ class Pass:
         number, image = numbered
         name = str(image) if isinstance(image, str | Path) else f"picture {number}"
         if isinstance(image, VitonnxError):
-            return Result(file=name, error=image), {}
+            return None, Result(file=name, error=image), {}
         crop = None
         try:
-            picture = prepare(open_picture(image), self.manifest.preprocessing)
+            recipe, covered = self.manifest.preprocessing, self.manifest.covered
+            picture = prepare(open_picture(image), recipe, covered)
             crop = picture.crop
             queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
         except VitonnxError as error:
             if crop is not None:  # what went wrong in a picture that could be read
                 error = PictureError(f"{name}: {error}")
-            return Result(file=name, crop=crop, error=error), {}
-        return Result(file=name, crop=crop, pixels=picture.pixels), queries
+            return None, Result(file=name, crop=crop, error=error), {}
+        return picture.pixels, Result(file=name, crop=crop, pixels=picture.seen), queries
 
     def _run(self, batch: list[Located]) -> tuple[list[Located], Arrays]:
         """Run the good pictures of a batch; no arrays where there is none."""
-        good = [(result.pixels, queries) for result, queries in batch if result.pixels is not None]
+        good = [(pixels, queries) for pixels, _, queries in batch if pixels is not None]
         if not good:
             return batch, {}
         pixels, queries = zip(*good, strict=True)
@@ -104,8 +105,12 @@ class Pass:
     def _answer(self, batch_and_arrays: tuple[list[Located], Arrays]) -> list[Result]:
         """Answer a batch; pictures with an error keep their place."""
         batch, arrays = batch_and_arrays
-        answers = [result for result, _ in batch]
-        good = [(place, *found) for place, found in enumerate(batch) if found[0].error is None]
+        answers = [result for _, result, _ in batch]
+        good = [
+            (place, result, queries)
+            for place, (_, result, queries) in enumerate(batch)
+            if result.error is None
+        ]
         if not good:
             return answers
         by_probe = {

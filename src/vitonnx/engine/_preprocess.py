@@ -25,15 +25,20 @@ class Prepared:
     ----------
     pixels : uint8 (height, width, 3)
         The model's input, without the batch; RGB.
+    seen : uint8 (height, width, 3)
+        What the patches cover of it.
     crop : (left, top, right, bottom)
-        What of the picture they show, in its own pixels; (0, 0, width, height) is all of it.
+        What of the picture that is, in its own pixels; (0, 0, width, height) is all of it.
     """
 
     pixels: NDArray[np.uint8]
+    seen: NDArray[np.uint8]
     crop: tuple[float, float, float, float]
 
 
-def prepare(picture: Image.Image, recipe: Preprocessing) -> Prepared:
+def prepare(
+    picture: Image.Image, recipe: Preprocessing, covered: tuple[int, int] | None = None
+) -> Prepared:
     """Scale a picture and cut out its centre, in the arithmetic of timm and torchvision.
 
     Parameters
@@ -42,6 +47,8 @@ def prepare(picture: Image.Image, recipe: Preprocessing) -> Prepared:
         Of any size.
     recipe : Preprocessing
         Its mean and standard deviation are not applied: the graph does that.
+    covered : (height, width), optional
+        Of the part of the input that is cut into patches; all of it by default.
 
     Returns
     -------
@@ -60,13 +67,16 @@ def prepare(picture: Image.Image, recipe: Preprocessing) -> Prepared:
     box = (left, top, left + width, top + height)
     across, down = picture.width / scaled_width, picture.height / scaled_height
     crop = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    rows, columns = covered or recipe.size
+    seen = (crop[0], crop[1], (left + columns) * across, (top + rows) * down)
     resampling = Image.Resampling[recipe.interpolation.upper()]
     if max(scaled_height, scaled_width) > LONGEST:
         # Scaling nothing but the crop differs by the rounding of its corners.
         cut = picture.resize((width, height), resampling, box=crop)
     else:
         cut = picture.resize((scaled_width, scaled_height), resampling).crop(box)
-    return Prepared(pixels=np.asarray(cut), crop=crop)
+    pixels = np.asarray(cut)
+    return Prepared(pixels=pixels, seen=pixels[:rows, :columns], crop=seen)
 
 
 def _scaled(height: int, width: int, recipe: Preprocessing) -> tuple[int, int]:

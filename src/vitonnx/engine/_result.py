@@ -46,9 +46,9 @@ class Result:
     file : str
         The picture's path as it was given, or ``picture 3`` for the fourth that isn't a file.
     crop : (left, top, right, bottom) or None
-        What the model saw, in pixels of the picture; None if it couldn't be read.
+        What the model's patches saw, in pixels of the picture; None if it couldn't be read.
     pixels : uint8 (height, width, 3) or None
-        What the model saw, resized.
+        What they saw, resized.
     logits : float32 (classes,) or None
         None where the model has no head.
     prediction : Prediction or None

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
+from vitonnx.engine import run_values
 from vitonnx.tap._blocks import Stream
+from vitonnx.tap._input import Input
 from vitonnx.tap._observe import pixel_values
 
-__all__ = ["Head", "find_head"]
+__all__ = ["Head", "find_head", "read_prefix"]
 
 PASSING = frozenset(("Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear"))
 EMBEDDING_NAMES = ("embed", "feature")
+STILL = 0.05  # of a change against the largest: rounding, and scales of all tokens together
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,40 @@ def find_head(graph: ir.Graph, stream: Stream) -> Head:
         if producer is not None and producer.op_type != "Tanh":  # a pooler for sentences
             return Head(None, value, tokens)
     return Head(None, None, tokens)
+
+
+def read_prefix(
+    model: ir.Model, stream: Stream, prefix: int, head: Head, pictures: Input, folder: Path
+) -> frozenset[int] | None:
+    """Say which prefix tokens of the last block the head reads, by changing one after the other.
+
+    Returns
+    -------
+    frozenset of int or None
+        None where the model has no head, or one that reads all its tokens alike.
+    """
+    result = head.logits or head.embedding
+    if result is None or not prefix:
+        return None
+    source, last = str(pictures.value.name), stream.blocks[-1].stream_out
+    pixels = pictures.noise(1)
+    (tokens,) = run_values(model, {source: pixels}, [last], folder)
+    part = ir.convenience.extract(model.graph, [source, str(last.name)], [str(result.name)])
+    alone = ir.Model(part, ir_version=model.ir_version or 10)
+
+    def read(tokens: NDArray[Any]) -> NDArray[np.float64]:
+        feed = {source: pixels, str(last.name): tokens}
+        return run_values(alone, feed, part.outputs, folder)[0].astype(np.float64)
+
+    plain, changes = read(tokens), []
+    for rows in (*range(prefix), slice(prefix, None)):
+        changed = tokens.copy()
+        # Every second channel: a norm would take out what is done to all of them.
+        changed.reshape(stream.tokens, -1)[rows, ::2] *= -1
+        with np.errstate(invalid="ignore"):  # what isn't finite is refused where all is verified
+            changes.append(float(np.abs(read(changed) - plain).max()))
+    found = frozenset(np.flatnonzero(np.array(changes) > STILL * max(changes)).tolist())
+    return None if len(found) == prefix + 1 else found - {prefix}
 
 
 def _linear(value: ir.Value | None, moving: set[ir.Value]) -> tuple[ir.Value, ...] | None:

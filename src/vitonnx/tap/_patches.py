@@ -21,9 +21,12 @@ from vitonnx.tap._observe import pixel_values
 
 __all__ = ["Patches", "check_order", "find_patches", "name_weights"]
 
-# Of a change against the largest: rounding, and what half precision makes of it.
-STILL = 1e-2
+# Of a change against the largest: rounding, and what half precision makes of it; whole numbers are
+# scaled by the largest of a picture. Where patches are a pixel off, neighbours change by more.
+STILL, STILL_IN_STEPS = 1e-2, 0.1
 CONVOLUTIONS = frozenset(("Conv", "ConvInteger", "QLinearConv"))
+QUANTISING = frozenset(("DynamicQuantizeLinear", "QuantizeLinear"))
+STRIDING = CONVOLUTIONS | {"AveragePool", "MaxPool", "SpaceToDepth"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Patches:
     ----------
     size : int
         Side of a patch, in pixels.
+    apart : bool
+        Whether no pixel is in two patches: several convolutions in a row may overlap.
     grid : (rows, columns)
     prefix : int
         Tokens in front of the patches.
@@ -47,6 +52,7 @@ class Patches:
     """
 
     size: int
+    apart: bool
     grid: tuple[int, int]
     prefix: int
     kernel: ir.Value | None
@@ -60,7 +66,7 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     Raises
     ------
     ModelFileError
-        If tokens are no patches of a grid.
+        If tokens are no patches of a grid, or patches overlap, or aren't square.
     """
     start = stream.blocks[0].stream_in
     moving = pixel_values(graph)
@@ -68,21 +74,21 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     before = [node for node in graph if needed.intersection(node.outputs)]
     convolutions = [node for node in before if node.op_type in CONVOLUTIONS]
     if convolutions:
-        grid = _grid_of(convolutions[-1])
-        kernel = _kernel(convolutions, pictures.size, grid)
+        grid, size, kernel = _convolved(before, convolutions)
+        apart = sum(node.op_type in STRIDING for node in before) == 1
     else:
-        grid, kernel = _unfolded(before, pictures.size), None
+        (grid, size), kernel, apart = _unfolded(before, pictures.size), None, True
     if grid is None:
         raise ModelFileError(
             "Nothing was found that makes patches of the picture, neither a convolution nor a "
             "product: the model is no Vision Transformer, and can't be tapped."
         )
     rows, columns = grid
-    size = pictures.size[0] // rows
-    if (rows * size, columns * size) != pictures.size:
+    if rows * size > pictures.size[0] or columns * size > pictures.size[1]:
         raise ModelFileError(
-            f"The model's patches, {rows}x{columns} of {size} pixels, don't cover its pictures of "
-            f"{pictures.size[0]}x{pictures.size[1]}: export it for a multiple of the patch size."
+            f"The model's patches, {rows}x{columns} of {size} pixels, reach beyond its pictures of "
+            f"{pictures.size[0]}x{pictures.size[1]}: what they show there is unknown. Export it "
+            "for a multiple of the patch size."
         )
     prefix = stream.tokens - rows * columns
     if prefix < 0:
@@ -91,7 +97,46 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
             "patches are merged or left out on the way, and it can't be tapped."
         )
     positions, count = _positions(before, moving, stream, rows * columns)
-    return Patches(size, grid, prefix, kernel, positions, count)
+    return Patches(size, apart, grid, prefix, kernel, positions, count)
+
+
+def _convolved(
+    before: list[ir.Node], convolutions: list[ir.Node]
+) -> tuple[tuple[int, int] | None, int, ir.Value | None]:
+    """Give the grid, the patches' side, and the one kernel that sees a patch of pixels.
+
+    A patch begins where the one before it ends: its side is the stride, and that of several
+    convolutions in a row, none of which sees a whole patch, the product of their strides.
+    """
+    grid = _grid_of(convolutions[-1])
+    steps = [_strides(node) for node in before if node.op_type in STRIDING]
+    down, across = (math.prod(step[axis] for step in steps) for axis in (0, 1))
+    if down != across:
+        raise ModelFileError(
+            f"The model's patches are of {down}x{across} pixels: only square ones can be tapped."
+        )
+    if len(steps) > 1:
+        return grid, down, None
+    kernel = convolutions[0].inputs[1]
+    sides = None if kernel is None or kernel.shape is None else list(kernel.shape)[2:]
+    if sides is not None and sides != [down, across]:
+        gap = "overlap" if max(map(int, sides)) > down else "leave gaps"  # type: ignore[arg-type]
+        raise ModelFileError(
+            f"The model's patches of {sides[0]}x{sides[1]} pixels begin every {down} pixels: "
+            f"patches that {gap} have no map of the picture, and can't be tapped."
+        )
+    floats = kernel is not None and kernel.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
+    constant = floats and kernel.const_value is not None and kernel.shape[1] == 3
+    return grid, down, kernel if constant else None
+
+
+def _strides(node: ir.Node) -> tuple[int, int]:
+    """Give how many pixels down and across a node steps for each of its outputs."""
+    if node.op_type == "SpaceToDepth":
+        side = node.attributes.get_int("blocksize", 1)
+        return side, side
+    down, across = node.attributes.get_ints("strides", (1, 1))
+    return down, across
 
 
 def _grid_of(node: ir.Node) -> tuple[int, int] | None:
@@ -102,29 +147,17 @@ def _grid_of(node: ir.Node) -> tuple[int, int] | None:
     return (rows, columns) if isinstance(rows, int) and isinstance(columns, int) else None
 
 
-def _kernel(
-    convolutions: list[ir.Node], size: tuple[int, int], grid: tuple[int, int] | None
-) -> ir.Value | None:
-    """Give the one kernel that sees a patch of pixels; of several in a row, none does."""
-    kernel = convolutions[0].inputs[1]
-    if len(convolutions) > 1 or kernel is None or kernel.const_value is None or grid is None:
-        return None
-    side = size[0] // grid[0]
-    floats = kernel.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
-    return kernel if floats and list(kernel.const_value.shape)[1:] == [3, side, side] else None
-
-
-def _unfolded(before: list[ir.Node], size: tuple[int, int]) -> tuple[int, int] | None:
-    """Give the grid of patches that are cut out by reshaping, and embedded by a product."""
+def _unfolded(before: list[ir.Node], size: tuple[int, int]) -> tuple[tuple[int, int] | None, int]:
+    """Give grid and side of patches that are cut out by reshaping, and embedded by a product."""
     for node in before:
         if node.op_type not in ("MatMul", "Gemm"):
             continue
         source = node.inputs[0]
         inner = None if source is None or source.shape is None else source.shape[-1]
         side = math.isqrt(inner // 3) if isinstance(inner, int) else 0
-        if side and 3 * side * side == inner and size[0] % side == size[1] % side == 0:
-            return size[0] // side, size[1] // side
-    return None
+        if side and 3 * side * side == inner and min(size) >= side:
+            return (size[0] // side, size[1] // side), side
+    return None, 0
 
 
 def _positions(
@@ -181,8 +214,8 @@ def check_order(
     """See that a change of one patch's pixels changes its token, row by row behind the prefix.
 
     All patches are told apart by few pictures: in each, those are changed whose number has a
-    certain bit. Where convolutions overlap, and a patch changes its neighbours too, some patches
-    are looked at one by one.
+    certain bit. A patch that changes its neighbours too is not where it was taken to be; but where
+    several convolutions overlap, it may, and some patches are looked at one by one.
 
     Raises
     ------
@@ -192,41 +225,53 @@ def check_order(
     count = patches.grid[0] * patches.grid[1]
     name, plain = str(pictures.value.name), pictures.noise(1)
     tokens = stream.blocks[0].stream_in
+    in_steps = any(node.op_type in QUANTISING for node in model.graph)
+    still = STILL_IN_STEPS if in_steps else STILL
 
-    def change(chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        pixels = _changed(plain, chosen.reshape(patches.grid), patches.size, pictures.layout)
+    def change(where: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Change all pixels of some places, and see how much each token changes."""
+        pixels = _changed(plain, where, pictures.layout)
         one, other = (run_values(model, {name: p}, [tokens], folder)[0] for p in (plain, pixels))
         difference = np.abs(one.astype(np.float64) - other)
         return np.asarray(difference.reshape(stream.tokens, -1).max(axis=1))
 
+    def of_patches(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return _pixels(chosen.reshape(patches.grid), patches.size, pictures.size)
+
     numbers = np.arange(count)
-    alone = change(numbers == count // 2)
     found = np.full(stream.tokens, -1)
-    if (alone > STILL * alone.max()).sum() == 1:
-        every = change(numbers >= 0)
-        found[every > STILL * every.max()] = 0
+    if patches.apart:
+        every = change(of_patches(numbers >= 0))
+        beyond = change(~of_patches(numbers >= 0))
+        found[every > still * every.max()] = 0
         for bit in range((count - 1).bit_length()):
-            part = change(numbers >> bit & 1 == 1)
-            found[(part > STILL * part.max()) & (found >= 0)] += 1 << bit
+            part = change(of_patches(numbers >> bit & 1 == 1))
+            found[(part > still * part.max()) & (found >= 0)] += 1 << bit
+        found[beyond > still * every.max()] = -1
     else:
         found[patches.prefix :] = numbers
         for number in (0, patches.grid[1] - 1, count // 2, count - 1):
             found[patches.prefix + number] = -1
-            found[change(numbers == number).argmax()] = number
+            found[change(of_patches(numbers == number)).argmax()] = number
     expected = np.concatenate([np.full(patches.prefix, -1), numbers])
     if (found != expected).any():
         place = int((found != expected).argmax())
         raise ModelFileError(
-            f"The model's tokens are not its patches row by row behind {patches.prefix} others: "
-            f"token {place} isn't what it should be. Its maps would be wrong, so it is not tapped."
+            f"The model's tokens are not its patches of {patches.size}x{patches.size} pixels, row "
+            f"by row behind {patches.prefix} others: token {place} sees other pixels than it "
+            "should. Its maps would be wrong, so it is not tapped."
         )
 
 
-def _changed(
-    pixels: NDArray[Any], chosen: NDArray[np.bool_], size: int, layout: str
-) -> NDArray[Any]:
-    """Change all pixels of some patches."""
-    where = chosen.repeat(size, axis=0).repeat(size, axis=1)
+def _pixels(chosen: NDArray[np.bool_], side: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Mark the pixels of some patches of a grid in a picture that may be larger than it."""
+    marked = chosen.repeat(side, axis=0).repeat(side, axis=1)
+    beyond = [(0, whole - covered) for whole, covered in zip(size, marked.shape, strict=True)]
+    return np.pad(marked, beyond)
+
+
+def _changed(pixels: NDArray[Any], where: NDArray[np.bool_], layout: str) -> NDArray[Any]:
+    """Change all pixels of some places."""
     where = where[None, None] if layout == "NCHW" else where[None, ..., None]
     other = 255 - pixels if pixels.dtype == np.uint8 else 1 - pixels
     return np.where(where, other, pixels)

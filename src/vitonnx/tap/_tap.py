@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from vitonnx.engine import Precision, save_whole
-from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.errors import ModelFileError
 from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, NameNodes, OrderNodes, write_manifest
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
@@ -21,10 +21,11 @@ from vitonnx.tap._blocks import Stream, find_stream
 from vitonnx.tap._contract import add_outputs, make_room, replace_input
 from vitonnx.tap._findings import describe_findings, missing
 from vitonnx.tap._flow import check_flow, check_passage
-from vitonnx.tap._head import find_head
+from vitonnx.tap._head import find_head, read_prefix
 from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._open import home, open_foreign, weight_files
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
+from vitonnx.tap._prefix import check_prefix, name_prefix
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe, description_files
 from vitonnx.tap._verify import Agreement, Tolerance, verify
@@ -102,6 +103,7 @@ def tap(
         If the recipe is missing or not understood, or the size can't be.
     """
     source, target = Path(source), Path(target)
+    given = None if prefix_tokens is None else check_prefix(prefix_tokens)
     folder = home(source)
     check_writable(target, [source, *weight_files(source), *description_files(preprocess, source)])
     model, original = open_foreign(source), open_foreign(source)
@@ -124,6 +126,8 @@ def tap(
     precision = _precision(graph, stream)
     check_order(model, stream, patches, pictures, folder)
     check_flow(model, stream, patches.prefix, pictures, folder)
+    read = read_prefix(model, stream, patches.prefix, head, pictures, folder)
+    prefix, guess = name_prefix(patches.prefix, given, known.prefix_tokens, read)
 
     findings = describe_findings(foreign, pictures, stream, patches, head)
     softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)
@@ -145,12 +149,11 @@ def tap(
     )
     graph.outputs[:] = list(outputs.values())
     _tidy(model, stream)
-    prefix, guessed = _prefix(patches.prefix, prefix_tokens, known)
     manifest = _manifest(source, stream, patches, known, prefix, precision, agreement, graph)
     write_manifest(model, manifest)
     with atomic_with_companions(target) as passing:
         save_whole(ir.external_data.load_to_model(model), passing)
-    warnings = (*missing(patches, pictures, stream), *guessed)
+    warnings = (*missing(patches, pictures, stream), *filter(None, [guess]))
     return Tapped(manifest, findings, softmaxes, warnings, agreement)
 
 
@@ -173,30 +176,6 @@ def _weights(graph: ir.Graph) -> frozenset[str]:
     """Give the names of what was a parameter; exporters name other constants after places."""
     ours = (PATCH_KERNEL, POSITION_EMBEDDING)
     return frozenset(name for name in graph.initializers if name in ours or "/" not in name)
-
-
-def _prefix(
-    count: int, given: tuple[str, ...] | None, known: Description
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Name the prefix tokens; and say so where that is a guess."""
-    if given is not None and len(given) != count:
-        raise UsageError(
-            f"--prefix names {len(given)} tokens, and the model has {count} in front of its "
-            "patches."
-        )
-    if given is not None:
-        return given, ()
-    if known.prefix_tokens is not None and len(known.prefix_tokens) == count:
-        return known.prefix_tokens, ()
-    names: tuple[str, ...] = ("cls", *(f"reg{number}" for number in range(count - 1)))[:count]
-    if count == 2:
-        names = ("cls", "dist")
-    if count < 2:
-        return names, ()
-    return names, (
-        f"the {count} tokens in front of the patches are taken for {', '.join(names)}, by their "
-        "number: say --prefix where they are others",
-    )
 
 
 def _manifest(

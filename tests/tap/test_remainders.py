@@ -1,0 +1,104 @@
+"""Patches are where the graph has them, whatever they leave over of the picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+from PIL import Image
+
+import vitonnx as vx
+from foreign_vit import ForeignViT
+from tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
+from vitonnx.errors import PictureError
+from vitonnx.modelfile import load_manifest, load_weights
+
+# 3 x 5 patches of 8 pixels, on 29 x 43: 29 / 3 is 9, and so is 43 / 5 rounded up.
+REST = ForeignViT(rest=(5, 3), prefix=2)
+
+
+def test_the_manifest_says_where_patches_are(tapped: Tapped) -> None:
+    file = tapped(REST)
+    manifest = load_manifest(file)
+    assert (manifest.patch_size, manifest.grid) == (8, (3, 5))
+    assert (manifest.size, manifest.covered) == ((29, 43), (24, 40))
+    assert manifest.contract_version == 2  # readers of version 1 take size / grid for the patch
+    (kernel,) = load_weights(file, ["patch_embed/kernel"]).values()
+    np.testing.assert_array_equal(kernel, REST.weights()["patch"])
+
+
+def test_maps_are_of_what_patches_cover(tapped: Tapped) -> None:
+    file = tapped(REST)
+    pixels = np.random.default_rng(5).integers(0, 256, (29, 43, 3), np.uint8)
+    # Squashed to its own size: the input is the picture.
+    recipe = {"size": {"height": 29, "width": 43}, "image_mean": MEAN, "image_std": STD}
+    Path("recipe.json").write_text(json.dumps(recipe | {"resample": 2}))
+    engine = vx.Engine(file, device="cpu", whole=True)
+    expected = REST.answer(normalised(pixels[None]))["block_01/attention"][0]
+    # 20, 35 lies in patch row 2, column 4, which is token 2 + 14; by 9 pixels it would be 2 + 13.
+    (result,) = engine.probe([pixels], vx.Heads(query=(20, 35)))
+    np.testing.assert_allclose(result.attention.reshape(3, -1), expected[:, 16, 2:], atol=1e-5)
+    assert result.crop == (0, 0, 40, 24)
+    np.testing.assert_array_equal(result.pixels, pixels[:24, :40])
+
+
+def test_a_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
+    engine = vx.Engine(tapped(REST), device="cpu", whole=True)
+    pixels = np.zeros((29, 43, 3), np.uint8)
+    with pytest.raises(PictureError, match="y 26, x 20 lies outside.*y 0 to 23, x 0 to 39"):
+        engine.probe([pixels], vx.Heads(query=(26, 20)))
+
+
+def test_distances_are_in_pixels_of_true_patches(tapped: Tapped) -> None:
+    engine = vx.Engine(tapped(REST), device="cpu", whole=True)
+    pixels = np.random.default_rng(7).integers(0, 256, (29, 43, 3), np.uint8)
+    (result,) = engine.probe([pixels], vx.Distance())
+    attention = REST.answer(normalised(pixels[None]))["block_00/attention"][0, :, 2:, 2:]
+    places = 8 * np.stack(np.mgrid[:3, :5], axis=-1).reshape(15, 2)
+    apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    expected = (attention * apart).sum(-1).mean(-1)
+    np.testing.assert_allclose(result.distance[0], expected, rtol=1e-4)
+
+
+def test_a_figure_shows_no_pixel_that_no_patch_sees(call: Call, tapped: Tapped) -> None:
+    file = tapped(REST)
+    red = np.zeros((29, 43, 3), np.uint8)
+    red[24:], red[:, 40:] = (255, 0, 0), (255, 0, 0)
+    Image.fromarray(red).resize((430, 290), Image.Resampling.NEAREST).save("red.png")
+    done(call("probe", "heads", file, "red.png", "-o", "seen.npz"))
+    with np.load("seen.npz") as found:
+        left, top, right, bottom = found["crop"][0]
+    # The recipe's own crop is in it, too: its share of the input is 40 of 43 and 24 of 29.
+    assert (right - left) / (bottom - top) == pytest.approx(40 / 24, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("stride", "words"), [(4, "overlap"), (11, "leave gaps")], ids=["overlapping", "gaps"]
+)
+def test_other_strides_are_refused_with_their_numbers(
+    stride: int, words: str, refused: Refused, desk: Path
+) -> None:
+    onnx.save(ForeignViT(stride=stride).model(), desk / "model.onnx")
+    refused("model.onnx", 1, "8x8 pixels", f"every {stride} pixels", words)
+
+
+def test_patches_that_begin_outside_the_picture_are_refused(refused: Refused, desk: Path) -> None:
+    model = ForeignViT(rest=(2, 2)).model()
+    (convolution,) = (node for node in model.graph.node if node.op_type == "Conv")
+    convolution.attribute.append(helper.make_attribute("pads", [3, 3, 0, 0]))
+    onnx.save(model, desk / "model.onnx")
+    refused("model.onnx", 1, "8x8 pixels", "sees other pixels")
+
+
+def test_a_rectangular_patch_is_refused(refused: Refused, desk: Path) -> None:
+    model = ForeignViT(grid=(2, 10)).model()  # 16 x 80 are 4 x 5 of 4 x 16, too
+    (convolution,) = (node for node in model.graph.node if node.op_type == "Conv")
+    (kernel,) = (each for each in model.graph.initializer if each.name == convolution.input[1])
+    kernel.CopyFrom(numpy_helper.from_array(np.ones((21, 3, 4, 16), np.float32), kernel.name))
+    next(each for each in convolution.attribute if each.name == "strides").ints[:] = [4, 16]
+    onnx.save(model, desk / "model.onnx")
+    refused("model.onnx", 1, "4x16 pixels", "square")

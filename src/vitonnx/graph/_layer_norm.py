@@ -17,4 +17,8 @@ class FuseLayerNorms(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Fuse in place."""
+        # The rules look for what some exporters leave out, as it is the default.
+        for node in model.graph.all_nodes():
+            if node.op_type == "ReduceMean" and "keepdims" not in node.attributes:
+                node.attributes.add(ir.AttrInt64("keepdims", 1))
         return ir.passes.PassResult(model, bool(layer_normalization_ruleset.apply_to_model(model)))

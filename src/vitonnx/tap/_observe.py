@@ -30,6 +30,7 @@ BATCHES = (2, 3)
 # A weight in another layout stays with its weight, and quantised weights stay quantised.
 LAYOUT = frozenset(("Transpose", "DequantizeLinear"))
 LARGEST = 2**26  # bytes of a constant
+MEETING = frozenset(("Add", "Div", "Mul", "Sub", "Where"))  # in these, one row meets all
 # As the runtime calls them.
 TYPES = {kind.name.lower(): kind for kind in ir.DataType}
 
@@ -167,10 +168,30 @@ def _make_constant(model: ir.Model, sights: list[_Sight]) -> None:
         same = array.shape == other.shape and np.array_equal(
             array, other, equal_nan=array.dtype.kind == "f"
         )
-        if not same or array.nbytes > LARGEST:
+        if array.nbytes > LARGEST:
+            continue
+        if not same:
+            _share_row(graph, value, array, other)
             continue
         same_always = constant(graph, f"{value.name}/constant", array)
         value.replace_all_uses_with(same_always, replace_graph_outputs=True)
+
+
+def _share_row(graph: ir.Graph, value: ir.Value, array: NDArray[Any], other: NDArray[Any]) -> None:
+    """Give what is the same for every picture once, wherever pictures meet it one by one."""
+    if not array.ndim or array.shape[1:] != other.shape[1:]:
+        return
+    if (array != array[:1]).any() or (other != array[:1]).any():
+        return
+    moving = pixel_values(graph)
+    for use in list(value.uses()):
+        if use.node.op_type not in MEETING or use.node.outputs[0].shape is None:
+            continue
+        sides = list(use.node.outputs[0].shape)
+        partners = [each for each in use.node.inputs if each in moving and each.shape is not None]
+        if any(list(each.shape) == sides and len(sides) == array.ndim for each in partners):
+            row = constant(graph, f"{value.name}/row", array[:1])
+            use.node.replace_input_with(use.idx, row)
 
 
 def _fix_reshapes(graph: ir.Graph) -> None:

@@ -195,7 +195,7 @@ def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None
         nodes.append(ir.node("Cast", [given], {"to": int(value.dtype or 1)}, name=f"{name}/cast"))
         given = nodes[-1].outputs[0]
     # (rows, dim) is added to (batch, rows, dim) as it is; what else there is is made of it.
-    if array.ndim > 3 or array.shape[-2:] != weight.shape[-2:]:
+    if rows is not None and (array.ndim > 3 or array.shape[-2:] != weight.shape[-2:]):
         sides = constant(graph, f"{name}/shape", np.array(array.shape, np.int64))
         nodes.append(ir.node("Reshape", [given, sides], name=f"{name}/reshape"))
         given = nodes[-1].outputs[0]

@@ -24,7 +24,9 @@ from vitonnx.graph import (
     TransposeWeights,
 )
 from vitonnx.tap._batch import free_batch
+from vitonnx.tap._heads_apart import HeadsApart
 from vitonnx.tap._input import Input
+from vitonnx.tap._neutral import DropNeutral
 from vitonnx.tap._observe import observe
 from vitonnx.tap._plain import Plain
 from vitonnx.tap._unfuse import Unfuse
@@ -74,6 +76,8 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
         FreeReshapes(),
         TransposeWeights(),
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        DropNeutral(),
+        HeadsApart(),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
         common.TopologicalSortPass(),

@@ -133,7 +133,13 @@ class Manifest:
     position_prefix : tuple of str
         The prefix tokens that have a row in ``position_embedding``.
     position_interpolation : str or None
-        How it is resampled to other grids: see `vitonnx.positions`; None where that isn't known.
+        How positions become those of other grids: see `vitonnx.positions`; ``sincos`` and
+        ``rotary`` are computed anew, ``none`` has nothing to resample. None where that isn't
+        known, so that the file keeps its size.
+    relative_grid : (rows, columns) or None
+        The grid that tables of relative positions were made for; None without them.
+    size_fixed_by : str or None
+        Where the file keeps its size: why.
     preprocessing : Preprocessing
         From a picture to the input.
     classes : tuple of str or None
@@ -170,6 +176,13 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     fidelity: dict[str, float | int | None] | None = None
+    relative_grid: tuple[int, int] | None = None
+    size_fixed_by: str | None = None
+
+    @property
+    def resizable(self) -> bool:
+        """Whether the model can be set to another input size."""
+        return self.position_interpolation is not None
 
     @property
     def contract_version(self) -> int:
@@ -234,6 +247,10 @@ class Manifest:
         if self.precision == "fp32":
             # The contract's own keys: what a file in fewer bits says comes on top of them.
             del values["precision"], values["fidelity"]
+        # What few files have is left out of the others.
+        for key in ("relative_grid", "size_fixed_by"):
+            if values[key] is None:
+                del values[key]
         return json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
     @classmethod

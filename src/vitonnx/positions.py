@@ -1,4 +1,4 @@
-"""Position embeddings at other grids: every published way of resampling them is a matrix.
+"""Positions at other grids: every published way of resampling an embedding is a matrix.
 
 All of them work along rows and along columns apart, so that a matrix is the Kronecker product of
 two small ones. Each is named after the code that does so:
@@ -12,6 +12,9 @@ two small ones. Each is named after the code that does so:
     Bicubic to the asked-for size, not antialiased: transformers, ``interpolate_pos_encoding``.
 ``jax``
     Linear, corners on corners: google-research/vision_transformer, ``scipy.ndimage.zoom``.
+
+Tables of relative positions (BEiT) are resampled over the offsets that they are of, which is a
+matrix too. Rotary positions are no table: they follow from coordinates.
 """
 
 from __future__ import annotations
@@ -24,7 +27,14 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 
-__all__ = ["Interpolation", "resampling_matrix", "sincos_table"]
+__all__ = [
+    "Interpolation",
+    "patch_coordinates",
+    "relative_index",
+    "relative_matrix",
+    "resampling_matrix",
+    "sincos_table",
+]
 
 Interpolation = Literal["timm", "dino", "huggingface", "jax"]
 
@@ -103,6 +113,148 @@ def _along_one_side(
             return _cubic(old, new, scale=dino_side / (new + 0.1))
         case _:
             return _cubic(old, new, scale=old / new)
+
+
+def relative_index(grid: tuple[int, int], prefix: int = 0) -> NDArray[np.int64]:
+    """Say which row of a table of relative positions each pair of tokens has.
+
+    Parameters
+    ----------
+    grid : (rows, columns)
+        Patches.
+    prefix : 0 or 1
+        Whether a class token is in front of them.
+
+    Returns
+    -------
+    int64 (tokens, tokens)
+        For a query (first axis) and a key, the offset of their patches: row by row from the most
+        negative, query minus key. With a class token, three rows more: from it, to it, to itself.
+
+    References
+    ----------
+    Bao et al. 2022, BEiT, arXiv:2106.08254; microsoft/unilm, ``relative_position_index``.
+
+    Examples
+    --------
+    >>> relative_index((1, 2), prefix=1)
+    array([[5, 3, 3],
+           [4, 1, 0],
+           [4, 2, 1]])
+    """
+    (rows, columns), patches = grid, math.prod(grid)
+    row, column = np.divmod(np.arange(patches), columns)
+    down = row[:, None] - row + rows - 1
+    across = column[:, None] - column + columns - 1
+    offsets = (2 * rows - 1) * (2 * columns - 1)
+    index = np.empty((prefix + patches, prefix + patches), np.int64)
+    index[prefix:, prefix:] = down * (2 * columns - 1) + across
+    if prefix:
+        index[0, 1:], index[1:, 0], index[0, 0] = offsets, offsets + 1, offsets + 2
+    return index
+
+
+def relative_matrix(
+    old_grid: tuple[int, int],
+    new_grid: tuple[int, int],
+    *,
+    interpolation: str,
+    prefix: int = 0,
+) -> NDArray[np.float32]:
+    """Make the matrix that takes a table of relative positions from one grid to another.
+
+    Parameters
+    ----------
+    old_grid, new_grid : (rows, columns)
+        Patches.
+    interpolation : str
+        ``timm``: linear over offsets that grow geometrically, pytorch-image-models,
+        ``resize_rel_pos_bias_table``; any other: bilinear, as transformers'
+        ``BeitRelativePositionBias`` does.
+    prefix : 0 or 1
+        Whether the table has the three rows of a class token at its end; they are left as they
+        are.
+
+    Returns
+    -------
+    float32 (new rows of the table, old rows)
+        ``matrix @ table`` is the resampled table.
+    """
+    along = _along_offsets if interpolation == "timm" else _bilinear
+    rows, columns = (
+        along(2 * old - 1, 2 * new - 1) for old, new in zip(old_grid, new_grid, strict=True)
+    )
+    offsets, extra = np.kron(rows, columns), 3 * prefix
+    matrix = np.zeros((offsets.shape[0] + extra, offsets.shape[1] + extra), np.float32)
+    matrix[: offsets.shape[0], : offsets.shape[1]] = offsets
+    matrix[offsets.shape[0] :, offsets.shape[1] :] = np.eye(extra)
+    return matrix
+
+
+def patch_coordinates(grid: tuple[int, int], prefix: int = 0) -> NDArray[np.float32]:
+    """Give the centres of patches in a picture whose sides run from -1 to 1.
+
+    Parameters
+    ----------
+    grid : (rows, columns)
+        Patches.
+    prefix : int
+        Rows of zeros in front, for prefix tokens.
+
+    Returns
+    -------
+    float32 (prefix + patches, 2)
+        Down and across.
+
+    References
+    ----------
+    Siméoni et al. 2025, DINOv3, arXiv:2508.10104; facebookresearch/dinov3,
+    ``RopePositionEmbedding``, coordinates normalised separately.
+
+    Examples
+    --------
+    >>> patch_coordinates((1, 2))
+    array([[ 0. , -0.5],
+           [ 0. ,  0.5]], dtype=float32)
+    """
+    down, across = (2 * (np.arange(side) + 0.5) / side - 1 for side in grid)
+    patches = np.stack(np.meshgrid(down, across, indexing="ij"), axis=-1).reshape(-1, 2)
+    return np.concatenate([np.zeros((prefix, 2)), patches]).astype(np.float32)
+
+
+def _bilinear(old: int, new: int) -> NDArray[np.float64]:
+    """Linear weights of PyTorch's ``interpolate``, centres on centres, borders repeated."""
+    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, None)
+    return _between(np.arange(old, dtype=np.float64), np.minimum(at, old - 1))
+
+
+def _along_offsets(old: int, new: int) -> NDArray[np.float64]:
+    """Linear weights between offsets that are taken to grow by a constant factor."""
+    if old == new:
+        return np.eye(old)
+    low, high, factor = 1.01, 1.5, 1.0
+    while high - low > 1e-6:
+        factor = (low + high) / 2
+        reach = (1 - factor ** (old // 2)) / (1 - factor)
+        low, high = (low, factor) if reach > new // 2 else (factor, high)
+    half = np.cumsum([1.0, *factor ** np.arange(1.0, old // 2)])[: old // 2]
+    places = np.concatenate([-half[::-1], [0.0], half])
+    at = np.arange(new) - new // 2
+    # What lies beyond the outermost offset is continued in a straight line.
+    return _between(places, at.astype(np.float64))
+
+
+def _between(places: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give linear weights of values at some places, (at, places)."""
+    weights = np.zeros((len(at), len(places)))
+    if len(places) == 1:
+        weights[:] = 1
+        return weights
+    right = np.clip(np.searchsorted(places, at, side="right"), 1, len(places) - 1)
+    share = (at - places[right - 1]) / (places[right] - places[right - 1])
+    every = np.arange(len(at))
+    weights[every, right - 1], weights[every, right] = 1 - share, share
+    return weights
 
 
 def _linear(old: int, new: int) -> NDArray[np.float64]:

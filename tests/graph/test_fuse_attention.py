@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import tiny
 from small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, run, shapes
-from vitonnx.graph import FuseAttention, KeepOutputs
+from vitonnx.graph import FuseAttention, KeepOutputs, RowsFirst
 
 Exported = Callable[[str], Path]
 
@@ -186,23 +186,86 @@ def test_attention_of_which_rows_are_read_is_fused_too(cut: str) -> None:
         {"scores": "d = Add(s, mask)", "inputs": ", float[7, 7] mask"},
         {"scores": "e = Mul(s, third) d = Add(e, mask)", "inputs": ", float[7, 7] mask"},
         {"scores": "d = Mul(s, mask)", "inputs": ", float[7, 7] mask"},
-        {"query": "qh = Mul(qs, mask)", "inputs": ", float[5] mask"},
         {"softmax": "a = Softmax<axis = 2>(d)"},
         {"softmax": "a = Softmax<axis = 1>(d)"},
         {"softmax": "e = Softmax(d) a = Relu(e)"},
-        {"joined": "j_ = Neg(o) j = Reshape(j_, join)"},
-        {"heads": "perm = [0, 2, 3, 1]"},  # heads joined one number at a time
     ],
     ids=lambda different: next(iter(different.values())),
 )
-def test_other_attention_stays_right(different: dict[str, str]) -> None:
-    """Fused or not, the numbers stay; masks and other softmaxes are not the kernel's."""
-    inputs = different.get("inputs", "")
-    mask = noise(*(5,) if "[5]" in inputs else (7, 7), seed=5)
+def test_other_attention_stays_as_it_is(different: dict[str, str]) -> None:
+    """Masks of two axes and other softmaxes are not the kernel's."""
     model = block(**different)
     FuseAttention()(model)
     assert not fused(model)
-    unchanged(block(**different), model, **({"mask": mask} if inputs else {}))
+    mask = {"mask": noise(7, 7, seed=5)} if "inputs" in different else {}
+    unchanged(block(**different), model, **mask)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"query": "qh = Mul(qs, mask)", "inputs": ", float[5] mask"},
+        {"query": "qn = Neg(qs) qh = Relu(qn)"},  # as rotary positions stand in between
+        {"joined": "j_ = Neg(o) j = Reshape(j_, join)"},
+        {"heads": "perm = [0, 2, 3, 1]"},  # heads joined one number at a time
+        {"scores": "d = Add(s, mask)", "inputs": ", float[1, 3, 7, 7] mask"},
+        {"scores": "d = Add(mask, s)", "inputs": ", float[b, 1, 7, 7] mask"},
+        {"scores": "e = Mul(s, third) d = Add(e, mask)", "inputs": ", float[1, 3, 7, 7] mask"},
+    ],
+    ids=lambda different: " ".join(different.values()),
+)
+def test_whatever_stands_around_is_fused_too(different: dict[str, str]) -> None:
+    """Heads are joined for the kernel where they aren't any more, and split again behind it."""
+    inputs = different.get("inputs", "")
+    model = block(**different)
+    assert FuseAttention()(model).modified
+    assert len(fused(model)) == 1
+    before = block(**different)
+    if "b, 1, 7, 7" in inputs:
+        check(model)
+        for batch in BATCHES:
+            feed = {"x": noise(batch, TOKENS, DIM), "c": noise(DIM, 3 * DIM, seed=1) / 4}
+            feed["mask"] = noise(batch, 1, 7, 7, seed=5)
+            np.testing.assert_allclose(
+                run(model, **feed)["y"], run(before, **feed)["y"], **TOLERANCE
+            )
+        return
+    sides = (5,) if "[5]" in inputs else (1, 3, 7, 7)
+    unchanged(before, model, **({"mask": noise(*sides, seed=5)} if inputs else {}))
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (2, 7)])
+def test_rows_of_a_fused_result_take_their_rows_of_the_bias(rows: tuple[int, int]) -> None:
+    biased = {"scores": "d = Add(s, mask)", "inputs": ", float[1, 3, 7, 7] mask"}
+    model, before = block(**biased), block(**biased)
+    FuseAttention()(model)
+    for each in (model, before):
+        _read_rows(each, *rows)
+    assert RowsFirst()(model).modified
+    (node,) = fused(model)
+    assert node.inputs[5] is not None
+    assert node.inputs[5].shape == ir.Shape([1, 3, rows[1] - rows[0], 7])
+    feed = {"x": noise(3, TOKENS, DIM), "c": noise(DIM, 3 * DIM, seed=1) / 4}
+    feed["mask"] = noise(1, 3, 7, 7, seed=5)
+    np.testing.assert_allclose(run(model, **feed)["r"], run(before, **feed)["r"], **TOLERANCE)
+
+
+def _read_rows(model: ir.Model, start: int, stop: int) -> None:
+    """Have some rows of the result be all that is read."""
+    graph = model.graph
+    bounds = []
+    for name, number in (("start", start), ("stop", stop), ("along", 1)):
+        tensor = ir.tensor(np.array([number], np.int64), name=name)
+        value = ir.Value(name=name, const_value=tensor, shape=ir.Shape([1]))
+        value.type = ir.TensorType(tensor.dtype)
+        graph.register_initializer(value)
+        bounds.append(value)
+    (output,) = graph.outputs
+    node = ir.node("Slice", [output, *bounds])
+    node.outputs[0].name, node.outputs[0].type = "r", output.type
+    node.outputs[0].shape = ir.Shape(["b", stop - start, 15])
+    graph.append(node)
+    graph.outputs[:] = [node.outputs[0]]
 
 
 def test_tokens_and_pictures_in_one_stay_right() -> None:

@@ -49,7 +49,7 @@ def test_maps_are_of_what_patches_cover(tapped: Tapped) -> None:
 def test_a_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
     engine = vx.Engine(tapped(REST), device="cpu", whole=True)
     pixels = np.zeros((29, 43, 3), np.uint8)
-    with pytest.raises(PictureError, match="y 26, x 20 lies outside.*y 0 to 23, x 0 to 39"):
+    with pytest.raises(PictureError, match=r"y 26, x 20 lies outside.*y 0 to 23, x 0 to 39"):
         engine.probe([pixels], vx.Heads(query=(26, 20)))
 
 

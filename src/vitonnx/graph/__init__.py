@@ -7,6 +7,10 @@ from vitonnx.graph._contract import (
     IMAGES,
     PATCH_KERNEL,
     POSITION_EMBEDDING,
+    RELATIVE_INDEX,
+    RELATIVE_TABLE,
+    ROTARY_COORDINATES,
+    SIDES_KEY,
     attention_name,
     read_manifest,
     tokens_name,
@@ -20,7 +24,7 @@ from vitonnx.graph._layer_norm import FuseLayerNorms
 from vitonnx.graph._names import NameNodes
 from vitonnx.graph._order import OrderNodes
 from vitonnx.graph._reduce_first import ReduceFirst
-from vitonnx.graph._regrid import Regrid
+from vitonnx.graph._regrid import Regrid, resample_positions
 from vitonnx.graph._reshape import FreeReshapes
 from vitonnx.graph._rows import RowsFirst
 from vitonnx.graph._weights import TransposeWeights
@@ -32,6 +36,10 @@ __all__ = [
     "PATCH_KERNEL",
     "POSITION_EMBEDDING",
     "QUERIES",
+    "RELATIVE_INDEX",
+    "RELATIVE_TABLE",
+    "ROTARY_COORDINATES",
+    "SIDES_KEY",
     "Attach",
     "Block",
     "FreeReshapes",
@@ -52,6 +60,7 @@ __all__ = [
     "find_blocks",
     "first_join",
     "read_manifest",
+    "resample_positions",
     "tokens_name",
     "write_manifest",
 ]

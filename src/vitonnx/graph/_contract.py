@@ -10,6 +10,12 @@ __all__ = [
     "IMAGES",
     "PATCH_KERNEL",
     "POSITION_EMBEDDING",
+    "POSITION_RESAMPLING",
+    "RELATIVE_INDEX",
+    "RELATIVE_RESAMPLING",
+    "RELATIVE_TABLE",
+    "ROTARY_COORDINATES",
+    "SIDES_KEY",
     "attention_name",
     "read_manifest",
     "tokens_name",
@@ -19,6 +25,14 @@ __all__ = [
 IMAGES = "images"
 PATCH_KERNEL = "patch_embed/kernel"
 POSITION_EMBEDDING = "position_embedding"
+# What follows from the grid, in files whose positions are no embedding, or are resampled.
+POSITION_RESAMPLING = "position_resampling"
+RELATIVE_INDEX = "relative_position_index"
+RELATIVE_RESAMPLING = "relative_position_resampling"
+RELATIVE_TABLE = "relative_position_table_"
+ROTARY_COORDINATES = "rotary_coordinates"
+# A node's key of metadata: which entries of its second input follow from the grid, and how.
+SIDES_KEY = "vitonnx.sides"
 
 
 def attention_name(block: int) -> str:

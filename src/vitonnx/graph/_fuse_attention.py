@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
@@ -19,21 +21,23 @@ KEYS_LAST = (0, 2, 3, 1)  # and to (batch, heads, dim, tokens)
 
 @dataclass(frozen=True)
 class Attention:
-    """An attention's three inputs, (batch, tokens, dim), and its result of the same shape."""
+    """What an attention is of: softmax(scale q Kᵀ + bias) V, of (batch, heads, tokens, width)."""
 
     query: ir.Value
-    key: ir.Value
+    key: ir.Value  # turned: (batch, heads, width, tokens)
     value: ir.Value
-    result: ir.Node
-    heads: int
+    bias: ir.Value | None
     scale: float
+    result: ir.Node
 
 
 class FuseAttention(ir.passes.InPlacePass):
     """Make one ``MultiHeadAttention`` (com.microsoft) of attention whose weights stay inside.
 
-    An attention of which only some rows are read is fused too: these rows are computed beside it.
-    Needs inferred shapes, and a graph in canonical form.
+    It takes queries, keys and values as (batch, tokens, heads * width): where a graph splits them
+    into heads and does nothing else with them, as they were before; otherwise heads are joined
+    again. An attention of which only some rows are read is fused too: these rows are computed
+    beside it. Needs inferred shapes.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -42,21 +46,9 @@ class FuseAttention(ir.passes.InPlacePass):
         fused = False
         for softmax in find_attentions(graph):
             found = None if softmax.outputs[0] in graph.outputs else _attention(softmax)
-            if found is None:
-                continue
-            node = ir.node(
-                "MultiHeadAttention",
-                [found.query, found.key, found.value],
-                {"num_heads": found.heads, "scale": found.scale},
-                domain=DOMAIN,
-                name=f"{softmax.name}/fused",
-            )
-            result = found.result.outputs[0]
-            node.outputs[0].shape, node.outputs[0].type = result.shape, result.type
-            node.outputs[0].name = node.name
-            graph.insert_before(found.result, node)
-            result.replace_all_uses_with(node.outputs[0], replace_graph_outputs=True)
-            fused = True
+            if found is not None:
+                _Fusion(graph, f"{softmax.name}/fused").fuse(found)
+                fused = True
         if fused:
             model.opset_imports[DOMAIN] = 1
             common.RemoveUnusedNodesPass()(model)
@@ -64,7 +56,7 @@ class FuseAttention(ir.passes.InPlacePass):
 
 
 def _attention(softmax: ir.Node) -> Attention | None:
-    """Recognise softmax(scale q Kᵀ) V between heads split and joined; None if it is otherwise."""
+    """Recognise softmax(scale q Kᵀ + bias) V of split heads; None if it is otherwise."""
     weights = softmax.outputs[0]
     # All other readers must be content with some rows.
     readers = [use.node for use in weights.uses() if cut_of(use.node) is None]
@@ -72,26 +64,134 @@ def _attention(softmax: ir.Node) -> Attention | None:
     over_keys = softmax.attributes.get_int("axis", -1) in (-1, 3)
     if len(readers) != 1 or not over_keys or sides is None or len(sides) != 4:
         return None
-    (values,) = readers
-    if values.op_type != "MatMul" or values.inputs[0] is not weights:
+    (result,) = readers
+    value = result.inputs[1] if len(result.inputs) == 2 else None
+    if result.op_type != "MatMul" or result.inputs[0] is not weights or not _has_sides(value):
         return None
-    heads, tokens = sides[1], sides[2]
-    turned = _only_consumer(values, "Transpose")
-    joined = _only_consumer(turned, "Reshape")
-    scores, scale = _unscaled(softmax.inputs[0])
-    if turned is None or joined is None or scores is None or scores.op_type != "MatMul":
+    biased, after = softmax.inputs[0], 1.0
+    bias = None
+    added = None if biased is None else biased.producer()
+    if added is not None and added.op_type == "Add":
+        biased, bias = _parts(added)
+        if bias is None:
+            return None
+    scores, after = _unscaled(biased)
+    if scores is None or scores.op_type != "MatMul" or not isinstance(sides[1], int):
         return None
-    if tuple(turned.attributes.get_ints("perm")) != HEADS_FIRST:
+    query, key = scores.inputs
+    if value is None or not _has_sides(query) or not _has_sides(key):
         return None
-    query, scale_of_query = _split(scores.inputs[0], HEADS_FIRST, heads)
-    key, scale_of_key = _split(scores.inputs[1], KEYS_LAST, heads)
-    value, scale_of_value = _split(values.inputs[1], HEADS_FIRST, heads)
-    if query is None or key is None or value is None or scale_of_value != 1:
-        return None
-    result = joined.outputs[0].shape
-    if result is None or len(result) != 3 or result[1] != tokens or not isinstance(heads, int):
-        return None
-    return Attention(query, key, value, joined, heads, scale * scale_of_query * scale_of_key)
+    assert query is not None
+    assert key is not None
+    return Attention(query, key, value, bias, after, result)
+
+
+def _parts(added: ir.Node) -> tuple[ir.Value | None, ir.Value | None]:
+    """Tell scores from what is added to them, (1 or batch, 1 or heads, tokens, tokens)."""
+    for scores, bias in (added.inputs, added.inputs[::-1]):
+        node, _ = _unscaled(scores)
+        if node is not None and node.op_type == "MatMul" and _has_sides(bias):
+            return scores, bias
+    return None, None
+
+
+def _has_sides(value: ir.Value | None) -> bool:
+    return value is not None and value.shape is not None and len(value.shape) == 4
+
+
+class _Fusion:
+    """Writes the fused operator, and what it takes to join heads and to split them again."""
+
+    def __init__(self, graph: ir.Graph, name: str) -> None:
+        self.graph, self.name = graph, name
+        self.before: ir.Node | None = None
+
+    def fuse(self, found: Attention) -> None:
+        assert found.value.shape is not None
+        heads, self.before = found.value.shape[1], found.result
+        scale = found.scale
+        parts: list[ir.Value | None] = []
+        for name, part, order in (
+            ("query", found.query, HEADS_FIRST),
+            ("key", found.key, KEYS_LAST),
+            ("value", found.value, HEADS_FIRST),
+        ):
+            # What is scaled behind the split isn't what the kernel takes.
+            source, factor = _split(part, order, heads)
+            if source is None or (name == "value" and factor != 1):
+                source, factor = self._joined(part, order, name), 1.0
+            scale *= factor
+            parts.append(source)
+        if found.bias is not None:
+            parts += [None, None, found.bias]  # of projections, and which keys are there
+        attributes = {"num_heads": int(heads), "scale": scale}  # type: ignore[arg-type]
+        whole = self._node("MultiHeadAttention", parts, "", domain=DOMAIN, **attributes)
+        self._read(found.result, whole)
+
+    def _read(self, result: ir.Node, whole: ir.Value) -> None:
+        """Have readers take the fused operator's (batch, tokens, heads * width)."""
+        turned = _only_consumer(result, "Transpose")
+        joined = _only_consumer(turned, "Reshape")
+        sides = result.outputs[0].shape
+        assert sides is not None
+        batch, heads, tokens, width = sides
+        channels = heads * width if isinstance(heads, int) and isinstance(width, int) else None
+        whole.type = result.outputs[0].type
+        whole.shape = ir.Shape([batch, tokens, channels])
+        if turned is not None and joined is not None:
+            shape = joined.outputs[0].shape
+            in_order = tuple(turned.attributes.get_ints("perm")) == HEADS_FIRST
+            if in_order and shape is not None and list(shape) == [batch, tokens, channels]:
+                joined.outputs[0].replace_all_uses_with(whole, replace_graph_outputs=True)
+                return
+        target = self._numbers("heads", [0, 0, heads, width])  # type: ignore[list-item]
+        split = self._node("Reshape", [whole, target], "/split")
+        split.type, split.shape = whole.type, ir.Shape([batch, tokens, heads, width])
+        again = self._node("Transpose", [split], "/again", perm=HEADS_FIRST)
+        again.type, again.shape = whole.type, sides
+        result.outputs[0].replace_all_uses_with(again)
+
+    def _joined(self, value: ir.Value, order: tuple[int, ...], name: str) -> ir.Value:
+        """Join heads: (batch, tokens, heads * width)."""
+        back = tuple(order.index(axis) for axis in range(4))
+        assert value.shape is not None
+        batch, tokens, heads, width = (value.shape[axis] for axis in back)
+        turned = self._node("Transpose", [value], f"/{name}/turned", perm=back)
+        turned.type, turned.shape = value.type, ir.Shape([batch, tokens, heads, width])
+        target = self._numbers("joined", [0, 0, -1])
+        joined = self._node("Reshape", [turned, target], f"/{name}/joined")
+        channels = heads * width if isinstance(heads, int) and isinstance(width, int) else None
+        joined.type, joined.shape = value.type, ir.Shape([batch, tokens, channels])
+        return joined
+
+    def _numbers(self, name: str, numbers: list[int]) -> ir.Value:
+        tensor = ir.tensor(np.array(numbers, np.int64), name=f"{self.name}/{name}")
+        value = self.graph.initializers.get(str(tensor.name))
+        if value is None:
+            value = ir.Value(
+                name=tensor.name,
+                const_value=tensor,
+                shape=ir.Shape([len(numbers)]),
+                type=ir.TensorType(tensor.dtype),
+            )
+            self.graph.register_initializer(value)
+        return value
+
+    def _node(
+        self,
+        kind: str,
+        inputs: Sequence[ir.Value | None],
+        place: str,
+        *,
+        domain: str = "",
+        **attributes: object,
+    ) -> ir.Value:
+        name = f"{self.name}{place}"
+        node = ir.node(kind, inputs, attributes, domain=domain, name=name)  # type: ignore[arg-type]
+        node.outputs[0].name = name
+        assert self.before is not None
+        self.graph.insert_before(self.before, node)
+        return node.outputs[0]
 
 
 def _split(

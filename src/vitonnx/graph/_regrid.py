@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
 from vitonnx.graph._contract import (
     IMAGES,
     POSITION_EMBEDDING,
+    POSITION_RESAMPLING,
+    RELATIVE_INDEX,
+    RELATIVE_RESAMPLING,
+    RELATIVE_TABLE,
+    ROTARY_COORDINATES,
+    SIDES_KEY,
     attention_name,
     read_manifest,
     tokens_name,
     write_manifest,
 )
 from vitonnx.manifest import Manifest
-from vitonnx.positions import resampling_matrix, sincos_table
+from vitonnx.positions import (
+    patch_coordinates,
+    relative_index,
+    relative_matrix,
+    resampling_matrix,
+    sincos_table,
+)
 
-__all__ = ["Regrid"]
-
-RESAMPLING = "position_resampling"
+__all__ = ["Regrid", "resample_positions"]
 
 
 class Regrid(ir.passes.InPlacePass):
     """Set a probe-ready graph to another input size.
 
-    The position embedding stays as the checkpoint has it; the graph multiplies it by the matrix
-    that resamples it, which a runtime folds when it loads the file. Everything else in a
-    canonical graph does not depend on the grid.
+    The checkpoint's own position embedding stays; the graph multiplies it by the matrix that
+    resamples it, which a runtime folds when it loads the file. So do tables of relative positions,
+    and coordinates of rotary ones are made anew. Everything else in a canonical graph does not
+    depend on the grid; in a tapped one, sides that do say so.
 
     Parameters
     ----------
@@ -40,7 +55,7 @@ class Regrid(ir.passes.InPlacePass):
     UsageError
         If the patch size does not divide the size.
     ModelFileError
-        If the model has no position embedding, or it isn't known how to resample it.
+        If it isn't known how the model's positions become those of another grid.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -53,58 +68,130 @@ class Regrid(ir.passes.InPlacePass):
         if new == old:
             return ir.passes.PassResult(model, modified=False)
         if new.grid != old.grid:
-            _resample_positions(model.graph, new)
+            _require_resizable(old)
+            new = resample_positions(model.graph, new)
+            _resample_relative(model.graph, old, new)
+            _recompute_coordinates(model.graph, old, new)
+            _set_sides(model.graph, new)
             _set_shapes(model.graph, new)
-            if new.position_interpolation == "sincos":
-                new = replace(new, position_grid=new.grid)
         write_manifest(model, new)
         return ir.passes.PassResult(model, modified=True)
 
 
-def _resample_positions(graph: ir.Graph, manifest: Manifest) -> None:
+def _require_resizable(manifest: Manifest) -> None:
+    if manifest.resizable:
+        return
+    why = manifest.size_fixed_by or "it isn't known how its positions become those of another grid"
+    raise ModelFileError(
+        f"{manifest.name} takes pictures of {manifest.size[0]}x{manifest.size[1]} alone: {why}. "
+        "Use that size, or tap an export of the other one."
+    )
+
+
+def resample_positions(graph: ir.Graph, manifest: Manifest) -> Manifest:
+    """Have a graph read its position embedding, where it has one, at the manifest's grid."""
     positions = graph.initializers.get(POSITION_EMBEDDING)
-    if positions is not None and manifest.position_interpolation is None:
-        raise ModelFileError(
-            f"{manifest.name} was tapped, and a graph doesn't say how its position embedding is "
-            "resampled: use its own size, or tap an export of the other one."
-        )
     if positions is None or manifest.position_grid is None:
-        raise ModelFileError(
-            f"{manifest.name} has no position embedding that could be resampled: use its own "
-            "size, or export it at the other one."
-        )
-    _drop_resampling(graph, positions)
+        return manifest
+    _drop_resampling(graph, positions, POSITION_RESAMPLING)
     if manifest.position_interpolation == "sincos":
         # No parameter, but a formula: it is computed anew, as the model's own code does.
         table = sincos_table(manifest.grid, manifest.dim, prefix=len(manifest.position_prefix))
-        positions.const_value = ir.tensor(table, name=POSITION_EMBEDDING)
-        positions.shape = ir.Shape(table.shape)
+        _set_values(positions, table)
+        return replace(manifest, position_grid=manifest.grid)
+    if manifest.grid != manifest.position_grid:
+        matrix = resampling_matrix(
+            manifest.position_grid,
+            manifest.grid,
+            interpolation=str(manifest.position_interpolation),
+            prefix=len(manifest.position_prefix),
+        )
+        _add_resampling(graph, [positions], POSITION_RESAMPLING, matrix)
+    return manifest
+
+
+def _resample_relative(graph: ir.Graph, old: Manifest, new: Manifest) -> None:
+    index = graph.initializers.get(RELATIVE_INDEX)
+    if index is None or new.relative_grid is None or index.shape is None:
         return
-    if manifest.grid == manifest.position_grid:
-        return
-    matrix = resampling_matrix(
-        manifest.position_grid,
-        manifest.grid,
-        interpolation=str(manifest.position_interpolation),
-        prefix=len(manifest.position_prefix),
-    )
-    factor = ir.Value(name=RESAMPLING, const_value=ir.tensor(matrix, name=RESAMPLING))
+    prefix = int(index.shape[0]) - old.patches  # type: ignore[arg-type]
+    _set_values(index, relative_index(new.grid, prefix))
+    tables = [v for name, v in graph.initializers.items() if name.startswith(RELATIVE_TABLE)]
+    for table in tables:
+        _drop_resampling(graph, table, RELATIVE_RESAMPLING)
+    if new.grid != new.relative_grid:
+        interpolation = str(new.position_interpolation)
+        matrix = relative_matrix(
+            new.relative_grid, new.grid, interpolation=interpolation, prefix=prefix
+        )
+        _add_resampling(graph, tables, RELATIVE_RESAMPLING, matrix)
+
+
+def _recompute_coordinates(graph: ir.Graph, old: Manifest, new: Manifest) -> None:
+    coordinates = graph.initializers.get(ROTARY_COORDINATES)
+    if coordinates is not None and coordinates.shape is not None:
+        prefix = int(coordinates.shape[0]) - old.patches  # type: ignore[arg-type]
+        _set_values(coordinates, patch_coordinates(new.grid, prefix))
+
+
+def _set_sides(graph: ir.Graph, manifest: Manifest) -> None:
+    """Write the new numbers of tokens and patches where a shape names them."""
+    sides = {
+        "tokens": manifest.tokens,
+        "patches": manifest.patches,
+        "rows": manifest.grid[0],
+        "columns": manifest.grid[1],
+    }
+    for node in graph:
+        if SIDES_KEY not in node.metadata_props:
+            continue
+        value = node.inputs[1]
+        tensor = None if value is None else ir.convenience.get_const_tensor(value)
+        if tensor is None:
+            raise ModelFileError(f"{node.name} has lost its shape: tap the model again.")
+        words = node.metadata_props[SIDES_KEY].split(",")
+        numbers = [
+            sides.get(word, int(number)) for word, number in zip(words, tensor.numpy(), strict=True)
+        ]
+        name = f"{node.name}/sides"
+        graph.initializers.pop(name, None)
+        own = ir.Value(name=name, const_value=ir.tensor(np.array(numbers, np.int64), name=name))
+        own.shape, own.type = ir.Shape([len(numbers)]), ir.TensorType(ir.DataType.INT64)
+        graph.register_initializer(own)
+        node.replace_input_with(1, own)
+
+
+def _set_values(initializer: ir.Value, array: NDArray[Any]) -> None:
+    initializer.const_value = ir.tensor(array, name=initializer.name)
+    initializer.shape = ir.Shape(array.shape)
+
+
+def _add_resampling(
+    graph: ir.Graph, tables: Sequence[ir.Value], name: str, matrix: NDArray[np.float32]
+) -> None:
+    """Multiply tables by a matrix, wherever they are read."""
+    factor = ir.Value(name=name, const_value=ir.tensor(matrix, name=name))
+    factor.shape, factor.type = ir.Shape(matrix.shape), ir.TensorType(ir.DataType.FLOAT)
     graph.register_initializer(factor)
-    product = ir.node("MatMul", [factor, positions], name=f"embed/{RESAMPLING}/matmul")
-    product.outputs[0].name = product.name
-    positions.replace_all_uses_with(product.outputs[0])
-    product.replace_input_with(1, positions)
-    graph.insert_before(graph[0], product)
+    for table in tables:
+        place = f"embed/{name}" if table.name == POSITION_EMBEDDING else f"embed/{table.name}"
+        product = ir.node("MatMul", [factor, table], name=f"{place}/matmul")
+        product.outputs[0].name = product.name
+        product.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+        table.replace_all_uses_with(product.outputs[0])
+        product.replace_input_with(1, table)
+        graph.insert_before(graph[0], product)
 
 
-def _drop_resampling(graph: ir.Graph, positions: ir.Value) -> None:
+def _drop_resampling(graph: ir.Graph, table: ir.Value, name: str) -> None:
     """Take out what an earlier re-gridding put in."""
-    for use in list(positions.uses()):
+    for use in list(table.uses()):
         factor = use.node.inputs[0]
-        if use.node.op_type == "MatMul" and factor is not None and factor.name == RESAMPLING:
-            use.node.outputs[0].replace_all_uses_with(positions)
+        if use.node.op_type == "MatMul" and factor is not None and factor.name == name:
+            use.node.outputs[0].replace_all_uses_with(table)
             graph.remove(use.node, safe=True)
-            del graph.initializers[RESAMPLING]
+            if not factor.uses():
+                del graph.initializers[name]
 
 
 def _set_shapes(graph: ir.Graph, manifest: Manifest) -> None:

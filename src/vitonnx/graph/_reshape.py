@@ -52,8 +52,10 @@ def _free(source: list[int | ir.SymbolicDim], target: list[int]) -> list[int]:
             break
         shared += 1
     rest = target[shared:]
-    if not shared or (rest and -1 in rest):
+    if not shared:
         return target
+    if -1 in rest:
+        return [0] * shared + rest
     merges = len(rest) < len(source) - shared
     return [0] * shared + ([-1, *rest[1:]] if merges and rest else rest)
 

@@ -188,8 +188,7 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
         "MatMul": lambda: _product_axes(node, axis - len(shape)),
         "Transpose": lambda: [_order(node, len(shape))[axis]],
         "Reshape": lambda: [axis, None] if _leading_alike(node, axis) else None,
-        # Fused: queries are rows of the first input, (batch, tokens, dim).
-        "MultiHeadAttention": lambda: [1, *[None] * (len(node.inputs) - 1)] if axis == 1 else None,
+        "MultiHeadAttention": lambda: _attention_axes(node) if axis == 1 else None,
     }
     if node.op_type in rules:
         return rules[node.op_type]()
@@ -203,6 +202,16 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
     if node.op_type in BROADCAST:
         return _broadcast_axes(node.inputs, axis - len(shape))
     return None
+
+
+def _attention_axes(node: ir.Node) -> list[int | None]:
+    """Cut queries, rows of (batch, tokens, dim), and what is added to their scores."""
+    axes: list[int | None] = [None] * len(node.inputs)
+    axes[0] = 1
+    bias = node.inputs[5] if len(node.inputs) > 5 else None
+    if bias is not None and bias.shape is not None and bias.shape[2] != 1:
+        axes[5] = 2
+    return axes
 
 
 def _product_axes(node: ir.Node, from_last: int) -> list[int | None] | None:

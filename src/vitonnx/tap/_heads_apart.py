@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -51,10 +53,10 @@ class HeadsApart(ir.passes.InPlacePass):
 
 @dataclass(frozen=True)
 class _Heads:
-    """Some channels of (batch, tokens, channels), split into heads and turned."""
+    """Some channels of (batch, tokens, channels), split into heads, or heads already; turned."""
 
     source: ir.Value
-    channels: NDArray[np.int64]  # (heads, width)
+    channels: NDArray[np.int64] | None  # (heads, width)
     order: tuple[int, ...]
 
 
@@ -70,9 +72,9 @@ def _find(value: ir.Value) -> _Heads | None:
         chain.append((node, list(node.outputs).index(source)))
         source = node.inputs[0]
     sides = _sides(source)
-    if source is None or sides is None or len(sides) != 3 or _sides(value) is None:
+    if source is None or sides is None or len(sides) not in (3, 4) or _sides(value) is None:
         return None
-    if [node.op_type for node, _ in chain] == ["Transpose", "Reshape"]:
+    if [node.op_type for node, _ in chain] == ["Transpose", "Reshape"] and len(sides) == 3:
         return None
     if len(chain) < 2 or np.prod(sides) > LARGEST or _first_side(source) != BATCH:
         return None
@@ -86,6 +88,13 @@ def _find(value: ir.Value) -> _Heads | None:
 
 def _heads_of(source: ir.Value, places: NDArray[np.int64], sides: list[int]) -> _Heads | None:
     """See whether places are those of (batch, tokens, heads, width), turned."""
+    if len(sides) == 4:
+        every = np.arange(np.prod(sides)).reshape(sides)
+        for order in itertools.permutations(range(4)):
+            turned = every.transpose(order)
+            if turned.shape == places.shape and (turned == places).all():
+                return _Heads(source, None, order)
+        return None
     pictures, tokens, channels = sides
     rows = channels * np.arange(pictures * tokens).reshape(pictures, tokens, 1, 1)
     for order in itertools.permutations(range(4)):
@@ -99,43 +108,68 @@ def _heads_of(source: ir.Value, places: NDArray[np.int64], sides: list[int]) -> 
 
 
 def _rewrite(graph: ir.Graph, value: ir.Value, found: _Heads) -> None:
-    channels = found.channels.ravel()
-    name, before = str(value.name), value.producer()
+    before = value.producer()
     assert before is not None
-    nodes: list[ir.Node] = []
+    write = _Writer(graph, value)
+    split = found.source if found.channels is None else write.split(found.source, found.channels)
+    assert split.shape is not None
+    sides = [split.shape[axis] for axis in found.order]
+    turned = write.op("Transpose", [split], sides, "turned", ir.AttrInt64s("perm", found.order))
+    graph.insert_before(before, write.nodes)
+    value.replace_all_uses_with(turned, replace_graph_outputs=True)
 
-    def op(kind: str, inputs: list[ir.Value], sides: list[int | str], place: str) -> ir.Value:
-        node = ir.node(kind, inputs, name=f"{name}/{place}")
+
+class _Writer:
+    """Writes nodes under a value's name."""
+
+    def __init__(self, graph: ir.Graph, value: ir.Value) -> None:
+        self.graph, self.name, self.type = graph, str(value.name), value.type
+        self.nodes: list[ir.Node] = []
+
+    def op(
+        self,
+        kind: str,
+        inputs: list[ir.Value],
+        sides: Sequence[int | str | ir.SymbolicDim],
+        place: str,
+        *attributes: ir.Attr,
+    ) -> ir.Value:
+        node = ir.node(kind, inputs, name=f"{self.name}/{place}")
+        for attribute in attributes:
+            node.attributes.add(attribute)
         result = node.outputs[0]
-        result.name, result.type = node.name, value.type
-        result.shape = ir.Shape(sides)
-        nodes.append(node)
+        result.name, result.type, result.shape = node.name, self.type, ir.Shape(sides)
+        self.nodes.append(node)
         return result
 
-    source, tokens = found.source, (_sides(found.source) or [])[1]
-    whole = (_sides(source) or [])[2]
-    if channels.tolist() != list(range(whole)):
-        flat: list[int | str] = [BATCH, tokens, len(channels)]
+    def constant(self, place: str, array: NDArray[Any]) -> ir.Value:
+        return constant(self.graph, f"{self.name}/{place}", array)
+
+    def split(self, source: ir.Value, heads: NDArray[np.int64]) -> ir.Value:
+        """Give (batch, tokens, heads, width) of some channels."""
+        tokens, whole = (_sides(source) or [])[1:]
+        channels = heads.ravel()
+        if channels.tolist() != list(range(whole)):
+            source = self.part(source, channels, [BATCH, tokens, len(channels)])
+        target = self.constant("heads", np.array([0, 0, *heads.shape]))
+        return self.op("Reshape", [source, target], [BATCH, tokens, *heads.shape], "split")
+
+    def part(
+        self, source: ir.Value, channels: NDArray[np.int64], sides: list[int | str]
+    ) -> ir.Value:
+        """Give some channels: by a product of their own, where that is how all were made."""
         linear = _linear(source)
         if linear is None:
-            index = constant(graph, f"{name}/channels", channels)
-            source = op("Gather", [source, index], flat, "part")
-            nodes[-1].attributes.add(ir.AttrInt64("axis", 2))
-        else:
-            tokens_in, weight, bias = linear
-            part = constant(graph, f"{name}/weight", _columns(weight, channels))
-            source = op("MatMul", [tokens_in, part], flat, "matmul")
-            if bias is not None:
-                part = constant(graph, f"{name}/bias", _columns(bias, channels))
-                source = op("Add", [source, part], flat, "add")
-    heads, width = found.channels.shape
-    target = constant(graph, f"{name}/heads", np.array([0, 0, heads, width]))
-    split = op("Reshape", [source, target], [BATCH, tokens, heads, width], "split")
-    sides = [[BATCH, tokens, heads, width][axis] for axis in found.order]
-    turned = op("Transpose", [split], sides, "turned")
-    nodes[-1].attributes.add(ir.AttrInt64s("perm", found.order))
-    graph.insert_before(before, nodes)
-    value.replace_all_uses_with(turned, replace_graph_outputs=True)
+            index = self.constant("channels", channels)
+            return self.op("Gather", [source, index], sides, "part", ir.AttrInt64("axis", 2))
+        tokens, weight, bias = linear
+        part = self.constant("weight", _columns(weight, channels))
+        result = self.op("MatMul", [tokens, part], sides, "matmul")
+        if bias is None:
+            return result
+        return self.op(
+            "Add", [result, self.constant("bias", _columns(bias, channels))], sides, "add"
+        )
 
 
 def _linear(value: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value | None] | None:

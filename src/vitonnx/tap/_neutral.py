@@ -1,4 +1,4 @@
-"""Sums with zeros and products with ones, such as masks that mask nothing."""
+"""What changes nothing: sums with zeros, such as masks that mask nothing, products with ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NEUTRAL = {"Add": 0, "Sub": 0, "Mul": 1, "Div": 1}
 
 
 class DropNeutral(ir.passes.InPlacePass):
-    """Take out what adds nothing and scales by one. Needs shapes."""
+    """Take out what adds nothing, scales by one, or gives a shape that is there. Needs shapes."""
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Rewrite in place; what is no longer used is removed."""
@@ -30,9 +30,18 @@ class DropNeutral(ir.passes.InPlacePass):
 def _kept(node: ir.Node) -> ir.Value | None:
     """Give the input that a node passes on as it is."""
     result = node.outputs[0] if node.outputs else None
-    if node.op_type not in NEUTRAL or result is None or result.is_graph_output():
+    if result is None or result.is_graph_output() or node.domain:
+        return None
+    if node.op_type in ("Reshape", "Expand"):
+        value = node.inputs[0]
+        shape = None if value is None else value.shape
+        # Two sides that nobody knows are not the same.
+        known = shape is not None and all(str(side) != "None" for side in shape)
+        return value if known and shape == result.shape else None
+    if node.op_type not in NEUTRAL:
         return None
     left, right = node.inputs
+    pairs: list[tuple[ir.Value | None, ir.Value | None]]
     pairs = [(left, right)] if node.op_type in ("Sub", "Div") else [(left, right), (right, left)]
     for value, other in pairs:
         tensor = None if other is None else other.const_value

@@ -185,11 +185,13 @@ def _share_row(graph: ir.Graph, value: ir.Value, array: NDArray[Any], other: NDA
         return
     moving = pixel_values(graph)
     for use in list(value.uses()):
-        if use.node.op_type not in MEETING or use.node.outputs[0].shape is None:
+        met = use.node.outputs[0].shape
+        if use.node.op_type not in MEETING or met is None or len(met) != array.ndim:
             continue
-        sides = list(use.node.outputs[0].shape)
-        partners = [each for each in use.node.inputs if each in moving and each.shape is not None]
-        if any(list(each.shape) == sides and len(sides) == array.ndim for each in partners):
+        # Another input must bring the pictures.
+        if any(
+            each in moving and each.shape == met for each in use.node.inputs if each is not None
+        ):
             row = constant(graph, f"{value.name}/row", array[:1])
             use.node.replace_input_with(use.idx, row)
 

@@ -125,9 +125,10 @@ def _convolved(
             f"The model's patches of {sides[0]}x{sides[1]} pixels begin every {down} pixels: "
             f"patches that {gap} have no map of the picture, and can't be tapped."
         )
-    floats = kernel is not None and kernel.dtype in (ir.DataType.FLOAT, ir.DataType.FLOAT16)
-    constant = floats and kernel.const_value is not None and kernel.shape[1] == 3
-    return grid, down, kernel if constant else None
+    if kernel is None or kernel.dtype not in (ir.DataType.FLOAT, ir.DataType.FLOAT16):
+        return grid, down, None
+    weights = kernel.const_value
+    return grid, down, kernel if weights is not None and weights.shape[1] == 3 else None
 
 
 def _strides(node: ir.Node) -> tuple[int, int]:

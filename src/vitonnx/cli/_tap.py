@@ -38,7 +38,9 @@ def tap(
     size: Annotated[
         str | None,
         typer.Option(
-            "--size", metavar="N|HxW", help="Input size in pixels, where the model leaves it open."
+            "--size",
+            metavar="N|HxW",
+            help="Input size in pixels. By default the model's own, or its description's.",
         ),
     ] = None,
     prefix: Annotated[
@@ -47,6 +49,15 @@ def tap(
             "--prefix",
             metavar="NAME,...",
             help="Names of the tokens in front of the patches, such as cls,dist.",
+        ),
+    ] = None,
+    interpolation: Annotated[
+        str | None,
+        typer.Option(
+            "--interpolation",
+            metavar="timm|dino|huggingface|jax",
+            help="How positions become those of other sizes, where neither the graph nor its "
+            "description says it.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -60,7 +71,12 @@ def tap(
     with TemporaryDirectory() as folder, stage(f"Tapping {model.name}", quiet=quiet):
         source = _from_tensorflow(model, Path(folder)) if model.is_dir() else model
         tapped = tap_file(
-            source, output, preprocess=preprocess, size=parse_size(size), prefix_tokens=names
+            source,
+            output,
+            preprocess=preprocess,
+            size=parse_size(size),
+            prefix_tokens=names,
+            interpolation=interpolation,
         )
     if not quiet:
         _print_findings(tapped)

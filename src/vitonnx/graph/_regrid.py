@@ -116,7 +116,11 @@ def _resample_relative(graph: ir.Graph, old: Manifest, new: Manifest) -> None:
         return
     prefix = int(index.shape[0]) - old.patches  # type: ignore[arg-type]
     _set_values(index, relative_index(new.grid, prefix))
-    tables = [v for name, v in graph.initializers.items() if name.startswith(RELATIVE_TABLE)]
+    tables = [
+        value
+        for name, value in graph.initializers.items()
+        if name.removeprefix(RELATIVE_TABLE).isdecimal()
+    ]
     for table in tables:
         _drop_resampling(graph, table, RELATIVE_RESAMPLING)
     if new.grid != new.relative_grid:

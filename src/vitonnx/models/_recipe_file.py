@@ -36,6 +36,8 @@ PREFIXES: dict[str, tuple[str, ...]] = {
     "vit_mae": ("cls",),
     "vit_msn": ("cls",),
 }
+# Those whose code antialiases; it does so as timm's.
+_INTERPOLATIONS = {"dinov2_with_registers": "timm"}
 REGISTERS = {"dinov2_with_registers": 4, "dinov3_vit": 0}  # where the file doesn't say how many
 
 
@@ -51,11 +53,15 @@ class Description:
         Names of the logits, where they are given.
     prefix_tokens : tuple of str or None
         Where they are given.
+    interpolation : str or None
+        How the family's own code resamples positions, where that is known: see
+        `vitonnx.positions`.
     """
 
     preprocessing: Preprocessing
     classes: tuple[str, ...] | None = None
     prefix_tokens: tuple[str, ...] | None = None
+    interpolation: str | None = None
 
 
 def read_description(path: str | Path, size: tuple[int, int] | None = None) -> Description:
@@ -95,6 +101,7 @@ def read_description(path: str | Path, size: tuple[int, int] | None = None) -> D
         preprocessing=preprocessing if size is None else preprocessing.at(size),
         classes=read_classes(config)[1],
         prefix_tokens=_huggingface_prefix(config, kind),
+        interpolation=_INTERPOLATIONS.get(kind, "huggingface") if kind else None,
     )
 
 
@@ -118,4 +125,5 @@ def _timm(fields: Fields, size: tuple[int, int] | None) -> Description:
         preprocessing=read_timm_recipe(pretrained, own if size is None else size),
         classes=read_class_names(named, count),
         prefix_tokens=("cls", "dist") if "distilled" in fields.text("architecture") else None,
+        interpolation="timm",
     )

@@ -10,7 +10,6 @@ import onnx_ir as ir
 from vitonnx.graph import (
     IMAGES,
     PATCH_KERNEL,
-    POSITION_EMBEDDING,
     attention_name,
     tokens_name,
 )
@@ -23,8 +22,8 @@ from vitonnx.tap._observe import BATCH
 
 __all__ = ["add_outputs", "make_room", "replace_input"]
 
-OURS = ("logits", "embedding", IMAGES, PATCH_KERNEL, POSITION_EMBEDDING)
-OUR_PLACES = ("block_", "embed/", "head/")
+OURS = ("logits", "embedding", IMAGES, PATCH_KERNEL)
+OUR_PLACES = ("block_", "embed/", "head/", "position_", "relative_position_", "rotary_")
 
 
 class Joiner:

@@ -59,6 +59,12 @@ class Patches:
     positions: ir.Node | None
     position_rows: int
 
+    @property
+    def placed(self) -> int | None:
+        """Prefix tokens that have a row in the position embedding; None where there is none."""
+        patches = self.grid[0] * self.grid[1]
+        return None if self.positions is None else self.position_rows - patches
+
 
 def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     """Find patches and positions in front of the first block.

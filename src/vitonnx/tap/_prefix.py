@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitonnx.errors import UsageError
+from vitonnx.tap._patches import Patches
 
 __all__ = ["check_prefix", "name_prefix"]
 
@@ -32,7 +33,7 @@ def check_prefix(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def name_prefix(
-    count: int,
+    patches: Patches,
     given: tuple[str, ...] | None,
     described: tuple[str, ...] | None,
     read: frozenset[int] | None,
@@ -41,15 +42,14 @@ def name_prefix(
 
     Parameters
     ----------
-    count : int
-        Tokens in front of the patches.
+    patches : Patches
+        They say how many tokens are in front of them, and how many of these have positions.
     given : tuple of str or None
         By the caller.
     described : tuple of str or None
         By the model's description.
     read : frozenset of int or None
-        Those that the head reads; None where that isn't known. A head that reads one token reads
-        the class token, and where it reads none of several, these are registers.
+        Those that the head reads; None where that isn't known.
 
     Returns
     -------
@@ -61,14 +61,8 @@ def name_prefix(
     ------
     UsageError
         If the names given are more or fewer.
-
-    Examples
-    --------
-    >>> name_prefix(3, None, None, frozenset({0}))[0]
-    ('cls', 'reg0', 'reg1')
-    >>> name_prefix(2, None, None, frozenset())[0]
-    ('reg0', 'reg1')
     """
+    count = patches.prefix
     if given is not None:
         if len(given) != count:
             raise UsageError(
@@ -78,21 +72,38 @@ def name_prefix(
         return given, None
     if described is not None and len(described) == count:
         return described, None
-    if count < 2:
+    if count < 2 and (not count or read):
         return ("cls",)[:count], None
+    if read is None and count < 2:
+        return ("cls",), None
+    names = _unread(count, patches.placed) if read == frozenset() else _read(count, read)
     by = "their number" if read is None else "what the head reads"
-    if read is not None and not read:
-        names = _with_registers(count, {})
-    elif read is not None and len(read) == 1:
-        names = _with_registers(count, {min(read): "cls"})
-    elif count == 2:
-        names = ("cls", "dist")
-    else:
-        names = _with_registers(count, {0: "cls"})
-    return names, (
-        f"the {count} tokens in front of the patches are taken for {', '.join(names)}, by {by}: "
-        "say --prefix where they are others"
+    tokens = (
+        "token in front of the patches is"
+        if count == 1
+        else (f"{count} tokens in front of the patches are")
     )
+    return names, (
+        f"the {tokens} taken for {', '.join(names)}, by {by}: say --prefix where that is wrong"
+    )
+
+
+def _read(count: int, read: frozenset[int] | None) -> tuple[str, ...]:
+    """Name tokens of which a head reads some: a single one is the class token, two are both."""
+    if read is not None and len(read) == 1:
+        return _with_registers(count, {min(read): "cls"})
+    return ("cls", "dist") if count == 2 else _with_registers(count, {0: "cls"})
+
+
+def _unread(count: int, placed: int | None) -> tuple[str, ...]:
+    """Name tokens of which a head reads none, as it takes the mean of the patches.
+
+    Registers come in even numbers, and have no positions of their own: a token that has one, or
+    that is odd, is a class token that the head does without; but for a single one where patches
+    alone have positions.
+    """
+    has_class = bool(placed) or (count % 2 == 1 and (count > 1 or placed is None))
+    return _with_registers(count, {0: "cls"} if has_class else {})
 
 
 def _with_registers(count: int, others: dict[int, str]) -> tuple[str, ...]:

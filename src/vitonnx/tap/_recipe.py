@@ -52,7 +52,10 @@ def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Desc
         spec = find_model(rest)
         recipe = spec.preprocessing
         return Description(
-            recipe if size is None else recipe.at(size), spec.classes, spec.config.prefix_tokens
+            recipe if size is None else recipe.at(size),
+            spec.classes,
+            spec.config.prefix_tokens,
+            spec.config.position_interpolation,
         )
     return Description(_usual(size, *_numbers(word)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,9 +14,19 @@ import onnx_ir.passes.common as common
 
 from vitonnx.engine import Precision, save_whole
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, NameNodes, OrderNodes, write_manifest
+from vitonnx.graph import (
+    PATCH_KERNEL,
+    POSITION_EMBEDDING,
+    NameNodes,
+    OrderNodes,
+    Regrid,
+    read_manifest,
+    resample_positions,
+    write_manifest,
+)
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
+from vitonnx.tap._any_size import Positions, choose_interpolation, try_other_size
 from vitonnx.tap._attention import find_attentions
 from vitonnx.tap._blocks import Stream, find_stream
 from vitonnx.tap._contract import add_outputs, make_room, replace_input
@@ -23,12 +34,16 @@ from vitonnx.tap._findings import describe_findings, missing
 from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._head import find_head, read_prefix
 from vitonnx.tap._input import find_input, fixed_size
+from vitonnx.tap._learned import find_learned
 from vitonnx.tap._open import home, open_foreign, weight_files
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
 from vitonnx.tap._prefix import check_prefix, name_prefix
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe, description_files
-from vitonnx.tap._verify import Agreement, Tolerance, verify
+from vitonnx.tap._relative import free_relative
+from vitonnx.tap._rotary import free_rotary
+from vitonnx.tap._sides import free_sides
+from vitonnx.tap._verify import Agreement, Original, Tolerance, verify
 
 if TYPE_CHECKING:
     from vitonnx.models import Description
@@ -73,6 +88,7 @@ def tap(
     preprocess: str | None = None,
     size: tuple[int, int] | None = None,
     prefix_tokens: tuple[str, ...] | None = None,
+    interpolation: str | None = None,
 ) -> Tapped:
     """Make a Vision Transformer in ONNX probe-ready, whoever exported it.
 
@@ -86,10 +102,13 @@ def tap(
         How pictures become its input: ``imagenet``, ``half``, ``MEAN,STD``, ``timm:NAME``,
         ``timm:FILE`` or ``hf:FILE``. By default, by the description that lies beside the source.
     size : (height, width), optional
-        In pixels, where the graph leaves it open; by default the description's.
+        In pixels; by default the graph's, or, where that leaves it open, the description's.
     prefix_tokens : tuple of str, optional
         Names of the tokens in front of the patches, where neither the description says them nor
         their number: ``cls``, ``dist``, ``reg0`` ….
+    interpolation : str, optional
+        How positions become those of other sizes, where neither the graph nor the description says
+        it: see `vitonnx.positions`.
 
     Returns
     -------
@@ -106,18 +125,26 @@ def tap(
     given = None if prefix_tokens is None else check_prefix(prefix_tokens)
     folder = home(source)
     check_writable(target, [source, *weight_files(source), *description_files(preprocess, source)])
-    model, original = open_foreign(source), open_foreign(source)
-    known = describe(preprocess, source, size or fixed_size(model.graph))
-    pictures = find_input(model.graph, size or known.preprocessing.size)
-    foreign = find_input(original.graph, pictures.size)
+    model = open_foreign(source)
+    fixed = fixed_size(model.graph)
+    known = describe(preprocess, source, fixed or size)
+    pictures = find_input(model.graph, fixed or size or known.preprocessing.size)
     known = replace(known, preprocessing=known.preprocessing.at(pictures.size))
+    own_size, asked_batch = pictures.size, pictures.batch
     pictures = prepare(model, pictures, folder)
     if pictures.batch not in (None, 1):
         raise ModelFileError(
             f"The model takes {pictures.batch} pictures at a time, no more and no fewer: export it "
             "with an open batch, or for one picture."
         )
-    foreign = replace(foreign, batch=foreign.batch or pictures.batch)
+
+    def original_at(size: tuple[int, int]) -> Original:
+        untouched = open_foreign(source)
+        foreign = find_input(untouched.graph, size)
+        foreign = replace(foreign, batch=asked_batch or pictures.batch)
+        return Original(untouched, foreign, known.preprocessing, folder)
+
+    original = original_at(own_size)
     graph = model.graph
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
     check_passage(graph, stream)
@@ -127,34 +154,74 @@ def tap(
     check_order(model, stream, patches, pictures, folder)
     check_flow(model, stream, patches.prefix, pictures, folder)
     read = read_prefix(model, stream, patches.prefix, head, pictures, folder)
-    prefix, guess = name_prefix(patches.prefix, given, known.prefix_tokens, read)
+    prefix, prefix_guess = name_prefix(patches, given, known.prefix_tokens, read)
 
-    findings = describe_findings(foreign, pictures, stream, patches, head)
+    findings = describe_findings(original.pictures, pictures, stream, patches, head)
     softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)
     counterparts = list(graph.outputs)
     make_room(graph)
     replace_input(graph, pictures, known.preprocessing)
     outputs = add_outputs(graph, stream, head, patches.prefix, pictures.batch)
     name_weights(graph, patches)
-    agreement = verify(
-        original,
-        foreign,
+    positions = _free_positions(graph, original.model.graph, stream, patches)
+    candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
+    manifest = _manifest(source, stream, patches, positions, known, prefix, precision, outputs)
+    manifest = resample_positions(graph, replace(manifest, position_interpolation=candidates[0]))
+    tolerance = Tolerance.of(precision)
+    agreement = verify(original, model, outputs, counterparts, stream, tolerance)
+    way, reason, sure = try_other_size(
         model,
+        manifest,
+        candidates,
+        stream,
+        patches,
         outputs,
         counterparts,
-        stream,
-        known.preprocessing,
-        Tolerance.of(precision),
+        original_at if fixed is None else None,
+        tolerance,
         folder,
+    )
+    manifest = replace(
+        manifest,
+        position_interpolation=way,
+        size_fixed_by=reason,
+        parity={
+            "outputs": round_up(agreement.outputs),
+            "rows": round_up(max(agreement.rows)),
+            "product": round_up(max(agreement.products)),
+        },
     )
     graph.outputs[:] = list(outputs.values())
     _tidy(model, stream)
-    manifest = _manifest(source, stream, patches, known, prefix, precision, agreement, graph)
     write_manifest(model, manifest)
+    if size not in (None, manifest.size):
+        Regrid(size)(model)
+        manifest = read_manifest(model)
     with atomic_with_companions(target) as passing:
         save_whole(ir.external_data.load_to_model(model), passing)
-    warnings = (*missing(patches, pictures, stream), *filter(None, [guess]))
+    notes = (
+        prefix_guess,
+        guess if way is not None and not sure else None,
+        f"the model keeps its size: {reason}" if reason is not None else None,
+    )
+    warnings = (*missing(patches, pictures, stream), *filter(None, notes))
     return Tapped(manifest, findings, softmaxes, warnings, agreement)
+
+
+def _free_positions(
+    graph: ir.Graph, original: ir.Graph, stream: Stream, patches: Patches
+) -> Positions:
+    """Free a graph of its grid, as far as what depends on it is recognised."""
+    free_sides(graph, patches.grid, stream.tokens)
+    relative = free_relative(graph, stream.attentions, patches.grid)
+    rotary = free_rotary(graph, patches.grid, stream.tokens)
+    embedding = graph.initializers.get(POSITION_EMBEDDING)
+    if embedding is None or embedding.const_value is None:
+        return Positions(None, relative, rotary)
+    learned = find_learned(original, embedding.const_value.numpy(), patches.grid)
+    embedding.const_value = ir.tensor(learned.table, name=POSITION_EMBEDDING)
+    embedding.shape = ir.Shape(learned.table.shape)
+    return Positions(learned, relative, rotary)
 
 
 def _precision(graph: ir.Graph, stream: Stream) -> Precision:
@@ -182,17 +249,19 @@ def _manifest(
     source: Path,
     stream: Stream,
     patches: Patches,
+    positions: Positions,
     known: Description,
     prefix: tuple[str, ...],
     precision: Precision,
-    agreement: Agreement,
-    graph: ir.Graph,
+    outputs: Mapping[str, ir.Value],
 ) -> Manifest:
-    logits = next((value.shape for value in graph.outputs if value.name == "logits"), None)
+    """Describe what was found, but for how well it agrees with the original."""
+    logits = outputs["logits"].shape if "logits" in outputs else None
     classes = known.classes
     if classes is not None and (logits is None or logits[1] != len(classes)):
         classes = None
-    extra = patches.position_rows - patches.grid[0] * patches.grid[1]
+    learned = positions.learned
+    placed = patches.position_rows - patches.grid[0] * patches.grid[1]
     with source.open("rb") as stream_of_bytes:
         digest = hashlib.file_digest(stream_of_bytes, "sha256").hexdigest()
     return Manifest(
@@ -204,17 +273,13 @@ def _manifest(
         blocks=len(stream.blocks),
         heads=stream.heads,
         dim=stream.dim,
-        position_grid=None if patches.positions is None else patches.grid,
-        position_prefix=() if patches.positions is None else prefix[:extra],
+        position_grid=None if learned is None else learned.grid,
+        position_prefix=() if learned is None else prefix[:placed],
         position_interpolation=None,
         preprocessing=known.preprocessing,
         classes=classes,
         source=Source(file=source.name, sha256=digest),
-        parity={
-            "outputs": round_up(agreement.outputs),
-            "rows": round_up(max(agreement.rows)),
-            "product": round_up(max(agreement.products)),
-        },
         versions={name: version(name) for name in PACKAGES},
         precision=precision,
+        relative_grid=patches.grid if positions.relative else None,
     )

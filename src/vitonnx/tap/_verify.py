@@ -18,7 +18,7 @@ from vitonnx.manifest import Preprocessing
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._input import Input
 
-__all__ = ["Agreement", "Tolerance", "verify"]
+__all__ = ["Agreement", "Original", "Tolerance", "difference", "verify"]
 
 AT_ONCE = 2**28  # bytes of attention that are fetched together
 
@@ -45,6 +45,39 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
+class Original:
+    """The graph as it came, ready to run.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+    pictures : Input
+        Its input.
+    recipe : Preprocessing
+        How its input is normalised.
+    folder : path
+        Where its weights lie.
+    """
+
+    model: ir.Model
+    pictures: Input
+    recipe: Preprocessing
+    folder: Path
+
+    @property
+    def batch(self) -> int:
+        """How many pictures it is given at a time."""
+        return self.pictures.batch or 2
+
+    def run(self, images: NDArray[np.uint8]) -> list[NDArray[Any]]:
+        """Give its outputs for uint8 (batch, height, width, 3)."""
+        foreign = self.pictures
+        scaled = images if foreign.dtype == np.uint8 else _normalise(images, self.recipe)
+        feed = {str(foreign.value.name): foreign.arrange(scaled)}
+        return run_values(self.model, feed, self.model.graph.outputs, self.folder)
+
+
+@dataclass(frozen=True)
 class Agreement:
     """How well a tapped graph agrees with the original, and with itself.
 
@@ -64,24 +97,20 @@ class Agreement:
 
 
 def verify(
-    original: ir.Model,
-    foreign: Input,
+    original: Original,
     tapped: ir.Model,
     outputs: Mapping[str, ir.Value],
     counterparts: Sequence[ir.Value],
     stream: Stream,
-    recipe: Preprocessing,
     tolerance: Tolerance,
-    folder: Path,
 ) -> Agreement:
     """Run both graphs on the same pictures.
 
     Parameters
     ----------
-    original, tapped : onnx_ir.Model
-        The tapped one takes the contract's input.
-    foreign : Input
-        The original's.
+    original : Original
+    tapped : onnx_ir.Model
+        With the contract's input.
     outputs : mapping of str to onnx_ir.Value
         The contract's outputs in the tapped graph.
     counterparts : sequence of onnx_ir.Value
@@ -97,29 +126,26 @@ def verify(
         If one is larger than it may be.
     """
     random = np.random.default_rng(0)
-    count = foreign.batch or 2
-    images = random.integers(0, 256, (count, *foreign.size, 3), np.uint8)
-    pixels = foreign.arrange(images if foreign.dtype == np.uint8 else _normalise(images, recipe))
-    expected = run_values(
-        original, {str(foreign.value.name): pixels}, original.graph.outputs, folder
-    )
+    folder, foreign = original.folder, original.pictures
+    images = random.integers(0, 256, (original.batch, *foreign.size, 3), np.uint8)
+    expected = original.run(images)
     found = run_values(tapped, {IMAGES: images}, counterparts, folder)
-    difference = 0.0
-    for value, one, other in zip(original.graph.outputs, expected, found, strict=True):
+    worst = 0.0
+    for value, one, other in zip(original.model.graph.outputs, expected, found, strict=True):
         if not np.isfinite(one).all():
             raise ModelFileError(
                 f"The model's output {value.name!r} is not a number for ordinary pictures: its "
                 "weights are damaged."
             )
-        difference = max(difference, _difference(one, other))
-    _limit(difference, tolerance.outputs, "an output differs from the original's")
+        worst = max(worst, difference(one, other))
+    _limit(worst, tolerance.outputs, "an output differs from the original's")
     errors = _attention_errors(tapped, images[: foreign.batch or 1], outputs, stream, folder)
     for block, (rows, product) in enumerate(errors):
         name = attention_name(block)
         _limit(rows, tolerance.rows, f"the rows of {name} don't sum to 1")
         _limit(product, tolerance.product, f"{name} times values isn't its block's own product")
     return Agreement(
-        difference, tuple(rows for rows, _ in errors), tuple(product for _, product in errors)
+        worst, tuple(rows for rows, _ in errors), tuple(product for _, product in errors)
     )
 
 
@@ -129,7 +155,8 @@ def _normalise(images: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.f
     return (images.astype(np.float32) - mean) * factor
 
 
-def _difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Give the largest difference of two arrays, relative to the first one's largest magnitude."""
     if one.shape != other.shape:
         return np.inf
     one, other = one.astype(np.float64), other.astype(np.float64)
@@ -185,8 +212,8 @@ def _product_error(
     factors = [weights if value is found.weights else values for value in found.result.inputs]
     if found.result.op_type == "Einsum":
         equation = str(found.result.attributes.get_string("equation"))
-        return _difference(np.einsum(equation, *factors), result)
-    return _difference(np.matmul(*factors), result)
+        return difference(np.einsum(equation, *factors), result)
+    return difference(np.matmul(*factors), result)
 
 
 def _limit(error: float, allowed: float, what: str) -> None:

@@ -1,0 +1,203 @@
+"""Whether a tapped model can take pictures of another size, found out by trying one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from vitonnx.engine import run_values
+from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.graph import POSITION_EMBEDDING, Regrid, attention_name, write_manifest
+from vitonnx.manifest import Manifest
+from vitonnx.positions import Interpolation
+from vitonnx.tap._blocks import Stream
+from vitonnx.tap._flow import check_flow
+from vitonnx.tap._input import Input
+from vitonnx.tap._learned import Learned
+from vitonnx.tap._patches import Patches, check_order
+from vitonnx.tap._verify import Original, Tolerance, difference
+
+__all__ = ["Positions", "choose_interpolation", "try_other_size"]
+
+USUAL = "timm"  # antialiased: right when a grid shrinks, and next to the others when it grows
+
+
+@dataclass(frozen=True)
+class Positions:
+    """What a model's tokens know of places.
+
+    Parameters
+    ----------
+    learned : Learned or None
+        A position embedding.
+    relative, rotary : int
+        Tables of each kind that were recognised.
+    """
+
+    learned: Learned | None
+    relative: int
+    rotary: int
+
+
+def choose_interpolation(
+    positions: Positions, given: str | None, described: str | None
+) -> tuple[tuple[str, ...], str | None]:
+    """Say how positions become those of other grids.
+
+    Parameters
+    ----------
+    positions : Positions
+    given, described : str or None
+        By the caller, and by what is known of the model's family.
+
+    Returns
+    -------
+    candidates : tuple of str
+        The likeliest first; one where it is known.
+    guess : str or None
+        A sentence without its stop, where the first is a guess.
+
+    Raises
+    ------
+    UsageError
+        If what was given is unknown, or contradicts the graph.
+    """
+    every = get_args(Interpolation)
+    if given is not None and given not in every:
+        raise UsageError(f"--interpolation {given} is unknown: say {', '.join(every)}.")
+    own = None if positions.learned is None else positions.learned.interpolation
+    if own is not None:
+        if given not in (None, own):
+            raise UsageError(
+                f"--interpolation {given} contradicts the graph, which resamples its position "
+                f"embedding as {own} does: leave the option out."
+            )
+        return (own,), None
+    if positions.learned is None and not positions.relative:
+        return ("rotary" if positions.rotary else "none",), None
+    if given or described:
+        return (str(given or described),), None
+    return (USUAL, *(name for name in every if name != USUAL)), (
+        f"at other sizes, positions are resampled as {USUAL} does (antialiased bicubic), which is "
+        "a guess: say --interpolation where it is another way"
+    )
+
+
+def try_other_size(
+    tapped: ir.Model,
+    manifest: Manifest,
+    candidates: Sequence[str],
+    stream: Stream,
+    patches: Patches,
+    outputs: Mapping[str, ir.Value],
+    counterparts: Sequence[ir.Value],
+    original_at: Callable[[tuple[int, int]], Original] | None,
+    tolerance: Tolerance,
+    folder: Path,
+) -> tuple[str | None, str | None, bool]:
+    """Set the model to a larger grid, no square, and see that all is as it should be.
+
+    Parameters
+    ----------
+    tapped : onnx_ir.Model
+        With the contract's input; it is left as it was.
+    candidates : sequence of str
+        See `choose_interpolation`. Where the original takes that size too, the one whose outputs
+        are the original's is chosen; otherwise the first.
+    original_at : callable or None
+        Gives the original at another size, where it leaves its size open.
+
+    Returns
+    -------
+    interpolation : str or None
+        None where the model keeps its size.
+    reason : str or None
+        Why it does.
+    known : bool
+        Whether the original itself bears the choice out.
+    """
+    grid = patches.grid[0] + 1, patches.grid[1] + 2
+    size = grid[0] * patches.size, grid[1] * patches.size
+    original = None if original_at is None else original_at(size)
+    batch = 1 if original is None else original.batch
+    images = np.random.default_rng(1).integers(0, 256, (batch, *size, 3), np.uint8)
+    try:
+        expected = None if original is None else original.run(images)
+    except ModelFileError:  # open by name only
+        expected = None
+    reason = None
+    for interpolation in candidates if expected is not None else candidates[:1]:
+        other = tapped.clone()
+        write_manifest(other, replace(manifest, position_interpolation=interpolation))
+        Regrid(size)(other)
+        try:
+            _check(other, stream, replace(patches, grid=grid), images, outputs, folder)
+        except (ModelFileError, ValueError):
+            return None, _why(tapped.graph, patches, stream), False
+        if expected is None:
+            return interpolation, None, False
+        found = run_values(other, {"images": images}, counterparts, folder)
+        worst = max(difference(one, two) for one, two in zip(expected, found, strict=True))
+        if worst <= tolerance.outputs:
+            return interpolation, None, True
+        reason = (
+            f"at {size[0]}x{size[1]} its graph gives numbers that no known way of resampling "
+            f"positions gives ({worst:.0e} off)"
+        )
+    return None, reason, False
+
+
+def _check(
+    model: ir.Model,
+    stream: Stream,
+    patches: Patches,
+    images: NDArray[np.uint8],
+    outputs: Mapping[str, ir.Value],
+    folder: Path,
+) -> None:
+    """See that rows of attention sum to 1, and that tokens are the patches, in their order."""
+    tokens = patches.prefix + patches.grid[0] * patches.grid[1]
+    wanted = [outputs[attention_name(block)] for block in range(len(stream.blocks))]
+    for value in wanted:
+        (attention,) = run_values(model, {"images": images[:1]}, [value], folder)
+        rows = attention.sum(axis=-1, dtype=np.float64)
+        if attention.shape[-2:] != (tokens, tokens) or not np.allclose(rows, 1, atol=1e-2):
+            raise ModelFileError("The attention is not among all tokens.")
+    size = images.shape[1], images.shape[2]
+    pictures = Input(model.graph.inputs[0], "NHWC", len(images), size)
+    # Both ends: what lies between is built alike, and was followed at the model's own size.
+    ends = sorted({0, len(stream.blocks) - 1})
+    part = replace(
+        stream,
+        tokens=tokens,
+        blocks=tuple(stream.blocks[end] for end in ends),
+        attentions=tuple(stream.attentions[end] for end in ends),
+    )
+    check_order(model, part, patches, pictures, folder)
+    check_flow(model, part, patches.prefix, pictures, folder)
+
+
+def _why(graph: ir.Graph, patches: Patches, stream: Stream) -> str:
+    """Say what keeps a model at its size."""
+    count = patches.grid[0] * patches.grid[1]
+    for node in graph:
+        for value in node.inputs:
+            tensor = None if value is None else value.const_value
+            if value is None or tensor is None or value.name == POSITION_EMBEDDING:
+                continue
+            sides = list(tensor.shape.numpy())
+            if not {count, stream.tokens}.intersection(sides[-3:]):
+                continue
+            if node.op_type == "Mul" and len(sides) > 1:
+                return "its rotary positions are made in no way that is recognised"
+            if node.op_type == "Add" and sides[-1:] == sides[-2:-1]:
+                return "what it adds to its scores follows from patches in no way that is known"
+            if node.op_type == "Add" and len(sides) > 1:
+                return "its position embedding is added in no way that is recognised"
+    return "its graph depends on the number of patches in a way that is not recognised"

@@ -1,0 +1,107 @@
+"""A learned position embedding as its checkpoint has it, and how a graph resamples it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from vitonnx.positions import Interpolation, resampling_matrix, sincos_table
+
+__all__ = ["Learned", "find_learned"]
+
+# Of what is added against what a candidate gives, relative to the largest: another order of sums.
+EXACT, EXACT_IN_HALF = 2e-5, 5e-3
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A position embedding.
+
+    Parameters
+    ----------
+    table : float32 (rows, dim)
+        The rows of prefix tokens first, where they have any.
+    grid : (rows, columns)
+        Of the patches that it has rows for.
+    interpolation : str or None
+        How the graph resamples it, or computes it; None where the graph doesn't.
+    """
+
+    table: NDArray[np.float32]
+    grid: tuple[int, int]
+    interpolation: str | None
+
+
+def find_learned(original: ir.Graph, added: NDArray[np.float32], grid: tuple[int, int]) -> Learned:
+    """Look for the embedding that gives what is added to the tokens.
+
+    Parameters
+    ----------
+    original : onnx_ir.Graph
+        As it came: where it resamples its embedding, that is among its weights.
+    added : float32 (rows, dim)
+        What is added at the model's own grid.
+    grid : (rows, columns)
+        That grid.
+    """
+    prefix, dim = len(added) - math.prod(grid), added.shape[1]
+    if dim % 4 == 0 and _alike(sincos_table(grid, dim, prefix=prefix), added, EXACT):
+        return Learned(added, grid, "sincos")
+    for weights in _candidates(original, dim):
+        exact = EXACT if weights.dtype == np.float32 else EXACT_IN_HALF
+        table = weights.astype(np.float32)
+        # Exporters may keep patches alone in a weight, and rows of prefix tokens beside it.
+        for whole in (table, np.concatenate([added[:prefix], table])):
+            side = math.isqrt(max(len(whole) - prefix, 0))
+            if side * side == len(whole) - prefix and (side, side) != grid:
+                interpolation = _interpolation(whole, side, added, grid, exact)
+                if interpolation is not None:
+                    return Learned(whole, (side, side), interpolation)
+    return Learned(added, grid, None)
+
+
+def _interpolation(
+    table: NDArray[np.float32],
+    side: int,
+    added: NDArray[np.float32],
+    grid: tuple[int, int],
+    exact: float,
+) -> str | None:
+    """Find the way in which a table becomes what is added; None where there is none."""
+    prefix = len(added) - math.prod(grid)
+    for interpolation in get_args(Interpolation):
+        matrix = resampling_matrix((side, side), grid, interpolation=interpolation, prefix=prefix)
+        if _alike(matrix @ table, added, exact):
+            return str(interpolation)
+    return None
+
+
+def _candidates(graph: ir.Graph, dim: int) -> Iterator[NDArray[Any]]:
+    """Give the weights that have a row of the right width for each of some places."""
+    constants = [
+        node.attributes["value"].as_tensor()
+        for node in graph
+        if node.op_type == "Constant" and "value" in node.attributes
+    ]
+    weights = [value.const_value for value in graph.initializers.values()]
+    for tensor in (*weights, *constants):
+        sides = [] if tensor is None else [side for side in tensor.shape.numpy() if side != 1]
+        if tensor is None or dim not in (sides[:1] + sides[-1:]):
+            continue
+        if len(sides) == 2 and sides[1] == dim:
+            yield tensor.numpy().reshape(sides)
+        elif len(sides) == 3 and sides[2] == dim:  # (rows, columns, dim)
+            yield tensor.numpy().reshape(-1, dim)
+        elif len(sides) == 3:  # (dim, rows, columns)
+            yield tensor.numpy().reshape(dim, -1).T
+
+
+def _alike(one: NDArray[Any], other: NDArray[Any], exact: float) -> bool:
+    largest = float(np.abs(other).max(initial=0))
+    return bool(np.abs(one - other).max(initial=0) <= exact * largest)

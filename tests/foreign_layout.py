@@ -30,6 +30,8 @@ class Layout:
         Whether something is added to the scores; some of it shuts tokens out.
     batch : int or None
         None is dynamic.
+    places : bool
+        Whether prefix tokens have positions.
     rest : (int, int)
         Rows and columns of pixels that no patch covers, at the lower and right edge.
     stride : int or None
@@ -53,6 +55,7 @@ class Layout:
     batch: int | None = None
     opset: int = 17
     precision: Precision = "fp32"
+    places: bool = True
     rest: tuple[int, int] = (0, 0)
     stride: int | None = None
     readout: Literal["token", "mean", "latent"] = "token"
@@ -74,6 +77,8 @@ class Layout:
     @property
     def placed(self) -> int:
         """Prefix tokens that have positions."""
+        if not self.places:
+            return 0
         return self.prefix if self.prefix <= 2 else 1
 
     def weights(self) -> dict[str, Floats]:

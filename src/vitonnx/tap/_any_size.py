@@ -163,16 +163,15 @@ def _check(
 ) -> None:
     """See that rows of attention sum to 1, and that tokens are the patches, in their order."""
     tokens = patches.prefix + patches.grid[0] * patches.grid[1]
-    wanted = [outputs[attention_name(block)] for block in range(len(stream.blocks))]
-    for value in wanted:
-        (attention,) = run_values(model, {"images": images[:1]}, [value], folder)
+    # Both ends: what lies between is built alike, and was followed at the model's own size.
+    ends = sorted({0, len(stream.blocks) - 1})
+    wanted = [outputs[attention_name(block)] for block in ends]
+    for attention in run_values(model, {"images": images[:1]}, wanted, folder):
         rows = attention.sum(axis=-1, dtype=np.float64)
         if attention.shape[-2:] != (tokens, tokens) or not np.allclose(rows, 1, atol=1e-2):
             raise ModelFileError("The attention is not among all tokens.")
     size = images.shape[1], images.shape[2]
     pictures = Input(model.graph.inputs[0], "NHWC", len(images), size)
-    # Both ends: what lies between is built alike, and was followed at the model's own size.
-    ends = sorted({0, len(stream.blocks) - 1})
     part = replace(
         stream,
         tokens=tokens,

@@ -59,7 +59,7 @@ def find_learned(original: ir.Graph, added: NDArray[np.float32], grid: tuple[int
         # Exporters may keep patches alone in a weight, and rows of prefix tokens beside it.
         for whole in (table, np.concatenate([added[:prefix], table])):
             side = math.isqrt(max(len(whole) - prefix, 0))
-            if side * side == len(whole) - prefix and (side, side) != grid:
+            if side and side * side == len(whole) - prefix and (side, side) != grid:
                 interpolation = _interpolation(whole, side, added, grid, exact)
                 if interpolation is not None:
                     return Learned(whole, (side, side), interpolation)

@@ -234,12 +234,13 @@ def check_order(
     tokens = stream.blocks[0].stream_in
     in_steps = any(node.op_type in QUANTISING for node in model.graph)
     still = STILL_IN_STEPS if in_steps else STILL
+    (before,) = run_values(model, {name: plain}, [tokens], folder)
 
     def change(where: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Change all pixels of some places, and see how much each token changes."""
         pixels = _changed(plain, where, pictures.layout)
-        one, other = (run_values(model, {name: p}, [tokens], folder)[0] for p in (plain, pixels))
-        difference = np.abs(one.astype(np.float64) - other)
+        (after,) = run_values(model, {name: pixels}, [tokens], folder)
+        difference = np.abs(before.astype(np.float64) - after)
         return np.asarray(difference.reshape(stream.tokens, -1).max(axis=1))
 
     def of_patches(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

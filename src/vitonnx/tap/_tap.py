@@ -23,6 +23,7 @@ from vitonnx.tap._findings import describe_findings, missing
 from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._head import find_head
 from vitonnx.tap._input import find_input, fixed_size
+from vitonnx.tap._naming import check_name, name_of
 from vitonnx.tap._open import home, open_foreign, weight_files
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
 from vitonnx.tap._prepare import prepare
@@ -72,6 +73,7 @@ def tap(
     preprocess: str | None = None,
     size: tuple[int, int] | None = None,
     prefix_tokens: tuple[str, ...] | None = None,
+    name: str | None = None,
 ) -> Tapped:
     """Make a Vision Transformer in ONNX probe-ready, whoever exported it.
 
@@ -89,6 +91,9 @@ def tap(
     prefix_tokens : tuple of str, optional
         Names of the tokens in front of the patches, where neither the description says them nor
         their number: ``cls``, ``dist``, ``reg0`` ….
+    name : str, optional
+        What the model is called; by default as its file is, or where that says nothing, as its
+        ``config.json`` or its folder is.
 
     Returns
     -------
@@ -99,9 +104,10 @@ def tap(
     ModelFileError
         If the source is damaged, or is no Vision Transformer whose attention is among all patches.
     UsageError
-        If the recipe is missing or not understood, or the size can't be.
+        If the recipe is missing or not understood, or the size or the name can't be.
     """
     source, target = Path(source), Path(target)
+    name = name_of(source) if name is None else check_name(name)
     folder = home(source)
     check_writable(target, [source, *weight_files(source), *description_files(preprocess, source)])
     model, original = open_foreign(source), open_foreign(source)
@@ -146,7 +152,7 @@ def tap(
     graph.outputs[:] = list(outputs.values())
     _tidy(model, stream)
     prefix, guessed = _prefix(patches.prefix, prefix_tokens, known)
-    manifest = _manifest(source, stream, patches, known, prefix, precision, agreement, graph)
+    manifest = _manifest(name, source, stream, patches, known, prefix, precision, agreement, graph)
     write_manifest(model, manifest)
     with atomic_with_companions(target) as passing:
         save_whole(ir.external_data.load_to_model(model), passing)
@@ -200,6 +206,7 @@ def _prefix(
 
 
 def _manifest(
+    name: str,
     source: Path,
     stream: Stream,
     patches: Patches,
@@ -217,7 +224,7 @@ def _manifest(
     with source.open("rb") as stream_of_bytes:
         digest = hashlib.file_digest(stream_of_bytes, "sha256").hexdigest()
     return Manifest(
-        name=source.stem,
+        name=name,
         family="vit",
         patch_size=patches.size,
         grid=patches.grid,

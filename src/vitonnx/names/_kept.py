@@ -51,7 +51,7 @@ def remember(asked: HubId, purpose: str, commit: str) -> None:
 
 def _note(asked: HubId, purpose: str) -> Path:
     home = cache_folder() / HUB / asked.repository / _part(asked.revision) / purpose
-    return home / _part(asked.file or DEFAULT)
+    return home / f"{_part(asked.file or DEFAULT)}.commit"
 
 
 def _part(text: str) -> str:

@@ -141,11 +141,12 @@ def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
         At which the revision was; None where only the cache itself can know.
     """
     import huggingface_hub
+    from huggingface_hub import constants
     from huggingface_hub.errors import CacheNotFound
 
     with quiet_hub():
         try:
-            repositories = huggingface_hub.scan_cache_dir().repos
+            repositories = huggingface_hub.scan_cache_dir(constants.HF_HUB_CACHE).repos
         except (CacheNotFound, ValueError):
             return None
     for repository in repositories:

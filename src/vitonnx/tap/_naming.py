@@ -49,7 +49,7 @@ def check_name(name: str) -> str:
         With one like it that can.
     """
     safe = safe_name(name)
-    if name != safe:
+    if not name or name != safe:
         example = f", as in {safe}" if safe else ""
         raise UsageError(
             f"The name {name!r} can't be part of a file's name: use letters, digits and . _ - + = "

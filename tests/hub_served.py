@@ -41,6 +41,7 @@ class Hub:
     status: int = 200
     cut: str | None = None  # the file that breaks off half way
     silent: bool = False  # whether no length is said, so that nobody can tell
+    warning: str | None = None  # which the client passes on to whoever reads its log
     stalled: threading.Event = field(default_factory=threading.Event)
 
     def push(self, repository: str, files: Files, branch: str = "main") -> str:
@@ -108,6 +109,8 @@ def serve_hub() -> Iterator[Hub]:
             status, headers, body = hub.answer(self.path, token)
             cut = hub.cut is not None and self.path.endswith(hub.cut)
             self.send_response(status)
+            if hub.warning is not None:
+                self.send_header("X-HF-Warning", hub.warning)
             for name, value in headers.items():
                 self.send_header(name, value)
             if cut and hub.silent:

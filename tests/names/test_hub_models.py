@@ -80,7 +80,12 @@ def test_every_command_takes_an_id(hub: Hub, call: Call, picture: Path, desk: Pa
     assert load_manifest(desk / "tapped.onnx").name == "dinov2-small"
 
 
-def test_the_libraries_say_nothing(hub: Hub, call: Call, picture: Path) -> None:
+def test_the_libraries_say_nothing(
+    hub: Hub, call: Call, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub's client would draw bars, as on a terminal, and pass on what the server warns of."""
+    monkeypatch.setenv("TQDM_POSITION", "-1")
+    hub.warning = "a topic; Dear client, you are old."
     hub.push("ada/dinov2-small", repositories.optimum())
     outcome = call("probe", "heads", ID, picture, "-o", "heads.npz", "-q")
     assert outcome == Outcome(0, "heads.npz\n", "")

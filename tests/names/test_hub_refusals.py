@@ -41,7 +41,7 @@ def refused(call: Call, home: Path, desk: Path) -> Refused:
 
 def assert_nothing_kept(home: Path) -> None:
     assert {name for name, data in contents(home).items() if data != b"a folder"} == set()
-    assert not [path for path in home.rglob(".*")]
+    assert not list(home.rglob(".*"))
     blobs = [path for path in Path(constants.HF_HUB_CACHE).rglob("blobs/*") if path.is_file()]
     assert not [path for path in blobs if path.suffix == ".incomplete"]
 
@@ -173,9 +173,7 @@ def test_offline(hub: Hub, refused: Refused, monkeypatch: pytest.MonkeyPatch) ->
     assert hub.asked == []
 
 
-def test_broken_off_where_nobody_says_how_long_it_is(
-    hub: Hub, refused: Refused, call: Call
-) -> None:
+def test_broken_off_where_nobody_says_its_length(hub: Hub, refused: Refused, call: Call) -> None:
     """The hub's client takes half a file for the whole, and would do so for ever."""
     hub.push("ada/dinov2-small", repositories.optimum())
     hub.cut, hub.silent = "/onnx/model.onnx", True

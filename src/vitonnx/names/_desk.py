@@ -55,11 +55,11 @@ def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> 
     ModelFileError
         If it is no ONNX file.
     """
-    from vitonnx.tap import weight_names
-
     folder.mkdir()
     model = folder / PurePosixPath(file).name
     shutil.copyfile(snapshot.fetch(file, listener), model)
+    from vitonnx.tap import weight_names
+
     with called_by_id(folder, snapshot, file):
         names = weight_names(model)
     for name in names:

@@ -64,10 +64,10 @@ def _sentence(asked: HubId, otherwise: str, error: Exception) -> VitonnxError:
             )
         case errors.OfflineModeIsEnabled():
             return DownloadError(
-                f"{asked} was not fetched before, and HF_HUB_OFFLINE is set: leave that out once, "
-                f"or fetch it with `hf download {repository}`."
+                f"{asked} was not fetched before, and HF_HUB_OFFLINE is set: unset it, or fetch "
+                f"it where there is a network, with `hf download {repository}`."
             )
-        case errors.HfHubHTTPError():
+        case errors.HfHubHTTPError() if error.response is not None:
             status = error.response.status_code
             if status in (401, 403):
                 return DownloadError(

@@ -60,8 +60,8 @@ class Snapshot:
             return self.folder / file
         import huggingface_hub
 
-        size = self.files[file]
-        listener.progress(f"fetching {file}" + ("" if size is None else f", {_megabytes(size)}"))
+        megabytes = (self.files[file] or 0) / 1e6
+        listener.progress(f"fetching {file}" + (f", {megabytes:.0f} MB" if megabytes >= 1 else ""))
         whole = self.asked.beside(file)
         broken = f"{whole} broke off on its way"
         with quiet_hub(), answered(whole, broken):
@@ -163,7 +163,3 @@ def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
                 }
                 return Snapshot(asked, stored.commit_hash, files, folder)
     return None
-
-
-def _megabytes(size: int) -> str:
-    return f"{max(size / 1e6, 0.1):.1f} MB" if size < 1e7 else f"{size / 1e6:.0f} MB"

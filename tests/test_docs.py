@@ -29,6 +29,9 @@ from vitonnx.models import find_model
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+DINOV3 = "hf://onnx-community/dinov3-vits16-pretrain-lvd1689m-ONNX"
+HUB = "fetches from a hub; tests/names/ serves one"
+
 # Every other command is run. These are read as the command line reads them, which knows the
 # options, and their models are looked up in the registry.
 NOT_RUN = {
@@ -51,6 +54,9 @@ NOT_RUN = {
     "vitonnx tap vit_b16_savedmodel --preprocess half -o vit_b16.onnx": (
         "needs a SavedModel; tests/export/test_saved_model.py makes one"
     ),
+    f"vitonnx probe heads {DINOV3} bird.png": HUB,
+    f"vitonnx inspect {DINOV3}/onnx/model_fp16.onnx": HUB,
+    f"vitonnx tap {DINOV3} -o dinov3.onnx": HUB,
     "vitonnx export dino_vits16 --weights dino_deitsmall16_pretrain.pth": (
         "needs the published checkpoint"
     ),

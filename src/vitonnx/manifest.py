@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,12 +26,15 @@ __all__ = [
     "Source",
     "require_model_file",
     "round_up",
+    "safe_name",
 ]
 
 CONTRACT_VERSION = 2  # the newest that this vitonnx reads
 METADATA_KEY = "vitonnx.manifest"
 # What was compiled into a baked file, whose outputs are no longer those of the contract.
 BAKED_KEY = "vitonnx.baked"
+
+LONGEST_NAME = 120  # letters, so that suffixes fit behind it
 
 PilFilter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
@@ -314,6 +318,17 @@ def round_up(error: float) -> float:
     unit = 10.0 ** math.floor(math.log10(error))
     # Through text: 3 * 1e-06 is 3e-06 in print and not 2.9999999999999997e-06.
     return float(f"{math.ceil(error / unit - 1e-9) * unit:.0e}")
+
+
+def safe_name(text: str) -> str:
+    """Make a name of a model out of what others call it, fit to be part of a file's name.
+
+    Examples
+    --------
+    >>> safe_name("vit_tiny.augreg in21k"), safe_name("../a b?.onnx")
+    ('vit_tiny.augreg-in21k', 'a-b-.onnx')
+    """
+    return re.sub(r"[^\w.+=@-]+", "-", text).strip(".-")[:LONGEST_NAME]
 
 
 def _refuse_newer(text: str, file: str) -> None:

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
-from vitonnx.manifest import BAKED_KEY, Manifest, require_model_file
+from vitonnx.manifest import BAKED_KEY, METADATA_KEY, Manifest, require_model_file
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = [
     "is_baked",
+    "is_ours",
     "load_manifest",
     "load_operators",
     "load_shapes",
@@ -99,6 +100,17 @@ def is_baked(file: Path) -> bool:
         If the file can't be read, or is no ONNX model.
     """
     return BAKED_KEY in _read(file, _metadata)
+
+
+def is_ours(file: Path) -> bool:
+    """Whether vitonnx wrote a file: a probe-ready one, or one with probes compiled into it.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return not {METADATA_KEY, BAKED_KEY}.isdisjoint(_read(file, _metadata))
 
 
 def load_shapes(file: Path) -> dict[str, list[int | None]]:

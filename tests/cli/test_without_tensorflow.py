@@ -13,7 +13,7 @@ from terminal import assert_refused, contents, run, run_without
 
 Exported = Callable[[str], Path]
 
-EXTRA = "tensorflow keras tf2onnx safetensors huggingface_hub"
+EXTRA = "tensorflow keras tf2onnx safetensors"
 INSTALL = "pip install 'vitonnx[export]'"
 
 
@@ -36,7 +36,7 @@ def test_everything_after_the_export_runs_without_the_extra(
         assert found["attention"].shape == (2, 3, 6, 8)
 
 
-@pytest.mark.parametrize("missing", ["tensorflow", "tf2onnx", "safetensors huggingface_hub", EXTRA])
+@pytest.mark.parametrize("missing", ["tensorflow", "tf2onnx", "safetensors", EXTRA])
 def test_an_export_says_what_to_install(missing: str, described: str, desk: Path) -> None:
     before = contents(desk)
     line = f"export --config {described} --weights random -o out.onnx"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
+from vitonnx.names import is_hub_id
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
@@ -15,8 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["check_stackable", "name_models", "note_untrained"]
 
 
-def name_models(files: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
-    """Call models by their names, or by their files where names are the same.
+def name_models(
+    words: Sequence[str], files: Sequence[Path], manifests: Sequence[Manifest]
+) -> list[str]:
+    """Call models by their names, or where names are the same by what they were asked for with.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Each as MODEL on the command line.
+    files, manifests : sequence
+        What was found.
 
     Raises
     ------
@@ -25,8 +35,10 @@ def name_models(files: Sequence[Path], manifests: Sequence[Manifest]) -> list[st
     """
     names = [manifest.name for manifest in manifests]
     if len(set(names)) < len(names):
-        names = [str(file) for file in files]
-    if len(set(names)) < len(names):
+        names = [
+            word if is_hub_id(word) else str(file) for word, file in zip(words, files, strict=True)
+        ]
+    if len(set(files)) < len(files):
         raise UsageError(f"{', '.join(names)}: a model is named twice; compare it with another.")
     return names
 

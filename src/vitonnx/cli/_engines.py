@@ -45,7 +45,7 @@ def open_engines(
         if note is not None:
             inform(note, quiet=quiet)
     names = name_models(
-        [engine.file for engine in engines], [engine.manifest for engine in engines]
+        models, [engine.file for engine in engines], [engine.manifest for engine in engines]
     )
     return dict(zip(names, engines, strict=True))
 

@@ -62,11 +62,12 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
-    from vitonnx.cli._extra import require_export
     from vitonnx.demo import demo_models
     from vitonnx.engine import Engine, state_cost
+    from vitonnx.extras import require_export
     from vitonnx.media import check_writable
     from vitonnx.models import find_model, read_config_file
+    from vitonnx.names import is_hub_id
 
     if config is not None:
         if not weights:
@@ -78,6 +79,11 @@ def export(
         raise UsageError(
             f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: give its name "
             "to any command that takes a MODEL."
+        )
+    elif name is not None and is_hub_id(name):
+        raise UsageError(
+            f"{name} needs no export: give it to any command that takes a MODEL, which fetches it "
+            "and makes it probe-ready once, or to `vitonnx tap`."
         )
     elif name is not None:
         spec = find_model(name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitonnx.cli._console import inform, results
-from vitonnx.cli._options import Quiet
+from vitonnx.cli._options import Model, Quiet
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
@@ -17,16 +16,17 @@ EXAMPLE = "Example: vitonnx inspect dino.onnx"
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A probe-ready file.")],
+    model: Model,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as it stands.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Show what a probe-ready file says of itself."""
     from rich.table import Table
 
+    from vitonnx.cli._resolve import resolve_model
     from vitonnx.modelfile import load_manifest
 
-    manifest = load_manifest(file)
+    manifest = load_manifest(resolve_model(model, quiet=quiet))
     if json:
         print(manifest.to_json())
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, metadata, version
 
-from vitonnx.cli._extra import EXTRAS, missing_modules
+from vitonnx.extras import EXTRAS, missing_modules
 from vitonnx.runtimes import installed_runtimes
 
 __all__ = ["declared_extras", "installed_packages"]

@@ -28,7 +28,11 @@ __all__ = [
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A probe-ready file, or a name of `vitonnx models`.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A probe-ready file, a name of `vitonnx models`, or a hub's hf://ORG/REPO.",
+    ),
 ]
 Pictures = Annotated[
     list[str],

@@ -20,8 +20,8 @@ def page(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="Probe-ready files, or names of `vitonnx models`; without any, the two models "
-            "that come with vitonnx.",
+            help="Probe-ready files, names of `vitonnx models`, or a hub's hf://ORG/REPO; without "
+            "any, the two models that come with vitonnx.",
         ),
     ] = None,
     host: Annotated[
@@ -61,9 +61,9 @@ def page(
     quiet: Quiet = False,
 ) -> None:
     """Open a page on which pictures can be probed in the browser."""
-    from vitonnx.cli._extra import require_app
     from vitonnx.cli._page_run import PageCall, export, run
     from vitonnx.cli._runtime import Runtime
+    from vitonnx.extras import require_app
 
     require_app()
     call = PageCall(

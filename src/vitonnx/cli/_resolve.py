@@ -1,56 +1,24 @@
-"""From MODEL on the command line to a file: a path, or a name.
-
-Names are of the models inside the package, or of the registry, which are exported once.
-"""
+"""From MODEL on the command line to a file, with what is said on the way."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 from vitonnx.cli._console import inform, stage
-from vitonnx.errors import ModelFileError, UnknownModelError
 
 __all__ = ["resolve_model"]
 
 
 def resolve_model(model: str, *, quiet: bool) -> Path:
-    """Find the file of a model; export it into the user's cache if it is a name of the registry.
+    """Find the file of a model; fetch it and make it probe-ready if it is a name or an id.
 
     Raises
     ------
-    UnknownModelError
-        If it is neither a file nor a name.
+    VitonnxError
+        As `vitonnx.names.resolve`.
     """
-    path = Path(model)
-    if path.exists():
-        return path
-    from vitonnx.demo import demo_models
-    from vitonnx.models import find_model
+    from vitonnx.names import resolve
 
-    if model in demo_models():
-        return demo_models()[model]
-
-    if path.suffix == ".onnx":
-        raise ModelFileError(
-            f"There is no file {model}: check the path, or make it with `vitonnx export`."
-        )
-    try:
-        spec = find_model(model)
-    except UnknownModelError as error:
-        raise UnknownModelError(f"There is no file {model}, and {error}") from None
-    import platformdirs
-
-    # By version: what an older vitonnx wrote may follow an older contract.
-    cached = platformdirs.user_cache_path("vitonnx") / version("vitonnx") / f"{spec.name}.onnx"
-    if not cached.exists():
-        from vitonnx.cli._extra import require_export
-
-        require_export()
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        inform(f"exporting {spec.name} once, into {cached}", quiet=quiet)
-        with stage(f"Exporting {spec.name}", quiet=quiet) as show:
-            from vitonnx.export import export_model
-
-            export_model(spec, cached, progress=show)
-    return cached
+    with stage(f"Finding {model}", quiet=quiet) as show:
+        return resolve(model, say=partial(inform, quiet=quiet), progress=show)

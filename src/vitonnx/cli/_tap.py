@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -20,9 +21,10 @@ SAVED_MODEL = "saved_model.pb"
 
 def tap(
     model: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="MODEL", help="An ONNX file, or the folder of a TensorFlow SavedModel."
+            metavar="MODEL",
+            help="An ONNX file, a hub's (hf://ORG/REPO), or the folder of a TensorFlow SavedModel.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
@@ -30,7 +32,7 @@ def tap(
         str | None,
         typer.Option(
             "--preprocess",
-            metavar="imagenet|half|MEAN,STD|timm:NAME|hf:FILE",
+            metavar="imagenet|half|MEAN,STD|timm:NAME|hf:FILE|hf://ORG/REPO",
             help="How pictures become its input. Read from preprocessor_config.json or config.json "
             "beside the model, if left out.",
         ),
@@ -60,23 +62,33 @@ def tap(
             "description says it.",
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What the model is called, if not as its file or folder is."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Make any Vision Transformer in ONNX probe-ready."""
     from vitonnx.media import check_writable
+    from vitonnx.names import open_foreign
     from vitonnx.tap import tap as tap_file
 
     names = None if prefix is None else tuple(prefix.split(","))
     check_writable(output, [model])
-    with TemporaryDirectory() as folder, stage(f"Tapping {model.name}", quiet=quiet):
-        source = _from_tensorflow(model, Path(folder)) if model.is_dir() else model
+    with (
+        TemporaryDirectory() as folder,
+        stage(f"Tapping {Path(model).name}", quiet=quiet) as show,
+        open_foreign(model, preprocess, say=partial(inform, quiet=quiet), progress=show) as foreign,
+    ):
+        source = foreign.file
         tapped = tap_file(
-            source,
+            _from_tensorflow(source, Path(folder)) if source.is_dir() else source,
             output,
-            preprocess=preprocess,
+            preprocess=foreign.preprocess,
             size=parse_size(size),
             prefix_tokens=names,
             interpolation=interpolation,
+            name=foreign.name if name is None else name,
         )
     if not quiet:
         _print_findings(tapped)
@@ -89,7 +101,7 @@ def _from_tensorflow(model: Path, folder: Path) -> Path:
     """Convert a SavedModel; its file has the folder's name."""
     if not (model / SAVED_MODEL).is_file():
         return model  # is refused as any other folder
-    from vitonnx.cli._extra import require_export
+    from vitonnx.extras import require_export
 
     require_export()
     from vitonnx.export import convert_saved_model

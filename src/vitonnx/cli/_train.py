@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from vitonnx.cli._options import Quiet
+from vitonnx.cli._silence import silence
 
 EXAMPLE = "Example: vitonnx train scenes --objective dino --epochs 10 -o runs/dino"
 
@@ -79,8 +81,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a small Vision Transformer, and export the best of it."""
-    from vitonnx.cli._extra import require_export
     from vitonnx.cli._train_run import run
+    from vitonnx.extras import require_export
     from vitonnx.models.train import Settings
 
     settings = Settings(
@@ -100,4 +102,6 @@ def train(
         seed=seed,
     )
     require_export(training=True)
+    with silence():  # its compiled part talks to stderr whatever it is told
+        import_module("tensorflow")
     run(data, settings, output, name or output.resolve().name, pictures, resume=resume, quiet=quiet)

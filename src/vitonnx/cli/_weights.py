@@ -34,7 +34,7 @@ def run(call: WeightProbeCall, *, quiet: bool) -> None:
     check_output(call.output, FIGURE_OR_ARRAYS)
     files = [resolve_model(model, quiet=quiet) for model in call.models]
     manifests = [load_manifest(file) for file in files]
-    names = name_models(files, manifests)
+    names = name_models(call.models, files, manifests)
     results = {name: _ask(file, name, call) for file, name in zip(files, names, strict=True)}
     note = note_untrained(dict(zip(names, manifests, strict=True)), quiet=quiet)
     output = call.output or Path(f"{join_stems(files)}.{call.probe.name}.png")

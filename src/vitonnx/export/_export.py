@@ -157,7 +157,7 @@ def _weights(
 def _url(spec: ModelSpec) -> str:
     if spec.repository is None:
         return " + ".join(spec.urls)
-    return f"https://huggingface.co/{spec.repository}/resolve/main/{spec.file}"
+    return f"https://huggingface.co/{spec.repository}/resolve/{spec.revision or 'main'}/{spec.file}"
 
 
 def _sha256(path: Path) -> str:

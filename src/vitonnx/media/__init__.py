@@ -6,6 +6,8 @@ from vitonnx.media._atomic import (
     atomic_with_companions,
     atomic_with_partial,
     check_writable,
+    explained,
+    passing_folder,
 )
 from vitonnx.media._atomic_folder import atomic_folder, check_folder
 from vitonnx.media._find import find_picture_names, find_pictures, natural_key
@@ -24,11 +26,13 @@ __all__ = [
     "atomic_with_partial",
     "check_folder",
     "check_writable",
+    "explained",
     "find_picture_names",
     "find_pictures",
     "natural_key",
     "on_host",
     "open_picture",
+    "passing_folder",
     "read_lists",
     "save_arrays",
     "stack_models",

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from vitonnx.errors import DownloadError, MissingExtraError
+from vitonnx.errors import DownloadError
 from vitonnx.models._spec import ModelSpec
 
 __all__ = ["fetch"]
@@ -40,16 +40,9 @@ def fetch(spec: ModelSpec) -> list[Path]:
     ------
     DownloadError
         If a file can't be fetched; the message says which one to fetch by hand, and from where.
-    MissingExtraError
-        If huggingface-hub is not installed.
     """
-    try:
-        import huggingface_hub
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{spec.name} can't be fetched without huggingface-hub, which belongs to the export "
-            "extra: pip install 'vitonnx[export]'."
-        ) from error
+    import huggingface_hub
+
     if not spec.repository and not spec.urls:
         raise DownloadError(
             f"nobody publishes a checkpoint of {spec.name} that vitonnx knows of: give yours with "
@@ -57,7 +50,10 @@ def fetch(spec: ModelSpec) -> list[Path]:
         )
     try:
         if spec.repository and spec.file:
-            return [Path(huggingface_hub.hf_hub_download(spec.repository, spec.file))]
+            file = huggingface_hub.hf_hub_download(
+                spec.repository, spec.file, revision=spec.revision
+            )
+            return [Path(file)]
         return [_fetch_url(url) for url in spec.urls]
     # The hub's client, its HTTP library and the system each have error classes of their own.
     except Exception as error:
@@ -69,7 +65,8 @@ def _by_hand(spec: ModelSpec, error: Exception) -> str:
     from huggingface_hub import constants
 
     if spec.repository:
-        urls = [f"{constants.ENDPOINT}/{spec.repository}/resolve/main/{spec.file}"]
+        place = f"{spec.repository}/resolve/{spec.revision or 'main'}/{spec.file}"
+        urls = [f"{constants.ENDPOINT}/{place}"]
     else:
         urls = list(spec.urls)
     if constants.HF_HUB_OFFLINE:

@@ -24,8 +24,8 @@ class ModelSpec:
         The published recipe from a picture to the input.
     aliases : tuple of str
         Other names of the same weights in the same numerics.
-    repository, file : str or None
-        Where a model hub has the weights.
+    repository, file, revision : str or None
+        Where a model hub has the weights; at which commit, if not the newest.
     urls : tuple of str
         Where the authors published the original file or files (a backbone and its head).
     licence : str or None
@@ -43,6 +43,7 @@ class ModelSpec:
     aliases: tuple[str, ...] = ()
     repository: str | None = None
     file: str | None = None
+    revision: str | None = None
     urls: tuple[str, ...] = ()
     licence: str | None = None
     top1: str | None = None

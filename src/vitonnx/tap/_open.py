@@ -16,7 +16,7 @@ from vitonnx.modelfile import load_skeleton
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["home", "open_foreign", "weight_files"]
+__all__ = ["home", "open_foreign", "weight_files", "weight_names"]
 
 
 def home(file: Path) -> Path:
@@ -35,6 +35,26 @@ def weight_files(file: Path) -> list[Path]:
     proto = load_skeleton(file)
     places = {_place(tensor, file) for tensor in _tensors(proto) if tensor.external_data}
     return sorted(places - {file.resolve()})
+
+
+def weight_names(file: Path) -> list[str]:
+    """List the files beside a model that hold its weights, as the model calls them.
+
+    They need not be there.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no ONNX model.
+    """
+    tensors = _tensors(load_skeleton(file))
+    names = {
+        entry.value
+        for tensor in tensors
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return sorted(names - {file.name, ""})
 
 
 def open_foreign(file: Path) -> ir.Model:

@@ -35,6 +35,7 @@ from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._head import find_head, read_prefix
 from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._learned import find_learned
+from vitonnx.tap._naming import check_name, name_of
 from vitonnx.tap._open import home, open_foreign, weight_files
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
 from vitonnx.tap._prefix import check_prefix, name_prefix
@@ -89,6 +90,7 @@ def tap(
     size: tuple[int, int] | None = None,
     prefix_tokens: tuple[str, ...] | None = None,
     interpolation: str | None = None,
+    name: str | None = None,
 ) -> Tapped:
     """Make a Vision Transformer in ONNX probe-ready, whoever exported it.
 
@@ -109,6 +111,9 @@ def tap(
     interpolation : str, optional
         How positions become those of other sizes, where neither the graph nor the description says
         it: see `vitonnx.positions`.
+    name : str, optional
+        What the model is called; by default as its file is, or where that says nothing, as its
+        ``config.json`` or its folder is.
 
     Returns
     -------
@@ -119,10 +124,11 @@ def tap(
     ModelFileError
         If the source is damaged, or is no Vision Transformer whose attention is among all patches.
     UsageError
-        If the recipe is missing or not understood, or the size can't be.
+        If the recipe is missing or not understood, or the size or the name can't be.
     """
     source, target = Path(source), Path(target)
     given = None if prefix_tokens is None else check_prefix(prefix_tokens)
+    name = name_of(source) if name is None else check_name(name)
     folder = home(source)
     check_writable(target, [source, *weight_files(source), *description_files(preprocess, source)])
     model = open_foreign(source)
@@ -165,7 +171,9 @@ def tap(
     name_weights(graph, patches)
     positions = _free_positions(graph, original.model.graph, stream, patches)
     candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
-    manifest = _manifest(source, stream, patches, positions, known, prefix, precision, outputs)
+    manifest = _manifest(
+        name, source, stream, patches, positions, known, prefix, precision, outputs
+    )
     manifest = resample_positions(graph, replace(manifest, position_interpolation=candidates[0]))
     tolerance = Tolerance.of(precision)
     agreement = verify(original, model, outputs, counterparts, stream, tolerance)
@@ -246,6 +254,7 @@ def _weights(graph: ir.Graph) -> frozenset[str]:
 
 
 def _manifest(
+    name: str,
     source: Path,
     stream: Stream,
     patches: Patches,
@@ -265,7 +274,7 @@ def _manifest(
     with source.open("rb") as stream_of_bytes:
         digest = hashlib.file_digest(stream_of_bytes, "sha256").hexdigest()
     return Manifest(
-        name=source.stem,
+        name=name,
         family="vit",
         patch_size=patches.size,
         grid=patches.grid,

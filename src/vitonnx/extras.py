@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from importlib.util import find_spec
 
-from vitonnx.cli._silence import silence
 from vitonnx.errors import MissingExtraError
 
 __all__ = ["EXTRAS", "missing_modules", "require_app", "require_export"]
 
 # What each extra brings, as it is imported.
 EXTRAS = {
-    "export": ("tensorflow", "tf2onnx", "safetensors", "huggingface_hub"),
+    "export": ("tensorflow", "tf2onnx", "safetensors"),
     "app": ("gradio",),
 }
 
@@ -43,9 +41,6 @@ def require_export(*, training: bool = False) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1" if training else "0")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if training:
-        with silence():  # its compiled part talks to stderr whatever it is told
-            import_module("tensorflow")
     # Without a network the hub's client warns of each try; our error says it once.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 

@@ -1,0 +1,12 @@
+"""From what people call a model to its file: a path, a name, or an id of a model hub.
+
+The one room that knows the engine's files, ``tap`` and ``export`` together. It prints nothing: what
+is to be said goes to callables.
+"""
+
+from vitonnx.names._foreign import Foreign, open_foreign
+from vitonnx.names._id import is_hub_id
+from vitonnx.names._recipe import find_recipe
+from vitonnx.names._resolve import resolve
+
+__all__ = ["Foreign", "find_recipe", "is_hub_id", "open_foreign", "resolve"]

@@ -1,0 +1,69 @@
+"""Which of a repository's files is the model, and which one says how pictures become its input."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from vitonnx.names._listener import Listener
+from vitonnx.names._snapshot import Snapshot
+
+__all__ = ["CONFIG", "choose_model", "fetch_description", "is_graph", "nearest"]
+
+GRAPHS = ("onnx/model.onnx", "model.onnx")
+CHECKPOINTS = ("model.safetensors", "pytorch_model.bin")
+RECIPE, CONFIG = "preprocessor_config.json", "config.json"
+
+
+def is_graph(file: str) -> bool:
+    """Tell whether a file is a model in ONNX, and no checkpoint."""
+    return file.endswith(".onnx")
+
+
+def choose_model(snapshot: Snapshot) -> str:
+    """Choose the file that was asked for, else the ONNX file, else the checkpoint.
+
+    Raises
+    ------
+    NotThereError
+        If there is no such file, or none that is surely meant.
+    """
+    asked, files = snapshot.asked, snapshot.files
+    if asked.file is not None:
+        if asked.file not in files:
+            raise snapshot.lacks(f"no {asked.file}")
+        if not asked.file.endswith((".onnx", *(Path(name).suffix for name in CHECKPOINTS))):
+            raise snapshot.lacks(f"no model in {asked.file}")
+        return asked.file
+    if found := next((file for file in GRAPHS if file in files), None):
+        return found
+    if graphs := sorted(filter(is_graph, files)):
+        raise snapshot.lacks(f"no {GRAPHS[0]}", f"say which file, as in {asked.beside(graphs[0])}")
+    if CONFIG in files and (found := next((name for name in CHECKPOINTS if name in files), None)):
+        return found
+    raise snapshot.lacks(f"neither an ONNX file nor {CHECKPOINTS[0]} with its {CONFIG}")
+
+
+def nearest(snapshot: Snapshot, name: str, file: str) -> str | None:
+    """Find the file of a name that lies in a file's folder, or in the next one above it."""
+    folders = PurePosixPath(file).parents
+    candidates = (str(folder / name) for folder in folders)
+    return next((path for path in candidates if path in snapshot.files), None)
+
+
+def fetch_description(snapshot: Snapshot, file: str, listener: Listener) -> Path | None:
+    """Fetch the description that belongs to a model's file, and the one beside it.
+
+    Returns
+    -------
+    Path or None
+        ``preprocessor_config.json``, else ``config.json``; None where there is neither.
+    """
+    names = (RECIPE, CONFIG)
+    found = next(filter(None, (nearest(snapshot, name, file) for name in names)), None)
+    if found is None:
+        return None
+    for name in names:
+        beside = str(PurePosixPath(found).with_name(name))
+        if beside in snapshot.files:
+            snapshot.fetch(beside, listener)
+    return snapshot.fetch(found, listener)

@@ -1,0 +1,84 @@
+"""A hub's files laid out as their authors had them: under their names, in one folder, no links.
+
+A hub's cache has them under digests, wherever there is room; and weights beside a model are found
+by their names, and refused where a link, of either kind, leads out of its folder.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from vitonnx.errors import VitonnxError
+from vitonnx.names._kept import cache_folder
+from vitonnx.names._listener import Listener
+from vitonnx.names._snapshot import Snapshot
+
+__all__ = ["called_by_id", "lay_out", "open_desk"]
+
+
+@contextmanager
+def open_desk() -> Iterator[Path]:
+    """Give an empty folder beside the models that are kept, for as long as the block runs.
+
+    Raises
+    ------
+    VitonnxError
+        If the system refuses to write there: no permission, a full disk.
+    """
+    from vitonnx.media import explained, passing_folder
+
+    home = cache_folder()
+    with explained(home, home):
+        home.mkdir(parents=True, exist_ok=True)
+        with passing_folder(home) as desk:
+            yield desk
+
+
+def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> Path:
+    """Put an ONNX file into a folder, with the files beside it that hold its weights.
+
+    Returns
+    -------
+    Path
+        Of the ONNX file.
+
+    Raises
+    ------
+    NotThereError
+        If the repository hasn't one of them.
+    DownloadError
+        If one can't be fetched.
+    ModelFileError
+        If it is no ONNX file.
+    """
+    folder.mkdir()
+    model = folder / PurePosixPath(file).name
+    shutil.copyfile(snapshot.fetch(file, listener), model)
+    from vitonnx.tap import weight_names
+
+    with called_by_id(folder, snapshot, file):
+        names = weight_names(model)
+    for name in names:
+        if posixpath.isabs(name) or ".." in PurePosixPath(name).parts:
+            continue  # is refused, with a sentence, by whoever reads the model
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
+        if path not in snapshot.files:
+            raise snapshot.lacks(f"no {path}, where {file} has its weights")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(snapshot.fetch(path, listener), folder / name)
+    return model
+
+
+@contextmanager
+def called_by_id(folder: Path, snapshot: Snapshot, file: str) -> Iterator[None]:
+    """Name a hub's files by where they are in the repository, in what is said of them."""
+    try:
+        yield
+    except VitonnxError as error:
+        home = posixpath.dirname(file)
+        shown = str(snapshot.asked.beside(home or None))
+        raise type(error)(str(error).replace(str(folder), shown)) from error

@@ -1,0 +1,59 @@
+"""Where what was made of a hub's models is kept, and at which commit a revision was."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import quote
+
+from vitonnx.names._id import HubId, is_commit
+
+__all__ = ["cache_folder", "kept_file", "last_commit", "remember"]
+
+HUB = "hf"
+DEFAULT = "default"  # the file that is taken where nobody says which
+
+
+def cache_folder() -> Path:
+    """Give our part of the user's cache; it need not be there."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("vitonnx")
+
+
+def kept_file(asked: HubId, commit: str) -> Path:
+    """Give the place of a probe-ready file, in a folder of its own; it need not be there."""
+    # By version: what an older vitonnx wrote may follow an older contract.
+    home = cache_folder() / version("vitonnx") / HUB / asked.repository / commit
+    return home / _part(asked.file or DEFAULT) / f"{asked.name}.onnx"
+
+
+def last_commit(asked: HubId, purpose: str) -> str | None:
+    """Give the commit that a revision was at when it last served a purpose."""
+    try:
+        commit = _note(asked, purpose).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return commit if is_commit(commit) else None
+
+
+def remember(asked: HubId, purpose: str, commit: str) -> None:
+    """Write down which commit a revision is at."""
+    from vitonnx.media import atomic_path
+
+    if is_commit(asked.revision) or last_commit(asked, purpose) == commit:
+        return
+    note = _note(asked, purpose)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(note) as passing:
+        passing.write_text(f"{commit}\n", encoding="ascii")
+
+
+def _note(asked: HubId, purpose: str) -> Path:
+    home = cache_folder() / HUB / asked.repository / _part(asked.revision) / purpose
+    return home / f"{_part(asked.file or DEFAULT)}.commit"
+
+
+def _part(text: str) -> str:
+    """Make one part of a path of any text."""
+    return quote(text, safe=" ")

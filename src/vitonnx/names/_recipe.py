@@ -1,0 +1,79 @@
+"""A hub's recipe from picture to input: for a model of its own, or for any other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vitonnx.errors import UsageError
+from vitonnx.names._choice import GRAPHS, fetch_description
+from vitonnx.names._id import HubId, is_hub_id
+from vitonnx.names._listener import Listener, Say, ignore
+from vitonnx.names._revision import at_hub
+from vitonnx.names._snapshot import Snapshot
+
+__all__ = ["find_recipe", "recipe_of"]
+
+
+def find_recipe(word: str | None, *, say: Say = ignore, progress: Say = ignore) -> str | None:
+    """Give a recipe as ``tap`` reads it, where it is a hub's; any other word stays what it is.
+
+    Parameters
+    ----------
+    word : str or None
+        As in ``--preprocess``: ``hf://ORG/REPO``, with ``@REVISION`` and ``/FILE`` if need be.
+    say, progress : callable
+        As in `vitonnx.names.resolve`.
+
+    Returns
+    -------
+    str or None
+        ``hf:FILE``, of a file that is on this machine.
+
+    Raises
+    ------
+    VitonnxError
+        If the repository hasn't one, or can't be asked.
+    """
+    if word is None or not is_hub_id(word):
+        return word
+    asked, listener = HubId.parse(word), Listener(say, progress)
+    return f"hf:{at_hub(asked, 'recipe', lambda found: _fetch(found, listener), listener)}"
+
+
+def _fetch(snapshot: Snapshot, listener: Listener) -> Path:
+    file = snapshot.asked.file
+    found = fetch_description(snapshot, file or GRAPHS[0], listener)
+    if file is not None and file.endswith(".json"):
+        return snapshot.fetch(file, listener)
+    if found is None:
+        raise snapshot.lacks("no recipe (preprocessor_config.json, or timm's config.json)")
+    return found
+
+
+def recipe_of(snapshot: Snapshot, file: str, listener: Listener) -> str:
+    """Give the recipe of a repository's own model, ``hf:FILE``.
+
+    Raises
+    ------
+    UsageError
+        If it has none that can be followed, with the line that says another.
+    """
+    from vitonnx.models import read_description
+
+    asked = snapshot.asked
+    path = fetch_description(snapshot, file, listener)
+    fault = "has no recipe from picture to input"
+    if path is not None:
+        try:
+            read_description(path)
+        except UsageError as error:
+            reason = str(error).replace(f"{path.parent}{os.sep}", "").rstrip(".")
+            fault = f"has a recipe that can't be followed ({reason})"
+        else:
+            return f"hf:{path}"
+    line = f"vitonnx tap {asked} --preprocess imagenet -o {asked.name}.onnx"
+    raise UsageError(
+        f"{asked} {fault}: say one, as in `{line}`, and give that file instead. --preprocess also "
+        "takes half, MEAN,STD, timm:NAME and hf://ORG/REPO."
+    )

@@ -1,0 +1,95 @@
+"""From a name to a file: of the models inside the package, of the registry, or of a hub."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.errors import ModelFileError, UnknownModelError, UsageError
+from vitonnx.names._id import PREFIX, HubId, is_hub_id
+from vitonnx.names._kept import cache_folder
+from vitonnx.names._listener import Listener, Say, ignore
+
+if TYPE_CHECKING:
+    from vitonnx.models import ModelSpec
+
+__all__ = ["resolve"]
+
+WEB = re.compile(r"https?:/", re.IGNORECASE)
+
+
+def resolve(model: str | Path, *, say: Say = ignore, progress: Say = ignore) -> Path:
+    """Find the file of a model; what is published is fetched and made probe-ready once.
+
+    Parameters
+    ----------
+    model : str or path
+        A file; a name of the models that come with vitonnx, or of the registry; or of a hub,
+        ``hf://ORG/REPO[@REVISION][/FILE]``.
+    say : callable
+        Told, in a sentence, what is good to know.
+    progress : callable
+        Told what is being done now.
+
+    Returns
+    -------
+    Path
+        Of a probe-ready file, in the user's cache where it was made; a file is given back as it
+        is.
+
+    Raises
+    ------
+    UnknownModelError
+        If it is neither a file nor a name, nor a repository of the hub.
+    VitonnxError
+        If it can't be fetched, or nothing can be made of it.
+
+    Examples
+    --------
+    >>> resolve("scenes_dino").name
+    'scenes_dino.onnx'
+    """
+    listener, word = Listener(say, progress), str(model)
+    if is_hub_id(word):
+        from vitonnx.names._make import find_hub_model
+
+        return find_hub_model(HubId.parse(word), listener)
+    path = Path(model)
+    if path.exists():
+        return path
+    from vitonnx.demo import demo_models
+    from vitonnx.models import find_model
+
+    if word in demo_models():
+        return demo_models()[word]
+    if WEB.match(word):
+        raise UsageError(
+            f"{word} is an address, and a model is a file or a name: a hub's is written "
+            f"{PREFIX}ORG/REPO, and any other file is fetched first."
+        )
+    if path.suffix == ".onnx":
+        raise ModelFileError(
+            f"There is no file {model}: check the path, or make it with `vitonnx export`."
+        )
+    try:
+        spec = find_model(word)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"There is no file {model}, and {error}") from None
+    return _export_once(spec, listener)
+
+
+def _export_once(spec: ModelSpec, listener: Listener) -> Path:
+    # By version: what an older vitonnx wrote may follow an older contract.
+    kept = cache_folder() / version("vitonnx") / f"{spec.name}.onnx"
+    if not kept.exists():
+        from vitonnx.extras import require_export
+
+        require_export()
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        listener.say(f"exporting {spec.name} once, into {kept}")
+        from vitonnx.export import export_model
+
+        export_model(spec, kept, progress=listener.progress)
+    return kept

@@ -1,0 +1,86 @@
+"""A revision of a hub's repository, asked for again each time, or as it was when it last served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from vitonnx.errors import VitonnxError
+from vitonnx.names._id import HubId, is_commit
+from vitonnx.names._kept import last_commit, remember
+from vitonnx.names._listener import Listener
+from vitonnx.names._snapshot import NotThereError, Snapshot, ask_hub, find_stored
+
+__all__ = ["at_hub"]
+
+Found = TypeVar("Found")
+
+
+def at_hub(
+    asked: HubId,
+    purpose: str,
+    use: Callable[[Snapshot], Found],
+    listener: Listener,
+    *,
+    known: Callable[[str], Found | None] = lambda commit: None,
+) -> Found:
+    """Use a repository at the commit that its revision is at, or at the last one that served.
+
+    Parameters
+    ----------
+    asked : HubId
+        The repository and the revision: a branch is asked for each time, a commit is what it is.
+    purpose : str
+        What it is for; each purpose has a last commit of its own.
+    use : callable
+        Makes of the repository what is wanted.
+    listener : Listener
+        Told where the hub doesn't answer.
+    known : callable
+        Gives what was made of a commit before, if it is there.
+
+    Raises
+    ------
+    VitonnxError
+        If the hub hasn't it or doesn't answer, and nothing of it is on this machine.
+    """
+    if is_commit(asked.revision) and (found := known(asked.revision)) is not None:
+        return found
+    last = last_commit(asked, purpose)
+    listener.progress("asking the hub")
+    try:
+        snapshot = ask_hub(asked, patient=last is None)
+    except VitonnxError as error:
+        found = _without_hub(asked, last, use, known, error)
+        _say_why(error, listener)
+        return found
+    found = known(snapshot.commit)
+    if found is None:
+        found = use(snapshot)
+    remember(asked, purpose, snapshot.commit)
+    return found
+
+
+def _without_hub(
+    asked: HubId,
+    last: str | None,
+    use: Callable[[Snapshot], Found],
+    known: Callable[[str], Found | None],
+    error: VitonnxError,
+) -> Found:
+    if last is not None and (found := known(last)) is not None:
+        return found
+    stored = find_stored(asked, last)
+    if stored is None:
+        raise error
+    try:
+        return use(stored)
+    except NotThereError:
+        raise error from None  # the hub may have what isn't on this machine
+
+
+def _say_why(error: VitonnxError, listener: Listener) -> None:
+    from huggingface_hub import constants
+
+    if not constants.HF_HUB_OFFLINE:
+        listener.say(f"{error} Until then, the last that it gave is used.")

@@ -1,0 +1,165 @@
+"""A repository of a hub at one commit: what is in it, and its files as they are fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitonnx.errors import DownloadError, UsageError
+from vitonnx.names._digest import is_whole
+from vitonnx.names._id import HubId, is_commit
+from vitonnx.names._listener import Listener
+from vitonnx.names._quiet import quiet_hub
+from vitonnx.names._refusals import answered
+
+__all__ = ["NotThereError", "Snapshot", "ask_hub", "find_stored"]
+
+SHORT, LONG = 4.0, 20.0  # seconds: where there is something to fall back on, and where not
+MOST_NAMES = 12
+
+
+class NotThereError(UsageError):
+    """A repository hasn't what is needed."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A repository at one commit.
+
+    Parameters
+    ----------
+    asked : HubId
+        What was asked for.
+    commit : str
+        40 hexadecimal digits.
+    files : mapping of str to int or None
+        Paths in the repository, and their lengths in bytes where the hub says them.
+    folder : Path or None
+        Where all of `files` lie already; None where they are to be fetched.
+    """
+
+    asked: HubId
+    commit: str
+    files: Mapping[str, int | None]
+    folder: Path | None = None
+
+    def fetch(self, file: str, listener: Listener) -> Path:
+        """Fetch a file into the hub's cache, unless it is there.
+
+        Raises
+        ------
+        NotThereError
+            If the repository hasn't it.
+        DownloadError
+            If it can't be fetched whole.
+        """
+        if file not in self.files:
+            raise self.lacks(f"no {file}")
+        if self.folder is not None:
+            return self.folder / file
+        import huggingface_hub
+
+        megabytes = (self.files[file] or 0) / 1e6
+        listener.progress(f"fetching {file}" + (f", {megabytes:.0f} MB" if megabytes >= 1 else ""))
+        whole = self.asked.beside(file)
+        broken = f"{whole} broke off on its way"
+        with quiet_hub(), answered(whole, broken):
+            path = Path(
+                huggingface_hub.hf_hub_download(self.asked.repository, file, revision=self.commit)
+            )
+        # The client believes whatever comes, where the server says no length.
+        if not is_whole(path):
+            (path.parent / path.readlink()).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            raise DownloadError(f"{broken}: check the connection, and try again.")
+        return path
+
+    def lacks(
+        self, what: str, fix: str = "name one of its files, or another repository"
+    ) -> NotThereError:
+        """Make the error for something that isn't there, with a list of what is.
+
+        Parameters
+        ----------
+        what : str
+            ``no config.json`` and the like.
+        fix : str
+            What to do about it.
+        """
+        names = sorted(self.files, key=lambda name: (not name.endswith(".onnx"), name))
+        more = len(names) - MOST_NAMES
+        listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        return NotThereError(
+            f"{self.asked.beside(None)} has {what}, but {listed or 'no file at all'}: {fix}."
+        )
+
+
+def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
+    """Ask the hub at which commit a revision is, and what is in it.
+
+    Parameters
+    ----------
+    asked : HubId
+        The repository and the revision.
+    patient : bool
+        Whether to wait long for a hub that is slow.
+
+    Raises
+    ------
+    VitonnxError
+        If it has no such thing, doesn't give it, or can't be reached.
+    """
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    unreachable = f"{constants.ENDPOINT} can't be reached to ask for {asked}"
+    with quiet_hub(), answered(asked, unreachable):
+        found = huggingface_hub.HfApi().model_info(
+            asked.repository,
+            revision=asked.revision,
+            timeout=LONG if patient else SHORT,
+            files_metadata=True,
+        )
+        files = {each.rfilename: each.size for each in found.siblings or ()}
+        commit = found.sha or ""
+    if not is_commit(commit):
+        raise DownloadError(
+            f"{constants.ENDPOINT} doesn't say at which commit {asked} is: try again later."
+        )
+    return Snapshot(asked, commit, files)
+
+
+def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
+    """Find what the hub's cache has of a repository, without the hub.
+
+    Parameters
+    ----------
+    asked : HubId
+        The repository and the revision.
+    commit : str or None
+        At which the revision was; None where only the cache itself can know.
+    """
+    import huggingface_hub
+    from huggingface_hub import constants
+    from huggingface_hub.errors import CacheNotFound
+
+    with quiet_hub():
+        try:
+            repositories = huggingface_hub.scan_cache_dir(constants.HF_HUB_CACHE).repos
+        except (CacheNotFound, ValueError):
+            return None
+    for repository in repositories:
+        if (repository.repo_type, repository.repo_id) != ("model", asked.repository):
+            continue
+        for stored in repository.revisions:
+            if stored.commit_hash == (commit or asked.revision) or (
+                commit is None and asked.revision in stored.refs
+            ):
+                folder = Path(stored.snapshot_path)
+                files = {
+                    Path(each.file_path).relative_to(folder).as_posix(): each.size_on_disk
+                    for each in stored.files
+                }
+                return Snapshot(asked, stored.commit_hash, files, folder)
+    return None

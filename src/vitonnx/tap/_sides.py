@@ -53,10 +53,10 @@ def _slice_to_the_end(graph: ir.Graph, node: ir.Node) -> None:
     if source is None or source.shape is None or stops is None or not forward:
         return
     axes = list(range(len(stops))) if given is None else given
-    ends = [
-        WHOLE if source.shape[axis] == stop else stop
-        for axis, stop in zip(axes, stops, strict=True)
-    ]
+    ends = []
+    for axis, stop in zip(axes, stops, strict=True):
+        side = source.shape[axis]
+        ends.append(WHOLE if isinstance(side, int) and stop >= side else stop)
     if ends != stops:
         node.replace_input_with(2, constant(graph, f"{node.outputs[0].name}/ends", np.array(ends)))
 

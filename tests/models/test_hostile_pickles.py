@@ -234,7 +234,7 @@ def test_nested_without_end(tmp_path: Path) -> None:
 
 def test_nothing_but_numbers(tmp_path: Path) -> None:
     path = pth.write_zip(tmp_path / "m", pth.mapping({"epoch": pth.whole(3)}), {})
-    with pytest.raises(CheckpointError, match="neither at its top nor under teacher, model"):
+    with pytest.raises(CheckpointError, match="neither at its top nor in a dict inside"):
         read_checkpoint([path], PLAIN)
 
 

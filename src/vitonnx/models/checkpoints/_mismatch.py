@@ -94,18 +94,20 @@ def check(
 def _other_size(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ViTConfig) -> str:
     """Say, where it is the positions alone that don't fit, what picture size they are for."""
     for rule in rules:
-        if rule.targets != ("position_embedding",):
+        if rule.targets[-1] != "position_embedding" or rule.source not in tensors:
             continue
-        shape = tensors[rule.source].shape
-        if len(shape) != 3 or shape[1] == config.positions:
+        shape, patches = tensors[rule.source].shape, math.prod(config.grid)
+        needed = [config.parameters()[target] for target in rule.targets]
+        expected = rule.layout.stored(needed, config)[1]
+        if len(shape) != 3 or shape[1] == expected:
             continue
         positions = shape[1]
-        side = math.isqrt(patches := max(0, positions - len(config.position_prefix)))
+        side = math.isqrt(theirs := max(0, positions - (expected - patches)))
         pixels = side * config.patch_size
-        size = f" (as of {pixels}x{pixels} pixels)" if side * side == patches else ""
+        size = f" (as of {pixels}x{pixels} pixels)" if side * side == theirs else ""
         height, width = config.image_size
         return (
             f"It was made for pictures of another size: {positions} positions{size}, where this "
-            f"model has {config.positions} (of {height}x{width}). "
+            f"model has {expected} (of {height}x{width}). "
         )
     return ""

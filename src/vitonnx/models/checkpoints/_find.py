@@ -52,7 +52,9 @@ class Place:
 
     @property
     def parts(self) -> list[str]:
-        return [*self.keys, *self.prefix.split(self.convention.separator)[:-1]]
+        """The words of keys and prefix, which tell what kind of model it is."""
+        words = ".".join((*self.keys, self.prefix)).replace(self.convention.separator, ".")
+        return [word for word in words.split(".") if word]
 
     def __str__(self) -> str:
         return ".".join((*self.keys, self.prefix + self.convention.marker))

@@ -122,6 +122,9 @@ STAND_INS = {
     "the parameter's class": pth.ask("torch._utils", "_rebuild_parameter"),
     "the arguments' class": pth.ask("argparse", "Namespace"),
     "arguments": pth.ask("argparse", "Namespace") + b")\x81",
+    "the default dict's class": pth.ask("collections", "defaultdict"),
+    "a default dict": pth.call(pth.ask("collections", "defaultdict"), pth.ask("builtins", "list")),
+    "NumPy's array": pth.call(pth.ask("numpy._core.multiarray", "_reconstruct")),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import collections
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,20 @@ def test_what_torch_saves(tmp_path: Path, backbone: Any, zipped: bool, protocol:
             "scheduler": scheduler.state_dict(),
             "args": arguments,
             "dino_loss": {"center": torch.zeros(1, 7)},
+        },
+        "timm's": {
+            "arch": "vit_tiny",
+            "state_dict": {name: 2 * value for name, value in state.items()},
+            "state_dict_ema": state,
+            "optimizer": optimizer.state_dict(),
+            "metric": np.float64(81.5),
+            "numpy": np.random.RandomState(1).get_state(),
+            "torch": torch.get_rng_state(),
+            "history": collections.defaultdict(list, loss=[1.0]),
+        },
+        "an average's": torch.optim.swa_utils.AveragedModel(backbone).state_dict(),
+        "DeepSpeed's": {
+            "module": {f"_forward_module.{name}": value for name, value in state.items()}
         },
     }
     for kind, content in contents.items():

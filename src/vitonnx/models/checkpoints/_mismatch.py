@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models._config import ViTConfig
-from vitonnx.models.checkpoints._rules import Rule
+from vitonnx.models.checkpoints._rules import Rule, count_classes
 from vitonnx.models.checkpoints._tensor import FLOATS, Tensor
 
 __all__ = ["check", "some"]
@@ -62,13 +62,13 @@ def check(
     missing += [name for name in needed if name not in given]
     sources = {rule.source for rule in rules}
     unexpected = [name for name in tensors if name not in sources]
-    misshapen, whole_numbers = [], []
+    misshapen, whole_numbers = {}, []
     for rule in rules:
         if (tensor := tensors.get(rule.source)) is None:
             continue
         expected = rule.layout.stored([needed[target] for target in rule.targets], config)
         if tensor.shape != expected:
-            misshapen.append(f"{rule.source} {tensor.shape} instead of {expected}")
+            misshapen[rule] = f"{rule.source} {tensor.shape} instead of {expected}"
         elif tensor.dtype not in FLOATS:
             whole_numbers.append(f"{rule.source} ({tensor.dtype})")
     differences = [
@@ -76,7 +76,7 @@ def check(
         for what, names in (
             ("it lacks", missing),
             ("it also has", unexpected),
-            ("it has", misshapen),
+            ("it has", [*misshapen.values()]),
             ("it has other than floating-point numbers in", whole_numbers),
         )
         if names
@@ -86,9 +86,18 @@ def check(
     advice = "Name the model that it belongs to, or describe it with --config."
     if len(differences) == len(misshapen) == 1:
         advice = _other_size(tensors, rules, config) + advice
+    kernels = [rule for rule in misshapen if rule.targets == ("head/kernel",)]
+    if len(differences) == 1 and kernels and all(map(_of_a_head, misshapen)):
+        (kernel,) = kernels
+        if classes := count_classes(tensors[kernel.source].shape, kernel, config):
+            advice = f"Its head has {classes} classes: say so in the config."
     raise CheckpointError(
         f"{label} is no checkpoint of this model: {'; '.join(differences)}. {advice}"
     )
+
+
+def _of_a_head(rule: Rule) -> bool:
+    return all(target.startswith(("head/", "head_dist/")) for target in rule.targets)
 
 
 def _other_size(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ViTConfig) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,7 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models._config import ViTConfig
 from vitonnx.models._spec import ModelSpec
 from vitonnx.models.checkpoints._model import StoredModel, Tell, open_model
-from vitonnx.models.checkpoints._rules import Rule
-from vitonnx.models.checkpoints._tensor import Tensor
+from vitonnx.models.checkpoints._rules import count_classes
 
 __all__ = ["fit_readout"]
 
@@ -72,7 +70,7 @@ def _fit(model: StoredModel, config: ViTConfig) -> ViTConfig:
             headless = headless or replace(readout, classes=0)
             continue
         tensor = model.tensors[rule.source]
-        if classes := _classes(tensor, rule, readout):
+        if classes := count_classes(tensor.shape, rule, readout):
             return replace(readout, classes=classes)
         unfit = f"{rule.source} {tensor.shape}"
     if unfit:
@@ -88,11 +86,3 @@ def _readouts(config: ViTConfig) -> Iterator[ViTConfig]:
     if config.pooling == "cls":
         yield replace(config, pooling="mean", norm_after_pooling=True)
         yield replace(config, pooling="cls+mean")
-
-
-def _classes(tensor: Tensor, rule: Rule, config: ViTConfig) -> int:
-    """Count the outputs of a head; 0 where it reads something of another width."""
-    width = config.embedding_dim
-    classes = math.prod(tensor.shape) // width
-    fits = tensor.shape == rule.layout.stored([(width, classes)], config)
-    return classes if fits else 0

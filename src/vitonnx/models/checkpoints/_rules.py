@@ -6,6 +6,7 @@ turns the array into parameters. Messages can thus speak the checkpoint's own na
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
     "Convention",
     "Layout",
     "Rule",
+    "count_classes",
     "stacked",
     "torch_dense",
     "torch_norm",
@@ -208,3 +210,10 @@ def torch_norm(source: str, target: str) -> Iterator[Rule]:
     """Give the rules of a layer norm under PyTorch's names."""
     yield Rule(f"{source}.weight", (f"{target}/scale",), SAME)
     yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)
+
+
+def count_classes(shape: Shape, rule: Rule, config: ViTConfig) -> int:
+    """Count the outputs of a head's kernel in a file; 0 where it reads another width."""
+    width = config.embedding_dim
+    classes = math.prod(shape) // width
+    return classes if shape == rule.layout.stored([(width, classes)], config) else 0

@@ -174,7 +174,12 @@ GLOBALS: dict[str, Any] = {
     "collections.OrderedDict": Dict,
     "collections.defaultdict": DefaultDict,
     "builtins.dict": Dict,
+    "builtins.list": Inert,
+    "builtins.set": Inert,
+    # As Python 2 called them, and pickles of protocol 2 do.
     "__builtin__.dict": Dict,
+    "__builtin__.list": Inert,
+    "__builtin__.set": Inert,
     "torch._utils._rebuild_tensor_v2": StoredTensor,
     "torch._utils._rebuild_parameter": Parameter,
     "torch.Size": Inert,

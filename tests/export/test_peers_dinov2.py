@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peers import TimmTaps, normalised
+from peers import TimmTaps, normalised, shake
 from vitonnx.graph import attention_name, tokens_name
 
 pytestmark = pytest.mark.peers
@@ -200,33 +200,29 @@ def test_the_authors_file(
 
 
 @pytest.mark.usefixtures("no_gradients")
-def test_transformers_dinov2(tmp_path: Path) -> None:
-    """Its file, under its names, for the same network."""
+@pytest.mark.parametrize("kind", ["Dinov2", "Dinov2WithRegisters"])
+def test_transformers_dinov2(kind: str, tmp_path: Path) -> None:
+    """Its file, under its names, by its own description."""
     import transformers
 
     from vitonnx import Engine
 
-    configuration = transformers.Dinov2WithRegistersConfig(
+    configuration = getattr(transformers, f"{kind}Config")(
         hidden_size=DIM,
         num_hidden_layers=BLOCKS,
         num_attention_heads=HEADS,
         image_size=SIDE * PATCH,
         patch_size=PATCH,
-        num_register_tokens=4,
         num_labels=CLASSES,
     )
-    model = transformers.Dinov2WithRegistersForImageClassification(configuration).eval()
-    from peers import shake
-
+    model = getattr(transformers, f"{kind}ForImageClassification")(configuration).eval()
     shake(model)
     model.save_pretrained(tmp_path)
-    file = export(
-        describe(tmp_path, 4, CLASSES),
-        tmp_path / "model.safetensors",
-        output=tmp_path / "model.onnx",
-    )
-    engine = Engine(file, device="cpu")
-    images = np.random.default_rng(1).integers(0, 256, (2, 70, 70, 3), dtype=np.uint8)
-    got = engine.run_pixels(images, ["logits"])["logits"]
-    logits = model(normalised(images, MEAN, STD)).logits.numpy()
-    assert_equal("logits", got, logits, float(np.abs(logits).max()))
+    weights, output = tmp_path / "model.safetensors", tmp_path / "model.onnx"
+    file = export(tmp_path / "config.json", weights, output=output)
+    for size in ((70, 70), (42, 154)):
+        engine = Engine(file, device="cpu", size=size)
+        images = np.random.default_rng(1).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+        got = engine.run_pixels(images, ["logits"])["logits"]
+        logits = model(normalised(images, MEAN, STD)).logits.numpy()
+        assert_equal("logits", got, logits, float(np.abs(logits).max()))

@@ -123,6 +123,15 @@ def test_a_head_on_four_blocks_is_refused(tmp_path: Path) -> None:
         fit_readout(spec, files)
 
 
+def test_another_model_is_told_by_its_shapes(tmp_path: Path) -> None:
+    """And not as a head that doesn't fit."""
+    wider = replace(SPEC.config, dim=24, mlp_dim=34)
+    path = write_safetensors(tmp_path / "m", names.timm(random_parameters(wider, 3), wider))
+    assert fit_readout(SPEC, [path]) == SPEC
+    with pytest.raises(CheckpointError, match=r"patch_embed\.proj\.weight \(24, 3, 8, 8\)"):
+        read_checkpoint([path], SPEC.config)
+
+
 def test_distilled_heads(tmp_path: Path) -> None:
     spec = tiny.spec("distilled")
     config = replace(spec.config, classes=37)

@@ -132,6 +132,21 @@ def test_any_key_of_a_dict(tmp_path: Path, key: str) -> None:
     assert "saved.run.optimizer, saved.run.queue left out" in told[0]
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_optimizers_moments_are_no_model(tmp_path: Path, nested: bool) -> None:
+    state = names.timm(TREE, PLAIN)
+    moments = names.timm(OTHER, PLAIN)
+    path = tmp_path / "m"
+    if nested:
+        content = {"optimizer": {"exp_avg": moments, "exp_avg_sq": moments}, "net": state}
+        pth.write_nested(path, content)
+    else:
+        write_safetensors(path, under("optimizer.exp_avg.", moments) | under("net.", state))
+    tree, told = read(path, PLAIN)
+    assert_same(tree, TREE, PLAIN)
+    assert told == [f"m: optimizer{'' if nested else '.*'} left out, as no part of the model."]
+
+
 SEVERAL = {
     "timm's and DeiT's moving average": ("model_ema", "model", "moving average"),
     "timm's training script": ("state_dict_ema", "state_dict", "moving average"),

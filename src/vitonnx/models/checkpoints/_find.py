@@ -110,30 +110,41 @@ def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> P
         return None
     place = _choose(places, label, tell)
     others = [other for other in places if other != place]
-    separator = place.convention.separator
     group = contents[place.keys]
-    # Flax's names are a tree, whose other branches are other things; a module's attributes are a
-    # model's, as `model.head` beside `model.backbone`.
-    levels = outer_levels(place.prefix, separator) if separator == "." else [place.prefix]
-    beside: dict[str, None] = {}
-    for other in others:
-        if other.keys != place.keys:
-            continue
-        if place.prefix.startswith(other.prefix):
-            levels = [place.prefix]
-            group = {name: group[name] for name in group if name.startswith(place.prefix)}
-        else:
-            root = root_beside(other.prefix, place.prefix, separator)
-            group = {name: group[name] for name in group if not name.startswith(root)}
-    short = unwrap(group, levels)
-    for name in group.keys() - short.keys():
-        root = root_beside(name, place.prefix, separator)
-        beside[f"{root}*" if root.endswith(separator) else root] = None
-    taken_elsewhere = {other.keys for other in others}
-    for keys in contents.keys() - taken_elsewhere - {place.keys}:
-        beside |= dict.fromkeys(_beside(keys, contents[keys], place.keys))
-    tensors = _unique(((short[name], name, group[name]) for name in group if name in short), label)
+    short, roots = _names(group, place, [other for other in others if other.keys == place.keys])
+    tensors = _unique(((short[name], name, group[name]) for name in short), label)
+    beside = set(roots)
+    for keys in contents.keys() - {other.keys for other in places}:
+        beside.update(_beside(keys, contents[keys], place.keys))
+    levels = outer_levels(place.prefix, place.convention.separator)
     return Part(place.convention, tensors, levels, sorted(beside))
+
+
+def _names(
+    names: Iterable[str], place: Place, others: Sequence[Place]
+) -> tuple[dict[str, str], list[str]]:
+    """Tell which names of a dict are the model's, without wrappers, and how the others begin.
+
+    What stands beside the wrapped model is the model's too, as ``model.head`` is beside
+    ``model.backbone``; but for another model with all it has, and what belongs to training. Flax's
+    names are a tree, whose other branches are other things.
+    """
+    separator = place.convention.separator
+    within = any(place.prefix.startswith(other.prefix) for other in others)
+    taken = {root_beside(other.prefix, place.prefix, separator) for other in others}
+    short, roots = {}, []
+    for name in names:
+        if name.startswith(place.prefix):
+            short[name] = name.removeprefix(place.prefix)
+            continue
+        root = root_beside(name, place.prefix, separator)
+        if within or root in taken:
+            continue
+        if separator == "/" or _of_training(root.split(separator)):
+            roots.append(f"{root}*" if root.endswith(separator) else root)
+        else:
+            short[name] = unwrap(name, outer_levels(place.prefix, separator))
+    return short, roots
 
 
 def find_rest(contents: Contents, label: str, model: Part) -> Part:
@@ -166,9 +177,7 @@ def find_rest(contents: Contents, label: str, model: Part) -> Part:
         )
     ((_, group),) = groups.items()
     group = _without_wrappers(group, label)
-    levels = [level for level in model.levels if level]
-    short = unwrap(group, levels)
-    names = {name: short.get(name) or without_front(name) for name in group}
+    names = {name: without_front(unwrap(name, model.levels)) for name in group}
     if set(names.values()) == {"weight", "bias"}:
         names = {name: model.convention.head_alone + last for name, last in names.items()}
     tensors = _unique(((names[name], name, group[name]) for name in group), label)
@@ -182,8 +191,10 @@ def _places(contents: Contents) -> Iterator[Place]:
             for convention in CONVENTIONS:
                 prefix = name.removesuffix(convention.marker)
                 whole = prefix == "" or prefix.endswith(convention.separator)
-                if prefix != name and whole:
-                    yield Place(keys, prefix, convention)
+                place = Place(keys, prefix, convention)
+                # An optimizer may keep its moments by the parameters' names.
+                if prefix != name and whole and not _of_training(place.parts):
+                    yield place
 
 
 def _choose(places: Sequence[Place], label: str, tell: Callable[[str], None]) -> Place:
@@ -223,8 +234,8 @@ def _beside(
     return [".".join((*keys, name)) for name in group]
 
 
-def _of_training(keys: tuple[str, ...]) -> bool:
-    return bool(keys) and any(fnmatchcase(keys[0], pattern) for pattern in TRAINING)
+def _of_training(parts: Iterable[str]) -> bool:
+    return any(fnmatchcase(part, pattern) for part in parts for pattern in TRAINING)
 
 
 def _without_wrappers(group: Mapping[str, Tensor], label: str) -> dict[str, Tensor]:

@@ -84,6 +84,8 @@ def check(
     if not differences:
         return
     advice = "Name the model that it belongs to, or describe it with --config."
+    if len(differences) == 1 and unexpected:
+        advice = f"{advice} If they are no part of the model, save its state_dict without them."
     if len(differences) == len(misshapen) == 1:
         advice = _other_size(tensors, rules, config) + advice
     kernels = [rule for rule in misshapen if rule.targets == ("head/kernel",)]

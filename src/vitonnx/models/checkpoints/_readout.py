@@ -63,7 +63,9 @@ def _fit(model: StoredModel, config: ViTConfig) -> ViTConfig:
     headless = None
     for readout in _readouts(config):
         rules = {rule.targets: rule for rule in model.convention.rules(readout, model.tensors)}
-        if rules[("norm/scale",)].source not in model.tensors:
+        norm = model.tensors.get(rules[("norm/scale",)].source)
+        if norm is None or norm.shape != (config.dim,):
+            # Another readout's, or another model's.
             continue
         rule = rules[("head/kernel",)]
         if rule.source not in model.tensors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 __all__ = ["outer_levels", "root_beside", "unwrap", "without_front", "without_wrappers"]
 
@@ -59,36 +59,18 @@ def root_beside(name: str, prefix: str, separator: str) -> str:
     >>> root_beside("params/txt/head/bias", "params/img/", "/")
     'params/txt/'
     """
-    shared = max(
-        (level for level in outer_levels(prefix, separator) if name.startswith(level)), key=len
-    )
-    part, found, _ = name.removeprefix(shared).partition(separator)
-    return shared + part + found
+    rest = unwrap(name, outer_levels(prefix, separator))
+    part, found, _ = rest.partition(separator)
+    return name.removesuffix(rest) + part + found
 
 
-def unwrap(names: Iterable[str], levels: Iterable[str]) -> Mapping[str, str]:
-    """Take from each name the longest of some prefixes; leave out names that have none of them.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Of a file.
-    levels : iterable of str
-        Prefixes, the longest first.
-
-    Returns
-    -------
-    mapping of name to shorter name
+def unwrap(name: str, levels: Sequence[str]) -> str:
+    """Take the longest of some prefixes from a name, as far as it has one.
 
     Examples
     --------
-    >>> dict(unwrap(["model.vit.norm.bias", "model.head.bias"], ["model.vit.", "model."]))
-    {'model.vit.norm.bias': 'norm.bias', 'model.head.bias': 'head.bias'}
+    >>> unwrap("model.head.bias", ["model.vit.", "model.", ""])
+    'head.bias'
     """
-    levels = list(levels)
-    found = {}
-    for name in names:
-        level = next((level for level in levels if name.startswith(level)), None)
-        if level is not None:
-            found[name] = name.removeprefix(level)
-    return found
+    longest = max((level for level in levels if name.startswith(level)), key=len, default="")
+    return name.removeprefix(longest)

@@ -123,6 +123,16 @@ def test_a_head_on_four_blocks_is_refused(tmp_path: Path) -> None:
         fit_readout(spec, files)
 
 
+def test_a_published_linear_head_is_missed(tmp_path: Path) -> None:
+    spec = tiny.spec("dino_linear")
+    headless = replace(spec.config, pooling="cls", classes=0)
+    arrays = names.timm(random_parameters(headless, 3), headless)
+    path = write_safetensors(tmp_path / "m", arrays)
+    assert fit_readout(spec, [path]) == spec
+    with pytest.raises(CheckpointError, match=r"lacks linear\.weight, linear\.bias"):
+        read_checkpoint([path], spec.config)
+
+
 def test_another_model_is_told_by_its_shapes(tmp_path: Path) -> None:
     """And not as a head that doesn't fit."""
     wider = replace(SPEC.config, dim=24, mlp_dim=34)

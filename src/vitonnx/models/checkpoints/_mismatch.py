@@ -85,7 +85,10 @@ def check(
         return
     advice = "Name the model that it belongs to, or describe it with --config."
     if len(differences) == 1 and unexpected:
-        advice = f"{advice} If they are no part of the model, save its state_dict without them."
+        advice = (
+            "Save the state_dict without what is no part of the model, or describe with --config "
+            "the model that it belongs to."
+        )
     if len(differences) == len(misshapen) == 1:
         advice = _other_size(tensors, rules, config) + advice
     kernels = [rule for rule in misshapen if rule.targets == ("head/kernel",)]

@@ -69,7 +69,9 @@ def _fit(model: StoredModel, config: ViTConfig) -> ViTConfig:
             continue
         rule = rules[("head/kernel",)]
         if rule.source not in model.tensors:
-            headless = headless or replace(readout, classes=0)
+            # A published linear head is what that name is for: its file was forgotten.
+            if config.pooling != "cls+mean":
+                headless = headless or replace(readout, classes=0)
             continue
         tensor = model.tensors[rule.source]
         if classes := count_classes(tensor.shape, rule, readout):

@@ -5,7 +5,9 @@ Written out from `CHECKPOINTS` of each project, apart from the readers that go t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,21 @@ def timm(tree: Mapping[str, NDArray[np.float32]], config: ViTConfig) -> Arrays:
     return names
 
 
+def dinov2(tree: Mapping[str, NDArray[np.float32]], config: ViTConfig, *, chunk: int = 0) -> Arrays:
+    """DINOv2's authors: the class token has a position, registers have none; blocks in chunks."""
+    names = timm(tree, config)
+    if "reg_token" in names:
+        names["register_tokens"] = names.pop("reg_token")
+    names["mask_token"] = np.ones((1, config.dim), np.float32)
+    if not chunk:
+        return names
+    numbered = re.compile(r"blocks\.(\d+)\.")
+    return {
+        numbered.sub(lambda found: f"blocks.{int(found[1]) // chunk}.{found[1]}.", name): array
+        for name, array in names.items()
+    }
+
+
 def huggingface(
     tree: Mapping[str, NDArray[np.float32]], config: ViTConfig, *, version: int = 4
 ) -> Arrays:
@@ -88,6 +105,31 @@ def huggingface(
         if f"{head}/kernel" in tree:
             names[name + weight] = tree[f"{head}/kernel"].T
             names[name + bias] = tree[f"{head}/bias"]
+    return names
+
+
+def huggingface_dinov2(
+    tree: Mapping[str, NDArray[np.float32]], config: ViTConfig, *, version: int = 4
+) -> Arrays:
+    """transformers' DINOv2, without prefix and classifier."""
+    headless = replace(config, pooling="cls", classes=0)
+    kept = {name: tree[name] for name in headless.parameters()}
+    names: Arrays = {"embeddings.mask_token": np.ones((1, config.dim), np.float32)}
+    for name, array in huggingface(kept, headless, version=version).items():
+        name = re.sub(r"^layers", "encoder.layer", name)
+        for old, new in (
+            ("layernorm_before", "norm1"),
+            ("layernorm_after", "norm2"),
+            ("intermediate.dense", "mlp.fc1"),
+        ):
+            name = name.replace(old, new)
+        names[re.sub(r"(?<!attention)\.output\.dense", ".mlp.fc2", name)] = array
+    for index in range(config.blocks):
+        for number in "12":
+            scale = tree[f"block_{index:02d}/scale{number}"]
+            names[f"encoder.layer.{index}.layer_scale{number}.lambda1"] = scale
+    if "reg_tokens" in tree:
+        names["embeddings.register_tokens"] = tree["reg_tokens"][None]
     return names
 
 

@@ -10,6 +10,7 @@ import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -21,6 +22,7 @@ MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"int": 4, "long": 4}}
 
 Arrays = Mapping[str, NDArray[np.generic]]
+Nested = Mapping[str, Any]
 
 STORAGES = {
     "float16": "HalfStorage",
@@ -87,15 +89,17 @@ def tensor(
 
 def state_dict(arrays: Arrays, *, legacy: bool = False) -> dict[str, bytes]:
     """A tensor for each array, each with a storage of its own, by its number."""
-    tensors = {}
-    for key, (name, array) in enumerate(arrays.items()):
-        strides = tuple(
-            int(np.prod(array.shape[axis + 1 :], dtype=int)) for axis in range(array.ndim)
-        )
-        kind = STORAGES[array.dtype.name]
-        stored = storage(str(key), kind, array.size, legacy=legacy)
-        tensors[name] = tensor(stored, array.shape, strides)
-    return tensors
+    return {
+        name: stored_array(str(key), array, legacy=legacy)
+        for key, (name, array) in enumerate(arrays.items())
+    }
+
+
+def stored_array(key: str, array: NDArray[np.generic], *, legacy: bool = False) -> bytes:
+    """A tensor that is all of a storage."""
+    strides = tuple(int(np.prod(array.shape[axis + 1 :], dtype=int)) for axis in range(array.ndim))
+    kind = STORAGES[array.dtype.name]
+    return tensor(storage(key, kind, array.size, legacy=legacy), array.shape, strides)
 
 
 def write_zip(path: Path, content: bytes, arrays: Arrays, *, byte_order: str = "little") -> Path:
@@ -125,3 +129,20 @@ def write_torch(path: Path, arrays: Arrays, *, legacy: bool = False, under: str 
     if under:
         content = mapping({under: content, "epoch": whole(299)})
     return (write_stream if legacy else write_zip)(path, content, arrays)
+
+
+def write_nested(path: Path, content: Nested, *, legacy: bool = False) -> Path:
+    """Write dicts of dicts, whose leaves are arrays, or opcodes."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+
+    def make(value: Nested | NDArray[np.generic] | bytes) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        if isinstance(value, np.ndarray):
+            key = str(len(arrays))
+            arrays[key] = value
+            return stored_array(key, value, legacy=legacy)
+        return mapping({name: make(inner) for name, inner in value.items()})
+
+    opcodes = make(content)
+    return (write_stream if legacy else write_zip)(path, opcodes, arrays)

@@ -7,7 +7,8 @@ two small ones. Each is named after the code that does so:
     Bicubic to the asked-for size, antialiased: pytorch-image-models, ``resample_abs_pos_embed``.
 ``dino``
     Bicubic with the scale (n + 0.1) / sqrt(positions), not antialiased: facebookresearch/dino,
-    ``interpolate_pos_encoding``.
+    ``interpolate_pos_encoding``; facebookresearch/dinov2 too, for its models without registers
+    (those with registers go timm's way).
 ``huggingface``
     Bicubic to the asked-for size, not antialiased: transformers, ``interpolate_pos_encoding``.
 ``jax``

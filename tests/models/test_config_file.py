@@ -270,6 +270,30 @@ def test_hugging_face_variants(read: Read) -> None:
     assert published.name == "vit-base-patch16-224"
 
 
+def test_hugging_faces_dinov2_and_mae(read: Read) -> None:
+    plain = HUGGINGFACE | {"layer_norm_eps": 1e-6, "mlp_ratio": 5}
+    spec = read(plain | {"model_type": "dinov2", "architectures": ["Dinov2Model"]})
+    config = spec.config
+    assert (spec.family, config.prefix_tokens, config.position_prefix) == (
+        "dinov2", ("cls",), ("cls",),
+    )  # fmt: skip
+    assert (config.mlp_dim, config.layer_scale, config.classes) == (30, True, 0)
+    assert config.position_interpolation == "huggingface"
+    # Their authors' recipe, and not transformers' own.
+    assert spec.preprocessing.mean == (0.485, 0.456, 0.406)
+    with_registers = {
+        "model_type": "dinov2_with_registers",
+        "architectures": ["Dinov2WithRegistersForImageClassification"],
+        "num_register_tokens": 2,
+    }
+    config = read(plain | with_registers).config
+    assert (config.prefix_tokens, config.position_prefix) == (("cls", "reg0", "reg1"), ("cls",))
+    assert (config.pooling, config.classes) == ("cls+mean", 3)
+    assert config.position_interpolation == "timm"
+    spec = read(HUGGINGFACE | {"model_type": "vit_mae", "architectures": ["ViTMAEForPreTraining"]})
+    assert (spec.family, spec.config.classes, spec.config.pooling) == ("mae", 0, "cls")
+
+
 def test_hugging_face_recipes(read: Read) -> None:
     vit = HUGGINGFACE | {"image_size": 224}
     recipe = read(vit, PREPROCESSOR).preprocessing
@@ -302,6 +326,16 @@ def test_a_deit_without_a_recipe_has_its_authors(read: Read) -> None:
     ("changed", "preprocessor", "named"),
     [
         ({"model_type": "swin"}, None, "'swin'"),
+        ({"model_type": "dinov2"}, None, "Dinov2ForImageClassification"),
+        (
+            {
+                "model_type": "dinov2",
+                "architectures": ["Dinov2Model"],
+                "use_swiglu_ffn": True,
+            },
+            None,
+            "gated MLPs",
+        ),
         ({"architectures": ["ViTForPose"]}, None, "ViTForImageClassificationWithTeacher"),
         ({"architectures": None}, None, "'architectures'"),
         ({"hidden_act": "quick_gelu"}, None, "'quick_gelu' as 'hidden_act'"),

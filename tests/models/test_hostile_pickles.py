@@ -122,6 +122,9 @@ STAND_INS = {
     "the parameter's class": pth.ask("torch._utils", "_rebuild_parameter"),
     "the arguments' class": pth.ask("argparse", "Namespace"),
     "arguments": pth.ask("argparse", "Namespace") + b")\x81",
+    "the default dict's class": pth.ask("collections", "defaultdict"),
+    "a default dict": pth.call(pth.ask("collections", "defaultdict"), pth.ask("builtins", "list")),
+    "NumPy's array": pth.call(pth.ask("numpy._core.multiarray", "_reconstruct")),
 }
 
 
@@ -234,7 +237,7 @@ def test_nested_without_end(tmp_path: Path) -> None:
 
 def test_nothing_but_numbers(tmp_path: Path) -> None:
     path = pth.write_zip(tmp_path / "m", pth.mapping({"epoch": pth.whole(3)}), {})
-    with pytest.raises(CheckpointError, match="neither at its top nor under teacher, model"):
+    with pytest.raises(CheckpointError, match="neither at its top nor in a dict inside"):
         read_checkpoint([path], PLAIN)
 
 

@@ -196,9 +196,7 @@ def test_rows_equal_timms_own() -> None:
         published = timm.models.get_pretrained_cfg(spec.name)
         size = published.input_size[1:]
         assert spec.repository == published.hf_hub_id
-        # The authors' own files of these are laid out otherwise: timm's are fetched alone.
-        converted = spec.family in ("dinov2", "mae")
-        assert spec.urls == (() if converted else (published.url,))
+        assert spec.urls == (published.url,)
         assert (spec.licence or "").lower() == published.license
         assert spec.config.image_size == spec.preprocessing.size == size
         assert spec.config.classes == published.num_classes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -66,7 +67,7 @@ def export(
     from vitonnx.engine import Engine, state_cost
     from vitonnx.extras import require_export
     from vitonnx.media import check_writable
-    from vitonnx.models import find_model, read_config_file
+    from vitonnx.models import find_model, fit_readout, read_config_file
     from vitonnx.names import is_hub_id
 
     if config is not None:
@@ -93,6 +94,10 @@ def export(
     calibration = find_calibration(calibrate, precision)
     require_export()
     what = _weights(weights, seed), parse_size(size)
+    if config is None and isinstance(what[0], list):
+        # The registry knows the published heads; a checkpoint may have another, or none. What a
+        # config says is the user's own word: there the checkpoint must have what it says.
+        spec = fit_readout(spec, list(map(Path, what[0])), tell=partial(inform, quiet=quiet))
     if precision == "fp32":
         _export(spec, target, *what, quiet=quiet)
     else:
@@ -121,7 +126,8 @@ def _export(
     with stage(f"Exporting {spec.name}", quiet=quiet) as show:
         from vitonnx.export import export_model
 
-        parity = export_model(spec, target, weights=weights, size=size, progress=show)[1]
+        tell = partial(inform, quiet=quiet)
+        parity = export_model(spec, target, weights=weights, size=size, progress=show, tell=tell)[1]
     if not quiet:
         _print_parity(parity, spec.config.blocks)
 

@@ -56,6 +56,7 @@ def export_model(
     weights: Sequence[str | Path] | int | None = None,
     size: tuple[int, int] | None = None,
     progress: Callable[[str], None] = lambda stage: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[Manifest, Parity]:
     """Export a model to a probe-ready file, and verify that it equals the network.
 
@@ -72,6 +73,8 @@ def export_model(
         Of the input, in pixels, if another than the checkpoint's.
     progress : callable
         Told the name of each stage as it begins.
+    tell : callable
+        Told in a sentence what of the checkpoint is taken, and what is left out.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def export_model(
     check_writable(output, () if isinstance(weights, int | None) else weights)
     with atomic_with_companions(output) as draft:
         network = VisionTransformer(spec.config)
-        manifest = _write_graph(draft, network, spec, weights, size, progress)
+        manifest = _write_graph(draft, network, spec, weights, size, progress, tell)
         progress("verification")
         parity = verify(draft, manifest, network)
         manifest = replace(manifest, parity=_summary(parity))
@@ -107,13 +110,14 @@ def _write_graph(
     weights: Sequence[str | Path] | int | None,
     size: tuple[int, int] | None,
     progress: Callable[[str], None],
+    tell: Callable[[str], None],
 ) -> Manifest:
     """Write all but the manifest, which is known after the verification alone.
 
     What it takes to make a graph, twice the weights, is free again when this returns.
     """
     progress("weights")
-    parameters, source = _weights(spec, weights)
+    parameters, source = _weights(spec, weights, tell)
     network.assign(parameters)
     progress("graph")
     model = trace(network, parameters, spec.preprocessing)
@@ -138,12 +142,12 @@ def _append_manifest(file: Path, manifest: Manifest) -> None:
 
 
 def _weights(
-    spec: ModelSpec, weights: Sequence[str | Path] | int | None
+    spec: ModelSpec, weights: Sequence[str | Path] | int | None, tell: Callable[[str], None]
 ) -> tuple[dict[str, NDArray[np.float32]], Source]:
     if isinstance(weights, int):
         return random_parameters(spec.config, weights), Source(file=f"random:{weights}")
     paths = fetch(spec) if weights is None else [Path(file) for file in weights]
-    parameters = read_checkpoint(paths, spec.config)
+    parameters = read_checkpoint(paths, spec.config, tell=tell)
     source = Source(
         file=" + ".join(path.name for path in paths),
         sha256=" + ".join(_sha256(path) for path in paths),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitonnx.models._registry import find_model, registry
     from vitonnx.models._spec import ModelSpec
     from vitonnx.models._vit import VisionTransformer, ViTOutputs
-    from vitonnx.models.checkpoints import read_checkpoint
+    from vitonnx.models.checkpoints import fit_readout, read_checkpoint
 
 __all__ = [
     "Description",
@@ -28,6 +28,7 @@ __all__ = [
     "VisionTransformer",
     "fetch",
     "find_model",
+    "fit_readout",
     "random_parameters",
     "read_checkpoint",
     "read_config_file",
@@ -44,6 +45,7 @@ _HOMES = {
     "VisionTransformer": "_vit",
     "fetch": "_download",
     "find_model": "_registry",
+    "fit_readout": "checkpoints",
     "random_parameters": "_random",
     "read_checkpoint": "checkpoints",
     "read_config_file": "_config_file",

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 from vitonnx.errors import UsageError
 from vitonnx.models._config import Activation, Pooling, ViTConfig
 from vitonnx.models._fields import Fields
 from vitonnx.models._recipe_huggingface import read_recipe
 from vitonnx.models._spec import ModelSpec
+from vitonnx.positions import Interpolation
 
 __all__ = ["from_huggingface", "read_classes"]
 
-# What reads the tokens, by the class's name without "ViT" or "DeiT": None means no classifier.
-HEADS: dict[str, Pooling | None] = {
+
+class Family(NamedTuple):
+    """What a model type implies, beside what its file says."""
+
+    name: str
+    # How the names of its classes begin, and what reads the tokens, by how they end: None means
+    # no classifier.
+    classes: str
+    heads: dict[str, Pooling | None]
+    interpolation: Interpolation
+    # Whose recipe it has where its repository has none: transformers' own is not the authors'.
+    recipe: str
+
+
+PLAIN: dict[str, Pooling | None] = {
     "Model": None,
     "ForMaskedImageModeling": None,
     "ForImageClassification": "cls",
     "ForImageClassificationWithTeacher": "cls+dist",
+}
+DINOV2: dict[str, Pooling | None] = {"Model": None, "ForImageClassification": "cls+mean"}
+MAE: dict[str, Pooling | None] = {"Model": None, "ForPreTraining": None}
+FAMILIES = {
+    "vit": Family("vit", "ViT", PLAIN, "huggingface", "vit"),
+    "deit": Family("deit", "DeiT", PLAIN, "huggingface", "deit"),
+    "vit_mae": Family("mae", "ViTMAE", MAE, "huggingface", "deit"),
+    "dinov2": Family("dinov2", "Dinov2", DINOV2, "huggingface", "deit"),
+    # Antialiased, as timm's.
+    "dinov2_with_registers": Family("dinov2", "Dinov2WithRegisters", DINOV2, "timm", "deit"),
 }
 ACTIVATIONS: dict[str, Activation] = {
     "gelu": "gelu",
@@ -28,7 +53,7 @@ PLACEHOLDER = re.compile(r"LABEL_\d+")
 
 
 def from_huggingface(fields: Fields, preprocessor: Fields) -> ModelSpec:
-    """Read a ViT or DeiT from Hugging Face's ``config.json``.
+    """Read a ViT, DeiT, DINOv2 or MAE's encoder from Hugging Face's ``config.json``.
 
     Parameters
     ----------
@@ -48,52 +73,72 @@ def from_huggingface(fields: Fields, preprocessor: Fields) -> ModelSpec:
 
     References
     ----------
-    transformers 5, ``models/vit`` and ``models/deit``.
+    transformers 5, ``models/vit``, ``deit``, ``vit_mae``, ``dinov2``, ``dinov2_with_registers``.
     """
-    family = fields.text("model_type")
-    if family not in ("vit", "deit"):
+    kind = fields.text("model_type")
+    if kind not in FAMILIES:
         raise UsageError(
-            f"{fields.path} is of the model type {family!r}, which vitonnx does not have: "
-            "it has vit and deit."
+            f"{fields.path} is of the model type {kind!r}, which vitonnx does not have: it has "
+            f"{', '.join(FAMILIES)}."
         )
+    family = FAMILIES[kind]
     pooling = _pooling(fields, family)
     classes, names = read_classes(fields) if pooling else (0, None)
-    prefix = ("cls",) if family == "vit" else ("cls", "dist")
     if fields.integer("num_channels", 3) != 3:
         raise fields.error("num_channels", "3, for red, green and blue")
     config = ViTConfig(
         image_size=fields.size("image_size", (224, 224)),
-        patch_size=fields.side("patch_size", 16),
         dim=fields.integer("hidden_size", 768),
         blocks=fields.integer("num_hidden_layers", 12),
         heads=fields.integer("num_attention_heads", 12),
-        mlp_dim=fields.integer("intermediate_size", 3072),
-        prefix_tokens=prefix,
-        position_prefix=prefix,
-        position_interpolation="huggingface",
+        position_interpolation=family.interpolation,
         pooling=pooling or "cls",
         classes=classes,
         activation=ACTIVATIONS[fields.choice("hidden_act", ACTIVATIONS, "gelu")],
-        epsilon=fields.number("layer_norm_eps", 1e-12),
         qkv_bias=fields.flag("qkv_bias", True),
+        **(_dinov2(fields, kind) if family.name == "dinov2" else _plain(fields, kind)),
     )
     return ModelSpec(
         name=_name(fields),
-        family=family,
+        family=family.name,
         config=config,
-        preprocessing=read_recipe(preprocessor, family, config.image_size),
+        preprocessing=read_recipe(preprocessor, family.recipe, config.image_size),
         classes=names,
     )
 
 
-def _pooling(fields: Fields, family: str) -> Pooling | None:
+def _plain(fields: Fields, kind: str) -> dict[str, Any]:
+    prefix = ("cls", "dist") if kind == "deit" else ("cls",)
+    return {
+        "patch_size": fields.side("patch_size", 16),
+        "mlp_dim": fields.integer("intermediate_size", 3072),
+        "prefix_tokens": prefix,
+        "position_prefix": prefix,
+        "epsilon": fields.number("layer_norm_eps", 1e-12),
+    }
+
+
+def _dinov2(fields: Fields, kind: str) -> dict[str, Any]:
+    if fields.flag("use_swiglu_ffn", False):
+        raise fields.error("use_swiglu_ffn", "false: vitonnx does not have gated MLPs")
+    registers = fields.integer("num_register_tokens", 4) if kind != "dinov2" else 0
+    return {
+        "patch_size": fields.side("patch_size", 16 if registers else 14),
+        "mlp_dim": int(fields.integer("hidden_size", 768) * fields.number("mlp_ratio", 4.0)),
+        "prefix_tokens": ("cls", *(f"reg{number}" for number in range(registers))),
+        "position_prefix": ("cls",),
+        "epsilon": fields.number("layer_norm_eps", 1e-6),
+        "layer_scale": True,
+    }
+
+
+def _pooling(fields: Fields, family: Family) -> Pooling | None:
     """Tell from the class's name whether it has a classifier, or two."""
     names = fields.texts("architectures")
-    prefix = {"vit": "ViT", "deit": "DeiT"}[family]
-    if len(names) != 1 or names[0].removeprefix(prefix) not in HEADS:
-        known = ", ".join(prefix + head for head in HEADS)
+    if len(names) != 1 or names[0].removeprefix(family.classes) not in family.heads:
+        known = ", ".join(family.classes + head for head in family.heads)
         raise fields.error("architectures", f"a list with one of {known}")
-    return HEADS[names[0].removeprefix(prefix)]
+    return family.heads[names[0].removeprefix(family.classes)]
 
 
 def read_classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:

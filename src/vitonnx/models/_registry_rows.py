@@ -23,6 +23,8 @@ LICENCE = "Apache-2.0"
 AUGREG = "https://storage.googleapis.com/vit_models/augreg"
 DEIT = "https://dl.fbaipublicfiles.com/deit"
 DINO = "https://dl.fbaipublicfiles.com/dino"
+DINOV2 = "https://dl.fbaipublicfiles.com/dinov2"
+MAE = "https://dl.fbaipublicfiles.com/mae/pretrain"
 
 HALF = (0.5, 0.5, 0.5)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -247,11 +249,14 @@ def _dinov2(name: str, alias: str, size: str, registers: int) -> ModelSpec:
         prefix_tokens=prefix,
         # timm adds the class token's row to the token itself where there are registers.
         position_prefix=() if registers else prefix,
-        position_interpolation="timm",
+        # The authors' own: DINO's way, and with registers antialiased without its 0.1, as timm.
+        position_interpolation="timm" if registers else "dino",
         layer_scale=True,
         **SIZES[size],
     )
-    return _self_supervised(name, alias, "dinov2", config, LICENCE)
+    folder = f"dinov2_vit{size[0]}14"
+    file = f"{folder}/{folder}{'_reg4' if registers else ''}_pretrain.pth"
+    return _self_supervised(name, alias, "dinov2", config, LICENCE, f"{DINOV2}/{file}")
 
 
 def _maes() -> Iterator[ModelSpec]:
@@ -261,11 +266,18 @@ def _maes() -> Iterator[ModelSpec]:
             patch_size=patch, classes=0, position_interpolation="timm", **SIZES[size]
         )
         name = f"vit_{size}_patch{patch}_224.mae"
-        yield _self_supervised(name, f"mae_vit{size[0]}{patch}", "mae", config, "CC-BY-NC-4.0")
+        yield _self_supervised(
+            name,
+            f"mae_vit{size[0]}{patch}",
+            "mae",
+            config,
+            "CC-BY-NC-4.0",
+            f"{MAE}/mae_pretrain_vit_{size}.pth",
+        )
 
 
 def _self_supervised(
-    name: str, alias: str, family: str, config: ViTConfig, licence: str
+    name: str, alias: str, family: str, config: ViTConfig, licence: str, url: str
 ) -> ModelSpec:
     return ModelSpec(
         name=name,
@@ -275,6 +287,7 @@ def _self_supervised(
         aliases=(alias,),
         repository=f"timm/{name}",
         file="model.safetensors",
+        urls=(url,),
         licence=licence,
     )
 

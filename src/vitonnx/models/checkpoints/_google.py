@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from vitonnx.models._config import ViTConfig
-from vitonnx.models.checkpoints._prefixes import strip_one
 from vitonnx.models.checkpoints._rules import (
     BATCHED,
     HEADS_BIAS,
@@ -24,8 +23,6 @@ from vitonnx.models.checkpoints._rules import (
 )
 
 __all__ = ["GOOGLE"]
-
-MARKER = "embedding/kernel"
 
 
 class Modules(NamedTuple):
@@ -81,9 +78,7 @@ def _block_parts(modules: Modules) -> Iterator[tuple[str, str, Layout]]:
 
 GOOGLE = Convention(
     name="Google's ViT in Flax",
-    marker=MARKER,
-    # Behind the prefixes is the picture's tower; beside them are optimizers and text towers.
-    strip=strip_one(MARKER, "", "opt/target/", "params/", "params/img/"),
+    marker="embedding/kernel",
     rules=_rules,
     unused_without_head=("head/*", "pre_logits/*"),
     refused={

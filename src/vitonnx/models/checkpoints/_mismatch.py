@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models._config import ViTConfig
-from vitonnx.models.checkpoints._rules import Rule
+from vitonnx.models.checkpoints._rules import Rule, count_classes
 from vitonnx.models.checkpoints._tensor import FLOATS, Tensor
 
 __all__ = ["check", "some"]
@@ -62,13 +62,13 @@ def check(
     missing += [name for name in needed if name not in given]
     sources = {rule.source for rule in rules}
     unexpected = [name for name in tensors if name not in sources]
-    misshapen, whole_numbers = [], []
+    misshapen, whole_numbers = {}, []
     for rule in rules:
         if (tensor := tensors.get(rule.source)) is None:
             continue
         expected = rule.layout.stored([needed[target] for target in rule.targets], config)
         if tensor.shape != expected:
-            misshapen.append(f"{rule.source} {tensor.shape} instead of {expected}")
+            misshapen[rule] = f"{rule.source} {tensor.shape} instead of {expected}"
         elif tensor.dtype not in FLOATS:
             whole_numbers.append(f"{rule.source} ({tensor.dtype})")
     differences = [
@@ -76,7 +76,7 @@ def check(
         for what, names in (
             ("it lacks", missing),
             ("it also has", unexpected),
-            ("it has", misshapen),
+            ("it has", [*misshapen.values()]),
             ("it has other than floating-point numbers in", whole_numbers),
         )
         if names
@@ -84,28 +84,44 @@ def check(
     if not differences:
         return
     advice = "Name the model that it belongs to, or describe it with --config."
+    if len(differences) == 1 and unexpected:
+        advice = (
+            "Save the state_dict without what is no part of the model, or describe with --config "
+            "the model that it belongs to."
+        )
     if len(differences) == len(misshapen) == 1:
         advice = _other_size(tensors, rules, config) + advice
+    kernels = [rule for rule in misshapen if rule.targets == ("head/kernel",)]
+    if len(differences) == 1 and kernels and all(map(_of_a_head, misshapen)):
+        (kernel,) = kernels
+        if classes := count_classes(tensors[kernel.source].shape, kernel, config):
+            advice = f"Its head has {classes} classes: say so in the config."
     raise CheckpointError(
         f"{label} is no checkpoint of this model: {'; '.join(differences)}. {advice}"
     )
 
 
+def _of_a_head(rule: Rule) -> bool:
+    return all(target.startswith(("head/", "head_dist/")) for target in rule.targets)
+
+
 def _other_size(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ViTConfig) -> str:
     """Say, where it is the positions alone that don't fit, what picture size they are for."""
     for rule in rules:
-        if rule.targets != ("position_embedding",):
+        if rule.targets[-1] != "position_embedding" or rule.source not in tensors:
             continue
-        shape = tensors[rule.source].shape
-        if len(shape) != 3 or shape[1] == config.positions:
+        shape, patches = tensors[rule.source].shape, math.prod(config.grid)
+        needed = [config.parameters()[target] for target in rule.targets]
+        expected = rule.layout.stored(needed, config)[1]
+        if len(shape) != 3 or shape[1] == expected:
             continue
         positions = shape[1]
-        side = math.isqrt(patches := max(0, positions - len(config.position_prefix)))
+        side = math.isqrt(theirs := max(0, positions - (expected - patches)))
         pixels = side * config.patch_size
-        size = f" (as of {pixels}x{pixels} pixels)" if side * side == patches else ""
+        size = f" (as of {pixels}x{pixels} pixels)" if side * side == theirs else ""
         height, width = config.image_size
         return (
             f"It was made for pictures of another size: {positions} positions{size}, where this "
-            f"model has {config.positions} (of {height}x{width}). "
+            f"model has {expected} (of {height}x{width}). "
         )
     return ""

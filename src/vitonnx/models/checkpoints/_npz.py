@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models.checkpoints._damage import ZIP_ERRORS, reading
-from vitonnx.models.checkpoints._tensor import Tensor, widen_bfloat16
+from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
 
 __all__ = ["open_npz"]
 
@@ -23,7 +23,7 @@ SUFFIX = ".npy"
 
 
 @contextmanager
-def open_npz(path: Path) -> Iterator[dict[str, Tensor]]:
+def open_npz(path: Path) -> Iterator[Contents]:
     """Open an ``.npz`` file; arrays of Python objects, which are pickles, are refused.
 
     Parameters
@@ -33,7 +33,8 @@ def open_npz(path: Path) -> Iterator[dict[str, Tensor]]:
 
     Yields
     ------
-    dict of str to Tensor
+    Contents
+        All under no key.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def open_npz(path: Path) -> Iterator[dict[str, Tensor]]:
         archive = ZipFile(path)
     with archive:
         members = [name for name in archive.namelist() if name.endswith(SUFFIX)]
-        yield {name.removesuffix(SUFFIX): _tensor(path, archive, name) for name in members}
+        yield {(): {name.removesuffix(SUFFIX): _tensor(path, archive, name) for name in members}}
 
 
 def _tensor(path: Path, archive: ZipFile, name: str) -> Tensor:

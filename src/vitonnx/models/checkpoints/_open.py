@@ -10,7 +10,7 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models.checkpoints._damage import ZIP_ERRORS, damaged, reading
 from vitonnx.models.checkpoints._npz import open_npz
 from vitonnx.models.checkpoints._safetensors import open_safetensors
-from vitonnx.models.checkpoints._tensor import Tensor
+from vitonnx.models.checkpoints._tensor import Contents
 from vitonnx.models.checkpoints._torch import PICKLE_MEMBER, open_torch_stream, open_torch_zip
 
 __all__ = ["open_checkpoint"]
@@ -21,7 +21,7 @@ PICKLE_MAGIC = b"\x80"
 HEADER_COUNT = 8
 
 
-def open_checkpoint(path: Path) -> AbstractContextManager[dict[str, Tensor]]:
+def open_checkpoint(path: Path) -> AbstractContextManager[Contents]:
     """Open a checkpoint of any format that vitonnx reads.
 
     Parameters
@@ -31,7 +31,7 @@ def open_checkpoint(path: Path) -> AbstractContextManager[dict[str, Tensor]]:
 
     Returns
     -------
-    context manager that yields a dict of str to Tensor
+    context manager that yields Contents
 
     Raises
     ------

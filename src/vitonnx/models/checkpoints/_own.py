@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from vitonnx.models._config import ViTConfig
-from vitonnx.models.checkpoints._prefixes import strip_each
 from vitonnx.models.checkpoints._rules import SAME, Convention, Rule
 
 __all__ = ["OWN"]
@@ -19,7 +18,6 @@ def _rules(config: ViTConfig, names: Collection[str]) -> Iterator[Rule]:
 OWN = Convention(
     name="vitonnx",
     marker="patch_embed/kernel",
-    strip=strip_each(),
     rules=_rules,
     unused=(),
     unused_without_head=("head/*", "head_dist/*"),

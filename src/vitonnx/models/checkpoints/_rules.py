@@ -6,6 +6,7 @@ turns the array into parameters. Messages can thus speak the checkpoint's own na
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +18,24 @@ from vitonnx.models._config import ViTConfig
 
 __all__ = [
     "BATCHED",
+    "CLASS_AND_MEAN",
+    "CLASS_ROW",
     "DENSE",
     "HEADS_BIAS",
     "HEADS_IN",
     "HEADS_OUT",
     "PATCHES",
     "QKV",
+    "QUERY_ALONE",
     "SAME",
     "Convention",
     "Layout",
     "Rule",
+    "count_classes",
     "stacked",
     "torch_dense",
     "torch_norm",
+    "torch_positions",
 ]
 
 Shape = tuple[int, ...]
@@ -61,7 +67,8 @@ class Rule:
     source : str
         The array's name in the file.
     targets : tuple of str
-        The parameters' names in `ViTConfig.parameters`.
+        The parameters' names in `ViTConfig.parameters`. A parameter that several rules give is
+        their sum.
     layout : Layout
         How it holds them.
     """
@@ -80,27 +87,35 @@ class Convention:
     name : str
         For messages.
     marker : str
-        The name by which the convention is recognised: its patch embedding's.
-    strip : function
-        From the names of the file to those of the parameters, without prefixes; names of other
-        parts of the file, such as an optimizer's, are left out.
+        The name by which the convention is recognised, behind whatever prefix: its patch
+        embedding's. Its separator, a dot or a slash, is that of all names.
     rules : function
-        From the config, and the stripped names, to the rules.
+        From the config, and the names without that prefix, to the rules.
     unused : tuple of str
-        Patterns (`fnmatch`) of arrays that no ViT of ours needs.
+        Patterns (`fnmatch`) of arrays that no ViT of ours needs; they are passed over in silence.
+    training : tuple of str
+        Patterns of what a method of training leaves behind; it is left out, and that is said.
     unused_without_head : tuple of str
-        Patterns of those that it doesn't need where it has no head.
+        The same for a model without a head.
     refused : dict of pattern to str
         What no model of ours can have, and why.
+    head_alone : str
+        How ``weight`` and ``bias`` begin that are alone in a file: the head's own.
     """
 
     name: str
     marker: str
-    strip: Callable[[Collection[str]], dict[str, str]]
     rules: Callable[[ViTConfig, Collection[str]], Iterator[Rule]]
     unused: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
     unused_without_head: tuple[str, ...] = ()
     refused: dict[str, str]
+    head_alone: str = ""
+
+    @property
+    def separator(self) -> str:
+        """What stands between the parts of a name."""
+        return "/" if "/" in self.marker else "."
 
 
 def _one(shapes: Sequence[Shape]) -> Shape:
@@ -132,6 +147,22 @@ QKV = Layout(
     lambda array: [part.T for part in np.split(array, 3)],
 )
 
+# The query's bias, where the key has none: the softmax would not feel it.
+QUERY_ALONE = Layout(lambda shapes, config: shapes[0], lambda array: [array, np.zeros_like(array)])
+
+# The class token's row of the position embedding, for the token itself, then the patches' rows.
+CLASS_ROW = Layout(
+    lambda shapes, config: (1, shapes[0][0] + shapes[1][0], shapes[1][1]),
+    lambda array: [array[0, :1], array[0, 1:]],
+)
+
+# DINOv2's linear head, as DENSE: it reads the class token, then the mean patch, which "cls+mean"
+# interleaves.
+CLASS_AND_MEAN = Layout(
+    lambda shapes, config: _one(shapes)[::-1],
+    lambda array: [array.T.reshape(2, -1, len(array)).swapaxes(0, 1).reshape(-1, len(array))],
+)
+
 # Flax's attention: the width split into (heads, width of a head).
 HEADS_IN = Layout(
     lambda shapes, config: (_one(shapes)[0], *_in_heads(config)),
@@ -152,13 +183,37 @@ def stacked(layout: Layout) -> Layout:
     )
 
 
-def torch_dense(source: str, target: str) -> Iterator[Rule]:
+def torch_dense(source: str, target: str, kernel: Layout = DENSE) -> Iterator[Rule]:
     """Give the rules of a dense layer under PyTorch's names."""
-    yield Rule(f"{source}.weight", (f"{target}/kernel",), DENSE)
+    yield Rule(f"{source}.weight", (f"{target}/kernel",), kernel)
     yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)
+
+
+def torch_positions(
+    source: str, registers: str, config: ViTConfig, names: Collection[str]
+) -> Iterator[Rule]:
+    """Give the rules of register tokens and positions; the names tell whose layout it is.
+
+    timm calls registers ``reg_token``. DINOv2's authors, and transformers after them, say
+    ``register_tokens``, put them behind the positions are added, and keep the class token's row.
+    """
+    timms = registers.replace("register_tokens", "reg_token")
+    yield Rule(registers if registers in names else timms, ("reg_tokens",), BATCHED)
+    unplaced = "cls" in config.prefix_tokens and "cls" not in config.position_prefix
+    if registers in names and unplaced:
+        yield Rule(source, ("cls_token", "position_embedding"), CLASS_ROW)
+    else:
+        yield Rule(source, ("position_embedding",), BATCHED)
 
 
 def torch_norm(source: str, target: str) -> Iterator[Rule]:
     """Give the rules of a layer norm under PyTorch's names."""
     yield Rule(f"{source}.weight", (f"{target}/scale",), SAME)
     yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)
+
+
+def count_classes(shape: Shape, rule: Rule, config: ViTConfig) -> int:
+    """Count the outputs of a head's kernel in a file; 0 where it reads another width."""
+    width = config.embedding_dim
+    classes = math.prod(shape) // width
+    return classes if shape == rule.layout.stored([(width, classes)], config) else 0

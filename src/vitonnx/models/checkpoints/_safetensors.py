@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import MissingExtraError
 from vitonnx.models.checkpoints._damage import reading
-from vitonnx.models.checkpoints._tensor import Tensor
+from vitonnx.models.checkpoints._tensor import Contents, Tensor
 
 __all__ = ["open_safetensors"]
 
@@ -21,7 +21,7 @@ DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float6
 
 
 @contextmanager
-def open_safetensors(path: Path) -> Iterator[dict[str, Tensor]]:
+def open_safetensors(path: Path) -> Iterator[Contents]:
     """Open a ``.safetensors`` file.
 
     Parameters
@@ -31,7 +31,8 @@ def open_safetensors(path: Path) -> Iterator[dict[str, Tensor]]:
 
     Yields
     ------
-    dict of str to Tensor
+    Contents
+        All under no key.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def open_safetensors(path: Path) -> Iterator[dict[str, Tensor]]:
     with reading(path, SafetensorError), safe_open(path, "numpy") as file:
         names = file.keys()
         slices = {name: file.get_slice(name) for name in names}
-        yield {
+        tensors = {
             name: Tensor(
                 shape=tuple(entry.get_shape()),
                 dtype=DTYPES.get(entry.get_dtype(), entry.get_dtype()),
@@ -67,3 +68,4 @@ def open_safetensors(path: Path) -> Iterator[dict[str, Tensor]]:
             )
             for name, entry in slices.items()
         }
+        yield {(): tensors}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLOATS", "Tensor", "widen_bfloat16"]
+__all__ = ["FLOATS", "Contents", "Tensor", "widen_bfloat16"]
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
@@ -34,6 +34,11 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], NDArray[Any]]
+
+
+# What a file holds: by the keys of the dicts that lead there (none in a file without such), the
+# arrays by name.
+Contents = dict[tuple[str, ...], dict[str, Tensor]]
 
 
 def widen_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models.checkpoints._damage import ZIP_ERRORS, damaged, reading
-from vitonnx.models.checkpoints._tensor import Tensor, widen_bfloat16
-from vitonnx.models.checkpoints._torch_pickle import Storage, StoredTensor, state_dict, unpickle
+from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
+from vitonnx.models.checkpoints._torch_pickle import Storage, StoredTensor, state_dicts, unpickle
 
 __all__ = ["PICKLE_MEMBER", "open_torch_stream", "open_torch_zip"]
 
@@ -35,7 +35,7 @@ ReadStorage = Callable[[Storage, int, int], bytes]
 
 
 @contextmanager
-def open_torch_zip(path: Path) -> Iterator[dict[str, Tensor]]:
+def open_torch_zip(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch 1.6 or later, a zip archive.
 
     Parameters
@@ -45,7 +45,7 @@ def open_torch_zip(path: Path) -> Iterator[dict[str, Tensor]]:
 
     Yields
     ------
-    dict of str to Tensor
+    Contents
 
     Raises
     ------
@@ -72,11 +72,11 @@ def open_torch_zip(path: Path) -> Iterator[dict[str, Tensor]]:
         for key, storage in storages.items():
             if lengths[key] != storage.length:
                 raise damaged(path, f"storage {key} has {lengths[key]} bytes of {storage.length}")
-        yield _tensors(state_dict(content, path), read)
+        yield _contents(state_dicts(content, path), read)
 
 
 @contextmanager
-def open_torch_stream(path: Path) -> Iterator[dict[str, Tensor]]:
+def open_torch_stream(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch before 1.6: five pickles, then the storages in a row.
 
     Parameters
@@ -86,7 +86,7 @@ def open_torch_stream(path: Path) -> Iterator[dict[str, Tensor]]:
 
     Yields
     ------
-    dict of str to Tensor
+    Contents
 
     Raises
     ------
@@ -111,7 +111,7 @@ def open_torch_stream(path: Path) -> Iterator[dict[str, Tensor]]:
             file.seek(starts[storage.key] + start)
             return file.read(length)
 
-        yield _tensors(state_dict(content, path), read)
+        yield _contents(state_dicts(content, path), read)
 
 
 def _storage_starts(file: IO[bytes], path: Path, storages: list[Storage]) -> dict[str, int]:
@@ -135,12 +135,17 @@ def _check_byte_order(path: Path, little_endian: bool) -> None:
         )
 
 
-def _tensors(stored: Mapping[str, StoredTensor], read: ReadStorage) -> dict[str, Tensor]:
+def _contents(
+    stored: Mapping[tuple[str, ...], Mapping[str, StoredTensor]], read: ReadStorage
+) -> Contents:
     return {
-        name: Tensor(
-            shape=tensor.shape, dtype=tensor.storage.dtype, read=partial(_values, tensor, read)
-        )
-        for name, tensor in stored.items()
+        keys: {
+            name: Tensor(
+                shape=tensor.shape, dtype=tensor.storage.dtype, read=partial(_values, tensor, read)
+            )
+            for name, tensor in tensors.items()
+        }
+        for keys, tensors in stored.items()
     }
 
 

@@ -12,6 +12,7 @@ alike.
 from __future__ import annotations
 
 import pickle
+from collections import deque
 from pathlib import Path
 from typing import IO, Any, Final, TypeGuard
 
@@ -20,11 +21,10 @@ import numpy as np
 from vitonnx.errors import CheckpointError
 from vitonnx.models.checkpoints._damage import reading
 
-__all__ = ["Storage", "StoredTensor", "state_dict", "unpickle"]
+__all__ = ["Storage", "StoredTensor", "state_dicts", "unpickle"]
 
-# Where training scripts put a model's state dict, in the order of preference: DINO evaluates the
-# teacher; DeiT, and others, `model`.
-WRAPPERS = ("teacher", "model", "state_dict", "module")
+# A pickle can make a dict that holds itself; nobody wraps a model in more dicts than this.
+DEPTH = 8
 
 # What a truncated or garbled pickle raises while it is read.
 PICKLE_ERRORS: Final = (
@@ -62,6 +62,15 @@ class Dict(dict[Any, Any]):
     @staticmethod
     def __setstate__(state: object) -> None:
         pass
+
+
+class DefaultDict(Dict):
+    """A stand-in for ``collections.defaultdict``, without its factory."""
+
+    __slots__ = ()
+
+    def __init__(self, *factory: object) -> None:
+        super().__init__()
 
 
 class Storage:
@@ -163,6 +172,14 @@ STORAGE_DTYPES = {
 # can be neither called nor changed.
 GLOBALS: dict[str, Any] = {
     "collections.OrderedDict": Dict,
+    "collections.defaultdict": DefaultDict,
+    "builtins.dict": Dict,
+    "builtins.list": Inert,
+    "builtins.set": Inert,
+    # As Python 2 called them, and pickles of protocol 2 do.
+    "__builtin__.dict": Dict,
+    "__builtin__.list": Inert,
+    "__builtin__.set": Inert,
     "torch._utils._rebuild_tensor_v2": StoredTensor,
     "torch._utils._rebuild_parameter": Parameter,
     "torch.Size": Inert,
@@ -173,6 +190,28 @@ GLOBALS: dict[str, Any] = {
     "pathlib.Path": Inert,
     "pathlib.PosixPath": Inert,
     "pathlib._local.PosixPath": Inert,
+    # Lightning's hyperparameters.
+    **dict.fromkeys(
+        (
+            "lightning.fabric.utilities.data.AttributeDict",
+            "lightning_fabric.utilities.data.AttributeDict",
+            "pytorch_lightning.utilities.parsing.AttributeDict",
+        ),
+        Dict,
+    ),
+    # NumPy's numbers and random states: a best accuracy, a resumed run.
+    **dict.fromkeys(
+        (
+            "_codecs.encode",
+            "numpy.dtype",
+            "numpy.ndarray",
+            "numpy.core.multiarray._reconstruct",
+            "numpy.core.multiarray.scalar",
+            "numpy._core.multiarray._reconstruct",
+            "numpy._core.multiarray.scalar",
+        ),
+        Inert,
+    ),
     **{name: name for name in STORAGE_DTYPES},
     **{
         f"torch.{dtype}": f"torch.{dtype}"
@@ -238,44 +277,58 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
         return unpickler.load(), unpickler.storages
 
 
-def state_dict(content: object, path: Path) -> dict[str, StoredTensor]:
-    """Find the parameters in what a ``.pth`` file holds.
+def state_dicts(content: object, path: Path) -> dict[tuple[str, ...], dict[str, StoredTensor]]:
+    """Find every dict of tensors in what a ``.pth`` file holds.
 
     Parameters
     ----------
     content : object
-        What the pickle held: a state dict, or dicts round it.
+        What the pickle held: a state dict, or dicts and lists round several.
     path : Path
         For messages.
 
     Returns
     -------
-    dict of str to StoredTensor
+    dict of keys to dict of str to StoredTensor
+        By the keys that lead to each; a dict that is in two places, by the first.
 
     Raises
     ------
     CheckpointError
         If there are none.
     """
-    # A pickle can make a dict that holds itself; nobody wraps more than three times.
-    for _ in range(len(WRAPPERS)):
-        if not isinstance(content, dict):
-            break
-        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), dict)]
-        if not inner:
+    found: dict[tuple[str, ...], dict[str, StoredTensor]] = {}
+    seen: set[int] = set()
+    pending: deque[tuple[tuple[str, ...], object]] = deque([((), content)])
+    while pending:
+        keys, holder = pending.popleft()
+        if len(keys) > DEPTH or id(holder) in seen:
+            continue
+        seen.add(id(holder))
+        if isinstance(holder, dict):
+            items = list(holder.items())
             tensors = {
                 name: value
-                for name, value in content.items()
+                for name, value in items
                 if isinstance(name, str) and isinstance(value, StoredTensor)
             }
             if tensors:
-                return tensors
-            break
-        content = inner[0]
-    raise CheckpointError(
-        f"{path} holds no parameters by name, neither at its top nor under "
-        f"{', '.join(WRAPPERS)}: save the model's state_dict, and give that file."
-    )
+                found[keys] = tensors
+        elif isinstance(holder, list | tuple):
+            items = list(enumerate(holder))
+        else:
+            continue
+        pending.extend(
+            ((*keys, str(key)), value)
+            for key, value in items
+            if isinstance(key, str | int) and isinstance(value, dict | list | tuple)
+        )
+    if not found:
+        raise CheckpointError(
+            f"{path} holds no parameters by name, neither at its top nor in a dict inside: save "
+            "the model's state_dict, and give that file."
+        )
+    return found
 
 
 def _is_count(value: object) -> TypeGuard[int]:

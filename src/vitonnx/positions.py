@@ -181,7 +181,9 @@ def relative_matrix(
     float32 (new rows of the table, old rows)
         ``matrix @ table`` is the resampled table.
     """
-    along = _along_offsets if interpolation == "timm" else _bilinear
+    # On the same grid timm leaves a table as it is; along one side alone it doesn't.
+    geometric = interpolation == "timm" and old_grid != new_grid
+    along = _along_offsets if geometric else _bilinear
     rows, columns = (
         along(2 * old - 1, 2 * new - 1) for old, new in zip(old_grid, new_grid, strict=True)
     )
@@ -225,14 +227,12 @@ def patch_coordinates(grid: tuple[int, int], prefix: int = 0) -> NDArray[np.floa
 
 def _bilinear(old: int, new: int) -> NDArray[np.float64]:
     """Linear weights of PyTorch's ``interpolate``, centres on centres, borders repeated."""
-    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, None)
-    return _between(np.arange(old, dtype=np.float64), np.minimum(at, old - 1))
+    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    return _between(np.arange(old, dtype=np.float64), at)
 
 
 def _along_offsets(old: int, new: int) -> NDArray[np.float64]:
     """Linear weights between offsets that are taken to grow by a constant factor."""
-    if old == new:
-        return np.eye(old)
     low, high, factor = 1.01, 1.5, 1.0
     while high - low > 1e-6:
         factor = (low + high) / 2
@@ -241,8 +241,7 @@ def _along_offsets(old: int, new: int) -> NDArray[np.float64]:
     half = np.cumsum([1.0, *factor ** np.arange(1.0, old // 2)])[: old // 2]
     places = np.concatenate([-half[::-1], [0.0], half])
     at = np.arange(new) - new // 2
-    # What lies beyond the outermost offset is continued in a straight line.
-    return _between(places, at.astype(np.float64))
+    return _between(places, np.clip(at, places[0], places[-1]))
 
 
 def _between(places: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:

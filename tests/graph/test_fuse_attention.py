@@ -224,8 +224,8 @@ def test_whatever_stands_around_is_fused_too(different: dict[str, str]) -> None:
     if "b, 1, 7, 7" in inputs:
         check(model)
         for batch in BATCHES:
-            feed = {"x": noise(batch, TOKENS, DIM), "c": noise(DIM, 3 * DIM, seed=1) / 4}
-            feed["mask"] = noise(batch, 1, 7, 7, seed=5)
+            feed: dict[str, NDArray[Any]] = {"x": noise(batch, TOKENS, DIM)}
+            feed |= {"c": noise(DIM, 3 * DIM, seed=1) / 4, "mask": noise(batch, 1, 7, 7, seed=5)}
             np.testing.assert_allclose(
                 run(model, **feed)["y"], run(before, **feed)["y"], **TOLERANCE
             )
@@ -245,8 +245,8 @@ def test_rows_of_a_fused_result_take_their_rows_of_the_bias(rows: tuple[int, int
     (node,) = fused(model)
     assert node.inputs[5] is not None
     assert node.inputs[5].shape == ir.Shape([1, 3, rows[1] - rows[0], 7])
-    feed = {"x": noise(3, TOKENS, DIM), "c": noise(DIM, 3 * DIM, seed=1) / 4}
-    feed["mask"] = noise(1, 3, 7, 7, seed=5)
+    feed: dict[str, NDArray[Any]] = {"x": noise(3, TOKENS, DIM)}
+    feed |= {"c": noise(DIM, 3 * DIM, seed=1) / 4, "mask": noise(1, 3, 7, 7, seed=5)}
     np.testing.assert_allclose(run(model, **feed)["r"], run(before, **feed)["r"], **TOLERANCE)
 
 

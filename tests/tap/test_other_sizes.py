@@ -136,18 +136,15 @@ def test_heads_and_rollout_at_another_size(tapped: Any, which: int) -> None:
 def _export(model: Any, peer: Peer, path: Path) -> None:
     import torch
 
-    class Tokens(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
+    def forward(self: Any, pixels: Any) -> Any:
+        return self.model(pixels, **peer.call).last_hidden_state
 
-        def forward(self, pixels: Any) -> Any:
-            return self.model(pixels, **peer.call).last_hidden_state
-
+    module = type("Tokens", (torch.nn.Module,), {"forward": forward})()
+    module.model = model
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch, about its own way of exporting
         torch.onnx.export(
-            Tokens().eval(),
+            module.eval(),
             (torch.zeros(1, 3, *peer.size),),
             path,
             input_names=["pixels"],

@@ -58,7 +58,7 @@ def test_distances_are_in_pixels_of_true_patches(tapped: Tapped) -> None:
     pixels = np.random.default_rng(7).integers(0, 256, (29, 43, 3), np.uint8)
     (result,) = engine.probe([pixels], vx.Distance())
     attention = REST.answer(normalised(pixels[None]))["block_00/attention"][0, :, 2:, 2:]
-    places = 8 * np.stack(np.mgrid[:3, :5], axis=-1).reshape(15, 2)
+    places = 8 * np.moveaxis(np.mgrid[:3, :5], 0, -1).reshape(15, 2)
     apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
     expected = (attention * apart).sum(-1).mean(-1)
     np.testing.assert_allclose(result.distance[0], expected, rtol=1e-4)

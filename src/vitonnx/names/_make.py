@@ -94,7 +94,7 @@ def _from_checkpoint(snapshot: Snapshot, file: str, target: Path, listener: List
     from vitonnx.export import export_model
 
     snapshot.fetch(file, listener)
-    export_model(spec, target, progress=listener.progress)
+    export_model(spec, target, progress=listener.progress, tell=listener.say)
 
 
 def _describe(snapshot: Snapshot, file: str, listener: Listener) -> ModelSpec:

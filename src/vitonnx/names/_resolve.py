@@ -91,5 +91,5 @@ def _export_once(spec: ModelSpec, listener: Listener) -> Path:
         listener.say(f"exporting {spec.name} once, into {kept}")
         from vitonnx.export import export_model
 
-        export_model(spec, kept, progress=listener.progress)
+        export_model(spec, kept, progress=listener.progress, tell=listener.say)
     return kept

@@ -19,6 +19,7 @@ Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 # Of a cosine in single precision, made of an angle in single precision.
 EXACT = 3e-6
 STEP = 0.05  # between the frequencies that are tried first
+STARTS = 12  # of these, the likeliest
 ROUNDS = 12  # of Newton's method from there, which doubles the digits each time
 
 
@@ -144,16 +145,19 @@ def _fit(
     """Find the frequency of values of a curve at some centres; None where there is none."""
     # Beyond this, a frequency looks like a lower one: neighbours are half a turn apart.
     highest = np.pi * len(centres) / 2
-    tried = np.arange(-highest, highest, STEP)
+    # No start is 0: a cosine is flat there, and Newton's method would stay.
+    tried = np.concatenate([[STEP / 100], np.arange(STEP / 2 - highest, highest, STEP)])
     distance = np.abs(curve(tried[:, None] * centres) - values).max(axis=1)
-    frequency = float(tried[distance.argmin()])
-    for _ in range(ROUNDS):
-        error = curve(frequency * centres) - values
-        gradient = centres * slope(frequency * centres)
-        weight = float(gradient @ gradient)
-        frequency -= float(gradient @ error) / weight if weight else 0.0
-    exact = np.abs(curve(frequency * centres) - values).max() <= EXACT
-    return frequency if exact else None
+    for start in tried[np.argsort(distance)[:STARTS]]:
+        frequency = float(start)
+        for _ in range(ROUNDS):
+            error = curve(frequency * centres) - values
+            gradient = centres * slope(frequency * centres)
+            weight = float(gradient @ gradient)
+            frequency -= float(gradient @ error) / weight if weight else 0.0
+        if np.abs(curve(frequency * centres) - values).max() <= EXACT:
+            return frequency
+    return None
 
 
 def _minus_sine(angles: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
 
 EXAMPLE = "Example: vitonnx inspect dino.onnx"
+UNKNOWN = "how its positions become those of another grid is not known"
 
 
 def inspect(
@@ -47,8 +48,9 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "family": manifest.family,
         "weights": "random (untrained)" if manifest.untrained else "from a checkpoint",
         "input": f"{_by(manifest.size)} pixels",
+        "other sizes": "yes" if manifest.resizable else f"no: {manifest.size_fixed_by or UNKNOWN}",
         "patch size": str(manifest.patch_size),
-        "grid": f"{_by(manifest.grid)} patches",
+        "grid": f"{_by(manifest.grid)} patches{_covered(manifest)}",
         "prefix tokens": ", ".join(manifest.prefix_tokens) or "none",
         "blocks": str(manifest.blocks),
         "heads": str(manifest.heads),
@@ -76,11 +78,19 @@ def describe(manifest: Manifest) -> dict[str, str]:
     }
 
 
+def _covered(manifest: Manifest) -> str:
+    if manifest.covered == manifest.size:
+        return ""
+    return f", which cover {_by(manifest.covered)} pixels"
+
+
 def _positions(manifest: Manifest) -> str:
-    if manifest.position_grid is None:
-        return "none"
     way = manifest.position_interpolation
-    return _by(manifest.position_grid) + (f", resampled as by {way}" if way else "")
+    grid = manifest.position_grid or manifest.relative_grid
+    if grid is None:
+        return way or "none"
+    kind = "" if manifest.position_grid else " (relative)"
+    return _by(grid) + kind + (f", resampled as by {way}" if way else "")
 
 
 def _by(sides: tuple[int, int]) -> str:

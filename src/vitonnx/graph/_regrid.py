@@ -81,7 +81,7 @@ class Regrid(ir.passes.InPlacePass):
 def _require_resizable(manifest: Manifest) -> None:
     if manifest.resizable:
         return
-    why = manifest.size_fixed_by or "it isn't known how its positions become those of another grid"
+    why = manifest.size_fixed_by or "how its positions become those of another grid is not known"
     raise ModelFileError(
         f"{manifest.name} takes pictures of {manifest.size[0]}x{manifest.size[1]} alone: {why}. "
         "Use that size, or tap an export of the other one."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from vitonnx.tap._any_size import Positions
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._head import Head
 from vitonnx.tap._input import Input
 from vitonnx.tap._patches import Patches
 
-__all__ = ["describe_findings", "missing"]
+__all__ = ["describe_findings", "describe_positions", "missing"]
 
 
 def describe_findings(
@@ -26,11 +27,29 @@ def describe_findings(
         ),
         ("patches", f"{_by((patches.size, patches.size))} pixels, {_by(grid)} of them"),
         ("prefix tokens", str(patches.prefix)),
-        ("position embedding", _positions(patches)),
         ("blocks", f"{len(stream.blocks)}, of {stream.heads} heads and {stream.dim} channels"),
         ("logits", _logits(head)),
         ("embedding", _embedding(head, patches)),
     )
+
+
+def describe_positions(positions: Positions, interpolation: str | None) -> tuple[str, str]:
+    """Say what the tokens know of places, and what becomes of it at other sizes."""
+    kinds = []
+    if positions.learned is not None:
+        rows, columns = positions.learned.grid
+        kinds.append(f"an embedding of {rows}x{columns} patches")
+    if positions.relative:
+        kinds.append(f"{positions.relative} tables of relative positions")
+    if positions.rotary:
+        kinds.append("rotary, of coordinates")
+    then = {
+        None: "this size alone",
+        "none": "any size",
+        "rotary": "any size, computed anew",
+        "sincos": "any size, computed anew",
+    }.get(interpolation, f"any size, resampled as {interpolation} does")
+    return "positions", f"{' and '.join(kinds) or 'none that was recognised'}; {then}"
 
 
 def missing(patches: Patches, pictures: Input, stream: Stream) -> tuple[str, ...]:
@@ -47,12 +66,6 @@ def missing(patches: Patches, pictures: Input, stream: Stream) -> tuple[str, ...
 
 def _by(sides: tuple[int, int]) -> str:
     return f"{sides[0]}x{sides[1]}"
-
-
-def _positions(patches: Patches) -> str:
-    if patches.positions is None:
-        return "none (rotary, relative, or none at all)"
-    return f"{patches.position_rows} rows, added by {patches.positions.name}"
 
 
 def _logits(head: Head) -> str:

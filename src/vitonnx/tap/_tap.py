@@ -30,7 +30,7 @@ from vitonnx.tap._any_size import Positions, choose_interpolation, try_other_siz
 from vitonnx.tap._attention import find_attentions
 from vitonnx.tap._blocks import Stream, find_stream
 from vitonnx.tap._contract import add_outputs, make_room, replace_input
-from vitonnx.tap._findings import describe_findings, missing
+from vitonnx.tap._findings import describe_findings, describe_positions, missing
 from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._head import find_head, read_prefix
 from vitonnx.tap._input import find_input, fixed_size
@@ -213,6 +213,7 @@ def tap(
         f"the model keeps its size: {reason}" if reason is not None else None,
     )
     warnings = (*missing(patches, pictures, stream), *filter(None, notes))
+    findings = (*findings, describe_positions(positions, way))
     return Tapped(manifest, findings, softmaxes, warnings, agreement)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import files, films, graphs, large, lengths, starts
+from benchmarks import files, films, graphs, large, lengths, starts, tapped
 from benchmarks.pictures import picture_files
 
 HERE = Path(__file__).parent
-SECTIONS = ("graphs", "files", "video", "large", "starts", "lengths")
+SECTIONS = ("graphs", "files", "video", "large", "tapped", "starts", "lengths")
 PACKAGES = ("vitonnx", "onnxruntime", "onnxruntime-gpu", "numpy", "torch", "timm", "transformers")
 PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
 
@@ -83,6 +83,12 @@ def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> li
             "ViT-S/8 at 480 (3601 tokens), one picture, a process each",
             ("probe", "way", "pictures a second", "against timm", "peak memory"),
             large.measure(pictures[0], rounds=min(asked.rounds, 3)),
+        )
+    if section == "tapped":
+        return table(
+            "Heads of DINOv2-S/14 at 518 (1370 tokens), one picture",
+            ("file", "pictures a second", "time against the port's", "spread", "peak memory"),
+            tapped.measure(pictures[0], rounds=asked.rounds),
         )
     if section == "starts":
         return table(

@@ -15,6 +15,7 @@ __all__ = ["EXTRAS", "missing_modules", "require_app", "require_export"]
 EXTRAS = {
     "export": ("tensorflow", "tf2onnx", "safetensors", "huggingface_hub"),
     "app": ("gradio",),
+    "heic": ("pillow_heif",),
 }
 
 

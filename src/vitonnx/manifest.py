@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.names import refuse_address
 
 __all__ = [
     "BAKED_KEY",
@@ -303,7 +304,10 @@ def require_model_file(file: Path) -> None:
     ------
     ModelFileError
         If it isn't there, is a folder, is empty, or can't be read.
+    UsageError
+        If it is an address of the net.
     """
+    refuse_address(str(file))
     if file.is_dir():
         raise ModelFileError(f"{file} is a folder, not an ONNX file: name the file in it.")
     try:

@@ -48,6 +48,9 @@ def _run_quietly(words: list[str]) -> int:
     """Run, and turn whatever goes wrong into a sentence and an exit code."""
     import warnings
 
+    from vitonnx.cli._letters import escape_what_streams_lack
+
+    escape_what_streams_lack()
     try:
         with warnings.catch_warnings():
             # What a library thinks of a picture's metadata is nothing that a user can mend.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vitonnx.cli._options import Quiet
+from vitonnx.cli._options import MaxPixels, Quiet
 
 EXAMPLE = "Example: vitonnx train scenes --objective dino --epochs 10 -o runs/dino"
 
@@ -51,6 +51,7 @@ def train(
             "--pictures", min=1, help="Pictures an epoch: all, or 10000 scenes, by default."
         ),
     ] = None,
+    max_pixels: MaxPixels = None,
     learning_rate: Annotated[
         float | None,
         typer.Option("--learning-rate", help="At its highest; 0.001 by default, DINO 0.0005."),
@@ -80,7 +81,7 @@ def train(
 ) -> None:
     """Train a small Vision Transformer, and export the best of it."""
     from vitonnx.cli._extra import require_export
-    from vitonnx.cli._train_run import run
+    from vitonnx.cli._train_run import TrainCall, run
     from vitonnx.models.train import Settings
 
     settings = Settings(
@@ -100,4 +101,5 @@ def train(
         seed=seed,
     )
     require_export(training=True)
-    run(data, settings, output, name or output.resolve().name, pictures, resume=resume, quiet=quiet)
+    call = TrainCall(data, output, name or output.resolve().name, pictures, max_pixels, resume)
+    run(call, settings, quiet=quiet)

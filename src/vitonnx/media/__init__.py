@@ -1,6 +1,5 @@
 """Pictures and files in and out; films are in `vitonnx.media.films`."""
 
-from vitonnx.media._address import refuse_address
 from vitonnx.media._arrays import save_arrays, stack_models
 from vitonnx.media._atomic import (
     atomic_path,
@@ -8,12 +7,11 @@ from vitonnx.media._atomic import (
     atomic_with_partial,
     check_writable,
 )
-from vitonnx.media._atomic_folder import atomic_folder, check_folder
+from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_place
 from vitonnx.media._find import Notice, find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._picture import PictureSource, open_picture
-from vitonnx.media._shown import shown
 from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
@@ -26,6 +24,7 @@ __all__ = [
     "atomic_with_companions",
     "atomic_with_partial",
     "check_folder",
+    "check_place",
     "check_writable",
     "find_picture_names",
     "find_pictures",
@@ -33,8 +32,6 @@ __all__ = [
     "on_host",
     "open_picture",
     "read_lists",
-    "refuse_address",
     "save_arrays",
-    "shown",
     "stack_models",
 ]

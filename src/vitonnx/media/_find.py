@@ -12,10 +12,10 @@ from typing import NoReturn
 from PIL import Image
 
 from vitonnx.errors import UsageError
-from vitonnx.media._address import refuse_address
 from vitonnx.media._kinds import read_heic
 from vitonnx.media._own import is_own_figure
 from vitonnx.media._passed_over import PassedOver
+from vitonnx.names import refuse_address
 
 __all__ = ["Notice", "find_picture_names", "find_pictures", "natural_key"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vitonnx.errors import UsageError
-from vitonnx.media._address import refuse_address
+from vitonnx.names import refuse_address
 
 __all__ = ["read_lists"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from vitonnx.errors import PictureError, UsageError
-from vitonnx.media._address import refuse_address
 from vitonnx.media._kinds import HEAD, Kind, kind_of, read_heic
+from vitonnx.names import refuse_address
 
 __all__ = ["damaged", "opened_picture"]
 

@@ -7,12 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from vitonnx.errors import FilmError, UsageError
-from vitonnx.media._address import refuse_address
 from vitonnx.media._find import Notice
 from vitonnx.media.films._file import FilmFile
 from vitonnx.media.films._film import Film, Span
 from vitonnx.media.films._folder import FilmFolder
 from vitonnx.media.films._picture_film import PictureFilm, is_picture_film
+from vitonnx.names import refuse_address
 
 __all__ = ["FOLDER_RATE", "open_film"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
+from vitonnx.cli._cache import writable
 from vitonnx.cli._console import inform, stage
 from vitonnx.errors import ModelFileError, UnknownModelError
 
@@ -47,7 +48,7 @@ def resolve_model(model: str, *, quiet: bool) -> Path:
         from vitonnx.cli._extra import require_export
 
         require_export()
-        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached = writable(cached)
         inform(f"exporting {spec.name} once, into {cached}", quiet=quiet)
         with stage(f"Exporting {spec.name}", quiet=quiet) as show:
             from vitonnx.export import export_model

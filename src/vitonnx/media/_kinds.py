@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 
-__all__ = ["HEAD", "Kind", "kind_of", "read_heic"]
+from PIL import features
+
+__all__ = ["HEAD", "Kind", "is_read", "kind_of", "read_heic"]
 
 HEAD = 32  # bytes at the start of a file that its content is told from
 
@@ -104,6 +106,11 @@ def _by_content(head: bytes) -> Kind | None:
     if brand in (b"avif", b"avis") or (brand in EITHER_BRANDS and b"avi" in compatible):
         return AVIF
     return HEIC if brand in HEIC_BRANDS | EITHER_BRANDS else FILM
+
+
+def is_read(kind: Kind) -> bool:
+    """Tell whether Pillow reads a kind after all, as HEIC and AVIF are read where it can."""
+    return (kind is HEIC and read_heic()) or (kind is AVIF and bool(features.check("avif")))
 
 
 @cache

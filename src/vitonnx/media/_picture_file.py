@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from vitonnx.errors import PictureError, UsageError
-from vitonnx.media._kinds import HEAD, Kind, kind_of, read_heic
+from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
 from vitonnx.names import refuse_address
 
 __all__ = ["damaged", "opened_picture"]
@@ -59,24 +60,25 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
             raise PictureError(f"{path} is empty, 0 bytes long: fetch it again.")
         kind = kind_of(path.suffix, file.read(HEAD))
         file.seek(0)
-        if kind is not None and kind.name == "HEIC":
-            read_heic()
+        if kind is not None:
+            is_read(kind)  # makes Pillow ready for it
         try:
             with _limit_of(max_pixels):
                 picture = Image.open(file)
         except UnidentifiedImageError as error:
             raise PictureError(_unknown(path, kind)) from error
         except Image.DecompressionBombError as error:
-            raise PictureError(
-                _too_large(path, max_pixels or 2 * (Image.MAX_IMAGE_PIXELS or 0))
-            ) from error
+            usual = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            (pixels, *_) = map(int, re.findall(r"\d+", str(error)))
+            raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
         except Exception as error:  # Pillow's decoders raise anything on damaged files.
             raise damaged(path, error) from error
         with picture:
             if picture.format == "MPEG":  # which Pillow knows, and has no decoder for
                 raise PictureError(_unknown(path, kind))
-            if max_pixels is not None and picture.width * picture.height > max_pixels:
-                raise PictureError(_too_large(path, max_pixels))
+            pixels = picture.width * picture.height
+            if max_pixels is not None and pixels > max_pixels:
+                raise PictureError(_too_large(path, pixels, max_pixels))
             yield picture
 
 
@@ -100,11 +102,11 @@ def _limit_of(most: int | None) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = usual
 
 
-def _too_large(path: Path, most: int) -> str:
+def _too_large(path: Path, pixels: int, most: int) -> str:
     return (
-        f"{path} is refused as a possible decompression bomb, because it has more than {most:,} "
-        "pixels: scale it down first, or allow more with --max-pixels MILLIONS (in Python, "
-        "max_pixels)."
+        f"{path} is refused as a possible decompression bomb, because it has {pixels:,} pixels and "
+        f"{most:,} are allowed: scale it down first, or allow more with --max-pixels MILLIONS (in "
+        "Python, max_pixels)."
     )
 
 
@@ -114,4 +116,6 @@ def _unknown(path: Path, kind: Kind | None) -> str:
             f"{path} is not a picture, or of a kind that Pillow can't read: convert it to PNG or "
             "JPEG."
         )
+    if is_read(kind):
+        return f"{path} is damaged or cut off: fetch it again."
     return f"{path} is {kind.one}, which isn't read as a picture: {kind.remedy}."

@@ -21,6 +21,7 @@ __all__ = ["FilmFile", "end_of", "opened", "video_of"]
 
 USUAL_RATE = Fraction(25)
 FINEST_CLOCK = 1_000_000  # ticks a second
+EDGES = 64
 COUNTED = {"mov", "mp4"}  # containers that say how many frames they hold
 DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: their clocks begin anywhere
 
@@ -47,6 +48,7 @@ class FilmFile:
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:
         self.name, self._path, self._span, self._max_pixels = str(path), path, span, max_pixels
         self.complaint: str | None = None
+        self._has_frames = False
         self._size: tuple[int, int] | None = None
         with opened(path) as container:
             stream = video_of(container, path)
@@ -72,7 +74,7 @@ class FilmFile:
             # Threads by frame lose good frames beside a damaged one; by slice they don't.
             stream.thread_type = "SLICE"
             if self._max_pixels is not None:  # whatever the header says
-                stream.codec_context.options = {"max_pixels": str(self._max_pixels)}
+                stream.codec_context.options = {"max_pixels": str(self._with_edges(stream))}
             upright = UprightRgb(stream.sample_aspect_ratio)
             decoding = _Decoding(container, stream, self.rate, self._zero)
             if self._span.start is not None:
@@ -83,7 +85,9 @@ class FilmFile:
 
     def _all_of(self, decoding: _Decoding) -> Iterator[tuple[Fraction, VideoFrame]]:
         """Decode to the end, and know then what is missing."""
-        yield from decoding.frames()
+        for timed in decoding.frames():
+            self._has_frames = True
+            yield timed
         self._complain(decoding)
 
     def sound(self) -> Sound | None:
@@ -97,6 +101,11 @@ class FilmFile:
             start=None if span.start is None else span.start + zero,
             end=None if span.end is None else span.end + zero,
         )
+
+    def _with_edges(self, stream: VideoStream) -> int:
+        """Give the largest frame as FFmpeg counts it, which makes sides multiples of up to 64."""
+        codec = stream.codec_context
+        return max(self._max_pixels or 0, (codec.height + EDGES) * (codec.width + EDGES))
 
     def _check_size(self, stream: VideoStream) -> None:
         height, width = stream.codec_context.height, stream.codec_context.width
@@ -146,12 +155,9 @@ class FilmFile:
             )
 
     def _nothing(self) -> FilmError | UsageError:
-        span = self._span
-        if (span.start or span.end) and self._film_end is not None:
-            return UsageError(
-                f"{self.name} has no frame in the part that was asked for; it is "
-                f"{float(self._film_end):.2f} s long."
-            )
+        if self._has_frames or (self._span != Span() and self._film_end is not None):
+            long = f"; it is {float(self._film_end):.2f} s long" if self._film_end else ""
+            return UsageError(f"{self.name} has no frame in the part that was asked for{long}.")
         return FilmError(
             f"No frame of {self.name} can be decoded: it may be damaged; fetch or convert it again."
         )

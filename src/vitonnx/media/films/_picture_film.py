@@ -1,4 +1,4 @@
-"""Films in animated pictures that Pillow reads and FFmpeg doesn't: WebP and AVIF."""
+"""Films in animated pictures that Pillow knows more of than FFmpeg: WebP and AVIF."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ STILL = Fraction(1, 25)
 SEQUENCES = (b"hevc", b"hevx", b"msf1")  # of HEIC, which FFmpeg reads and Pillow doesn't
 STILLS = (".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff")
 PNG = b"\x89PNG"
+ORIENTATION = 0x0112  # Exif's number for it
 
 
 def is_picture_film(path: Path) -> bool:
     """Tell whether Pillow knows more of a file than FFmpeg.
 
     FFmpeg reads no animated WebP. Of an AVIF it passes over what is transparent, of a HEIC it may
-    give a tile, and stills it doesn't mirror.
+    give a tile, stills it doesn't mirror, and of a PNG it turns the first frame alone.
     """
     try:
         with path.open("rb") as file:
@@ -40,15 +41,16 @@ def is_picture_film(path: Path) -> bool:
     if (head[:4], head[8:12]) == (b"RIFF", b"WEBP") or path.suffix.lower() in STILLS:
         return True
     if head.startswith(PNG):
-        return not _is_animated(path)
+        return not _is_moving_and_upright(path)
     kind = kind_of("", head)
     return kind is not None and not kind.is_film and head[8:12] not in SEQUENCES
 
 
-def _is_animated(path: Path) -> bool:
+def _is_moving_and_upright(path: Path) -> bool:
     try:
         with opened_picture(path) as picture:
-            return bool(getattr(picture, "is_animated", False))
+            turned = picture.getexif().get(ORIENTATION, 1) != 1
+            return bool(getattr(picture, "is_animated", False)) and not turned
     except PictureError:
         return True  # FFmpeg may still make something of it
 
@@ -117,23 +119,26 @@ class _Frames:
 
     def __init__(self, picture: Image.Image, name: str) -> None:
         self._picture, self._name = picture, name
-        animated = picture.format in ("WEBP", "AVIF")
-        self.count: int = getattr(picture, "n_frames", 1) if animated else 1
+        moves = picture.format in ("WEBP", "AVIF", "PNG") and getattr(picture, "is_animated", False)
+        # A PNG may have a picture in front for who can't show it moving.
+        first = int(moves and getattr(picture, "default_image", False))
+        self._numbers = range(first, picture.n_frames if moves else 1)
+        self.count = len(self._numbers)
         self.end = Fraction(0)
         self.lost = 0
 
     def read(self) -> Iterator[tuple[Fraction, NDArray[np.uint8]]]:
         """Give every frame, over white where it is transparent, with its time in seconds."""
         last = Fraction(-1)
-        for number in range(self.count):
+        for number in self._numbers:
             try:
                 if self.count > 1:
                     self._picture.seek(number)
                 upright = ImageOps.exif_transpose(self._picture)
             except Exception as error:  # Pillow's decoders raise anything on damaged files.
-                if number == 0:
+                if self.end == 0:
                     raise damaged(self._name, error) from error
-                self.lost = self.count - number
+                self.lost = self._numbers.stop - number
                 return
             time, length = self._times()
             if time <= last:
@@ -146,5 +151,5 @@ class _Frames:
         if self.count == 1:
             return Fraction(0), STILL
         told = self._picture.info
-        length = Fraction(told.get("duration") or 0, TICKS)
+        length = Fraction(told.get("duration") or 0) / TICKS
         return Fraction(told.get("timestamp") or 0, TICKS), length or UNTIMED

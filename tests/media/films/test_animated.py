@@ -31,15 +31,14 @@ def drawn(number: int, *, clear: bool = False) -> Image.Image:
 
 
 def write(path: Path, frames: list[Image.Image], durations: Any = LENGTHS, **more: Any) -> Path:
-    options: dict[str, Any] = {
+    forms: dict[str, dict[str, Any]] = {
         ".gif": {"disposal": 2},
         ".png": {"disposal": 1},
         ".webp": {"lossless": True},
         ".avif": {"quality": 100, "subsampling": "4:4:4"},
-    }[path.suffix]
-    frames[0].save(
-        path, save_all=True, append_images=frames[1:], duration=durations, **options | more
-    )
+    }
+    options = forms[path.suffix] | more
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, **options)
     return path
 
 

@@ -119,10 +119,11 @@ class _Frames:
 
     def __init__(self, picture: Image.Image, name: str) -> None:
         self._picture, self._name = picture, name
-        moves = picture.format in ("WEBP", "AVIF", "PNG") and getattr(picture, "is_animated", False)
+        moves = picture.format in ("WEBP", "AVIF", "PNG")
+        frames: int = getattr(picture, "n_frames", 1) if moves else 1
         # A PNG may have a picture in front for who can't show it moving.
-        first = int(moves and getattr(picture, "default_image", False))
-        self._numbers = range(first, picture.n_frames if moves else 1)
+        first = int(frames > 1 and getattr(picture, "default_image", False))
+        self._numbers = range(first, frames)
         self.count = len(self._numbers)
         self.end = Fraction(0)
         self.lost = 0

@@ -1,4 +1,4 @@
-"""Films in: files, GIFs, and folders of frames."""
+"""Films in: files, animated pictures, and folders of frames."""
 
 from __future__ import annotations
 

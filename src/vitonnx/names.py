@@ -37,7 +37,7 @@ def refuse_address(name: str) -> None:
     Traceback (most recent call last):
         ...
     vitonnx.errors.UsageError: s3://birds/1.png is an address, and only files of this machine are \
-read: download it first, and give the file's name (aws s3 cp s3://birds/1.png .).
+read and written: download it first, and give the file's name (aws s3 cp s3://birds/1.png .).
     """
     found = ADDRESS.match(name)
     if found is None:
@@ -49,8 +49,8 @@ read: download it first, and give the file's name (aws s3 cp s3://birds/1.png .)
     address = f"{scheme}://{rest}"
     way = f" ({WAYS[scheme].format(address=address)})" if scheme in WAYS else ""
     raise UsageError(
-        f"{address} is an address, and only files of this machine are read: download it first, "
-        f"and give the file's name{way}."
+        f"{address} is an address, and only files of this machine are read and written: download "
+        f"it first, and give the file's name{way}."
     )
 
 

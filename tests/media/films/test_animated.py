@@ -13,7 +13,8 @@ from PIL import Image
 
 from vitonnx.errors import FilmError, UsageError
 from vitonnx.media import open_picture
-from vitonnx.media.films import Span, open_film
+from vitonnx.media.films import Span, open_film, read_facts
+from vitonnx.media.films._file import opened, video_of
 
 LENGTHS = [40, 80, 120, 50, 70, 110, 130]  # milliseconds
 STARTS = [0, *accumulate(LENGTHS[:-1])]
@@ -152,6 +153,26 @@ def test_a_still_is_one_frame_upright(orientation: int, suffix: str, tmp_path: P
     assert frame.pixels.shape == (53, 71, 3)
     difference = np.abs(frame.pixels.astype(int) - np.asarray(drawn(2)))
     assert np.quantile(difference, 0.9) <= 12  # of lossy formats, away from the square's edge
+
+
+def test_a_moving_png_with_exif_data(tmp_path: Path) -> None:
+    """FFmpeg reads it, and gives frames with side data that PyAV has no name for."""
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    frames = [drawn(number) for number in range(7)]
+    read = list(open_film(write(tmp_path / "a.png", frames, exif=exif)).read())
+    assert len(read) == 7
+    for number, frame in enumerate(read):
+        np.testing.assert_array_equal(frame.pixels, np.asarray(drawn(number)))
+
+
+def test_the_film_in_an_avif_is_its_second_stream(tmp_path: Path) -> None:
+    """For who asks FFmpeg, as the page does before it decodes anything; the first is a still."""
+    path = write(tmp_path / "a.avif", [drawn(number) for number in range(7)])
+    with opened(path) as container:
+        assert video_of(container, path).frames == 7
+    facts = read_facts(path)
+    assert (facts.size, facts.seconds) == ((53, 71), Fraction(sum(LENGTHS), 1000))
 
 
 def test_a_moving_png_that_is_turned(tmp_path: Path) -> None:

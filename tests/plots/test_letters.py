@@ -30,7 +30,7 @@ FAMILY = "Vitonnx Test"
 
 
 def forget() -> None:
-    for function in (_letters._family_for, _letters._others, _letters._letters):
+    for function in (_letters._family_for, _letters._others, _letters._pages):
         function.cache_clear()
 
 

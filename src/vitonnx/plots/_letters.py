@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
 
 from vitonnx.names import shown
 from vitonnx.plots._axes import FONT
@@ -18,6 +19,7 @@ __all__ = ["drawable", "font_for", "runs"]
 Weight: TypeAlias = Literal["normal", "bold"]
 
 
+PAGE = 256  # letters
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 # Fonts of formulas, which have letters for other signs; and one that has a box for every sign.
 NO_TEXT = ("cmb", "cmex", "cmmi", "cmr", "cmss", "cmsy", "cmtt", "last resort", "stix", "symbol")
@@ -47,7 +49,7 @@ def font_for(text: str, *, size: float, weight: Weight = "normal") -> FontProper
     ['DejaVu Sans']
     """
     used = {sign: _family_for(sign) or FONT for sign in text}
-    if not all(ord(sign) in _letters(family, weight) for sign, family in used.items()):
+    if not all(_has(family, weight, sign) for sign, family in used.items()):
         weight = "normal"
     return FontProperties(
         family=list({FONT: 0} | dict.fromkeys(used.values())), size=size, weight=weight
@@ -77,9 +79,8 @@ def _escaped(sign: str) -> str:
 @cache
 def _family_for(sign: str) -> str | None:
     """Find a font that has a letter: the usual one, or else the first that is installed."""
-    return next(
-        (family for family in (FONT, *_others()) if ord(sign) in _letters(family, "normal")), None
-    )
+    families = (FONT, *_others())
+    return next((family for family in families if _has(family, "normal", sign)), None)
 
 
 @cache
@@ -94,9 +95,20 @@ def _others() -> tuple[str, ...]:
     )
 
 
+def _has(family: str, weight: Weight, sign: str) -> bool:
+    """Tell whether a font can draw a letter."""
+    number = ord(sign)
+    if number // PAGE not in _pages(family, weight):
+        return False
+    return bool(_open(family, weight).get_char_index(number))
+
+
 @cache
-def _letters(family: str, weight: Weight) -> frozenset[int]:
-    """Give what a font can draw; nothing where it has no such weight, or can't be used."""
+def _pages(family: str, weight: Weight) -> frozenset[int]:
+    """Give the pages of Unicode in which a font has letters: of hundreds of fonts, little memory.
+
+    There are none where it has no such weight, or can't be used.
+    """
     number = font_manager.weight_dict[weight]
     if not any(
         entry.name == family and entry.style == "normal" and entry.weight in (weight, number)
@@ -104,10 +116,15 @@ def _letters(family: str, weight: Weight) -> frozenset[int]:
     ):
         return frozenset()
     try:
-        font = font_manager.get_font(
-            font_manager.findfont(FontProperties(family=family, weight=weight))
-        )
+        font = _open(family, weight)
         font.set_size(8, 100)  # fonts of pixels, such as coloured signs, have few sizes
-        return frozenset(font.get_charmap())
+        return frozenset(number // PAGE for number in font.get_charmap())
     except (OSError, RuntimeError, ValueError):
         return frozenset()
+
+
+def _open(family: str, weight: Weight) -> FT2Font:
+    # Matplotlib keeps those that were opened last.
+    return font_manager.get_font(
+        font_manager.findfont(FontProperties(family=family, weight=weight))
+    )

@@ -70,8 +70,8 @@ def test_every_frame_at_its_time(suffix: str, tmp_path: Path) -> None:
 @SEVERAL
 def test_what_is_transparent_lies_over_white(suffix: str, tmp_path: Path) -> None:
     frames = [drawn(number, clear=True) for number in range(7)]
-    for frame in frames:  # without it, a WebP that Pillow writes says that it is not transparent
-        frame.putpixel((0, 52), (0, 0, 255, 0 if suffix == ".gif" else 128))
+    for each in frames:  # without it, a WebP that Pillow writes says that it is not transparent
+        each.putpixel((0, 52), (0, 0, 255, 0 if suffix == ".gif" else 128))
     read = list(open_film(write(tmp_path / f"a{suffix}", frames)).read())
     assert len(read) == 7
     for frame, expected in zip(read, frames, strict=True):

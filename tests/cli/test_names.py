@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,3 +207,12 @@ def test_a_home_that_cannot_be_written(
         check=True,
     )
     assert (done.stdout, done.stderr) == ("plain.report.html\n", "")
+    # Who draws from Python hears nothing either.
+    done = subprocess.run(
+        [sys.executable, "-c", "import vitonnx.plots"],
+        env={**kept, "HOME": home},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""

@@ -60,6 +60,13 @@ def test_it_is_refused_at_once(line: str, here: Path, call: Call) -> None:
     assert contents(here) == before
 
 
+@pytest.mark.parametrize("probe", ["heads", "distance"])
+def test_what_writes_nothing_is_not_refused(probe: str, here: Path, call: Call) -> None:
+    """It goes on, and misses the model."""
+    outcome = call("probe", probe, "none.onnx", "bird.png", "--explain")
+    assert_refused(outcome, 1, "There is no file none.onnx")
+
+
 def test_training_looks_before_it_reads(call: Call, desk: Path) -> None:
     (desk / "file").write_text("mine")
     assert_refused(call("train", "nowhere", "-o", "file"), 2, "file can't be a folder")

@@ -69,20 +69,21 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     found = find_picture_names(list(read_lists(call.inputs)), notice=notice)
     files = _choose(found, call.limit, call.seed)
     settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=files)
-    output = settle(call.output, call.models)
+    if call.output is not None or not call.explain:
+        settle(call.output, call.models)
     if call.resume is not None:
         check_writable(call.resume, files)
-        if output.absolute() == call.resume.absolute():
-            raise UsageError(f"{output} can't be both the output and the state of the run.")
+        if call.output and call.output.absolute() == call.resume.absolute():
+            raise UsageError(f"{call.output} can't be both the output and the state of the run.")
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
-    output = settle(call.output, [engine.file for engine in engines.values()])
     for engine in engines.values():
         for block in call.blocks or ():
             engine.layout.block(block)
     if call.explain:
         explain(engines, call.probe)
         return
+    output = settle(call.output, [engine.file for engine in engines.values()])
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     surveys = _sum_up(call, list(engines.values()), files, quiet=quiet)

@@ -22,6 +22,7 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", 
     [
         ("vitonnx", EVERYTHING | {"numpy"}),
         ("vitonnx.errors", EVERYTHING | {"numpy"}),
+        ("vitonnx.filenames", EVERYTHING | {"numpy"}),
         ("vitonnx.manifest", EVERYTHING | {"numpy"}),
         ("vitonnx.runtimes", EVERYTHING | {"numpy"}),
         ("vitonnx.positions", EVERYTHING),

@@ -13,6 +13,7 @@ __all__ = ["EXTRAS", "missing_modules", "require_app", "require_export"]
 EXTRAS = {
     "export": ("tensorflow", "tf2onnx", "safetensors"),
     "app": ("gradio",),
+    "heic": ("pillow_heif",),
 }
 
 

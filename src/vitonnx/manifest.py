@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.filenames import refuse_address, shown
 
 __all__ = [
     "BAKED_KEY",
@@ -357,8 +358,17 @@ def require_model_file(file: Path) -> None:
     Raises
     ------
     ModelFileError
-        If it isn't there, is a folder, is empty, or can't be read.
+        If it isn't there, is a folder, is empty, can't be read, or has a name that is no text.
+    UsageError
+        If it is an address of the net.
     """
+    refuse_address(str(file))
+    whole = str(file.absolute())
+    if shown(whole) != whole:
+        raise ModelFileError(
+            f"{shown(whole)} has a name that is no UTF-8, and onnxruntime opens no such file: "
+            "rename it."
+        )
     if file.is_dir():
         raise ModelFileError(f"{file} is a folder, not an ONNX file: name the file in it.")
     try:

@@ -54,6 +54,24 @@ def test_a_probe(
     assert contents(desk) == {target: b"older"}
 
 
+@pytest.mark.parametrize("output", ["x.npz", "x.json", "x.csv", "x.png", None])
+def test_distances_go_to_stdout_instead(
+    output: str | None, call: Call, exported: Exported, pictures: Path, desk: Path
+) -> None:
+    """Hours of work must not be lost with a file."""
+    words = ["probe", "distance", exported("plain"), pictures]
+    assert call(*words, "-o", "good.csv").code == 0
+    with files_of_at_most(100):
+        outcome = call(*words, *(["-o", output] if output else []))
+    assert outcome.code == 1
+    assert outcome.out.splitlines() == Path("good.csv").read_text().splitlines()
+    (error,) = outcome.errors
+    assert f"{output or 'plain.distance.png'} can't be written" in error
+    assert error.endswith("The numbers are on stdout instead, as a .csv.")
+    assert_plain(error)
+    assert list(contents(desk)) == ["good.csv"]
+
+
 def test_a_space(call: Call, exported: Exported, desk: Path) -> None:
     model = exported("plain")
     with files_of_at_most(9000):  # in the middle of the copy of the model

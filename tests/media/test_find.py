@@ -99,6 +99,43 @@ def test_nothing_but_our_own_figures_is_said_to_be_so(folder: Path) -> None:
         find_pictures(["new"])
 
 
+def notices(*inputs: str) -> list[str]:
+    said: list[str] = []
+    find_pictures(inputs, notice=said.append)
+    return said
+
+
+def test_what_is_passed_over_is_named(folder: Path) -> None:
+    """Films, and pictures that aren't read; no notes, no tables, and nothing hidden."""
+    assert notices("frame10.png", "sub") == []
+    for name in ("b.CR2", "a.cr2", "sub/c.cr2", "walk.mov", ".hidden.mov", "a.svg"):
+        (folder / name).touch()
+    (folder / "folder.mp4").mkdir()
+    before = names(".")
+    assert notices(".", "sub", "*.gif") == [
+        ".: passed over 3 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
+        "PNG or JPEG), 2 films (film.mpg …; films are for `vitonnx probe video`).",
+        "sub: passed over 1 CR2 (c.cr2; convert it to PNG or JPEG).",
+    ]
+    assert notices("*") == [
+        "*: passed over 2 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
+        "PNG or JPEG), 2 films (film.mpg …; films are for `vitonnx probe video`)."
+    ]
+    assert names(".") == before
+
+
+def test_where_nothing_else_is_there_it_is_named_too(folder: Path) -> None:
+    (folder / "new").mkdir()
+    (folder / "new" / "walk.mp4").touch()
+    with pytest.raises(UsageError, match=r"new holds no pictures .*: only 1 film \(walk\.mp4;"):
+        find_pictures(["new"])
+
+
+def test_an_address_is_no_glob(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"^https://x\.org/\*\.png is an address"):
+        find_pictures(["frame10.png", "https://x.org/*.png"])
+
+
 def test_inputs_keep_their_order_and_each_picture_comes_once(folder: Path) -> None:
     assert names("sub", "frame10.png", "sub/b.webp", "*.png") == [
         "sub/b.webp",

@@ -1,3 +1,4 @@
+import codecs
 import os
 from pathlib import Path
 
@@ -26,6 +27,41 @@ def test_the_names_of_a_list_take_its_place(name: str, desk: Path) -> None:
 def test_lists_of_other_systems(desk: Path) -> None:
     Path("list.txt").write_bytes(b"\xef\xbb\xbfa.png\r\nb.png\r\n")
     assert names("list.txt") == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_lists_with_a_mark(encoding: str, desk: Path) -> None:
+    """PowerShell writes UTF-16, in the order of bytes of Intel's processors."""
+    Path("list.txt").write_bytes("猫.png\r\ncafé.png\r\n".encode(encoding))
+    assert names("list.txt") == ["猫.png", "café.png"]
+
+
+def test_the_other_order_of_bytes(desk: Path) -> None:
+    Path("list.txt").write_bytes(codecs.BOM_UTF16_BE + "猫.png\n".encode("utf-16-be"))
+    assert names("list.txt") == ["猫.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a.png\n".encode("utf-16-le"), "list.txt is no list of pictures, or one in UTF-16"),
+        ("a.png\n".encode("utf-16")[:-1], "list.txt begins as a list in UTF-16, and isn't"),
+    ],
+)
+def test_lists_that_are_none(content: bytes, message: str, desk: Path) -> None:
+    Path("list.txt").write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        names("list.txt")
+
+
+def test_names_of_unix_behind_a_mark(desk: Path) -> None:
+    Path("list.txt").write_bytes(codecs.BOM_UTF8 + b"caf\xe9.png\n")
+    assert os.fsencode(names("list.txt")[0]) == b"caf\xe9.png"
+
+
+def test_an_address_is_no_list(desk: Path) -> None:
+    with pytest.raises(UsageError, match=r"https://x\.org/list\.txt is an address"):
+        names("@https:/x.org/list.txt")
 
 
 def test_names_that_are_no_text_are_those_on_the_disk(desk: Path) -> None:

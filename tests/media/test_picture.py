@@ -258,8 +258,55 @@ def png_of_size(path: Path, width: int, height: int) -> Path:
 
 def test_a_decompression_bomb(tmp_path: Path) -> None:
     bomb = png_of_size(tmp_path / "bomb.png", 30_000, 30_000)
-    with pytest.raises(PictureError, match=r"bomb\.png is refused .* more than 178,956,970 pixels"):
+    with pytest.raises(PictureError, match="900,000,000 pixels and 178,956,970 are allowed"):
         open_picture(bomb)
+
+
+def test_the_limit_is_the_callers(tmp_path: Path) -> None:
+    file = tmp_path / "bird.png"
+    Image.new("RGB", (71, 53)).save(file)
+    assert open_picture(file, max_pixels=71 * 53).size == (71, 53)
+    with pytest.raises(PictureError, match=r"it has 3,763 pixels and 3,762 are .* --max-pixels"):
+        open_picture(file, max_pixels=71 * 53 - 1)
+    with pytest.raises(PictureError, match="3,763 pixels and 1,000 are"):  # as Pillow finds it
+        open_picture(file, max_pixels=1000)
+
+
+def test_more_than_pillow_reads_is_read_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit of Pillow's that costs no memory; it stands as before."""
+    Image.new("RGB", (71, 53)).save(tmp_path / "bird.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(PictureError, match="3,763 pixels and 2,000 are"):
+        open_picture(tmp_path / "bird.png")
+    assert open_picture(tmp_path / "bird.png", max_pixels=4000).size == (71, 53)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    assert open_picture(tmp_path / "bird.png").size == (71, 53)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "message"),
+    [
+        ("walk.mp4", b"\0\0\0\x18ftypisom", r"walk\.mp4 is a film.*`vitonnx probe video`"),
+        ("walk.png", b"\x1aE\xdf\xa3", r"walk\.png is a film"),
+        ("walk.mpg", b"\x00\x00\x01\xb3\x0a\x00\xa0\x14", r"walk\.mpg is a film"),
+        ("a.NEF", b"II*\0", r"a\.NEF is NEF.* convert it to PNG or JPEG"),
+        ("a.svg", b"<svg/>", r"a\.svg is SVG"),
+    ],
+)
+def test_kinds_that_are_no_pictures_here(
+    name: str, head: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(head + bytes(999))
+    with pytest.raises(PictureError, match=message):
+        open_picture(tmp_path / name)
+
+
+def test_an_address_is_no_picture() -> None:
+    with pytest.raises(PictureError, match=r"^https://x\.org/a\.png is an address"):
+        open_picture(Path("https://x.org/a.png"))
 
 
 def test_large_pictures_are_tried_in_silence(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class Films:
         try:
             self._check(path, name)
             film = open_film(
-                path, Span(end=Fraction(self._limits.seconds)), pixels=self._limits.pixels
+                path, Span(end=Fraction(self._limits.seconds)), max_pixels=self._limits.pixels
             )
             # A model sees the short side at its own size: a strip would be any number of tokens.
             if max(film.size) > SLIMMEST * min(film.size):

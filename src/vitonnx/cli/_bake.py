@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from vitonnx.cli._console import inform, results, stage
-from vitonnx.cli._options import Model, Quiet, Size, parse_query, parse_size
+from vitonnx.cli._options import MaxPixels, Model, Quiet, Size, parse_query, parse_size
 from vitonnx.cli._precision import (
     Calibrate,
     Compared,
@@ -63,6 +63,7 @@ def bake(
         bool, typer.Option("--logits", help="Give the classes' scores, too.")
     ] = False,
     size: Size = None,
+    max_pixels: MaxPixels = None,
     precision: Precision = "fp32",
     calibrate: Calibrate = None,
     fused: Annotated[
@@ -96,18 +97,21 @@ def bake(
         if name not in makers:
             raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
+    check_writable(output)
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
     check_writable(output, [file])
-    calibration, fidelity = find_calibration(calibrate, precision), None
+    calibration, fidelity = find_calibration(calibrate, precision, quiet=quiet), None
     with TemporaryDirectory() as folder:
         source = file
         if calibration is not None:
             source = Path(folder) / "int8.onnx"
-            reduce(file, source, precision, calibration, size=sides, quiet=quiet)
+            reduce(
+                file, source, precision, calibration, size=sides, quiet=quiet, max_pixels=max_pixels
+            )
         if precision != "fp32" and load_manifest(file).precision == "fp32":
             engines = (
-                Engine(file, size=sides, precision="fp32"),
-                Engine(source, size=sides, precision=precision),
+                Engine(file, size=sides, precision="fp32", max_pixels=max_pixels),
+                Engine(source, size=sides, precision=precision, max_pixels=max_pixels),
             )
             fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
         with stage(f"Baking {file.name}", quiet=quiet):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from vitonnx.filenames import refuse_address
+
 __all__ = ["INTERRUPTED", "call"]
 
 INTERRUPTED = 130
@@ -22,11 +24,15 @@ def call(command: Callable[..., object], words: Sequence[str]) -> int:
 
     Raises
     ------
+    UsageError
+        If a word is an address of the net: no command takes one.
     KeyboardInterrupt
         At Ctrl-C.
     Exception
         Whatever the command raises.
     """
+    for word in words:
+        refuse_address(word.partition("=")[2] if word.startswith("--") else word)
     code = command(list(words), prog_name="vitonnx", standalone_mode=False)
     if code == INTERRUPTED:
         raise KeyboardInterrupt  # Typer makes a bare exit code of it.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._options import Quiet
+from vitonnx.cli._options import MaxPixels, Quiet
 from vitonnx.errors import UsageError
 
 EXAMPLE = "Example: vitonnx demo --image bird.png -o try"
@@ -32,6 +32,7 @@ def demo(
             "--video", metavar="FILE", help="A film of your own instead of the drawn one."
         ),
     ] = None,
+    max_pixels: MaxPixels = None,
     evaluate: Annotated[
         bool,
         typer.Option(
@@ -49,5 +50,5 @@ def demo(
             raise UsageError("--evaluate draws its own scenes: leave --image and --video out.")
         measure(output, quiet=quiet)
     else:
-        own = DemoCall(folder=output, images=tuple(image or ()), film=video)
+        own = DemoCall(folder=output, images=tuple(image or ()), film=video, max_pixels=max_pixels)
         run(own, context.find_root().command, quiet=quiet)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.media import check_place
 
 __all__ = ["open_folder"]
 
 
 def open_folder(folder: Path) -> None:
-    """Make a folder, unless it is there.
+    """Make a folder, unless it is there, and check that it can be written.
 
     Raises
     ------
     UsageError
         If a file is in its way.
     VitonnxError
-        If the system refuses to make it.
+        If the system refuses to make it, or to write in it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,3 +30,4 @@ def open_folder(folder: Path) -> None:
         raise VitonnxError(
             f"{folder} can't be made ({error.strerror}): give another folder with -o."
         ) from error
+    check_place(folder)

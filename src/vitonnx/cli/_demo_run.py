@@ -17,6 +17,7 @@ from vitonnx.cli._console import gauge, informing_once
 from vitonnx.cli._demo_evaluate import show
 from vitonnx.cli._demo_folder import open_folder
 from vitonnx.cli._demo_steps import PAGE, write_steps
+from vitonnx.cli._options import MILLION
 from vitonnx.demo import Material, demo_models, draw_material, stored_evaluation
 from vitonnx.media import atomic_path, open_picture
 from vitonnx.media.films import open_film
@@ -43,6 +44,7 @@ class DemoCall:
     folder: Path
     images: tuple[Path, ...]
     film: Path | None
+    max_pixels: int | None
 
 
 def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
@@ -64,9 +66,9 @@ def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
         With code 1 if some of a command's work failed.
     """
     for image in demo.images:
-        open_picture(image)
+        open_picture(image, max_pixels=demo.max_pixels)
     if demo.film is not None:
-        open_film(demo.film)
+        open_film(demo.film, max_pixels=demo.max_pixels)
     open_folder(demo.folder)
     _copy_models(demo.folder)
     with gauge("Drawing scenes", quiet=quiet) as progress:
@@ -99,6 +101,7 @@ def _type(demo: DemoCall, drawn: Material, command: Callable[..., object], *, qu
         demo.film.absolute() if demo.film else drawn.film.relative_to(demo.folder),
         first=own[0] if own else drawn.shown[0].relative_to(demo.folder),
         shown=len(own or drawn.shown),
+        limit="" if demo.max_pixels is None else f" --max-pixels {demo.max_pixels // MILLION}",
     )
     print(f"$ cd {shlex.quote(str(demo.folder))}")
     worst = 0

@@ -61,7 +61,13 @@ STEPS: Final = (
 
 
 def write_steps(
-    pictures: Sequence[Path], album: Path, film: Path, *, first: Path, shown: int
+    pictures: Sequence[Path],
+    album: Path,
+    film: Path,
+    *,
+    first: Path,
+    shown: int,
+    limit: str = "",
 ) -> Iterator[tuple[str, str]]:
     """Write down the commands.
 
@@ -76,6 +82,8 @@ def write_steps(
         The picture that is shown at full size.
     shown : int
         How many pictures the page shows one by one, if they aren't too many.
+    limit : str
+        The option that allows larger pictures, where one was given.
 
     Yields
     ------
@@ -90,6 +98,7 @@ def write_steps(
     "probe heads scenes_dino.onnx 'my bird.png' --mass 0.6 --size 64 -o heads.png"
     """
     for why, line in STEPS:
+        reads_pictures = not line.startswith(("probe filters", "probe positions"))
         yield (
             why,
             line.format(
@@ -99,5 +108,6 @@ def write_steps(
                 film=shlex.quote(str(film)),
                 shown=min(shown, MOST_SHOWN),
                 size=SIZE,
-            ),
+            )
+            + limit * reads_pictures,
         )

@@ -11,6 +11,7 @@ from vitonnx.cli._options import (
     Compare,
     Device,
     Explain,
+    MaxPixels,
     Model,
     Precision,
     Quiet,
@@ -77,6 +78,7 @@ def distance(
     ] = None,
     compare: Compare = None,
     size: Size = None,
+    max_pixels: MaxPixels = None,
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -101,6 +103,7 @@ def distance(
         strict=strict,
         resume=resume,
         size=parse_size(size),
+        max_pixels=max_pixels,
         runtime=Runtime(device, threads, precision),
         explain=explain,
     )

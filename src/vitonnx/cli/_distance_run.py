@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import inform, results, watch
 from vitonnx.cli._engines import explain, open_engines
-from vitonnx.cli._output import FIGURES, check_output, join_stems
+from vitonnx.cli._output import FIGURES, settle_output
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import (
@@ -24,14 +25,16 @@ from vitonnx.engine import (
     run_settings,
     save_totals,
     survey,
+    write_table,
 )
-from vitonnx.errors import UsageError
-from vitonnx.media import find_picture_names, read_lists
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.media import check_writable, find_picture_names, read_lists
 from vitonnx.probes import Distance
 
 __all__ = ["DistanceCall", "run"]
 
 NUMBERS = (".npz", ".json", ".csv")
+FORMS = {"a figure": FIGURES, "numbers": NUMBERS}
 SAVE_EVERY_SECONDS = 3.0
 
 
@@ -49,6 +52,7 @@ class DistanceCall:
     strict: bool
     resume: Path | None
     size: tuple[int, int] | None
+    max_pixels: int | None
     runtime: Runtime
     explain: bool
 
@@ -61,11 +65,17 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     typer.Exit
         With code 1 if a picture was skipped.
     """
-    files = _choose(find_picture_names(list(read_lists(call.inputs))), call.limit, call.seed)
-    check_output(call.output, {"a figure": FIGURES, "numbers": NUMBERS}, files)
-    if call.output and call.resume and call.output.absolute() == call.resume.absolute():
-        raise UsageError(f"{call.output} can't be both the output and the state of the run.")
-    make = partial(Engine, size=call.size, **call.runtime.options())
+    notice = partial(inform, quiet=quiet)
+    found = find_picture_names(list(read_lists(call.inputs)), notice=notice)
+    files = _choose(found, call.limit, call.seed)
+    settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=files)
+    if call.output is not None or not call.explain:
+        settle(call.output, call.models)
+    if call.resume is not None:
+        check_writable(call.resume, files)
+        if call.output and call.output.absolute() == call.resume.absolute():
+            raise UsageError(f"{call.output} can't be both the output and the state of the run.")
+    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     for engine in engines.values():
         for block in call.blocks or ():
@@ -73,6 +83,7 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     if call.explain:
         explain(engines, call.probe)
         return
+    output = settle(call.output, [engine.file for engine in engines.values()])
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     surveys = _sum_up(call, list(engines.values()), files, quiet=quiet)
@@ -83,7 +94,7 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
             files=[file for file in files if file not in skipped],
             skipped=list(skipped),
         )
-        _deliver(call, engines, totals, note)
+        _deliver(call, output, totals, note)
     list_skipped(list(skipped.values()), len(files))
 
 
@@ -136,25 +147,27 @@ def _steps(
         yield from survey(engine, files, call.probe, found, strict=call.strict)
 
 
-def _deliver(call: DistanceCall, engines: Mapping[str, Engine], totals: Totals, note: str) -> None:
-    """Write what was asked for, and print its name."""
-    from vitonnx.plots import plot_distance, save_figure
-
-    stem = join_stems(engine.file for engine in engines.values())
-    output = call.output or Path(f"{stem}.distance.png")
-    if output.suffix.lower() in NUMBERS:
-        save_totals(output, totals)
-    else:
-        figure = plot_distance(
-            totals.summaries,
-            blocks=call.blocks,
-            details=["attention rescaled over the patches"] if call.probe.renormalize else [],
-            note=note,
-        )
-        save_figure(figure, output)
+def _deliver(call: DistanceCall, output: Path, totals: Totals, note: str) -> None:
+    """Write what was asked for, and print its name; where that fails, print the numbers."""
+    try:
+        _write(call, output, totals, note)
+    except VitonnxError as error:
+        write_table(sys.stdout, totals)
+        raise VitonnxError(f"{error} The numbers are on stdout instead, as a .csv.") from error
     if call.output is None:
         _print_table(totals)
     print(output)
+
+
+def _write(call: DistanceCall, output: Path, totals: Totals, note: str) -> None:
+    from vitonnx.plots import plot_distance, save_figure
+
+    if output.suffix.lower() in NUMBERS:
+        save_totals(output, totals)
+        return
+    details = ["attention rescaled over the patches"] if call.probe.renormalize else []
+    figure = plot_distance(totals.summaries, blocks=call.blocks, details=details, note=note)
+    save_figure(figure, output)
 
 
 def _print_table(totals: Totals) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitonnx.cli._console import inform, results, stage
-from vitonnx.cli._options import Quiet, Size, parse_size
+from vitonnx.cli._options import MaxPixels, Quiet, Size, parse_size
 from vitonnx.cli._precision import (
     Calibrate,
     Compared,
@@ -56,6 +56,7 @@ def export(
         ),
     ] = None,
     size: Size = None,
+    max_pixels: MaxPixels = None,
     precision: Precision = "fp32",
     calibrate: Calibrate = None,
     pictures: Compared = None,
@@ -91,7 +92,8 @@ def export(
     else:
         raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
     target = output or Path(f"{name or spec.name}.onnx")
-    calibration = find_calibration(calibrate, precision)
+    check_writable(target, [word for word in weights or () if word != RANDOM])
+    calibration = find_calibration(calibrate, precision, quiet=quiet)
     require_export()
     what = _weights(weights, seed), parse_size(size)
     if config is None and isinstance(what[0], list):
@@ -102,12 +104,14 @@ def export(
         _export(spec, target, *what, quiet=quiet)
     else:
         # Verified in single precision first: only then is it known what fewer bits cost.
-        check_writable(target, weights or ())
         with TemporaryDirectory() as folder:
             exact, reduced = (Path(folder) / f"{name}.onnx" for name in ("fp32", precision))
             _export(spec, exact, *what, quiet=quiet)
-            reduce(exact, reduced, precision, calibration, quiet=quiet)
-            engines = Engine(exact, precision="fp32"), Engine(reduced)
+            reduce(exact, reduced, precision, calibration, quiet=quiet, max_pixels=max_pixels)
+            engines = (
+                Engine(exact, precision="fp32", max_pixels=max_pixels),
+                Engine(reduced, max_pixels=max_pixels),
+            )
             fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
             state_cost(reduced, target, fidelity)
     print(target)

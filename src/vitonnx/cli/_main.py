@@ -46,8 +46,14 @@ def _run(words: list[str]) -> int:
 
 def _run_quietly(words: list[str]) -> int:
     """Run, and turn whatever goes wrong into a sentence and an exit code."""
+    import logging
     import warnings
 
+    from vitonnx.cli._letters import escape_what_streams_lack
+
+    escape_what_streams_lack()
+    # Others import it too, and where it keeps its fonts is nothing that a user can mend.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # What a library thinks of a picture's metadata is nothing that a user can mend.

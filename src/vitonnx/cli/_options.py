@@ -11,10 +11,12 @@ import typer
 from vitonnx.errors import UsageError
 
 __all__ = [
+    "MILLION",
     "Compare",
     "Device",
     "Explain",
     "FigureOrArrays",
+    "MaxPixels",
     "Model",
     "Output",
     "Pictures",
@@ -25,6 +27,8 @@ __all__ = [
     "parse_query",
     "parse_size",
 ]
+
+MILLION = 1_000_000
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Model = Annotated[
@@ -54,6 +58,16 @@ Size = Annotated[
         "--size",
         metavar="N|HxW",
         help="Input size in pixels, multiples of the patch size, if not the file's.",
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        metavar="MILLIONS",
+        min=1,
+        callback=lambda millions: None if millions is None else millions * MILLION,
+        help="The largest picture that is read, in millions of pixels; 178 by default.",
     ),
 ]
 Output = Annotated[

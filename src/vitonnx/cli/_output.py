@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterable, Mapping
+import os
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from vitonnx.errors import UsageError
 
-__all__ = ["ARRAYS", "FIGURES", "FIGURE_OR_ARRAYS", "check_output", "free_stem", "join_stems"]
+__all__ = [
+    "ARRAYS",
+    "FIGURES",
+    "FIGURE_OR_ARRAYS",
+    "check_output",
+    "join_stems",
+    "name_figures",
+    "settle_output",
+]
 
 FIGURES = (".png", ".pdf", ".svg")
 ARRAYS = ".npz"
@@ -16,14 +25,14 @@ FIGURE_OR_ARRAYS = {"a picture": FIGURES, "raw arrays": (ARRAYS,)}
 
 
 def check_output(
-    output: Path | None, forms: Mapping[str, tuple[str, ...]], inputs: Iterable[str | Path] = ()
+    output: Path, forms: Mapping[str, tuple[str, ...]], inputs: Iterable[str | Path] = ()
 ) -> None:
     """Refuse an impossible output before the work begins.
 
     Parameters
     ----------
-    output : path or None
-        None means files of names that we choose.
+    output : path
+        The file.
     forms : mapping of str to tuple of str
         What can be written, in words, and the suffixes that ask for it.
     inputs : iterable of str or path
@@ -36,8 +45,6 @@ def check_output(
     VitonnxError
         If the system refuses to write in its folder.
     """
-    if output is None:
-        return
     from vitonnx.media import check_writable
 
     if not any(output.suffix.lower() in suffixes for suffixes in forms.values()):
@@ -46,6 +53,71 @@ def check_output(
         )
         raise UsageError(f"{output} can't be written: its suffix must be {known}.")
     check_writable(output, inputs)
+
+
+def settle_output(
+    output: Path | None,
+    models: Iterable[str | Path],
+    ending: str,
+    forms: Mapping[str, tuple[str, ...]],
+    inputs: Iterable[str | Path] = (),
+) -> Path:
+    """Choose the name of the results where none is given, and refuse one that can't be written.
+
+    Parameters
+    ----------
+    output : path or None
+        As it was given.
+    models : iterable of str or path
+        Their files, which the results are called after; or MODELs of the command line, to know as
+        much as can be known before they are looked up, which may take minutes.
+    ending : str
+        Of a name that we choose, such as ``.distance.png``.
+    forms, inputs
+        As `check_output` takes them.
+
+    Raises
+    ------
+    UsageError, VitonnxError
+        As `check_output` does.
+    """
+    chosen = output or Path(f"{join_stems(map(Path, models))}{ending}")
+    check_output(chosen, forms, inputs)
+    return chosen
+
+
+def name_figures(pictures: Sequence[Path], ending: str) -> list[Path]:
+    """Choose a name here for the figure of each picture, and refuse those that can't be written.
+
+    Parameters
+    ----------
+    pictures : sequence of path
+        All that are probed; of two of one name, the second gets a number.
+    ending : str
+        Of the figures' names, such as ``.heads.png``.
+
+    Raises
+    ------
+    UsageError
+        If a figure would replace a picture.
+    VitonnxError
+        If the system refuses to write here.
+    """
+    from vitonnx.media import check_writable
+
+    stems: dict[str, None] = {}
+    for picture in pictures:
+        stems[free_stem(picture.stem, stems)] = None
+    targets = [Path(f"{stem}{ending}") for stem in stems]
+    check_writable(targets[0])
+    read = {os.path.realpath(picture) for picture in pictures}
+    for target in targets:
+        if os.path.realpath(target) in read:
+            raise UsageError(
+                f"{target} is one of the inputs, and its name is that of a figure to be written: "
+                "rename it, or work in another folder."
+            )
+    return targets
 
 
 def free_stem(stem: str, taken: Container[str]) -> str:

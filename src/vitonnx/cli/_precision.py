@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -53,7 +54,9 @@ SCENES = 16
 SCENE_SIDE = 256
 
 
-def find_calibration(words: Sequence[str] | None, precision: str) -> list[Path] | None:
+def find_calibration(
+    words: Sequence[str] | None, precision: str, *, quiet: bool
+) -> list[Path] | None:
     """Check what a precision needs, and find the pictures to calibrate on; None if none are named.
 
     Raises
@@ -73,7 +76,7 @@ def find_calibration(words: Sequence[str] | None, precision: str) -> list[Path] 
         return None
     if precision != "int8":
         raise UsageError(f"--calibrate fixes the scales of int8, and {precision} has none.")
-    return find_pictures(words)
+    return find_pictures(words, notice=partial(inform, quiet=quiet))
 
 
 def reduce(
@@ -83,6 +86,7 @@ def reduce(
     calibration: Sequence[Path] | None,
     *,
     size: tuple[int, int] | None = None,
+    max_pixels: int | None = None,
     quiet: bool,
 ) -> None:
     """Write a file in fewer bits, its scales fixed by some pictures where there are any."""
@@ -90,7 +94,9 @@ def reduce(
 
     measured = f", calibrated on {len(calibration)} pictures" if calibration else ""
     with stage(f"Writing {precision}{measured}", quiet=quiet):
-        reduce_file(file, target, precision, size=size, calibration=calibration)
+        reduce_file(
+            file, target, precision, size=size, calibration=calibration, max_pixels=max_pixels
+        )
 
 
 def state_fidelity(
@@ -110,7 +116,7 @@ def state_fidelity(
     """
     from vitonnx.engine import RANK_LIMIT, compare_engines
 
-    shown, precision = _pictures(pictures or []), reduced.precision
+    shown, precision = _pictures(pictures or [], quiet=quiet), reduced.precision
     with stage(f"Comparing {precision} with fp32", quiet=quiet):
         fidelity = compare_engines(exact, reduced, shown)
     if not quiet:
@@ -128,12 +134,12 @@ def state_fidelity(
     return fidelity
 
 
-def _pictures(words: Sequence[str]) -> list[Any]:
+def _pictures(words: Sequence[str], *, quiet: bool) -> list[Any]:
     """Find the pictures, or draw some."""
     if words:
         from vitonnx.media import find_pictures
 
-        return list(find_pictures(words))
+        return list(find_pictures(words, notice=partial(inform, quiet=quiet)))
     from vitonnx.data.scenes import draw_scene
 
     return [draw_scene(seed, size=(SCENE_SIDE, SCENE_SIDE)).picture for seed in range(SCENES)]

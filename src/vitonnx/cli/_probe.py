@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vitonnx.cli._compare import check_stackable, note_untrained
-from vitonnx.cli._console import watch
+from vitonnx.cli._console import inform, watch
 from vitonnx.cli._engines import explain, open_engines
-from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, FIGURES, check_output, free_stem
+from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, FIGURES, check_output, name_figures
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.errors import UsageError
@@ -35,6 +35,7 @@ class PictureProbe:
     models: tuple[str, ...]
     inputs: tuple[str, ...]
     size: tuple[int, int] | None
+    max_pixels: int | None
     output: Path | None
     runtime: Runtime
     explain: bool = False
@@ -51,10 +52,14 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     from vitonnx.engine import Engine
     from vitonnx.media import find_pictures
 
-    pictures = find_pictures(call.inputs)
-    check_output(call.output, FIGURE_OR_ARRAYS, pictures)
-    _check_sheet(call.output, len(pictures))
-    make = partial(Engine, size=call.size, **call.runtime.options())
+    pictures = find_pictures(call.inputs, notice=partial(inform, quiet=quiet))
+    targets = []
+    if call.output is not None:
+        check_output(call.output, FIGURE_OR_ARRAYS, pictures)
+        _check_sheet(call.output, len(pictures))
+    elif not call.explain:
+        targets = name_figures(pictures, f".{call.probe.name}.png")
+    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     if call.explain:
@@ -67,7 +72,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     asked = _ask(engines, pictures, call.probe)
     answers = watch(asked, total=len(pictures), label="Probing", quiet=quiet)
     if call.output is None:
-        firsts = _draw_each(answers, look)
+        firsts = _draw_each(answers, targets, look)
     else:
         kept = list(answers)
         firsts = [first for first, *_ in kept]
@@ -77,9 +82,9 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     list_skipped([first.error for first in firsts if first.error], len(firsts))
 
 
-def _check_sheet(output: Path | None, pictures: int) -> None:
+def _check_sheet(output: Path, pictures: int) -> None:
     """Refuse a contact sheet that nobody could read, before the work begins."""
-    if output is None or output.suffix.lower() not in FIGURES:
+    if output.suffix.lower() not in FIGURES:
         return
     from vitonnx.plots import MOST_PICTURES
 
@@ -107,19 +112,15 @@ def _agree(answer: Answer) -> Answer:
     return answer if bad is None else (bad,) * len(answer)
 
 
-def _draw_each(answers: Iterable[Answer], look: _Look) -> list[Result]:
+def _draw_each(answers: Iterable[Answer], targets: list[Path], look: _Look) -> list[Result]:
     """Draw one file a picture as soon as it is done; keep only what the end needs."""
     from vitonnx.engine import Result
     from vitonnx.plots import save_figure
 
     results: list[Result] = []
-    taken: set[str] = set()
-    for answer in answers:
+    for answer, target in zip(answers, targets, strict=True):
         result = answer[0]
         if result.error is None:
-            stem = free_stem(Path(result.file).stem, taken)
-            taken.add(stem)
-            target = Path(f"{stem}.{look.probe}.png")
             save_figure(look.draw([answer]), target)
             print(target)
         results.append(Result(file=result.file, error=result.error))

@@ -10,6 +10,7 @@ import typer
 from vitonnx.cli._options import (
     Compare,
     Device,
+    MaxPixels,
     Model,
     Pictures,
     Precision,
@@ -18,7 +19,6 @@ from vitonnx.cli._options import (
     Threads,
     parse_size,
 )
-from vitonnx.cli._output import check_output
 
 EXAMPLE = "Example: vitonnx report deit.onnx holiday/ --compare dino.onnx -o report.html"
 
@@ -49,6 +49,7 @@ def report(
         ),
     ] = 8,
     size: Size = None,
+    max_pixels: MaxPixels = None,
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -58,7 +59,6 @@ def report(
     from vitonnx.cli._report_page import ReportCall, run
     from vitonnx.cli._runtime import Runtime
 
-    check_output(output, {"a page": (".html",)})
     run(
         ReportCall(
             models=(model, *(compare or [])),
@@ -67,6 +67,7 @@ def report(
             film=video,
             show=show,
             size=parse_size(size),
+            max_pixels=max_pixels,
             runtime=Runtime(device, threads, precision),
         ),
         quiet=quiet,

@@ -13,10 +13,10 @@ import numpy as np
 import typer
 
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, watch
+from vitonnx.cli._console import complain, inform, watch
 from vitonnx.cli._engines import open_engines
 from vitonnx.cli._inspect import describe
-from vitonnx.cli._output import join_stems
+from vitonnx.cli._output import settle_output
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result, best_classes
@@ -57,6 +57,7 @@ class ReportCall:
     film: Path | None
     show: int
     size: tuple[int, int] | None
+    max_pixels: int | None
     runtime: Runtime
 
 
@@ -78,10 +79,16 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     typer.Exit
         With code 1 if a picture was skipped, or frames of the film are lost.
     """
-    pictures = find_pictures(call.inputs)
-    film = None if call.film is None else open_film(call.film)
-    make = partial(Engine, size=call.size, **call.runtime.options())
+    notice = partial(inform, quiet=quiet)
+    settle = partial(settle_output, ending=".report.html", forms={"a page": (".html",)})
+    settle(call.output, call.models)
+    pictures = find_pictures(call.inputs, notice=notice)
+    film = None
+    if call.film is not None:
+        film = open_film(call.film, max_pixels=call.max_pixels, notice=notice)
+    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
+    output = settle(call.output, [engine.file for engine in engines.values()])
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     findings = {
@@ -101,8 +108,6 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         sections.append(_film(call, film, engines, quiet=quiet))
     several = f"{len(engines)} models look"
     title = f"Where {several if len(engines) > 1 else f'{next(iter(engines))} looks'}"
-    stem = join_stems(engine.file for engine in engines.values())
-    output = call.output or Path(f"{stem}.report.html")
     write_report(output, Report(title, sections, notes=[note] if note else []))
     print(output)
     lost = None if film is None else film.complaint

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vitonnx.cli._options import Quiet
+from vitonnx.cli._options import MaxPixels, Quiet
 from vitonnx.cli._silence import silence
 
 EXAMPLE = "Example: vitonnx train scenes --objective dino --epochs 10 -o runs/dino"
@@ -53,6 +53,7 @@ def train(
             "--pictures", min=1, help="Pictures an epoch: all, or 10000 scenes, by default."
         ),
     ] = None,
+    max_pixels: MaxPixels = None,
     learning_rate: Annotated[
         float | None,
         typer.Option("--learning-rate", help="At its highest; 0.001 by default, DINO 0.0005."),
@@ -81,7 +82,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a small Vision Transformer, and export the best of it."""
-    from vitonnx.cli._train_run import run
+    from vitonnx.cli._train_run import TrainCall, run
     from vitonnx.extras import require_export
     from vitonnx.models.train import Settings
 
@@ -104,4 +105,5 @@ def train(
     require_export(training=True)
     with silence():  # its compiled part talks to stderr whatever it is told
         import_module("tensorflow")
-    run(data, settings, output, name or output.resolve().name, pictures, resume=resume, quiet=quiet)
+    call = TrainCall(data, output, name or output.resolve().name, pictures, max_pixels, resume)
+    run(call, settings, quiet=quiet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +13,24 @@ from vitonnx.cli._skipped import list_skipped
 if TYPE_CHECKING:
     from vitonnx.models.train import Settings
 
-__all__ = ["run"]
+__all__ = ["TrainCall", "run"]
 
 DESCRIPTION, CURVES, MODEL = "config.json", "losses.png", "model.onnx"
 
 
-def run(
-    data: str,
-    settings: Settings,
-    folder: Path,
-    name: str,
-    pictures: int | None,
-    *,
-    resume: bool,
-    quiet: bool,
-) -> None:
+@dataclass(frozen=True)
+class TrainCall:
+    """What was asked on the command line, besides the training's settings."""
+
+    data: str
+    folder: Path
+    name: str
+    pictures: int | None
+    max_pixels: int | None
+    resume: bool
+
+
+def run(call: TrainCall, settings: Settings, *, quiet: bool) -> None:
     """Train, and print the path of the exported file.
 
     Raises
@@ -34,13 +39,22 @@ def run(
         If the data, the folder or the training is bad.
     """
     from vitonnx.data import open_data
+    from vitonnx.media import check_place
     from vitonnx.models import write_config_file
     from vitonnx.models.train import BEST, describe_model, train
     from vitonnx.plots import plot_losses, save_figure
 
+    folder, name = call.folder, call.name
+    check_place(folder)
     with gauge("Reading pictures", quiet=quiet) as show:
         opened = open_data(
-            data, settings.image_size, settings.seed, pictures=pictures, progress=show
+            call.data,
+            settings.image_size,
+            settings.seed,
+            pictures=call.pictures,
+            max_pixels=call.max_pixels,
+            progress=show,
+            notice=partial(inform, quiet=quiet),
         )
     spec = describe_model(settings, name, opened.classes)
 
@@ -55,7 +69,7 @@ def run(
             opened,
             settings,
             folder,
-            resume=resume,
+            resume=call.resume,
             on_step=lambda done, steps, loss: show(done, steps, f"loss {loss:.3f}"),
             on_epoch=keep,
         )

@@ -17,6 +17,7 @@ from vitonnx.cli._engines import open_engines
 from vitonnx.cli._options import (
     Compare,
     Device,
+    MaxPixels,
     Model,
     Precision,
     Quiet,
@@ -38,7 +39,8 @@ EXAMPLE = "Example: vitonnx probe video deit.onnx bird.mp4 --compare dino.onnx -
 def video(
     model: Model,
     film: Annotated[
-        Path, typer.Argument(metavar="IN", help="A film, a GIF, or a folder of frames.")
+        Path,
+        typer.Argument(metavar="IN", help="A film, an animated picture, or a folder of frames."),
     ],
     output: Annotated[
         Path | None,
@@ -114,6 +116,7 @@ def video(
         float | None,
         typer.Option("--fps", help="Frames a second of a folder, 25 by default."),
     ] = None,
+    max_pixels: MaxPixels = None,
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = "auto",
@@ -135,7 +138,8 @@ def video(
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
     check_output(target, {"a film": (".mp4",)}, [film])
-    opened = open_film(film, span, rate=_rate(fps))
+    notice = partial(inform, quiet=quiet)
+    opened = open_film(film, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
     make = partial(
         open_engine,
         frame=opened.size,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._compare import name_models, note_untrained
-from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, check_output, join_stems
+from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, settle_output
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def run(call: WeightProbeCall, *, quiet: bool) -> None:
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.modelfile import load_manifest
 
-    check_output(call.output, FIGURE_OR_ARRAYS)
+    settle = partial(settle_output, ending=f".{call.probe.name}.png", forms=FIGURE_OR_ARRAYS)
+    settle(call.output, call.models)
     files = [resolve_model(model, quiet=quiet) for model in call.models]
+    output = settle(call.output, files)
     manifests = [load_manifest(file) for file in files]
     names = name_models(call.models, files, manifests)
     results = {name: _ask(file, name, call) for file, name in zip(files, names, strict=True)}
     note = note_untrained(dict(zip(names, manifests, strict=True)), quiet=quiet)
-    output = call.output or Path(f"{join_stems(files)}.{call.probe.name}.png")
     if output.suffix.lower() == ARRAYS:
         _save(output, results)
     else:

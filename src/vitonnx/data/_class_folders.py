@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import DataError, UsageError
-from vitonnx.media import find_pictures, natural_key
+from vitonnx.media import Notice, find_pictures, natural_key
 
 __all__ = ["list_classes", "subfolders"]
 
 
 def list_classes(
-    folder: Path, among: tuple[str, ...] | None = None
+    folder: Path, among: tuple[str, ...] | None = None, *, notice: Notice | None = None
 ) -> tuple[tuple[str, ...], list[Path], NDArray[np.int64]]:
     """List the pictures in a folder of class folders.
 
@@ -26,6 +26,8 @@ def list_classes(
         Its folders are the classes; hidden ones are none.
     among : tuple of str, optional
         The classes that there can be; without it, the folder says which there are.
+    notice : callable, optional
+        See `vitonnx.media.find_pictures`.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def list_classes(
                 "as theirs, or remove it."
             )
         try:
-            found = find_pictures([folder / name])
+            found = find_pictures([folder / name], notice=notice)
         except UsageError as error:
             raise DataError(
                 f"{error} Each folder in {folder} is taken for a class: put pictures into it, or "

@@ -11,7 +11,7 @@ from vitonnx.data._draw import draw_evenly, draw_share
 from vitonnx.data._split import LabelledPictures, StoredSplit
 from vitonnx.data._squares import Progress, read_squares
 from vitonnx.errors import DataError
-from vitonnx.media import open_picture
+from vitonnx.media import Notice, open_picture
 
 __all__ = ["open_folder"]
 
@@ -22,7 +22,13 @@ VALIDATION = ("val", "valid", "validation", "test")
 
 
 def open_folder(
-    folder: Path, size: int, seed: int, pictures: int | None, progress: Progress | None
+    folder: Path,
+    size: int,
+    seed: int,
+    pictures: int | None,
+    max_pixels: int | None,
+    progress: Progress | None,
+    notice: Notice | None,
 ) -> LabelledPictures:
     """Read a folder that holds a folder of pictures for each class.
 
@@ -31,7 +37,7 @@ def open_folder(
     folder : Path
         Of class folders, or of ``train`` and one of ``val``, ``valid``, ``validation``, ``test``,
         which hold class folders each.
-    size, seed, pictures, progress
+    size, seed, pictures, max_pixels, progress, notice
         As `open_data` takes them.
 
     Returns
@@ -44,13 +50,17 @@ def open_folder(
         If there are less than two classes, one without pictures, or none for validation.
     """
     training, validation = _layout(folder)
-    classes, files, labels = list_classes(training)
+    classes, files, labels = list_classes(training, notice=notice)
     own = len(files)
     if validation is not None:
-        _, more_files, more_labels = list_classes(validation, among=classes)
+        _, more_files, more_labels = list_classes(validation, among=classes, notice=notice)
         files, labels = files + more_files, np.concatenate([labels, more_labels])
     squares, unreadable = read_squares(
-        len(files), lambda row: open_picture(files[row]), size, name=str(folder), progress=progress
+        len(files),
+        lambda row: open_picture(files[row], max_pixels=max_pixels),
+        size,
+        name=str(folder),
+        progress=progress,
     )
     rows = np.setdiff1d(np.arange(len(files)), list(unreadable))
     if len(rows) == 0:

@@ -11,6 +11,8 @@ from vitonnx.data._folder import open_folder
 from vitonnx.data._split import LabelledPictures
 from vitonnx.data._squares import Progress
 from vitonnx.errors import DataError, UsageError
+from vitonnx.filenames import refuse_address
+from vitonnx.media import Notice
 
 __all__ = ["open_data"]
 
@@ -21,7 +23,9 @@ def open_data(
     seed: int,
     *,
     pictures: int | None = None,
+    max_pixels: int | None = None,
     progress: Progress | None = None,
+    notice: Notice | None = None,
 ) -> LabelledPictures:
     """Open a data set to train on: drawn scenes, a folder, or CIFAR-10's archive.
 
@@ -47,8 +51,12 @@ def open_data(
     pictures : int or None
         Training pictures an epoch: so many scenes, or of a stored set at most so many, drawn
         evenly from its classes. None takes 10,000 scenes, or all of a stored set.
+    max_pixels : int or None
+        Of a picture in a folder: see `vitonnx.media.open_picture`.
     progress : callable or None
         Is called as ``progress(done, total)`` while pictures are read.
+    notice : callable or None
+        Of a folder: see `vitonnx.media.find_pictures`.
 
     Returns
     -------
@@ -81,9 +89,10 @@ def open_data(
 
         _check_that_scenes_are_meant()
         return open_scenes(size, seed, pictures)
+    refuse_address(os.fspath(data))
     path = Path(data)
     if path.is_dir():
-        return open_folder(path, size, seed, pictures, progress)
+        return open_folder(path, size, seed, pictures, max_pixels, progress, notice)
     if path.exists():
         return open_cifar10(path, size, seed, pictures, progress)
     raise DataError(

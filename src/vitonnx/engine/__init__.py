@@ -16,7 +16,7 @@ from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
 from vitonnx.engine._stream import Stream
 from vitonnx.engine._survey import Survey, survey
-from vitonnx.engine._totals import Totals, save_totals
+from vitonnx.engine._totals import Totals, save_totals, write_table
 
 __all__ = [
     "DEVICES",
@@ -52,4 +52,5 @@ __all__ = [
     "state_cost",
     "survey",
     "value_types",
+    "write_table",
 ]

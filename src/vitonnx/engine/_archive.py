@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine._result import Result
 from vitonnx.errors import UsageError
+from vitonnx.filenames import shown
 from vitonnx.media import save_arrays, stack_models
 
 __all__ = ["save_comparison", "save_results", "stack_results"]
@@ -31,7 +32,7 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     dict of str to array
         Every array of the probe's result with the pictures on its first axis, by its own name;
         ``crop`` float64 (pictures, 4): left, top, right, bottom in the picture's pixels;
-        ``files`` and ``skipped``, unicode.
+        ``files`` and ``skipped``, unicode, escaped where a name is none.
 
     Raises
     ------
@@ -46,11 +47,11 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
         for field in fields(good[0][probe])
         if isinstance(getattr(good[0][probe], field.name), np.ndarray)
     ]
-    skipped = [result.file for result in results if result.error is not None]
+    skipped = [shown(result.file) for result in results if result.error is not None]
     return {
         **{name: np.stack([getattr(result[probe], name) for result in good]) for name in names},
         "crop": np.array([result.crop for result in good], np.float64),
-        "files": np.array([result.file for result in good], np.str_),
+        "files": np.array([shown(result.file) for result in good], np.str_),
         "skipped": np.array(skipped, np.str_),
     }
 

@@ -73,6 +73,8 @@ class Engine:
         outputs are brought here and probed with NumPy: much more work, the same numbers. By default
         probes are compiled where it pays: not for the first few small pictures, which are done
         sooner than a graph is planned, unless it was planned in an earlier run.
+    max_pixels : int, optional
+        Of the largest file of a picture that is read: see `vitonnx.media.open_picture`.
 
     Attributes
     ----------
@@ -107,6 +109,7 @@ class Engine:
         whole: bool = False,
         precision: str = "auto",
         in_graph: bool | None = None,
+        max_pixels: int | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be at least 1.")
@@ -120,7 +123,7 @@ class Engine:
             recipe = replace(self.manifest.preprocessing, resize=None)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = Layout.of(self.manifest)
-        self.in_graph = in_graph
+        self.in_graph, self._max_pixels = in_graph, max_pixels
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
@@ -312,7 +315,9 @@ class Engine:
         session: Session | None = None,
     ) -> Pass:
         session = session or self._open(compiled, outputs)
-        return Pass(session, self.manifest, self.layout, probes, compiled, outputs)
+        return Pass(
+            session, self.manifest, self.layout, probes, compiled, outputs, self._max_pixels
+        )
 
     def _is_quicker_unplanned(self, images: Iterable[Picture], plan: Plan) -> bool:
         """Tell whether so few pictures are done before a plan would be made."""
@@ -405,7 +410,8 @@ class Engine:
         return wanted
 
     def _prepare(self, image: Picture) -> Prepared:
-        return prepare(open_picture(image), self.manifest.preprocessing)
+        picture = open_picture(image, max_pixels=self._max_pixels)
+        return prepare(picture, self.manifest.preprocessing)
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -49,6 +49,7 @@ class Pass:
     probes: Sequence[Probe[Any]]
     compiled: Sequence[GraphProbe[Any]]
     outputs: tuple[str, ...]
+    max_pixels: int | None = None
 
     def results(self, images: Iterable[Picture], *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
@@ -77,8 +78,8 @@ class Pass:
             return None, Result(file=name, error=image), {}
         crop = None
         try:
-            recipe, covered = self.manifest.preprocessing, self.manifest.covered
-            picture = prepare(open_picture(image), recipe, covered)
+            opened = open_picture(image, max_pixels=self.max_pixels)
+            picture = prepare(opened, self.manifest.preprocessing, self.manifest.covered)
             crop = picture.crop
             queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
         except VitonnxError as error:

@@ -36,6 +36,7 @@ def reduce_file(
     *,
     size: tuple[int, int] | None = None,
     calibration: Sequence[Picture] | None = None,
+    max_pixels: int | None = None,
 ) -> None:
     """Write a probe-ready file again, its products in fewer bits, with all its outputs.
 
@@ -52,6 +53,8 @@ def reduce_file(
     calibration : sequence of pictures, optional
         In "int8": pictures of the kind that the file is for. The range of every product's input is
         measured in them, and fixed. Without them inputs are scaled as they come.
+    max_pixels : int, optional
+        Of them: see `vitonnx.media.open_picture`.
 
     Raises
     ------
@@ -79,7 +82,9 @@ def reduce_file(
     # Nothing of the runtime's own: the file is for any of them.
     model = plan_graph(_read(source), Plan(outputs=outputs, size=size, fused=False))
     states = replace(read_manifest(model), precision=wanted)
-    pixels = None if calibration is None else _pixels(calibration, states.preprocessing)
+    pixels = None
+    if calibration is not None:
+        pixels = _pixels(calibration, states.preprocessing, max_pixels)
     model = reduce_precision(model, wanted, calibration=pixels)
     write_manifest(model, states)
     _write(model, path)
@@ -117,7 +122,9 @@ def _write(model: ir.Model, path: str | Path) -> None:
         save_whole(ir.external_data.load_to_model(model), passing)
 
 
-def _pixels(pictures: Sequence[Picture], recipe: Preprocessing) -> Iterator[NDArray[np.uint8]]:
+def _pixels(
+    pictures: Sequence[Picture], recipe: Preprocessing, max_pixels: int | None
+) -> Iterator[NDArray[np.uint8]]:
     """Prepare pictures one by one: the runtime computes all outputs of each."""
     for picture in pictures:
-        yield prepare(open_picture(picture), recipe).pixels[None]
+        yield prepare(open_picture(picture, max_pixels=max_pixels), recipe).pixels[None]

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
+from vitonnx.filenames import shown
 from vitonnx.media import atomic_path
 from vitonnx.probes import Summary
 
-__all__ = ["Totals", "save_totals"]
+__all__ = ["Totals", "save_totals", "write_table"]
 
 MOMENTS = ("mean", "std")
 
@@ -56,9 +57,9 @@ class Totals:
         if len(totals) == 1:
             values = {name: array[0] for name, array in values.items()}
         else:
-            values["models"] = np.array(list(self.summaries), np.str_)
+            values["models"] = np.array(_shown(self.summaries), np.str_)
         for name in ("files", "skipped"):
-            values[name] = np.array(getattr(self, name), np.str_)
+            values[name] = np.array(_shown(getattr(self, name)), np.str_)
         return values
 
     def numbers(self) -> dict[str, Any]:
@@ -71,8 +72,8 @@ class Totals:
         if len(rows) == 1:
             values = rows[0]
         else:
-            values["models"] = list(self.summaries)
-        return values | {"files": list(self.files), "skipped": list(self.skipped)}
+            values["models"] = _shown(self.summaries)
+        return values | {"files": _shown(self.files), "skipped": _shown(self.skipped)}
 
 
 def save_totals(path: str | Path, totals: Totals) -> None:
@@ -103,14 +104,24 @@ def save_totals(path: str | Path, totals: Totals) -> None:
             passing.write_text(json.dumps(totals.numbers(), allow_nan=False) + "\n")
         else:
             with passing.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows(_table(totals))
+                write_table(file, totals)
+
+
+def write_table(stream: TextIO, totals: Totals) -> None:
+    """Write totals as CSV, a row for every head."""
+    csv.writer(stream).writerows(_table(totals))
+
+
+def _shown(names: Iterable[str]) -> list[str]:
+    """Escape what in names is no text."""
+    return [shown(name) for name in names]
 
 
 def _table(totals: Totals) -> list[tuple[Any, ...]]:
     header = ("model", "block", "head", "mean", "std", "count")
     return [header] + [
         (
-            model,
+            shown(model),
             block,
             head,
             float(total.mean[block, head]),

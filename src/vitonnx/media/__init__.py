@@ -9,8 +9,8 @@ from vitonnx.media._atomic import (
     explained,
     passing_folder,
 )
-from vitonnx.media._atomic_folder import atomic_folder, check_folder
-from vitonnx.media._find import find_picture_names, find_pictures, natural_key
+from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_place
+from vitonnx.media._find import Notice, find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._picture import PictureSource, open_picture
@@ -18,6 +18,7 @@ from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
     "SOFTWARE",
+    "Notice",
     "PictureSource",
     "Tensor",
     "atomic_folder",
@@ -25,6 +26,7 @@ __all__ = [
     "atomic_with_companions",
     "atomic_with_partial",
     "check_folder",
+    "check_place",
     "check_writable",
     "explained",
     "find_picture_names",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
+from vitonnx.filenames import shown
 from vitonnx.media._atomic import atomic_path
 
 __all__ = ["save_arrays", "stack_models"]
@@ -60,7 +61,9 @@ def stack_models(models: Mapping[str, Arrays]) -> dict[str, NDArray[np.generic]]
     ((2, 3, 5), ['a', 'b'])
     """
     first, *others = models
-    stacked: dict[str, NDArray[np.generic]] = {"models": np.array(list(models), np.str_)}
+    stacked: dict[str, NDArray[np.generic]] = {
+        "models": np.array([shown(name) for name in models], np.str_)
+    }
     for name, array in models[first].items():
         for other in others:
             if models[other][name].shape != array.shape:

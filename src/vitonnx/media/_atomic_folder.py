@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media._atomic import explained, passing_folder, reason
 
-__all__ = ["atomic_folder", "check_folder"]
+__all__ = ["atomic_folder", "check_folder", "check_place"]
 
 
 @contextmanager
@@ -92,16 +92,11 @@ def check_folder(path: str | Path, *, record: str) -> set[str]:
         As `atomic_folder`.
     """
     folder = Path(path)
+    check_place(folder)
     try:
-        here = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-        if not here.is_dir():
-            raise UsageError(
-                f"{path} can't be a folder, as a file is in its way: give another one."
-            )
-        TemporaryFile(dir=here).close()
         if (folder / record).is_file():
             return _read(folder, record)
-        if here == folder and any(folder.iterdir()):
+        if folder.is_dir() and any(folder.iterdir()):
             raise UsageError(
                 f"{path} holds files that vitonnx didn't write there, and none of them shall be "
                 "lost: give a new folder, or an empty one."
@@ -109,6 +104,27 @@ def check_folder(path: str | Path, *, record: str) -> set[str]:
     except OSError as error:
         raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
     return set()
+
+
+def check_place(folder: Path) -> None:
+    """Check that a folder, or one that will be made there, can be written.
+
+    Raises
+    ------
+    UsageError
+        If a file has its name, or that of a folder around it.
+    VitonnxError
+        If the system refuses to write there.
+    """
+    try:
+        here = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        if not here.is_dir():
+            raise UsageError(
+                f"{folder} can't be a folder, as a file is in its way: give another one."
+            )
+        TemporaryFile(dir=here).close()
+    except OSError as error:
+        raise VitonnxError(f"{folder} can't be written: {reason(error)}.") from error
 
 
 def _read(folder: Path, record: str) -> set[str]:

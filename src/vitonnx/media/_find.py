@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -12,9 +12,15 @@ from typing import NoReturn
 from PIL import Image
 
 from vitonnx.errors import UsageError
+from vitonnx.filenames import refuse_address
+from vitonnx.media._kinds import read_heic
 from vitonnx.media._own import is_own_figure
+from vitonnx.media._passed_over import PassedOver
 
-__all__ = ["find_picture_names", "find_pictures", "natural_key"]
+__all__ = ["Notice", "find_picture_names", "find_pictures", "natural_key"]
+
+Notice = Callable[[str], object]
+"""Takes a sentence for a person."""
 
 # Pillow registers these and reads no pixels from them without further software.
 UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -23,7 +29,9 @@ UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 END, NUMBER = "\0", "\1"
 
 
-def find_pictures(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def find_pictures(
+    inputs: Sequence[str | os.PathLike[str]], *, notice: Notice | None = None
+) -> list[Path]:
     """List the pictures that some names stand for.
 
     Parameters
@@ -32,6 +40,10 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
         Each a file, a folder, which stands for all pictures in it and in its folders, or a glob
         such as ``holiday/**/*.jpg``. Hidden files and folders are passed over, and so are figures
         that vitonnx drew: the second run in a folder doesn't take up what the first one wrote.
+    notice : callable, optional
+        Takes, for every folder and glob, a sentence on what lies there that one may take for a
+        picture and that isn't read as one: films, HEIC where pillow-heif isn't installed, cameras'
+        raw files and the like.
 
     Returns
     -------
@@ -50,15 +62,17 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     >>> [path.name for path in find_pictures(["bird.png"])]
     ['bird.png']
     """
-    return [Path(name) for name in find_picture_names(inputs)]
+    return [Path(name) for name in find_picture_names(inputs, notice=notice)]
 
 
-def find_picture_names(inputs: Sequence[str | os.PathLike[str]]) -> list[str]:
+def find_picture_names(
+    inputs: Sequence[str | os.PathLike[str]], *, notice: Notice | None = None
+) -> list[str]:
     """List what `find_pictures` lists, by name: of a million pictures, a third of the memory.
 
     Parameters
     ----------
-    inputs : sequence of str or Path
+    inputs, notice
         As `find_pictures` takes them.
 
     Returns
@@ -73,17 +87,18 @@ def find_picture_names(inputs: Sequence[str | os.PathLike[str]]) -> list[str]:
     names = [os.fspath(name) for name in inputs]
     if not all(names) or not names:
         raise UsageError("no pictures are named: give files, folders or globs.")
-    return list(dict.fromkeys(found for name in names for found in _expand(name)))
+    return list(dict.fromkeys(found for name in names for found in _expand(name, notice)))
 
 
-def _expand(name: str) -> list[str]:
+def _expand(name: str, notice: Notice | None) -> list[str]:
     """List the pictures of one input."""
-    path = Path(name)
+    refuse_address(name)
+    path, passed_over = Path(name), PassedOver()
     try:
         if path.is_dir():
-            found, verb = _pictures(_in_folder(path)), "holds"
+            found, verb = _pictures(_in_folder(path), passed_over), "holds"
         elif any(sign in name for sign in "*?[") and not path.exists():
-            found, verb = _pictures(_matches(path)), "matches"
+            found, verb = _pictures(_matches(path), passed_over), "matches"
         else:
             return [str(path)]
     except OSError as error:
@@ -98,7 +113,10 @@ def _expand(name: str) -> list[str]:
             "each of them."
         )
     if not pictures:
-        raise UsageError(f"{name} {verb} no pictures of a kind that Pillow reads: check the name.")
+        others = f"only {passed_over}." if passed_over else "check the name."
+        raise UsageError(f"{name} {verb} no pictures of a kind that is read: {others}")
+    if passed_over and notice is not None:
+        notice(f"{name}: passed over {passed_over}.")
     return pictures
 
 
@@ -119,15 +137,21 @@ def _unreadable(error: OSError) -> NoReturn:
     raise error
 
 
-def _pictures(paths: Iterable[Path]) -> list[str]:
+def _pictures(paths: Iterable[Path], passed_over: PassedOver) -> list[str]:
     """Keep the names of files with a picture's suffix, in natural order."""
-    kept = (str(path) for path in paths if path.suffix.lower() in _suffixes() and path.is_file())
+    kept = []
+    for path in paths:
+        if path.suffix.lower() not in _suffixes():
+            passed_over.add(path)
+        elif path.is_file():
+            kept.append(str(path))
     return sorted(kept, key=natural_key)
 
 
 @cache
 def _suffixes() -> frozenset[str]:
     """All suffixes of pictures that Pillow reads, in small letters."""
+    read_heic()
     Image.init()  # Pillow fills its tables when it first needs them.
     readable = (Image.OPEN.keys() | {"MPO"}) - UNREADABLE
     return frozenset(

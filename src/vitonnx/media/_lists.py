@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vitonnx.errors import UsageError
+from vitonnx.filenames import refuse_address
 
 __all__ = ["read_lists"]
+
+# The longer ones first: the mark of UTF-32 begins with that of UTF-16. Windows writes the latter.
+MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+    codecs.BOM_UTF8: "UTF-8-sig",
+}
 
 
 def read_lists(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
@@ -18,7 +29,8 @@ def read_lists(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
     ----------
     inputs : iterable of str or Path
         ``@list`` and ``list.txt`` stand for the names in that file, one a line, relative to the
-        current folder as ``find`` prints them; empty lines are passed over. All others stay.
+        current folder as ``find`` prints them; empty lines are passed over. A list is in UTF-8,
+        or in UTF-16 or UTF-32 with a mark at its start. All others stay.
 
     Yields
     ------
@@ -46,14 +58,34 @@ def read_lists(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
 
 
 def _names(file: str) -> list[str]:
+    refuse_address(file)
     try:
-        # Names that are no UTF-8 must come back as they are on the disk.
-        text = Path(file).read_text(encoding="utf-8-sig", errors="surrogateescape")
+        content = Path(file).read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"There is no list of pictures {file}: check the name.") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} can't be read as a list of pictures: {error}.") from error
+    text = _decoded(content, file)
     names = [line for line in text.split("\n") if line]
     if not names:
         raise UsageError(f"{file} lists no pictures: write their names in it, one a line.")
     return names
+
+
+def _decoded(content: bytes, file: str) -> str:
+    """Read text in UTF-8, or in what the mark at its start says."""
+    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), "UTF-8")
+    # Names that are no UTF-8 must come back as they are on the disk.
+    errors = "surrogateescape" if marked.startswith("UTF-8") else "strict"
+    try:
+        text = content.decode(marked, errors)
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{file} begins as a list in {marked}, and isn't: save it as UTF-8."
+        ) from error
+    if "\0" in text:
+        raise UsageError(
+            f"{file} is no list of pictures, or one in UTF-16 without the mark that says so: save "
+            "it as UTF-8."
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")

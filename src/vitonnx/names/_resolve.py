@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.errors import ModelFileError, UnknownModelError, UsageError
-from vitonnx.names._id import PREFIX, HubId, is_hub_id
+from vitonnx.errors import ModelFileError, UnknownModelError
+from vitonnx.filenames import refuse_address
+from vitonnx.names._id import HubId, is_hub_id
 from vitonnx.names._kept import cache_folder
 from vitonnx.names._listener import Listener, Say, ignore
+from vitonnx.names._writable import writable
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec
 
 __all__ = ["resolve"]
-
-WEB = re.compile(r"https?:/", re.IGNORECASE)
 
 
 def resolve(model: str | Path, *, say: Say = ignore, progress: Say = ignore) -> Path:
@@ -64,11 +63,7 @@ def resolve(model: str | Path, *, say: Say = ignore, progress: Say = ignore) -> 
 
     if word in demo_models():
         return demo_models()[word]
-    if WEB.match(word):
-        raise UsageError(
-            f"{word} is an address, and a model is a file or a name: a hub's is written "
-            f"{PREFIX}ORG/REPO, and any other file is fetched first."
-        )
+    refuse_address(word)
     if path.suffix == ".onnx":
         raise ModelFileError(
             f"There is no file {model}: check the path, or make it with `vitonnx export`."
@@ -87,7 +82,7 @@ def _export_once(spec: ModelSpec, listener: Listener) -> Path:
         from vitonnx.extras import require_export
 
         require_export()
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept = writable(kept)
         listener.say(f"exporting {spec.name} once, into {kept}")
         from vitonnx.export import export_model
 

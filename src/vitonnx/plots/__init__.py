@@ -5,6 +5,7 @@ lay out a whole page, in inches, always make one. All return the figure, show no
 pyplot and Matplotlib's settings as they are.
 """
 
+from vitonnx.plots import _home  # noqa: F401, before all else of Matplotlib
 from vitonnx.plots._compare import compare_models
 from vitonnx.plots._distance import (
     plot_distance_by_block,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from matplotlib import font_manager
@@ -12,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vitonnx.plots._axes import FONT
 from vitonnx.plots._film_colours import FilmColours
 from vitonnx.plots._film_layout import Label, Panel, lay_out
-from vitonnx.plots._page import drawable
+from vitonnx.plots._letters import drawable, runs
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import MARK
 
@@ -121,21 +122,36 @@ def _page(size: tuple[int, int], labels: Sequence[Label], text: int) -> Image.Im
     """Draw what is the same in all frames."""
     page = Image.new("RGB", size[::-1], PAPER)
     draw = ImageDraw.Draw(page)
-    font = ImageFont.truetype(font_manager.findfont(FONT), text)
     for label in labels:
-        shown = _fitting(drawable(label.text), label.width - text, font)
-        middle = (label.left + text // 2, label.top + round(text * 0.85))
-        draw.text(middle, shown, fill=INK, font=font, anchor="lm")
+        written = _fitting(drawable(label.text), label.width - text, text)
+        # All fonts stand on one line, which is that of the usual one.
+        above, below = _font(FONT, text).getmetrics()
+        left = float(label.left + text // 2)
+        line = label.top + round(text * 0.85 + (above - below) / 2)
+        for family, part in runs(written):
+            draw.text((left, line), part, fill=INK, font=_font(family, text), anchor="ls")
+            left += _font(family, text).getlength(part)
     return page
 
 
-def _fitting(text: str, room: float, font: ImageFont.FreeTypeFont) -> str:
+@cache
+def _font(family: str, size: int) -> ImageFont.FreeTypeFont:
+    file = font_manager.findfont(family)
+    # Of several fonts in a file, Matplotlib since 3.11 says which.
+    return ImageFont.truetype(file, size, index=getattr(file, "face_index", 0))
+
+
+def _width(text: str, size: int) -> float:
+    return sum(_font(family, size).getlength(part) for family, part in runs(text))
+
+
+def _fitting(text: str, room: float, size: int) -> str:
     """Leave as little as possible out of the middle of a text that is too wide."""
-    if font.getlength(text) <= room:
+    if _width(text, size) <= room:
         return text
     for kept in range(len(text) - 1, 0, -1):
         end = kept // 2
         shorter = f"{text[: kept - end]}…{text[len(text) - end :]}"
-        if font.getlength(shorter) <= room:
+        if _width(shorter, size) <= room:
             return shorter
     return ""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import cache
 
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from vitonnx.plots._axes import FONT, INK, PALE, draw_bar, style_ticks
+from vitonnx.plots._axes import INK, PALE, draw_bar, style_ticks
+from vitonnx.plots._letters import Weight, drawable, font_for
 from vitonnx.plots._scale import Scale
 
 __all__ = ["Page"]
@@ -74,11 +73,12 @@ class Page:
         *,
         room: float,
         size: float = 8.5,
-        weight: str = "normal",
+        weight: Weight = "normal",
         colour: str = INK,
     ) -> None:
         """Write one line; what doesn't fit into the room is left out of its middle."""
-        font = FontProperties(family=FONT, size=size, weight=weight)
+        text = drawable(text)
+        font = font_for(text, size=size, weight=weight)
         self.figure.text(
             (self._left + left) / self._width,
             1 - (self._top + top) / self._height,
@@ -110,8 +110,9 @@ class Page:
 
 def _lines(details: list[str], width: float) -> list[str]:
     """Set details side by side, as many in a line as its width has room for."""
-    font, lines = FontProperties(family=FONT, size=8.5), [""]
-    for detail in map(drawable, filter(None, details)):
+    letters = [drawable(detail) for detail in details if detail]
+    font, lines = font_for("".join(letters), size=8.5), [""]
+    for detail in letters:
         longer = f"{lines[-1]}  ·  {detail}" if lines[-1] else detail
         if lines[-1] and _width(longer, font) > width:
             lines.append(detail)
@@ -122,7 +123,6 @@ def _lines(details: list[str], width: float) -> list[str]:
 
 def _fitting(text: str, room: float, font: FontProperties) -> str:
     """Leave as little as possible out of the middle of a text that is too wide."""
-    text = drawable(text)
     if _width(text, font) <= room:
         return text
     too_many = bisect_right(
@@ -141,15 +141,3 @@ def _width(text: str, font: FontProperties) -> float:
     """In inches, at the widest."""
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return width * WHOLE_PIXELS / 72
-
-
-def drawable(text: str) -> str:
-    """Replace what the font has no sign for, line breaks too."""
-    return "".join(sign if ord(sign) in _signs() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-
-
-@cache
-def _signs() -> frozenset[int]:
-    """All characters that the font can draw."""
-    font = font_manager.get_font(font_manager.findfont(FONT))
-    return frozenset(font.get_charmap())

@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from vitonnx.filenames import shown
 from vitonnx.media import atomic_path
 
 __all__ = ["Report", "ReportPanel", "ReportSection", "ReportTable", "write_report"]
@@ -141,6 +142,6 @@ def write_report(path: str | Path, report: Report) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("report.html.j2").render(report=report)
+    page = shown(environment.get_template("report.html.j2").render(report=report))
     with atomic_path(path) as passing:
         passing.write_text(page, encoding="utf-8")

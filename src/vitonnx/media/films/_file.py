@@ -13,7 +13,7 @@ from av.container import InputContainer
 from PIL import Image
 
 from vitonnx.errors import FilmError, UsageError
-from vitonnx.media.films._film import FilmFrame, Span
+from vitonnx.media.films._film import FilmFrame, Span, spanned
 from vitonnx.media.films._rgb import UprightRgb
 from vitonnx.media.films._sound import Sound
 
@@ -21,6 +21,7 @@ __all__ = ["FilmFile", "end_of", "opened", "video_of"]
 
 USUAL_RATE = Fraction(25)
 FINEST_CLOCK = 1_000_000  # ticks a second
+EDGES = 64
 COUNTED = {"mov", "mp4"}  # containers that say how many frames they hold
 DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: their clocks begin anywhere
 
@@ -34,21 +35,24 @@ class FilmFile:
         Of the film.
     span : Span
         Which frames are meant.
-    pixels : int, optional
-        The largest frame that is decoded.
+    max_pixels : int, optional
+        Of a frame; any by default.
 
     Raises
     ------
     FilmError
-        If it can't be read, has no video stream, or no frame of the span can be decoded.
+        If it can't be read, has no video stream, its frames are too large, or none of the span can
+        be decoded.
     """
 
-    def __init__(self, path: Path, span: Span, pixels: int | None = None) -> None:
-        self.name, self._path, self._span, self._pixels = str(path), path, span, pixels
+    def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:
+        self.name, self._path, self._span, self._max_pixels = str(path), path, span, max_pixels
         self.complaint: str | None = None
+        self._has_frames = False
         self._size: tuple[int, int] | None = None
         with opened(path) as container:
             stream = video_of(container, path)
+            self._check_size(stream)
             self.rate = stream.guessed_rate or stream.average_rate or USUAL_RATE
             self.ticks = min((stream.time_base or 1 / USUAL_RATE).denominator, FINEST_CLOCK)
             self._zero = _zero(container)
@@ -69,30 +73,22 @@ class FilmFile:
             stream = video_of(container, self._path)
             # Threads by frame lose good frames beside a damaged one; by slice they don't.
             stream.thread_type = "SLICE"
-            if self._pixels is not None:
-                stream.codec_context.options = {"max_pixels": str(self._pixels)}
+            if self._max_pixels is not None:  # whatever the header says
+                stream.codec_context.options = {"max_pixels": str(self._with_edges(stream))}
             upright = UprightRgb(stream.sample_aspect_ratio)
             decoding = _Decoding(container, stream, self.rate, self._zero)
             if self._span.start is not None:
                 decoding.seek(self._span.start)
-            held: VideoFrame | None = None
-            held_at = Fraction(0)
-            number = 0
-            for time, frame in decoding.frames():
-                if self._span.start is not None and time < self._span.start:
-                    continue
-                if self._span.end is not None and time >= self._span.end:
-                    break
-                if number % self._span.every == 0:
-                    if held is not None:
-                        yield self._frame(upright, held, held_at, time)
-                    held, held_at = frame, time
-                number += 1
-            else:
-                self._complain(decoding)
-            if held is not None:
-                end = decoding.end if self._span.end is None else min(decoding.end, self._span.end)
-                yield self._frame(upright, held, held_at, end)
+            frames = self._all_of(decoding)
+            for frame, time, end in spanned(frames, self._span, lambda: decoding.end):
+                yield self._frame(upright, frame, time, end)
+
+    def _all_of(self, decoding: _Decoding) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """Decode to the end, and know then what is missing."""
+        for timed in decoding.frames():
+            self._has_frames = True
+            yield timed
+        self._complain(decoding)
 
     def sound(self) -> Sound | None:
         """Open the film's sound; None where there is none."""
@@ -105,6 +101,20 @@ class FilmFile:
             start=None if span.start is None else span.start + zero,
             end=None if span.end is None else span.end + zero,
         )
+
+    def _with_edges(self, stream: VideoStream) -> int:
+        """Give the largest frame as FFmpeg counts it, which makes sides multiples of up to 64."""
+        codec = stream.codec_context
+        return max(self._max_pixels or 0, (codec.height + EDGES) * (codec.width + EDGES))
+
+    def _check_size(self, stream: VideoStream) -> None:
+        height, width = stream.codec_context.height, stream.codec_context.width
+        if self._max_pixels is not None and height * width > self._max_pixels:
+            raise FilmError(
+                f"{self.name} has frames of {width}x{height} pixels, more than the "
+                f"{self._max_pixels:,} that are allowed: scale it down, or allow more with "
+                "--max-pixels MILLIONS (in Python, max_pixels)."
+            )
 
     def _frame(
         self, upright: UprightRgb, frame: VideoFrame, time: Fraction, end: Fraction
@@ -145,12 +155,9 @@ class FilmFile:
             )
 
     def _nothing(self) -> FilmError | UsageError:
-        span = self._span
-        if (span.start or span.end) and self._film_end is not None:
-            return UsageError(
-                f"{self.name} has no frame in the part that was asked for; it is "
-                f"{float(self._film_end):.2f} s long."
-            )
+        if self._has_frames or (self._span != Span() and self._film_end is not None):
+            long = f"; it is {float(self._film_end):.2f} s long" if self._film_end else ""
+            return UsageError(f"{self.name} has no frame in the part that was asked for{long}.")
         return FilmError(
             f"No frame of {self.name} can be decoded: it may be damaged; fetch or convert it again."
         )
@@ -237,12 +244,18 @@ def opened(path: Path, options: dict[str, str] | None = None) -> InputContainer:
 
 
 def video_of(container: InputContainer, path: Path) -> VideoStream:
-    """Find the stream of moving pictures; the cover of a song is none."""
+    """Find the first stream of moving pictures; the cover of a song is none, nor a still."""
     covers = av.stream.Disposition.attached_pic
-    for stream in container.streams.video:
-        if not stream.disposition & covers and stream.codec_context is not None:
-            return stream
-    raise FilmError(f"{path} has no video stream: give a film, a GIF or a folder of frames.")
+    found = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & covers and stream.codec_context is not None
+    ]
+    if not found:
+        raise FilmError(f"{path} has no video stream: give a film, a GIF or a folder of frames.")
+    # HEIF and AVIF have a picture for who reads no films, before the film: a stream of one frame.
+    moving = [stream for stream in found if not (_counted(container) and stream.frames == 1)]
+    return (moving or found)[0]
 
 
 def _zero(container: InputContainer) -> Fraction:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from vitonnx.errors import UsageError
 from vitonnx.media.films._sound import Sound
 
-__all__ = ["Film", "FilmFrame", "Span"]
+__all__ = ["Film", "FilmFrame", "Span", "spanned"]
+
+Frame = TypeVar("Frame")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +111,44 @@ class Film(Protocol):
 
     def sound(self) -> Sound | None:
         """Open the film's sound; None where there is none."""
+
+
+def spanned(
+    frames: Iterable[tuple[Fraction, Frame]], span: Span, end: Callable[[], Fraction]
+) -> Iterator[tuple[Frame, Fraction, Fraction]]:
+    """Keep the frames of a span, each shown until the next one.
+
+    Parameters
+    ----------
+    frames : iterable of (time, frame)
+        In the order in which they are shown; none behind the span's end is asked for.
+    span : Span
+        Which are meant.
+    end : callable
+        Gives the end of the last frame, once there are no more.
+
+    Yields
+    ------
+    frame, time, end
+        In seconds on the film's own clock.
+
+    Examples
+    --------
+    >>> frames = enumerate("abcde")
+    >>> [frame for frame, *_ in spanned(frames, Span(start=Fraction(1), every=2), lambda: 5)]
+    ['b', 'd']
+    """
+    held: tuple[Frame, Fraction] | None = None
+    number = 0
+    for time, frame in frames:
+        if span.start is not None and time < span.start:
+            continue
+        if span.end is not None and time >= span.end:
+            break
+        if number % span.every == 0:
+            if held is not None:
+                yield *held, time
+            held = frame, time
+        number += 1
+    if held is not None:
+        yield *held, end() if span.end is None else min(end(), span.end)

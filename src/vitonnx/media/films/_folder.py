@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import FilmError, PictureError, UsageError
-from vitonnx.media._find import find_pictures
+from vitonnx.media._find import Notice, find_pictures
 from vitonnx.media._picture import open_picture
 from vitonnx.media.films._film import FilmFrame, Span
 
@@ -32,6 +32,8 @@ class FilmFolder:
         Which frames are meant.
     rate : Fraction
         Frames a second.
+    max_pixels, notice : optional
+        See `open_film`.
 
     Raises
     ------
@@ -41,12 +43,19 @@ class FilmFolder:
         If none of them can be read.
     """
 
-    def __init__(self, path: Path, span: Span, rate: Fraction) -> None:
-        self.name = str(path)
+    def __init__(
+        self,
+        path: Path,
+        span: Span,
+        rate: Fraction,
+        max_pixels: int | None = None,
+        notice: Notice | None = None,
+    ) -> None:
+        self.name, self._max_pixels = str(path), max_pixels
         self.rate, self.ticks = rate, rate.numerator
         self.complaint: str | None = None
         self._span = span
-        files = find_pictures([path])
+        files = find_pictures([path], notice=notice)
         end = len(files) if span.end is None else math.ceil(span.end * rate)
         self._files = list(enumerate(files))[math.ceil(span.shift * rate) : end : span.every]
         if not self._files:
@@ -87,7 +96,7 @@ class FilmFolder:
         return FilmFrame(frame.pixels, frame.time - self._span.shift, until - frame.time)
 
     def _pixels(self, file: Path) -> NDArray[np.uint8]:
-        pixels = np.asarray(open_picture(file))
+        pixels = np.asarray(open_picture(file, max_pixels=self._max_pixels))
         if pixels.shape[:2] != self.size:
             height, width, _ = pixels.shape
             raise PictureError(
@@ -99,7 +108,7 @@ class FilmFolder:
     def _first_size(self) -> tuple[int, int]:
         for _, file in self._files:
             try:
-                picture = open_picture(file)
+                picture = open_picture(file, max_pixels=self._max_pixels)
             except PictureError as error:
                 problem = error
             else:

@@ -1,4 +1,4 @@
-"""Films in: files, GIFs, and folders of frames."""
+"""Films in: files, animated pictures, and folders of frames."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from vitonnx.errors import FilmError, UsageError
+from vitonnx.filenames import refuse_address
+from vitonnx.media._find import Notice
 from vitonnx.media.films._file import FilmFile
 from vitonnx.media.films._film import Film, Span
 from vitonnx.media.films._folder import FilmFolder
+from vitonnx.media.films._picture_film import PictureFilm, is_picture_film
 
 __all__ = ["FOLDER_RATE", "open_film"]
 
@@ -21,22 +24,25 @@ def open_film(
     span: Span | None = None,
     *,
     rate: Fraction | None = None,
-    pixels: int | None = None,
+    max_pixels: int | None = None,
+    notice: Notice | None = None,
 ) -> Film:
     """Open a film, and read its first frame.
 
     Parameters
     ----------
     path : path
-        A file in any container and codec that PyAV reads, a GIF, or a folder of pictures in
-        natural order.
+        A file in any container and codec that PyAV reads; an animated picture, GIF, PNG, WebP or
+        AVIF, whose loops are not counted; or a folder of pictures in natural order.
     span : Span, optional
         Which frames are meant; all by default.
     rate : Fraction, optional
         Frames a second of a folder, 25 by default. Files have their own.
-    pixels : int, optional
-        The largest frame of a file that is decoded; a larger one counts as damaged, whatever the
-        header says. Any by default.
+    max_pixels : int, optional
+        Of a frame; a film with larger ones is refused. Any by default, but for pictures, which
+        have the limit of `vitonnx.media.open_picture`.
+    notice : callable, optional
+        Of a folder: see `vitonnx.media.find_pictures`.
 
     Returns
     -------
@@ -49,11 +55,13 @@ def open_film(
     UsageError
         If nothing of it lies in the span, a folder holds no pictures, or a file is given a rate.
     """
+    refuse_address(os.fspath(path))
     path, span = Path(path), span or Span()
     if path.is_dir():
-        return FilmFolder(path, span, rate or FOLDER_RATE)
+        return FilmFolder(path, span, rate or FOLDER_RATE, max_pixels, notice)
     if not path.exists():
         raise FilmError(f"There is no film {path}: check the name and the folder.")
     if rate is not None:
         raise UsageError(f"{path} has a frame rate of its own: leave --fps out.")
-    return FilmFile(path, span, pixels)
+    film = PictureFilm if is_picture_film(path) else FilmFile
+    return film(path, span, max_pixels)

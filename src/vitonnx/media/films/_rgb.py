@@ -48,11 +48,24 @@ class UprightRgb:
         pixels = np.asarray(converted.to_ndarray(), np.uint8)
         if transparent:
             pixels = _over_white(pixels)
+        matrix = _display_matrix(frame)
+        if matrix is not None:
+            pixels = _turned(pixels, matrix)
+        return np.ascontiguousarray(pixels)
+
+
+def _display_matrix(frame: VideoFrame) -> NDArray[np.int32] | None:
+    """Find out how a frame is to be turned; None if it isn't."""
+    try:
         # Nobody types this key, and it has been there since FFmpeg 4.
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-        if matrix is not None:
-            pixels = _turned(pixels, np.frombuffer(matrix, np.int32).reshape(3, 3))
-        return np.ascontiguousarray(pixels)
+    except ValueError:
+        # Beside it stands what this PyAV has no name for, such as Exif data or the views of a
+        # film in 3D. It still knows the angle, counterclockwise, of a turn without a mirror.
+        quarters = round(frame.rotation / 90) % 4
+        a, b = ((1, 0), (0, -1), (-1, 0), (0, 1))[quarters]
+        return np.array([[a, b, 0], [-b, a, 0], [0, 0, 1]], np.int32)
+    return None if matrix is None else np.frombuffer(matrix, np.int32).reshape(3, 3)
 
 
 def _over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,121 @@
+"""Files of pictures, opened as far as their header."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from vitonnx.errors import PictureError, UsageError
+from vitonnx.filenames import refuse_address
+from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
+
+__all__ = ["damaged", "opened_picture"]
+
+# The filters of the warnings module, and Pillow's limit, belong to the process, not to the thread.
+_of_the_process = threading.Lock()
+
+
+@contextmanager
+def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.Image]:
+    """Open a picture's file and read its header; the pixels are read by whoever asks for them.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    max_pixels : int, optional
+        See `vitonnx.media.open_picture`.
+
+    Yields
+    ------
+    PIL.Image.Image
+
+    Raises
+    ------
+    PictureError
+        If it can't be read, is too large, or is no picture.
+    """
+    try:
+        refuse_address(str(path))
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder, not a picture: give a file in it.")
+        file = path.open("rb")
+    except UsageError as error:
+        raise PictureError(str(error)) from error
+    except FileNotFoundError as error:
+        raise PictureError(f"{path} does not exist: check the name and the folder.") from error
+    except PermissionError as error:
+        raise PictureError(f"{path} can't be read: there is no permission to.") from error
+    except (OSError, ValueError) as error:
+        raise PictureError(f"{path} can't be read: {error}.") from error
+    with file:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise PictureError(f"{path} is empty, 0 bytes long: fetch it again.")
+        kind = kind_of(path.suffix, file.read(HEAD))
+        file.seek(0)
+        if kind is not None:
+            is_read(kind)  # makes Pillow ready for it
+        try:
+            with _limit_of(max_pixels):
+                picture = Image.open(file)
+        except UnidentifiedImageError as error:
+            raise PictureError(_unknown(path, kind)) from error
+        except Image.DecompressionBombError as error:
+            usual = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            (pixels, *_) = map(int, re.findall(r"\d+", str(error)))
+            raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
+        except Exception as error:  # Pillow's decoders raise anything on damaged files.
+            raise damaged(path, error) from error
+        with picture:
+            if picture.format == "MPEG":  # which Pillow knows, and has no decoder for
+                raise PictureError(_unknown(path, kind))
+            pixels = picture.width * picture.height
+            if max_pixels is not None and pixels > max_pixels:
+                raise PictureError(_too_large(path, pixels, max_pixels))
+            yield picture
+
+
+def damaged(name: str | Path, error: Exception) -> PictureError:
+    """Say that a file is damaged, and what Pillow thinks of it."""
+    reason = str(error) or type(error).__name__
+    return PictureError(f"{name} is damaged or cut off ({reason}): fetch it again.")
+
+
+@contextmanager
+def _limit_of(most: int | None) -> Iterator[None]:
+    """Let Pillow open what has so many pixels, and warn of nothing that it doesn't refuse."""
+    with _of_the_process, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        usual = Image.MAX_IMAGE_PIXELS
+        if most is not None:
+            Image.MAX_IMAGE_PIXELS = most
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+
+
+def _too_large(path: Path, pixels: int, most: int) -> str:
+    return (
+        f"{path} is refused as a possible decompression bomb, because it has {pixels:,} pixels and "
+        f"{most:,} are allowed: scale it down first, or allow more with --max-pixels MILLIONS (in "
+        "Python, max_pixels)."
+    )
+
+
+def _unknown(path: Path, kind: Kind | None) -> str:
+    if kind is None:
+        return (
+            f"{path} is not a picture, or of a kind that Pillow can't read: convert it to PNG or "
+            "JPEG."
+        )
+    if is_read(kind):
+        return f"{path} is damaged or cut off: fetch it again."
+    return f"{path} is {kind.one}, which isn't read as a picture: {kind.remedy}."

@@ -1,0 +1,52 @@
+"""Names of files: addresses that are none, and what is no text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.filenames import refuse_address, shown
+from vitonnx.manifest import require_model_file
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("https://x.org/a b.png", ["https://x.org/a b.png is", "curl -LO https://x.org/a b.png"]),
+        ("https:/x.org/a.png", ["https://x.org/a.png is", "curl"]),  # as a path has it
+        ("HTTP://x.org/a.png", ["http://x.org/a.png is", "curl"]),
+        ("s3://birds/a.png", ["aws s3 cp s3://birds/a.png ."]),
+        ("gs:/birds/a.png", ["gcloud storage cp gs://birds/a.png ."]),
+        ("ftp://x.org/a.png", ["ftp://x.org/a.png is an address", "download it first"]),
+        ("file:///home/a%20b.png", ["give the file by its name, /home/a b.png."]),
+        ("file:/home/a.png", ["give the file by its name, /home/a.png."]),
+    ],
+)
+def test_an_address_is_refused(name: str, parts: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse_address(name)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "http/a.png", "https", "C:/a.png", "hf://org/model", "files:/a", "/https:/a"]
+)
+def test_names_are_none(name: str) -> None:
+    refuse_address(name)
+
+
+def test_what_is_no_text_is_escaped() -> None:
+    assert shown(os.fsdecode(b"caf\xe9 \xff.png")) == r"caf\xe9 \xff.png"
+    assert shown("a\ud800b") == r"a\ud800b"  # half of a pair
+    assert shown("café 猫 🐦\n") == "café 猫 🐦\n"
+
+
+def test_a_model_with_such_a_name_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.onnx")
+    file.write_bytes(b"model")
+    with pytest.raises(ModelFileError, match=r"caf\\xe9\.onnx has a name that is no UTF-8.*rename"):
+        require_model_file(file)

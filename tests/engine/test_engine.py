@@ -121,7 +121,7 @@ def test_size_keeps_the_crop_ratio_and_the_crop_covers_it(exported: Exported) ->
 
 
 def test_a_whole_picture_is_squashed_to_the_size(exported: Exported) -> None:
-    engine = vx.Engine(exported("plain"), device="cpu", size=(24, 88), whole=True)
+    engine = vx.Engine(exported("plain"), device="cpu", size=(24, 88), fit="squash")
     image = picture(60, 90)
     (result,) = engine.probe(image, vx.Heads())
     assert result.crop == (0, 0, 90, 60)
@@ -253,8 +253,8 @@ def test_files_that_are_not_probe_ready(exported: Exported, tmp_path: Path) -> N
     refused("is no ONNX model, or a damaged one")
     without_manifest(good, file)
     refused("vitonnx tap")
-    with_manifest(good, file, contract_version=2)
-    refused("contract version 2.*upgrade")
+    with_manifest(good, file, contract_version=3)
+    refused("contract version 3.*upgrade")
     with_manifest(good, file, grid=[5, 5])
     refused("breaks its manifest's promise: images is")
     with_manifest(good, file, preprocessing={})

@@ -119,5 +119,6 @@ def _write(model: ir.Model, path: str | Path) -> None:
 
 def _pixels(pictures: Sequence[Picture], recipe: Preprocessing) -> Iterator[NDArray[np.uint8]]:
     """Prepare pictures one by one: the runtime computes all outputs of each."""
+    recipe = replace(recipe, multiple=None)  # the graph that is calibrated has one size
     for picture in pictures:
         yield prepare(open_picture(picture), recipe).pixels[None]

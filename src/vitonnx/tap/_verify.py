@@ -99,7 +99,8 @@ def verify(
     random = np.random.default_rng(0)
     count = foreign.batch or 2
     images = random.integers(0, 256, (count, *foreign.size, 3), np.uint8)
-    pixels = foreign.arrange(images if foreign.dtype == np.uint8 else _normalise(images, recipe))
+    pixels = images if foreign.dtype == np.uint8 else _normalise(images, recipe)
+    pixels = foreign.arrange(pixels if recipe.channel_order == "rgb" else pixels[..., ::-1])
     expected = run_values(
         original, {str(foreign.value.name): pixels}, original.graph.outputs, folder
     )

@@ -10,12 +10,14 @@ import typer
 from vitonnx.cli._options import (
     Compare,
     Device,
+    FitFrames,
     Model,
     Pictures,
     Precision,
     Quiet,
     Size,
     Threads,
+    parse_fit,
     parse_size,
 )
 from vitonnx.cli._output import check_output
@@ -39,6 +41,7 @@ def report(
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILM", help="Also a film of where they look.")
     ] = None,
+    fit: FitFrames = None,
     show: Annotated[
         int,
         typer.Option(
@@ -65,6 +68,7 @@ def report(
             inputs=tuple(pictures),
             output=output,
             film=video,
+            fit=parse_fit(fit),
             show=show,
             size=parse_size(size),
             runtime=Runtime(device, threads, precision),

@@ -26,12 +26,14 @@ if way == "transformers":
     from transformers import Dinov2Config, Dinov2Model
     config = Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518, patch_size=14)
     network = Dinov2Model(config).eval()
-    network.forward = lambda pixels, given=network.forward: given(pixels).last_hidden_state
+    given = network.forward
+    network.forward = lambda pixels: given(pixels).last_hidden_state
 else:
     import timm
     network = timm.create_model("vit_small_patch14_dinov2", img_size=518).eval()
 dynamo = way.endswith("newer exporter")
-batch = {"dynamic_shapes": ({0: "batch"},)} if dynamo else {"dynamic_axes": {"pixels": {0: "batch"}}}
+free = {0: "batch"}
+batch = {"dynamic_shapes": (free,)} if dynamo else {"dynamic_axes": {"pixels": free}}
 with torch.no_grad():
     pixels = torch.zeros(2, 3, 518, 518)
     torch.onnx.export(

@@ -13,7 +13,7 @@ import sharp from 'sharp';
 
 // The page's own files, which know nothing of a browser.
 import { colour, mapsOf, predict, toLists } from '../web/lib/found.js';
-import { readMetadata } from '../web/lib/metadata.js';
+import { readManifest, readMetadata } from '../web/lib/metadata.js';
 import { preprocess, seenBox } from '../web/lib/preprocess.js';
 
 async function main(model, file, out) {
@@ -40,15 +40,12 @@ async function main(model, file, out) {
 
 /** Open the file, and read the manifest that vitonnx wrote into it. */
 async function openModel(file) {
-  const metadata = readMetadata(await readFile(file));
-  if (!('vitonnx.baked' in metadata)) {
-    throw new Error(`${file} is no baked file: make one with \`vitonnx bake\`.`);
-  }
+  const manifest = readManifest(readMetadata(await readFile(file)), file);
   const session = await ort.InferenceSession.create(file);
   if (session.inputNames.length > 1) {
     throw new Error(`${file} asks for a patch of each picture: bake it without --query.`);
   }
-  return { session, manifest: JSON.parse(metadata['vitonnx.manifest']) };
+  return { session, manifest };
 }
 
 /** Read a picture the right way up, as plain RGB. */

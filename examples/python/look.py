@@ -15,6 +15,8 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 from PIL import Image, ImageOps
 
+VERSION = 1  # of the contract that this program keeps: what is newer may mean other things
+
 INFERNO = np.array(
     [
         *([0, 0, 4], [33, 12, 74], [87, 16, 110], [138, 34, 106], [188, 55, 84]),
@@ -57,7 +59,13 @@ def open_model(file):
         raise ValueError(f"{file} is no baked file: make one with `vitonnx bake`.")
     if len(session.get_inputs()) > 1:
         raise ValueError(f"{file} asks for a patch of each picture: bake it without --query.")
-    return session, json.loads(metadata["vitonnx.manifest"])
+    manifest = json.loads(metadata["vitonnx.manifest"])
+    if manifest["contract_version"] > VERSION:
+        raise ValueError(
+            f"{file} follows version {manifest['contract_version']} of the contract, for a picture "
+            f"that is padded, or another new step: this program knows version {VERSION} alone."
+        )
+    return session, manifest
 
 
 def seen_box(size, recipe):

@@ -6,14 +6,13 @@ anybody copies to another machine. It is plain JSON, readable from any language.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.filenames import refuse_address, shown
@@ -22,7 +21,9 @@ __all__ = [
     "BAKED_KEY",
     "CONTRACT_VERSION",
     "METADATA_KEY",
+    "Fit",
     "Manifest",
+    "Padding",
     "Preprocessing",
     "Source",
     "require_model_file",
@@ -30,7 +31,7 @@ __all__ = [
     "safe_name",
 ]
 
-CONTRACT_VERSION = 2  # the newest that this vitonnx reads
+CONTRACT_VERSION = 2  # the newest that is read; a file says the oldest that it can do with
 METADATA_KEY = "vitonnx.manifest"
 # What was compiled into a baked file, whose outputs are no longer those of the contract.
 BAKED_KEY = "vitonnx.baked"
@@ -38,6 +39,35 @@ BAKED_KEY = "vitonnx.baked"
 LONGEST_NAME = 120  # letters, so that suffixes fit behind it
 
 PilFilter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Fit = Literal["cut", "pad", "squash"]
+"""How a picture gets an input's shape: its centre is cut out, or it is padded, or squashed."""
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Padding:
+    """What fills an input that is no picture's shape.
+
+    Parameters
+    ----------
+    colour : three whole numbers from 0 to 255
+        Red, green and blue.
+    place : "centre" or "end"
+        Where the picture lies: in the middle, or at the top left, with the padding at the right
+        and at the bottom.
+    before : bool
+        Whether the picture is padded before it is scaled, so that its last pixels blend with the
+        colour, or after.
+    """
+
+    colour: tuple[int, int, int]
+    place: Literal["centre", "end"] = "centre"
+    before: bool = False
+
+    def __post_init__(self) -> None:
+        if not all(0 <= part <= 255 for part in self.colour):
+            raise UsageError(f"the padding's colour is {self.colour}; it must be from 0 to 255.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +75,13 @@ class Preprocessing:
     """The recipe from a picture to the model's input.
 
     The picture is scaled, its aspect kept, until it just covers ``size / crop``, and its centre is
-    cut out. With ``resize`` none, it is squashed to ``size`` instead, and nothing is cut.
+    cut out. With ``resize`` none, it is squashed to ``size / crop`` instead. With ``padding`` it is
+    scaled, its aspect kept, until it just fits into ``size / crop``, and what is missing is filled.
 
     Parameters
     ----------
     resize : int or None
-        Shorter side, in pixels, of what the picture is scaled to cover; None squashes.
+        Shorter side, in pixels, of what the picture is scaled to cover; None squashes, or pads.
     size : (height, width)
         Of the model's input, in pixels.
     crop : float in (0, 1]
@@ -59,15 +90,30 @@ class Preprocessing:
     interpolation : "nearest", "bilinear", "bicubic" or "lanczos"
         Pillow's antialiased filter of that name.
     mean, std : three floats
-        Of red, green and blue, in the range 0 to 1; applied inside the graph.
+        Of red, green and blue, for pixels in the range 0 to 1; applied inside the graph.
+    padding : Padding, optional
+        What fills the input; only without ``resize``.
+    multiple : int, optional
+        Every picture has an input size of its own: it is scaled to one of the sides of ``size``,
+        whichever changes it less, its aspect kept, and both sides are rounded to this multiple.
+    rounding : "even" or "down"
+        Where half a pixel of a margin goes: to the even number, as in timm, or down, as in
+        transformers.
+    channel_order : "rgb" or "bgr"
+        Of the network's own input. The file's is RGB in any case: the graph turns it round, behind
+        the normalisation.
     """
 
     resize: int | None
     size: tuple[int, int]
     crop: float
     interpolation: PilFilter
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Colour
+    std: Colour
+    padding: Padding | None = None
+    multiple: int | None = None
+    rounding: Literal["even", "down"] = "even"
+    channel_order: Literal["rgb", "bgr"] = "rgb"
 
     def __post_init__(self) -> None:
         if not 0 < self.crop <= 1:
@@ -77,6 +123,98 @@ class Preprocessing:
                 f"resize is {self.resize}, less than the shorter side of the input, "
                 f"{min(self.size)}: the picture could not cover it."
             )
+        if self.resize is not None and self.padding is not None:
+            raise UsageError("a recipe either cuts pictures, by resize, or pads them.")
+        if self.multiple is not None and self.multiple < 1:
+            raise UsageError(f"multiple is {self.multiple}; it must be at least 1.")
+
+    @property
+    def contract_version(self) -> int:
+        """The oldest version of the contract whose readers follow this recipe."""
+        newer = (
+            self.padding is not None,
+            self.multiple is not None,
+            self.resize is None and self.crop != 1,
+            self.channel_order != "rgb",  # filters would be shown in other colours
+        )
+        return 2 if any(newer) else 1
+
+    @property
+    def scaled(self) -> tuple[int, int]:
+        """Height and width that ``crop`` is a share of, where the picture is squashed or padded.
+
+        Examples
+        --------
+        >>> Preprocessing(resize=None, size=(224, 320), crop=0.875, interpolation="bicubic",
+        ...               mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)).scaled
+        (256, 365)
+        """
+        # The small addend keeps 224 / 0.875 at 256, whatever the floating point makes of it.
+        height, width = (int(side / self.crop + 1e-6) for side in self.size)
+        return height, width
+
+    def fitted(self, fit: Fit) -> Self:
+        """Give the same recipe with all of a picture, or as much as its centre, in the input.
+
+        Parameters
+        ----------
+        fit : "cut", "pad" or "squash"
+            The largest centre that has the input's shape; all of it, padded in the mean colour;
+            or all of it, squashed.
+        """
+        whole = replace(self, resize=None, crop=1.0, padding=None, multiple=None)
+        match fit:
+            case "cut":
+                return replace(whole, resize=min(self.size))
+            case "pad":
+                return replace(whole, padding=Padding(colour=self.mean_colour))
+            case "squash":
+                return whole
+        raise UsageError(f"fit {fit!r} is unknown; use cut, pad or squash.")
+
+    def for_picture(self, picture: tuple[int, int]) -> Self:
+        """Give the recipe with the input size that a picture has, where each has its own.
+
+        Parameters
+        ----------
+        picture : (height, width)
+            In pixels.
+
+        References
+        ----------
+        Ranftl et al. 2021, arXiv:2103.13413: DPT's own code, and transformers'.
+
+        Examples
+        --------
+        >>> recipe = Preprocessing(resize=None, size=(518, 518), crop=1.0, interpolation="bicubic",
+        ...                        mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), multiple=14)
+        >>> recipe.for_picture((480, 640)).size
+        (518, 686)
+        """
+        if self.multiple is None:
+            return self
+        # As little as possible: the side whose scale is nearer to 1 says how much.
+        scale = min(
+            (of / side for of, side in zip(self.size[::-1], picture[::-1], strict=True)),
+            key=lambda scale: abs(1 - scale),
+        )
+        if abs(1 - self.size[0] / picture[0]) == abs(1 - self.size[1] / picture[1]):
+            scale = self.size[0] / picture[0]
+        height, width = (
+            max(1, round(scale * side / self.multiple)) * self.multiple for side in picture
+        )
+        return replace(self, size=(height, width), multiple=None)
+
+    def to_fields(self) -> dict[str, Any]:
+        """Give the recipe as plain values, without what is as it is by default."""
+        usual = {entry.name: entry.default for entry in fields(self)}
+        return {key: value for key, value in asdict(self).items() if usual[key] != value}
+
+    @property
+    def mean_colour(self) -> tuple[int, int, int]:
+        """The colour that is zero to the network, from 0 to 255."""
+        red, green, blue = (min(255, max(0, round(255 * part))) for part in self.mean)
+        return red, green, blue
 
     def at(self, size: tuple[int, int]) -> Self:
         """Give the same recipe for another input size: same crop ratio, scaled to cover.
@@ -185,17 +323,18 @@ class Manifest:
     size_fixed_by: str | None = None
 
     @property
-    def resizable(self) -> bool:
-        """Whether the model can be set to another input size."""
-        return self.position_interpolation is not None
+    def contract_version(self) -> int:
+        """The oldest version of the contract whose readers understand the file.
+
+        What would be misread by readers of version 1 is listed here, and nowhere else: steps of
+        the recipe, and an input that is larger than its patches.
+        """
+        return self.preprocessing.contract_version if self.covered == self.size else 2
 
     @property
-    def contract_version(self) -> int:
-        """The oldest contract whose readers read this file right.
-
-        Version 2 has inputs that are larger than their patches.
-        """
-        return 1 if self.covered == self.size else 2
+    def resizable(self) -> bool:
+        """Whether the file can take pictures of another size: see `vitonnx.graph.Regrid`."""
+        return self.position_interpolation is not None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -223,7 +362,7 @@ class Manifest:
         return self.source.file.startswith("random:")
 
     def at(self, size: tuple[int, int]) -> Self:
-        """Give the manifest of the same model at another input size.
+        """Give the manifest of the same model at an input size that all pictures have.
 
         Parameters
         ----------
@@ -244,11 +383,13 @@ class Manifest:
                 f"{self.patch_size}; the nearest that is: {nearest[0]}x{nearest[1]}."
             )
         grid = size[0] // self.patch_size, size[1] // self.patch_size
-        return replace(self, grid=grid, preprocessing=self.preprocessing.at(size))
+        recipe = replace(self.preprocessing.at(size), multiple=None)
+        return replace(self, grid=grid, preprocessing=recipe)
 
     def to_json(self) -> str:
         """Write the manifest as JSON, its keys in alphabetical order."""
         values = asdict(self) | {"contract_version": self.contract_version}
+        values["preprocessing"] = self.preprocessing.to_fields()
         if self.precision == "fp32":
             # The contract's own keys: what a file in fewer bits says comes on top of them.
             del values["precision"], values["fidelity"]
@@ -294,16 +435,20 @@ class Manifest:
         from pydantic import TypeAdapter, ValidationError
 
         try:
-            _refuse_newer(text, file)
-            found = TypeAdapter(cls).validate_json(text, strict=True)
+            version = _version(text, file)
+            manifest = TypeAdapter(cls).validate_json(text, strict=True)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            reason = f"{key}: {first['msg']}" if key else "it is no JSON object"
+            found = error.errors()[0]
+            key = ".".join(map(str, found["loc"]))
+            reason = f"{key}: {found['msg']}" if key else "it is no JSON object"
             raise _damaged(file, reason) from error
-        if found.covered[0] > found.size[0] or found.covered[1] > found.size[1]:
+        if any(part > whole for part, whole in zip(manifest.covered, manifest.size, strict=True)):
             raise _damaged(file, "its patches reach beyond its input")
-        return found
+        recipe = manifest.preprocessing
+        if version == 1 and recipe.resize is None:
+            # Nothing was cut then, whatever the share.
+            return replace(manifest, preprocessing=replace(recipe, crop=1.0))
+        return manifest
 
 
 def round_up(error: float) -> float:
@@ -332,20 +477,21 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^\w.+=@-]+", "-", text).strip(".-")[:LONGEST_NAME]
 
 
-def _refuse_newer(text: str, file: str) -> None:
-    """Refuse a newer contract before anything of it is read: it may mean other things."""
-    with contextlib.suppress(ValueError):  # what is no JSON is reported as a damaged manifest
+def _version(text: str, file: str) -> int:
+    """Read which contract is followed, and refuse a newer one before anything else is read."""
+    try:
         values = json.loads(text)
-        if not isinstance(values, dict):
-            return
-        version = values.get("contract_version", 1)
-        if not isinstance(version, int):
-            raise _damaged(file, "contract_version: it is no whole number")
-        if version > CONTRACT_VERSION:
-            raise ModelFileError(
-                f"{file} follows contract version {version}; this vitonnx reads version "
-                f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."
-            )
+    except ValueError:
+        return CONTRACT_VERSION  # what is no JSON is reported as a damaged manifest
+    version = values.get("contract_version", 1) if isinstance(values, dict) else CONTRACT_VERSION
+    if not isinstance(version, int):
+        raise _damaged(file, "contract_version: it is no whole number")
+    if version > CONTRACT_VERSION:
+        raise ModelFileError(
+            f"{file} follows contract version {version}; this vitonnx reads version "
+            f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."
+        )
+    return version
 
 
 def _damaged(file: str, reason: str) -> ModelFileError:

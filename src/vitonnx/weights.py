@@ -13,6 +13,8 @@ __all__ = ["probe_weights"]
 
 Found = TypeVar("Found")
 
+PATCH_KERNEL = "patch_embed/kernel"
+
 
 def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
     """Ask a probe-ready file about its weights.
@@ -50,5 +52,10 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
             f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
         )
     file = Path(path)
-    layout = Layout.of(load_manifest(file))
-    return probe.compute(load_weights(file, probe.reads(layout)), layout)
+    manifest = load_manifest(file)
+    layout = Layout.of(manifest)
+    weights = load_weights(file, probe.reads(layout))
+    if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
+        # Filters are shown in the colours of pictures.
+        weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
+    return probe.compute(weights, layout)

@@ -14,12 +14,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from recipes import slopes, with_recipe
 from vitonnx.app import Limits
 from vitonnx.app._answers import Answers
 from vitonnx.app._questions import Question
 from vitonnx.app._view import colours, view
 from vitonnx.app._visit import Visit, receive
 from vitonnx.engine import Engine
+from vitonnx.manifest import Padding
 from vitonnx.plots import scale_of
 from vitonnx.probes import Distance, Heads, Rollout
 
@@ -158,3 +160,31 @@ def test_pictures_are_sent_only_when_they_are_wanted(answers: Answers, visit: Vi
 def test_there_are_256_colours() -> None:
     assert read(colours()).reshape(-1, 4).shape == (256, 4)
     assert len(np.unique(read(colours()).reshape(-1, 4), axis=0)) > 200
+
+
+def test_what_is_padding_is_told_and_not_counted(
+    exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    padding = Padding(colour=(7, 11, 13), place="end")
+    file = with_recipe(
+        exported("plain"), tmp_path / "pads.onnx", resize=None, crop=1.0, padding=padding
+    )
+    engines = {"pads": Engine(file)}
+    answers = Answers(engines, memory=10**8, reopen=lambda name: engines[name])
+    slopes(160, 112).save(tmp_path / "a.png")
+    visit = receive(tmp_path / "a.png", "a.png", engines, Limits())
+    said = view(answers, visit, Question(("pads",), Heads(), Rollout()), pictures=True)
+    (model,) = said["models"]
+    assert model["inside"] == pytest.approx([0, 0, 0.5, 1])
+    assert model["crop"] == pytest.approx([0, 0, 224, 160])
+    # The portrait is the picture alone.
+    data = base64.b64decode(model["picture"].partition(",")[2])
+    assert Image.open(io.BytesIO(data)).size == (112, 160)
+    found = answers.look(visit, "pads", Rollout())
+    assert model["rollout"]["high"] == pytest.approx(scale_of(found["rollout"], found.inside).high)
+    highest = model["rollout"]["highest"][0]
+    assert highest["column"] < 4
+    assert highest["value"] == pytest.approx(found.rollout[:, :4].max())
+    outside = Question(("pads",), Heads(query=(20, 150)), Rollout())
+    (model,) = view(answers, visit, outside, pictures=False)["models"]
+    assert "x 0 to 111" in model["error"]

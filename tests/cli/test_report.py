@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from films import cut, frames, write_film
+from recipes import unresizable
 from terminal import contents
 from vitonnx.cli import main
 from vitonnx.graph import read_manifest, write_manifest
@@ -149,6 +150,38 @@ def test_a_film_that_is_cut_off(
     out, err = capsys.readouterr()
     assert out == "r.html\n"
     assert re.fullmatch(r"error: cut\.mp4 is cut off or damaged: \d+ frames .*\n", err)
+    page = Page((desk / "r.html").read_text(encoding="utf-8"))
+    assert page.tags.count("video") == 1
+
+
+def test_a_film_that_fails_costs_nothing_else(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "no.mp4").write_bytes(b"no film at all" * 100)
+    words = ["wide.png", "-q", "--show", "1", "-o", "r.html", "--video", "no.mp4"]
+    assert main(["report", str(exported("plain")), *words]) == 1
+    out, err = capsys.readouterr()
+    assert out == "r.html\n"
+    assert err.startswith("error: The page has no film: no.mp4")
+    assert err.count("\n") == 1
+    page = Page((desk / "r.html").read_text(encoding="utf-8"))
+    assert page.tags.count("video") == 0
+    assert "The page has no film" in page.words
+    assert "Mean attention distance" in page.words
+
+
+def test_a_film_on_a_model_of_one_size(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = unresizable(exported("plain"), desk / "fixed.onnx")
+    write_film(desk / "w.mp4", frames(3, 46, 106))
+    words = ["wide.png", "--video", "w.mp4", "--show", "0", "-o", "r.html", "--device", "cpu"]
+    assert main(["report", str(fixed), *words]) == 0
+    assert "frames of 106x46 are padded" in capsys.readouterr().err
+    assert main(["report", str(fixed), *words, "--fit", "cut"]) == 0
+    assert "padded" not in capsys.readouterr().err
+    assert main(["report", str(fixed), *words, "--fit", "stretch"]) == 2
+    assert "cut, pad or squash" in capsys.readouterr().err
     page = Page((desk / "r.html").read_text(encoding="utf-8"))
     assert page.tags.count("video") == 1
 

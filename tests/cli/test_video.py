@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from films import cut, even, frames, look, uneven, write_film, write_song
+from recipes import unresizable
 from terminal import Outcome, assert_plain, assert_refused, contents, interrupt
 
 Call = Callable[..., Outcome]
@@ -76,6 +77,26 @@ def test_every_option(
         wanted = [at - Fraction("0.2") for at in wanted if 0.2 <= at < 0.7][::2]
     assert len(written.times) == len(wanted)
     assert max(abs(a - b) for a, b in zip(written.times, wanted, strict=True)) <= 1e-3
+
+
+def test_a_model_that_takes_one_size(call: Call, exported: Exported, desk: Path) -> None:
+    film = write_film(desk / "wide.mp4", frames(3, 46, 106), even(3))
+    fixed = unresizable(exported("plain"), desk / "fixed.onnx")
+    outcome = probe(call, fixed, film)
+    assert_done(outcome)
+    (note,) = (note for note in outcome.notes if "padded" in note)
+    assert "56x40 pixels and no others: frames of 106x46 are padded" in note
+    assert look(desk / "o.mp4").size == (46, 106)
+    for fit in ("cut", "pad", "squash"):
+        outcome = probe(call, fixed, film, "--fit", fit, "--compare", exported("pooled"))
+        assert_done(outcome)
+        assert not any("padded" in note for note in outcome.notes)
+    for words, named in (
+        (["--short-side", "48"], "--short-side"),
+        (["--fit", "cut", "--short-side", "48"], "--fit or --short-side"),
+        (["--fit", "stretch"], "cut, pad or squash"),
+    ):
+        assert_refused(probe(call, fixed, film, *words), 2, named)
 
 
 def test_models_are_compared(call: Call, exported: Exported, film: Path, desk: Path) -> None:

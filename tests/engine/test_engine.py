@@ -121,7 +121,7 @@ def test_size_keeps_the_crop_ratio_and_the_crop_covers_it(exported: Exported) ->
 
 
 def test_a_whole_picture_is_squashed_to_the_size(exported: Exported) -> None:
-    engine = vx.Engine(exported("plain"), device="cpu", size=(24, 88), whole=True)
+    engine = vx.Engine(exported("plain"), device="cpu", size=(24, 88), fit="squash")
     image = picture(60, 90)
     (result,) = engine.probe(image, vx.Heads())
     assert result.crop == (0, 0, 90, 60)

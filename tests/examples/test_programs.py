@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -125,6 +126,19 @@ def test_what_is_wrong_is_said_in_a_sentence(
     [line] = ran.stderr.splitlines()
     assert re.search(sentence, line), line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_newer_contract_is_refused(look: Look, wide: Baked, tmp_path: Path) -> None:
+    """The rule of every reader: what is newer may mean other things, such as padding."""
+    model = onnx.load(wide.model)
+    (entry,) = (entry for entry in model.metadata_props if entry.key == "vitonnx.manifest")
+    entry.value = json.dumps(json.loads(entry.value) | {"contract_version": 2})
+    onnx.save(model, tmp_path / "newer.onnx")
+    ran = look(tmp_path / "newer.onnx", CAT, tmp_path / "map.png")
+    assert ran.returncode == 1
+    [line] = ran.stderr.splitlines()
+    assert "follows version 2 of the contract" in line
+    assert not (tmp_path / "map.png").exists()
 
 
 def test_python_needs_what_it_says_and_no_vitonnx(examples: Path) -> None:

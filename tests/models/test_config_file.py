@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from vitonnx.errors import UsageError
+from vitonnx.manifest import Padding
 from vitonnx.models import ModelSpec, read_config_file
 
 # As timm 1.0.31 wrote it, 22 November 2026 (timm.models._hub.save_for_hf), for
@@ -190,9 +191,16 @@ def test_timms_dino(read: Read) -> None:
 
 
 def test_timms_squashing_recipe(read: Read) -> None:
-    assert read(pretrained(crop_mode="squash", crop_pct=1.0)).preprocessing.resize is None
-    with pytest.raises(UsageError, match="crop_pct"):
-        read(pretrained(crop_mode="squash"))
+    recipe = read(pretrained(crop_mode="squash", crop_pct=1.0)).preprocessing
+    assert (recipe.resize, recipe.contract_version) == (None, 1)
+    recipe = read(pretrained(crop_mode="squash", crop_pct=0.75)).preprocessing
+    assert (recipe.resize, recipe.crop, recipe.contract_version) == (None, 0.75, 2)
+
+
+def test_timms_border_is_padding(read: Read) -> None:
+    recipe = read(pretrained(crop_mode="border", crop_pct=0.9, mean=[0.1, 0.2, 0.7])).preprocessing
+    assert recipe.padding == Padding(colour=(26, 51, 178))
+    assert (recipe.resize, recipe.crop, recipe.contract_version) == (None, 0.9, 2)
 
 
 def test_timms_class_names(read: Read) -> None:
@@ -225,7 +233,8 @@ def test_timms_first_form_has_all_at_the_top(read: Read) -> None:
         (timm("deit_tiny_distilled_patch16_224", reg_tokens=4), "reg_tokens=4"),
         (timm("deit_tiny_distilled_patch16_224", fc_norm=True), "fc_norm=True"),
         (pretrained(interpolation="random"), "'random' as 'pretrained_cfg.interpolation'"),
-        (pretrained(crop_mode="border"), "'border' as 'pretrained_cfg.crop_mode'"),
+        (pretrained(crop_mode="random"), "'random' as 'pretrained_cfg.crop_mode'"),
+        (pretrained(crop_border_pixels=3), "'crop_border_pixels'"),
         (pretrained(mean=[0.5, 0.5]), "'pretrained_cfg.mean'"),
         (pretrained(std=[0.5, 0.5, 0]), "'pretrained_cfg.std'"),
         (pretrained(input_size=[1, 32, 48]), "'pretrained_cfg.input_size'"),
@@ -347,11 +356,16 @@ def test_a_deit_without_a_recipe_has_its_authors(read: Read) -> None:
         ({"image_size": 10}, None, "no multiple of the patch size"),
         ({"patch_size": [4, 2]}, None, "'patch_size'"),
         ({}, {"do_resize": False}, "'do_resize'"),
-        ({}, {"rescale_factor": 1.0}, "'rescale_factor'"),
+        ({}, {"rescale_factor": -1.0}, "'rescale_factor'"),
         ({}, {"resample": 4}, "'resample'"),
-        ({}, {"size": {"longest_edge": 8}}, "'size'"),
+        ({}, {"size": {"longest_edge": 8}}, "'pad_size'"),
+        ({}, {"size": {"shortest_edge": 8}}, "a size of its own"),
+        ({}, {"size": {"shortest_edge": 8, "longest_edge": 9}}, "a size of its own"),
+        ({}, {"do_align_long_axis": True}, "'do_align_long_axis'"),
+        ({}, {"patch_size": 16}, "'patch_size'"),
+        ({}, {"image_processor_type": "DonutImageProcessor"}, "DonutImageProcessor"),
         ({}, {"size": 8, "do_center_crop": True, "crop_size": 12}, "'crop_size'"),
-        ({}, {"image_mean": 0.5}, "'image_mean'"),
+        ({}, {"image_mean": "half"}, "'image_mean'"),
     ],
 )
 def test_what_hugging_face_has_and_vitonnx_has_not(

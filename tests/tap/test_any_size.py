@@ -56,13 +56,13 @@ def test_another_size_is_that_of_numpy(way: str, desk: Path) -> None:
     expected = at(vit, OTHER, "huggingface")
     pixels = np.random.default_rng(4).integers(0, 256, (2, *expected.size, 3), np.uint8)
     answer = expected.answer(normalised(pixels))
-    engine = vx.Engine("out.onnx", device="cpu", size=expected.size, whole=True)
+    engine = vx.Engine("out.onnx", device="cpu", size=expected.size, fit="squash")
     names = [name for name in answer if name in engine.outputs]
     raw = engine.run_pixels(pixels, names)
     for name in names:
         largest = max(1.0, float(np.abs(answer[name]).max()))
         np.testing.assert_allclose(raw[name], answer[name], atol=2 * ATTENTION * largest)
-    planned = vx.Engine("out.onnx", device="cpu", size=expected.size, whole=True, in_graph=True)
+    planned = vx.Engine("out.onnx", device="cpu", size=expected.size, fit="squash", in_graph=True)
     query = "mean" if vit.prefix == 0 else 0
     if query == "mean":
         (result,) = planned.probe([pixels[0]], vx.Heads(query="mean"))

@@ -121,7 +121,7 @@ def test_heads_and_rollout_at_another_size(tapped: Any, which: int) -> None:
     expected = _attention(model, peer, pixels)
     rows, columns = (side // peer.options["patch_size"] for side in size)
     for in_graph in (False, True):
-        engine = vx.Engine(file, device="cpu", size=size, whole=True, in_graph=in_graph)
+        engine = vx.Engine(file, device="cpu", size=size, fit="squash", in_graph=in_graph)
         (heads,) = engine.probe([pixels], vx.Heads(query="cls"))
         (rollout,) = engine.probe([pixels], vx.Rollout())
         assert heads.attention.shape == (3, rows, columns)

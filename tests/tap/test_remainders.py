@@ -37,7 +37,7 @@ def test_maps_are_of_what_patches_cover(tapped: Tapped) -> None:
     # Squashed to its own size: the input is the picture.
     recipe = {"size": {"height": 29, "width": 43}, "image_mean": MEAN, "image_std": STD}
     Path("recipe.json").write_text(json.dumps(recipe | {"resample": 2}))
-    engine = vx.Engine(file, device="cpu", whole=True)
+    engine = vx.Engine(file, device="cpu", fit="squash")
     expected = REST.answer(normalised(pixels[None]))["block_01/attention"][0]
     # 20, 35 lies in patch row 2, column 4, which is token 2 + 14; by 9 pixels it would be 2 + 13.
     (result,) = engine.probe([pixels], vx.Heads(query=(20, 35)))
@@ -47,14 +47,14 @@ def test_maps_are_of_what_patches_cover(tapped: Tapped) -> None:
 
 
 def test_a_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
-    engine = vx.Engine(tapped(REST), device="cpu", whole=True)
+    engine = vx.Engine(tapped(REST), device="cpu", fit="squash")
     pixels = np.zeros((29, 43, 3), np.uint8)
     with pytest.raises(PictureError, match=r"y 26, x 20 lies outside.*y 0 to 23, x 0 to 39"):
         engine.probe([pixels], vx.Heads(query=(26, 20)))
 
 
 def test_distances_are_in_pixels_of_true_patches(tapped: Tapped) -> None:
-    engine = vx.Engine(tapped(REST), device="cpu", whole=True)
+    engine = vx.Engine(tapped(REST), device="cpu", fit="squash")
     pixels = np.random.default_rng(7).integers(0, 256, (29, 43, 3), np.uint8)
     (result,) = engine.probe([pixels], vx.Distance())
     attention = REST.answer(normalised(pixels[None]))["block_00/attention"][0, :, 2:, 2:]

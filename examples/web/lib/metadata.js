@@ -16,6 +16,23 @@ export function readMetadata(bytes) {
   return metadata;
 }
 
+const VERSION = 1; // of the contract that these programs keep: what is newer may mean other things
+
+/** Give the manifest of a baked file, from its metadata. */
+export function readManifest(metadata, file) {
+  if (!('vitonnx.baked' in metadata)) {
+    throw new Error(`${file} is no baked file: make one with \`vitonnx bake\`.`);
+  }
+  const manifest = JSON.parse(metadata['vitonnx.manifest']);
+  if (manifest.contract_version > VERSION) {
+    throw new Error(
+      `${file} follows version ${manifest.contract_version} of the contract, for a picture that is ` +
+        `padded, or another new step: this program knows version ${VERSION} alone.`,
+    );
+  }
+  return manifest;
+}
+
 /** Walk over the fields of a protobuf message that have a length: their numbers and their bytes. */
 function* fields(bytes) {
   let at = 0;

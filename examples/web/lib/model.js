@@ -1,6 +1,6 @@
 // The baked file in a browser: on WebGPU where there is one, else in WebAssembly.
 
-import { readMetadata } from './metadata.js';
+import { readManifest, readMetadata } from './metadata.js';
 import { toLists } from './found.js';
 
 const RUNTIMES = {
@@ -11,11 +11,7 @@ const RUNTIMES = {
 /** Fetch a baked file and open it: its manifest, what it runs on, and `look`. */
 export async function openModel(file) {
   const bytes = await fetchFile(file);
-  const metadata = readMetadata(bytes);
-  if (!('vitonnx.baked' in metadata)) {
-    throw new Error(`${file} is no baked file: make one with “vitonnx bake”.`);
-  }
-  const manifest = JSON.parse(metadata['vitonnx.manifest']);
+  const manifest = readManifest(readMetadata(bytes), file);
   const { ort, session, runtime } = await openSession(bytes);
   if (session.inputNames.length > 1) {
     throw new Error(`${file} asks for a patch of each picture: bake it without --query.`);

@@ -158,7 +158,14 @@ class Answers:
         if isinstance(probe, Heads) and isinstance(probe.query, tuple):
             asked = f"{probe.query[0]},{probe.query[1]}"
             values["heads"] = replace(values["heads"], query=asked)
-        return replace(result, file=visit.name, crop=shown.crop, pixels=shown.seen, values=values)
+        return replace(
+            result,
+            file=visit.name,
+            crop=shown.crop,
+            inside=shown.inside,
+            pixels=shown.covered,
+            values=values,
+        )
 
 
 def kept_bytes(manifest: Manifest) -> int:
@@ -186,14 +193,15 @@ def _result(
     shown, layout = visit.shown[model], engine.layout
     # It says what the model lacks, which `token` takes to be there.
     reads = probe.reads(layout)
-    query = probe.token(layout, shown.crop)
+    query = shown.token(probe, layout)
     read = {name: outputs[name].astype(np.float32, copy=False) for name in reads}
     (value,) = probe.compute(read, layout, [query])
     logits = outputs["logits"][0] if "logits" in outputs else None
     return Result(
         file=visit.name,
         crop=shown.crop,
-        pixels=shown.seen,
+        inside=shown.inside,
+        pixels=shown.covered,
         logits=logits,
         prediction=None if logits is None else predict(logits, engine.manifest.classes),
         values={probe.name: value},
@@ -204,7 +212,7 @@ def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:
     """Give the probe with its pixel of the picture as one of the model's input."""
     if not isinstance(probe, Heads) or not probe.located:
         return probe
-    token = probe.token(layout, shown.crop)
+    token = shown.token(probe, layout)
     if token is None:
         return probe
     row, column = divmod(token - layout.prefix, layout.grid[1])

@@ -135,7 +135,8 @@ class FilmTab:
             visitor=_visitor(request),
             progress=lambda share, words: progress(share, desc=words),
         )
-        said = [f"{report.frames} frames.", report.sound, report.lost]
+        padded = f"Padded to the only size it takes: {', '.join(report.padded)}."
+        said = [f"{report.frames} frames.", report.padded and padded, report.sound, report.lost]
         return str(output), " ".join(words for words in said if words)
 
     def stop(self, request: gr.Request) -> str:

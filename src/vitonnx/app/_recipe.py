@@ -11,6 +11,7 @@ from typing import Any
 
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
+from vitonnx.modelfile import load_manifest
 from vitonnx.probes import Heads, Probe, Rollout
 
 __all__ = ["command_line", "python_lines"]
@@ -37,6 +38,8 @@ def command_line(probe: Probe[object], engines: Sequence[Engine], picture: str, 
         words += ["--compare", other]
     if reduced := _reduced(engines[0]):
         words += ["--precision", reduced]
+    if any(_squashes(engine) for engine in engines):
+        words += ["--size", "{}x{}".format(*engines[0].manifest.size)]
     return shlex.join([*words, "-o", _plain(output)])
 
 
@@ -61,6 +64,8 @@ def python_lines(asked: Sequence[tuple[Probe[object], Engine]], picture: str) ->
         file = f"demo_models()[{_quoted(name)}]" if name in demo_models() else _quoted(name)
         if reduced := _reduced(engine):
             file += f", precision={_quoted(reduced)}"
+        if _squashes(engine):
+            file += f", size={engine.manifest.size}"
         lines += [
             "",
             f"engine = vx.Engine({file})",
@@ -79,6 +84,12 @@ def _name(engine: Engine) -> str:
 def _reduced(engine: Engine) -> str:
     """Give the precision that an engine runs in, where it isn't the file's own."""
     return "" if engine.precision == engine.manifest.precision else engine.precision
+
+
+def _squashes(engine: Engine) -> bool:
+    """Tell whether pictures have sizes of their own in the file, and one on the page."""
+    own, here = load_manifest(engine.file).preprocessing, engine.manifest.preprocessing
+    return own.multiple is not None and here.multiple is None
 
 
 def _plain(file: str) -> str:

@@ -47,6 +47,11 @@ def run_app(
     """
     return_memory()
     limits = limits or Limits()
+    # One size for all pictures of a model, so that every question is one of the same graph.
+    engines = {
+        name: _reopen(engine) if engine.manifest.preprocessing.multiple else engine
+        for name, engine in engines.items()
+    }
     answers = Answers(engines, memory=limits.memory, reopen=lambda name: _reopen(engines[name]))
     answers.warm()
     with own_folder() as folder:
@@ -75,6 +80,7 @@ def _reopen(engine: Engine) -> Engine:
     """Open the same file in the same way, with no session yet."""
     return Engine(
         engine.file,
+        size=engine.manifest.size,
         device=engine.device,
         threads=engine.threads,
         precision=engine.precision,

@@ -14,8 +14,8 @@ from vitonnx.app._questions import Question, within
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Result, best_classes
 from vitonnx.errors import VitonnxError
-from vitonnx.plots import describe, map_of, masks_of, scale_of, unit_of
-from vitonnx.probes import Distance, HeadsResult, RolloutResult
+from vitonnx.plots import describe, map_of, masks_of, scale_of, unit_of, without_padding
+from vitonnx.probes import Crop, Distance, HeadsResult, RolloutResult
 
 __all__ = ["colours", "view"]
 
@@ -65,6 +65,7 @@ def _model(answers: Answers, visit: Visit, name: str, question: Question, pictur
         "name": name,
         "note": "untrained: random weights, so its maps mean nothing" if manifest.untrained else "",
         "crop": list(shown.crop),
+        "inside": list(shown.inside),
         "grid": list(manifest.grid),
         "classes": [],
     }
@@ -77,9 +78,9 @@ def _model(answers: Answers, visit: Visit, name: str, question: Question, pictur
     try:
         rollout = answers.look(visit, name, question.rollout)
         said["classes"] = _classes(rollout, manifest.classes)
-        said["rollout"] = _maps(rollout["rollout"])
+        said["rollout"] = _maps(rollout["rollout"], shown.inside)
         heads = answers.look(visit, name, within(question.heads, manifest.blocks))
-        said["heads"] = _maps(heads["heads"])
+        said["heads"] = _maps(heads["heads"], shown.inside)
     except VitonnxError as error:
         said["error"] = f"{error}"
     return said
@@ -94,9 +95,12 @@ def _classes(result: Result, names: tuple[str, ...] | None) -> list[Json]:
     ]
 
 
-def _maps(result: HeadsResult | RolloutResult) -> Json:
-    """Give the mean, or the rollout, and then every head, on one scale of 256 colours."""
-    scale = scale_of(result)
+def _maps(result: HeadsResult | RolloutResult, inside: Crop) -> Json:
+    """Give the mean, or the rollout, and then every head, on one scale of 256 colours.
+
+    Maps are whole: the viewer cuts the padding off.
+    """
+    scale = scale_of(result, inside)
     maps = [map_of(result)]
     said: Json = {
         "unit": unit_of(result),
@@ -115,12 +119,13 @@ def _maps(result: HeadsResult | RolloutResult) -> Json:
     else:
         said["words"] = describe(result)
     said["maps"] = [_base64((255 * scale.norm(values)).round().astype(np.uint8)) for values in maps]
-    said["highest"] = [_highest(values) for values in maps]
+    said["highest"] = [_highest(values, inside) for values in maps]
     return said
 
 
-def _highest(values: NDArray[np.float32]) -> Json:
-    """Say which patch has most, for those who can't see it."""
+def _highest(values: NDArray[np.float32], inside: Crop) -> Json:
+    """Say which patch of the picture has most, for those who can't see it."""
+    values = without_padding(values, inside)
     row, column = divmod(int(values.argmax()), values.shape[1])
     return {"row": row, "column": column, "value": float(values[row, column])}
 

@@ -93,7 +93,7 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
         name=name,
         size=(picture.height, picture.width),
         shown=shown,
-        portraits=_portraits(picture, {model: each.crop for model, each in shown.items()}),
+        portraits=_portraits(picture, {model: each.seen for model, each in shown.items()}),
     )
 
 
@@ -111,17 +111,18 @@ def here(visit: Visit | None) -> Visit:
 
 
 def _portraits(picture: Image.Image, crops: Mapping[str, Crop]) -> dict[str, bytes]:
-    """Draw what each model sees; most see the same."""
+    """Draw what each model sees, without padding; most see the same."""
     drawn: dict[Crop, bytes] = {}
     for crop in crops.values():
         if crop not in drawn:
-            left, top, right, bottom = crop
+            # Arithmetic of shares may end a hair outside of the picture.
+            left, top = max(0.0, crop[0]), max(0.0, crop[1])
+            right, bottom = min(picture.width, crop[2]), min(picture.height, crop[3])
             scale = min(1.0, LARGEST_PORTRAIT / max(right - left, bottom - top))
             size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
             stream = io.BytesIO()
-            picture.resize(size, Image.Resampling.BICUBIC, box=crop).save(
-                stream, "jpeg", quality=QUALITY
-            )
+            cut = picture.resize(size, Image.Resampling.BICUBIC, box=(left, top, right, bottom))
+            cut.save(stream, "jpeg", quality=QUALITY)
             drawn[crop] = stream.getvalue()
     return {model: drawn[crop] for model, crop in crops.items()}
 

@@ -30,10 +30,18 @@ function make(name, attributes = {}, ...children) {
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const short = (value) => Number(value.toPrecision(3)).toString();
 
+// Over a picture, without the padding that the model saw round it: where all of its input lies.
+function spread([left, top, right, bottom]) {
+  const share = (value) => `${100 * value}%`;
+  return `left: ${share(-left / (right - left))}; top: ${share(-top / (bottom - top))}; ` +
+    `width: ${share(1 / (right - left))}; height: ${share(1 / (bottom - top))}`;
+}
+
 // One map over its picture: the colours of every patch, the outline of a mask, and the query.
-function paint(place, found, index, grid) {
+function paint(place, found, index, { grid, inside }) {
   const [rows, columns] = grid;
-  const canvas = make("canvas", { width: columns, height: rows, "aria-hidden": "true" });
+  const style = spread(inside);
+  const canvas = make("canvas", { width: columns, height: rows, style, "aria-hidden": "true" });
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
   bytes(found.maps[index]).forEach((level, patch) => {
@@ -41,7 +49,7 @@ function paint(place, found, index, grid) {
   });
   context.putImageData(image, 0, 0);
   const marks = make("svg", {
-    viewBox: `0 0 ${columns} ${rows}`, preserveAspectRatio: "none", "aria-hidden": "true",
+    viewBox: `0 0 ${columns} ${rows}`, preserveAspectRatio: "none", style, "aria-hidden": "true",
   });
   const mask = found.masks?.[index];
   if (mask) marks.append(make("path", { d: outline(bytes(mask), rows, columns) }));
@@ -118,15 +126,23 @@ function scatter(model, highest) {
   return drawing;
 }
 
-// From a place in a map, as shares of its sides, to the pixel of the picture that lies there.
+// From a place in the input, as shares of its sides, to the pixel of the picture that lies there.
 function pixel(model, down, across) {
   const [left, top, right, bottom] = model.crop;
-  const within = (value, low, high) =>
-    Math.min(Math.max(Math.floor(value), Math.ceil(low - 0.5)), Math.ceil(high - 0.5) - 1);
-  return {
-    y: within(top + down * (bottom - top), top, bottom),
-    x: within(left + across * (right - left), left, right),
-  };
+  const [first, high, last, low] = model.inside;
+  const x = (share) => left + share * (right - left);
+  const y = (share) => top + share * (bottom - top);
+  const within = (value, from, to) =>
+    Math.min(Math.max(Math.floor(value), Math.ceil(from - 0.5)), Math.ceil(to - 0.5) - 1);
+  return { y: within(y(down), y(high), y(low)), x: within(x(across), x(first), x(last)) };
+}
+
+// Whether some of a patch is picture and not padding.
+function shows(model, row, column) {
+  const [left, top, right, bottom] = model.inside;
+  const [rows, columns] = model.grid;
+  return row + 1 > top * rows && row < bottom * rows &&
+    column + 1 > left * columns && column < right * columns;
 }
 
 // One question is on its way at a time. What is wanted meanwhile waits, and only the last of it is
@@ -168,7 +184,7 @@ function step(event, model) {
     const [down, across] = STEPS[event.key];
     const row = before ? before[0] + down : Math.floor(rows / 2);
     const column = before ? before[1] + across : Math.floor(columns / 2);
-    if (row < 0 || row >= rows || column < 0 || column >= columns) return;
+    if (!shows(model, row, column)) return;
     heading = [row, column];
     ask(model, (row + 0.5) / rows, (column + 0.5) / columns);
   }
@@ -178,7 +194,10 @@ function map(model, kind, picture) {
   const place = make("div", { class: "map" }, picture);
   place.addEventListener("click", (event) => {
     const box = place.getBoundingClientRect();
-    ask(current(model.name), (event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width);
+    const [left, top, right, bottom] = current(model.name).inside;
+    const across = left + (right - left) * (event.clientX - box.left) / box.width;
+    const down = top + (bottom - top) * (event.clientY - box.top) / box.height;
+    ask(current(model.name), down, across);
   });
   if (kind === "heads") {
     place.tabIndex = 0;
@@ -232,7 +251,7 @@ function fill(card, model) {
     if (!found) continue;
     const index = kind === "heads" ? shownHead(found) : 0;
     const place = figure.querySelector(".map");
-    paint(place, found, index, model.grid);
+    paint(place, found, index, model);
     const keys = kind === "heads" ? " Arrow keys ask another patch; Home asks the default again." : "";
     place.setAttribute("aria-label", describe(model, found, index) + keys);
     const which = kind === "heads" ? (index ? [`head ${index - 1}`] : ["mean of the heads"]) : [];
@@ -249,7 +268,7 @@ function fill(card, model) {
   card.querySelectorAll(".tile").forEach((tile, index) => {
     tile.hidden = !model.heads;
     if (!model.heads) return;
-    paint(tile.querySelector(".map"), model.heads, index, model.grid);
+    paint(tile.querySelector(".map"), model.heads, index, model);
     tile.setAttribute("aria-pressed", String(index === head + 1));
     tile.setAttribute("aria-label", index ? `head ${index - 1}` : "mean of the heads");
   });
@@ -257,7 +276,7 @@ function fill(card, model) {
 
 // What a card is made of; where it is the same, only its maps are painted anew, and the focus stays.
 const form = (model) => JSON.stringify([
-  model.name, model.grid, model.heads?.maps.length, model.classes, pictures[model.name],
+  model.name, model.grid, model.inside, model.heads?.maps.length, model.classes, pictures[model.name],
 ]);
 
 function draw() {

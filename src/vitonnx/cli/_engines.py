@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vitonnx.engine import Engine
     from vitonnx.probes import Probe
 
-__all__ = ["explain", "open_engines"]
+__all__ = ["explain", "note_fit", "open_engines"]
 
 
 def open_engines(
@@ -48,6 +48,16 @@ def open_engines(
         models, [engine.file for engine in engines], [engine.manifest for engine in engines]
     )
     return dict(zip(names, engines, strict=True))
+
+
+def note_fit(engines: Mapping[str, Engine], frame: tuple[int, int], *, quiet: bool) -> None:
+    """Say on stderr which models see a film's frames padded, as nobody asked for it."""
+    from vitonnx.film import fit_note
+
+    for engine in engines.values():
+        note = fit_note(engine, frame)
+        if note is not None:
+            inform(note, quiet=quiet)
 
 
 def explain(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:

@@ -10,7 +10,7 @@ from vitonnx.cli._console import inform, results
 from vitonnx.cli._options import Model, Quiet
 
 if TYPE_CHECKING:
-    from vitonnx.manifest import Manifest
+    from vitonnx.manifest import Manifest, Preprocessing
 
 EXAMPLE = "Example: vitonnx inspect dino.onnx"
 UNKNOWN = "how its positions become those of another grid is not known"
@@ -42,7 +42,6 @@ def inspect(
 def describe(manifest: Manifest) -> dict[str, str]:
     """Say every field in a person's words."""
     recipe, source = manifest.preprocessing, manifest.source
-    scaled = "squashed" if recipe.resize is None else f"shorter side to {recipe.resize}, centre cut"
     return {
         "name": manifest.name,
         "family": manifest.family,
@@ -57,7 +56,8 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "dim": str(manifest.dim),
         "positions": _positions(manifest),
         "position prefix": ", ".join(manifest.position_prefix) or "none",
-        "preprocessing": f"{scaled} to {_by(recipe.size)}, {recipe.interpolation}",
+        "preprocessing": f"{_placed(recipe)}, {recipe.interpolation}",
+        "channel order": recipe.channel_order,
         "mean": ", ".join(f"{value:g}" for value in recipe.mean),
         "std": ", ".join(f"{value:g}" for value in recipe.std),
         "classes": f"{len(manifest.classes)} names" if manifest.classes else "no names",
@@ -82,6 +82,21 @@ def _covered(manifest: Manifest) -> str:
     if manifest.covered == manifest.size:
         return ""
     return f", which cover {_by(manifest.covered)} pixels"
+
+
+def _placed(recipe: Preprocessing) -> str:
+    """Say how a picture becomes the input."""
+    to = f"to {_by(recipe.size)}"
+    margin = "" if recipe.crop == 1 else f", a margin cut off ({recipe.crop:g} is kept)"
+    if recipe.multiple is not None:
+        return f"aspect kept, about {_by(recipe.size)}, sides multiples of {recipe.multiple}"
+    if recipe.padding is not None:
+        where = "all round" if recipe.padding.place == "centre" else "at the right and the bottom"
+        colour = "#{:02x}{:02x}{:02x}".format(*recipe.padding.colour)
+        return f"padded {to} {where} in {colour}{margin}"
+    if recipe.resize is None:
+        return f"squashed {to}{margin}"
+    return f"shorter side to {recipe.resize}, centre cut {to}"
 
 
 def _positions(manifest: Manifest) -> str:

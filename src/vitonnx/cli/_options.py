@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.manifest import Fit
 
 __all__ = [
     "MILLION",
@@ -16,6 +19,7 @@ __all__ = [
     "Device",
     "Explain",
     "FigureOrArrays",
+    "FitFrames",
     "MaxPixels",
     "Model",
     "Output",
@@ -24,6 +28,7 @@ __all__ = [
     "Quiet",
     "Size",
     "Threads",
+    "parse_fit",
     "parse_query",
     "parse_size",
 ]
@@ -90,6 +95,16 @@ FigureOrArrays = Annotated[
         "Without it, MODEL.PROBE.png is written here.",
     ),
 ]
+FitFrames = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="cut|pad|squash",
+        help="Keep the file's own input size, and cut frames to its shape, pad them in the "
+        "recipe's mean colour, or squash them. Without it the input takes the film's shape; where "
+        "a file can't, frames are padded.",
+    ),
+]
 Device = Annotated[
     str,
     typer.Option(
@@ -112,6 +127,14 @@ Precision = Annotated[
 Explain = Annotated[
     bool, typer.Option("--explain", help="Only print what would be computed, and what it saves.")
 ]
+
+
+def parse_fit(text: str | None) -> Fit | None:
+    """Read how frames are fitted, and refuse any other word."""
+    match text:
+        case None | "cut" | "pad" | "squash":
+            return text
+    raise UsageError(f"--fit {text!r} is unknown; use cut, pad or squash.")
 
 
 def parse_query(text: str | None) -> str | tuple[int, int] | None:

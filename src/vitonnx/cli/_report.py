@@ -10,6 +10,7 @@ import typer
 from vitonnx.cli._options import (
     Compare,
     Device,
+    FitFrames,
     MaxPixels,
     Model,
     Pictures,
@@ -17,6 +18,7 @@ from vitonnx.cli._options import (
     Quiet,
     Size,
     Threads,
+    parse_fit,
     parse_size,
 )
 
@@ -39,6 +41,7 @@ def report(
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILM", help="Also a film of where they look.")
     ] = None,
+    fit: FitFrames = None,
     show: Annotated[
         int,
         typer.Option(
@@ -65,6 +68,7 @@ def report(
             inputs=tuple(pictures),
             output=output,
             film=video,
+            fit=parse_fit(fit),
             show=show,
             size=parse_size(size),
             max_pixels=max_pixels,

@@ -14,15 +14,16 @@ import typer
 
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, inform, watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result, best_classes
-from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.errors import FilmError, ModelFileError, UsageError, VitonnxError
 from vitonnx.film import open_engine, probe_film
-from vitonnx.media import find_pictures
+from vitonnx.manifest import Fit
+from vitonnx.media import Notice, find_pictures
 from vitonnx.media.films import Film, open_film
 from vitonnx.plots import (
     Report,
@@ -55,6 +56,7 @@ class ReportCall:
     inputs: tuple[str, ...]
     output: Path | None
     film: Path | None
+    fit: Fit | None
     show: int
     size: tuple[int, int] | None
     max_pixels: int | None
@@ -77,15 +79,13 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     Raises
     ------
     typer.Exit
-        With code 1 if a picture was skipped, or frames of the film are lost.
+        With code 1 if a picture was skipped, or the film or frames of it are lost.
     """
     notice = partial(inform, quiet=quiet)
     settle = partial(settle_output, ending=".report.html", forms={"a page": (".html",)})
     settle(call.output, call.models)
     pictures = find_pictures(call.inputs, notice=notice)
-    film = None
-    if call.film is not None:
-        film = open_film(call.film, max_pixels=call.max_pixels, notice=notice)
+    film = None if call.film is None else _open_film(call, notice)
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     output = settle(call.output, [engine.file for engine in engines.values()])
@@ -104,13 +104,14 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         _distance(findings),
         *_weights(engines),
     ]
+    lost = None
     if film is not None:
-        sections.append(_film(call, film, engines, quiet=quiet))
+        section, lost = _film(call, film, engines, quiet=quiet)
+        sections.append(section)
     several = f"{len(engines)} models look"
     title = f"Where {several if len(engines) > 1 else f'{next(iter(engines))} looks'}"
     write_report(output, Report(title, sections, notes=[note] if note else []))
     print(output)
-    lost = None if film is None else film.complaint
     if lost is not None:
         complain(lost)
     list_skipped(errors, len(pictures))
@@ -230,20 +231,55 @@ def _components(engine: Engine) -> int:
     return min(COMPONENTS, manifest.dim - 1, 3 * manifest.patch_size**2)
 
 
+def _open_film(call: ReportCall, notice: Notice) -> Film | FilmError:
+    """Open a film; one that is there and can't be read costs the page nothing else."""
+    assert call.film is not None
+    try:
+        return open_film(call.film, max_pixels=call.max_pixels, notice=notice)
+    except FilmError as error:
+        if not call.film.exists():
+            raise
+        return error
+
+
 def _film(
+    call: ReportCall, film: Film | FilmError, engines: Mapping[str, Engine], *, quiet: bool
+) -> tuple[ReportSection, str | None]:
+    """Make the film beside the page, and take it in; and say what of it is lost.
+
+    A film that fails costs the page nothing else.
+    """
+    try:
+        if isinstance(film, FilmError):
+            raise film
+        content = _draw_film(call, film, engines, quiet=quiet)
+    except VitonnxError as error:
+        lost = f"The page has no film: {error}"
+        return ReportSection("Film", text=lost), lost
+    text = "Mean over the heads of the last block, frame by frame."
+    section = ReportSection(
+        "Film", text=text, panels=[ReportPanel(content, "Film of where they look")]
+    )
+    return section, film.complaint
+
+
+def _draw_film(
     call: ReportCall, film: Film, engines: Mapping[str, Engine], *, quiet: bool
-) -> ReportSection:
-    """Make the film beside the page, and take it in."""
-    of_film = [
-        open_engine(engine.file, film.size, **call.runtime.options()) for engine in engines.values()
-    ]
+) -> bytes:
+    of_film = {
+        name: open_engine(engine.file, film.size, fit=call.fit, **call.runtime.options())
+        for name, engine in engines.items()
+    }
+    if call.fit is None:
+        note_fit(of_film, film.size, quiet=quiet)
     with TemporaryDirectory(prefix="vitonnx-") as folder:
         path = Path(folder, "film.mp4")
         probe_film(
-            film, of_film, Heads(), path, titles=list(engines), watch=partial(watch, quiet=quiet)
+            film,
+            list(of_film.values()),
+            Heads(),
+            path,
+            titles=list(of_film),
+            watch=partial(watch, quiet=quiet),
         )
-        content = path.read_bytes()
-    text = "Mean over the heads of the last block, frame by frame."
-    return ReportSection(
-        "Film", text=text, panels=[ReportPanel(content, "Film of where they look")]
-    )
+        return path.read_bytes()

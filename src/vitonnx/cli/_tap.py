@@ -32,9 +32,11 @@ def tap(
         str | None,
         typer.Option(
             "--preprocess",
-            metavar="imagenet|half|MEAN,STD|timm:NAME|hf:FILE|hf://ORG/REPO",
+            metavar="imagenet|half|MEAN,STD|timm:NAME|hf:FILE|hf://ORG/REPO[,pad...]",
             help="How pictures become its input. Read from preprocessor_config.json or config.json "
-            "beside the model, if left out.",
+            "beside the model, if left out. Behind it: ,pad (all of a picture, padded in the mean "
+            "colour), ,pad=114 or ,pad=#727272 (in another), ,end (at the right and the bottom), "
+            ",squash (all of it, squashed), ,bgr (the network takes blue first).",
         ),
     ] = None,
     size: Annotated[

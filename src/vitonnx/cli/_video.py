@@ -13,15 +13,17 @@ import typer
 
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, inform, watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._options import (
     Compare,
     Device,
+    FitFrames,
     MaxPixels,
     Model,
     Precision,
     Quiet,
     Threads,
+    parse_fit,
     parse_query,
 )
 from vitonnx.cli._output import check_output
@@ -81,6 +83,7 @@ def video(
             "of the file's. The longer side follows from the film.",
         ),
     ] = None,
+    fit: FitFrames = None,
     style: Annotated[
         str, typer.Option("--style", metavar="overlay|heatmap|side-by-side", help="How to draw.")
     ] = "overlay",
@@ -144,11 +147,14 @@ def video(
         open_engine,
         frame=opened.size,
         short_side=short_side,
+        fit=parse_fit(fit),
         **Runtime(device, threads, precision).options(),
     )
     engines = open_engines([model, *(compare or [])], make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note_untrained(manifests, quiet=quiet)
+    if fit is None:
+        note_fit(engines, opened.size, quiet=quiet)
     try:
         report = probe_film(
             opened,

@@ -6,6 +6,7 @@ from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf1
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
 from vitonnx.engine._foreign import run_values, value_types
+from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
@@ -25,6 +26,7 @@ __all__ = [
     "Fidelity",
     "Obstacle",
     "Picture",
+    "Place",
     "Plan",
     "Precision",
     "Prediction",
@@ -38,6 +40,7 @@ __all__ = [
     "best_classes",
     "compare_engines",
     "find_obstacle",
+    "place",
     "predict",
     "prepare",
     "reduce_file",

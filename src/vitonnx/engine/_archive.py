@@ -31,8 +31,9 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     -------
     dict of str to array
         Every array of the probe's result with the pictures on its first axis, by its own name;
-        ``crop`` float64 (pictures, 4): left, top, right, bottom in the picture's pixels;
-        ``files`` and ``skipped``, unicode, escaped where a name is none.
+        ``crop`` float64 (pictures, 4): left, top, right, bottom in the picture's pixels, beyond
+        its edges where the input is padded; ``files`` and ``skipped``, unicode, escaped where a
+        name is none.
 
     Raises
     ------
@@ -47,6 +48,12 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
         for field in fields(good[0][probe])
         if isinstance(getattr(good[0][probe], field.name), np.ndarray)
     ]
+    shapes = {getattr(result[probe], name).shape for result in good for name in names[:1]}
+    if len(shapes) > 1:
+        raise UsageError(
+            "These pictures have input sizes of their own, and maps of several sizes don't stack: "
+            "write one picture a file, or give --size HxW for all."
+        )
     skipped = [shown(result.file) for result in results if result.error is not None]
     return {
         **{name: np.stack([getattr(result[probe], name) for result in good]) for name in names},

@@ -17,6 +17,7 @@ from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device, require_bf16
 from vitonnx.engine._explain import explain_plan
+from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision, check_precision
@@ -25,7 +26,7 @@ from vitonnx.engine._result import Result
 from vitonnx.engine._session import Session, load_promises, open_session, takes_one
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
-from vitonnx.manifest import Manifest
+from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Tensor, open_picture
 from vitonnx.modelfile import load_operators
 from vitonnx.probes import GraphProbe, Layout, Probe, Summary
@@ -58,10 +59,11 @@ class Engine:
     threads : int, optional
         That the runtime may use; its own choice by default.
     size : int or (height, width), optional
-        Of the input, in pixels, if another than the file's: multiples of the patch size.
-    whole : bool
-        Scale pictures to the size as they are, whatever their shape, instead of cutting out their
-        centre as the recipe says: right where the size has been chosen for their shape.
+        Of the input, in pixels, if another than the file's: multiples of the patch size. Where the
+        recipe gives every picture a size of its own, all of them are then squashed to this one.
+    fit : "cut", "pad" or "squash", optional
+        How pictures get the input's shape, instead of as the recipe says: see
+        `vitonnx.manifest.Preprocessing.fitted`.
     precision : str
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
         ``fp16``, ``bf16`` (on NVIDIA's GPUs since Ampere) or ``int8``. In int8 the products' inputs
@@ -106,7 +108,7 @@ class Engine:
         device: str = "auto",
         threads: int | None = None,
         size: int | tuple[int, int] | None = None,
-        whole: bool = False,
+        fit: Fit | None = None,
         precision: str = "auto",
         in_graph: bool | None = None,
         max_pixels: int | None = None,
@@ -119,18 +121,21 @@ class Engine:
         self._size = None if sides in (None, manifest.size) else sides
         self._one_by_one = takes_one(self.file)
         self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
-        if whole:
-            recipe = replace(self.manifest.preprocessing, resize=None)
+        if fit is not None:
+            recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = Layout.of(self.manifest)
         self.in_graph, self._max_pixels = in_graph, max_pixels
-        self._device = choose_device(device)
+        self._asked_device, self._device = device, choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
         # Only its operators tell a calibrated file from one that isn't.
         self._scales_as_it_comes = self.precision == "int8" and (
             manifest.precision != "int8" or "DynamicQuantizeLinear" in load_operators(self.file)
         )
+        self._own_sizes = None
+        if self.manifest.preprocessing.multiple is not None:
+            self._own_sizes = OwnSizes(self.manifest, self._sibling)
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -152,11 +157,21 @@ class Engine:
         ------
         PictureError
             If a picture can't be read.
+        UsageError
+            If pictures have input sizes of their own, and these are several.
         """
         pixels = [self._prepare(image).pixels for image in _as_sequence(images)]
         if not pixels:
             raise UsageError("There is no picture to run: give at least one.")
-        return self.run_pixels(np.stack(pixels), self.outputs)
+        shapes = list(dict.fromkeys(each.shape[:2] for each in pixels))
+        if len(shapes) > 1:
+            sizes = ", ".join(f"{height}x{width}" for height, width in shapes)
+            raise UsageError(
+                f"by the recipe of {self.manifest.name} these pictures have inputs of several "
+                f"sizes, {sizes}: run each size alone, or open the engine with a size for all."
+            )
+        engine = self if self._own_sizes is None else self._own_sizes.at(shapes[0])
+        return engine.run_pixels(np.stack(pixels), self.outputs)
 
     def run_pixels(self, pixels: Batch, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.
@@ -278,6 +293,10 @@ class Engine:
         for probe in probes:
             if not isinstance(probe, Probe):
                 raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+        if self._own_sizes is not None:
+            for probe in probes:
+                probe.reads(self.layout)
+            return Stream(self._own_sizes.results(images, probes), probes, summary or {})
         compiled, outputs = self._divide(probes)
         if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
             compiled, outputs = self._divide(probes, unplanned=True)
@@ -411,7 +430,21 @@ class Engine:
 
     def _prepare(self, image: Picture) -> Prepared:
         picture = open_picture(image, max_pixels=self._max_pixels)
+        if self._own_sizes is not None:
+            self._own_sizes.size_of(picture)  # refuses what the file can't take
         return prepare(picture, self.manifest.preprocessing)
+
+    def _sibling(self, size: tuple[int, int]) -> Engine:
+        """Open the same file for pictures of one size."""
+        return Engine(
+            self.file,
+            device=self._asked_device,
+            threads=self.threads,
+            size=size,
+            precision=self.precision,
+            in_graph=self.in_graph,
+            max_pixels=self._max_pixels,
+        )
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from vitonnx.manifest import Manifest
 from vitonnx.media import Tensor, open_picture
 from vitonnx.probes import GraphProbe, Layout, Probe
 
-__all__ = ["Pass", "Picture"]
+__all__ = ["DECODERS", "Pass", "Picture", "hold"]
 
 Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
 
@@ -53,7 +53,7 @@ class Pass:
 
     def results(self, images: Iterable[Picture], *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
-        held = enumerate(map(_hold, images))
+        held = enumerate(map(hold, images))
         located = map_ahead(self._locate, held, threads=DECODERS, ahead=2 * batch_size)
         many = self.session.in_flight
         run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
@@ -81,12 +81,13 @@ class Pass:
             opened = open_picture(image, max_pixels=self.max_pixels)
             picture = prepare(opened, self.manifest.preprocessing, self.manifest.covered)
             crop = picture.crop
-            queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
+            queries = {probe.name: picture.token(probe, self.layout) for probe in self.probes}
         except VitonnxError as error:
             if crop is not None:  # what went wrong in a picture that could be read
                 error = PictureError(f"{name}: {error}")
             return None, Result(file=name, crop=crop, error=error), {}
-        return picture.pixels, Result(file=name, crop=crop, pixels=picture.seen), queries
+        shown = Result(file=name, crop=crop, inside=picture.inside, pixels=picture.covered)
+        return picture.pixels, shown, queries
 
     def _run(self, batch: list[Located]) -> tuple[list[Located], Arrays]:
         """Run the good pictures of a batch; no arrays where there is none."""
@@ -121,10 +122,8 @@ class Pass:
         classes = self.manifest.classes
         for row, (place, result, _) in enumerate(good):
             logits = arrays["logits"][row] if "logits" in arrays else None
-            answers[place] = Result(
-                file=result.file,
-                crop=result.crop,
-                pixels=result.pixels,
+            answers[place] = replace(
+                result,
                 logits=logits,
                 prediction=None if logits is None else predict(logits, classes),
                 values={name: values[row] for name, values in by_probe.items()},
@@ -139,7 +138,7 @@ class Pass:
         return probe.compute(arrays, self.layout, queries)
 
 
-def _hold(image: Picture) -> Picture | VitonnxError:
+def hold(image: Picture) -> Picture | VitonnxError:
     """Take a picture from its owner: files are decoded in threads, what is in memory is not.
 
     Whoever gives the pictures may fill the same array again, or step the same film on, while the

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.engine._placing import Place, place
 from vitonnx.manifest import Preprocessing
+from vitonnx.probes import WHOLE, Crop, Layout, Probe
 
 __all__ = ["Prepared", "prepare"]
 
@@ -25,28 +28,59 @@ class Prepared:
     ----------
     pixels : uint8 (height, width, 3)
         The model's input, without the batch; RGB.
-    seen : uint8 (height, width, 3)
+    covered : uint8 (height, width, 3)
         What the patches cover of it.
     crop : (left, top, right, bottom)
-        What of the picture that is, in its own pixels; (0, 0, width, height) is all of it.
+        What of the picture that is, in its own pixels; (0, 0, width, height) is all of it. It
+        reaches beyond the picture where the input is padded.
+    inside : (left, top, right, bottom)
+        What of that is picture, in shares of its sides; (0, 0, 1, 1) without padding.
     """
 
     pixels: NDArray[np.uint8]
-    seen: NDArray[np.uint8]
-    crop: tuple[float, float, float, float]
+    covered: NDArray[np.uint8]
+    crop: Crop
+    inside: Crop = WHOLE
+
+    @property
+    def seen(self) -> Crop:
+        """What of the picture the patches show, without the padding."""
+        if self.inside == WHOLE:
+            return self.crop
+        left, top, right, bottom = self.crop
+        across, down = right - left, bottom - top
+        return (
+            left + self.inside[0] * across,
+            top + self.inside[1] * down,
+            left + self.inside[2] * across,
+            top + self.inside[3] * down,
+        )
+
+    def token(self, probe: Probe[Any], layout: Layout) -> int | None:
+        """Find a probe's query token: see `Probe.token`.
+
+        Raises
+        ------
+        PictureError
+            If it is a pixel that the model doesn't see, be it one of the padding.
+        """
+        if self.inside != WHOLE:
+            probe.token(layout, self.seen)
+        return probe.token(layout, self.crop)
 
 
 def prepare(
     picture: Image.Image, recipe: Preprocessing, covered: tuple[int, int] | None = None
 ) -> Prepared:
-    """Scale a picture and cut out its centre, in the arithmetic of timm and torchvision.
+    """Scale a picture and cut out its centre, or pad it, as timm, torchvision and transformers do.
 
     Parameters
     ----------
     picture : PIL.Image.Image, mode RGB
         Of any size.
     recipe : Preprocessing
-        Its mean and standard deviation are not applied: the graph does that.
+        Its mean and standard deviation are not applied: the graph does that. A recipe that gives
+        every picture a size of its own is followed at that size.
     covered : (height, width), optional
         Of the part of the input that is cut into patches; all of it by default.
 
@@ -61,44 +95,47 @@ def prepare(
     >>> prepare(Image.new("RGB", (1024, 512)), recipe).crop
     (288.0, 32.0, 736.0, 480.0)
     """
-    height, width = recipe.size
-    scaled_height, scaled_width = _scaled(picture.height, picture.width, recipe)
-    top, left = _margin(scaled_height, height), _margin(scaled_width, width)
-    box = (left, top, left + width, top + height)
-    across, down = picture.width / scaled_width, picture.height / scaled_height
-    crop = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    recipe = recipe.for_picture((picture.height, picture.width))
+    found = place((picture.height, picture.width), recipe)
+    pixels = np.asarray(_scaled(picture, recipe, found))
     rows, columns = covered or recipe.size
-    seen = (crop[0], crop[1], (left + columns) * across, (top + rows) * down)
-    resampling = Image.Resampling[recipe.interpolation.upper()]
-    if max(scaled_height, scaled_width) > LONGEST:
-        # Scaling nothing but the crop differs by the rounding of its corners.
-        cut = picture.resize((width, height), resampling, box=crop)
-    else:
-        cut = picture.resize((scaled_width, scaled_height), resampling).crop(box)
-    pixels = np.asarray(cut)
-    return Prepared(pixels=pixels, seen=pixels[:rows, :columns], crop=seen)
-
-
-def _scaled(height: int, width: int, recipe: Preprocessing) -> tuple[int, int]:
-    """Height and width of the whole picture when it just covers the crop and its margin.
-
-    One pixel more or less moves every edge in the picture, so this rounds just as timm does, which
-    leaves squares to torchvision.
-    """
-    if recipe.resize is None:
-        return recipe.size
-    if recipe.size[0] == recipe.size[1]:
-        shorter = min(height, width)
-        return height * recipe.resize // shorter, width * recipe.resize // shorter
-    # The addend is that of Preprocessing.at.
-    cover_height, cover_width = (
-        recipe.resize if side == min(recipe.size) else int(side / recipe.crop + 1e-6)
-        for side in recipe.size
+    across, down = columns / recipe.size[1], rows / recipe.size[0]
+    left, top, right, bottom = found.crop
+    first, upper, last, lower = found.inside
+    return Prepared(
+        pixels=pixels,
+        covered=pixels[:rows, :columns],
+        crop=(left, top, left + (right - left) * across, top + (bottom - top) * down),
+        inside=(
+            min(first / across, 1.0),
+            min(upper / down, 1.0),
+            min(last / across, 1.0),
+            min(lower / down, 1.0),
+        ),
     )
-    scale = min(height / cover_height, width / cover_width)
-    return round(height / scale), round(width / scale)
 
 
-def _margin(scaled: int, cropped: int) -> int:
-    """Count the pixels before a centre crop; torchvision rounds a half to the even number."""
-    return round((scaled - cropped) / 2)
+def _scaled(picture: Image.Image, recipe: Preprocessing, found: Place) -> Image.Image:
+    """Scale a picture and give the input, cut out of it or filled."""
+    resampling = Image.Resampling[recipe.interpolation.upper()]
+    height, width = recipe.size
+    padding = recipe.padding
+    if padding is not None and padding.before and max(found.canvas) <= LONGEST:
+        canvas = Image.new("RGB", found.canvas[::-1], padding.colour)
+        canvas.paste(picture, found.corner[::-1])
+        return canvas.resize((width, height), resampling)
+    scaled_height, scaled_width = found.scaled
+    box = (found.left, found.top, found.left + width, found.top + height)
+    if padding is None and max(found.scaled) <= LONGEST:
+        return picture.resize((scaled_width, scaled_height), resampling).crop(box)
+    # Scaling nothing but what is seen differs by the rounding of its corners.
+    seen = max(box[0], 0), max(box[1], 0), min(box[2], scaled_width), min(box[3], scaled_height)
+    across, down = picture.width / scaled_width, picture.height / scaled_height
+    source = (seen[0] * across, seen[1] * down, seen[2] * across, seen[3] * down)
+    size = (seen[2] - seen[0], seen[3] - seen[1])
+    cut = picture.resize(size, resampling, box=source)
+    if size == (width, height) or padding is None:
+        return cut
+    filled = Image.new("RGB", (width, height), padding.colour)
+    filled.paste(cut, (seen[0] - box[0], seen[1] - box[1]))
+    return filled

@@ -126,5 +126,6 @@ def _pixels(
     pictures: Sequence[Picture], recipe: Preprocessing, max_pixels: int | None
 ) -> Iterator[NDArray[np.uint8]]:
     """Prepare pictures one by one: the runtime computes all outputs of each."""
+    recipe = replace(recipe, multiple=None)  # the graph that is calibrated has one size
     for picture in pictures:
         yield prepare(open_picture(picture, max_pixels=max_pixels), recipe).pixels[None]

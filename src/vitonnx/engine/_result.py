@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import VitonnxError
-from vitonnx.probes import Crop
+from vitonnx.probes import WHOLE, Crop
 
 __all__ = ["Prediction", "Result", "best_classes", "predict"]
 
@@ -46,7 +46,10 @@ class Result:
     file : str
         The picture's path as it was given, or ``picture 3`` for the fourth that isn't a file.
     crop : (left, top, right, bottom) or None
-        What the model's patches saw, in pixels of the picture; None if it couldn't be read.
+        What the model's patches saw, in pixels of the picture; None if it couldn't be read. It
+        reaches beyond the picture where the input is padded.
+    inside : (left, top, right, bottom)
+        What of that is picture and not padding, in shares of its sides.
     pixels : uint8 (height, width, 3) or None
         What they saw, resized.
     logits : float32 (classes,) or None
@@ -61,6 +64,7 @@ class Result:
 
     file: str
     crop: Crop | None = None
+    inside: Crop = WHOLE
     pixels: NDArray[np.uint8] | None = None
     logits: NDArray[np.float32] | None = None
     prediction: Prediction | None = None

@@ -14,6 +14,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
+from vitonnx.errors import UsageError
 from vitonnx.export._trace import trace
 from vitonnx.export._verify import kind_of, verify
 from vitonnx.graph import (
@@ -89,6 +90,11 @@ def export_model(
         If the checkpoint can't be fetched, read or matched, the size doesn't fit, the file can't
         be written, or the graph is not equal to the network. Nothing is written then.
     """
+    if spec.preprocessing.channel_order != "rgb":
+        raise UsageError(
+            f"{spec.name} takes blue first (do_flip_channel_order), which exported networks don't: "
+            "export it to ONNX elsewhere, and `vitonnx tap` that."
+        )
     if size is not None:
         # Raises where the size doesn't fit, before the work.
         _manifest(spec, Source(file="")).at(size)

@@ -5,7 +5,7 @@ nothing, media know no models, and plots run none. Here frames go from a film th
 maps, and from maps through plots to a film.
 """
 
-from vitonnx.film._engine import open_engine
+from vitonnx.film._engine import fit_note, open_engine
 from vitonnx.film._options import FilmHead, FilmOptions, ScaleKind
 from vitonnx.film._probe_film import FilmReport, probe_film
 
@@ -14,6 +14,7 @@ __all__ = [
     "FilmOptions",
     "FilmReport",
     "ScaleKind",
+    "fit_note",
     "open_engine",
     "probe_film",
 ]

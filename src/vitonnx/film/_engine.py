@@ -1,4 +1,4 @@
-"""An engine that sees the whole of a film's frames, in their shape."""
+"""An engine that sees the whole of a film's frames, in their shape where it can."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
+from vitonnx.manifest import Fit, Manifest
 from vitonnx.modelfile import load_manifest
 
-__all__ = ["open_engine"]
+__all__ = ["fit_note", "open_engine"]
 
 
 def open_engine(
@@ -16,11 +17,15 @@ def open_engine(
     frame: tuple[int, int],
     *,
     short_side: int | None = None,
+    fit: Fit | None = None,
     device: str = "auto",
     threads: int | None = None,
     precision: str = "auto",
 ) -> Engine:
-    """Open a model at the size that fits a film: nothing is cut off, next to nothing is squashed.
+    """Open a model so that it sees a film: nothing is cut off, next to nothing is squashed.
+
+    The input takes the film's shape. Where the file takes no other size than its own, frames are
+    padded to that: see `fit_note`.
 
     Parameters
     ----------
@@ -31,21 +36,56 @@ def open_engine(
     short_side : int, optional
         Of the model's input, in pixels, a multiple of the patch size; the shorter side of the
         file's own input by default. The longer side is the nearest multiple of the patch size.
+    fit : "cut", "pad" or "squash", optional
+        Use the file's own size, and fit frames into it in this way.
     device, threads, precision
         See `Engine`.
 
     Raises
     ------
     ModelFileError, DeviceError, UsageError
-        As `Engine`.
+        As `Engine`; or if the short side can't be.
     """
     manifest = load_manifest(Path(file))
+    size, fit = _choose(manifest, frame, short_side, fit)
+    return Engine(file, size=size, fit=fit, device=device, threads=threads, precision=precision)
+
+
+def _choose(
+    manifest: Manifest, frame: tuple[int, int], short_side: int | None, fit: Fit | None
+) -> tuple[tuple[int, int], Fit]:
+    """Choose the input's size, and how frames are fitted into it."""
+    if fit is not None:
+        if short_side is not None:
+            raise UsageError(
+                "frames either are fitted into the file's own size, or the size follows them: "
+                "leave --fit or --short-side out."
+            )
+        return manifest.size, fit
     short = min(manifest.size) if short_side is None else short_side
     if short < 1:
         raise UsageError(f"the short side is {short}; it must be at least one patch.")
     size = fitting_size(frame, short=short, patch=manifest.patch_size)
-    manifest.at(size)  # refuses a short side that is no multiple, and names the nearest
-    return Engine(file, device=device, threads=threads, precision=precision, size=size, whole=True)
+    if size == manifest.size or manifest.resizable:
+        manifest.at(size)  # refuses a short side that is no multiple, and names the nearest
+        return size, "squash"
+    if short_side is not None:
+        raise UsageError(
+            f"{manifest.name} takes pictures of {_by(manifest)} pixels and no others: leave "
+            "--short-side out, and frames are fitted into that (--fit)."
+        )
+    return manifest.size, "pad"
+
+
+def fit_note(engine: Engine, frame: tuple[int, int]) -> str | None:
+    """Say in a line that frames are padded, where an engine that nobody told how to fit does so."""
+    manifest = engine.manifest
+    if manifest.preprocessing.padding is None:
+        return None
+    return (
+        f"{manifest.name} takes pictures of {_by(manifest)} pixels and no others: frames of "
+        f"{frame[1]}x{frame[0]} are padded to that shape (--fit cut and --fit squash do otherwise)."
+    )
 
 
 def fitting_size(frame: tuple[int, int], *, short: int, patch: int) -> tuple[int, int]:
@@ -61,3 +101,7 @@ def fitting_size(frame: tuple[int, int], *, short: int, patch: int) -> tuple[int
     height, width = frame
     long = max(short, round(short * max(frame) / min(frame) / patch) * patch)
     return (short, long) if height <= width else (long, short)
+
+
+def _by(manifest: Manifest) -> str:
+    return f"{manifest.size[1]}x{manifest.size[0]}"

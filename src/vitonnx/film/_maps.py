@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Result
 from vitonnx.film._ahead import Ahead
+from vitonnx.film._cover import Cover
 from vitonnx.film._options import FilmHead
 from vitonnx.media.films import Film, FilmFrame
 from vitonnx.probes import Heads, HeadsResult, Rollout
@@ -24,7 +25,11 @@ FRAMES_AHEAD = 4
 
 
 def maps_of_film(
-    film: Film, engines: Sequence[Engine], probe: Heads | Rollout, head: FilmHead
+    film: Film,
+    engines: Sequence[Engine],
+    covers: Sequence[Cover],
+    probe: Heads | Rollout,
+    head: FilmHead,
 ) -> Generator[Maps]:
     """Probe every frame of a film with every model.
 
@@ -33,7 +38,7 @@ def maps_of_film(
     Yields
     ------
     list of float32 (maps, rows, columns)
-        One a frame.
+        One a frame, of those patches that show some of it.
 
     Raises
     ------
@@ -46,7 +51,10 @@ def maps_of_film(
             for engine in engines
         ]
         for results in zip(*streams, strict=True):
-            yield [_maps(result, probe.name, head) for result in results]
+            yield [
+                cover.cut(_maps(result, probe.name, head))
+                for result, cover in zip(results, covers, strict=True)
+            ]
 
 
 def _decoded(film: Film) -> Ahead[FilmFrame]:
@@ -66,9 +74,9 @@ def _maps(result: Result, probe: str, head: FilmHead) -> NDArray[np.float32]:
     return maps if head == "all" else maps[head : head + 1]
 
 
-def map_shape(engine: Engine, head: FilmHead) -> tuple[int, int, int]:
+def map_shape(engine: Engine, cover: Cover, head: FilmHead) -> tuple[int, int, int]:
     """How many maps a model gives a frame, and their rows and columns."""
-    return (engine.layout.heads if head == "all" else 1, *engine.layout.grid)
+    return (engine.layout.heads if head == "all" else 1, *cover.shape)
 
 
 def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:

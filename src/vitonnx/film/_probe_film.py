@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from vitonnx.engine import Engine
 from vitonnx.errors import FilmError, UsageError
 from vitonnx.film._ahead import Ahead
+from vitonnx.film._cover import Cover
 from vitonnx.film._maps import Maps, map_shape, maps_of_film, smoothed
 from vitonnx.film._options import FilmHead, FilmOptions
 from vitonnx.film._scales import Scaling, scaling_by_frame, scaling_of_film, scaling_to_fixed
@@ -48,11 +49,14 @@ class FilmReport:
         What is to be said of its sound; None if it was copied as it was, or there is none.
     lost : str or None
         How many frames of the original could not be decoded, and why; None for none.
+    padded : tuple of str
+        The models that see frames padded: see `open_engine`.
     """
 
     frames: int
     sound: str | None
     lost: str | None
+    padded: tuple[str, ...] = ()
 
 
 def _unwatched(items: Iterable[Item], *, total: int | None, label: str) -> Iterable[Item]:
@@ -105,17 +109,23 @@ def probe_film(
         If the film can't be read or written, or a frame can't be probed.
     """
     path, options = Path(path), options or FilmOptions()
-    painter = _painter(film, engines, probe, options, titles)
+    covers = [Cover.of(engine, film.size) for engine in engines]
+    painter = _painter(film, engines, covers, probe, options, titles)
     from_zero = isinstance(probe, Heads)
     with ExitStack() as stack:
         passing = stack.enter_context(atomic_with_partial(path))
         sound = film.sound()
         stack.enter_context(sound or nullcontext())
-        looking = stack.enter_context(closing(maps_of_film(film, engines, probe, options.head)))
+        looking = stack.enter_context(
+            closing(maps_of_film(film, engines, covers, probe, options.head))
+        )
         maps = smoothed(looking, options.smooth)
         match options.scale:
             case "video":
-                shapes = [map_shape(engine, options.head) for engine in engines]
+                shapes = [
+                    map_shape(engine, cover, options.head)
+                    for engine, cover in zip(engines, covers, strict=True)
+                ]
                 spool = stack.enter_context(Spool(path.absolute().parent, shapes))
                 for _ in watch(spool.fill(maps), total=film.frames, label="Looking"):
                     pass
@@ -132,7 +142,13 @@ def probe_film(
         # In a thread of its own, so that no Ctrl-C comes between a frame and its place in the file.
         written = stack.enter_context(Ahead(map(writer.write, drawn), depth=1))
         frames = sum(1 for _ in watch(written, total=film.frames, label="Drawing"))
-    return FilmReport(frames, sound.note if sound else None, film.complaint)
+    names = titles or [engine.manifest.name for engine in engines]
+    padded = tuple(
+        name
+        for name, engine in zip(names, engines, strict=True)
+        if engine.manifest.preprocessing.padding is not None
+    )
+    return FilmReport(frames, sound.note if sound else None, film.complaint, padded)
 
 
 def _drawn(
@@ -153,6 +169,7 @@ def _drawn(
 def _painter(
     film: Film,
     engines: Sequence[Engine],
+    covers: Sequence[Cover],
     probe: Heads | Rollout,
     options: FilmOptions,
     titles: Sequence[str],
@@ -184,7 +201,8 @@ def _painter(
         panels,
         options.colours,
         original=("original" if several else "") if beside else None,
-        queries=[_query(engine, probe, film.size) for engine in engines],
+        queries=[cover.query(engine, probe) for engine, cover in zip(engines, covers, strict=True)],
+        covers=[cover.box for cover in covers],
     )
 
 
@@ -192,12 +210,3 @@ def _head_labels(engine: Engine, head: FilmHead) -> tuple[str, ...]:
     if head != "all":
         return ("",)
     return tuple(f"head {index}" for index in range(engine.layout.heads))
-
-
-def _query(engine: Engine, probe: Heads | Rollout, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Find the patch that is asked, where it is one: the same in all frames."""
-    height, width = size
-    token = probe.token(engine.layout, (0, 0, width, height))
-    if token is None or token < engine.layout.prefix:
-        return None
-    return divmod(token - engine.layout.prefix, engine.layout.grid[1])

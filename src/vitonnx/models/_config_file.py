@@ -13,9 +13,16 @@ from vitonnx.models._config_timm import from_timm
 from vitonnx.models._fields import Fields
 from vitonnx.models._spec import ModelSpec
 
-__all__ = ["PREPROCESSOR", "read_config_file", "read_json", "write_config_file"]
+__all__ = [
+    "find_recipe",
+    "open_recipe",
+    "read_config_file",
+    "read_json",
+    "write_config_file",
+]
 
-PREPROCESSOR = "preprocessor_config.json"
+# Where a recipe stands beside Hugging Face's config.json; the first that is there.
+RECIPES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
 
 
 def read_config_file(path: str | Path) -> ModelSpec:
@@ -58,15 +65,29 @@ def read_config_file(path: str | Path) -> ModelSpec:
     if "architecture" in fields:
         return from_timm(fields)
     if "model_type" in fields:
-        beside = path.with_name(PREPROCESSOR)
-        recipe = read_json(beside) if beside.is_file() else Fields({}, beside)
-        return from_huggingface(fields, recipe)
+        return from_huggingface(fields, find_recipe(path.parent))
     if "patch_size" in fields:
         return from_own_fields(fields)
     raise UsageError(
         f"{path} describes no model: it has neither 'architecture' (timm), nor 'model_type' "
         "(Hugging Face), nor 'patch_size' (our own fields)."
     )
+
+
+def find_recipe(folder: Path) -> Fields:
+    """Read the recipe in a folder; without fields where there is none."""
+    for name in RECIPES:
+        if (folder / name).is_file():
+            return open_recipe(read_json(folder / name))
+    return Fields({}, folder / RECIPES[0])
+
+
+def open_recipe(fields: Fields) -> Fields:
+    """Take the recipe of pictures out of a processor's, which has one of texts beside it."""
+    for key in ("image_processor", "video_processor"):
+        if key in fields:
+            return fields.inner(key)
+    return fields
 
 
 def read_json(path: Path) -> Fields:

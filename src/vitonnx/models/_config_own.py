@@ -7,7 +7,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any, get_args
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest import PilFilter, Preprocessing
+from vitonnx.manifest import Padding, PilFilter, Preprocessing
 from vitonnx.models._config import Activation, Pooling, ViTConfig
 from vitonnx.models._fields import Fields
 from vitonnx.models._spec import ModelSpec
@@ -85,7 +85,7 @@ def to_own_fields(spec: ModelSpec) -> dict[str, Any]:
         "name": spec.name,
         "family": spec.family,
         **asdict(spec.config),
-        "preprocessing": asdict(spec.preprocessing),
+        "preprocessing": spec.preprocessing.to_fields(),
     }
     if spec.licence is not None:
         described["licence"] = spec.licence
@@ -105,7 +105,8 @@ def _recipe(fields: Fields, size: tuple[int, int]) -> Preprocessing:
     crop = fields.number("crop", 1.0)
     if crop > 1:
         raise fields.error("crop", "a share of the picture, 1 at most")
-    squashed = fields.values.get("resize", crop) is None
+    padding = _padding(fields.inner("padding")) if "padding" in fields else None
+    squashed = fields.values.get("resize", crop) is None or padding is not None
     return Preprocessing(
         resize=None if squashed else fields.integer("resize", int(min(size) / crop)),
         size=size,
@@ -113,4 +114,18 @@ def _recipe(fields: Fields, size: tuple[int, int]) -> Preprocessing:
         interpolation=fields.choice("interpolation", get_args(PilFilter), "bicubic"),
         mean=fields.colour("mean"),
         std=fields.colour("std", above_zero=True),
+        padding=padding,
+        multiple=fields.integer("multiple") if "multiple" in fields else None,
+        rounding=fields.choice("rounding", ("even", "down"), "even"),
+        channel_order=fields.choice("channel_order", ("rgb", "bgr"), "rgb"),
+    )
+
+
+def _padding(fields: Fields) -> Padding:
+    fields.refuse_others({entry.name for entry in dataclass_fields(Padding)})
+    red, green, blue = (int(part) for part in fields.colour("colour"))
+    return Padding(
+        colour=(red, green, blue),
+        place=fields.choice("place", ("centre", "end"), "centre"),
+        before=fields.flag("before", False),
     )

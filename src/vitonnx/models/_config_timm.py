@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest import PilFilter, Preprocessing
+from vitonnx.manifest import Padding, PilFilter, Preprocessing
 from vitonnx.models._config import Activation, Pooling, ViTConfig
 from vitonnx.models._fields import Fields
 from vitonnx.models._sizes import SIZES
@@ -24,6 +24,9 @@ ARCHITECTURE = re.compile(
 POOLINGS: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
 ACTIVATIONS: dict[str, Activation] = {"gelu": "gelu", "gelu_tanh": "gelu_tanh"}
 LICENCES = {"apache-2.0": "Apache-2.0", "mit": "MIT", "cc-by-nc-4.0": "CC-BY-NC-4.0"}
+
+# timm's own, for files that leave them out.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # Arguments that shape the network, and that `ViTConfig` has words for.
 UNDERSTOOD = {
@@ -185,19 +188,35 @@ def picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int
 
 
 def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
-    """Read the recipe, as timm's evaluation follows it."""
+    """Read the recipe, as timm's evaluation follows it.
+
+    Raises
+    ------
+    UsageError
+        If it has a step that vitonnx has not.
+    """
     crop = pretrained.number("crop_pct", 0.875)
-    mode = pretrained.choice("crop_mode", ("center", "squash"), "center")
-    if crop > 1 or (mode == "squash" and crop != 1):
-        raise pretrained.error("crop_pct", "1 at most, and 1 where the crop_mode is squash")
-    return Preprocessing(
-        resize=None if mode == "squash" else math.floor(min(size) / crop),
+    mode = pretrained.choice("crop_mode", ("center", "squash", "border"), "center")
+    if crop > 1:
+        raise pretrained.error("crop_pct", "a share, 1 at most")
+    for key in pretrained.values:
+        # A border that is cut off first is no option of any published model.
+        if key.startswith("crop_") and key not in ("crop_pct", "crop_mode") and key in pretrained:
+            raise UsageError(
+                f"{pretrained.path} has {key!r}, which may change pixels in a way that vitonnx "
+                "does not know: leave it out, or say another recipe."
+            )
+    recipe = Preprocessing(
+        resize=math.floor(min(size) / crop) if mode == "center" else None,
         size=size,
         crop=crop,
         interpolation=pretrained.choice("interpolation", get_args(PilFilter), "bicubic"),
-        mean=pretrained.colour("mean"),
-        std=pretrained.colour("std", above_zero=True),
+        mean=pretrained.colour("mean", IMAGENET_MEAN),
+        std=pretrained.colour("std", IMAGENET_STD, above_zero=True),
     )
+    if mode != "border":
+        return recipe
+    return replace(recipe, padding=Padding(colour=recipe.mean_colour))
 
 
 def read_class_names(fields: Fields, count: int) -> tuple[str, ...] | None:

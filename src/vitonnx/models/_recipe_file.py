@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
-from vitonnx.models._config_file import PREPROCESSOR, read_json
+from vitonnx.models._config_file import find_recipe, open_recipe, read_json
 from vitonnx.models._config_huggingface import read_classes
 from vitonnx.models._config_timm import (
     picture_size,
@@ -15,7 +15,7 @@ from vitonnx.models._config_timm import (
     read_timm_recipe,
 )
 from vitonnx.models._fields import Fields
-from vitonnx.models._recipe_huggingface import read_recipe
+from vitonnx.models._recipe_huggingface import names_class, read_recipe
 
 __all__ = ["Description", "read_description"]
 
@@ -38,6 +38,23 @@ PREFIXES: dict[str, tuple[str, ...]] = {
 }
 # Those whose code antialiases; it does so as timm's.
 _INTERPOLATIONS = {"dinov2_with_registers": "timm"}
+# Whose recipe a file means that names no class, by the type of the model, in lower case.
+CLASSES = {
+    "beit": "beit",
+    "clip_vision_model": "clip",
+    "data2vec-vision": "beit",
+    "deit": "deit",
+    "depth_anything": "dpt",
+    "dinov2": "bit",
+    "dinov2_with_registers": "bit",
+    "dinov3_vit": "dinov3vit",
+    "dpt": "dpt",
+    "owlv2": "owlv2",
+    "owlvit": "owlvit",
+    "siglip": "siglip",
+    "siglip_vision_model": "siglip",
+    "yolos": "yolos",
+}
 REGISTERS = {"dinov2_with_registers": 4, "dinov3_vit": 0}  # where the file doesn't say how many
 
 
@@ -70,7 +87,8 @@ def read_description(path: str | Path, size: tuple[int, int] | None = None) -> D
     Parameters
     ----------
     path : path
-        timm's ``config.json``, or Hugging Face's ``preprocessor_config.json`` or ``config.json``:
+        timm's ``config.json``, or Hugging Face's ``preprocessor_config.json``,
+        ``processor_config.json``, ``video_preprocessor_config.json`` or ``config.json``:
         of these two, the one beside it is read as well, if it is there.
     size : (height, width), optional
         Of the model's input, where it is another than the description's.
@@ -86,16 +104,17 @@ def read_description(path: str | Path, size: tuple[int, int] | None = None) -> D
         return _timm(fields, size)
     folder = path.parent
     if "model_type" in fields:
-        config, recipe = fields, _beside(folder / PREPROCESSOR)
+        config, recipe = fields, find_recipe(folder)
     else:
-        config, recipe = _beside(folder / CONFIG), fields
-    if "image_mean" not in recipe:
+        config, recipe = _beside(folder / CONFIG), open_recipe(fields)
+    kind = config.text("model_type", "")
+    normalises = recipe.flag("do_normalize", True)
+    if "image_mean" not in recipe and normalises and not names_class(recipe):
         raise UsageError(
             f"{recipe.path} doesn't say how pictures are normalised (image_mean, image_std): say "
             "it with --preprocess MEAN,STD, imagenet or half."
         )
-    kind = config.text("model_type", "")
-    family = "deit" if kind == "deit" else "vit"
+    family = CLASSES.get(kind, "vit")
     preprocessing = read_recipe(recipe, family, config.size("image_size", (224, 224)), own=True)
     return Description(
         preprocessing=preprocessing if size is None else preprocessing.at(size),

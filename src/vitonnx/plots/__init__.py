@@ -39,6 +39,7 @@ from vitonnx.plots._rollout import plot_rollout
 from vitonnx.plots._save import save_figure
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._sheet import contact_sheet
+from vitonnx.plots._tile import without_padding
 
 __all__ = [
     "MOST_PICTURES",
@@ -75,5 +76,6 @@ __all__ = [
     "scale_of",
     "scale_of_stream",
     "unit_of",
+    "without_padding",
     "write_report",
 ]

@@ -25,7 +25,14 @@ from vitonnx.plots._entry import (
 from vitonnx.plots._heads import describe_heads, masks_of
 from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._scale import Scale
-from vitonnx.plots._tile import draw_map, draw_picture, mark_patch, outline_patches
+from vitonnx.plots._tile import (
+    aspect_of,
+    draw_map,
+    draw_picture,
+    mark_patch,
+    outline_patches,
+    without_padding,
+)
 from vitonnx.probes import HeadsResult
 
 __all__ = ["compare_models"]
@@ -93,7 +100,7 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
     )
     for top, (entry, *_), (of_first, *_) in zip(tops, pictures, tiles, strict=True):
         axes = page.tile(0, top + LABEL, *of_first[0].place[2:], entry.file)
-        draw_picture(axes, entry.pixels, map_of(entry.result).shape)
+        draw_picture(axes, entry.pixels, map_of(entry.result).shape, entry.inside)
         _mark_query(axes, entry)
     for number, (model, entries) in enumerate(models.items()):
         left, result = width + GROUP + number * across, entries[0].result
@@ -101,7 +108,12 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
         page.text(left, 0, model, room=across - GROUP, weight="bold")
         page.text(left, LABEL, own, room=across - GROUP, colour=PALE)
         column = [row[number] for row in tiles]
-        scale = common_scale([tile.values for of_one in column for tile in of_one], result)
+        shown = [
+            without_padding(tile.values, entry.inside)
+            for entry, of_one in zip(entries, column, strict=True)
+            for tile in of_one
+        ]
+        scale = common_scale(shown, result)
         for top, entry, of_one in zip(tops, entries, column, strict=True):
             _draw(page, left, top, entry, of_one, scale)
         start = tops[0] + LABEL
@@ -140,7 +152,7 @@ class _Tile(NamedTuple):
 def _tiles(entry: SheetEntry, width: float, *, alone: bool) -> list[_Tile]:
     """Arrange the map of one picture, and below it the heads, if any, of a picture alone."""
     result, values = entry.result, map_of(entry.result)
-    aspect = entry.pixels.shape[0] / entry.pixels.shape[1]
+    aspect = aspect_of(entry.pixels, entry.inside)
     main = Place(0, LABEL, width, width * aspect)
     if not alone:
         return [_Tile(main, entry.prediction, values, None)]
@@ -164,7 +176,7 @@ def _draw(
 ) -> None:
     for place, label, values, mask in tiles:
         axes = page.tile(left + place.left, top + place.top, place.width, place.height, label)
-        draw_map(axes, entry.pixels, values, scale)
+        draw_map(axes, entry.pixels, values, scale, entry.inside)
         _mark_query(axes, entry)
         if mask is not None:
             outline_patches(axes, mask)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from vitonnx.plots._heads import describe_heads
 from vitonnx.plots._rollout import describe_rollout
 from vitonnx.plots._scale import Scale
-from vitonnx.probes import HeadsResult, RolloutResult
+from vitonnx.plots._tile import without_padding
+from vitonnx.probes import WHOLE, Crop, HeadsResult, RolloutResult
 
 __all__ = [
     "MOST_PICTURES",
@@ -37,12 +38,15 @@ class SheetEntry(NamedTuple):
         Of that picture.
     file, prediction : str
         For its label.
+    inside : (left, top, right, bottom)
+        What of the input is picture and not padding, in shares of its sides.
     """
 
     pixels: NDArray[np.uint8]
     result: HeadsResult | RolloutResult
     file: str
     prediction: str = ""
+    inside: Crop = WHOLE
 
 
 def map_of(result: HeadsResult | RolloutResult) -> NDArray[np.float32]:
@@ -52,12 +56,12 @@ def map_of(result: HeadsResult | RolloutResult) -> NDArray[np.float32]:
 
 def common_scale(maps: Sequence[NDArray[np.float32]], result: HeadsResult | RolloutResult) -> Scale:
     """Make one scale for maps of one kind: see `plot_heads` and `plot_rollout`."""
-    values = np.stack(maps)
+    values = np.concatenate([values.ravel() for values in maps])
     return Scale.over(values, low=0.0 if isinstance(result, HeadsResult) else float(values.min()))
 
 
-def scale_of(result: HeadsResult | RolloutResult) -> Scale:
-    """Make the scale of one result: of all its heads, or of its rollout.
+def scale_of(result: HeadsResult | RolloutResult, inside: Crop = WHOLE) -> Scale:
+    """Make the scale of one result: of all its heads, or of its rollout; padding doesn't count.
 
     Examples
     --------
@@ -65,7 +69,7 @@ def scale_of(result: HeadsResult | RolloutResult) -> Scale:
     Scale(low=0.25, high=0.4987500011920929, clipped=True)
     """
     maps = [*result.attention] if isinstance(result, HeadsResult) else [map_of(result)]
-    return common_scale(maps, result)
+    return common_scale([without_padding(values, inside) for values in maps], result)
 
 
 def unit_of(result: HeadsResult | RolloutResult) -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 from vitonnx.errors import UsageError
 from vitonnx.plots._scale import FAINTEST, STRONGEST, Scale
 from vitonnx.plots._tile import DARKEST, LIGHTEST
+from vitonnx.probes import WHOLE, Crop
 
 __all__ = ["FilmColours", "FilmStyle"]
 
@@ -61,8 +62,14 @@ class FilmColours:
         if not 0 <= self.opacity <= 1:
             raise UsageError(f"opacity is {self.opacity}; it must be from 0 to 1.")
 
-    def draw(self, frame: Image.Image, values: NDArray[np.floating], scale: Scale) -> Image.Image:
-        """Draw a map over all of a frame.
+    def draw(
+        self,
+        frame: Image.Image,
+        values: NDArray[np.floating],
+        scale: Scale,
+        cover: Crop = WHOLE,
+    ) -> Image.Image:
+        """Draw a map over a frame.
 
         Parameters
         ----------
@@ -72,6 +79,9 @@ class FilmColours:
             The map, raw.
         scale : Scale
             From its values to colours; what lies outside has the first or last colour.
+        cover : (left, top, right, bottom)
+            Where the map lies, in shares of the frame's sides. What of the frame it doesn't cover
+            stays without colours; what of the map lies beyond the frame is left out.
 
         Returns
         -------
@@ -80,14 +90,16 @@ class FilmColours:
         """
         share = (np.asarray(values, np.float64) - scale.low) / (scale.high - scale.low)
         levels = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
-        # Pillow's bicubic is Catmull and Rom's, as in figures; its rounding keeps the range.
-        spread = Image.fromarray(levels).resize(frame.size, Image.Resampling.BICUBIC)
+        spread, corner = _spread(Image.fromarray(levels), frame.size, cover)
         coloured = Image.frombytes("P", spread.size, spread.tobytes())
         coloured.putpalette(self._palette)
         if self.style == "heatmap":
-            return coloured.convert("RGB")
+            drawn = Image.new("RGB", frame.size)
+            drawn.paste(coloured.convert("RGB"), corner)
+            return drawn
         grey = frame.convert("L").point(UNDERLAY).convert("RGB")
-        return Image.composite(coloured.convert("RGB"), grey, spread.point(self._hiding))
+        grey.paste(coloured.convert("RGB"), corner, spread.point(self._hiding))
+        return grey
 
     @cached_property
     def _palette(self) -> bytes:
@@ -99,3 +111,28 @@ class FilmColours:
         """How much each level hides, from 0 to 255."""
         share = np.linspace(FAINTEST / STRONGEST, 1, len(LEVELS)) * self.opacity
         return [round(value) for value in (share * 255).tolist()]
+
+
+def _spread(
+    levels: Image.Image, frame: tuple[int, int], cover: Crop
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Scale a map to what it covers of a frame of (width, height); and say where that begins."""
+    width, height = frame
+    left, top = (max(0, round(share * side)) for share, side in zip(cover[:2], frame, strict=True))
+    right, bottom = (
+        min(side, round(share * side)) for share, side in zip(cover[2:], frame, strict=True)
+    )
+    # The same edges, in the map's own pixels.
+    across = levels.width / (cover[2] - cover[0])
+    down = levels.height / (cover[3] - cover[1])
+    box = (
+        max(0.0, (left / width - cover[0]) * across),
+        max(0.0, (top / height - cover[1]) * down),
+        min(levels.width, (right / width - cover[0]) * across),
+        min(levels.height, (bottom / height - cover[1]) * down),
+    )
+    # Pillow's bicubic is Catmull and Rom's, as in figures; its rounding keeps the range.
+    return levels.resize((right - left, bottom - top), Image.Resampling.BICUBIC, box=box), (
+        left,
+        top,
+    )

@@ -16,6 +16,7 @@ from vitonnx.plots._film_layout import Label, Panel, lay_out
 from vitonnx.plots._letters import drawable, runs
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import MARK
+from vitonnx.probes import WHOLE, Crop
 
 __all__ = ["FilmPainter"]
 
@@ -37,6 +38,8 @@ class FilmPainter:
         Title of the frame itself, at the left of all maps; None leaves it out.
     queries : sequence of ((row, column) or None), optional
         For each model the patch that its maps are asked from, which is framed.
+    covers : sequence of (left, top, right, bottom), optional
+        For each model where its maps lie, in shares of the frame's sides; all of it by default.
 
     Attributes
     ----------
@@ -59,12 +62,14 @@ class FilmPainter:
         *,
         original: str | None = None,
         queries: Sequence[tuple[int, int] | None] = (),
+        covers: Sequence[Crop] = (),
     ) -> None:
         seen = [] if original is None else [Panel(original)]
         layout = lay_out(size, [*seen, *panels])
         self.size = layout.size
         self._colours = colours
         self._queries = queries or [None] * len(panels)
+        self._covers = covers or [WHOLE] * len(panels)
         self._tile = layout.tile
         self._seen = layout.places[0][0] if seen else None
         self._places = layout.places[len(seen) :]
@@ -83,7 +88,7 @@ class FilmPainter:
         pixels : uint8 (height, width, 3)
             The film's frame.
         maps : sequence of (maps, rows, columns)
-            For each model its maps, raw, all of which cover the whole frame.
+            For each model its maps, raw.
         scales : sequence of Scale
             One for each model.
 
@@ -99,22 +104,29 @@ class FilmPainter:
         page = self._page.copy()
         if self._seen is not None:
             page.paste(frame, self._seen)
-        for places, stack, scale, query in zip(
-            self._places, maps, scales, self._queries, strict=True
+        for places, stack, scale, query, cover in zip(
+            self._places, maps, scales, self._queries, self._covers, strict=True
         ):
             for place, values in zip(places, stack, strict=True):
-                drawn = self._colours.draw(frame, values, scale)
+                drawn = self._colours.draw(frame, values, scale, cover)
                 if query is not None:
-                    _mark(drawn, query, values.shape)
+                    _mark(drawn, query, values.shape, cover)
                 page.paste(drawn, place)
         return np.asarray(page)
 
 
-def _mark(tile: Image.Image, patch: tuple[int, int], grid: tuple[int, ...]) -> None:
+def _mark(tile: Image.Image, patch: tuple[int, int], grid: tuple[int, ...], cover: Crop) -> None:
     """Draw a frame round a patch."""
     (row, column), (rows, columns) = patch, grid
-    height, width = tile.height / rows, tile.width / columns
-    box = (column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1)
+    left, top = cover[0] * tile.width, cover[1] * tile.height
+    height = (cover[3] - cover[1]) * tile.height / rows
+    width = (cover[2] - cover[0]) * tile.width / columns
+    box = (
+        left + column * width,
+        top + row * height,
+        left + (column + 1) * width - 1,
+        top + (row + 1) * height - 1,
+    )
     ImageDraw.Draw(tile).rectangle(box, outline=MARK, width=max(1, tile.height // 256))
 
 

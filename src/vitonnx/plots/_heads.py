@@ -9,8 +9,15 @@ from numpy.typing import NDArray
 from vitonnx.plots._arrange import GROUP, arrange_heads
 from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._scale import Scale
-from vitonnx.plots._tile import draw_map, draw_picture, mark_patch, outline_patches
-from vitonnx.probes import HeadsResult, mass_mask
+from vitonnx.plots._tile import (
+    aspect_of,
+    draw_map,
+    draw_picture,
+    mark_patch,
+    outline_patches,
+    without_padding,
+)
+from vitonnx.probes import WHOLE, Crop, HeadsResult, mass_mask
 
 __all__ = ["describe_heads", "masks_of", "plot_heads"]
 
@@ -25,6 +32,7 @@ def plot_heads(
     file: str = "",
     prediction: str = "",
     note: str = "",
+    inside: Crop = WHOLE,
 ) -> Figure:
     """Draw where the heads of a block look, each on the pixels that the model saw.
 
@@ -43,6 +51,9 @@ def plot_heads(
         For the caption; empty ones are left out.
     note : str
         A line in red below the caption, such as "untrained: random weights".
+    inside : (left, top, right, bottom), optional
+        What of the input is picture and not padding, in shares of its sides, as
+        `vitonnx.engine.prepare` gives it: nothing else is drawn, nor counts for the scale.
 
     Returns
     -------
@@ -60,8 +71,8 @@ def plot_heads(
     9
     """
     heads, mean = np.asarray(result.attention), np.asarray(result.mean)
-    scale = Scale.over(heads)
-    places = arrange_heads(len(heads), aspect=pixels.shape[0] / pixels.shape[1], width=WIDTH)
+    scale = Scale.over(without_padding(heads, inside))
+    places = arrange_heads(len(heads), aspect=aspect_of(pixels, inside), width=WIDTH)
     height = max(place.bottom for place in places)
     page = Page(
         WIDTH + GROUP + BAR_ROOM,
@@ -74,9 +85,9 @@ def plot_heads(
     labels += [f"head {head}" for head in range(len(heads))]
     tiles = [page.tile(*place, label) for place, label in zip(places, labels, strict=True)]
 
-    draw_picture(tiles[0], pixels, mean.shape)
+    draw_picture(tiles[0], pixels, mean.shape, inside)
     for tile, values in zip(tiles[1:], [mean, *heads], strict=True):
-        draw_map(tile, pixels, values, scale)
+        draw_map(tile, pixels, values, scale, inside)
     for tile, mask in zip(tiles[1:], masks_of(result), strict=True):
         if mask is not None:
             outline_patches(tile, mask)

@@ -11,8 +11,8 @@ from vitonnx.errors import UsageError
 from vitonnx.plots._axes import axes_for, draw_bar, key_beside
 from vitonnx.plots._entry import map_of, scale_of, unit_of
 from vitonnx.plots._heads import masks_of
-from vitonnx.plots._tile import draw_map, mark_patch, outline_patches
-from vitonnx.probes import HeadsResult, RolloutResult
+from vitonnx.plots._tile import aspect_of, draw_map, mark_patch, outline_patches
+from vitonnx.probes import WHOLE, Crop, HeadsResult, RolloutResult
 
 __all__ = ["plot_map"]
 
@@ -24,6 +24,7 @@ def plot_map(
     result: HeadsResult | RolloutResult,
     *,
     head: int | None = None,
+    inside: Crop = WHOLE,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw one map on the pixels that the model saw: a rollout, a head, or the mean of the heads.
@@ -38,6 +39,8 @@ def plot_map(
         Of that picture.
     head : int, optional
         Which head; the mean by default.
+    inside : (left, top, right, bottom), optional
+        See `plot_heads`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
 
@@ -60,9 +63,10 @@ def plot_map(
     """
     values, mask = _chosen(result, head)
     height, width, _ = pixels.shape
-    figure, axes = axes_for(ax, (WIDTH + KEY + MARGINS, WIDTH * height / width + MARGINS))
-    scale = scale_of(result)
-    draw_map(axes, pixels, values, scale)
+    tall = WIDTH * aspect_of(pixels, inside)
+    figure, axes = axes_for(ax, (WIDTH + KEY + MARGINS, tall + MARGINS))
+    scale = scale_of(result, inside)
+    draw_map(axes, pixels, values, scale, inside)
     rows, columns = values.shape
     axes.set_aspect(height * columns / (width * rows))
     axes.set_axis_off()

@@ -41,7 +41,13 @@ def plot_results(probe: str, models: Mapping[str, Sequence[Result]], note: str =
     """
     entries = {
         name: [
-            SheetEntry(result.pixels, result[probe], Path(result.file).name, _predicted(result))
+            SheetEntry(
+                result.pixels,
+                result[probe],
+                Path(result.file).name,
+                _predicted(result),
+                result.inside,
+            )
             for result in results
             if result.pixels is not None
         ]
@@ -52,9 +58,11 @@ def plot_results(probe: str, models: Mapping[str, Sequence[Result]], note: str =
     ((name, of_model),) = entries.items()
     if len(of_model) > 1:
         return contact_sheet(of_model, model=name, note=note)
-    pixels, result, file, prediction = of_model[0]
+    pixels, result, file, prediction, inside = of_model[0]
     plot: Callable[..., Figure] = plot_heads if probe == "heads" else plot_rollout
-    return plot(pixels, result, model=name, file=file, prediction=prediction, note=note)
+    return plot(
+        pixels, result, model=name, file=file, prediction=prediction, note=note, inside=inside
+    )
 
 
 def _predicted(result: Result) -> str:

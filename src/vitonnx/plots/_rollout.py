@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from vitonnx.plots._arrange import GAP, GROUP
 from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._scale import Scale
-from vitonnx.plots._tile import draw_map, draw_picture
-from vitonnx.probes import RolloutResult
+from vitonnx.plots._tile import aspect_of, draw_map, draw_picture, without_padding
+from vitonnx.probes import WHOLE, Crop, RolloutResult
 
 __all__ = ["describe_rollout", "plot_rollout"]
 
@@ -25,6 +25,7 @@ def plot_rollout(
     file: str = "",
     prediction: str = "",
     note: str = "",
+    inside: Crop = WHOLE,
 ) -> Figure:
     """Draw attention rollout on the pixels that the model saw, beside these pixels.
 
@@ -42,6 +43,8 @@ def plot_rollout(
         For the caption; empty ones are left out.
     note : str
         A line in red below the caption, such as "untrained: random weights".
+    inside : (left, top, right, bottom), optional
+        See `plot_heads`.
 
     Returns
     -------
@@ -56,8 +59,9 @@ def plot_rollout(
     3
     """
     values = np.asarray(result.rollout)
-    scale = Scale.over(values, low=float(values.min()))
-    height = TILE * pixels.shape[0] / pixels.shape[1]
+    shown = without_padding(values, inside)
+    scale = Scale.over(shown, low=float(shown.min()))
+    height = TILE * aspect_of(pixels, inside)
     page = Page(
         2 * TILE + GAP + GROUP + BAR_ROOM,
         LABEL + height,
@@ -67,8 +71,8 @@ def plot_rollout(
     )
     seen = page.tile(0, LABEL, TILE, height, label="what the model saw")
     overlay = page.tile(TILE + GAP, LABEL, TILE, height, label="attention rollout")
-    draw_picture(seen, pixels, values.shape)
-    draw_map(overlay, pixels, values, scale)
+    draw_picture(seen, pixels, values.shape, inside)
+    draw_map(overlay, pixels, values, scale, inside)
     page.colour_bar(2 * TILE + GAP + GROUP, LABEL, height, scale, "rollout weight")
     return page.figure
 

@@ -19,12 +19,13 @@ from vitonnx.plots._entry import (
     unit_of,
 )
 from vitonnx.plots._page import BAR_ROOM, LABEL, Page
-from vitonnx.plots._tile import draw_map, draw_picture, mark_patch
+from vitonnx.plots._tile import aspect_of, draw_map, draw_picture, mark_patch, without_padding
 from vitonnx.probes import HeadsResult
 
 __all__ = ["contact_sheet"]
 
 TILE = 1.5  # width in inches
+TALLEST = 1.5  # height of a tile over its width, where pictures have shapes of their own
 
 
 def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str = "") -> Figure:
@@ -65,11 +66,19 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
             "write a picture each, or the raw arrays as .npz."
         )
     maps = [map_of(entry.result) for entry in entries]
-    scale = common_scale(maps, entries[0].result)
+    scale = common_scale(
+        [
+            without_padding(values, entry.inside)
+            for values, entry in zip(maps, entries, strict=True)
+        ],
+        entries[0].result,
+    )
     columns = min(4, math.ceil(math.sqrt(len(entries) / 2)))
     rows = math.ceil(len(entries) / columns)
     label = 2 * LABEL if any(entry.prediction for entry in entries) else LABEL
-    tile = TILE * entries[0].pixels.shape[0] / entries[0].pixels.shape[1]
+    aspects = [aspect_of(entry.pixels, entry.inside) for entry in entries]
+    # One tall picture among others makes no page of tall tiles.
+    tile = TILE * (aspects[0] if min(aspects) == max(aspects) else min(TALLEST, max(aspects)))
     across, down = 2 * TILE + GAP + GROUP, label + tile + GROUP
     height = rows * down - GROUP
     page = Page(
@@ -79,14 +88,17 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         details=describe(entries[0].result),
         note=note,
     )
-    for number, (entry, values) in enumerate(zip(entries, maps, strict=True)):
+    for number, (entry, values, aspect) in enumerate(zip(entries, maps, aspects, strict=True)):
         row, column = divmod(number, columns)
         left, top = column * across, row * down
         page.text(left, top, entry.file, room=2 * TILE + GAP)
         page.text(left, top + LABEL, entry.prediction, room=2 * TILE + GAP, colour=PALE)
-        seen, overlay = (page.tile(at, top + label, TILE, tile) for at in (left, left + TILE + GAP))
-        draw_picture(seen, entry.pixels, values.shape)
-        draw_map(overlay, entry.pixels, values, scale)
+        wide = min(TILE, tile / aspect)
+        seen, overlay = (
+            page.tile(at, top + label, wide, wide * aspect) for at in (left, left + wide + GAP)
+        )
+        draw_picture(seen, entry.pixels, values.shape, entry.inside)
+        draw_map(overlay, entry.pixels, values, scale, entry.inside)
         if isinstance(entry.result, HeadsResult) and entry.result.patch is not None:
             mark_patch(seen, entry.result.patch)
     bar = min(height, 3 * down - GROUP) - label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,16 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from vitonnx.plots._scale import Scale
+from vitonnx.probes import WHOLE, Crop
 
-__all__ = ["draw_map", "draw_picture", "mark_patch", "outline_patches"]
+__all__ = [
+    "aspect_of",
+    "draw_map",
+    "draw_picture",
+    "mark_patch",
+    "outline_patches",
+    "without_padding",
+]
 
 MARK = "#4de8ff"
 
@@ -21,13 +30,45 @@ LUMA = np.array([0.299, 0.587, 0.114]) / 255
 DARKEST, LIGHTEST = 0.15, 0.9
 
 
-def draw_picture(axes: Axes, pixels: NDArray[np.uint8], grid: tuple[int, int]) -> None:
-    """Draw the pixels that the model saw, in their colours."""
+def aspect_of(pixels: NDArray[np.uint8], inside: Crop) -> float:
+    """Give the height of what is picture over its width."""
+    left, top, right, bottom = inside
+    height, width, _ = pixels.shape
+    ratio: float = height * (bottom - top) / (width * (right - left))
+    return ratio
+
+
+def without_padding(values: NDArray[np.float32], inside: Crop) -> NDArray[np.float32]:
+    """Give those values of maps, (…, rows, columns), whose patches show some of the picture.
+
+    Examples
+    --------
+    >>> without_padding(np.arange(12.0).reshape(4, 3), (0, 0.125, 1, 0.5))
+    array([[0., 1., 2.],
+           [3., 4., 5.]])
+    """
+    rows, columns = values.shape[-2:]
+    left, top, right, bottom = inside
+    # A sliver that is there by floating point alone is no patch.
+    first, last = math.floor(top * rows + 1e-6), math.ceil(bottom * rows - 1e-6)
+    start, stop = math.floor(left * columns + 1e-6), math.ceil(right * columns - 1e-6)
+    return values[..., first:last, start:stop]
+
+
+def draw_picture(
+    axes: Axes, pixels: NDArray[np.uint8], grid: tuple[int, ...], inside: Crop = WHOLE
+) -> None:
+    """Draw the pixels that the model saw, in their colours, without padding."""
     axes.imshow(pixels, **_placed(grid))
+    _look_at(axes, grid, inside)
 
 
 def draw_map(
-    axes: Axes, pixels: NDArray[np.uint8], values: NDArray[np.float32], scale: Scale
+    axes: Axes,
+    pixels: NDArray[np.uint8],
+    values: NDArray[np.float32],
+    scale: Scale,
+    inside: Crop = WHOLE,
 ) -> None:
     """Lay a map over the pixels that the model saw, in grey.
 
@@ -41,6 +82,8 @@ def draw_map(
         The map, raw.
     scale : Scale
         Its colours.
+    inside : (left, top, right, bottom)
+        What of the input is picture, in shares of its sides; the padding is left out.
     """
     placed = _placed(values.shape)
     grey = DARKEST + (LIGHTEST - DARKEST) * (pixels @ LUMA)
@@ -48,6 +91,7 @@ def draw_map(
     # Clipped before they are interpolated, or a sink would spread over its neighbours.
     clipped = np.clip(values, scale.low, scale.high)
     axes.imshow(clipped, cmap=scale.overlay, norm=scale.norm, **placed)
+    _look_at(axes, values.shape, inside)
 
 
 def outline_patches(axes: Axes, mask: NDArray[np.bool_]) -> None:
@@ -81,6 +125,14 @@ def mark_patch(axes: Axes, patch: tuple[int, int]) -> None:
     row, column = patch
     frame = Rectangle((column, row), 1, 1, fill=False, edgecolor=MARK, linewidth=1.5)
     axes.add_patch(frame)
+
+
+def _look_at(axes: Axes, grid: tuple[int, ...], inside: Crop) -> None:
+    """Show what is picture, and nothing beyond it."""
+    rows, columns = grid
+    left, top, right, bottom = inside
+    axes.set_xlim(left * columns, right * columns)
+    axes.set_ylim(bottom * rows, top * rows)
 
 
 def _placed(grid: tuple[int, ...]) -> dict[str, Any]:

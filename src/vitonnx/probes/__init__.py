@@ -15,13 +15,14 @@ from vitonnx.probes._layout import Layout
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._positions import Metric, position_similarity
 from vitonnx.probes._positions_probe import Positions, PositionsResult
-from vitonnx.probes._probe import Crop, GraphProbe, Probe, Queries
+from vitonnx.probes._probe import WHOLE, Crop, GraphProbe, Probe, Queries
 from vitonnx.probes._rollout import Fusion, rollout
 from vitonnx.probes._rollout_probe import Rollout, RolloutResult
 from vitonnx.probes._summary import Summary, Totalled
 from vitonnx.probes._weight_probe import WeightProbe
 
 __all__ = [
+    "WHOLE",
     "Crop",
     "Distance",
     "DistanceResult",

@@ -68,7 +68,8 @@ def _is_ours(name: str | None) -> bool:
 def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> None:
     """Put uint8 (batch, height, width, 3) in the input's place, normalised in the graph.
 
-    A graph that takes uint8 pixels normalises them itself, and is given them as they are.
+    A graph that takes uint8 pixels normalises them itself, and is given them as they are. One that
+    takes blue first is given it so, behind the normalisation, whose mean is of red, green, blue.
     """
     old, size = pictures.value, pictures.size
     batch: int | str = BATCH if pictures.batch is None else pictures.batch
@@ -90,6 +91,9 @@ def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> No
             value = join.op(
                 "Cast", [value], sides, old.dtype, "embed/cast_down", to=old.dtype.value
             )
+    if recipe.channel_order == "bgr":
+        order = constant(graph, "embed/bgr", np.array([2, 1, 0], np.int64))
+        value = join.op("Gather", [value, order], sides, old.dtype, "embed/reverse", axis=3)
     if pictures.layout == "NCHW":
         turned = [batch, 3, *size]
         value = join.op(

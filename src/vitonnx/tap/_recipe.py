@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
 from vitonnx.models import Description, find_model, read_description
+from vitonnx.tap._changes import CHANGES, change, split_changes
 
 __all__ = ["describe", "description_files"]
 
@@ -17,7 +19,12 @@ COLOURS = {
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
 CROP = 0.875  # of most that is published; timm's default too
-BESIDE = ("preprocessor_config.json", "config.json")
+BESIDE = (
+    "preprocessor_config.json",
+    "processor_config.json",
+    "video_preprocessor_config.json",
+    "config.json",
+)
 
 
 def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Description:
@@ -28,7 +35,8 @@ def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Desc
     word : str or None
         ``imagenet`` or ``half`` (mean and deviation 0.5); ``MEAN,STD``, one number each or three
         each; ``timm:NAME`` of a registered model; ``timm:FILE`` or ``hf:FILE``, a published
-        description. If None, a description is looked for beside the model's file.
+        description; with changes behind it, such as ``,pad``: see docs/tap.md. If None, a
+        description is looked for beside the model's file.
     file : path
         The model's.
     size : (height, width) or None
@@ -41,6 +49,12 @@ def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Desc
     """
     if word is None:
         return _beside(file, size)
+    named, changes = split_changes(word)
+    known = _named(named, size)
+    return replace(known, preprocessing=change(known.preprocessing, changes))
+
+
+def _named(word: str, size: tuple[int, int] | None) -> Description:
     if word in COLOURS:
         return Description(_usual(size, *COLOURS[word]))
     kind, _, rest = word.partition(":")
@@ -62,7 +76,7 @@ def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Desc
 
 def description_files(word: str | None, file: Path) -> list[Path]:
     """List the files that are read to find out what a word stands for, as far as they are there."""
-    kind, _, rest = (word or "").partition(":")
+    kind, _, rest = split_changes(word or "")[0].partition(":")
     given = Path(rest) if kind in ("hf", "timm") and rest else None
     folders = _folders(file) if word is None else [given.parent] if given is not None else []
     candidates = [folder / name for folder in folders for name in BESIDE]
@@ -114,7 +128,7 @@ def _numbers(
     if len(numbers) not in (2, 6) or not all(math.isfinite(number) for number in numbers):
         raise UsageError(
             f"--preprocess {word} is not understood: say {WAYS}; MEAN,STD are two numbers, or "
-            "three and three, in the range 0 to 1."
+            f"three and three, in the range 0 to 1. Behind it may stand, with commas: {CHANGES}."
         )
     half = len(numbers) // 2
     mean, std = ((*part, *part, *part)[:3] for part in (numbers[:half], numbers[half:]))

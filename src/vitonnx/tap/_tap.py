@@ -102,7 +102,8 @@ def tap(
         The file to write; whole, or not at all.
     preprocess : str, optional
         How pictures become its input: ``imagenet``, ``half``, ``MEAN,STD``, ``timm:NAME``,
-        ``timm:FILE`` or ``hf:FILE``. By default, by the description that lies beside the source.
+        ``timm:FILE`` or ``hf:FILE``; with ``,pad`` and the like behind it, as docs/tap.md says.
+        By default, by the description that lies beside the source.
     size : (height, width), optional
         In pixels; by default the graph's, or, where that leaves it open, the description's.
     prefix_tokens : tuple of str, optional

@@ -73,6 +73,8 @@ class Original:
         """Give its outputs for uint8 (batch, height, width, 3)."""
         foreign = self.pictures
         scaled = images if foreign.dtype == np.uint8 else _normalise(images, self.recipe)
+        if self.recipe.channel_order == "bgr":
+            scaled = scaled[..., ::-1]
         feed = {str(foreign.value.name): foreign.arrange(scaled)}
         return run_values(self.model, feed, self.model.graph.outputs, self.folder)
 

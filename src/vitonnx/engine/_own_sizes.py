@@ -1,0 +1,117 @@
+"""Pictures that each have an input size of their own: neighbours of one size share an engine."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from PIL import Image
+
+from vitonnx.engine._ahead import map_ahead
+from vitonnx.engine._pass import DECODERS, Picture, hold
+from vitonnx.engine._result import Result
+from vitonnx.errors import PictureError, VitonnxError
+from vitonnx.manifest import Manifest
+from vitonnx.media import open_picture
+from vitonnx.probes import Probe
+
+if TYPE_CHECKING:
+    from vitonnx.engine._engine import Engine
+
+__all__ = ["OwnSizes"]
+
+KEPT = 4  # engines: each has a plan and a session of its own
+AHEAD = 8  # pictures that are decoded before their turn
+
+
+class _Opened(NamedTuple):
+    """A picture, and the input size that it has; an error where it can't be read, or has none."""
+
+    name: str
+    picture: Image.Image | None
+    size: tuple[int, int] | None
+    error: VitonnxError | None = None
+
+
+class OwnSizes:
+    """The engines of one file at several sizes, of which a few are kept.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Of the file, whose recipe gives every picture its own size.
+    open_at : callable
+        Opens the file at a size.
+    """
+
+    def __init__(self, manifest: Manifest, open_at: Callable[[tuple[int, int]], Engine]) -> None:
+        self.manifest, self._open_at = manifest, open_at
+        self._engines: dict[tuple[int, int], Engine] = {}
+
+    def at(self, size: tuple[int, int]) -> Engine:
+        """Give the engine of a size."""
+        engine = self._engines.pop(size, None) or self._open_at(size)
+        self._engines[size] = engine  # the last that was used is the last to go
+        while len(self._engines) > KEPT:
+            del self._engines[next(iter(self._engines))]
+        return engine
+
+    def size_of(self, picture: Image.Image) -> tuple[int, int]:
+        """Give the input size of a picture.
+
+        Raises
+        ------
+        PictureError
+            If the file can't take it.
+        """
+        sides = (picture.height, picture.width)
+        size = self.manifest.preprocessing.for_picture(sides).size
+        if size != self.manifest.size and not self.manifest.resizable:
+            wanted, own = (f"{height}x{width}" for height, width in (size, self.manifest.size))
+            raise PictureError(
+                f"by its recipe, a picture of {sides[0]}x{sides[1]} pixels has an input of "
+                f"{wanted}, and {self.manifest.name} takes {own} and no other: say --size {own} "
+                f"(size=({own.replace('x', ', ')}) in Python), and pictures are squashed to it."
+            )
+        return size
+
+    def results(self, images: Iterable[Picture], probes: Sequence[Probe[Any]]) -> Iterator[Result]:
+        """Give one result a picture, in their order; a bad picture's has an error."""
+        held = enumerate(map(hold, images))
+        opened = map_ahead(self._open, held, threads=DECODERS, ahead=AHEAD)
+        for size, group in itertools.groupby(opened, key=lambda each: each.size):
+            if size is None:
+                yield from (Result(file=each.name, error=each.error) for each in group)
+                continue
+            names: deque[str] = deque()
+            for result in self.at(size).stream(_pictures(group, names), probes):
+                error, name = result.error, names.popleft()
+                if error is not None:
+                    error = type(error)(str(error).replace(result.file, name))
+                yield replace(result, file=name, error=error)
+
+    def _open(self, numbered: tuple[int, Picture | VitonnxError]) -> _Opened:
+        number, image = numbered
+        name = str(image) if isinstance(image, str | Path) else f"picture {number}"
+        if isinstance(image, VitonnxError):
+            return _Opened(name, None, None, image)
+        try:
+            picture = open_picture(image)
+        except VitonnxError as error:
+            return _Opened(name, None, None, error)
+        try:
+            return _Opened(name, picture, self.size_of(picture))
+        except VitonnxError as error:
+            return _Opened(name, None, None, PictureError(f"{name}: {error}"))
+
+
+def _pictures(group: Iterable[_Opened], names: deque[str]) -> Iterator[Image.Image]:
+    """Hand pictures on, and note their names for the results that come later."""
+    for each in group:
+        if each.picture is not None:
+            names.append(each.name)
+            yield each.picture

@@ -13,7 +13,12 @@ __all__ = ["describe_findings", "missing"]
 
 
 def describe_findings(
-    foreign: Input, pictures: Input, stream: Stream, patches: Patches, head: Head
+    foreign: Input,
+    pictures: Input,
+    stream: Stream,
+    patches: Patches,
+    head: Head,
+    precision: str,
 ) -> tuple[tuple[str, str], ...]:
     """Say what each part is, by the names that it has in the original."""
     kind = str(foreign.value.dtype).lower()
@@ -28,6 +33,7 @@ def describe_findings(
         ("prefix tokens", str(patches.prefix)),
         ("position embedding", _positions(patches)),
         ("blocks", f"{len(stream.blocks)}, of {stream.heads} heads and {stream.dim} channels"),
+        ("precision", precision),
         ("logits", _logits(head)),
         ("embedding", _embedding(head, patches)),
     )

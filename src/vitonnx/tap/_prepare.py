@@ -27,6 +27,7 @@ from vitonnx.tap._batch import free_batch
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import observe
 from vitonnx.tap._plain import Plain
+from vitonnx.tap._runnable import check_runnable
 from vitonnx.tap._unfuse import Unfuse
 
 __all__ = ["prepare"]
@@ -48,9 +49,11 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     Raises
     ------
     ModelFileError
-        If the graph can't be run, or decides on its way what to compute.
+        If the graph can't be run, draws random numbers, or decides on its way what to compute.
     """
     common.InlinePass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    check_runnable(model)
     # Some fused operators run on GPUs alone: what can be written out is, before anything is run.
     common.ShapeInferencePass()(model)
     Unfuse()(model)

@@ -25,6 +25,7 @@ from vitonnx.tap._head import find_head
 from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._open import home, open_foreign, weight_files
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
+from vitonnx.tap._precision import in_words, precision_of
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe, description_files
 from vitonnx.tap._verify import Agreement, Tolerance, verify
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Tapped", "tap"]
 
 PACKAGES = ("vitonnx", "onnx", "onnx-ir", "onnxscript", "numpy")
-QUANTISED = frozenset(
-    ("MatMulInteger", "QLinearMatMul", "DequantizeLinear", "DynamicQuantizeMatMul")
-)
 
 
 @dataclass(frozen=True)
@@ -121,11 +119,12 @@ def tap(
     check_passage(graph, stream)
     patches = find_patches(graph, stream, pictures)
     head = find_head(graph, stream)
-    precision = _precision(graph, stream)
+    precision = precision_of(graph)
     check_order(model, stream, patches, pictures, folder)
     check_flow(model, stream, patches.prefix, pictures, folder)
 
-    findings = describe_findings(foreign, pictures, stream, patches, head)
+    stored = in_words(graph, precision)
+    findings = describe_findings(foreign, pictures, stream, patches, head, stored)
     softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)
     counterparts = list(graph.outputs)
     make_room(graph)
@@ -152,12 +151,6 @@ def tap(
         save_whole(ir.external_data.load_to_model(model), passing)
     warnings = (*missing(patches, pictures, stream), *guessed)
     return Tapped(manifest, findings, softmaxes, warnings, agreement)
-
-
-def _precision(graph: ir.Graph, stream: Stream) -> Precision:
-    if any(node.op_type in QUANTISED for node in graph):
-        return "int8"
-    return "fp32" if stream.blocks[0].stream_in.dtype == ir.DataType.FLOAT else "fp16"
 
 
 def _tidy(model: ir.Model, stream: Stream) -> None:

@@ -21,6 +21,9 @@ from vitonnx.tap._input import Input
 __all__ = ["Agreement", "Tolerance", "verify"]
 
 AT_ONCE = 2**28  # bytes of attention that are fetched together
+# Where tokens are rounded to whole numbers, one unit in the last place becomes a step, and steps
+# grow from block to block: as far as the original is from itself, optimised by the runtime or not.
+MARGIN, LOOSEST = 3, 0.1
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Tolerance:
     outputs: float
     rows: float
     product: float
+    own_rounding: bool = False  # whether outputs may also differ as the original does from itself
 
     @classmethod
     def of(cls, precision: str) -> Tolerance:
@@ -41,7 +45,9 @@ class Tolerance:
         if precision == "fp32":
             return cls(outputs=1e-5, rows=1e-5, product=1e-5)
         # Calibrated files round attention to 256 steps in front of the product with the values.
-        return cls(outputs=1e-2, rows=1e-2, product=5e-2 if precision == "int8" else 1e-2)
+        if precision == "int8":
+            return cls(outputs=1e-2, rows=1e-2, product=5e-2, own_rounding=True)
+        return cls(outputs=1e-2, rows=1e-2, product=1e-2)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,17 @@ def verify(
     expected = run_values(
         original, {str(foreign.value.name): pixels}, original.graph.outputs, folder
     )
+    allowed = tolerance.outputs
+    if tolerance.own_rounding:
+        loose = run_values(
+            original,
+            {str(foreign.value.name): pixels},
+            original.graph.outputs,
+            folder,
+            optimise=False,
+        )
+        own = max(_difference(one, other) for one, other in zip(expected, loose, strict=True))
+        allowed = min(max(allowed, MARGIN * own), LOOSEST)
     found = run_values(tapped, {IMAGES: images}, counterparts, folder)
     difference = 0.0
     for value, one, other in zip(original.graph.outputs, expected, found, strict=True):
@@ -112,7 +129,7 @@ def verify(
                 "weights are damaged."
             )
         difference = max(difference, _difference(one, other))
-    _limit(difference, tolerance.outputs, "an output differs from the original's")
+    _limit(difference, allowed, "an output differs from the original's")
     errors = _attention_errors(tapped, images[: foreign.batch or 1], outputs, stream, folder)
     for block, (rows, product) in enumerate(errors):
         name = attention_name(block)

@@ -54,7 +54,7 @@ def _guarded(node: ir.Node) -> ir.Value | None:
 
 
 def _join_softmax(graph: ir.Graph, node: ir.Node) -> bool:
-    """Make one softmax of exp(x) / sum(exp(x)) over the last axis."""
+    """Make one softmax of exp(x) / sum(exp(x)), over whichever axis."""
     top, bottom = node.inputs
     power = None if top is None else top.producer()
     total = None if bottom is None else bottom.producer()
@@ -62,11 +62,16 @@ def _join_softmax(graph: ir.Graph, node: ir.Node) -> bool:
         total = None if total.inputs[0] is None else total.inputs[0].producer()
     if power is None or total is None or top is None or top.shape is None:
         return False
-    sums_last = total.op_type == "ReduceSum" and total.inputs[0] is top
+    sums = total.op_type == "ReduceSum" and total.inputs[0] is top
     sides = None if bottom is None else bottom.shape
-    if power.op_type != "Exp" or not sums_last or sides is None or sides[-1] != 1:
+    if power.op_type != "Exp" or not sums or sides is None or len(sides) != len(top.shape):
         return False
-    softmax = ir.node("Softmax", [power.inputs[0]], {"axis": -1}, name=f"{node.name}/softmax")
+    summed = [axis for axis, side in enumerate(sides) if side == 1 and top.shape[axis] != 1]
+    if len(summed) != 1:
+        return False
+    softmax = ir.node(
+        "Softmax", [power.inputs[0]], {"axis": summed[0]}, name=f"{node.name}/softmax"
+    )
     old, new = node.outputs[0], softmax.outputs[0]
     new.shape, new.type = old.shape, old.type
     new.name, old.name = old.name, f"{old.name}/written_out"

@@ -28,6 +28,7 @@ from vitonnx.tap._input import Input
 from vitonnx.tap._observe import observe
 from vitonnx.tap._plain import Plain
 from vitonnx.tap._runnable import check_runnable
+from vitonnx.tap._softmax import LastAxisSoftmax
 from vitonnx.tap._unfuse import Unfuse
 
 __all__ = ["prepare"]
@@ -35,7 +36,7 @@ __all__ = ["prepare"]
 CONTROL_FLOW = frozenset(("If", "Loop", "Scan", "SequenceMap"))
 
 
-def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
+def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int | None]:
     """Bring a foreign graph near the canonical form, in place.
 
     Functions are inlined, shape arithmetic is done, fused operators are written out, norms and
@@ -45,6 +46,8 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     -------
     Input
         With an open batch, wherever that could be had.
+    int or None
+        The batch that the graph took before, whatever its input says; None where it takes any.
 
     Raises
     ------
@@ -58,6 +61,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     common.ShapeInferencePass()(model)
     Unfuse()(model)
     pictures = observe(model, pictures, folder)
+    taken = pictures.batch
     branches = [node for node in model.graph if node.op_type in CONTROL_FLOW]
     if branches:
         raise ModelFileError(
@@ -68,6 +72,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     Plain()(model)
     pictures = free_batch(model, pictures, folder)
     _set_opset(model)
+    LastAxisSoftmax()(model)
     ir.passes.Sequential(
         FuseLayerNorms(),
         FuseGelus(),
@@ -83,7 +88,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     )(model)
     common.ClearMetadataAndDocStringPass()(model)
     model.ir_version = IR_VERSION
-    return replace(pictures, value=model.graph.inputs[0])
+    return replace(pictures, value=model.graph.inputs[0]), taken
 
 
 def _set_opset(model: ir.Model) -> None:

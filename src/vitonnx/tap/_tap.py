@@ -107,13 +107,13 @@ def tap(
     pictures = find_input(model.graph, size or known.preprocessing.size)
     foreign = find_input(original.graph, pictures.size)
     known = replace(known, preprocessing=known.preprocessing.at(pictures.size))
-    pictures = prepare(model, pictures, folder)
+    pictures, taken = prepare(model, pictures, folder)
+    foreign = replace(foreign, batch=taken)
     if pictures.batch not in (None, 1):
         raise ModelFileError(
             f"The model takes {pictures.batch} pictures at a time, no more and no fewer: export it "
             "with an open batch, or for one picture."
         )
-    foreign = replace(foreign, batch=foreign.batch or pictures.batch)
     graph = model.graph
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
     check_passage(graph, stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import IMAGES, attention_name
 from vitonnx.manifest import Preprocessing
+from vitonnx.tap._attention import Attention
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._input import Input
 
@@ -195,15 +197,52 @@ def _product_error(
     found = stream.attentions[block]
     if found.result.op_type not in ("MatMul", "Einsum"):
         return 0.0  # whole numbers, which are scaled behind the product
-    shape = found.weights.shape
     weights = attention.astype(values.dtype)
+    shape = found.weights.shape
     if shape is not None and len(shape) == 3:
         weights = weights.reshape(-1, *weights.shape[-2:])
+    sides = [None if shape is None or not isinstance(side, int) else side for side in shape or ()]
+    orders = itertools.permutations(range(weights.ndim))
+    summed = _summed_axis(found)
+    return min(
+        (
+            _difference(_product(found, weights.transpose(order), values), result)
+            for order in orders
+            # The product has to sum over keys: the last axis of what is published.
+            if order[summed] == weights.ndim - 1 and _fits(weights, order, sides)
+        ),
+        default=np.inf,
+    )
+
+
+def _fits(weights: NDArray[Any], order: Sequence[int], sides: Sequence[int | None]) -> bool:
+    """Whether weights are of a shape when their axes are in an order."""
+    turned = [weights.shape[place] for place in order]
+    return len(sides) == len(turned) and all(
+        side in (None, other) for side, other in zip(sides, turned, strict=True)
+    )
+
+
+def _product(found: Attention, weights: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     factors = [weights if value is found.weights else values for value in found.result.inputs]
     if found.result.op_type == "Einsum":
-        equation = str(found.result.attributes.get_string("equation"))
-        return _difference(np.einsum(equation, *factors), result)
-    return _difference(np.matmul(*factors), result)
+        return np.asarray(np.einsum(_equation(found), *factors))
+    return np.asarray(np.matmul(*factors))
+
+
+def _summed_axis(found: Attention) -> int:
+    """Give the axis of the weights that the product with the values sums over."""
+    first = found.result.inputs[0] is found.weights
+    if found.result.op_type != "Einsum":
+        return -1 if first else -2
+    sources, _, target = _equation(found).replace(" ", "").partition("->")
+    one, other = sources.split(",")
+    own, theirs = (one, other) if first else (other, one)
+    return next(place for place, axis in enumerate(own) if axis in theirs and axis not in target)
+
+
+def _equation(found: Attention) -> str:
+    return str(found.result.attributes.get_string("equation"))
 
 
 def _limit(error: float, allowed: float, what: str) -> None:

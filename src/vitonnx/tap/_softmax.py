@@ -16,8 +16,8 @@ class LastAxisSoftmax(ir.passes.InPlacePass):
     """Write every softmax over the last axis, of (batch, heads, queries, keys) where it has four.
 
     Converters leave keys wherever a product put them, and transpose behind the softmax; some
-    flatten all but the keys in front of it, or write it as the exponential of its logarithm. Needs
-    shapes, and opset 13 or newer.
+    flatten all but the keys in front of it, or write it out, as an exponential over its sum or as
+    that of its logarithm. Needs shapes, and opset 13 or newer.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -26,6 +26,8 @@ class LastAxisSoftmax(ir.passes.InPlacePass):
         for node in list(graph):
             if node.op_type == "Exp":
                 modified |= _join_logarithm(graph, node)
+            elif node.op_type == "Div":
+                modified |= _join_sum(graph, node)
         for node in list(graph):
             if node.op_type == "Softmax":
                 modified |= _unflatten(graph, node)
@@ -48,6 +50,34 @@ def _join_logarithm(graph: ir.Graph, node: ir.Node) -> bool:
     softmax = ir.node("Softmax", [source.inputs[0]], {"axis": axis}, name=source.name)
     _replace(graph, node, [softmax])
     return True
+
+
+def _join_sum(graph: ir.Graph, node: ir.Node) -> bool:
+    """Make one softmax of exp(x) / sum(exp(x)), over whichever axis."""
+    top, bottom = node.inputs
+    power = None if top is None else top.producer()
+    total = None if bottom is None else bottom.producer()
+    while total is not None and total.op_type in ("Reshape", "Unsqueeze"):
+        total = None if total.inputs[0] is None else total.inputs[0].producer()
+    if power is None or total is None or top is None or top.shape is None:
+        return False
+    sums = total.op_type == "ReduceSum" and total.inputs[0] is top
+    sides = None if bottom is None else bottom.shape
+    if power.op_type != "Exp" or not sums or sides is None or len(sides) != len(top.shape):
+        return False
+    summed = [axis for axis, side in enumerate(sides) if side == 1 and top.shape[axis] != 1]
+    if len(summed) != 1 or _axes(total, len(sides)) != summed:
+        return False
+    softmax = ir.node("Softmax", [power.inputs[0]], {"axis": summed[0]}, name=node.name)
+    _replace(graph, node, [softmax])
+    return True
+
+
+def _axes(node: ir.Node, rank: int) -> list[int]:
+    """Give the axes that a sum goes over."""
+    value = node.inputs[1] if len(node.inputs) > 1 else None
+    axes = None if value is None else ir.convenience.get_const_tensor(value)
+    return [] if axes is None else [int(axis) % rank for axis in axes.numpy().reshape(-1)]
 
 
 def _unflatten(graph: ir.Graph, node: ir.Node) -> bool:

@@ -108,11 +108,11 @@ def _compare(signature: Any, names: list[str], specs: list[Any], file: Path) -> 
         ) from error
     for name, value in expected.items():
         one = np.asarray(value)
-        error = np.abs(one - found[name]).max() / (np.abs(one).max() or 1)
-        if not error <= TOLERANCE:
+        off = np.abs(one - found[name]).max() / (np.abs(one).max() or 1)
+        if not off <= TOLERANCE:
             raise ModelFileError(
                 f"tf2onnx didn't convert {file.stem} rightly: its output {name!r} is off by "
-                f"{error:.1e} of its magnitude."
+                f"{off:.1e} of its magnitude."
             )
 
 

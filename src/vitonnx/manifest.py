@@ -27,7 +27,7 @@ __all__ = [
     "round_up",
 ]
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2  # the newest that is read; a file says the oldest that it can do with
 METADATA_KEY = "vitonnx.manifest"
 # What was compiled into a baked file, whose outputs are no longer those of the contract.
 BAKED_KEY = "vitonnx.baked"
@@ -114,7 +114,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The promises of one probe-ready file, contract version 1.
+    """The promises of one probe-ready file.
 
     Parameters
     ----------
@@ -126,6 +126,8 @@ class Manifest:
         Patches of the file's input.
     prefix_tokens : tuple of str
         Tokens in front of the patches, in order: ``cls``, ``dist``, ``reg0`` …
+    suffix_tokens : tuple of str
+        Tokens behind the patches, in order, such as YOLOS's detection tokens.
     blocks, heads, dim : int
         Depth, attention heads a block, width of the residual stream.
     position_grid : (rows, columns) or None
@@ -170,7 +172,15 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     fidelity: dict[str, float | int | None] | None = None
-    contract_version: int = CONTRACT_VERSION
+    suffix_tokens: tuple[str, ...] = ()
+
+    @property
+    def contract_version(self) -> int:
+        """The oldest version of the contract whose readers understand the file.
+
+        What would be misread by readers of version 1 is listed here, and nowhere else.
+        """
+        return 2 if self.suffix_tokens else 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -184,8 +194,8 @@ class Manifest:
 
     @property
     def tokens(self) -> int:
-        """Prefix tokens and patches together."""
-        return len(self.prefix_tokens) + self.patches
+        """Prefix tokens, patches and suffix tokens together."""
+        return len(self.prefix_tokens) + self.patches + len(self.suffix_tokens)
 
     @property
     def untrained(self) -> bool:
@@ -216,7 +226,9 @@ class Manifest:
 
     def to_json(self) -> str:
         """Write the manifest as JSON, its keys in alphabetical order."""
-        values = asdict(self)
+        values = asdict(self) | {"contract_version": self.contract_version}
+        if not self.suffix_tokens:
+            del values["suffix_tokens"]
         if self.precision == "fp32":
             # The contract's own keys: what a file in fewer bits says comes on top of them.
             del values["precision"], values["fidelity"]
@@ -288,8 +300,13 @@ def _refuse_newer(text: str, file: str) -> None:
     """Refuse a newer contract before anything of it is read: it may mean other things."""
     with contextlib.suppress(ValueError):  # what is no JSON is reported as a damaged manifest
         values = json.loads(text)
-        version = values.get("contract_version") if isinstance(values, dict) else None
-        if isinstance(version, int) and version > CONTRACT_VERSION:
+        version = values.get("contract_version", 1) if isinstance(values, dict) else 1
+        if not isinstance(version, int):
+            raise ModelFileError(
+                f"{file} has a damaged manifest (contract_version: it is no whole number): export "
+                "the model again."
+            )
+        if version > CONTRACT_VERSION:
             raise ModelFileError(
                 f"{file} follows contract version {version}; this vitonnx reads version "
                 f"{CONTRACT_VERSION} and older: upgrade vitonnx (pip install -U vitonnx)."

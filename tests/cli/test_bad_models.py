@@ -91,7 +91,7 @@ def test_a_manifest_of_a_newer_contract(
 ) -> None:
     def newer(manifest: dict[str, Any]) -> dict[str, Any]:
         del manifest["grid"]  # who knows what the future has instead
-        return {**manifest, "contract_version": 2}
+        return {**manifest, "contract_version": 3}
 
     model = with_manifest(exported("plain"), newer, "newer.onnx")
     refused(command, model, 1, "newer.onnx", "version 2", "version 1", "pip install -U vitonnx")

@@ -253,7 +253,7 @@ def test_files_that_are_not_probe_ready(exported: Exported, tmp_path: Path) -> N
     refused("is no ONNX model, or a damaged one")
     without_manifest(good, file)
     refused("vitonnx tap")
-    with_manifest(good, file, contract_version=2)
+    with_manifest(good, file, contract_version=3)
     refused("contract version 2.*upgrade")
     with_manifest(good, file, grid=[5, 5])
     refused("breaks its manifest's promise: images is")

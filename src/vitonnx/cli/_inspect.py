@@ -13,6 +13,8 @@ from vitonnx.cli._options import Quiet
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
 
+SHOWN = 8  # names of tokens, in a line
+
 EXAMPLE = "Example: vitonnx inspect dino.onnx"
 
 
@@ -50,6 +52,7 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "patch size": str(manifest.patch_size),
         "grid": f"{_by(manifest.grid)} patches",
         "prefix tokens": ", ".join(manifest.prefix_tokens) or "none",
+        "suffix tokens": _few(manifest.suffix_tokens),
         "blocks": str(manifest.blocks),
         "heads": str(manifest.heads),
         "dim": str(manifest.dim),
@@ -74,6 +77,13 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
         "contract version": str(manifest.contract_version),
     }
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """List names; of many, the first and the last."""
+    if len(names) > SHOWN:
+        return f"{names[0]} … {names[-1]}, {len(names)} of them"
+    return ", ".join(names) or "none"
 
 
 def _positions(manifest: Manifest) -> str:

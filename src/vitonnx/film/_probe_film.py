@@ -197,7 +197,4 @@ def _head_labels(engine: Engine, head: FilmHead) -> tuple[str, ...]:
 def _query(engine: Engine, probe: Heads | Rollout, size: tuple[int, int]) -> tuple[int, int] | None:
     """Find the patch that is asked, where it is one: the same in all frames."""
     height, width = size
-    token = probe.token(engine.layout, (0, 0, width, height))
-    if token is None or token < engine.layout.prefix:
-        return None
-    return divmod(token - engine.layout.prefix, engine.layout.grid[1])
+    return engine.layout.patch(probe.token(engine.layout, (0, 0, width, height)))

@@ -157,6 +157,7 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
             "Several attentions of the model read the same tokens side by side: it is no plain "
             "Vision Transformer, and can't be tapped."
         )
+    moving = pixel_values(graph)
     norms = [_norm_behind(join.outputs[0]) for _, join in joins]
     middles = [
         join.outputs[0] if norm is None else norm
@@ -167,7 +168,9 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
         for middle, norm, (_, join) in zip(middles, norms, joins, strict=True)
     ]
     for number, (end, start) in enumerate(zip(ends, starts[1:], strict=False)):
-        if start not in _same(end):
+        if start in _placed(end, moving):
+            ends[number] = start
+        elif start not in _same(end):
             raise ModelFileError(
                 f"Something stands between block {number} of the model and the next "
                 f"({end.name!r} becomes {start.name!r}): it is no plain Vision Transformer, and "
@@ -177,6 +180,16 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
         Block(found.softmax, start, middle, end)
         for found, (start, _), middle, end in zip(attentions, joins, middles, ends, strict=True)
     ]
+
+
+def _placed(value: ir.Value, moving: set[ir.Value]) -> set[ir.Value]:
+    """Give the sums of a value and of what no pixel changes, such as positions once more."""
+    readers = [use.node for each in _same(value) for use in each.uses()]
+    return {
+        node.outputs[0]
+        for node in readers
+        if node.op_type == "Add" and not all(source in moving for source in node.inputs)
+    }
 
 
 def _same(value: ir.Value) -> set[ir.Value]:

@@ -44,6 +44,8 @@ class Patches:
         The addition of a position embedding.
     position_rows : int
         That the embedding has.
+    suffix : int
+        Tokens behind the patches.
     """
 
     size: int
@@ -52,6 +54,12 @@ class Patches:
     kernel: ir.Value | None
     positions: ir.Node | None
     position_rows: int
+    suffix: int = 0
+
+    @property
+    def rows_behind(self) -> int:
+        """Rows of the position embedding that belong to tokens behind the patches."""
+        return self.suffix if self.position_rows > self.grid[0] * self.grid[1] + self.prefix else 0
 
 
 def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
@@ -148,16 +156,31 @@ def name_weights(graph: ir.Graph, patches: Patches) -> None:
     if patches.positions is not None:
         one, other = patches.positions.inputs
         value = one if one is not None and one.const_value is not None else other
-        _rename(graph, value, POSITION_EMBEDDING, rows=patches.position_rows)
+        _rename(
+            graph,
+            value,
+            POSITION_EMBEDDING,
+            rows=patches.position_rows,
+            behind=patches.rows_behind,
+        )
 
 
-def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None = None) -> None:
-    """Put a float32 initializer in a value's place; of two axes, if rows are given."""
+def _rename(
+    graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None = None, behind: int = 0
+) -> None:
+    """Put a float32 initializer in a value's place; of two axes, if rows are given.
+
+    Its last rows are another initializer, where they are no patches'.
+    """
     assert value is not None
     assert value.const_value is not None
-    array = value.const_value.numpy()
+    array, given_type = value.const_value.numpy(), ir.TensorType(ir.DataType.FLOAT)
     weight = array.astype(np.float32).reshape(array.shape if rows is None else (rows, -1))
-    given, nodes = constant(graph, name, weight), []
+    given, nodes = constant(graph, name, weight[: len(weight) - behind]), []
+    if behind:
+        rest = constant(graph, f"{name}/behind", weight[len(weight) - behind :])
+        nodes.append(ir.node("Concat", [given, rest], {"axis": 0}, name=f"{name}/concat"))
+        given = nodes[-1].outputs[0]
     if array.dtype != np.float32:
         nodes.append(ir.node("Cast", [given], {"to": int(value.dtype or 1)}, name=f"{name}/cast"))
         given = nodes[-1].outputs[0]
@@ -168,7 +191,8 @@ def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None
         given = nodes[-1].outputs[0]
     for node in nodes:
         shape = array.shape if node.op_type == "Reshape" else weight.shape
-        node.outputs[0].name, node.outputs[0].type = node.name, value.type
+        kind = given_type if node.op_type == "Concat" else value.type
+        node.outputs[0].name, node.outputs[0].type = node.name, kind
         node.outputs[0].shape = ir.Shape(shape)
     value.replace_all_uses_with(given)
     for node in reversed(nodes):
@@ -209,11 +233,12 @@ def check_order(
             part = change(numbers >> bit & 1 == 1)
             found[(part > STILL * part.max()) & (found >= 0)] += 1 << bit
     else:
-        found[patches.prefix :] = numbers
+        found[patches.prefix : patches.prefix + count] = numbers
         for number in (0, patches.grid[1] - 1, count // 2, count - 1):
             found[patches.prefix + number] = -1
             found[change(numbers == number).argmax()] = number
-    expected = np.concatenate([np.full(patches.prefix, -1), numbers])
+    expected = np.full(stream.tokens, -1)
+    expected[patches.prefix : patches.prefix + count] = numbers
     if (found != expected).any():
         place = int((found != expected).argmax())
         raise ModelFileError(

@@ -24,6 +24,7 @@ from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._head import find_head
 from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._open import home, open_foreign, weight_files
+from vitonnx.tap._others import place_others
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
 from vitonnx.tap._precision import in_words, precision_of
 from vitonnx.tap._prepare import prepare
@@ -118,6 +119,7 @@ def tap(
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
     check_passage(graph, stream)
     patches = find_patches(graph, stream, pictures)
+    patches = place_others(model, stream, patches, pictures, folder)
     head = find_head(graph, stream)
     precision = precision_of(graph)
     check_order(model, stream, patches, pictures, folder)
@@ -129,7 +131,7 @@ def tap(
     counterparts = list(graph.outputs)
     make_room(graph)
     replace_input(graph, pictures, known.preprocessing)
-    outputs = add_outputs(graph, stream, head, patches.prefix, pictures.batch)
+    outputs = add_outputs(graph, stream, head, patches, pictures.batch)
     name_weights(graph, patches)
     agreement = verify(
         original,
@@ -206,7 +208,8 @@ def _manifest(
     classes = known.classes
     if classes is not None and (logits is None or logits[1] != len(classes)):
         classes = None
-    extra = patches.position_rows - patches.grid[0] * patches.grid[1]
+    patch_count = patches.grid[0] * patches.grid[1]
+    extra = patches.position_rows - patch_count - patches.rows_behind
     with source.open("rb") as stream_of_bytes:
         digest = hashlib.file_digest(stream_of_bytes, "sha256").hexdigest()
     return Manifest(
@@ -231,4 +234,5 @@ def _manifest(
         },
         versions={name: version(name) for name in PACKAGES},
         precision=precision,
+        suffix_tokens=tuple(f"suffix{number}" for number in range(patches.suffix)),
     )

@@ -17,19 +17,16 @@ from vitonnx.modelfile import load_manifest, load_shapes
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
-@pytest.mark.parametrize("said_open", [True, False], ids=["said to be open", "said"])
 @pytest.mark.parametrize(
     ("prefix", "batched"), [(0, False), (1, False), (1, True), (5, False)], ids=str
 )
-def test_a_baked_batch_is_opened(
-    prefix: int, batched: bool, said_open: bool, batch: int, tapped: Tapped
-) -> None:
+def test_a_baked_batch_is_opened(prefix: int, batched: bool, batch: int, tapped: Tapped) -> None:
     vit = ForeignViT(
         prefix=prefix,
         batched=batched,
         readout="token" if prefix else "mean",
         batch=batch,
-        said_open=said_open,
+        said_open=True,
     )
     file = tapped(vit)
     assert load_shapes(file)["images"][0] is None

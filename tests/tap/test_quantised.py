@@ -110,7 +110,7 @@ FILES: dict[Make, tuple[str, float]] = {
     optimised: ("fp32", 1e-5),
     outside: ("fp32", 1e-5),
 }
-WEIGHTS = {
+WEIGHTS: dict[Make, str] = {
     four_bits: "fp32, weights kept in 4 bits",
     four_bits_of_pairs: "int8, weights kept in 4 bits",
     four_bits_in_eight: "int8, weights kept in 4 bits",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -53,7 +54,7 @@ def test_probes_in_the_graph_are_those_of_the_numbers(file: Path) -> None:
     engine = vx.Engine(file, device="cpu")
     outputs = engine.run(pictures)
     blocks = [outputs[f"block_{block:02}/attention"] for block in range(VIT.blocks)]
-    layout = {"grid": VIT.grid, "prefix": 1, "suffix": 3}
+    layout: Any = {"grid": VIT.grid, "prefix": 1, "suffix": 3}
     maps = head_maps(blocks[-1], **layout)
     flow = rollout(blocks, query=0)[:, 1 : 1 + VIT.patches]
     distances = [mean_attention_distance(each, patch_size=8, **layout) for each in blocks]

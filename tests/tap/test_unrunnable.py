@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from tapping import Call, Refused, assert_right, done
 Change = Callable[[onnx.ModelProto], None]
 
 
-def at_the_end(model: onnx.ModelProto, operator: str, *inputs: str, **attributes: object) -> None:
+def at_the_end(model: onnx.ModelProto, operator: str, *inputs: str, **attributes: Any) -> None:
     """Have a node read the scores, and give others."""
     (output,) = model.graph.output
     for node in model.graph.node:

@@ -13,6 +13,7 @@ import onnx_ir.passes.common as common
 from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, METADATA_KEY
 from vitonnx.modelfile import load_skeleton
+from vitonnx.tap._erfc import WriteErfc
 
 if TYPE_CHECKING:
     import onnx
@@ -67,6 +68,7 @@ def open_foreign(file: Path) -> ir.Model:
         ) from error
     ir.external_data.set_base_dir(model.graph, home(file))
     _sort(model, file)
+    WriteErfc()(model)
     return model
 
 

@@ -31,6 +31,7 @@ BOUNDS_OF = {
     "half-inside": BOUNDS_OF_HALF,
     "four-bits-in-eight": BOUNDS_OF_STEPS,
 }
+ROUNDED = ("int8", "four-bits-in-eight")
 # Compared with themselves.
 QUANTISED = ("int8", "four-bits", "four-bits-in-eight", "normal-floats")
 
@@ -73,7 +74,7 @@ def facts_of(cell: Cell) -> Facts:
     pixels' own, and none is on an edge.
     """
     facts = build(cell.framework, cell.family, cell.attention).facts
-    if cell.derivation != "int8":
+    if cell.derivation not in ROUNDED:
         return facts
     return dataclasses.replace(facts, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 

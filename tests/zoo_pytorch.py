@@ -19,12 +19,14 @@ from zoo_specimen import CLS, HALF, Facts, Family, Reference, Specimen, sharpen
 class Encoder(Family):
     batch_first: bool = True
     norm_first: bool = False
+    counted: bool = False  # by ``len``, which tracers make a constant
 
 
 _DEFAULT = Encoder(prefix=CLS, recipe=HALF, blocks=3, heads=4, classes=7)
 FAMILIES = {
     "encoder": _DEFAULT,
     "encoder-tokens-first": dataclasses.replace(_DEFAULT, batch_first=False),
+    "encoder-counted": dataclasses.replace(_DEFAULT, counted=True),
     "encoder-normed-first": dataclasses.replace(_DEFAULT, norm_first=True),
 }
 ATTENTIONS = ("multihead",)
@@ -51,7 +53,8 @@ def _network(kind: Encoder) -> Any:
 
     def forward(self: Any, pixels: Any) -> tuple[Any]:
         patches = self.patches(pixels).flatten(2).transpose(1, 2)
-        token = self.token.expand(patches.shape[0], -1, -1)
+        batch = len(patches) if kind.counted else patches.shape[0]
+        token = self.token.expand(batch, -1, -1)
         tokens = torch.cat([token, patches], 1) + self.positions
         turned = (lambda x: x) if kind.batch_first else (lambda x: x.transpose(0, 1))
         return (self.head(turned(self.encoder(turned(tokens)))[:, 0]),)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from foreign_sketch import Sketch
 from foreign_vit import ForeignViT
@@ -28,7 +29,28 @@ def test_a_baked_batch_is_opened(prefix: int, batched: bool, batch: int, tapped:
         batch=batch,
         said_open=True,
     )
-    file = tapped(vit)
+    assert_opened(tapped(vit), vit)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+@pytest.mark.parametrize(("prefix", "batched"), [(1, True), (2, False), (5, True)], ids=str)
+def test_a_prefix_token_alone_is_baked(
+    prefix: int, batched: bool, batch: int, call: Call, desk: Path
+) -> None:
+    """``token.expand(len(x), -1, -1)``: all else goes with the batch."""
+    vit = ForeignViT(prefix=prefix, batched=batched)
+    model = vit.model()
+    for number, node in enumerate(node for node in model.graph.node if node.op_type == "Expand"):
+        tokens = vit.placed if number == 0 else vit.prefix - vit.placed
+        name, sides = f"sides_{number}", np.array([batch, tokens, vit.dim])
+        model.graph.initializer.append(numpy_helper.from_array(sides, name))
+        node.input[1] = name
+    onnx.save(model, "model.onnx")
+    done(call("tap", "model.onnx", "-o", "out.onnx", "--preprocess", "imagenet"))
+    assert_opened(desk / "out.onnx", vit)
+
+
+def assert_opened(file: Path, vit: ForeignViT) -> None:
     assert load_shapes(file)["images"][0] is None
     pictures = photographs(vit, 3)
     found, expected = run_all(file, images=pictures), vit.answer(normalised(pictures))

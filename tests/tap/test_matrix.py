@@ -51,6 +51,7 @@ CHOSEN = (
     "torchvision-vit-multihead/torchscript-17",
     "pytorch-encoder-multihead/torchscript-17",
     "pytorch-encoder-tokens-first-multihead/torchscript-20",
+    "pytorch-encoder-counted-multihead/torchscript-17",
     "pytorch-encoder-normed-first-multihead/dynamo-20",
     "huggingface-vit-einsum/torchscript-17",
     "huggingface-vit-folded/torchscript-17",

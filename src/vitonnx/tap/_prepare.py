@@ -23,7 +23,7 @@ from vitonnx.graph import (
     FuseLayerNorms,
     TransposeWeights,
 )
-from vitonnx.tap._batch import free_batch
+from vitonnx.tap._batch import free_batch, mend_batch
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import observe
 from vitonnx.tap._plain import Plain
@@ -60,8 +60,11 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int 
     # Some fused operators run on GPUs alone: what can be written out is, before anything is run.
     common.ShapeInferencePass()(model)
     Unfuse()(model)
+    unfolded = model.clone() if pictures.batch is None else None
     pictures = observe(model, pictures, folder)
     taken = pictures.batch
+    if unfolded is not None and taken is not None:
+        pictures = mend_batch(unfolded, model, pictures, folder)
     branches = [node for node in model.graph if node.op_type in CONTROL_FLOW]
     if branches:
         raise ModelFileError(

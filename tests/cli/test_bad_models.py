@@ -94,7 +94,7 @@ def test_a_manifest_of_a_newer_contract(
         return {**manifest, "contract_version": 3}
 
     model = with_manifest(exported("plain"), newer, "newer.onnx")
-    refused(command, model, 1, "newer.onnx", "version 2", "version 1", "pip install -U vitonnx")
+    refused(command, model, 1, "newer.onnx", "version 3", "version 2", "pip install -U vitonnx")
 
 
 @Commands

@@ -254,7 +254,7 @@ def test_files_that_are_not_probe_ready(exported: Exported, tmp_path: Path) -> N
     without_manifest(good, file)
     refused("vitonnx tap")
     with_manifest(good, file, contract_version=3)
-    refused("contract version 2.*upgrade")
+    refused("contract version 3.*upgrade")
     with_manifest(good, file, grid=[5, 5])
     refused("breaks its manifest's promise: images is")
     with_manifest(good, file, preprocessing={})

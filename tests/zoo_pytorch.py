@@ -37,7 +37,8 @@ def build(family: str, attention: str) -> Specimen:
 
     torch.manual_seed(0)
     # Or else the encoder is one operator, which no exporter knows.
-    torch.backends.mha.set_fastpath_enabled(False)
+    mha: Any = torch.backends.mha
+    mha.set_fastpath_enabled(False)
     kind = FAMILIES[family]
     model = _network(kind).eval()
     sharpen(model)

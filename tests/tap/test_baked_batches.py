@@ -32,7 +32,7 @@ def test_a_baked_batch_is_opened(prefix: int, batched: bool, batch: int, tapped:
     assert_opened(tapped(vit), vit)
 
 
-@pytest.mark.parametrize("batch", [1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize(("prefix", "batched"), [(1, True), (2, False), (5, True)], ids=str)
 def test_a_prefix_token_alone_is_baked(
     prefix: int, batched: bool, batch: int, call: Call, desk: Path

@@ -37,8 +37,7 @@ def build(family: str, attention: str) -> Specimen:
 
     torch.manual_seed(0)
     # Or else the encoder is one operator, which no exporter knows.
-    mha: Any = torch.backends.mha
-    mha.set_fastpath_enabled(False)
+    torch.backends.mha.set_fastpath_enabled(False)
     kind = FAMILIES[family]
     model = _network(kind).eval()
     sharpen(model)
@@ -57,8 +56,10 @@ def _network(kind: Encoder) -> Any:
         batch = len(patches) if kind.counted else patches.shape[0]
         token = self.token.expand(batch, -1, -1)
         tokens = torch.cat([token, patches], 1) + self.positions
-        turned = (lambda x: x) if kind.batch_first else (lambda x: x.transpose(0, 1))
-        return (self.head(turned(self.encoder(turned(tokens)))[:, 0]),)
+        if not kind.batch_first:
+            tokens = tokens.transpose(0, 1)
+        found = self.encoder(tokens)
+        return (self.head(found[:, 0] if kind.batch_first else found[0]),)
 
     model = type("Network", (nn.Module,), {"forward": forward})()
     model.patches = nn.Conv2d(3, kind.dim, kind.patch, kind.patch)

@@ -28,7 +28,8 @@ class Drawing:
         x = self.embed(pixels)
         for block in range(self.vit.blocks):
             x = self.block(x, f"{block}.")
-        x = sketch.norm(x, self.weight("norm"), self.weight("norm.bias"))
+        if self.vit.norm_first:
+            x = sketch.norm(x, self.weight("norm"), self.weight("norm.bias"))
         return sketch("Gemm", self.read(x), self.weight("head"), self.weight("head.bias"), transB=1)
 
     def embed(self, pixels: str) -> str:
@@ -39,6 +40,8 @@ class Drawing:
         placed, later = np.split(self.arrays["prefix"], [vit.placed], axis=1)
         if vit.placed:
             x = sketch("Concat", self.token(x, placed), x, axis=1)
+        if vit.suffix:
+            x = sketch("Concat", x, self.token(x, self.arrays["suffix"]), axis=1)
         x = sketch("Add", x, self.weight("positions"))
         if vit.placed < vit.prefix:
             first = sketch.slice(x, 1, 0, vit.placed)
@@ -51,6 +54,11 @@ class Drawing:
 
     def block(self, x: str, name: str) -> str:
         sketch = self.sketch
+        if not self.vit.norm_first:
+            mixed = self.linear(self.attention(x, name), f"{name}out")
+            x = self.norm(sketch("Add", x, mixed), f"{name}norm1")
+            wide = sketch("Relu", self.linear(x, f"{name}up"))
+            return self.norm(sketch("Add", x, self.linear(wide, f"{name}down")), f"{name}norm2")
         mixed = self.attention(self.norm(x, f"{name}norm1"), name)
         x = sketch("Add", x, self.linear(mixed, f"{name}out"))
         wide = sketch.gelu(self.linear(self.norm(x, f"{name}norm2"), f"{name}up"))
@@ -65,6 +73,8 @@ class Drawing:
     def attention(self, x: str, name: str) -> str:
         vit, sketch = self.vit, self.sketch
         q, k, v = (self.folded(part) for part in self.parts(x, name))
+        if vit.softmax in ("keys first", "sum"):
+            q, k = k, q
         k = sketch.transpose(k, 0, 2, 1) if vit.batched else sketch.transpose(k, 0, 1, 3, 2)
         root = math.sqrt(vit.dim / vit.heads)
         if vit.scale == "before":
@@ -79,7 +89,7 @@ class Drawing:
         if vit.bias:
             mask = self.arrays[f"{name}mask"]
             scores = sketch("Add", scores, sketch.weight(mask[0] if vit.batched else mask))
-        mixed = sketch("MatMul", sketch("Softmax", scores, axis=-1), v)
+        mixed = sketch("MatMul", self.weighed(scores), v)
         if vit.batched:
             mixed = sketch.reshape(
                 mixed, vit.batch or -1, vit.heads, vit.tokens, vit.dim // vit.heads
@@ -87,6 +97,23 @@ class Drawing:
         return sketch.reshape(
             sketch.transpose(mixed, 0, 2, 1, 3), sketch.batch, vit.tokens, vit.dim
         )
+
+    def weighed(self, scores: str) -> str:
+        vit, sketch = self.vit, self.sketch
+        turned = (0, 2, 1) if vit.batched else (0, 1, 3, 2)
+        if vit.softmax == "last":
+            return sketch("Softmax", scores, axis=-1)
+        if vit.softmax == "keys first":
+            return sketch.transpose(sketch("Softmax", scores, axis=len(turned) - 2), *turned)
+        if vit.softmax == "logarithm":
+            return sketch("Exp", sketch("LogSoftmax", scores, axis=-1))
+        if vit.softmax == "sum":
+            powers = sketch("Exp", scores)
+            total = sketch("ReduceSum", powers, sketch.constant([len(turned) - 2]))
+            return sketch.transpose(sketch("Div", powers, total), *turned)
+        rows = sketch("Softmax", sketch.reshape(scores, -1, vit.tokens), axis=1)
+        heads = () if vit.batched else (vit.heads,)
+        return sketch.reshape(rows, -1, *heads, vit.tokens, vit.tokens)
 
     def parts(self, x: str, name: str) -> list[str]:
         """Give queries, keys and values, each ``(batch, heads, tokens, width)``."""
@@ -128,7 +155,9 @@ class Drawing:
         if vit.readout == "token":
             return sketch("Gather", x, sketch.constant(0), axis=1)
         if vit.readout == "mean":
-            patches = sketch.slice(x, 1, vit.prefix, vit.tokens) if vit.prefix else x
+            patches = x
+            if vit.prefix or vit.suffix:
+                patches = sketch.slice(x, 1, vit.prefix, vit.prefix + vit.patches)
             return sketch.mean(patches, 1)
         query, keys, values = (
             self.linear(source, f"pool.{part}")

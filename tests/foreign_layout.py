@@ -36,6 +36,16 @@ class Layout:
         Rows and columns of pixels that no patch covers, at the lower and right edge.
     stride : int or None
         From patch to patch, where it isn't the patch's side.
+    said_open : bool
+        Whether inputs and outputs say that any batch will do, whatever is in the graph.
+    norm_first : bool
+        Or else behind each sum, as PyTorch's encoders do by default; there is none at the end then.
+    softmax : "last", "keys first", "flattened", "logarithm" or "sum"
+        Over the last axis of (queries, keys); over the first but one of (keys, queries), turned
+        round behind it, as Keras does; of rows alone; as the exponential of its logarithm; or over
+        keys that come first, as an exponential and its sum.
+    suffix : int
+        Tokens behind the patches, with positions of their own.
     readout : "token", "mean" or "latent"
         The first token; the patches' mean; what one learned query finds, by a cross-attention.
     """
@@ -53,6 +63,10 @@ class Layout:
     scale: Literal["before", "inside", "after", "divided"] = "after"
     bias: bool = False
     batch: int | None = None
+    said_open: bool = False
+    norm_first: bool = True
+    softmax: Literal["last", "keys first", "flattened", "logarithm", "sum"] = "last"
+    suffix: int = 0
     opset: int = 17
     precision: Precision = "fp32"
     places: bool = True
@@ -72,7 +86,7 @@ class Layout:
 
     @property
     def tokens(self) -> int:
-        return self.prefix + self.patches
+        return self.prefix + self.patches + self.suffix
 
     @property
     def placed(self) -> int:
@@ -84,7 +98,8 @@ class Layout:
     def weights(self) -> dict[str, Floats]:
         """Draw all weights, with scores that make heads look somewhere and not everywhere."""
         random = np.random.default_rng(self.prefix)
-        dim, pixels, places = self.dim, 3 * self.patch**2, self.placed + self.patches
+        dim, pixels = self.dim, 3 * self.patch**2
+        places = self.placed + self.patches + self.suffix
         drawn: dict[str, NDArray[np.float64]] = {}
 
         def matrix(name: str, inside: int, outside: int, scale: float = 1.0) -> None:
@@ -98,6 +113,8 @@ class Layout:
         matrix("patch", pixels, dim)
         drawn["patch"] = drawn["patch"].T.reshape(dim, 3, self.patch, self.patch)
         drawn["prefix"] = random.standard_normal((1, self.prefix, dim))
+        if self.suffix:
+            drawn["suffix"] = random.standard_normal((1, self.suffix, dim))
         drawn["positions"] = 0.5 * random.standard_normal((1, places, dim))
         for block in range(self.blocks):
             norm(f"{block}.norm1")

@@ -20,7 +20,7 @@ class ForeignViT(Layout):
         """Draw the graph: input ``pixels``, output ``scores``."""
         sketch = Sketch(self.opset, precision=self.precision, batch=self.batch or 0)
         drawing = Drawing(self, sketch, self.weights())
-        batch: Side = self.batch or "batch"
+        batch: Side = "batch" if self.said_open else self.batch or "batch"
         return sketch.model(
             {"pixels": (batch, 3, *self.size)},
             {"scores": (drawing.draw("pixels"), (batch, self.classes))},
@@ -43,14 +43,22 @@ class ForeignViT(Layout):
                 for name, values in weights.items()
                 if name.startswith(f"{block}.")
             }
-            attention, values = self._attention(_norm(x, own["norm1"], own["norm1.bias"]), own)
+            norms = [(own[f"norm{part}"], own[f"norm{part}.bias"]) for part in (1, 2)]
+            read = _norm(x, *norms[0]) if self.norm_first else x
+            attention, values = self._attention(read, own)
             mixed = np.moveaxis(attention @ values, 1, 2).reshape(x.shape)
             x = x + mixed @ own["out"] + own["out.bias"]
-            wide = _norm(x, own["norm2"], own["norm2.bias"]) @ own["up"] + own["up.bias"]
-            x = x + _gelu(wide) @ own["down"] + own["down.bias"]
+            if self.norm_first:
+                wide = _gelu(_norm(x, *norms[1]) @ own["up"] + own["up.bias"])
+                x = x + wide @ own["down"] + own["down.bias"]
+            else:
+                x = _norm(x, *norms[0])
+                wide = np.maximum(x @ own["up"] + own["up.bias"], 0)
+                x = _norm(x + wide @ own["down"] + own["down.bias"], *norms[1])
             found[f"block_{block:02}/attention"] = attention
             found[f"block_{block:02}/tokens"] = x
-        x = _norm(x, weights["norm"], weights["norm.bias"])
+        if self.norm_first:
+            x = _norm(x, weights["norm"], weights["norm.bias"])
         found["embedding"] = self._read(x, weights)
         found["logits"] = found["embedding"] @ weights["head"].T + weights["head.bias"]
         return found
@@ -64,7 +72,10 @@ class ForeignViT(Layout):
         patches = np.einsum("bcryxz,dcyz->brxd", cut, weights["patch"]) + weights["patch.bias"]
         patches = patches.reshape(len(pixels), self.patches, self.dim)
         prefix = np.repeat(weights["prefix"], len(pixels), axis=0)
-        x = np.concatenate([prefix[:, : self.placed], patches], 1) + weights["positions"]
+        parts = [prefix[:, : self.placed], patches]
+        if self.suffix:
+            parts.append(np.repeat(weights["suffix"], len(pixels), axis=0))
+        x = np.concatenate(parts, 1) + weights["positions"]
         later = prefix[:, self.placed :]
         return np.concatenate([x[:, : self.placed], later, x[:, self.placed :]], 1)
 
@@ -85,7 +96,7 @@ class ForeignViT(Layout):
         if self.readout == "token":
             return x[:, 0]
         if self.readout == "mean":
-            return np.asarray(x[:, self.prefix :].mean(1))
+            return np.asarray(x[:, self.prefix : self.prefix + self.patches].mean(1))
         query, keys, values = (
             source @ weights[f"pool.{part}"] + weights[f"pool.{part}.bias"]
             for source, part in ((weights["query"], "q"), (x, "k"), (x, "v"))

@@ -44,4 +44,25 @@ WAYS = PREFIXES | {
     "as many heads as tokens": ForeignViT(dim=34, heads=17, prefix=2),
     "as many heads as pictures": ForeignViT(heads=3, batch=1),
     "one head": ForeignViT(heads=1),
+    "normed behind": ForeignViT(norm_first=False),
+    "normed behind, registers": ForeignViT(norm_first=False, prefix=5, batched=True),
+    "normed behind, opset 13": ForeignViT(norm_first=False, opset=13, prefix=0, readout="mean"),
+    "keys first": ForeignViT(softmax="keys first"),
+    "keys first, folded": ForeignViT(softmax="keys first", batched=True, prefix=2),
+    "keys first, as many heads as tokens": ForeignViT(
+        softmax="keys first", dim=34, heads=17, prefix=2
+    ),
+    "rows alone": ForeignViT(softmax="flattened", prefix=2),
+    "rows alone, folded": ForeignViT(softmax="flattened", batched=True),
+    "the exponential of a logarithm": ForeignViT(softmax="logarithm"),
+    "an exponential and its sum": ForeignViT(softmax="sum", prefix=5),
+    "a token behind": ForeignViT(suffix=1),
+    "tokens behind, none in front": ForeignViT(suffix=2, prefix=0, readout="mean"),
+    "tokens behind, and registers": ForeignViT(suffix=3, prefix=5, batched=True),
+    "tokens behind, fp16": ForeignViT(suffix=2, prefix=2, precision="fp16"),
+    "a batch of one, said to be open": ForeignViT(batch=1, said_open=True),
+    "a batch of one, said to be open, folded": ForeignViT(batch=1, said_open=True, batched=True),
+    "a batch of one, said to be open, no prefix": ForeignViT(
+        batch=1, said_open=True, prefix=0, readout="mean"
+    ),
 }

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zoo_huggingface
+import zoo_pytorch
 import zoo_timm
 import zoo_torchvision
 from zoo_attention import WAYS
@@ -28,7 +29,12 @@ from zoo_exporters import EXPORTERS, OF_ANY_SIZE, RARE, USUAL, export
 from zoo_huggingface_families import SHUFFLED
 from zoo_specimen import Specimen
 
-ZOOS = {"timm": zoo_timm, "huggingface": zoo_huggingface, "torchvision": zoo_torchvision}
+ZOOS = {
+    "timm": zoo_timm,
+    "huggingface": zoo_huggingface,
+    "torchvision": zoo_torchvision,
+    "pytorch": zoo_pytorch,
+}
 
 
 @dataclass(frozen=True)

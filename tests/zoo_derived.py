@@ -47,6 +47,36 @@ def _half(source: Path, target: Path, facts: Facts) -> None:
     onnx.save(convert_float_to_float16(onnx.load(source)), target)
 
 
+def _half_inside(source: Path, target: Path, facts: Facts) -> None:
+    """Compute in half precision between inputs and outputs in single; in no order of its own."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)
+
+
+def _four_bits(source: Path, target: Path, facts: Facts, *, level: int | None = None) -> None:
+    """Keep weights of products in 4 bits; by level 4, what they meet is rounded to 8."""
+    from onnxruntime.quantization import matmul_nbits_quantizer as quantizer
+
+    way = quantizer.DefaultWeightOnlyQuantConfig(block_size=16, accuracy_level=level)
+    made = quantizer.MatMulNBitsQuantizer(onnx.load(source), algo_config=way)
+    made.process()
+    made.model.save_model_to_file(str(target))
+
+
+def _four_bits_in_eight(source: Path, target: Path, facts: Facts) -> None:
+    _four_bits(source, target, facts, level=4)
+
+
+def _normal_floats(source: Path, target: Path, facts: Facts) -> None:
+    """Keep weights of products in the 4 bits of bitsandbytes."""
+    from onnxruntime.quantization.matmul_bnb4_quantizer import MatMulBnb4Quantizer
+
+    made = MatMulBnb4Quantizer(onnx.load(source), 1, 16)
+    made.process()
+    made.model.save_model_to_file(str(target))
+
+
 def _int8(source: Path, target: Path, facts: Facts) -> None:
     """Quantise products with weights, by ranges that are found as it runs."""
     from onnxruntime.quantization import quantize_dynamic
@@ -66,6 +96,10 @@ DERIVATIONS: dict[str, Derivation] = {
     "fused-half": _fused_half,
     "session": _session,
     "half": _half,
+    "half-inside": _half_inside,
+    "four-bits": _four_bits,
+    "four-bits-in-eight": _four_bits_in_eight,
+    "normal-floats": _normal_floats,
     "int8": _int8,
     "slim": _slim,
 }

@@ -75,18 +75,23 @@ def _measure(model: Any, kind: HuggingFace, facts: Facts) -> Reference:
     """Run the eager model: its own word on attention, and what its blocks give."""
     import torch
 
-    tokens: list[np.ndarray] = []
+    passed: list[tuple[np.ndarray, np.ndarray]] = []
 
     # Not `hidden_states`: whether its last entry is normed depends on the family.
     def keep(module: Any, inputs: Any, result: Any) -> None:
-        tokens.append((result[0] if isinstance(result, tuple) else result).numpy())
+        leaving = result[0] if isinstance(result, tuple) else result
+        passed.append((inputs[0].numpy(), leaving.numpy()))
 
     for module in model.modules():
-        if type(module).__name__.endswith("Layer") and hasattr(module, "mlp"):
+        is_block = hasattr(module, "mlp") or hasattr(module, "intermediate")
+        if type(module).__name__.endswith("Layer") and is_block:
             module.register_forward_hook(keep)
     pixels = torch.from_numpy(facts.pixels())
     with torch.no_grad():
         result = model(pixels, output_attentions=True, **_arguments(kind, pixels))
+    # What the next block reads: YOLOS adds positions in between.
+    tokens = [entering for entering, _ in passed[1:]] + [passed[-1][1]]
+    assert len(tokens) == kind.blocks
     return Reference(
         [each.numpy() for each in result.attentions],
         tokens,

@@ -124,6 +124,17 @@ FAMILIES = {
         classes=7,
         options={"use_relative_position_bias": True},
     ),
+    # Detection tokens stand behind the patches, and positions are added again between blocks.
+    "yolos": HuggingFace(
+        config="YolosConfig",
+        architecture="YolosModel",
+        prefix=CLS,
+        suffix=7,
+        recipe=IMAGENET,
+        outputs=("last_hidden_state",),
+        blocks=3,
+        options={"num_detection_tokens": 7},
+    ),
     "vitmae": HuggingFace(
         config="ViTMAEConfig",
         architecture="ViTMAEModel",

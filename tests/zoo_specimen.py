@@ -43,6 +43,7 @@ class Facts:
     std: tuple[float, float, float]
     any_size: bool = False  # whether the model takes pictures of any size
     embedding: str = ""  # without a head: the output that one would read, or "" where none is
+    suffix: int = 0  # tokens behind the patches
 
     @property
     def name(self) -> str:
@@ -90,6 +91,7 @@ class Family:
     classes: int = 0
     any_size: bool = False
     embedding: str = ""
+    suffix: int = 0
     options: dict[str, Any] = field(default_factory=dict)  # in the framework's own words
 
     def facts(self, framework: str, family: str, attention: str) -> Facts:
@@ -108,6 +110,7 @@ class Family:
             std=self.recipe[1],
             any_size=self.any_size,
             embedding=self.embedding,
+            suffix=self.suffix,
         )
 
 

@@ -269,6 +269,8 @@ class Manifest:
         Patches of the file's input.
     prefix_tokens : tuple of str
         Tokens in front of the patches, in order: ``cls``, ``dist``, ``reg0`` …
+    suffix_tokens : tuple of str
+        Tokens behind the patches, in order, such as YOLOS's detection tokens.
     blocks, heads, dim : int
         Depth, attention heads a block, width of the residual stream.
     position_grid : (rows, columns) or None
@@ -319,6 +321,7 @@ class Manifest:
     versions: dict[str, str] = field(default_factory=dict)
     precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     fidelity: dict[str, float | int | None] | None = None
+    suffix_tokens: tuple[str, ...] = ()
     relative_grid: tuple[int, int] | None = None
     size_fixed_by: str | None = None
 
@@ -327,9 +330,11 @@ class Manifest:
         """The oldest version of the contract whose readers understand the file.
 
         What would be misread by readers of version 1 is listed here, and nowhere else: steps of
-        the recipe, and an input that is larger than its patches.
+        the recipe, an input that is larger than its patches, and tokens behind the patches.
         """
-        return self.preprocessing.contract_version if self.covered == self.size else 2
+        if self.suffix_tokens or self.covered != self.size:
+            return 2
+        return self.preprocessing.contract_version
 
     @property
     def resizable(self) -> bool:
@@ -353,8 +358,8 @@ class Manifest:
 
     @property
     def tokens(self) -> int:
-        """Prefix tokens and patches together."""
-        return len(self.prefix_tokens) + self.patches
+        """Prefix tokens, patches and suffix tokens together."""
+        return len(self.prefix_tokens) + self.patches + len(self.suffix_tokens)
 
     @property
     def untrained(self) -> bool:
@@ -375,7 +380,7 @@ class Manifest:
             If a side is no positive multiple of the patch size.
         """
         if size == self.size:
-            return self
+            return replace(self, preprocessing=self.preprocessing.at(size))
         if any(side < self.patch_size or side % self.patch_size for side in size):
             nearest = [max(1, round(side / self.patch_size)) * self.patch_size for side in size]
             raise UsageError(
@@ -394,8 +399,8 @@ class Manifest:
             # The contract's own keys: what a file in fewer bits says comes on top of them.
             del values["precision"], values["fidelity"]
         # What few files have is left out of the others.
-        for key in ("relative_grid", "size_fixed_by"):
-            if values[key] is None:
+        for key in ("suffix_tokens", "relative_grid", "size_fixed_by"):
+            if not values[key]:
                 del values[key]
         return json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
 

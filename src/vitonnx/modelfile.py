@@ -41,6 +41,7 @@ NODE_OPERATOR = 4
 ENTRY_KEY, ENTRY_VALUE = 1, 2
 VALUE_NAME, VALUE_DIMENSIONS, DIMENSION_SIZE = 1, (2, 1, 2, 1), 1
 TENSOR_NAME, TENSOR_RAW_DATA = 8, 9
+ORT_FORMAT = b"ORTM"  # the mark of onnxruntime's flat buffers, behind their first offset
 # Smaller tensors are read: shapes and bounds that graph passes look at.
 LARGE = 4096
 
@@ -164,6 +165,11 @@ def _read(file: Path, part: Callable[[mmap.mmap], Part]) -> Part:
         file.open("rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
+        if data[4:8] == ORT_FORMAT:
+            raise ModelFileError(
+                f"{file} is in onnxruntime's own format (.ort), which only onnxruntime reads: use "
+                "the .onnx file that it was made of."
+            )
         try:
             return part(data)
         except (ValueError, IndexError, _decode_error()) as error:

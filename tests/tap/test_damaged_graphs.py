@@ -73,12 +73,12 @@ def with_weight_of_another_shape(model: onnx.ModelProto) -> None:
     tensor.CopyFrom(numpy_helper.from_array(values[:-1], tensor.name))
 
 
-def with_shape_for_another_batch(model: onnx.ModelProto) -> None:
+def with_shape_for_other_tokens(model: onnx.ModelProto) -> None:
     """What only running it shows."""
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.INT64 and list(tensor.dims) == [4]:
             changed = numpy_helper.to_array(tensor).copy()
-            changed[0] = 7
+            changed[1] = 17
             tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
 
 
@@ -110,7 +110,7 @@ DAMAGES = (
     with_short_weight,
     with_weight_of_another_type,
     with_weight_of_another_shape,
-    with_shape_for_another_batch,
+    with_shape_for_other_tokens,
 )
 
 

@@ -44,10 +44,15 @@ CHOSEN = (
     "huggingface-siglip-interpolated-sdpa/torchscript-17",
     "huggingface-beit-sdpa/dynamo-23",
     "huggingface-vitmae-eager/torchscript-17",
+    "huggingface-yolos-eager/torchscript-17",
     "huggingface-vitmae-permuted-eager/torchscript-17",
     "huggingface-vitmae-random-eager/torchscript-17",
     "huggingface-vitmae-masked-eager/torchscript-17",
     "torchvision-vit-multihead/torchscript-17",
+    "pytorch-encoder-multihead/torchscript-17",
+    "pytorch-encoder-tokens-first-multihead/torchscript-20",
+    "pytorch-encoder-counted-multihead/torchscript-17",
+    "pytorch-encoder-normed-first-multihead/dynamo-20",
     "huggingface-vit-einsum/torchscript-17",
     "huggingface-vit-folded/torchscript-17",
     "huggingface-vit-attention23/dynamo-23",
@@ -59,6 +64,10 @@ CHOSEN = (
     "huggingface-vit-divided+fused-half/torchscript-17",
     "timm-deit-distilled-plain+session/dynamo-20",
     "timm-vit-fused+half/torchscript-17",
+    "timm-vit-fused+half-inside/torchscript-17",
+    "timm-vit-fused+four-bits/torchscript-17",
+    "timm-vit-fused+four-bits-in-eight/torchscript-17",
+    "timm-vit-fused+normal-floats/torchscript-17",
     "timm-vit-fused+int8/torchscript-17",
     "timm-vit-fused+slim/torchscript-17",
 )
@@ -67,6 +76,7 @@ NO_SUCH_CALL = (
     "can't be made: TypeError: scaled_dot_product_attention(): argument 'is_causal' must be"
 )
 NOT_IN_ORDER = "refused: The model's tokens are not its patches row by row"
+RANDOM = "refused: The graph draws random numbers (Random"
 # What can't be tapped, or can't even be exported, and why.
 KNOWN = (
     ("timm-dinov3*-fused/torchscript-*", NO_SUCH_CALL),
@@ -78,8 +88,8 @@ KNOWN = (
     # What runs on graphics cards alone.
     ("*-packed-*", "refused: onnxruntime can't run the graph"),
     ("huggingface-vitmae-permuted-*", NOT_IN_ORDER),
-    ("huggingface-vitmae-random-*", NOT_IN_ORDER),
-    ("huggingface-vitmae-masked-*", "refused: The model has 5x7 patches, and its blocks 9 tokens"),
+    ("huggingface-vitmae-random-*", RANDOM),
+    ("huggingface-vitmae-masked-*", RANDOM),
 )
 
 NEEDS = {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from small_graphs import HEADER, check, graph, kinds, noise, run
 from vitonnx.errors import ModelFileError
 from vitonnx.tap._plain import Plain
+from vitonnx.tap._softmax import LastAxisSoftmax
 from vitonnx.tap._unfuse import Unfuse
 
 # Kernels sum in another order, and some take GELU's curve from a table of their own.
@@ -118,6 +119,7 @@ def numbers(signature: str, body: str) -> tuple[list[str], dict[str, Any], dict[
     inputs = {"x": noise(2, 7, 15)}
     before = run(model, **inputs)
     Plain()(model)
+    LastAxisSoftmax()(model)
     check(model)
     return kinds(model), before, run(model, **inputs)
 
@@ -132,10 +134,19 @@ def test_a_softmax_that_is_written_out_becomes_one() -> None:
     np.testing.assert_allclose(after["y"], before["y"], **TOLERANCE)
 
 
-def test_a_sum_over_other_axes_is_no_softmax() -> None:
-    left, _, _ = numbers(
+def test_a_softmax_over_tokens_is_one_over_the_last_axis_of_what_is_turned() -> None:
+    left, before, after = numbers(
         "(float[b, 7, 15] x) => (float[b, 7, 15] y) <int64[1] tokens = {1}>",
         "e = Exp(x) t = ReduceSum(e, tokens) y = Div(e, t)",
+    )
+    assert left == ["Transpose", "Softmax", "Transpose"]
+    np.testing.assert_allclose(after["y"], before["y"], **TOLERANCE)
+
+
+def test_a_sum_over_two_axes_is_no_softmax() -> None:
+    left, _, _ = numbers(
+        "(float[b, 7, 15] x) => (float[b, 7, 15] y) <int64[2] both = {1, 2}>",
+        "e = Exp(x) t = ReduceSum(e, both) y = Div(e, t)",
     )
     assert "Softmax" not in left
 

@@ -212,9 +212,9 @@ def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:
     """Give the probe with its pixel of the picture as one of the model's input."""
     if not isinstance(probe, Heads) or not probe.located:
         return probe
-    token = shown.token(probe, layout)
-    if token is None:
+    patch = layout.patch(shown.token(probe, layout))
+    if patch is None:
         return probe
-    row, column = divmod(token - layout.prefix, layout.grid[1])
+    row, column = patch
     half = layout.patch_size // 2
     return replace(probe, query=(row * layout.patch_size + half, column * layout.patch_size + half))

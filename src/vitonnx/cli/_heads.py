@@ -34,8 +34,9 @@ def heads(
         typer.Option(
             "--query",
             metavar="TOKEN|mean|Y,X",
-            help="Who looks: a prefix token (cls, dist, reg0), the mean over the patches, or the "
-            "patch at a pixel of the picture. By default cls, or mean where there is no cls.",
+            help="Who looks: a token that is no patch (cls, dist, reg0), the mean over the patches "
+            "or the patch at a pixel of the picture. By default cls, or mean where there is no "
+            "cls.",
         ),
     ] = None,
     mass: Annotated[

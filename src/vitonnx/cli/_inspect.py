@@ -12,6 +12,8 @@ from vitonnx.cli._options import Model, Quiet
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest, Preprocessing
 
+SHOWN = 8  # names of tokens, in a line
+
 EXAMPLE = "Example: vitonnx inspect dino.onnx"
 UNKNOWN = "how its positions become those of another grid is not known"
 
@@ -51,6 +53,7 @@ def describe(manifest: Manifest) -> dict[str, str]:
         "patch size": str(manifest.patch_size),
         "grid": f"{_by(manifest.grid)} patches{_covered(manifest)}",
         "prefix tokens": ", ".join(manifest.prefix_tokens) or "none",
+        "suffix tokens": _few(manifest.suffix_tokens),
         "blocks": str(manifest.blocks),
         "heads": str(manifest.heads),
         "dim": str(manifest.dim),
@@ -97,6 +100,13 @@ def _placed(recipe: Preprocessing) -> str:
     if recipe.resize is None:
         return f"squashed {to}{margin}"
     return f"shorter side to {recipe.resize}, centre cut {to}"
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """List names; of many, the first and the last."""
+    if len(names) > SHOWN:
+        return f"{names[0]} … {names[-1]}, {len(names)} of them"
+    return ", ".join(names) or "none"
 
 
 def _positions(manifest: Manifest) -> str:

@@ -15,7 +15,24 @@ from vitonnx.errors import ModelFileError
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["run_values", "value_types"]
+__all__ = ["known_operators", "run_values", "value_types"]
+
+
+def known_operators() -> dict[tuple[str, str], int]:
+    """List the operators that the runtime has, with the newest opset that changed each.
+
+    Returns
+    -------
+    dict of (domain, name) to int
+        ONNX's own domain is empty.
+    """
+    from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
+
+    newest: dict[tuple[str, str], int] = {}
+    for schema in get_all_operator_schema():
+        key = schema.domain, schema.name
+        newest[key] = max(newest.get(key, 0), schema.since_version)
+    return newest
 
 
 def run_values(
@@ -51,7 +68,7 @@ def run_values(
     try:
         arrays = session.run([str(value.name) for value in wanted], dict(feed))
     except RUNTIME_ERRORS as error:
-        raise ModelFileError(f"onnxruntime can't run the graph: {first_line(error)}.") from error
+        raise _refused(error) from error
     found = dict(zip(wanted, arrays, strict=True))
     return [found[value] for value in values]
 
@@ -101,4 +118,12 @@ def _open(
             proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except RUNTIME_ERRORS as error:
-        raise ModelFileError(f"onnxruntime can't run the graph: {first_line(error)}.") from error
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> ModelFileError:
+    """Say in our words that a graph can't be run; the runtime's are the reason."""
+    return ModelFileError(
+        "onnxruntime can't run the graph, and what can't be run can't be looked into; export the "
+        f"model again, and try it in onnxruntime by itself: {first_line(error).rstrip('.')}."
+    )

@@ -90,6 +90,11 @@ def reduce_precision(
         and not str(node.name).startswith((*theirs, *ENDS))
     ]
     whole = ir.to_proto(ir.external_data.load_to_model(model))
+    # Weights say their own shapes: the quantiser turns some, and trips over any other word.
+    weights = {tensor.name for tensor in whole.graph.initializer}
+    described = [value for value in whole.graph.value_info if value.name not in weights]
+    del whole.graph.value_info[:]
+    whole.graph.value_info.extend(described)
     return ir.from_proto(_quantise(whole, products, calibration))
 
 

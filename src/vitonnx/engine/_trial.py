@@ -95,5 +95,7 @@ def first_line(error: Exception) -> str:
     words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)
     # "/onnxruntime_src/…/onnxruntime_pybind_state.cc:729 void onnxruntime::…(…) Please install …"
     words = re.sub(r"^\S+\.cc:\d+ .*?\) ", "", words)
+    # "void onnxruntime::model_load_utils::ValidateOpsetForDomain(const std::…&, int) ONNX …"
+    words = re.sub(r"(\w+ )?\bonnxruntime::[\w:~]+\(.*?\) (?=\w)", "", words)
     # "… Status Message: /onnxruntime_src/…/matmul_helper.h:142 Compute left operand cannot …"
     return re.sub(r"\S+\.(cc|h):\d+ |\[\w+Error\] ", "", words)[:200]

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import tensorflow as tf
 import tf2onnx
+from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
+from vitonnx.export._random import random_operator
+from vitonnx.modelfile import load_operators
 
 __all__ = ["convert_saved_model"]
 
@@ -49,13 +53,19 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
             f"{folder} can't be loaded as a SavedModel with the signature {SIGNATURE!r} "
             f"({str(error).splitlines()[0]}): save it again with tf.saved_model.save."
         ) from error
+    if (drawn := random_operator(signature)) is not None:
+        raise ModelFileError(
+            f"{folder} draws random numbers ({drawn}), as Dropout does in training: save the model "
+            "as it is in inference (training=False)."
+        )
     names = sorted(signature.structured_input_signature[1])
     specs = [signature.structured_input_signature[1][name] for name in names]
 
     def call(*pictures: tf.Tensor) -> dict[str, tf.Tensor]:
         return dict(signature(**dict(zip(names, pictures, strict=True))))
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    # It goes on where it fails at an operator, with a page of lines; ours is one.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
         tf2onnx.convert.from_function(
             tf.function(call, autograph=False),
@@ -68,32 +78,50 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
         raise ModelFileError(
             f"{folder} can't be converted to ONNX ({str(error).splitlines()[0]})."
         ) from error
+    lost = sorted(name for name in load_operators(file) if not onnx.defs.has(name))
+    if lost:
+        raise ModelFileError(
+            f"{folder} can't be converted to ONNX, which has no operator for TensorFlow's "
+            f"{', '.join(lost)}: export the model from PyTorch or JAX, or without that layer."
+        )
     _compare(signature, names, specs, file)
     return file
 
 
 def _compare(signature: Any, names: list[str], specs: list[Any], file: Path) -> None:
-    """See that the converter lost nothing: it goes on where it fails at an operator."""
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    """See that the converter changed nothing."""
     random = np.random.default_rng(0)
     shapes = [[side or 1 for side in spec.shape.as_list()] for spec in specs]
     pictures = [
         random.standard_normal(shape).astype(spec.dtype.as_numpy_dtype)
         for shape, spec in zip(shapes, specs, strict=True)
     ]
-    expected = signature(**dict(zip(names, map(tf.constant, pictures), strict=True)))
-    feed = {value.name: each for value, each in zip(session.get_inputs(), pictures, strict=True)}
-    found = dict(
-        zip([each.name for each in session.get_outputs()], session.run(None, feed), strict=True)
-    )
+    try:
+        expected = signature(**dict(zip(names, map(tf.constant, pictures), strict=True)))
+        found = _run(file, pictures)
+    except Exception as error:  # neither TensorFlow's nor onnxruntime's have a base of their own
+        shape = ", ".join(str(tuple(spec.shape.as_list())) for spec in specs)
+        raise ModelFileError(
+            f"{file.stem} can't be run on an input of {shape}, where an open side was taken for "
+            "1: save it with a signature for pictures of one size "
+            f"({str(error).strip().splitlines()[0][:200]})."
+        ) from error
     for name, value in expected.items():
         one = np.asarray(value)
-        error = np.abs(one - found[name]).max() / (np.abs(one).max() or 1)
-        if not error <= TOLERANCE:
+        off = np.abs(one - found[name]).max() / (np.abs(one).max() or 1)
+        if not off <= TOLERANCE:
             raise ModelFileError(
                 f"tf2onnx didn't convert {file.stem} rightly: its output {name!r} is off by "
-                f"{error:.1e} of its magnitude."
+                f"{off:.1e} of its magnitude."
             )
+
+
+def _run(file: Path, pictures: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Run the converted file; its inputs are in the signature's order."""
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    feed = {value.name: each for value, each in zip(session.get_inputs(), pictures, strict=True)}
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, feed), strict=True))
 
 
 def _write_erfc(context: Any, node: Any, name: str, arguments: Any) -> None:

@@ -78,11 +78,10 @@ class Cover:
             If it is a pixel that the model doesn't see.
         """
         probe.token(engine.layout, self.seen)
-        token = probe.token(engine.layout, self.crop)
-        if token is None or token < engine.layout.prefix:
+        patch = engine.layout.patch(probe.token(engine.layout, self.crop))
+        if patch is None:
             return None
-        row, column = divmod(token - engine.layout.prefix, self.grid[1])
-        return row - self.rows.start, column - self.columns.start
+        return patch[0] - self.rows.start, patch[1] - self.columns.start
 
 
 def _whole(first: float, last: float, cells: int) -> slice:

@@ -6,6 +6,7 @@ import array_api_compat
 
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array, check_attention
+from vitonnx.probes._patches import others
 
 __all__ = ["mean_attention_distance", "token_distances"]
 
@@ -16,13 +17,14 @@ def mean_attention_distance(
     grid: tuple[int, int],
     patch_size: int,
     prefix: int,
+    suffix: int = 0,
     renormalize: bool = False,
     distances: Array | None = None,
 ) -> Array:
     """Average the distance between query and key patch, weighted by attention.
 
     The distance is that of the patches' centres. It is summed over the key patches and averaged
-    over the query patches; prefix tokens have no place, and are left out on both sides.
+    over the query patches; other tokens have no place, and are left out on both sides.
 
     Parameters
     ----------
@@ -34,9 +36,11 @@ def mean_attention_distance(
         Side of a patch, in pixels.
     prefix : int
         Tokens in front of the patches.
+    suffix : int
+        Tokens behind the patches.
     renormalize : bool
         Whether what a patch pays to the patches is rescaled to sum to 1. Not so by default, as
-        published: what goes to a prefix token then counts as distance 0.
+        published: what goes to another token then counts as distance 0.
     distances : (tokens, tokens), optional
         What `token_distances` gives, where it is at hand: the same serves all blocks.
 
@@ -78,28 +82,33 @@ def mean_attention_distance(
     """
     check_attention(attention, caller="mean_attention_distance")
     rows, columns = grid
-    if attention.shape[-1] != prefix + rows * columns:
+    expected = prefix + rows * columns + suffix
+    if attention.shape[-1] != expected:
         raise UsageError(
             f"mean_attention_distance: attention has {attention.shape[-1]} tokens; a grid of "
-            f"{rows}x{columns} with {prefix} prefix tokens has {prefix + rows * columns}. "
-            "Give the grid and the prefix of the model."
+            f"{rows}x{columns} with {others(prefix, suffix)} has {expected}. "
+            "Give the grid, the prefix and the suffix of the model."
         )
     xp = array_api_compat.array_namespace(attention)
     if distances is None:
-        distances = token_distances(grid, patch_size=patch_size, prefix=prefix, like=attention)
+        distances = token_distances(
+            grid, patch_size=patch_size, prefix=prefix, suffix=suffix, like=attention
+        )
     # Not as a product of matrices: runtimes are several times slower at a product with one column.
     reach = xp.sum(attention * distances, axis=-1)
     if renormalize:
-        paid = xp.sum(attention[..., prefix:], axis=-1, dtype=distances.dtype)
+        paid = xp.sum(attention[..., prefix : expected - suffix], axis=-1, dtype=distances.dtype)
         # A query that pays the patches nothing reaches nowhere.
         reach = reach / xp.where(paid > 0, paid, xp.ones_like(paid))
-    # Doubles from here on, so that thousands of queries add up without loss. Prefix tokens are
+    # Doubles from here on, so that thousands of queries add up without loss. All other tokens are
     # among them, with a reach of 0.
     return xp.sum(xp.astype(reach, xp.float64), axis=-1) / (rows * columns)
 
 
-def token_distances(grid: tuple[int, int], *, patch_size: int, prefix: int, like: Array) -> Array:
-    """Measure between all tokens; prefix tokens have no place, and 0 to and from all others.
+def token_distances(
+    grid: tuple[int, int], *, patch_size: int, prefix: int, suffix: int = 0, like: Array
+) -> Array:
+    """Measure between all tokens; those that are no patches have 0 to and from all others.
 
     Parameters
     ----------
@@ -109,6 +118,8 @@ def token_distances(grid: tuple[int, int], *, patch_size: int, prefix: int, like
         Side of a patch, in pixels.
     prefix : int
         Tokens in front of the patches.
+    suffix : int
+        Tokens behind the patches.
     like : array
         The distances are of its namespace, device and dtype, or single precision where that is
         half.
@@ -127,11 +138,13 @@ def token_distances(grid: tuple[int, int], *, patch_size: int, prefix: int, like
     """
     xp = array_api_compat.array_namespace(like)
     dtype = xp.result_type(like.dtype, xp.float32)
-    index = xp.arange(prefix + grid[0] * grid[1], device=array_api_compat.device(like)) - prefix
+    patches = grid[0] * grid[1]
+    count = prefix + patches + suffix
+    index = xp.arange(count, device=array_api_compat.device(like)) - prefix
     row, column = (
         patch_size * xp.astype(place, dtype) for place in (index // grid[1], index % grid[1])
     )
-    has_place = xp.astype(index >= 0, dtype)
+    has_place = xp.astype((index >= 0) & (index < patches), dtype)
     # As few large arrays as can be: there are 13 million pairs of 3601 tokens.
     down, across = row[:, None] - row[None, :], column[:, None] - column[None, :]
     return xp.sqrt(down * down + across * across) * has_place[:, None] * has_place[None, :]

@@ -38,7 +38,7 @@ class Distance:
     Parameters
     ----------
     renormalize : bool
-        Whether a patch's attention to the patches is rescaled to sum to 1 once the prefix tokens
+        Whether a patch's attention to the patches is rescaled to sum to 1 once all other tokens
         are left out; not so by default, as published.
 
     References
@@ -95,6 +95,7 @@ class Distance:
             layout.grid,
             patch_size=layout.patch_size,
             prefix=layout.prefix,
+            suffix=layout.suffix,
             like=outputs[names[0]],
         )
         blocks = [
@@ -103,6 +104,7 @@ class Distance:
                 grid=layout.grid,
                 patch_size=layout.patch_size,
                 prefix=layout.prefix,
+                suffix=layout.suffix,
                 renormalize=self.renormalize,
                 distances=distances,
             )

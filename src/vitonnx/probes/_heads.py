@@ -14,7 +14,12 @@ __all__ = ["check_mass", "head_maps", "mass_mask"]
 
 
 def head_maps(
-    attention: Array, *, grid: tuple[int, int], prefix: int, query: int | Array | None = 0
+    attention: Array,
+    *,
+    grid: tuple[int, int],
+    prefix: int,
+    suffix: int = 0,
+    query: int | Array | None = 0,
 ) -> Array:
     """Read how much attention one query token pays to every patch, in each head.
 
@@ -26,6 +31,8 @@ def head_maps(
         Of patches.
     prefix : int
         Tokens in front of the patches.
+    suffix : int
+        Tokens behind the patches.
     query : int, integer (batch,) array, or None
         Index of the query token: 0 is the class token where there is one; or an index for each
         picture. None takes the mean over the patch queries, the reading for a model without class
@@ -34,7 +41,7 @@ def head_maps(
     Returns
     -------
     (batch, heads, rows, columns), the input's namespace and dtype
-        Not rescaled: a map sums to 1 less what the query pays to the prefix tokens.
+        Not rescaled: a map sums to 1 less what the query pays to all other tokens.
 
     Raises
     ------
@@ -58,7 +65,8 @@ def head_maps(
     if query is None:
         xp = array_api_compat.array_namespace(attention)
         # Written as a sum, because traced means are computed in doubles.
-        rows = xp.sum(attention[:, :, prefix:, :], axis=2) / (tokens - prefix)
+        rows = xp.sum(attention[:, :, prefix : tokens - suffix, :], axis=2)
+        rows = rows / (tokens - prefix - suffix)
     elif not isinstance(query, Integral):
         rows = _row_of_each(attention, query)
     elif 0 <= int(query) < tokens:
@@ -67,7 +75,7 @@ def head_maps(
         raise UsageError(
             f"head_maps: there is no query token {query}; there are 0 to {tokens - 1}."
         )
-    return fold_patches(rows, grid=grid, prefix=prefix)
+    return fold_patches(rows, grid=grid, prefix=prefix, suffix=suffix)
 
 
 def _row_of_each(attention: Array, queries: Array) -> Array:

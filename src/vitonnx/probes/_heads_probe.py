@@ -59,9 +59,10 @@ class Heads:
     block : int
         0 is the first block, -1 the last.
     query : str, (y, x) or None
-        A prefix token, such as ``"cls"``, ``"dist"`` or ``"reg0"``; ``"mean"``, the mean over the
-        patches; or a pixel of the picture, which stands for the patch that covers it. None is
-        the class token, or the mean over the patches where the model has no class token.
+        A token that is no patch, such as ``"cls"``, ``"dist"``, ``"reg0"`` or ``"suffix0"``;
+        ``"mean"``, the mean over the patches; or a pixel of the picture, which stands for the patch
+        that covers it. None is the class token, or the mean over the patches where the model has
+        no class token.
     mass : float in (0, 1] or None
         Also find the smallest set of patches that holds this share of the patches' attention.
 
@@ -106,8 +107,8 @@ class Heads:
         UsageError
             If the model has no such block, or no such query token.
         """
-        if isinstance(self.query, str) and self.query not in (*layout.prefix_tokens, "mean"):
-            tokens = ", ".join((*layout.prefix_tokens, "mean"))
+        if isinstance(self.query, str) and self.query not in (*layout.names, "mean"):
+            tokens = ", ".join((*layout.names, "mean"))
             raise UsageError(
                 f"the model has no query token {self.query!r}; there are {tokens}, "
                 "or a pixel of the picture as y,x."
@@ -139,7 +140,7 @@ class Heads:
         if self.query == "mean":
             return None
         if isinstance(self.query, str):
-            return layout.prefix_tokens.index(self.query)
+            return layout.token(self.query)
         left, top, right, bottom = crop
         row = _cell(self.query[0], top, bottom, layout.grid[0])
         column = _cell(self.query[1], left, right, layout.grid[1])
@@ -187,7 +188,13 @@ class Heads:
         """Give float32 (batch, heads, rows, columns): the queries' attention to the patches."""
         attention = outputs[layout.attention(self.block)]
         xp = array_api_compat.array_namespace(attention)
-        maps = head_maps(attention, grid=layout.grid, prefix=layout.prefix, query=queries)
+        maps = head_maps(
+            attention,
+            grid=layout.grid,
+            prefix=layout.prefix,
+            suffix=layout.suffix,
+            query=queries,
+        )
         return xp.astype(maps, xp.float32)
 
     def results(
@@ -204,7 +211,7 @@ class Heads:
                 mass=self.mass,
                 block=layout.block(self.block),
                 query=self._label(layout),
-                patch=_patch(query, layout),
+                patch=layout.patch(query),
             )
             for picture, query in enumerate(queries)
         ]
@@ -220,13 +227,6 @@ def _stacked(queries: Sequence[int | None], outputs: Mapping[str, Array]) -> Arr
     (output, *_) = outputs.values()
     xp = array_api_compat.array_namespace(output)
     return xp.asarray(queries, dtype=xp.int64, device=array_api_compat.device(output))
-
-
-def _patch(query: int | None, layout: Layout) -> tuple[int, int] | None:
-    """Row and column of the query in the grid, where it is a patch."""
-    if query is None or query < layout.prefix:
-        return None
-    return divmod(query - layout.prefix, layout.grid[1])
 
 
 def _is_pixel(query: object) -> bool:

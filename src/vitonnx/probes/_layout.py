@@ -31,6 +31,8 @@ class Layout:
         Patches that have a row in the position embedding; None without a position embedding.
     position_prefix : tuple of str
         Prefix tokens that have a row there, in front of the patches.
+    suffix_tokens : tuple of str
+        Tokens behind the patches, in order.
     """
 
     grid: tuple[int, int]
@@ -40,6 +42,7 @@ class Layout:
     heads: int
     position_grid: tuple[int, int] | None = None
     position_prefix: tuple[str, ...] = ()
+    suffix_tokens: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
@@ -52,14 +55,55 @@ class Layout:
         return len(self.prefix_tokens)
 
     @property
+    def suffix(self) -> int:
+        """Number of tokens behind the patches."""
+        return len(self.suffix_tokens)
+
+    @property
+    def patches(self) -> int:
+        """Number of patches."""
+        return self.grid[0] * self.grid[1]
+
+    @property
     def tokens(self) -> int:
-        """Prefix tokens and patches together."""
-        return self.prefix + self.grid[0] * self.grid[1]
+        """Prefix tokens, patches and suffix tokens together."""
+        return self.prefix + self.patches + self.suffix
 
     @property
     def class_token(self) -> int | None:
         """Index of the class token; None where the model has none."""
         return self.prefix_tokens.index("cls") if "cls" in self.prefix_tokens else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tokens that are no patches."""
+        return (*self.prefix_tokens, *self.suffix_tokens)
+
+    def token(self, name: str) -> int:
+        """Give the index of a token that is no patch, by its name.
+
+        Examples
+        --------
+        >>> vit = Layout(grid=(2, 3), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6,
+        ...              suffix_tokens=("suffix0", "suffix1"))
+        >>> vit.token("cls"), vit.token("suffix1")
+        (0, 8)
+        """
+        place = self.names.index(name)
+        return place if place < self.prefix else place + self.patches
+
+    def patch(self, token: int | None) -> tuple[int, int] | None:
+        """Give row and column of a token in the grid; None where it is no patch, or none at all.
+
+        Examples
+        --------
+        >>> vit = Layout(grid=(2, 3), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+        >>> vit.patch(5), vit.patch(0)
+        ((1, 1), None)
+        """
+        if token is None or not self.prefix <= token < self.prefix + self.patches:
+            return None
+        return divmod(token - self.prefix, self.grid[1])
 
     def block(self, index: int) -> int:
         """Count a block from the front, whichever end `index` counts from.

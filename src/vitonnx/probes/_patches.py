@@ -7,20 +7,22 @@ import array_api_compat
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array
 
-__all__ = ["fold_patches"]
+__all__ = ["fold_patches", "others"]
 
 
-def fold_patches(tokens: Array, *, grid: tuple[int, int], prefix: int) -> Array:
-    """Drop the prefix tokens and fold the patches, which run row by row, into their grid.
+def fold_patches(tokens: Array, *, grid: tuple[int, int], prefix: int, suffix: int = 0) -> Array:
+    """Drop all other tokens and fold the patches, which run row by row, into their grid.
 
     Parameters
     ----------
-    tokens : (batch, ..., prefix + rows * columns)
+    tokens : (batch, ..., prefix + rows * columns + suffix)
         One value a token.
     grid : (rows, columns)
         Of patches.
     prefix : int
         Tokens in front of the patches: class, distillation and register tokens.
+    suffix : int
+        Tokens behind the patches, such as detection tokens.
 
     Returns
     -------
@@ -39,13 +41,25 @@ def fold_patches(tokens: Array, *, grid: tuple[int, int], prefix: int) -> Array:
             [4, 5, 6]]])
     """
     rows, columns = grid
-    expected = prefix + rows * columns
+    stop = prefix + rows * columns
+    expected = stop + suffix
     if tokens.shape[-1] != expected:
         raise UsageError(
             f"fold_patches: the last axis has {tokens.shape[-1]} tokens; a grid of "
-            f"{rows}x{columns} with {prefix} prefix tokens has {expected}. "
-            "Give the grid and the prefix of the model."
+            f"{rows}x{columns} with {others(prefix, suffix)} has {expected}. "
+            "Give the grid, the prefix and the suffix of the model."
         )
     xp = array_api_compat.array_namespace(tokens)
     # -1, because a traced array does not know its batch.
-    return xp.reshape(tokens[..., prefix:], (-1, *tokens.shape[1:-1], rows, columns))
+    return xp.reshape(tokens[..., prefix:stop], (-1, *tokens.shape[1:-1], rows, columns))
+
+
+def others(prefix: int, suffix: int) -> str:
+    """Say how many tokens are no patches.
+
+    Examples
+    --------
+    >>> others(1, 0), others(1, 10)
+    ('1 prefix tokens', '1 prefix and 10 suffix tokens')
+    """
+    return f"{prefix} prefix and {suffix} suffix tokens" if suffix else f"{prefix} prefix tokens"

@@ -103,15 +103,21 @@ class Rollout:
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give float32 (batch, rows, columns): the share of each patch."""
         class_token = layout.class_token
+        patches = slice(layout.prefix, layout.prefix + layout.patches)
         shares = rollout(
             [outputs[name] for name in self.reads(layout)],
             fusion=self.fusion,
             discard=self.discard,
-            query=slice(layout.prefix, None) if class_token is None else class_token,
+            query=patches if class_token is None else class_token,
             class_token=class_token,
         )
         xp = array_api_compat.array_namespace(shares)
-        return fold_patches(xp.astype(shares, xp.float32), grid=layout.grid, prefix=layout.prefix)
+        return fold_patches(
+            xp.astype(shares, xp.float32),
+            grid=layout.grid,
+            prefix=layout.prefix,
+            suffix=layout.suffix,
+        )
 
     def results(
         self, condensed: Array, layout: Layout, queries: Sequence[int | None]

@@ -162,7 +162,7 @@ def _check(
     folder: Path,
 ) -> None:
     """See that rows of attention sum to 1, and that tokens are the patches, in their order."""
-    tokens = patches.prefix + patches.grid[0] * patches.grid[1]
+    tokens = patches.prefix + patches.grid[0] * patches.grid[1] + patches.suffix
     # Both ends: what lies between is built alike, and was followed at the model's own size.
     ends = sorted({0, len(stream.blocks) - 1})
     wanted = [outputs[attention_name(block)] for block in ends]

@@ -15,7 +15,7 @@ from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH, observe, pixel_values, replace_numbers
 
-__all__ = ["free_batch"]
+__all__ = ["free_batch", "mend_batch"]
 
 # What lets constants meet pictures row by row.
 MEETING = frozenset(("Add", "Concat", "Div", "GatherElements", "MatMul", "Mul", "Sub", "Where"))
@@ -42,6 +42,60 @@ def free_batch(model: ir.Model, pictures: Input, folder: Path) -> Input:
         return pictures
     model.graph = trial.graph
     return Input(model.graph.inputs[0], free.layout, None, free.size)
+
+
+def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Path) -> Input:
+    """Open a batch that is open but for what a tracer left of ``len(x)``, and leave all else.
+
+    Parameters
+    ----------
+    unfolded : onnx_ir.Model
+        The graph as it came, whose input says that any batch will do.
+    model : onnx_ir.Model
+        The same one as it was observed with the one batch that it takes, with that batch in its
+        reshapes; changed in place, where more than that batch could be had.
+    pictures : Input
+        The observed one's.
+
+    Returns
+    -------
+    Input
+    """
+    graph, name = unfolded.graph, str(pictures.value.name)
+    value = next(value for value in graph.inputs if value.name == name)
+    value.shape = ir.Shape([BATCH, *(value.shape or ())[1:]])
+    for node in list(graph):
+        if node.op_type == "Concat":
+            for place, source in enumerate(node.inputs):
+                _repeat_folded(graph, node, place, source, model, value, pictures.batch or 1)
+    free = Input(value, pictures.layout, None, pictures.size)
+    try:
+        free = observe(unfolded, free, folder)
+        if free.batch is not None or not _alike(model, unfolded, pictures, free, folder):
+            return pictures
+    except ModelFileError:
+        return pictures
+    model.graph = unfolded.graph
+    return free
+
+
+def _repeat_folded(
+    graph: ir.Graph,
+    node: ir.Node,
+    place: int,
+    source: ir.Value | None,
+    model: ir.Model,
+    pictures: ir.Value,
+    batch: int,
+) -> None:
+    """Repeat what is joined to every picture, where it was found to be a constant."""
+    names = () if source is None else (f"{source.name}/constant", str(source.name))
+    found = next((v for n in names if (v := model.graph.initializers.get(n)) is not None), None)
+    if found is None or found.const_value is None or node.attributes.get_int("axis", 0) == 0:
+        return
+    array = found.const_value.numpy()
+    if array.ndim > 1 and (times := _times(array, batch)) is not None:
+        _repeat(graph, node, place, array[:times], pictures)
 
 
 def _open(graph: ir.Graph, batch: int, free: Input) -> None:

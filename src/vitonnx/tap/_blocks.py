@@ -14,6 +14,8 @@ from vitonnx.tap._observe import BATCH, pixel_values
 
 __all__ = ["Stream", "find_stream"]
 
+NORMS = frozenset(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"))
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -155,18 +157,39 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
             "Several attentions of the model read the same tokens side by side: it is no plain "
             "Vision Transformer, and can't be tapped."
         )
-    ends = [_leave(join.outputs[0], nodes[places[join] + 1 :]) for _, join in joins]
+    moving = pixel_values(graph)
+    norms = [_norm_behind(join.outputs[0]) for _, join in joins]
+    middles = [
+        join.outputs[0] if norm is None else norm
+        for (_, join), norm in zip(joins, norms, strict=True)
+    ]
+    ends = [
+        _leave(middle, nodes[places[join] + 1 :], normed=norm is not None)
+        for middle, norm, (_, join) in zip(middles, norms, joins, strict=True)
+    ]
     for number, (end, start) in enumerate(zip(ends, starts[1:], strict=False)):
-        if start not in _same(end):
+        if start in _placed(end, moving):
+            ends[number] = start
+        elif start not in _same(end):
             raise ModelFileError(
                 f"Something stands between block {number} of the model and the next "
                 f"({end.name!r} becomes {start.name!r}): it is no plain Vision Transformer, and "
                 "can't be tapped."
             )
     return [
-        Block(found.softmax, start, join.outputs[0], end)
-        for found, (start, join), end in zip(attentions, joins, ends, strict=True)
+        Block(found.softmax, start, middle, end)
+        for found, (start, _), middle, end in zip(attentions, joins, middles, ends, strict=True)
     ]
+
+
+def _placed(value: ir.Value, moving: set[ir.Value]) -> set[ir.Value]:
+    """Give the sums of a value and of what no pixel changes, such as positions once more."""
+    readers = [use.node for each in _same(value) for use in each.uses()]
+    return {
+        node.outputs[0]
+        for node in readers
+        if node.op_type == "Add" and not all(source in moving for source in node.inputs)
+    }
 
 
 def _same(value: ir.Value) -> set[ir.Value]:
@@ -178,12 +201,27 @@ def _same(value: ir.Value) -> set[ir.Value]:
     return found
 
 
-def _leave(middle: ir.Value, behind: Sequence[ir.Node]) -> ir.Value:
-    """Follow a block to its end: the skip connection round its MLP, where it has one."""
+def _norm_behind(value: ir.Value) -> ir.Value | None:
+    """Give the norm of a sum of which nothing else is read: the stream of a post-norm block."""
+    same = _same(value)
+    readers = {use.node for each in same for use in each.uses()}
+    readers = {node for node in readers if same.isdisjoint(node.outputs)}
+    if len(readers) != 1:
+        return None
+    (norm,) = readers
+    return norm.outputs[0] if norm.op_type in NORMS else None
+
+
+def _leave(middle: ir.Value, behind: Sequence[ir.Node], *, normed: bool) -> ir.Value:
+    """Follow a block to its end: the skip connection round its MLP, where it has one.
+
+    Of a post-norm block, which norms its sums, the end is the norm behind that.
+    """
     same = _same(middle)
     join = first_join(behind, same, same)
     if join is not None:
-        return join.outputs[0]
+        end = join.outputs[0]
+        return (_norm_behind(end) or end) if normed else end
     # MLP and attention side by side: one more sum, and nothing else reads the first.
     uses = list(middle.uses())
     if len(uses) == 1 and uses[0].node.op_type == "Add" and None not in uses[0].node.inputs:

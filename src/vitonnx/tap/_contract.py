@@ -19,6 +19,7 @@ from vitonnx.tap._constant import constant
 from vitonnx.tap._head import Head
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH
+from vitonnx.tap._patches import Patches
 
 __all__ = ["add_outputs", "make_room", "replace_input"]
 
@@ -106,7 +107,7 @@ def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> No
 
 
 def add_outputs(
-    graph: ir.Graph, stream: Stream, head: Head, prefix: int, batch: int | None
+    graph: ir.Graph, stream: Stream, head: Head, patches: Patches, batch: int | None
 ) -> dict[str, ir.Value]:
     """Make the contract's outputs, float32, of the values that were found.
 
@@ -120,7 +121,7 @@ def add_outputs(
     made: dict[str, ir.Value] = {}
     if head.logits is not None:
         made["logits"] = tail.single(head.logits, "logits")
-    made["embedding"] = tail.embedding(head, prefix)
+    made["embedding"] = tail.embedding(head, patches)
     for number, block in enumerate(stream.blocks):
         made[attention_name(number)] = tail.attention(block.attention, attention_name(number))
     for number, block in enumerate(stream.blocks):
@@ -169,7 +170,7 @@ class _Tail:
             )
         return self.single(value, name)
 
-    def embedding(self, head: Head, prefix: int) -> ir.Value:
+    def embedding(self, head: Head, patches: Patches) -> ir.Value:
         """Give (batch, width): what the head reads, or else the class token, or the mean."""
         dim = self.stream.dim
         if head.embedding is not None:
@@ -181,7 +182,7 @@ class _Tail:
             mean = self.join.op("Mul", [total, half], [self.batch, dim], one.dtype, "head/mean")
             return self.single(mean, "embedding")
         tokens = self.tokens(head.tokens, "head/tokens")
-        if prefix:
+        if patches.prefix:
             index = constant(self.graph, "head/cls", np.array(0, np.int64))
             return self.join.op(
                 "Gather",
@@ -192,6 +193,16 @@ class _Tail:
                 axis=1,
             )
         axes = constant(self.graph, "head/axes", np.array([1], np.int64))
+        if patches.suffix:
+            ends = [
+                constant(self.graph, f"head/{name}", np.array([place], np.int64))
+                for name, place in (("start", 0), ("stop", -patches.suffix))
+            ]
+            count = self.stream.tokens - patches.suffix
+            sides = [self.batch, count, dim]
+            tokens = self.join.op(
+                "Slice", [tokens, *ends, axes], sides, ir.DataType.FLOAT, "head/patches"
+            )
         return self.join.op(
             "ReduceMean",
             [tokens, axes],

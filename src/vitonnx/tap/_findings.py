@@ -14,20 +14,27 @@ __all__ = ["describe_findings", "describe_positions", "missing"]
 
 
 def describe_findings(
-    foreign: Input, pictures: Input, stream: Stream, patches: Patches, head: Head
+    foreign: Input,
+    pictures: Input,
+    stream: Stream,
+    patches: Patches,
+    head: Head,
+    precision: str,
 ) -> tuple[tuple[str, str], ...]:
     """Say what each part is, by the names that it has in the original."""
     kind = str(foreign.value.dtype).lower()
-    batch = "any number of" if pictures.batch is None else f"{pictures.batch}"
+    batch = "any number of pictures" if pictures.batch is None else "one picture"
     size, grid = foreign.size, patches.grid
     return (
         (
             "input",
-            f"{foreign.value.name}, {kind} {foreign.layout}, {batch} pictures of {_by(size)}",
+            f"{foreign.value.name}, {kind} {foreign.layout}, {batch} of {_by(size)}",
         ),
         ("patches", f"{_by((patches.size, patches.size))} pixels, {_by(grid)} of them"),
         ("prefix tokens", str(patches.prefix)),
+        *([("suffix tokens", str(patches.suffix))] if patches.suffix else []),
         ("blocks", f"{len(stream.blocks)}, of {stream.heads} heads and {stream.dim} channels"),
+        ("precision", precision),
         ("logits", _logits(head)),
         ("embedding", _embedding(head, patches)),
     )

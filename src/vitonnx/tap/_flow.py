@@ -2,12 +2,13 @@
 
 Shapes can't tell tokens from channels where there are as many of them, nor the order that keys or
 patches are in. So every block is run alone, with one of its tokens changed. In the scores, the
-token's own row and column change and nothing else; of the values, its own row; and what leaves the
-block changes most at that token.
+token's own row and column change and nothing else; of the values, its own row; and of what leaves
+the block past its attention, most of all that token.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,7 @@ def check_flow(model: ir.Model, stream: Stream, prefix: int, pictures: Input, fo
         alone = _Alone(model, block, found, pictures, pixels, folder)
         before = alone.run(tokens)
         for token in {prefix + stream.tokens // 3, stream.tokens - 1} - {stream.tokens}:
-            changed = tokens.copy()
-            rows = changed.reshape(stream.tokens, -1)  # a view: the batch is one, wherever it is
-            rows[token] = _push(rows, token)
-            after = alone.run(changed)
+            after = alone.run_on(_pushed(tokens, token, stream.tokens), before)
             if not _is_followed(before, after, token, stream.tokens):
                 raise ModelFileError(
                     f"Block {number} of the model doesn't keep its tokens apart: a change of token "
@@ -82,11 +80,14 @@ def check_flow(model: ir.Model, stream: Stream, prefix: int, pictures: Input, fo
                 )
 
 
-def _push(rows: NDArray[Any], token: int) -> NDArray[Any]:
+def _pushed(tokens: NDArray[Any], token: int, count: int) -> NDArray[Any]:
+    """Put another token in a token's place, of a random direction."""
+    changed = tokens.copy()
+    rows = changed.reshape(count, -1)  # a view: the batch is one, wherever it is
     direction = np.random.default_rng(token).standard_normal(rows.shape[1])
     largest = float(np.abs(rows).max())
-    pushed = np.clip(direction * PUSH * largest, -LARGEST, LARGEST)
-    return np.asarray(pushed, rows.dtype)
+    rows[token] = np.clip(direction * PUSH * largest, -LARGEST, LARGEST)
+    return changed
 
 
 class _Alone:
@@ -101,25 +102,48 @@ class _Alone:
         pixels: NDArray[Any],
         folder: Path,
     ) -> None:
-        scores = found.softmax.inputs[0]
+        scores, result = found.softmax.inputs[0], found.result.outputs[0]
         assert scores is not None
-        wanted = [str(value.name) for value in (scores, found.values, block.stream_out)]
-        self.tokens = str(block.stream_in.name)
         # Some parts ask the pictures for their number.
-        sources = [str(pictures.value.name), self.tokens]
-        graph = ir.convenience.extract(model.graph, sources, wanted)
-        self.model = ir.Model(graph, ir_version=model.ir_version or 10)
-        self.pixels, self.folder = {sources[0]: pixels}, folder
+        sources = [pictures.value, block.stream_in]
+        looked = [scores, found.values]
+        self.whole = _part(model, sources, [*looked, result, block.stream_out])
+        self.looking = _part(model, sources, looked)
+        self.past = _part(model, [*sources, result], [block.stream_out])
+        self.pixels, self.folder = pixels, folder
 
     def run(self, tokens: NDArray[Any]) -> list[NDArray[Any]]:
-        feed = {**self.pixels, self.tokens: tokens}
-        return run_values(self.model, feed, self.model.graph.outputs, self.folder)
+        """Give scores, values, the product of both, and what leaves the block."""
+        return self._run(self.whole, tokens)
+
+    def run_on(self, tokens: NDArray[Any], before: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Give the same of other tokens, but what leaves the block if attention were as before.
+
+        All tokens look at one that is changed, some more than it is itself.
+        """
+        scores, values = self._run(self.looking, tokens)
+        (stream,) = self._run(self.past, tokens, before[2])
+        return [scores, values, before[2], stream]
+
+    def _run(self, part: ir.Model, *arrays: NDArray[Any]) -> list[NDArray[Any]]:
+        given = zip(part.graph.inputs, (self.pixels, *arrays), strict=True)
+        feed = {str(value.name): array for value, array in given}
+        return run_values(part, feed, part.graph.outputs, self.folder)
+
+
+def _part(model: ir.Model, sources: Sequence[ir.Value], wanted: Sequence[ir.Value]) -> ir.Model:
+    """Cut a part out of a graph."""
+    names = [[str(value.name) for value in values] for values in (sources, wanted)]
+    graph = ir.convenience.extract(model.graph, *names)
+    return ir.Model(graph, ir_version=model.ir_version or 10)
 
 
 def _is_followed(
     before: list[NDArray[Any]], after: list[NDArray[Any]], token: int, tokens: int
 ) -> bool:
-    scores, values, stream = (_change(one, other) for one, other in zip(before, after, strict=True))
+    scores, values, _, stream = (
+        _change(one, other) for one, other in zip(before, after, strict=True)
+    )
     square = scores.reshape(-1, tokens, tokens).max(axis=0)
     square[token, :] = square[:, token] = 0
     if square.max() > STILL * scores.max():

@@ -9,6 +9,7 @@ nor batch change is a constant.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values, value_types
 from vitonnx.errors import ModelFileError
+from vitonnx.tap._baked import baked_batches
 from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 
@@ -62,15 +64,10 @@ def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.RemoveUnusedNodesPass()(model)
     _set_types(model, folder)
-    if pictures.batch is None:
-        try:
-            sights = [_look(model, pictures, batch, folder) for batch in BATCHES]
-        except ModelFileError:
-            # Some say that the batch is open, and have it in their reshapes all the same.
-            pictures = Input(pictures.value, pictures.layout, 1, pictures.size)
-            pictures.value.shape = ir.Shape([1, *(pictures.value.shape or ())[1:]])
-    if pictures.batch is not None:
-        sights = [_look(model, pictures, pictures.batch, folder)]
+    sights = _look_twice(model, pictures, folder) if pictures.batch is None else None
+    if sights is None:
+        # Some say that the batch is open, and have it in their reshapes all the same.
+        pictures, sights = _look_once(model, pictures, folder)
     _set_shapes(sights)
     _make_constant(model, sights)
     _fix_reshapes(model.graph)
@@ -85,6 +82,40 @@ def _set_types(model: ir.Model, folder: Path) -> None:
     if unknown:
         for value, kind in zip(unknown, value_types(model, unknown, folder), strict=True):
             value.type = ir.TensorType(TYPES[kind])
+
+
+def _look_twice(model: ir.Model, pictures: Input, folder: Path) -> list[_Sight] | None:
+    """Run with two batches; None where the graph doesn't take both, picture by picture."""
+    try:
+        sights = [_look(model, pictures, batch, folder) for batch in BATCHES]
+    except ModelFileError:
+        return None
+    return None if _mixes_pictures(*sights) else sights
+
+
+def _mixes_pictures(first: _Sight, last: _Sight) -> bool:
+    """Whether two sides of one value grow with the batch, as where all tokens attend to all."""
+    pairs = ((shape, last.shapes[value]) for value, shape in first.shapes.items())
+    return any(
+        sum(one != other for one, other in zip(*pair, strict=False)) > 1
+        for pair in pairs
+        if len(pair[0]) == len(pair[1])
+    )
+
+
+def _look_once(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, list[_Sight]]:
+    """Run with the batch that the graph takes: its input's, or the first that does."""
+    refusals = []
+    for batch in [pictures.batch] if pictures.batch else baked_batches(model.graph):
+        fixed = replace(pictures, batch=batch)
+        try:
+            sights = [_look(model, fixed, batch, folder)]
+        except ModelFileError as error:
+            refusals.append(error)
+            continue
+        fixed.value.shape = ir.Shape([batch, *(pictures.value.shape or ())[1:]])
+        return fixed, sights
+    raise refusals[0]
 
 
 class _Sight:

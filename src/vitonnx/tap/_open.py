@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx_ir as ir
+import onnx_ir.passes.common as common
 
 from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, METADATA_KEY
 from vitonnx.modelfile import load_skeleton
+from vitonnx.tap._erfc import WriteErfc
 
 if TYPE_CHECKING:
     import onnx
@@ -85,7 +87,20 @@ def open_foreign(file: Path) -> ir.Model:
             f"{file} is no ONNX model, or a damaged one: export or copy it again."
         ) from error
     ir.external_data.set_base_dir(model.graph, home(file))
+    _sort(model, file)
+    WriteErfc()(model)
     return model
+
+
+def _sort(model: ir.Model, file: Path) -> None:
+    """Put nodes behind what they read: some tools leave them anywhere, and runtimes don't mind."""
+    try:
+        common.TopologicalSortPass()(model)
+    except (ValueError, ir.passes.PassError) as error:
+        raise ModelFileError(
+            f"{file} is damaged: nodes of its graph need each other's results, round in a circle. "
+            "Export or copy it again."
+        ) from error
 
 
 def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

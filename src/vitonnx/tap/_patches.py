@@ -49,6 +49,8 @@ class Patches:
         The addition of a position embedding.
     position_rows : int
         That the embedding has.
+    suffix : int
+        Tokens behind the patches.
     """
 
     size: int
@@ -58,12 +60,19 @@ class Patches:
     kernel: ir.Value | None
     positions: ir.Node | None
     position_rows: int
+    suffix: int = 0
+
+    @property
+    def rows_behind(self) -> int:
+        """Rows of the position embedding that belong to tokens behind the patches."""
+        return self.suffix if self.position_rows > self.grid[0] * self.grid[1] + self.prefix else 0
 
     @property
     def placed(self) -> int | None:
         """Prefix tokens that have a row in the position embedding; None where there is none."""
-        patches = self.grid[0] * self.grid[1]
-        return None if self.positions is None else self.position_rows - patches
+        if self.positions is None:
+            return None
+        return self.position_rows - self.grid[0] * self.grid[1] - self.rows_behind
 
 
 def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
@@ -188,16 +197,31 @@ def name_weights(graph: ir.Graph, patches: Patches) -> None:
     if patches.positions is not None:
         one, other = patches.positions.inputs
         value = one if one is not None and one.const_value is not None else other
-        _rename(graph, value, POSITION_EMBEDDING, rows=patches.position_rows)
+        _rename(
+            graph,
+            value,
+            POSITION_EMBEDDING,
+            rows=patches.position_rows,
+            behind=patches.rows_behind,
+        )
 
 
-def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None = None) -> None:
-    """Put a float32 initializer in a value's place; of two axes, if rows are given."""
+def _rename(
+    graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None = None, behind: int = 0
+) -> None:
+    """Put a float32 initializer in a value's place; of two axes, if rows are given.
+
+    Its last rows are another initializer, where they are no patches'.
+    """
     assert value is not None
     assert value.const_value is not None
-    array = value.const_value.numpy()
+    array, given_type = value.const_value.numpy(), ir.TensorType(ir.DataType.FLOAT)
     weight = array.astype(np.float32).reshape(array.shape if rows is None else (rows, -1))
-    given, nodes = constant(graph, name, weight), []
+    given, nodes = constant(graph, name, weight[: len(weight) - behind]), []
+    if behind:
+        rest = constant(graph, f"{name}/behind", weight[len(weight) - behind :])
+        nodes.append(ir.node("Concat", [given, rest], {"axis": 0}, name=f"{name}/concat"))
+        given = nodes[-1].outputs[0]
     if array.dtype != np.float32:
         nodes.append(ir.node("Cast", [given], {"to": int(value.dtype or 1)}, name=f"{name}/cast"))
         given = nodes[-1].outputs[0]
@@ -208,7 +232,8 @@ def _rename(graph: ir.Graph, value: ir.Value | None, name: str, rows: int | None
         given = nodes[-1].outputs[0]
     for node in nodes:
         shape = array.shape if node.op_type == "Reshape" else weight.shape
-        node.outputs[0].name, node.outputs[0].type = node.name, value.type
+        kind = given_type if node.op_type == "Concat" else value.type
+        node.outputs[0].name, node.outputs[0].type = node.name, kind
         node.outputs[0].shape = ir.Shape(shape)
     value.replace_all_uses_with(given)
     for node in reversed(nodes):
@@ -257,11 +282,12 @@ def check_order(
             found[(part > still * part.max()) & (found >= 0)] += 1 << bit
         found[beyond > still * every.max()] = -1
     else:
-        found[patches.prefix :] = numbers
+        found[patches.prefix : patches.prefix + count] = numbers
         for number in (0, patches.grid[1] - 1, count // 2, count - 1):
             found[patches.prefix + number] = -1
             found[change(of_patches(numbers == number)).argmax()] = number
-    expected = np.concatenate([np.full(patches.prefix, -1), numbers])
+    expected = np.full(stream.tokens, -1)
+    expected[patches.prefix : patches.prefix + count] = numbers
     if (found != expected).any():
         place = int((found != expected).argmax())
         raise ModelFileError(

@@ -11,8 +11,7 @@ __all__ = ["Plain"]
 class Plain(ir.passes.InPlacePass):
     """Take off what changes no number of a Vision Transformer.
 
-    Dropout and identities; guards that put zeros where a softmax over nothing is not a number; and
-    a softmax written as an exponential over its sum, which becomes one. Needs shapes.
+    Dropout and identities; and guards that put zeros where a softmax over nothing is not a number.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -23,8 +22,6 @@ class Plain(ir.passes.InPlacePass):
                 modified |= _pass_through(node, node.inputs[0])
             elif node.op_type == "Where":
                 modified |= _pass_through(node, _guarded(node))
-            elif node.op_type == "Div":
-                modified |= _join_softmax(model.graph, node)
         common.RemoveUnusedNodesPass()(model)
         return ir.passes.PassResult(model, modified)
 
@@ -51,25 +48,3 @@ def _guarded(node: ir.Node) -> ir.Value | None:
     test = None if condition is None else condition.producer()
     is_guard = test is not None and test.op_type == "IsNaN" and test.inputs[0] is value
     return value if is_guard else None
-
-
-def _join_softmax(graph: ir.Graph, node: ir.Node) -> bool:
-    """Make one softmax of exp(x) / sum(exp(x)) over the last axis."""
-    top, bottom = node.inputs
-    power = None if top is None else top.producer()
-    total = None if bottom is None else bottom.producer()
-    while total is not None and total.op_type in ("Reshape", "Unsqueeze"):
-        total = None if total.inputs[0] is None else total.inputs[0].producer()
-    if power is None or total is None or top is None or top.shape is None:
-        return False
-    sums_last = total.op_type == "ReduceSum" and total.inputs[0] is top
-    sides = None if bottom is None else bottom.shape
-    if power.op_type != "Exp" or not sums_last or sides is None or sides[-1] != 1:
-        return False
-    softmax = ir.node("Softmax", [power.inputs[0]], {"axis": -1}, name=f"{node.name}/softmax")
-    old, new = node.outputs[0], softmax.outputs[0]
-    new.shape, new.type = old.shape, old.type
-    new.name, old.name = old.name, f"{old.name}/written_out"
-    graph.insert_before(node, softmax)
-    old.replace_all_uses_with(new, replace_graph_outputs=True)
-    return True

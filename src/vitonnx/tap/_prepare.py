@@ -23,12 +23,14 @@ from vitonnx.graph import (
     FuseLayerNorms,
     TransposeWeights,
 )
-from vitonnx.tap._batch import free_batch
+from vitonnx.tap._batch import free_batch, mend_batch
 from vitonnx.tap._heads_apart import HeadsApart
 from vitonnx.tap._input import Input
 from vitonnx.tap._neutral import DropNeutral
 from vitonnx.tap._observe import observe
 from vitonnx.tap._plain import Plain
+from vitonnx.tap._runnable import check_runnable
+from vitonnx.tap._softmax import LastAxisSoftmax
 from vitonnx.tap._unfuse import Unfuse
 
 __all__ = ["prepare"]
@@ -36,7 +38,7 @@ __all__ = ["prepare"]
 CONTROL_FLOW = frozenset(("If", "Loop", "Scan", "SequenceMap"))
 
 
-def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
+def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int | None]:
     """Bring a foreign graph near the canonical form, in place.
 
     Functions are inlined, shape arithmetic is done, fused operators are written out, norms and
@@ -46,17 +48,25 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     -------
     Input
         With an open batch, wherever that could be had.
+    int or None
+        The batch that the graph took before, whatever its input says; None where it takes any.
 
     Raises
     ------
     ModelFileError
-        If the graph can't be run, or decides on its way what to compute.
+        If the graph can't be run, draws random numbers, or decides on its way what to compute.
     """
     common.InlinePass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    check_runnable(model)
     # Some fused operators run on GPUs alone: what can be written out is, before anything is run.
     common.ShapeInferencePass()(model)
     Unfuse()(model)
+    unfolded = model.clone() if pictures.batch is None else None
     pictures = observe(model, pictures, folder)
+    taken = pictures.batch
+    if unfolded is not None and taken is not None:
+        pictures = mend_batch(unfolded, model, pictures, folder)
     branches = [node for node in model.graph if node.op_type in CONTROL_FLOW]
     if branches:
         raise ModelFileError(
@@ -67,6 +77,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     Plain()(model)
     pictures = free_batch(model, pictures, folder)
     _set_opset(model)
+    LastAxisSoftmax()(model)
     ir.passes.Sequential(
         FuseLayerNorms(),
         FuseGelus(),
@@ -84,7 +95,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> Input:
     )(model)
     common.ClearMetadataAndDocStringPass()(model)
     model.ir_version = IR_VERSION
-    return replace(pictures, value=model.graph.inputs[0])
+    return replace(pictures, value=model.graph.inputs[0]), taken
 
 
 def _set_opset(model: ir.Model) -> None:

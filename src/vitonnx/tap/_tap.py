@@ -37,7 +37,9 @@ from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._learned import find_learned
 from vitonnx.tap._naming import check_name, name_of
 from vitonnx.tap._open import home, open_foreign, weight_files
+from vitonnx.tap._others import place_others
 from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
+from vitonnx.tap._precision import in_words, precision_of
 from vitonnx.tap._prefix import check_prefix, name_prefix
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe, description_files
@@ -52,9 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["Tapped", "tap"]
 
 PACKAGES = ("vitonnx", "onnx", "onnx-ir", "onnxscript", "numpy")
-QUANTISED = frozenset(
-    ("MatMulInteger", "QLinearMatMul", "DequantizeLinear", "DynamicQuantizeMatMul")
-)
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,8 @@ def tap(
     known = describe(preprocess, source, fixed or size)
     pictures = find_input(model.graph, fixed or size or known.preprocessing.size)
     known = replace(known, preprocessing=known.preprocessing.at(pictures.size))
-    own_size, asked_batch = pictures.size, pictures.batch
-    pictures = prepare(model, pictures, folder)
+    own_size = pictures.size
+    pictures, taken = prepare(model, pictures, folder)
     if pictures.batch not in (None, 1):
         raise ModelFileError(
             f"The model takes {pictures.batch} pictures at a time, no more and no fewer: export it "
@@ -147,8 +146,7 @@ def tap(
 
     def original_at(size: tuple[int, int]) -> Original:
         untouched = open_foreign(source)
-        foreign = find_input(untouched.graph, size)
-        foreign = replace(foreign, batch=asked_batch or pictures.batch)
+        foreign = replace(find_input(untouched.graph, size), batch=taken)
         return Original(untouched, foreign, known.preprocessing, folder)
 
     original = original_at(own_size)
@@ -156,19 +154,21 @@ def tap(
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
     check_passage(graph, stream)
     patches = find_patches(graph, stream, pictures)
+    patches = place_others(model, stream, patches, pictures, folder)
     head = find_head(graph, stream)
-    precision = _precision(graph, stream)
+    precision = precision_of(graph)
     check_order(model, stream, patches, pictures, folder)
     check_flow(model, stream, patches.prefix, pictures, folder)
     read = read_prefix(model, stream, patches.prefix, head, pictures, folder)
     prefix, prefix_guess = name_prefix(patches, given, known.prefix_tokens, read)
 
-    findings = describe_findings(original.pictures, pictures, stream, patches, head)
+    stored = in_words(graph, precision)
+    findings = describe_findings(original.pictures, pictures, stream, patches, head, stored)
     softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)
     counterparts = list(graph.outputs)
     make_room(graph)
     replace_input(graph, pictures, known.preprocessing)
-    outputs = add_outputs(graph, stream, head, patches.prefix, pictures.batch)
+    outputs = add_outputs(graph, stream, head, patches, pictures.batch)
     name_weights(graph, patches)
     positions = _free_positions(graph, original.model.graph, stream, patches)
     candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
@@ -234,12 +234,6 @@ def _free_positions(
     return Positions(learned, relative, rotary)
 
 
-def _precision(graph: ir.Graph, stream: Stream) -> Precision:
-    if any(node.op_type in QUANTISED for node in graph):
-        return "int8"
-    return "fp32" if stream.blocks[0].stream_in.dtype == ir.DataType.FLOAT else "fp16"
-
-
 def _tidy(model: ir.Model, stream: Stream) -> None:
     common.RemoveUnusedNodesPass()(model)
     common.IdentityEliminationPass()(model)
@@ -272,7 +266,6 @@ def _manifest(
     if classes is not None and (logits is None or logits[1] != len(classes)):
         classes = None
     learned = positions.learned
-    placed = patches.position_rows - patches.grid[0] * patches.grid[1]
     with source.open("rb") as stream_of_bytes:
         digest = hashlib.file_digest(stream_of_bytes, "sha256").hexdigest()
     return Manifest(
@@ -285,7 +278,7 @@ def _manifest(
         heads=stream.heads,
         dim=stream.dim,
         position_grid=None if learned is None else learned.grid,
-        position_prefix=() if learned is None else prefix[:placed],
+        position_prefix=prefix[: patches.placed or 0],
         position_interpolation=None,
         preprocessing=known.preprocessing,
         classes=classes,
@@ -293,4 +286,5 @@ def _manifest(
         versions={name: version(name) for name in PACKAGES},
         precision=precision,
         relative_grid=patches.grid if positions.relative else None,
+        suffix_tokens=tuple(f"suffix{number}" for number in range(patches.suffix)),
     )

@@ -1,0 +1,32 @@
+"""Batches that a graph may have been made for, though its input says that any will do."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+__all__ = ["baked_batches"]
+
+LARGEST = 256  # pictures; what is larger is tokens or channels
+
+
+def baked_batches(graph: ir.Graph) -> list[int]:
+    """List candidates, the smallest first: whoever traced ``len(x)`` left it in one of these.
+
+    One picture, in any case; the first side of what the outputs are said to be, of constants, such
+    as a class token that was repeated, and of what reshapes and expansions aim at.
+    """
+    found = {1, *(_first(value.shape) for value in graph.outputs)}
+    for value in graph.initializers.values():
+        tensor, shape = value.const_value, value.shape
+        if tensor is None or shape is None:
+            continue
+        if len(shape) == 1 and value.dtype == ir.DataType.INT64 and tensor.size > 1:
+            found.add(int(tensor.numpy()[0]))
+        elif len(shape) > 1:
+            found.add(_first(shape))
+    return sorted(batch for batch in found if 0 < batch <= LARGEST)
+
+
+def _first(shape: ir.Shape | None) -> int:
+    side = shape[0] if shape is not None and len(shape) else 0
+    return side if isinstance(side, int) else 0

@@ -1,0 +1,74 @@
+"""Whether a graph can be run, and gives the same answer twice: seen before it is run."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from vitonnx.engine import known_operators
+from vitonnx.errors import ModelFileError
+
+__all__ = ["check_runnable"]
+
+RANDOM = frozenset(
+    ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform")
+) | {"RandomUniformLike"}
+
+
+def check_runnable(model: ir.Model) -> None:
+    """See that the runtime has all operators of a graph, and that none of them is random.
+
+    Functions should be inlined, and what nobody reads removed.
+
+    Raises
+    ------
+    ModelFileError
+        If not.
+    """
+    operators = known_operators()
+    for node in ir.traversal.RecursiveGraphIterator(model.graph):
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        if (domain, node.op_type) not in operators:
+            raise ModelFileError(
+                f"The model uses the operator {f'{domain}::' if domain else ''}{node.op_type} "
+                f"({node.name!r}), which neither ONNX nor onnxruntime has: export it with standard "
+                "operators alone."
+            )
+        if not domain:
+            _check_evaluates(node)
+    opset = model.opset_imports.get("", 1)
+    newest = max(since for (domain, _), since in operators.items() if not domain)
+    if opset > newest:
+        raise ModelFileError(
+            f"The model is of opset {opset}, and this onnxruntime knows none above {newest}: "
+            "upgrade onnxruntime, or export the model with an older opset."
+        )
+
+
+def _check_evaluates(node: ir.Node) -> None:
+    """Refuse what makes two runs differ, or a picture depend on those beside it."""
+    draws = node.op_type in RANDOM or (node.op_type == "Dropout" and _drops(node))
+    if draws:
+        how = f"{node.op_type} {node.name!r}"
+        how += ", in training mode" if node.op_type == "Dropout" else ""
+        raise ModelFileError(
+            f"The graph draws random numbers ({how}), so its maps are never the same twice: export "
+            "it in evaluation mode, and without a random mask."
+        )
+    if node.op_type == "BatchNormalization" and node.attributes.get_int("training_mode", 0) == 1:
+        raise ModelFileError(
+            f"The graph norms the pictures of a batch together (BatchNormalization {node.name!r}, "
+            "in training mode): export it in evaluation mode."
+        )
+
+
+def _drops(node: ir.Node) -> bool:
+    """Whether a Dropout is in training mode, and drops anything; what isn't known counts as yes."""
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        return False
+    ratio, mode = (_number(value) for value in node.inputs[1:3])
+    return mode != 0 and ratio != 0
+
+
+def _number(value: ir.Value | None) -> float | None:
+    array = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if array is None else float(array.numpy().reshape(-1)[0])

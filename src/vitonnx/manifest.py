@@ -380,7 +380,7 @@ class Manifest:
             If a side is no positive multiple of the patch size.
         """
         if size == self.size:
-            return replace(self, preprocessing=self.preprocessing.at(size))
+            return replace(self, preprocessing=replace(self.preprocessing, multiple=None))
         if any(side < self.patch_size or side % self.patch_size for side in size):
             nearest = [max(1, round(side / self.patch_size)) * self.patch_size for side in size]
             raise UsageError(

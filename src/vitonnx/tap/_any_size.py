@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph import POSITION_EMBEDDING, Regrid, attention_name, write_manifest
+from vitonnx.graph import IMAGES, POSITION_EMBEDDING, Regrid, attention_name, write_manifest
 from vitonnx.manifest import Manifest
 from vitonnx.positions import Interpolation
-from vitonnx.tap._blocks import Stream
+from vitonnx.tap._contract import Joined
 from vitonnx.tap._flow import check_flow
 from vitonnx.tap._input import Input
-from vitonnx.tap._learned import Learned
-from vitonnx.tap._patches import Patches, check_order
+from vitonnx.tap._patches import check_order
+from vitonnx.tap._positions import Positions
 from vitonnx.tap._verify import Original, Tolerance, difference
 
-__all__ = ["Positions", "choose_interpolation", "try_other_size"]
+__all__ = ["OtherSizes", "choose_interpolation", "try_other_size"]
 
 USUAL = "timm"  # antialiased: right when a grid shrinks, and next to the others when it grows
 
 
 @dataclass(frozen=True)
-class Positions:
-    """What a model's tokens know of places.
+class OtherSizes:
+    """What came of trying another size.
 
     Parameters
     ----------
-    learned : Learned or None
-        A position embedding.
-    relative, rotary : int
-        Tables of each kind that were recognised.
+    interpolation : str or None
+        How positions become those of other grids; None where the model keeps its size.
+    reason : str or None
+        Why it does.
+    known : bool
+        Whether the original itself bears the choice out.
     """
 
-    learned: Learned | None
-    relative: int
-    rotary: int
+    interpolation: str | None
+    reason: str | None = None
+    known: bool = False
 
 
 def choose_interpolation(
@@ -90,40 +90,30 @@ def choose_interpolation(
 
 
 def try_other_size(
-    tapped: ir.Model,
+    joined: Joined,
     manifest: Manifest,
     candidates: Sequence[str],
-    stream: Stream,
-    patches: Patches,
-    outputs: Mapping[str, ir.Value],
-    counterparts: Sequence[ir.Value],
     original_at: Callable[[tuple[int, int]], Original] | None,
     tolerance: Tolerance,
-    folder: Path,
-) -> tuple[str | None, str | None, bool]:
+) -> OtherSizes:
     """Set the model to a larger grid, no square, and see that all is as it should be.
 
     Parameters
     ----------
-    tapped : onnx_ir.Model
-        With the contract's input; it is left as it was.
+    joined : Joined
+        It is left as it was.
+    manifest : Manifest
+        The model's.
     candidates : sequence of str
         See `choose_interpolation`. Where the original takes that size too, the one whose outputs
         are the original's is chosen; otherwise the first.
     original_at : callable or None
         Gives the original at another size, where it leaves its size open.
-
-    Returns
-    -------
-    interpolation : str or None
-        None where the model keeps its size.
-    reason : str or None
-        Why it does.
-    known : bool
-        Whether the original itself bears the choice out.
+    tolerance : Tolerance
     """
-    grid = patches.grid[0] + 1, patches.grid[1] + 2
-    size = grid[0] * patches.size, grid[1] * patches.size
+    patches = joined.patches
+    patches = replace(patches, grid=(patches.grid[0] + 1, patches.grid[1] + 2))
+    size = patches.grid[0] * patches.size, patches.grid[1] * patches.size
     original = None if original_at is None else original_at(size)
     batch = 1 if original is None else original.batch
     images = np.random.default_rng(1).integers(0, 256, (batch, *size, 3), np.uint8)
@@ -131,67 +121,61 @@ def try_other_size(
         expected = None if original is None else original.run(images)
     except ModelFileError:  # open by name only
         expected = None
-    reason = None
+    worst = 0.0
     for interpolation in candidates if expected is not None else candidates[:1]:
-        other = tapped.clone()
-        write_manifest(other, replace(manifest, position_interpolation=interpolation))
-        Regrid(size)(other)
+        other = replace(joined, model=joined.model.clone(), patches=patches)
+        write_manifest(other.model, replace(manifest, position_interpolation=interpolation))
+        Regrid(size)(other.model)
         try:
-            _check(other, stream, replace(patches, grid=grid), images, outputs, folder)
+            _check(other, images)
         except (ModelFileError, ValueError):
-            return None, _why(tapped.graph, patches, stream), False
+            return OtherSizes(None, _why(joined))
         if expected is None:
-            return interpolation, None, False
-        found = run_values(other, {"images": images}, counterparts, folder)
+            return OtherSizes(interpolation)
+        found = run_values(other.model, {IMAGES: images}, other.counterparts, other.folder)
         worst = max(difference(one, two) for one, two in zip(expected, found, strict=True))
         if worst <= tolerance.outputs:
-            return interpolation, None, True
-        reason = (
-            f"at {size[0]}x{size[1]} its graph gives numbers that no known way of resampling "
-            f"positions gives ({worst:.0e} off)"
-        )
-    return None, reason, False
+            return OtherSizes(interpolation, known=True)
+    return OtherSizes(
+        None,
+        f"at {size[0]}x{size[1]} its graph gives numbers that no known way of resampling positions "
+        f"gives ({worst:.0e} off)",
+    )
 
 
-def _check(
-    model: ir.Model,
-    stream: Stream,
-    patches: Patches,
-    images: NDArray[np.uint8],
-    outputs: Mapping[str, ir.Value],
-    folder: Path,
-) -> None:
+def _check(other: Joined, images: NDArray[np.uint8]) -> None:
     """See that rows of attention sum to 1, and that tokens are the patches, in their order."""
+    model, patches, folder = other.model, other.patches, other.folder
     tokens = patches.prefix + patches.grid[0] * patches.grid[1] + patches.suffix
     # Both ends: what lies between is built alike, and was followed at the model's own size.
-    ends = sorted({0, len(stream.blocks) - 1})
-    wanted = [outputs[attention_name(block)] for block in ends]
-    for attention in run_values(model, {"images": images[:1]}, wanted, folder):
+    ends = sorted({0, len(other.stream.blocks) - 1})
+    wanted = [other.outputs[attention_name(block)] for block in ends]
+    for attention in run_values(model, {IMAGES: images[:1]}, wanted, folder):
         rows = attention.sum(axis=-1, dtype=np.float64)
         if attention.shape[-2:] != (tokens, tokens) or not np.allclose(rows, 1, atol=1e-2):
             raise ModelFileError("The attention is not among all tokens.")
     size = images.shape[1], images.shape[2]
     pictures = Input(model.graph.inputs[0], "NHWC", len(images), size)
-    part = replace(
-        stream,
+    stream = replace(
+        other.stream,
         tokens=tokens,
-        blocks=tuple(stream.blocks[end] for end in ends),
-        attentions=tuple(stream.attentions[end] for end in ends),
+        blocks=tuple(other.stream.blocks[end] for end in ends),
+        attentions=tuple(other.stream.attentions[end] for end in ends),
     )
-    check_order(model, part, patches, pictures, folder)
-    check_flow(model, part, patches.prefix, pictures, folder)
+    check_order(model, stream, patches, pictures, folder)
+    check_flow(model, stream, patches.prefix, pictures, folder)
 
 
-def _why(graph: ir.Graph, patches: Patches, stream: Stream) -> str:
+def _why(joined: Joined) -> str:
     """Say what keeps a model at its size."""
-    count = patches.grid[0] * patches.grid[1]
-    for node in graph:
+    grid, tokens = joined.patches.grid, joined.stream.tokens
+    for node in joined.model.graph:
         for value in node.inputs:
             tensor = None if value is None else value.const_value
             if value is None or tensor is None or value.name == POSITION_EMBEDDING:
                 continue
             sides = list(tensor.shape.numpy())
-            if not {count, stream.tokens}.intersection(sides[-3:]):
+            if not {grid[0] * grid[1], tokens}.intersection(sides[-3:]):
                 continue
             if node.op_type == "Mul" and len(sides) > 1:
                 return "its rotary positions are made in no way that is recognised"

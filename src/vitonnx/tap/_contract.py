@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -19,12 +21,56 @@ from vitonnx.tap._constant import constant
 from vitonnx.tap._head import Head
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH
-from vitonnx.tap._patches import Patches
+from vitonnx.tap._patches import Patches, name_weights
 
-__all__ = ["add_outputs", "make_room", "replace_input"]
+__all__ = ["Joined", "join"]
 
 OURS = ("logits", "embedding", IMAGES, PATCH_KERNEL)
 OUR_PLACES = ("block_", "embed/", "head/", "position_", "relative_position_", "rotary_")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A graph with the contract's input and outputs, beside the values that were its own outputs.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+    stream : Stream
+    patches : Patches
+    outputs : dict of str to onnx_ir.Value
+        The contract's, in its order; they are not yet outputs of the graph.
+    counterparts : tuple of onnx_ir.Value
+        The original's outputs, in their order.
+    folder : path
+        Where weights lie.
+    """
+
+    model: ir.Model
+    stream: Stream
+    patches: Patches
+    outputs: dict[str, ir.Value]
+    counterparts: tuple[ir.Value, ...]
+    folder: Path
+
+
+def join(
+    model: ir.Model,
+    stream: Stream,
+    patches: Patches,
+    head: Head,
+    pictures: Input,
+    recipe: Preprocessing,
+    folder: Path,
+) -> Joined:
+    """Join the contract's input, outputs and weights to a graph, in place."""
+    graph = model.graph
+    counterparts = tuple(graph.outputs)
+    _make_room(graph)
+    _replace_input(graph, pictures, recipe)
+    outputs = _add_outputs(graph, stream, head, patches, pictures.batch)
+    name_weights(graph, patches)
+    return Joined(model, stream, patches, outputs, counterparts, folder)
 
 
 class Joiner:
@@ -51,7 +97,7 @@ class Joiner:
         return value
 
 
-def make_room(graph: ir.Graph) -> None:
+def _make_room(graph: ir.Graph) -> None:
     """Give other names to foreign values that have one of the contract's."""
     for value in [*graph.inputs, *(value for node in graph for value in node.outputs)]:
         if _is_ours(value.name):
@@ -66,7 +112,7 @@ def _is_ours(name: str | None) -> bool:
     return name is not None and (name in OURS or name.startswith(OUR_PLACES))
 
 
-def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> None:
+def _replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> None:
     """Put uint8 (batch, height, width, 3) in the input's place, normalised in the graph.
 
     A graph that takes uint8 pixels normalises them itself, and is given them as they are. One that
@@ -106,7 +152,7 @@ def replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> No
         graph.insert_before(graph[0], node)
 
 
-def add_outputs(
+def _add_outputs(
     graph: ir.Graph, stream: Stream, head: Head, patches: Patches, batch: int | None
 ) -> dict[str, ir.Value]:
     """Make the contract's outputs, float32, of the values that were found.

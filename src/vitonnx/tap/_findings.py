@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from vitonnx.tap._any_size import Positions
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._head import Head
 from vitonnx.tap._input import Input
 from vitonnx.tap._patches import Patches
+from vitonnx.tap._positions import Positions
+from vitonnx.tap._understand import Understood
 
 __all__ = ["describe_findings", "describe_positions", "missing"]
 
 
 def describe_findings(
-    foreign: Input,
-    pictures: Input,
-    stream: Stream,
-    patches: Patches,
-    head: Head,
-    precision: str,
+    foreign: Input, pictures: Input, parts: Understood, precision: str
 ) -> tuple[tuple[str, str], ...]:
     """Say what each part is, by the names that it has in the original."""
     kind = str(foreign.value.dtype).lower()
     batch = "any number of pictures" if pictures.batch is None else "one picture"
+    stream, patches, head = parts.stream, parts.patches, parts.head
     size, grid = foreign.size, patches.grid
     return (
         (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,26 +25,19 @@ from vitonnx.graph import (
 )
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
-from vitonnx.tap._any_size import Positions, choose_interpolation, try_other_size
-from vitonnx.tap._attention import find_attentions
-from vitonnx.tap._blocks import Stream, find_stream
-from vitonnx.tap._contract import add_outputs, make_room, replace_input
+from vitonnx.tap._any_size import choose_interpolation, try_other_size
+from vitonnx.tap._blocks import Stream
+from vitonnx.tap._contract import Joined, join
 from vitonnx.tap._findings import describe_findings, describe_positions, missing
-from vitonnx.tap._flow import check_flow, check_passage
-from vitonnx.tap._head import find_head, read_prefix
 from vitonnx.tap._input import find_input, fixed_size
-from vitonnx.tap._learned import find_learned
 from vitonnx.tap._naming import check_name, name_of
 from vitonnx.tap._open import home, open_foreign, weight_files
-from vitonnx.tap._others import place_others
-from vitonnx.tap._patches import Patches, check_order, find_patches, name_weights
+from vitonnx.tap._positions import Positions, free_positions
 from vitonnx.tap._precision import in_words, precision_of
 from vitonnx.tap._prefix import check_prefix, name_prefix
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe, description_files
-from vitonnx.tap._relative import free_relative
-from vitonnx.tap._rotary import free_rotary
-from vitonnx.tap._sides import free_sides
+from vitonnx.tap._understand import understand
 from vitonnx.tap._verify import Agreement, Original, Tolerance, verify
 
 if TYPE_CHECKING:
@@ -134,10 +126,9 @@ def tap(
     model = open_foreign(source)
     fixed = fixed_size(model.graph)
     known = describe(preprocess, source, fixed or size)
-    pictures = find_input(model.graph, fixed or size or known.preprocessing.size)
-    known = replace(known, preprocessing=known.preprocessing.at(pictures.size))
-    own_size = pictures.size
-    pictures, taken = prepare(model, pictures, folder)
+    foreign = find_input(model.graph, fixed or size or known.preprocessing.size)
+    known = replace(known, preprocessing=known.preprocessing.at(foreign.size))
+    pictures, taken = prepare(model, foreign, folder)
     if pictures.batch not in (None, 1):
         raise ModelFileError(
             f"The model takes {pictures.batch} pictures at a time, no more and no fewer: export it "
@@ -146,92 +137,70 @@ def tap(
 
     def original_at(size: tuple[int, int]) -> Original:
         untouched = open_foreign(source)
-        foreign = replace(find_input(untouched.graph, size), batch=taken)
-        return Original(untouched, foreign, known.preprocessing, folder)
+        its_own = replace(find_input(untouched.graph, size), batch=taken)
+        return Original(untouched, its_own, known.preprocessing, folder)
 
-    original = original_at(own_size)
-    graph = model.graph
-    stream = find_stream(graph, find_attentions(graph), pictures.batch)
-    check_passage(graph, stream)
-    patches = find_patches(graph, stream, pictures)
-    patches = place_others(model, stream, patches, pictures, folder)
-    head = find_head(graph, stream)
-    precision = precision_of(graph)
-    check_order(model, stream, patches, pictures, folder)
-    check_flow(model, stream, patches.prefix, pictures, folder)
-    read = read_prefix(model, stream, patches.prefix, head, pictures, folder)
-    prefix, prefix_guess = name_prefix(patches, given, known.prefix_tokens, read)
+    original = original_at(foreign.size)
+    parts = understand(model, pictures, folder)
+    precision = precision_of(model.graph)
+    prefix, named = name_prefix(parts.patches, given, known.prefix_tokens, parts.read)
+    stored = in_words(model.graph, precision)
+    findings = describe_findings(original.pictures, pictures, parts, stored)
+    softmaxes = tuple(str(found.softmax.name) for found in parts.stream.attentions)
 
-    stored = in_words(graph, precision)
-    findings = describe_findings(original.pictures, pictures, stream, patches, head, stored)
-    softmaxes = tuple(str(found.softmax.name) for found in stream.attentions)
-    counterparts = list(graph.outputs)
-    make_room(graph)
-    replace_input(graph, pictures, known.preprocessing)
-    outputs = add_outputs(graph, stream, head, patches, pictures.batch)
-    name_weights(graph, patches)
-    positions = _free_positions(graph, original.model.graph, stream, patches)
-    candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
-    manifest = _manifest(
-        name, source, stream, patches, positions, known, prefix, precision, outputs
+    joined = join(
+        model, parts.stream, parts.patches, parts.head, pictures, known.preprocessing, folder
     )
-    manifest = resample_positions(graph, replace(manifest, position_interpolation=candidates[0]))
-    tolerance = Tolerance.of(precision)
-    agreement = verify(original, model, outputs, counterparts, stream, tolerance)
-    way, reason, sure = try_other_size(
-        model,
+    positions = free_positions(joined, original.model.graph)
+    candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
+    manifest = _manifest(source, joined, positions, known, precision)
+    manifest = replace(
         manifest,
-        candidates,
-        stream,
-        patches,
-        outputs,
-        counterparts,
-        original_at if fixed is None else None,
-        tolerance,
-        folder,
+        name=name,
+        prefix_tokens=prefix,
+        position_prefix=prefix[: parts.patches.placed or 0],
+        position_interpolation=candidates[0],
+    )
+    manifest = resample_positions(model.graph, manifest)
+    tolerance = Tolerance.of(precision)
+    agreement = verify(original, joined, tolerance)
+    others = try_other_size(
+        joined, manifest, candidates, original_at if fixed is None else None, tolerance
     )
     manifest = replace(
         manifest,
-        position_interpolation=way,
-        size_fixed_by=reason,
+        position_interpolation=others.interpolation,
+        size_fixed_by=others.reason,
         parity={
             "outputs": round_up(agreement.outputs),
             "rows": round_up(max(agreement.rows)),
             "product": round_up(max(agreement.products)),
         },
     )
-    graph.outputs[:] = list(outputs.values())
-    _tidy(model, stream)
-    write_manifest(model, manifest)
-    if size not in (None, manifest.size):
-        Regrid(size)(model)
-        manifest = read_manifest(model)
-    with atomic_with_companions(target) as passing:
-        save_whole(ir.external_data.load_to_model(model), passing)
+    manifest = _write(joined, manifest, size, target)
     notes = (
-        prefix_guess,
-        guess if way is not None and not sure else None,
-        f"the model keeps its size: {reason}" if reason is not None else None,
+        named,
+        None if others.known or others.reason else guess,
+        others.reason and f"the model keeps its size: {others.reason}",
     )
-    warnings = (*missing(patches, pictures, stream), *filter(None, notes))
-    findings = (*findings, describe_positions(positions, way))
+    warnings = (*missing(parts.patches, pictures, parts.stream), *filter(None, notes))
+    findings = (*findings, describe_positions(positions, others.interpolation))
     return Tapped(manifest, findings, softmaxes, warnings, agreement)
 
 
-def _free_positions(
-    graph: ir.Graph, original: ir.Graph, stream: Stream, patches: Patches
-) -> Positions:
-    """Free a graph of its grid, as far as what depends on it is recognised."""
-    free_sides(graph, patches.grid, stream.tokens)
-    relative = free_relative(graph, stream.attentions, patches.grid)
-    rotary = free_rotary(graph, patches.grid, stream.tokens)
-    embedding = graph.initializers.get(POSITION_EMBEDDING)
-    if embedding is None or embedding.const_value is None:
-        return Positions(None, relative, rotary)
-    learned = find_learned(original, embedding.const_value.numpy(), patches.grid)
-    embedding.const_value = ir.tensor(learned.table, name=POSITION_EMBEDDING)
-    embedding.shape = ir.Shape(learned.table.shape)
-    return Positions(learned, relative, rotary)
+def _write(
+    joined: Joined, manifest: Manifest, size: tuple[int, int] | None, target: Path
+) -> Manifest:
+    """Write the file, at a size where one is given, with what the contract's outputs need alone."""
+    model = joined.model
+    model.graph.outputs[:] = list(joined.outputs.values())
+    _tidy(model, joined.stream)
+    write_manifest(model, manifest)
+    if size is not None:
+        Regrid(size)(model)
+    with atomic_with_companions(target) as passing:
+        save_whole(ir.external_data.load_to_model(model), passing)
+    return read_manifest(model)
 
 
 def _tidy(model: ir.Model, stream: Stream) -> None:
@@ -250,35 +219,31 @@ def _weights(graph: ir.Graph) -> frozenset[str]:
 
 
 def _manifest(
-    name: str,
     source: Path,
-    stream: Stream,
-    patches: Patches,
+    joined: Joined,
     positions: Positions,
     known: Description,
-    prefix: tuple[str, ...],
     precision: Precision,
-    outputs: Mapping[str, ir.Value],
 ) -> Manifest:
-    """Describe what was found, but for how well it agrees with the original."""
-    logits = outputs["logits"].shape if "logits" in outputs else None
+    """Describe what was found, but for names, and for how well it agrees with the original."""
+    stream, patches = joined.stream, joined.patches
+    logits = joined.outputs["logits"].shape if "logits" in joined.outputs else None
     classes = known.classes
     if classes is not None and (logits is None or logits[1] != len(classes)):
         classes = None
-    learned = positions.learned
     with source.open("rb") as stream_of_bytes:
         digest = hashlib.file_digest(stream_of_bytes, "sha256").hexdigest()
     return Manifest(
-        name=name,
+        name="",
         family="vit",
         patch_size=patches.size,
         grid=patches.grid,
-        prefix_tokens=prefix,
+        prefix_tokens=(),
         blocks=len(stream.blocks),
         heads=stream.heads,
         dim=stream.dim,
-        position_grid=None if learned is None else learned.grid,
-        position_prefix=prefix[: patches.placed or 0],
+        position_grid=None if positions.learned is None else positions.learned.grid,
+        position_prefix=(),
         position_interpolation=None,
         preprocessing=known.preprocessing,
         classes=classes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vitonnx.graph import IMAGES, attention_name
 from vitonnx.manifest import Preprocessing
 from vitonnx.tap._attention import Attention
 from vitonnx.tap._blocks import Stream
+from vitonnx.tap._contract import Joined
 from vitonnx.tap._input import Input
 
 __all__ = ["Agreement", "Original", "Tolerance", "difference", "verify"]
@@ -107,25 +108,8 @@ class Agreement:
     products: tuple[float, ...]
 
 
-def verify(
-    original: Original,
-    tapped: ir.Model,
-    outputs: Mapping[str, ir.Value],
-    counterparts: Sequence[ir.Value],
-    stream: Stream,
-    tolerance: Tolerance,
-) -> Agreement:
+def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Agreement:
     """Run both graphs on the same pictures.
-
-    Parameters
-    ----------
-    original : Original
-    tapped : onnx_ir.Model
-        With the contract's input.
-    outputs : mapping of str to onnx_ir.Value
-        The contract's outputs in the tapped graph.
-    counterparts : sequence of onnx_ir.Value
-        The original's outputs in the tapped graph, in the original's order.
 
     Returns
     -------
@@ -145,7 +129,7 @@ def verify(
         loose = original.run(images, optimise=False)
         own = max(difference(one, other) for one, other in zip(expected, loose, strict=True))
         allowed = min(max(allowed, MARGIN * own), LOOSEST)
-    found = run_values(tapped, {IMAGES: images}, counterparts, folder)
+    found = run_values(joined.model, {IMAGES: images}, joined.counterparts, folder)
     worst = 0.0
     for value, one, other in zip(original.model.graph.outputs, expected, found, strict=True):
         if not np.isfinite(one).all():
@@ -155,7 +139,7 @@ def verify(
             )
         worst = max(worst, difference(one, other))
     _limit(worst, allowed, "an output differs from the original's")
-    errors = _attention_errors(tapped, images[: foreign.batch or 1], outputs, stream, folder)
+    errors = _attention_errors(joined, images[: foreign.batch or 1])
     for block, (rows, product) in enumerate(errors):
         name = attention_name(block)
         _limit(rows, tolerance.rows, f"the rows of {name} don't sum to 1")
@@ -180,14 +164,9 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     return float(np.abs(one - other).max(initial=0) / (largest or 1))
 
 
-def _attention_errors(
-    tapped: ir.Model,
-    images: NDArray[np.uint8],
-    outputs: Mapping[str, ir.Value],
-    stream: Stream,
-    folder: Path,
-) -> list[tuple[float, float]]:
+def _attention_errors(joined: Joined, images: NDArray[np.uint8]) -> list[tuple[float, float]]:
     """Check what is published as attention in the block's own product, some blocks at a time."""
+    stream, outputs = joined.stream, joined.outputs
     weight = len(images) * stream.heads * stream.tokens**2 * 4
     together = max(1, AT_ONCE // weight)
     errors = []
@@ -202,7 +181,7 @@ def _attention_errors(
                 stream.attentions[block].result.outputs[0],
             )
         ]
-        arrays = run_values(tapped, {IMAGES: images}, values, folder)
+        arrays = run_values(joined.model, {IMAGES: images}, values, joined.folder)
         for place, block in enumerate(part):
             attention, weighed, result = arrays[3 * place : 3 * place + 3]
             rows = float(np.abs(attention.sum(axis=-1, dtype=np.float64) - 1).max())

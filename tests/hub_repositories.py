@@ -19,6 +19,7 @@ VIT = ForeignViT()
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
 RECIPE = {
     "image_processor_type": "BitImageProcessor",
+    "do_center_crop": False,
     "size": {"height": VIT.size[0], "width": VIT.size[1]},
     "resample": 3,
     "image_mean": MEAN,

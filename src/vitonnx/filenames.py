@@ -10,6 +10,7 @@ from vitonnx.errors import UsageError
 __all__ = ["refuse_address", "shown"]
 
 # Paths make one slash of two.
+HUB = re.compile(r"https?://(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)", re.IGNORECASE)
 ADDRESS = re.compile(r"(https?|ftps?|sftp|s3|gs|gcs|az|abfss?|file):/+", re.IGNORECASE)
 WAYS = {
     "http": "curl -LO {address}",
@@ -47,6 +48,12 @@ read and written: download it first, and give the file's name (aws s3 cp s3://bi
         path = unquote(urlsplit(f"file:///{rest}").path)
         raise UsageError(f"{name} is an address: give the file by its name, {path}.")
     address = f"{scheme}://{rest}"
+    hub = HUB.match(address)
+    if hub is not None:
+        raise UsageError(
+            f"{address} is an address: a model of the hub is named hf://{hub[1]}, hf://ORG/REPO in "
+            "general; any other file of it is to be downloaded first."
+        )
     way = f" ({WAYS[scheme].format(address=address)})" if scheme in WAYS else ""
     raise UsageError(
         f"{address} is an address, and only files of this machine are read and written: download "

@@ -23,7 +23,12 @@ Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
 
 ID = "hf://ada/dinov2-small"
-RECIPE_OF_ANOTHER = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "resample": 2}
+RECIPE_OF_ANOTHER = {
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+    "resample": 2,
+    "do_center_crop": False,
+}
 
 
 @pytest.fixture

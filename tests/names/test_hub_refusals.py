@@ -67,7 +67,7 @@ def test_no_id(text: str, refused: Refused, hub: Hub) -> None:
 
 
 def test_an_address(refused: Refused, hub: Hub) -> None:
-    refused("https://huggingface.co/ada/vit", 2, "hf://ORG/REPO")
+    refused("https://huggingface.co/ada/vit", 2, "hf://ada/vit", "hf://ORG/REPO")
 
 
 def test_no_repository(refused: Refused) -> None:

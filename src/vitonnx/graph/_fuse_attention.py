@@ -139,9 +139,10 @@ class _Fusion:
         whole.type = result.outputs[0].type
         whole.shape = ir.Shape([batch, tokens, channels])
         if turned is not None and joined is not None:
-            shape = joined.outputs[0].shape
             in_order = tuple(turned.attributes.get_ints("perm")) == HEADS_FIRST
-            if in_order and shape is not None and list(shape) == [batch, tokens, channels]:
+            shape = joined.outputs[0].shape
+            # The batch may have another name behind each reshape.
+            if in_order and shape is not None and list(shape)[1:] == [tokens, channels]:
                 joined.outputs[0].replace_all_uses_with(whole, replace_graph_outputs=True)
                 return
         target = self._numbers("heads", [0, 0, heads, width])  # type: ignore[list-item]

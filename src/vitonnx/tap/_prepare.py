@@ -62,7 +62,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int 
     # Some fused operators run on GPUs alone: what can be written out is, before anything is run.
     common.ShapeInferencePass()(model)
     Unfuse()(model)
-    unfolded = model.clone() if pictures.batch is None else None
+    unfolded = _copied(model) if pictures.batch is None else None
     pictures = observe(model, pictures, folder)
     taken = pictures.batch
     if unfolded is not None and taken is not None:
@@ -96,6 +96,16 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int 
     common.ClearMetadataAndDocStringPass()(model)
     model.ir_version = IR_VERSION
     return replace(pictures, value=model.graph.inputs[0]), taken
+
+
+def _copied(model: ir.Model) -> ir.Model:
+    try:
+        return model.clone()
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise ModelFileError(
+            "The graph is damaged: values in it come from nowhere, or have the same name. Export "
+            "or copy it again."
+        ) from error
 
 
 def _set_opset(model: ir.Model) -> None:

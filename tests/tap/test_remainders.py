@@ -14,6 +14,7 @@ from PIL import Image
 import vitonnx as vx
 from foreign_vit import ForeignViT
 from tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
+from terminal import Outcome
 from vitonnx.errors import PictureError
 from vitonnx.modelfile import load_manifest, load_weights
 
@@ -86,12 +87,26 @@ def test_other_strides_are_refused_with_their_numbers(
     refused("model.onnx", 1, "8x8 pixels", f"every {stride} pixels", words)
 
 
-def test_patches_that_begin_outside_the_picture_are_refused(refused: Refused, desk: Path) -> None:
+def test_patches_that_begin_outside_the_picture_are_said(call: Call, desk: Path) -> None:
+    """ViTPose's do, by 2 pixels of 16."""
+    outcome = padded([3, 3, 0, 0], call)
+    done(outcome)
+    assert "begin 3 pixels above the picture" in outcome.err
+    assert load_manifest(desk / "out.onnx").covered == (24, 40)
+
+
+def test_patches_that_begin_outside_on_one_side_are_refused(call: Call, desk: Path) -> None:
+    outcome = padded([3, 0, 0, 3], call)
+    assert outcome.code == 1
+    assert "sees other pixels" in outcome.err
+
+
+def padded(pads: list[int], call: Call) -> Outcome:
     model = ForeignViT(rest=(2, 2)).model()
     (convolution,) = (node for node in model.graph.node if node.op_type == "Conv")
-    convolution.attribute.append(helper.make_attribute("pads", [3, 3, 0, 0]))
-    onnx.save(model, desk / "model.onnx")
-    refused("model.onnx", 1, "8x8 pixels", "sees other pixels")
+    convolution.attribute.append(helper.make_attribute("pads", pads))
+    onnx.save(model, "model.onnx")
+    return call("tap", "model.onnx", "-o", "out.onnx", "--preprocess", "imagenet")
 
 
 def test_a_rectangular_patch_is_refused(refused: Refused, desk: Path) -> None:

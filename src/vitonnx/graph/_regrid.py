@@ -200,16 +200,14 @@ def _drop_resampling(graph: ir.Graph, table: ir.Value, name: str) -> None:
 
 def _set_shapes(graph: ir.Graph, manifest: Manifest) -> None:
     """State the new shapes of input and outputs; those in between are no longer known."""
-    boundary = {*graph.inputs, *graph.outputs}
-    for node in graph:
-        for value in node.outputs:
-            if value not in boundary:
-                value.shape = None
     tokens = manifest.tokens
     sides: dict[str | None, tuple[int, ...]] = {IMAGES: (*manifest.size, 3)}
     for block in range(manifest.blocks):
         sides[attention_name(block)] = (manifest.heads, tokens, tokens)
         sides[tokens_name(block)] = (tokens, manifest.dim)
-    for value in boundary:
-        if value.name in sides and value.shape is not None:
+    boundary = {*graph.inputs, *graph.outputs}
+    for value in [*boundary, *(value for node in graph for value in node.outputs)]:
+        if value in boundary and value.name in sides and value.shape is not None:
             value.shape = ir.Shape([value.shape[0], *sides[value.name]])
+        elif value not in boundary or value.name not in ("logits", "embedding"):
+            value.shape = None

@@ -63,6 +63,11 @@ def missing(patches: Patches, pictures: Input, stream: Stream) -> tuple[str, ...
         found.append("no single convolution embeds the patches: filters can't be probed")
     if patches.positions is None:
         found.append("no position embedding is added: positions can't be probed")
+    if patches.shift:
+        found.append(
+            f"the patches begin {patches.shift} pixels above the picture and at the left of it: "
+            "maps are drawn as many pixels off"
+        )
     if pictures.batch is not None:
         found.append("the graph is made for one picture at a time: a batch runs one by one")
     return (*found, *(f"{other}: it is no block, and has no map" for other in stream.others))

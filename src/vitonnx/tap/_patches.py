@@ -51,6 +51,8 @@ class Patches:
         That the embedding has.
     suffix : int
         Tokens behind the patches.
+    shift : int
+        Pixels that the first patch begins above the picture, and at the left of it.
     """
 
     size: int
@@ -61,6 +63,7 @@ class Patches:
     positions: ir.Node | None
     position_rows: int
     suffix: int = 0
+    shift: int = 0
 
     @property
     def rows_behind(self) -> int:
@@ -91,15 +94,16 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     if convolutions:
         grid, size, kernel = _convolved(before, convolutions)
         apart = sum(node.op_type in STRIDING for node in before) == 1
+        shift = _shift(convolutions[0]) if apart else 0
     else:
-        (grid, size), kernel, apart = _unfolded(before, pictures.size), None, True
+        (grid, size), kernel, apart, shift = _unfolded(before, pictures.size), None, True, 0
     if grid is None:
         raise ModelFileError(
             "Nothing was found that makes patches of the picture, neither a convolution nor a "
             "product: the model is no Vision Transformer, and can't be tapped."
         )
     rows, columns = grid
-    if rows * size > pictures.size[0] or columns * size > pictures.size[1]:
+    if rows * size - shift > pictures.size[0] or columns * size - shift > pictures.size[1]:
         raise ModelFileError(
             f"The model's patches, {rows}x{columns} of {size} pixels, reach beyond its pictures of "
             f"{pictures.size[0]}x{pictures.size[1]}: what they show there is unknown. Export it "
@@ -112,7 +116,7 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
             "patches are merged or left out on the way, and it can't be tapped."
         )
     positions, count = _positions(before, moving, stream, rows * columns)
-    return Patches(size, apart, grid, prefix, kernel, positions, count)
+    return Patches(size, apart, grid, prefix, kernel, positions, count, shift=shift)
 
 
 def _convolved(
@@ -144,6 +148,12 @@ def _convolved(
         return grid, down, None
     weights = kernel.const_value
     return grid, down, kernel if weights is not None and weights.shape[1] == 3 else None
+
+
+def _shift(convolution: ir.Node) -> int:
+    """Give how far the first patch begins outside the picture, on both sides alike."""
+    pads = convolution.attributes.get_ints("pads", (0, 0, 0, 0))
+    return pads[0] if pads[0] == pads[1] else 0
 
 
 def _strides(node: ir.Node) -> tuple[int, int]:
@@ -269,7 +279,7 @@ def check_order(
         return np.asarray(difference.reshape(stream.tokens, -1).max(axis=1))
 
     def of_patches(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return _pixels(chosen.reshape(patches.grid), patches.size, pictures.size)
+        return _pixels(chosen.reshape(patches.grid), patches, pictures.size)
 
     numbers = np.arange(count)
     found = np.full(stream.tokens, -1)
@@ -297,9 +307,12 @@ def check_order(
         )
 
 
-def _pixels(chosen: NDArray[np.bool_], side: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+def _pixels(
+    chosen: NDArray[np.bool_], patches: Patches, size: tuple[int, int]
+) -> NDArray[np.bool_]:
     """Mark the pixels of some patches of a grid in a picture that may be larger than it."""
-    marked = chosen.repeat(side, axis=0).repeat(side, axis=1)
+    marked = chosen.repeat(patches.size, axis=0).repeat(patches.size, axis=1)
+    marked = marked[patches.shift :, patches.shift :]
     beyond = [(0, whole - covered) for whole, covered in zip(size, marked.shape, strict=True)]
     return np.pad(marked, beyond)
 

@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from vitonnx.engine import known_operators
 from vitonnx.errors import ModelFileError
+from vitonnx.tap._observe import pixel_values
 
 __all__ = ["check_runnable"]
 
@@ -24,7 +25,7 @@ def check_runnable(model: ir.Model) -> None:
     ModelFileError
         If not.
     """
-    operators = known_operators()
+    operators, moving = known_operators(), pixel_values(model.graph)
     for node in ir.traversal.RecursiveGraphIterator(model.graph):
         domain = "" if node.domain == "ai.onnx" else node.domain
         if (domain, node.op_type) not in operators:
@@ -34,7 +35,7 @@ def check_runnable(model: ir.Model) -> None:
                 "operators alone."
             )
         if not domain:
-            _check_evaluates(node)
+            _check_evaluates(node, norms=bool(moving.intersection(node.inputs)))
     opset = model.opset_imports.get("", 1)
     newest = max(since for (domain, _), since in operators.items() if not domain)
     if opset > newest:
@@ -44,8 +45,11 @@ def check_runnable(model: ir.Model) -> None:
         )
 
 
-def _check_evaluates(node: ir.Node) -> None:
-    """Refuse what makes two runs differ, or a picture depend on those beside it."""
+def _check_evaluates(node: ir.Node, *, norms: bool) -> None:
+    """Refuse what makes two runs differ, or a picture depend on those beside it.
+
+    Weights may be normed as a batch is: what is meant is a norm of what pixels change.
+    """
     draws = node.op_type in RANDOM or (node.op_type == "Dropout" and _drops(node))
     if draws:
         how = f"{node.op_type} {node.name!r}"
@@ -54,7 +58,8 @@ def _check_evaluates(node: ir.Node) -> None:
             f"The graph draws random numbers ({how}), so its maps are never the same twice: export "
             "it in evaluation mode, and without a random mask."
         )
-    if node.op_type == "BatchNormalization" and node.attributes.get_int("training_mode", 0) == 1:
+    training = node.attributes.get_int("training_mode", 0) == 1
+    if node.op_type == "BatchNormalization" and training and norms:
         raise ModelFileError(
             f"The graph norms the pictures of a batch together (BatchNormalization {node.name!r}, "
             "in training mode): export it in evaluation mode."

@@ -75,7 +75,7 @@ CHOSEN = (
 NO_SUCH_CALL = (
     "can't be made: TypeError: scaled_dot_product_attention(): argument 'is_causal' must be"
 )
-NOT_IN_ORDER = "refused: The model's tokens are not its patches row by row"
+NOT_IN_ORDER = "refused: The model's tokens are not its patches"
 RANDOM = "refused: The graph draws random numbers (Random"
 # What can't be tapped, or can't even be exported, and why.
 KNOWN = (

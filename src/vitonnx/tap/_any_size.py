@@ -81,9 +81,13 @@ def choose_interpolation(
         return (own,), None
     if positions.learned is None and not positions.relative:
         return ("rotary" if positions.rotary else "none",), None
-    if given or described:
-        return (str(given or described),), None
-    return (USUAL, *(name for name in every if name != USUAL)), (
+    if given is not None:
+        return (given,), None
+    first = described or USUAL
+    candidates = (first, *(name for name in every if name != first))
+    if described is not None:
+        return candidates, None
+    return candidates, (
         f"at other sizes, positions are resampled as {USUAL} does (antialiased bicubic), which is "
         "a guess: say --interpolation where it is another way"
     )

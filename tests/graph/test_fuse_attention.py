@@ -186,6 +186,7 @@ def test_attention_of_which_rows_are_read_is_fused_too(cut: str) -> None:
         {"scores": "d = Add(s, mask)", "inputs": ", float[7, 7] mask"},
         {"scores": "e = Mul(s, third) d = Add(e, mask)", "inputs": ", float[7, 7] mask"},
         {"scores": "d = Mul(s, mask)", "inputs": ", float[7, 7] mask"},
+        {"scores": "d = Add(s, mask)", "inputs": ", float[1, 1, 1, 7] mask"},  # of keys alone
         {"softmax": "a = Softmax<axis = 2>(d)"},
         {"softmax": "a = Softmax<axis = 1>(d)"},
         {"softmax": "e = Softmax(d) a = Relu(e)"},
@@ -197,7 +198,8 @@ def test_other_attention_stays_as_it_is(different: dict[str, str]) -> None:
     model = block(**different)
     FuseAttention()(model)
     assert not fused(model)
-    mask = {"mask": noise(7, 7, seed=5)} if "inputs" in different else {}
+    sides = (1, 1, 1, 7) if "1, 1, 1, 7" in different.get("inputs", "") else (7, 7)
+    mask = {"mask": noise(*sides, seed=5)} if "inputs" in different else {}
     unchanged(block(**different), model, **mask)
 
 

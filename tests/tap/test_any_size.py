@@ -14,10 +14,12 @@ from foreign_sketch import Floats
 from foreign_vit import ForeignViT
 from foreign_ways import WAYS
 from tapping import ATTENTION, Call, Refused, Tapped, done, normalised
-from vitonnx.errors import ModelFileError
+from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.modelfile import load_manifest, load_weights
 from vitonnx.positions import resampling_matrix
 from vitonnx.tap import tap
+from vitonnx.tap._any_size import choose_interpolation
+from vitonnx.tap._positions import Positions
 
 OTHER = (5, 4)  # rows more, columns fewer than 3 x 5
 SIZED = ["no prefix", "class", "distilled", "registers", "fused, split", "scaled inside"]
@@ -90,6 +92,11 @@ def test_a_guess_is_said_and_a_word_is_not(call: Call, desk: Path) -> None:
     done(quiet)
     assert "guess" not in quiet.err
     assert load_manifest(desk / "out.onnx").position_interpolation == "dino"
+
+
+def test_an_interpolation_of_nothing(desk: Path) -> None:
+    with pytest.raises(UsageError, match="no meaning"):
+        choose_interpolation(Positions(None, 0, 2), "jax", None)
 
 
 def test_an_interpolation_that_there_is_not(refused: Refused, vit_file: str) -> None:

@@ -47,6 +47,15 @@ def test_maps_are_of_what_patches_cover(tapped: Tapped) -> None:
     np.testing.assert_array_equal(result.pixels, pixels[:24, :40])
 
 
+def test_the_size_that_patches_cover_is_another_size(tapped: Tapped) -> None:
+    """The same grid on a smaller picture: nothing is left over then."""
+    engine = vx.Engine(tapped(REST), device="cpu", size=(24, 40), fit="squash")
+    pixels = np.random.default_rng(5).integers(0, 256, (24, 40, 3), np.uint8)
+    (result,) = engine.probe([pixels], vx.Heads(query="cls"))
+    expected = ForeignViT(prefix=2).answer(normalised(pixels[None]))["block_01/attention"][0]
+    np.testing.assert_allclose(result.attention.reshape(3, -1), expected[:, 0, 2:], atol=1e-5)
+
+
 def test_a_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
     engine = vx.Engine(tapped(REST), device="cpu", fit="squash")
     pixels = np.zeros((29, 43, 3), np.uint8)

@@ -135,7 +135,7 @@ class Engine:
         )
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
-            self._own_sizes = OwnSizes(self.manifest, self._sibling)
+            self._own_sizes = OwnSizes(self.manifest, self._sibling, max_pixels)
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 

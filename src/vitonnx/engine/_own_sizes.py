@@ -46,10 +46,17 @@ class OwnSizes:
         Of the file, whose recipe gives every picture its own size.
     open_at : callable
         Opens the file at a size.
+    max_pixels : int or None
+        Of a picture: see `vitonnx.media.open_picture`.
     """
 
-    def __init__(self, manifest: Manifest, open_at: Callable[[tuple[int, int]], Engine]) -> None:
-        self.manifest, self._open_at = manifest, open_at
+    def __init__(
+        self,
+        manifest: Manifest,
+        open_at: Callable[[tuple[int, int]], Engine],
+        max_pixels: int | None = None,
+    ) -> None:
+        self.manifest, self._open_at, self._max_pixels = manifest, open_at, max_pixels
         self._engines: dict[tuple[int, int], Engine] = {}
 
     def at(self, size: tuple[int, int]) -> Engine:
@@ -100,7 +107,7 @@ class OwnSizes:
         if isinstance(image, VitonnxError):
             return _Opened(name, None, None, image)
         try:
-            picture = open_picture(image)
+            picture = open_picture(image, max_pixels=self._max_pixels)
         except VitonnxError as error:
             return _Opened(name, None, None, error)
         try:

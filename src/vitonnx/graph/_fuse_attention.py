@@ -68,11 +68,10 @@ def _attention(softmax: ir.Node) -> Attention | None:
     value = result.inputs[1] if len(result.inputs) == 2 else None
     if result.op_type != "MatMul" or result.inputs[0] is not weights or not _has_sides(value):
         return None
-    biased, after = softmax.inputs[0], 1.0
-    bias = None
+    biased, bias = softmax.inputs[0], None
     added = None if biased is None else biased.producer()
     if added is not None and added.op_type == "Add":
-        biased, bias = _parts(added)
+        biased, bias = _parts(added, weights)
         if bias is None:
             return None
     scores, after = _unscaled(biased)
@@ -86,11 +85,14 @@ def _attention(softmax: ir.Node) -> Attention | None:
     return Attention(query, key, value, bias, after, result)
 
 
-def _parts(added: ir.Node) -> tuple[ir.Value | None, ir.Value | None]:
+def _parts(added: ir.Node, weights: ir.Value) -> tuple[ir.Value | None, ir.Value | None]:
     """Tell scores from what is added to them, (1 or batch, 1 or heads, tokens, tokens)."""
+    assert weights.shape is not None
     for scores, bias in (added.inputs, added.inputs[::-1]):
         node, _ = _unscaled(scores)
-        if node is not None and node.op_type == "MatMul" and _has_sides(bias):
+        shape = None if bias is None else bias.shape
+        whole = shape is not None and list(shape)[-2:] == list(weights.shape)[-2:]
+        if node is not None and node.op_type == "MatMul" and _has_sides(bias) and whole:
             return scores, bias
     return None, None
 

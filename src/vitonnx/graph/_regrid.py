@@ -67,12 +67,14 @@ class Regrid(ir.passes.InPlacePass):
         new = old.at(self.size)
         if new == old:
             return ir.passes.PassResult(model, modified=False)
-        if new.grid != old.grid:
+        if new.size != old.size:
             _require_resizable(old)
+        if new.grid != old.grid:
             new = resample_positions(model.graph, new)
             _resample_relative(model.graph, old, new)
             _recompute_coordinates(model.graph, old, new)
             _set_sides(model.graph, new)
+        if new.size != old.size:
             _set_shapes(model.graph, new)
         write_manifest(model, new)
         return ir.passes.PassResult(model, modified=True)

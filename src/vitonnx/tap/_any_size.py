@@ -80,6 +80,11 @@ def choose_interpolation(
             )
         return (own,), None
     if positions.learned is None and not positions.relative:
+        if given is not None:
+            raise UsageError(
+                "--interpolation has no meaning for the model: it has neither a position embedding "
+                "nor tables of relative positions. Leave the option out."
+            )
         return ("rotary" if positions.rotary else "none",), None
     if given is not None:
         return (given,), None
@@ -142,8 +147,8 @@ def try_other_size(
             return OtherSizes(interpolation, known=True)
     return OtherSizes(
         None,
-        f"at {size[0]}x{size[1]} its graph gives numbers that no known way of resampling positions "
-        f"gives ({worst:.0e} off)",
+        f"at {size[0]}x{size[1]} its graph gives other numbers than it does with positions as "
+        f"{', '.join(candidates)} would have them ({worst:.0e} off)",
     )
 
 
@@ -185,6 +190,6 @@ def _why(joined: Joined) -> str:
                 return "its rotary positions are made in no way that is recognised"
             if node.op_type == "Add" and sides[-1:] == sides[-2:-1]:
                 return "what it adds to its scores follows from patches in no way that is known"
-            if node.op_type == "Add" and len(sides) > 1:
+            if node.op_type == "Add" and sides[-1:] == [joined.stream.dim]:
                 return "its position embedding is added in no way that is recognised"
     return "its graph depends on the number of patches in a way that is not recognised"

@@ -36,7 +36,7 @@ def free_batch(model: ir.Model, pictures: Input, folder: Path) -> Input:
     _open(trial.graph, pictures.batch, free)
     try:
         free = observe(trial, free, folder)
-        if free.batch is not None or not _alike(model, trial, pictures, free, folder):
+        if free.batch is not None or not _alike(model, trial, pictures, folder):
             return pictures
     except ModelFileError:
         return pictures
@@ -71,7 +71,7 @@ def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Pat
     free = Input(value, pictures.layout, None, pictures.size)
     try:
         free = observe(unfolded, free, folder)
-        if free.batch is not None or not _alike(model, unfolded, pictures, free, folder):
+        if free.batch is not None or not _alike(model, unfolded, pictures, folder):
             return pictures
     except ModelFileError:
         return pictures
@@ -155,7 +155,7 @@ def _repeat(
     node.replace_input_with(place, flat.outputs[0])
 
 
-def _alike(model: ir.Model, trial: ir.Model, pictures: Input, free: Input, folder: Path) -> bool:
+def _alike(model: ir.Model, trial: ir.Model, pictures: Input, folder: Path) -> bool:
     """Whether pictures come out the same, as many together as the graph takes, and more."""
     batch = pictures.batch or 1
     noise = pictures.noise(3 * batch)

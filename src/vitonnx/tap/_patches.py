@@ -103,7 +103,7 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
             "product: the model is no Vision Transformer, and can't be tapped."
         )
     rows, columns = grid
-    if rows * size - shift > pictures.size[0] or columns * size - shift > pictures.size[1]:
+    if rows * size > pictures.size[0] or columns * size > pictures.size[1]:
         raise ModelFileError(
             f"The model's patches, {rows}x{columns} of {size} pixels, reach beyond its pictures of "
             f"{pictures.size[0]}x{pictures.size[1]}: what they show there is unknown. Export it "

@@ -187,6 +187,15 @@ def test_every_picture_at_its_own_size(exported: Exported, tmp_path: Path) -> No
     save_results(tmp_path / "one.npz", good[:1], "rollout")
 
 
+def test_the_limit_of_pixels_holds_at_own_sizes(exported: Exported, tmp_path: Path) -> None:
+    file = with_recipe(exported("plain"), tmp_path / "own.onnx", **OWN)
+    slopes(53, 71).save(tmp_path / "large.png")
+    engine = vx.Engine(file, device="cpu", max_pixels=1000)
+    (result,) = engine.stream([tmp_path / "large.png"], [vx.Rollout()])
+    assert result.error is not None
+    assert "pixels" in str(result.error)
+
+
 def test_arrays_of_pictures_of_one_size_alone(exported: Exported, tmp_path: Path) -> None:
     engine = vx.Engine(with_recipe(exported("plain"), tmp_path / "own.onnx", **OWN), device="cpu")
     found = engine.run([slopes(30, 60), slopes(30, 60)])

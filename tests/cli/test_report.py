@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from films import cut, frames, write_film
-from recipes import unresizable
+from recipes import slopes, unresizable, with_recipe
 from terminal import contents
 from vitonnx.cli import main
 from vitonnx.graph import read_manifest, write_manifest
@@ -192,3 +192,30 @@ def test_nothing_but_bad_pictures_is_no_page_of_results(
     assert main(["report", str(exported("plain")), "missing.png", "-o", "r.html"]) == 1
     assert "missing.png does not exist" in capsys.readouterr().err
     assert not (desk / "r.html").exists()
+
+
+def test_a_picture_that_one_model_alone_refuses(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is left out of all: what stands side by side is of the same pictures."""
+    fixed = unresizable(exported("plain"), desk / "fixed.onnx")
+    own = {"resize": None, "crop": 1.0, "size": (40, 56), "multiple": 8}
+    with_recipe(fixed, desk / "own.onnx", **own)
+    slopes(53, 71).save(desk / "fits.png")
+    words = ["wide.png", "fits.png", "--compare", "own.onnx", "-o", "r.html", "--device", "cpu"]
+    assert main(["report", str(exported("pooled")), *words]) == 1
+    error = capsys.readouterr().err
+    assert "wide.png" in error
+    assert error.endswith("error: 1 of 2 pictures skipped; the others are done.\n")
+    page = Page((desk / "r.html").read_text(encoding="utf-8"))
+    assert "pictures: 1" in page.words
+    assert "fits.png" in page.words
+    assert "wide.png" not in page.words
+
+
+def test_a_fit_without_a_film(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(exported("plain")), "wide.png", "--fit", "cut"]) == 2
+    assert "give --video" in capsys.readouterr().err
+    assert not list(desk.glob("*.html"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import hub_repositories as repositories
 from hub_served import Hub
 from tapping import assert_right, done
 from terminal import Outcome, contents
+from vitonnx.errors import VitonnxError
+from vitonnx.manifest import Padding
 from vitonnx.modelfile import load_manifest
 from vitonnx.names import resolve
 
@@ -279,3 +282,31 @@ def test_nothing_is_left_beside_what_is_kept(hub: Hub, home: Path) -> None:
     files = [name for name, data in contents(home).items() if data != b"a folder"]
     assert len(files) == 2, files
     assert str(file.relative_to(home)) in files
+
+
+def test_another_repositorys_recipe_with_changes(hub: Hub, call: Call, desk: Path) -> None:
+    hub.push("ada/dinov2-small", {**repositories.DESCRIBED, "onnx/model.onnx": b""})
+    (desk / "model.onnx").write_bytes(repositories.graph())
+    for word in (ID, f"{ID}/preprocessor_config.json"):
+        words = ["--preprocess", f"{word},pad=114,end", "-o", "out.onnx"]
+        done(call("tap", "model.onnx", *words))
+        recipe = load_manifest(desk / "out.onnx").preprocessing
+        assert recipe.mean == repositories.MEAN
+        assert recipe.padding == Padding(colour=(114, 114, 114), place="end")
+
+
+def test_a_cache_that_cannot_be_written(
+    hub: Hub, call: Call, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a home that is read-only or missing: what is made goes with the process."""
+    hub.push("ada/dinov2-small", repositories.optimum())
+    (desk / "model.onnx").write_bytes(repositories.graph())
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    done(call("inspect", ID))
+    done(call("tap", ID, "-o", "hub.onnx"))
+    done(call("tap", "model.onnx", "--preprocess", ID, "-o", "own.onnx"))
+    assert_right(resolve(ID), repositories.VIT, 2, repositories.MEAN, repositories.STD)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", "/dev/null/tmp")
+        with pytest.raises(VitonnxError, match=r"/dev/null/cache/vitonnx .* TMPDIR"):
+            resolve(ID)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
@@ -247,3 +248,34 @@ def test_a_hub_that_says_no_commit(
 def test_what_is_no_vit(hub: Hub, refused: Refused) -> None:
     hub.push("ada/resnet", repositories.optimum(NO_VITS["ResNet"]().SerializeToString()))
     refused("hf://ada/resnet", 1, "attention")
+
+
+@pytest.mark.parametrize("refusal", ["gone", "private", "revision"])
+def test_what_a_hub_says_no_to_is_not_used(hub: Hub, home: Path, call: Call, refusal: str) -> None:
+    """Only where it doesn't answer the last one serves."""
+    hub.push("ada/dinov2-small", repositories.optimum(), "v1")
+    resolve(f"{ID}@v1")
+    if refusal == "gone":
+        del hub.repositories["ada/dinov2-small"]
+    elif refusal == "private":
+        hub.repositories["ada/dinov2-small"].token = "hf_let_me_in"
+    else:
+        del hub.repositories["ada/dinov2-small"].branches["v1"]
+    part = "no revision" if refusal == "revision" else "no model repository"
+    assert_refused(call("inspect", f"{ID}@v1"), 2, part)
+
+
+def test_a_checkpoint_on_this_machine_alone(
+    hub: Hub, home: Path, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As transformers leaves it: the repository may have a graph, which nobody fetched."""
+    (tmp_path / "drawn").mkdir()
+    files = repositories.checkpoint(tmp_path / "drawn")
+    hub.push("ada/tiny", repositories.optimum() | files)
+    for name in files:
+        huggingface_hub.hf_hub_download("ada/tiny", name)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    file = "hf://ada/tiny/model.safetensors"
+    assert_refused(call("inspect", "hf://ada/tiny"), 1, "HF_HUB_OFFLINE", f"is here: {file}")
+    assert_nothing_kept(home)
+    assert resolve(file).name == "tiny.model.onnx"

@@ -21,6 +21,7 @@ __all__ = [
     "FigureOrArrays",
     "FitFrames",
     "MaxPixels",
+    "MaxPixelsOfFrames",
     "Model",
     "Output",
     "Pictures",
@@ -34,6 +35,11 @@ __all__ = [
 ]
 
 MILLION = 1_000_000
+
+
+def _millions(number: int | None) -> int | None:
+    return None if number is None else number * MILLION
+
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Model = Annotated[
@@ -71,8 +77,19 @@ MaxPixels = Annotated[
         "--max-pixels",
         metavar="MILLIONS",
         min=1,
-        callback=lambda millions: None if millions is None else millions * MILLION,
+        callback=_millions,
         help="The largest picture that is read, in millions of pixels; 178 by default.",
+    ),
+]
+MaxPixelsOfFrames = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        metavar="MILLIONS",
+        min=1,
+        callback=_millions,
+        help="The largest frame that is read, in millions of pixels. By default any of a film, and "
+        "178 of pictures.",
     ),
 ]
 Output = Annotated[

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import check_stackable, note_untrained
 from vitonnx.cli._console import inform, watch
 from vitonnx.cli._engines import explain, open_engines
@@ -19,10 +20,8 @@ from vitonnx.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from vitonnx.cli._agree import Answer
     from vitonnx.engine import Engine, Result
-
-    Answer: TypeAlias = tuple[Result, ...]
-    """What each model says of one picture: either all have a result, or all the same error."""
 
 __all__ = ["PictureProbe", "run"]
 
@@ -96,20 +95,13 @@ def _check_sheet(output: Path, pictures: int) -> None:
 
 
 def _ask(engines: Mapping[str, Engine], pictures: list[Path], probe: Any) -> Iterator[Answer]:
-    """Ask all models of a picture before any of the next; a bad picture is bad for all."""
     streams = []
     for name, engine in engines.items():
         try:
             streams.append(engine.stream(pictures, [probe]))
         except UsageError as error:
             raise UsageError(f"{name}: {error}" if len(engines) > 1 else str(error)) from error
-    return map(_agree, zip(*streams, strict=True))
-
-
-def _agree(answer: Answer) -> Answer:
-    """Give the first error to all models."""
-    bad = next((result for result in answer if result.error is not None), None)
-    return answer if bad is None else (bad,) * len(answer)
+    return agreed(streams)
 
 
 def _draw_each(answers: Iterable[Answer], targets: list[Path], look: _Look) -> list[Result]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
+from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, inform, watch
 from vitonnx.cli._engines import note_fit, open_engines
@@ -36,7 +37,7 @@ from vitonnx.plots import (
     plot_results,
     write_report,
 )
-from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout, Summary
+from vitonnx.probes import Distance, Filters, Heads, Positions, Probe, Rollout, Summary
 from vitonnx.weights import probe_weights
 
 if TYPE_CHECKING:
@@ -65,12 +66,14 @@ class ReportCall:
 
 @dataclass(frozen=True)
 class Findings:
-    """What one model says of all pictures: the first ones whole, of the others the totals."""
+    """What the models say of all pictures: of the first ones whole, of the others the totals.
 
-    shown: list[Result]
-    errors: list[Result]
-    distance: Summary
-    pictures: int
+    A picture that one of them can't take is in nothing.
+    """
+
+    shown: list[dict[str, Result]]
+    errors: list[VitonnxError]
+    distance: dict[str, Summary]
 
 
 def run(call: ReportCall, *, quiet: bool) -> None:
@@ -81,6 +84,10 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     typer.Exit
         With code 1 if a picture was skipped, or the film or frames of it are lost.
     """
+    if call.fit is not None and call.film is None:
+        raise UsageError(
+            "--fit says how frames of a film are fitted: give --video FILM, or leave it out."
+        )
     notice = partial(inform, quiet=quiet)
     settle = partial(settle_output, ending=".report.html", forms={"a page": (".html",)})
     settle(call.output, call.models)
@@ -91,17 +98,14 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     output = settle(call.output, [engine.file for engine in engines.values()])
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
-    findings = {
-        name: _find(engine, name, pictures, call.show, quiet=quiet)
-        for name, engine in engines.items()
-    }
-    errors = [result.error for result in next(iter(findings.values())).errors]
+    findings = _find(engines, pictures, call.show, quiet=quiet)
+    errors = findings.errors
     if len(errors) == len(pictures):
         list_skipped(errors, len(pictures))
     sections = [
         _models(engines),
-        *_pictures(findings, engines),
-        _distance(findings),
+        *_pictures(findings.shown, engines),
+        _distance(findings.distance),
         *_weights(engines),
     ]
     lost = None
@@ -120,18 +124,24 @@ def run(call: ReportCall, *, quiet: bool) -> None:
 
 
 def _find(
-    engine: Engine, name: str, pictures: Sequence[Path], show: int, *, quiet: bool
+    engines: Mapping[str, Engine], pictures: Sequence[Path], show: int, *, quiet: bool
 ) -> Findings:
     """Answer all probes from one pass, and keep the whole results of the first pictures alone."""
-    stream = engine.stream(pictures, [Heads(), Rollout(), Distance()])
-    shown: list[Result] = []
-    errors: list[Result] = []
-    for result in watch(stream, total=len(pictures), label=f"Probing {name}", quiet=quiet):
-        if result.error is not None:
-            errors.append(result)
-        elif len(shown) < show:
-            shown.append(result)
-    return Findings(shown, errors, stream.summary["distance"], len(pictures) - len(errors))
+    distance = Distance()
+    probes: list[Probe[Any]] = [Heads(), Rollout(), distance]
+    found = Findings([], [], dict.fromkeys(engines, distance.summary()))
+    answers = agreed([engine.stream(pictures, probes) for engine in engines.values()])
+    for answer in watch(answers, total=len(pictures), label="Probing", quiet=quiet):
+        if answer[0].error is not None:
+            found.errors.append(answer[0].error)
+            continue
+        models = dict(zip(engines, answer, strict=True))
+        for name, result in models.items():
+            total = distance.summary([result[distance.name]])
+            found.distance[name] = found.distance[name].merge(total)
+        if len(found.shown) < show:
+            found.shown.append(models)
+    return found
 
 
 def _models(engines: Mapping[str, Engine]) -> ReportSection:
@@ -142,12 +152,11 @@ def _models(engines: Mapping[str, Engine]) -> ReportSection:
 
 
 def _pictures(
-    findings: Mapping[str, Findings], engines: Mapping[str, Engine]
+    shown: Sequence[Mapping[str, Result]], engines: Mapping[str, Engine]
 ) -> Iterator[ReportSection]:
     """Give each shown picture a section: predictions, heads and rollout of every model."""
-    for results in zip(*(found.shown for found in findings.values()), strict=True):
-        models = dict(zip(findings, results, strict=True))
-        name = Path(results[0].file).name
+    for models in shown:
+        name = Path(next(iter(models.values())).file).name
         panels = [
             ReportPanel(
                 plot_results(probe, {model: [result]}, _untrained(engines[model])),
@@ -185,9 +194,8 @@ def _best(logits: np.ndarray, classes: tuple[str, ...] | None) -> list[str]:
     ]
 
 
-def _distance(findings: Mapping[str, Findings]) -> ReportSection:
-    totals = {name: found.distance for name, found in findings.items()}
-    pictures = next(iter(findings.values())).pictures
+def _distance(totals: Mapping[str, Summary]) -> ReportSection:
+    pictures = next(iter(totals.values())).count
     return ReportSection(
         "Mean attention distance",
         text=f"How far the heads look, in pixels of the input; pictures: {pictures}.",

@@ -24,7 +24,8 @@ def tap(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="An ONNX file, a hub's (hf://ORG/REPO), or the folder of a TensorFlow SavedModel.",
+            help="An ONNX file, a model of the hub (hf://ORG/REPO), or the folder of a TensorFlow "
+            "SavedModel.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],

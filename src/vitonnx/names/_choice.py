@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from vitonnx.names._listener import Listener
-from vitonnx.names._snapshot import Snapshot
+from vitonnx.names._snapshot import Snapshot, UnsureError
 
 __all__ = ["CONFIG", "choose_model", "fetch_description", "is_graph", "nearest"]
 
@@ -22,10 +22,14 @@ def is_graph(file: str) -> bool:
 def choose_model(snapshot: Snapshot) -> str:
     """Choose the file that was asked for, else the ONNX file, else the checkpoint.
 
+    A checkpoint is the model only where the repository is known to have no ONNX file.
+
     Raises
     ------
     NotThereError
         If there is no such file, or none that is surely meant.
+    UnsureError
+        If there is a checkpoint on this machine, and what else there is only the hub knows.
     """
     asked, files = snapshot.asked, snapshot.files
     if asked.file is not None:
@@ -39,6 +43,8 @@ def choose_model(snapshot: Snapshot) -> str:
     if graphs := sorted(filter(is_graph, files)):
         raise snapshot.lacks(f"no {GRAPHS[0]}", f"say which file, as in {asked.beside(graphs[0])}")
     if CONFIG in files and (found := next((name for name in CHECKPOINTS if name in files), None)):
+        if snapshot.folder is not None:
+            raise UnsureError(f"Or name the file that is here: {asked.beside(found)}.")
         return found
     raise snapshot.lacks(f"neither an ONNX file nor {CHECKPOINTS[0]} with its {CONFIG}")
 

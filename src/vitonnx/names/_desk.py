@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from vitonnx.errors import VitonnxError
-from vitonnx.names._kept import cache_folder
 from vitonnx.names._listener import Listener
 from vitonnx.names._snapshot import Snapshot
 
@@ -21,8 +20,13 @@ __all__ = ["called_by_id", "lay_out", "open_desk"]
 
 
 @contextmanager
-def open_desk() -> Iterator[Path]:
-    """Give an empty folder beside the models that are kept, for as long as the block runs.
+def open_desk(home: Path) -> Iterator[Path]:
+    """Give an empty folder for as long as the block runs.
+
+    Parameters
+    ----------
+    home : Path
+        The folder that it is in, such as the one where models are kept.
 
     Raises
     ------
@@ -31,11 +35,8 @@ def open_desk() -> Iterator[Path]:
     """
     from vitonnx.media import explained, passing_folder
 
-    home = cache_folder()
-    with explained(home, home):
-        home.mkdir(parents=True, exist_ok=True)
-        with passing_folder(home) as desk:
-            yield desk
+    with explained(home, home), passing_folder(home) as desk:
+        yield desk
 
 
 def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
+from vitonnx.errors import VitonnxError
 from vitonnx.names._id import HubId, is_commit
 
 __all__ = ["cache_folder", "kept_file", "last_commit", "remember"]
@@ -21,10 +23,10 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("vitonnx")
 
 
-def kept_file(asked: HubId, commit: str) -> Path:
+def kept_file(asked: HubId, commit: str, cache: Path) -> Path:
     """Give the place of a probe-ready file, in a folder of its own; it need not be there."""
     # By version: what an older vitonnx wrote may follow an older contract.
-    home = cache_folder() / version("vitonnx") / HUB / asked.repository / commit
+    home = cache / version("vitonnx") / HUB / asked.repository / commit
     return home / _part(asked.file or DEFAULT) / f"{asked.name}.onnx"
 
 
@@ -38,15 +40,16 @@ def last_commit(asked: HubId, purpose: str) -> str | None:
 
 
 def remember(asked: HubId, purpose: str, commit: str) -> None:
-    """Write down which commit a revision is at."""
+    """Write down which commit a revision is at, unless the system refuses: the work is done."""
     from vitonnx.media import atomic_path
 
     if is_commit(asked.revision) or last_commit(asked, purpose) == commit:
         return
     note = _note(asked, purpose)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(note) as passing:
-        passing.write_text(f"{commit}\n", encoding="ascii")
+    with suppress(OSError, VitonnxError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(note) as passing:
+            passing.write_text(f"{commit}\n", encoding="ascii")
 
 
 def _note(asked: HubId, purpose: str) -> Path:

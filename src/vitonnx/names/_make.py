@@ -11,11 +11,12 @@ from vitonnx.errors import UsageError
 from vitonnx.names._choice import CONFIG, choose_model, fetch_description, is_graph, nearest
 from vitonnx.names._desk import called_by_id, lay_out, open_desk
 from vitonnx.names._id import HubId
-from vitonnx.names._kept import kept_file
+from vitonnx.names._kept import cache_folder, kept_file
 from vitonnx.names._listener import Listener
 from vitonnx.names._recipe import recipe_of
 from vitonnx.names._revision import at_hub
 from vitonnx.names._snapshot import Snapshot
+from vitonnx.names._writable import writable_folder
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec
@@ -33,19 +34,20 @@ def find_hub_model(asked: HubId, listener: Listener) -> Path:
     """
 
     def known(commit: str) -> Path | None:
-        kept = kept_file(asked, commit)
+        kept = kept_file(asked, commit, cache_folder())
         return kept if kept.is_file() else None
 
     def make(snapshot: Snapshot) -> Path:
-        return _make(snapshot, kept_file(asked, snapshot.commit), listener)
+        return _make(snapshot, writable_folder(cache_folder()), listener)
 
     return at_hub(asked, "model", make, listener, known=known)
 
 
-def _make(snapshot: Snapshot, target: Path, listener: Listener) -> Path:
+def _make(snapshot: Snapshot, home: Path, listener: Listener) -> Path:
     file = choose_model(snapshot)
+    target = kept_file(snapshot.asked, snapshot.commit, home)
     listener.say(f"making {snapshot.asked} probe-ready once, into {target}")
-    with open_desk() as desk:
+    with open_desk(home) as desk:
         made = desk / "made"
         made.mkdir()
         if is_graph(file):

@@ -21,14 +21,15 @@ def find_recipe(word: str | None, *, say: Say = ignore, progress: Say = ignore) 
     Parameters
     ----------
     word : str or None
-        As in ``--preprocess``: ``hf://ORG/REPO``, with ``@REVISION`` and ``/FILE`` if need be.
+        As in ``--preprocess``: ``hf://ORG/REPO``, with ``@REVISION`` and ``/FILE`` if need be, and
+        with changes behind it, such as ``,pad``.
     say, progress : callable
         As in `vitonnx.names.resolve`.
 
     Returns
     -------
     str or None
-        ``hf:FILE``, of a file that is on this machine.
+        ``hf:FILE``, of a file that is on this machine, with the changes behind it.
 
     Raises
     ------
@@ -37,8 +38,12 @@ def find_recipe(word: str | None, *, say: Say = ignore, progress: Say = ignore) 
     """
     if word is None or not is_hub_id(word):
         return word
-    asked, listener = HubId.parse(word), Listener(say, progress)
-    return f"hf:{at_hub(asked, 'recipe', lambda found: _fetch(found, listener), listener)}"
+    from vitonnx.tap import split_changes
+
+    named, changes = split_changes(word)
+    asked, listener = HubId.parse(named), Listener(say, progress)
+    file = at_hub(asked, "recipe", lambda found: _fetch(found, listener), listener)
+    return ",".join([f"hf:{file}", *changes])
 
 
 def _fetch(snapshot: Snapshot, listener: Listener) -> Path:

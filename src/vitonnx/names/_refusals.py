@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from vitonnx.errors import DownloadError, UnknownModelError, UsageError, VitonnxError
 from vitonnx.names._id import HubId
 
-__all__ = ["answered"]
+__all__ = ["UnansweredError", "answered"]
 
 TOKEN = "set HF_TOKEN to a token of yours"
+BUSY = (408, 429)  # and whatever is from 500: the hub says nothing of what was asked for
+
+
+class UnansweredError(DownloadError):
+    """The hub can't be reached, or says nothing now of what it was asked for."""
 
 
 @contextmanager
@@ -31,8 +36,10 @@ def answered(asked: HubId, otherwise: str) -> Iterator[None]:
         If there is no such repository, or nobody shall know of it.
     UsageError
         If it has no such revision.
+    UnansweredError
+        If the hub fails, can't be reached, or isn't to be asked.
     DownloadError
-        If it is gated, the hub fails, the connection broke, or the disk is full.
+        If it is gated or refused, or the disk is full.
     """
     try:
         yield
@@ -63,7 +70,7 @@ def _sentence(asked: HubId, otherwise: str, error: Exception) -> VitonnxError:
                 "commit that it has, or leave it out."
             )
         case errors.OfflineModeIsEnabled():
-            return DownloadError(
+            return UnansweredError(
                 f"{asked} was not fetched before, and HF_HUB_OFFLINE is set: unset it, or fetch "
                 f"it where there is a network, with `hf download {repository}`."
             )
@@ -73,17 +80,21 @@ def _sentence(asked: HubId, otherwise: str, error: Exception) -> VitonnxError:
                 return DownloadError(
                     f"{hub} refuses {asked} to whoever asks ({status}): {TOKEN} that may read it."
                 )
+            if status in BUSY or status >= 500:
+                return UnansweredError(
+                    f"{hub} can't give {asked} now (it answers {status}): try again later."
+                )
             return DownloadError(
-                f"{hub} can't give {asked} now (it answers {status}): try again later."
+                f"{hub} doesn't give {asked} (it answers {status}): check the name."
             )
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return DownloadError(
                 f"{asked} can't be kept in {constants.HF_HUB_CACHE}: the disk is full; free some "
                 "space, or set HF_HOME to a folder elsewhere."
             )
-        case PermissionError():
+        case PermissionError() | OSError(errno=errno.EROFS):
             return DownloadError(
                 f"{asked} can't be kept in {constants.HF_HUB_CACHE}: there is no permission to "
                 "write there; set HF_HOME to a folder of yours."
             )
-    return DownloadError(f"{otherwise}: check the connection, and try again.")
+    return UnansweredError(f"{otherwise}: check the connection, and try again.")

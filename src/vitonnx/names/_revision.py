@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from vitonnx.errors import VitonnxError
 from vitonnx.names._id import HubId, is_commit
 from vitonnx.names._kept import last_commit, remember
 from vitonnx.names._listener import Listener
-from vitonnx.names._snapshot import NotThereError, Snapshot, ask_hub, find_stored
+from vitonnx.names._refusals import UnansweredError
+from vitonnx.names._snapshot import NotThereError, Snapshot, UnsureError, ask_hub, find_stored
 
 __all__ = ["at_hub"]
 
@@ -42,7 +42,7 @@ def at_hub(
     Raises
     ------
     VitonnxError
-        If the hub hasn't it or doesn't answer, and nothing of it is on this machine.
+        If the hub says no, or doesn't answer and nothing of it is on this machine.
     """
     if is_commit(asked.revision) and (found := known(asked.revision)) is not None:
         return found
@@ -50,7 +50,7 @@ def at_hub(
     listener.progress("asking the hub")
     try:
         snapshot = ask_hub(asked, patient=last is None)
-    except VitonnxError as error:
+    except UnansweredError as error:  # what it says no to, it no longer gives
         found = _without_hub(asked, last, use, known, error)
         _say_why(error, listener)
         return found
@@ -66,7 +66,7 @@ def _without_hub(
     last: str | None,
     use: Callable[[Snapshot], Found],
     known: Callable[[str], Found | None],
-    error: VitonnxError,
+    error: UnansweredError,
 ) -> Found:
     if last is not None and (found := known(last)) is not None:
         return found
@@ -75,11 +75,13 @@ def _without_hub(
         raise error
     try:
         return use(stored)
+    except UnsureError as unsure:
+        raise UnansweredError(f"{error} {unsure}") from None
     except NotThereError:
         raise error from None  # the hub may have what isn't on this machine
 
 
-def _say_why(error: VitonnxError, listener: Listener) -> None:
+def _say_why(error: UnansweredError, listener: Listener) -> None:
     from huggingface_hub import constants
 
     if not constants.HF_HUB_OFFLINE:

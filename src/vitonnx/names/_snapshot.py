@@ -11,9 +11,9 @@ from vitonnx.names._digest import is_whole
 from vitonnx.names._id import HubId, is_commit
 from vitonnx.names._listener import Listener
 from vitonnx.names._quiet import quiet_hub
-from vitonnx.names._refusals import answered
+from vitonnx.names._refusals import UnansweredError, answered
 
-__all__ = ["NotThereError", "Snapshot", "ask_hub", "find_stored"]
+__all__ = ["NotThereError", "Snapshot", "UnsureError", "ask_hub", "find_stored"]
 
 SHORT, LONG = 4.0, 20.0  # seconds: where there is something to fall back on, and where not
 MOST_NAMES = 12
@@ -21,6 +21,10 @@ MOST_NAMES = 12
 
 class NotThereError(UsageError):
     """A repository hasn't what is needed."""
+
+
+class UnsureError(NotThereError):
+    """Of what lies on this machine nobody can tell whether the repository has something better."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Snapshot:
     files : mapping of str to int or None
         Paths in the repository, and their lengths in bytes where the hub says them.
     folder : Path or None
-        Where all of `files` lie already; None where they are to be fetched.
+        Where all of `files` lie already, and the repository may have others; None where they are
+        to be fetched, and are all there are.
     """
 
     asked: HubId
@@ -107,8 +112,10 @@ def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
 
     Raises
     ------
+    UnansweredError
+        If it can't be reached, or has no answer now.
     VitonnxError
-        If it has no such thing, doesn't give it, or can't be reached.
+        If it has no such thing, or doesn't give it.
     """
     import huggingface_hub
     from huggingface_hub import constants
@@ -124,7 +131,7 @@ def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
         files = {each.rfilename: each.size for each in found.siblings or ()}
         commit = found.sha or ""
     if not is_commit(commit):
-        raise DownloadError(
+        raise UnansweredError(
             f"{constants.ENDPOINT} doesn't say at which commit {asked} is: try again later."
         )
     return Snapshot(asked, commit, files)

@@ -1,4 +1,4 @@
-"""Files that are kept in the user's cache folder, where it can be written."""
+"""Folders of the user's cache, where they can be written."""
 
 from __future__ import annotations
 
@@ -7,20 +7,38 @@ import shutil
 import tempfile
 from pathlib import Path
 
-__all__ = ["writable"]
+from vitonnx.errors import VitonnxError
+
+__all__ = ["writable", "writable_folder"]
 
 
 def writable(cached: Path) -> Path:
-    """Make the folder of a file that is to be kept, and give the file.
+    """Give a file that is to be kept, in a folder as `writable_folder` makes it."""
+    return writable_folder(cached.parent) / cached.name
 
-    Where the system refuses, as in a home that is read-only or missing, it is a file of that name
-    in a folder that goes when this process ends: the same work is then done in every run.
+
+def writable_folder(cached: Path) -> Path:
+    """Make a folder for what is to be kept, and give it.
+
+    Where the system refuses, as in a home that is read-only or missing, it is a folder that goes
+    when this process ends: the same work is then done in every run.
+
+    Raises
+    ------
+    VitonnxError
+        If there is no folder for temporary files either.
     """
     try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=cached.parent).close()
+        cached.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=cached).close()
     except OSError:
-        folder = tempfile.mkdtemp(prefix="vitonnx-")
+        try:
+            folder = tempfile.mkdtemp(prefix="vitonnx-")
+        except OSError as error:
+            raise VitonnxError(
+                f"Neither {cached} nor a folder for temporary files can be written: set TMPDIR to "
+                "a folder of yours."
+            ) from error
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder, cached.name)
+        return Path(folder)
     return cached

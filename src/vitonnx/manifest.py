@@ -26,6 +26,7 @@ __all__ = [
     "Padding",
     "Preprocessing",
     "Source",
+    "colour_of",
     "require_model_file",
     "round_up",
     "safe_name",
@@ -43,6 +44,18 @@ Fit = Literal["cut", "pad", "squash"]
 """How a picture gets an input's shape: its centre is cut out, or it is padded, or squashed."""
 
 Colour = tuple[float, float, float]
+
+
+def colour_of(mean: Colour) -> tuple[int, int, int]:
+    """Give the nearest colour, from 0 to 255, to one that is given in floats from 0 to 1.
+
+    Examples
+    --------
+    >>> colour_of((0.485, 0.456, 1.25))
+    (124, 116, 255)
+    """
+    red, green, blue = (min(255, max(0, round(255 * part))) for part in mean)
+    return red, green, blue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +208,9 @@ class Preprocessing:
             return self
         # As little as possible: the side whose scale is nearer to 1 says how much.
         scale = min(
-            (of / side for of, side in zip(self.size[::-1], picture[::-1], strict=True)),
-            key=lambda scale: abs(1 - scale),
+            (of / side for of, side in zip(self.size, picture, strict=True)),
+            key=lambda scale: abs(1 - scale),  # of two that are as near, the height's
         )
-        if abs(1 - self.size[0] / picture[0]) == abs(1 - self.size[1] / picture[1]):
-            scale = self.size[0] / picture[0]
         height, width = (
             max(1, round(scale * side / self.multiple)) * self.multiple for side in picture
         )
@@ -213,8 +224,7 @@ class Preprocessing:
     @property
     def mean_colour(self) -> tuple[int, int, int]:
         """The colour that is zero to the network, from 0 to 255."""
-        red, green, blue = (min(255, max(0, round(255 * part))) for part in self.mean)
-        return red, green, blue
+        return colour_of(self.mean)
 
     def at(self, size: tuple[int, int]) -> Self:
         """Give the same recipe for another input size: same crop ratio, scaled to cover.

@@ -85,7 +85,7 @@ def test_a_model_that_takes_one_size(call: Call, exported: Exported, desk: Path)
     outcome = probe(call, fixed, film)
     assert_done(outcome)
     (note,) = (note for note in outcome.notes if "padded" in note)
-    assert "56x40 pixels and no others: frames of 106x46 are padded" in note
+    assert "40x56 pixels and no others: frames of 46x106 are padded" in note
     assert look(desk / "o.mp4").size == (46, 106)
     for fit in ("cut", "pad", "squash"):
         outcome = probe(call, fixed, film, "--fit", fit, "--compare", exported("pooled"))

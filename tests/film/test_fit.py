@@ -43,14 +43,14 @@ def test_which_size_and_fit_is_chosen(exported: Exported, fixed: Path) -> None:
     assert padded.manifest.preprocessing.padding is not None
     note = fit_note(padded, FRAME)
     assert note is not None
-    assert "56x40" in note
-    assert "106x46" in note
+    assert "40x56" in note
+    assert "46x106" in note
     # A film of the file's own shape is seen as it is.
     assert fit_note(open_engine(fixed, (80, 112), device="cpu"), (80, 112)) is None
     for fit in ("cut", "pad", "squash"):
         for file in (exported("plain"), fixed):
             assert open_engine(file, FRAME, fit=fit, device="cpu").manifest.size == (40, 56)
-    with pytest.raises(UsageError, match="56x40"):
+    with pytest.raises(UsageError, match="40x56"):
         open_engine(fixed, FRAME, short_side=48, device="cpu")
     with pytest.raises(UsageError, match="--fit or --short-side"):
         open_engine(fixed, FRAME, short_side=48, fit="cut", device="cpu")

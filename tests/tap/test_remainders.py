@@ -16,6 +16,9 @@ from foreign_vit import ForeignViT
 from tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
 from terminal import Outcome
 from vitonnx.errors import PictureError
+from vitonnx.film import open_engine
+from vitonnx.film._cover import Cover
+from vitonnx.manifest import Fit
 from vitonnx.modelfile import load_manifest, load_weights
 
 # 3 x 5 patches of 8 pixels, on 29 x 43: 29 / 3 is 9, and so is 43 / 5 rounded up.
@@ -84,6 +87,48 @@ def test_a_figure_shows_no_pixel_that_no_patch_sees(call: Call, tapped: Tapped) 
         left, top, right, bottom = found["crop"][0]
     # The recipe's own crop is in it, too: its share of the input is 40 of 43 and 24 of 29.
     assert (right - left) / (bottom - top) == pytest.approx(40 / 24, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("fit", "frame", "box"),
+    [
+        ("squash", (58, 86), (0, 0, 40 / 43, 24 / 29)),
+        ("squash", (31, 101), (0, 0, 40 / 43, 24 / 29)),
+        # 29 x 101 around 43: 29 columns are cut off on either side, and 3 more by the patches.
+        ("cut", (29, 101), (29 / 101, 0, 69 / 101, 24 / 29)),
+        # 29 x 29 within 43: 7 columns of padding on either side, the first of them in one patch.
+        ("pad", (29, 29), (-7 / 29, 0, 33 / 29, 24 / 29)),
+    ],
+)
+def test_a_film_is_covered_where_patches_are(
+    fit: Fit, frame: tuple[int, int], box: tuple[float, ...], tapped: Tapped
+) -> None:
+    engine = open_engine(tapped(REST), frame, fit=fit, device="cpu")
+    cover = Cover.of(engine, frame)
+    assert cover.shape == (3, 5)
+    assert cover.box == pytest.approx(box, abs=1e-9)
+    picture = Image.fromarray(np.zeros((*frame, 3), np.uint8))
+    (result,) = engine.probe([picture], vx.Rollout())
+    assert result.crop is not None
+    left, top, right, bottom = result.crop  # pictures and frames are seen alike
+    assert cover.box == pytest.approx(
+        (left / frame[1], top / frame[0], right / frame[1], bottom / frame[0])
+    )
+
+
+def test_a_films_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
+    engine = open_engine(tapped(REST), (58, 86), fit="squash", device="cpu")
+    cover = Cover.of(engine, (58, 86))
+    assert cover.query(engine, vx.Heads(query=(47, 79))) == (2, 4)
+    for beyond in ((48, 79), (47, 80)):
+        with pytest.raises(PictureError, match=r"lies outside.*y 0 to 47, x 0 to 79"):
+            cover.query(engine, vx.Heads(query=beyond))
+
+
+def test_a_films_short_side_is_that_of_the_patches(tapped: Tapped) -> None:
+    """The file's own 29 is no multiple of 8, and nobody asked for it."""
+    engine = open_engine(tapped(REST), (46, 106), device="cpu")
+    assert engine.manifest.size == (24, 56)
 
 
 @pytest.mark.parametrize(

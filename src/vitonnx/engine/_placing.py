@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from vitonnx.manifest import Preprocessing
-from vitonnx.probes import Crop
+from vitonnx.probes import Crop, Layout, Probe
 
 __all__ = ["Place", "place"]
 
@@ -18,6 +19,8 @@ class Place:
     ----------
     picture, size : (height, width)
         Of the picture and of the input, in pixels.
+    covered : (height, width)
+        Of the part of the input that is cut into patches, from its upper left corner.
     scaled : (height, width)
         That the whole picture is scaled to.
     top, left : int
@@ -30,6 +33,7 @@ class Place:
 
     picture: tuple[int, int]
     size: tuple[int, int]
+    covered: tuple[int, int]
     scaled: tuple[int, int]
     top: int
     left: int
@@ -38,30 +42,55 @@ class Place:
 
     @property
     def crop(self) -> Crop:
-        """Left, top, right and bottom of the input, in pixels of the picture."""
+        """Left, top, right and bottom of what the patches cover, in pixels of the picture.
+
+        It reaches beyond the picture where the input is padded.
+        """
+        rows, columns = self.covered
         if self.canvas != self.picture:
             (top, left), (height, width) = self.corner, self.canvas
-            return float(-left), float(-top), float(width - left), float(height - top)
+            right, bottom = columns * width / self.size[1], rows * height / self.size[0]
+            return float(-left), float(-top), right - left, bottom - top
         down, across = (
             whole / scaled for whole, scaled in zip(self.picture, self.scaled, strict=True)
         )
-        right, bottom = self.left + self.size[1], self.top + self.size[0]
+        right, bottom = self.left + columns, self.top + rows
         return self.left * across, self.top * down, right * across, bottom * down
 
     @property
+    def seen(self) -> Crop:
+        """What of the picture the patches show, in its pixels: the crop without the padding."""
+        left, top, right, bottom = self.crop
+        height, width = self.picture
+        return max(0.0, left), max(0.0, top), min(right, float(width)), min(bottom, float(height))
+
+    @property
     def inside(self) -> Crop:
-        """Left, top, right and bottom of the picture, in shares of the input's sides."""
+        """Left, top, right and bottom of the picture, in shares of what the patches cover."""
         left, top, right, bottom = self.crop
         height, width = self.picture
         return (
-            max(0.0, -left / (right - left)),
-            max(0.0, -top / (bottom - top)),
+            min(1.0, max(0.0, -left / (right - left))),
+            min(1.0, max(0.0, -top / (bottom - top))),
             min(1.0, (width - left) / (right - left)),
             min(1.0, (height - top) / (bottom - top)),
         )
 
+    def token(self, probe: Probe[Any], layout: Layout) -> int | None:
+        """Find a probe's query token: see `Probe.token`.
 
-def place(picture: tuple[int, int], recipe: Preprocessing) -> Place:
+        Raises
+        ------
+        PictureError
+            If it is a pixel that no patch shows, be it one of the padding.
+        """
+        probe.token(layout, self.seen)
+        return probe.token(layout, self.crop)
+
+
+def place(
+    picture: tuple[int, int], recipe: Preprocessing, covered: tuple[int, int] | None = None
+) -> Place:
     """Find the input's place on a picture.
 
     Parameters
@@ -70,6 +99,8 @@ def place(picture: tuple[int, int], recipe: Preprocessing) -> Place:
         In pixels.
     recipe : Preprocessing
         Of an input whose size doesn't depend on the picture.
+    covered : (height, width), optional
+        Of the part of the input that is cut into patches; all of it by default.
 
     Examples
     --------
@@ -79,6 +110,7 @@ def place(picture: tuple[int, int], recipe: Preprocessing) -> Place:
     >>> found.scaled, found.crop, found.inside
     ((72, 96), (0.0, -40.0, 320.0, 280.0), (0.0, 0.125, 1.0, 0.875))
     """
+    covered = covered or recipe.size
     padding = recipe.padding
     at_end = padding is not None and padding.place == "end"
     if padding is not None and padding.before:
@@ -94,6 +126,7 @@ def place(picture: tuple[int, int], recipe: Preprocessing) -> Place:
         return Place(
             picture,
             recipe.size,
+            covered,
             (height, width),
             -round(top * down),
             -round(left * across),
@@ -105,7 +138,7 @@ def place(picture: tuple[int, int], recipe: Preprocessing) -> Place:
         0 if at_end else _margin(whole, side, recipe)
         for whole, side in zip(scaled, recipe.size, strict=True)
     )
-    return Place(picture, recipe.size, scaled, top, left, picture)
+    return Place(picture, recipe.size, covered, scaled, top, left, picture)
 
 
 def _canvas(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:

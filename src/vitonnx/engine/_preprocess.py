@@ -11,7 +11,7 @@ from PIL import Image
 
 from vitonnx.engine._placing import Place, place
 from vitonnx.manifest import Preprocessing
-from vitonnx.probes import WHOLE, Crop, Layout, Probe
+from vitonnx.probes import Crop, Layout, Probe
 
 __all__ = ["Prepared", "prepare"]
 
@@ -28,45 +28,37 @@ class Prepared:
     ----------
     pixels : uint8 (height, width, 3)
         The model's input, without the batch; RGB.
-    covered : uint8 (height, width, 3)
-        What the patches cover of it.
-    crop : (left, top, right, bottom)
-        What of the picture that is, in its own pixels; (0, 0, width, height) is all of it. It
-        reaches beyond the picture where the input is padded.
-    inside : (left, top, right, bottom)
-        What of that is picture, in shares of its sides; (0, 0, 1, 1) without padding.
+    place : Place
+        Where that lies on the picture.
     """
 
     pixels: NDArray[np.uint8]
-    covered: NDArray[np.uint8]
-    crop: Crop
-    inside: Crop = WHOLE
+    place: Place
+
+    @property
+    def covered(self) -> NDArray[np.uint8]:
+        """What the patches cover of the pixels."""
+        rows, columns = self.place.covered
+        return self.pixels[:rows, :columns]
+
+    @property
+    def crop(self) -> Crop:
+        """What of the picture that is: see `Place.crop`."""
+        return self.place.crop
+
+    @property
+    def inside(self) -> Crop:
+        """What of that is picture, in shares of its sides; (0, 0, 1, 1) without padding."""
+        return self.place.inside
 
     @property
     def seen(self) -> Crop:
         """What of the picture the patches show, without the padding."""
-        if self.inside == WHOLE:
-            return self.crop
-        left, top, right, bottom = self.crop
-        across, down = right - left, bottom - top
-        return (
-            left + self.inside[0] * across,
-            top + self.inside[1] * down,
-            left + self.inside[2] * across,
-            top + self.inside[3] * down,
-        )
+        return self.place.seen
 
     def token(self, probe: Probe[Any], layout: Layout) -> int | None:
-        """Find a probe's query token: see `Probe.token`.
-
-        Raises
-        ------
-        PictureError
-            If it is a pixel that the model doesn't see, be it one of the padding.
-        """
-        if self.inside != WHOLE:
-            probe.token(layout, self.seen)
-        return probe.token(layout, self.crop)
+        """Find a probe's query token: see `Place.token`."""
+        return self.place.token(probe, layout)
 
 
 def prepare(
@@ -96,23 +88,8 @@ def prepare(
     (288.0, 32.0, 736.0, 480.0)
     """
     recipe = recipe.for_picture((picture.height, picture.width))
-    found = place((picture.height, picture.width), recipe)
-    pixels = np.asarray(_scaled(picture, recipe, found))
-    rows, columns = covered or recipe.size
-    across, down = columns / recipe.size[1], rows / recipe.size[0]
-    left, top, right, bottom = found.crop
-    first, upper, last, lower = found.inside
-    return Prepared(
-        pixels=pixels,
-        covered=pixels[:rows, :columns],
-        crop=(left, top, left + (right - left) * across, top + (bottom - top) * down),
-        inside=(
-            min(first / across, 1.0),
-            min(upper / down, 1.0),
-            min(last / across, 1.0),
-            min(lower / down, 1.0),
-        ),
-    )
+    found = place((picture.height, picture.width), recipe, covered)
+    return Prepared(np.asarray(_scaled(picture, recipe, found)), found)
 
 
 def _scaled(picture: Image.Image, recipe: Preprocessing, found: Place) -> Image.Image:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.engine import Engine, place
-from vitonnx.probes import Crop, Heads, Rollout
+from vitonnx.engine import Engine, Place, place
+from vitonnx.probes import Crop, Heads, Rollout, cells_within
 
 __all__ = ["Cover"]
 
@@ -20,44 +19,39 @@ class Cover:
 
     Parameters
     ----------
-    grid : (rows, columns)
-        Of the model.
     rows, columns : slice
         Those that show some of the frame; others are padding.
     box : (left, top, right, bottom)
         Where they lie, in shares of the frame's sides: beyond them where a patch is padded in
-        part, and within them where the frame is cut.
-    crop, seen : (left, top, right, bottom)
-        What of the frame the model sees, in pixels, with and without the padding.
+        part, and within them where the frame is cut, or the patches leave some of it over.
+    place : Place
+        Of the model's input on the frame.
     """
 
-    grid: tuple[int, int]
     rows: slice
     columns: slice
     box: Crop
-    crop: Crop
-    seen: Crop
+    place: Place
 
     @classmethod
     def of(cls, engine: Engine, frame: tuple[int, int]) -> Cover:
         """Find it for a model and frames of (height, width)."""
-        found = place(frame, engine.manifest.preprocessing)
-        (rows, columns), inside = engine.layout.grid, found.inside
+        manifest = engine.manifest
+        found = place(frame, manifest.preprocessing, manifest.covered)
+        rows, columns = cells_within(found.inside, manifest.grid)
         left, top, right, bottom = found.crop
-        shown = _whole(inside[1], inside[3], rows), _whole(inside[0], inside[2], columns)
-        down, across = (bottom - top) / rows, (right - left) / columns
+        down, across = (bottom - top) / manifest.grid[0], (right - left) / manifest.grid[1]
+        height, width = frame
         return cls(
-            grid=(rows, columns),
-            rows=shown[0],
-            columns=shown[1],
+            rows=rows,
+            columns=columns,
             box=(
-                (left + shown[1].start * across) / frame[1],
-                (top + shown[0].start * down) / frame[0],
-                (left + shown[1].stop * across) / frame[1],
-                (top + shown[0].stop * down) / frame[0],
+                (left + columns.start * across) / width,
+                (top + rows.start * down) / height,
+                (left + columns.stop * across) / width,
+                (top + rows.stop * down) / height,
             ),
-            crop=found.crop,
-            seen=(max(left, 0.0), max(top, 0.0), min(right, frame[1]), min(bottom, frame[0])),
+            place=found,
         )
 
     @property
@@ -75,16 +69,9 @@ class Cover:
         Raises
         ------
         PictureError
-            If it is a pixel that the model doesn't see.
+            If it is a pixel that no patch shows.
         """
-        probe.token(engine.layout, self.seen)
-        patch = engine.layout.patch(probe.token(engine.layout, self.crop))
+        patch = engine.layout.patch(self.place.token(probe, engine.layout))
         if patch is None:
             return None
         return patch[0] - self.rows.start, patch[1] - self.columns.start
-
-
-def _whole(first: float, last: float, cells: int) -> slice:
-    """Give the cells that lie between two shares, at least in part."""
-    # A sliver that is there by floating point alone is no patch.
-    return slice(math.floor(first * cells + 1e-6), math.ceil(last * cells - 1e-6))

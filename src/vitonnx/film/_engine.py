@@ -22,10 +22,11 @@ def open_engine(
     threads: int | None = None,
     precision: str = "auto",
 ) -> Engine:
-    """Open a model so that it sees a film: nothing is cut off, next to nothing is squashed.
+    """Open a model so that it sees whole frames of a film, next to nothing of them squashed.
 
-    The input takes the film's shape. Where the file takes no other size than its own, frames are
-    padded to that: see `fit_note`.
+    The input takes the film's shape, to the nearest patch. Where the file takes no other size than
+    its own, frames are padded to that: see `fit_note`. With `fit` it keeps its own size in any
+    case; "cut" leaves the frames' edges out, and so do patches that don't cover that size.
 
     Parameters
     ----------
@@ -34,8 +35,9 @@ def open_engine(
     frame : (height, width)
         Of the film, in pixels.
     short_side : int, optional
-        Of the model's input, in pixels, a multiple of the patch size; the shorter side of the
-        file's own input by default. The longer side is the nearest multiple of the patch size.
+        Of the model's input, in pixels, a multiple of the patch size; not together with `fit`. By
+        default the shorter side of what the patches cover of the file's own input. The longer
+        side is the nearest multiple of the patch size.
     fit : "cut", "pad" or "squash", optional
         Use the file's own size, and fit frames into it in this way.
     device, threads, precision
@@ -44,7 +46,7 @@ def open_engine(
     Raises
     ------
     ModelFileError, DeviceError, UsageError
-        As `Engine`; or if the short side can't be.
+        As `Engine`; or if the short side can't be, or is given together with `fit`.
     """
     manifest = load_manifest(Path(file))
     size, fit = _choose(manifest, frame, short_side, fit)
@@ -62,7 +64,7 @@ def _choose(
                 "leave --fit or --short-side out."
             )
         return manifest.size, fit
-    short = min(manifest.size) if short_side is None else short_side
+    short = min(manifest.covered) if short_side is None else short_side
     if short < 1:
         raise UsageError(f"the short side is {short}; it must be at least one patch.")
     size = fitting_size(frame, short=short, patch=manifest.patch_size)
@@ -71,7 +73,7 @@ def _choose(
         return size, "squash"
     if short_side is not None:
         raise UsageError(
-            f"{manifest.name} takes pictures of {_by(manifest)} pixels and no others: leave "
+            f"{manifest.name} takes pictures of {_by(manifest.size)} pixels and no others: leave "
             "--short-side out, and frames are fitted into that (--fit)."
         )
     return manifest.size, "pad"
@@ -83,8 +85,8 @@ def fit_note(engine: Engine, frame: tuple[int, int]) -> str | None:
     if manifest.preprocessing.padding is None:
         return None
     return (
-        f"{manifest.name} takes pictures of {_by(manifest)} pixels and no others: frames of "
-        f"{frame[1]}x{frame[0]} are padded to that shape (--fit cut and --fit squash do otherwise)."
+        f"{manifest.name} takes pictures of {_by(manifest.size)} pixels and no others: frames of "
+        f"{_by(frame)} are padded to that shape (--fit cut and --fit squash do otherwise)."
     )
 
 
@@ -103,5 +105,6 @@ def fitting_size(frame: tuple[int, int], *, short: int, patch: int) -> tuple[int
     return (short, long) if height <= width else (long, short)
 
 
-def _by(manifest: Manifest) -> str:
-    return f"{manifest.size[1]}x{manifest.size[0]}"
+def _by(sides: tuple[int, int]) -> str:
+    """Write height and width, in this order, as everywhere."""
+    return f"{sides[0]}x{sides[1]}"

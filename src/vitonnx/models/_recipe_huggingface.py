@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest import Padding, PilFilter, Preprocessing
+from vitonnx.manifest import Padding, PilFilter, Preprocessing, colour_of
 from vitonnx.models._fields import Fields
 from vitonnx.models._processors_huggingface import (
     HARMLESS,
@@ -234,8 +234,7 @@ def _fitted(fields: Fields, longest: int, mean: tuple[float, float, float]) -> G
     filled = _box(fields, _size(fields, "pad_size")) if "pad_size" in fields else None
     if not fields.flag("do_pad", False) or filled != (longest, longest):
         raise fields.error("pad_size", f"{longest} by {longest}, the longest_edge of the size")
-    red, green, blue = (min(255, max(0, round(255 * part))) for part in mean)
-    return {"size": filled, "padding": Padding(colour=(red, green, blue), place="end")}
+    return {"size": filled, "padding": Padding(colour=colour_of(mean), place="end")}
 
 
 def _padded_before(

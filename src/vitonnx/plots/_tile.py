@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from vitonnx.plots._scale import Scale
-from vitonnx.probes import WHOLE, Crop
+from vitonnx.probes import WHOLE, Crop, cells_within
 
 __all__ = [
     "aspect_of",
@@ -47,12 +46,8 @@ def without_padding(values: NDArray[np.float32], inside: Crop) -> NDArray[np.flo
     array([[0., 1., 2.],
            [3., 4., 5.]])
     """
-    rows, columns = values.shape[-2:]
-    left, top, right, bottom = inside
-    # A sliver that is there by floating point alone is no patch.
-    first, last = math.floor(top * rows + 1e-6), math.ceil(bottom * rows - 1e-6)
-    start, stop = math.floor(left * columns + 1e-6), math.ceil(right * columns - 1e-6)
-    return values[..., first:last, start:stop]
+    rows, columns = cells_within(inside, values.shape[-2:])
+    return values[..., rows, columns]
 
 
 def draw_picture(

@@ -5,6 +5,7 @@ The functions take plain arrays; `Heads` and `Rollout` say which of a model's ou
 raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
+from vitonnx.probes._crop import WHOLE, Crop, cells_within
 from vitonnx.probes._distance import mean_attention_distance, token_distances
 from vitonnx.probes._distance_probe import Distance, DistanceResult
 from vitonnx.probes._filters import filter_components, filters
@@ -15,7 +16,7 @@ from vitonnx.probes._layout import Layout
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._positions import Metric, position_similarity
 from vitonnx.probes._positions_probe import Positions, PositionsResult
-from vitonnx.probes._probe import WHOLE, Crop, GraphProbe, Probe, Queries
+from vitonnx.probes._probe import GraphProbe, Probe, Queries
 from vitonnx.probes._rollout import Fusion, rollout
 from vitonnx.probes._rollout_probe import Rollout, RolloutResult
 from vitonnx.probes._summary import Summary, Totalled
@@ -43,6 +44,7 @@ __all__ = [
     "Summary",
     "Totalled",
     "WeightProbe",
+    "cells_within",
     "filter_components",
     "filters",
     "fold_patches",

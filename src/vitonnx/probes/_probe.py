@@ -6,15 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._crop import Crop
 from vitonnx.probes._layout import Layout
 
-__all__ = ["WHOLE", "Crop", "GraphProbe", "Probe", "Queries"]
-
-Crop: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right and bottom of what the model saw, in pixels of the picture."""
-
-WHOLE: Crop = (0.0, 0.0, 1.0, 1.0)
-"""All of something, in shares of its sides."""
+__all__ = ["GraphProbe", "Probe", "Queries"]
 
 Queries: TypeAlias = int | Array | None
 """The query token of all pictures, or int64 (batch,), one of each; None where there is none."""

@@ -177,7 +177,7 @@ def test_a_film_on_a_model_of_one_size(
     write_film(desk / "w.mp4", frames(3, 46, 106))
     words = ["wide.png", "--video", "w.mp4", "--show", "0", "-o", "r.html", "--device", "cpu"]
     assert main(["report", str(fixed), *words]) == 0
-    assert "frames of 106x46 are padded" in capsys.readouterr().err
+    assert "frames of 46x106 are padded" in capsys.readouterr().err
     assert main(["report", str(fixed), *words, "--fit", "cut"]) == 0
     assert "padded" not in capsys.readouterr().err
     assert main(["report", str(fixed), *words, "--fit", "stretch"]) == 2

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 import vitonnx as vx
+from recipes import slopes, unresizable, with_recipe
 from terminal import Outcome, assert_plain, assert_refused, contents
+from vitonnx.cli import main
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
@@ -262,3 +264,17 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     """Nobody, root included, writes in this folder."""
     outcome = call("probe", "distance", exported("plain"), album, "-o", "/proc/x.npz")
     assert_refused(outcome, 1, "/proc/x.npz can't be written")
+
+
+def test_pictures_that_one_model_alone_takes_are_said(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = unresizable(exported("plain"), desk / "fixed.onnx")
+    own = {"resize": None, "crop": 1.0, "size": (40, 56), "multiple": 8}
+    with_recipe(fixed, desk / "own.onnx", **own)
+    slopes(53, 71).save(desk / "fits.png")
+    slopes(30, 90).save(desk / "wide.png")
+    words = ["fits.png", "wide.png", "--compare", "own.onnx", "-o", "d.json", "--device", "cpu"]
+    assert main(["probe", "distance", str(exported("pooled")), *words]) == 1
+    error = capsys.readouterr().err
+    assert "1 of the pictures are counted by some of the models and skipped by others" in error

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import inform, results, watch
+from vitonnx.cli._console import complain, inform, results, watch
 from vitonnx.cli._engines import explain, open_engines
 from vitonnx.cli._output import FIGURES, settle_output
 from vitonnx.cli._runtime import Runtime
@@ -95,6 +95,12 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
             skipped=list(skipped),
         )
         _deliver(call, output, totals, note)
+    partly = [file for file in skipped if any(file not in found.skipped for found in surveys)]
+    if partly:
+        complain(
+            f"{len(partly)} of the pictures are counted by some of the models and skipped by "
+            "others, so that their means are of unlike pictures."
+        )
     list_skipped(list(skipped.values()), len(files))
 
 

@@ -108,6 +108,12 @@ class Person:
         """Names of the models that stand side by side."""
         return _texts(self.page.locator(".model h2"))
 
+    def wait_for_models(self, *names: str) -> None:
+        """See these models come to stand side by side: an earlier answer may still be drawn."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator(".model h2")).to_have_text(list(names))
+
     def card(self, model: int) -> Locator:
         """One model's part of the viewer."""
         return self.page.locator(".model").nth(model)

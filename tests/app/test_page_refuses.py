@@ -46,14 +46,12 @@ def test_no_model_is_chosen(person: Person, picture: Path) -> None:
 
 def test_one_model_less_and_another_picture(person: Person, picture: Path, another: Path) -> None:
     person.show(picture)
-    with person.answer():
-        person.page.locator("#models label", has_text="scenes_vit").click()
-    assert person.models() == ["scenes_dino"]
+    person.page.locator("#models label", has_text="scenes_vit").click()
+    person.wait_for_models("scenes_dino")
     person.show(another)
-    assert person.models() == ["scenes_dino"]
-    with person.answer():
-        person.page.locator("#models label", has_text="scenes_vit").click()
-    assert person.models() == ["scenes_vit", "scenes_dino"]
+    person.wait_for_models("scenes_dino")
+    person.page.locator("#models label", has_text="scenes_vit").click()
+    person.wait_for_models("scenes_vit", "scenes_dino")
 
 
 def test_examples_and_pictures_take_turns(person: Person, picture: Path) -> None:

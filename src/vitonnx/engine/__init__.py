@@ -5,7 +5,7 @@ from vitonnx.engine._bake import bake
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
-from vitonnx.engine._foreign import known_operators, run_values, value_types
+from vitonnx.engine._foreign import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
@@ -20,6 +20,7 @@ from vitonnx.engine._survey import Survey, survey
 from vitonnx.engine._totals import Totals, save_totals, write_table
 
 __all__ = [
+    "DAMAGED",
     "DEVICES",
     "RANK_LIMIT",
     "Engine",

@@ -15,7 +15,12 @@ from vitonnx.errors import ModelFileError
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["known_operators", "run_values", "value_types"]
+__all__ = ["DAMAGED", "known_operators", "run_values", "value_types"]
+
+DAMAGED = (
+    "The graph is damaged: values in it come from nowhere, or have the same name. Export or copy "
+    "it again."
+)
 
 
 def known_operators() -> dict[tuple[str, str], int]:
@@ -99,10 +104,7 @@ def _open(
         part = ir.convenience.extract(model.graph, sources, [str(value.name) for value in wanted])
         proto = ir.to_proto(ir.Model(part, ir_version=model.ir_version or 10))
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelFileError(
-            "The graph is damaged: values in it come from nowhere, or have the same name. Export "
-            "or copy it again."
-        ) from error
+        raise ModelFileError(DAMAGED) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
     # Attention is large: what is done with it is done at once, and its memory given back.

@@ -3,6 +3,7 @@
 from vitonnx.graph._attach import QUERIES, Attach
 from vitonnx.graph._blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
+from vitonnx.graph._constant import constant
 from vitonnx.graph._contract import (
     IMAGES,
     PATCH_KERNEL,
@@ -57,6 +58,7 @@ __all__ = [
     "ancestors",
     "attention_name",
     "canonicalise",
+    "constant",
     "find_blocks",
     "first_join",
     "read_manifest",

@@ -10,6 +10,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from vitonnx.graph._blocks import find_attentions
+from vitonnx.graph._constant import constant
 from vitonnx.graph._rows import cut_of
 
 __all__ = ["FuseAttention"]
@@ -161,24 +162,14 @@ class _Fusion:
         batch, tokens, heads, width = (value.shape[axis] for axis in back)
         turned = self._node("Transpose", [value], f"/{name}/turned", perm=back)
         turned.type, turned.shape = value.type, ir.Shape([batch, tokens, heads, width])
-        target = self._numbers("joined", [0, 0, -1])
+        target = self._numbers(f"{name}/shape", [0, 0, -1])
         joined = self._node("Reshape", [turned, target], f"/{name}/joined")
         channels = heads * width if isinstance(heads, int) and isinstance(width, int) else None
         joined.type, joined.shape = value.type, ir.Shape([batch, tokens, channels])
         return joined
 
     def _numbers(self, name: str, numbers: list[int]) -> ir.Value:
-        tensor = ir.tensor(np.array(numbers, np.int64), name=f"{self.name}/{name}")
-        value = self.graph.initializers.get(str(tensor.name))
-        if value is None:
-            value = ir.Value(
-                name=tensor.name,
-                const_value=tensor,
-                shape=ir.Shape([len(numbers)]),
-                type=ir.TensorType(tensor.dtype),
-            )
-            self.graph.register_initializer(value)
-        return value
+        return constant(self.graph, f"{self.name}/{name}", np.array(numbers, np.int64))
 
     def _node(
         self,

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
+from vitonnx.graph._constant import constant
 from vitonnx.graph._contract import (
     IMAGES,
     POSITION_EMBEDDING,
@@ -159,11 +160,7 @@ def _set_sides(graph: ir.Graph, manifest: Manifest) -> None:
         numbers = [
             sides.get(word, int(number)) for word, number in zip(words, tensor.numpy(), strict=True)
         ]
-        name = f"{node.name}/sides"
-        graph.initializers.pop(name, None)
-        own = ir.Value(name=name, const_value=ir.tensor(np.array(numbers, np.int64), name=name))
-        own.shape, own.type = ir.Shape([len(numbers)]), ir.TensorType(ir.DataType.INT64)
-        graph.register_initializer(own)
+        own = constant(graph, f"{node.name}/sides", np.array(numbers, np.int64))
         node.replace_input_with(1, own)
 
 
@@ -176,9 +173,7 @@ def _add_resampling(
     graph: ir.Graph, tables: Sequence[ir.Value], name: str, matrix: NDArray[np.float32]
 ) -> None:
     """Multiply tables by a matrix, wherever they are read."""
-    factor = ir.Value(name=name, const_value=ir.tensor(matrix, name=name))
-    factor.shape, factor.type = ir.Shape(matrix.shape), ir.TensorType(ir.DataType.FLOAT)
-    graph.register_initializer(factor)
+    factor = constant(graph, name, matrix)
     for table in tables:
         place = f"embed/{name}" if table.name == POSITION_EMBEDDING else f"embed/{table.name}"
         product = ir.node("MatMul", [factor, table], name=f"{place}/matmul")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
-from vitonnx.tap._constant import constant
+from vitonnx.graph import constant
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH, observe, pixel_values, replace_numbers
 
@@ -34,14 +34,7 @@ def free_batch(model: ir.Model, pictures: Input, folder: Path) -> Input:
     trial = model.clone()
     free = Input(trial.graph.inputs[0], pictures.layout, None, pictures.size)
     _open(trial.graph, pictures.batch, free)
-    try:
-        free = observe(trial, free, folder)
-        if free.batch is not None or not _alike(model, trial, pictures, folder):
-            return pictures
-    except ModelFileError:
-        return pictures
-    model.graph = trial.graph
-    return Input(model.graph.inputs[0], free.layout, None, free.size)
+    return _taken_over(model, trial, pictures, free, folder)
 
 
 def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Path) -> Input:
@@ -69,13 +62,20 @@ def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Pat
             for place, source in enumerate(node.inputs):
                 _repeat_folded(graph, node, place, source, model, value, pictures.batch or 1)
     free = Input(value, pictures.layout, None, pictures.size)
+    return _taken_over(model, unfolded, pictures, free, folder)
+
+
+def _taken_over(
+    model: ir.Model, trial: ir.Model, pictures: Input, free: Input, folder: Path
+) -> Input:
+    """Take a graph over whose batch was opened, where it gives the same; or leave all as it was."""
     try:
-        free = observe(unfolded, free, folder)
-        if free.batch is not None or not _alike(model, unfolded, pictures, folder):
+        free = observe(trial, free, folder)
+        if free.batch is not None or not _alike(model, trial, pictures, folder):
             return pictures
     except ModelFileError:
         return pictures
-    model.graph = unfolded.graph
+    model.graph = trial.graph
     return free
 
 

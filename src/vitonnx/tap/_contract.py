@@ -13,11 +13,11 @@ from vitonnx.graph import (
     IMAGES,
     PATCH_KERNEL,
     attention_name,
+    constant,
     tokens_name,
 )
 from vitonnx.manifest import Preprocessing
 from vitonnx.tap._blocks import Stream
-from vitonnx.tap._constant import constant
 from vitonnx.tap._head import Head
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import BATCH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.tap._constant import constant
+from vitonnx.graph import constant
 
 __all__ = ["WriteErfc"]
 

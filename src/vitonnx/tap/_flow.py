@@ -23,7 +23,7 @@ from vitonnx.tap._attention import Attention
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._input import Input
 
-__all__ = ["check_flow", "check_passage"]
+__all__ = ["check_flow", "check_passage", "cut_out"]
 
 # Of a change against the largest: rounding, and scales that are found for all tokens together.
 STILL = 0.05
@@ -107,9 +107,9 @@ class _Alone:
         # Some parts ask the pictures for their number.
         sources = [pictures.value, block.stream_in]
         looked = [scores, found.values]
-        self.whole = _part(model, sources, [*looked, result, block.stream_out])
-        self.looking = _part(model, sources, looked)
-        self.past = _part(model, [*sources, result], [block.stream_out])
+        self.whole = cut_out(model, sources, [*looked, result, block.stream_out])
+        self.looking = cut_out(model, sources, looked)
+        self.past = cut_out(model, [*sources, result], [block.stream_out])
         self.pixels, self.folder = pixels, folder
 
     def run(self, tokens: NDArray[Any]) -> list[NDArray[Any]]:
@@ -131,7 +131,7 @@ class _Alone:
         return run_values(part, feed, part.graph.outputs, self.folder)
 
 
-def _part(model: ir.Model, sources: Sequence[ir.Value], wanted: Sequence[ir.Value]) -> ir.Model:
+def cut_out(model: ir.Model, sources: Sequence[ir.Value], wanted: Sequence[ir.Value]) -> ir.Model:
     """Cut a part out of a graph."""
     names = [[str(value.name) for value in values] for values in (sources, wanted)]
     graph = ir.convenience.extract(model.graph, *names)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.tap._blocks import Stream
+from vitonnx.tap._flow import cut_out
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import pixel_values
 
@@ -86,12 +87,11 @@ def read_prefix(
     source, last = str(pictures.value.name), stream.blocks[-1].stream_out
     pixels = pictures.noise(1)
     (tokens,) = run_values(model, {source: pixels}, [last], folder)
-    part = ir.convenience.extract(model.graph, [source, str(last.name)], [str(result.name)])
-    alone = ir.Model(part, ir_version=model.ir_version or 10)
+    alone = cut_out(model, [pictures.value, last], [result])
 
     def read(tokens: NDArray[Any]) -> NDArray[np.float64]:
         feed = {source: pixels, str(last.name): tokens}
-        return run_values(alone, feed, part.outputs, folder)[0].astype(np.float64)
+        return run_values(alone, feed, alone.graph.outputs, folder)[0].astype(np.float64)
 
     plain, changes = read(tokens), []
     for rows in (*range(prefix), slice(prefix, None)):

@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
-from vitonnx.tap._constant import constant
+from vitonnx.graph import constant
 from vitonnx.tap._observe import BATCH
 
 __all__ = ["HeadsApart"]

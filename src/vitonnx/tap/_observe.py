@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values, value_types
 from vitonnx.errors import ModelFileError
+from vitonnx.graph import constant
 from vitonnx.tap._baked import baked_batches
-from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 
 __all__ = ["BATCH", "observe", "pixel_values"]

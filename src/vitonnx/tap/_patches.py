@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, ancestors
+from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, ancestors, constant
 from vitonnx.tap._blocks import Stream
-from vitonnx.tap._constant import constant
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import pixel_values
 

@@ -14,6 +14,7 @@ from onnxscript.rewriter import RewritePass
 from onnxscript.rewriter.rules.common import no_op_cast_rule
 from onnxscript.version_converter import ConvertVersionPass
 
+from vitonnx.engine import DAMAGED
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import (
     IR_VERSION,
@@ -102,10 +103,7 @@ def _copied(model: ir.Model) -> ir.Model:
     try:
         return model.clone()
     except (ValueError, KeyError, RuntimeError) as error:
-        raise ModelFileError(
-            "The graph is damaged: values in it come from nowhere, or have the same name. Export "
-            "or copy it again."
-        ) from error
+        raise ModelFileError(DAMAGED) from error
 
 
 def _set_opset(model: ir.Model) -> None:

@@ -9,9 +9,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from vitonnx.graph import ROTARY_COORDINATES
+from vitonnx.graph import ROTARY_COORDINATES, constant
 from vitonnx.positions import patch_coordinates
-from vitonnx.tap._constant import constant
 
 __all__ = ["free_rotary"]
 

@@ -7,8 +7,7 @@ import itertools
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.graph import SIDES_KEY
-from vitonnx.tap._constant import constant
+from vitonnx.graph import SIDES_KEY, constant
 
 __all__ = ["free_sides"]
 

@@ -12,7 +12,7 @@ import onnx_ir.passes.common as common
 from onnx_ir.tape import Tape
 
 from vitonnx.errors import ModelFileError
-from vitonnx.tap._constant import constant
+from vitonnx.graph import constant
 
 __all__ = ["Unfuse"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.filenames import refuse_address, shown
-from vitonnx.manifest import require_model_file
+from vitonnx.modelfile import require_model_file
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_files_that_are_not_probe_ready(exported: Exported, tmp_path: Path) -> N
     with_manifest(good, file, contract_version=3)
     refused("contract version 3.*upgrade")
     with_manifest(good, file, grid=[5, 5])
-    refused("breaks its manifest's promise: block_00/attention is")
+    refused("breaks its manifest's promise: its patches are")
     with_manifest(good, file, preprocessing={})
     refused("damaged manifest")
     with_manifest(good, file, contract_version="1")

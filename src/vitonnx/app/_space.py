@@ -19,7 +19,7 @@ from vitonnx.app._wheel import LABEL, own_version, write_wheel
 from vitonnx.demo import demo_models, demo_specs
 from vitonnx.errors import ModelFileError
 from vitonnx.media import atomic_folder, check_folder
-from vitonnx.modelfile import load_manifest, load_skeleton
+from vitonnx.modelfile import load_manifest, weight_files, weight_names
 
 __all__ = ["check_space", "export_space"]
 
@@ -129,19 +129,15 @@ def _homes(folder: Path) -> Iterator[Path]:
 
 def _beside(file: Path) -> list[str]:
     """List the files beside a model that its large weights stand in."""
-    places = {
-        entry.value
-        for tensor in load_skeleton(file).graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    for place in sorted(places - {file.name}):
-        if Path(place).name != place or not (file.parent / place).is_file():
+    weight_files(file)  # which refuses those that no model may read
+    names = weight_names(file)
+    for name in names:
+        if Path(name).name != name:
             raise ModelFileError(
-                f"{file} has weights in {place!r}, which isn't there, or not in the same folder: "
-                "copy both into one."
+                f"{file} has weights in {name!r}, which isn't in the same folder: copy both into "
+                "one."
             )
-    return sorted(places - {file.name})
+    return names
 
 
 def _licences(models: Mapping[str, Path], places: Mapping[str, str | None]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.media import atomic_with_companions
-from vitonnx.modelfile import load_skeleton
+from vitonnx.modelfile import open_graph
 from vitonnx.probes import GraphProbe, Layout, Probe
 
 __all__ = ["bake"]
@@ -99,9 +99,7 @@ def bake(
             )
         wanted = "fp32"
     plan = Plan(compiled, kept, size, fused=fused, precision=wanted)
-    model = ir.from_proto(load_skeleton(source))
-    ir.external_data.set_base_dir(model.graph, source.absolute().parent)
-    model = ir.external_data.load_to_model(plan_graph(model, plan))
+    model = ir.external_data.load_to_model(plan_graph(open_graph(source), plan))
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
         save_whole(model, passing)

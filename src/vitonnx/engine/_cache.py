@@ -19,7 +19,7 @@ __all__ = ["is_kept", "load_or_plan"]
 
 # What a planned graph depends on, besides the file and the plan.
 MAKERS = ("ndonnx", "onnx-ir", "onnxscript", "onnxruntime", "onnxruntime-gpu")
-OWN_CODE = ("graph", "probes", "engine")
+OWN_CODE = ("graph", "manifest", "modelfile", "probes", "engine")
 LARGEST = 2**28  # bytes of a plan that is kept: its weights stay in the model's file
 DIGEST = 32  # bytes in front of a kept graph, from which a damaged one is known
 

@@ -35,12 +35,9 @@ def explain_plan(file: Path, plan: Plan, manifest: Manifest) -> list[str]:
     list of str
         One line a fact.
     """
-    import onnx_ir as ir
+    from vitonnx.modelfile import open_graph
 
-    from vitonnx.modelfile import load_skeleton
-
-    model = ir.from_proto(load_skeleton(file))
-    ir.external_data.set_base_dir(model.graph, file.absolute().parent)
+    model = open_graph(file)
     before = len(model.graph)
     graph = plan_graph(model, plan).graph
     blocks = [_block(graph, f"block_{number:02d}/") for number in range(manifest.blocks)]

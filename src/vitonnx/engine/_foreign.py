@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import ModelFileError
+from vitonnx.modelfile import to_runtime
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -102,7 +103,7 @@ def _open(
     try:
         # No more is computed than the wanted values need.
         part = ir.convenience.extract(model.graph, sources, [str(value.name) for value in wanted])
-        proto = ir.to_proto(ir.Model(part, ir_version=model.ir_version or 10))
+        content = to_runtime(ir.Model(part, ir_version=model.ir_version or 10), folder)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelFileError(DAMAGED) from error
     options = onnxruntime.SessionOptions()
@@ -116,9 +117,7 @@ def _open(
     if not optimise:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(
-            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except RUNTIME_ERRORS as error:
         raise _refused(error) from error
 

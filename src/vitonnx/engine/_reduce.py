@@ -19,7 +19,7 @@ from vitonnx.engine._session import load_promises
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
 from vitonnx.media import atomic_with_companions, open_picture
-from vitonnx.modelfile import load_skeleton
+from vitonnx.modelfile import open_graph
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -80,7 +80,7 @@ def reduce_file(
     if calibration is not None and not calibration:
         raise UsageError("int8 can't be calibrated without a picture: give some, or leave it out.")
     # Nothing of the runtime's own: the file is for any of them.
-    model = plan_graph(_read(source), Plan(outputs=outputs, size=size, fused=False))
+    model = plan_graph(open_graph(source), Plan(outputs=outputs, size=size, fused=False))
     states = replace(read_manifest(model), precision=wanted)
     pixels = None
     if calibration is not None:
@@ -102,17 +102,9 @@ def state_cost(file: str | Path, path: str | Path, fidelity: Fidelity) -> None:
     """
     from vitonnx.graph import read_manifest, write_manifest
 
-    model = _read(Path(file))
+    model = open_graph(Path(file))
     write_manifest(model, replace(read_manifest(model), fidelity=fidelity.numbers()))
     _write(model, path)
-
-
-def _read(file: Path) -> ir.Model:
-    import onnx_ir as ir
-
-    model = ir.from_proto(load_skeleton(file))
-    ir.external_data.set_base_dir(model.graph, file.absolute().parent)
-    return model
 
 
 def _write(model: ir.Model, path: str | Path) -> None:

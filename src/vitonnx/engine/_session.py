@@ -21,7 +21,15 @@ from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.modelfile import is_baked, load_manifest, load_shapes, load_skeleton
+from vitonnx.modelfile import (
+    home,
+    is_baked,
+    load_manifest,
+    load_shapes,
+    open_graph,
+    to_runtime,
+    weight_files,
+)
 
 __all__ = ["Session", "load_promises", "open_session", "takes_one"]
 
@@ -30,7 +38,7 @@ logger = logging.getLogger("vitonnx")
 NO_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
 # Memory on a device that is not to be had is none of the runtime's own exceptions.
 RUN_ERRORS: tuple[type[Exception], ...] = (*RUNTIME_ERRORS, RuntimeError)
-IMAGES, QUERIES, ATTENTION = "images", "queries", "attention"
+IMAGES, QUERIES = "images", "queries"
 
 
 @dataclass(eq=False)
@@ -167,12 +175,12 @@ def open_session(
     if threads is not None:
         options.intra_op_num_threads = threads
     model: Path | bytes = file
-    if plan is not None:
-        # Hubs keep their downloads elsewhere, under a link; weights must not lie beyond one.
-        own = file.resolve()
-        model = load_or_plan(own, plan, lambda: _planned(own, plan))
+    if plan is None:
+        weight_files(file)  # which refuses those that no model may read
+    else:
+        model = load_or_plan(file, plan, lambda: _planned(file, plan))
         options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", str(own.parent)
+            "session.model_external_initializers_file_folder_path", str(home(file))
         )
     options.enable_cpu_mem_arena = not large
     try:
@@ -196,13 +204,7 @@ def open_session(
 
 def _planned(file: Path, plan: Plan) -> bytes:
     """Plan the graph and serialise it; its large weights stay where they are."""
-    # Editing graphs costs more than a second of imports: only where it is needed.
-    import onnx_ir as ir
-
-    model = ir.from_proto(load_skeleton(file))
-    ir.external_data.set_base_dir(model.graph, file.parent)
-    serialised: bytes = ir.to_proto(plan_graph(model, plan)).SerializeToString()
-    return serialised
+    return to_runtime(plan_graph(open_graph(file), plan), home(file))
 
 
 def load_promises(file: Path) -> tuple[Manifest, tuple[str, ...]]:
@@ -217,35 +219,17 @@ def load_promises(file: Path) -> tuple[Manifest, tuple[str, ...]]:
     Raises
     ------
     ModelFileError
-        If the file can't be read, has no manifest, or breaks the manifest's promises.
+        If the file can't be read, has no manifest, breaks the manifest's promises, or is baked.
     """
-    manifest, shapes = load_manifest(file), load_shapes(file)
-    if f"block_00/{ATTENTION}" not in shapes and is_baked(file):
+    manifest = load_manifest(file)
+    if is_baked(file):
         raise ModelFileError(
             f"{file} is baked: its probes are in it, and nothing else can be asked. Run it in any "
             "runtime, or give the file that it was baked from."
         )
-    for name, promised in _promises(manifest).items():
-        found = shapes.get(name)
-        if found is None or found[1:] != promised:
-            have = "missing" if found is None else str(found[1:])
-            raise ModelFileError(
-                f"{file} breaks its manifest's promise: {name} is {have} instead of "
-                f"{promised} behind the batch; export the model again."
-            )
-    return manifest, tuple(name for name in shapes if name != IMAGES)
+    return manifest, tuple(name for name in load_shapes(file) if name != IMAGES)
 
 
 def takes_one(file: Path) -> bool:
     """Whether a file takes one picture at a time, as some that were tapped do."""
     return load_shapes(file)[IMAGES][0] == 1
-
-
-def _promises(manifest: Manifest) -> dict[str, list[int]]:
-    """Give the shapes, behind the batch, of the input and of all that probes read."""
-    tokens = manifest.tokens
-    promises = {IMAGES: [*manifest.size, 3]}
-    for block in range(manifest.blocks):
-        promises[f"block_{block:02d}/{ATTENTION}"] = [manifest.heads, tokens, tokens]
-        promises[f"block_{block:02d}/tokens"] = [tokens, manifest.dim]
-    return promises

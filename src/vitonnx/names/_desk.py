@@ -59,7 +59,7 @@ def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> 
     folder.mkdir()
     model = folder / PurePosixPath(file).name
     shutil.copyfile(snapshot.fetch(file, listener), model)
-    from vitonnx.tap import weight_names
+    from vitonnx.modelfile import weight_names
 
     with called_by_id(folder, snapshot, file):
         names = weight_names(model)

@@ -1,7 +1,6 @@
 """Tap: Vision Transformers that somebody else exported, made probe-ready. No TensorFlow in here."""
 
 from vitonnx.tap._changes import split_changes
-from vitonnx.tap._open import weight_names
 from vitonnx.tap._tap import Tapped, tap
 
-__all__ = ["Tapped", "split_changes", "tap", "weight_names"]
+__all__ = ["Tapped", "split_changes", "tap"]

@@ -25,13 +25,14 @@ from vitonnx.graph import (
 )
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
+from vitonnx.modelfile import home, weight_files
 from vitonnx.tap._any_size import choose_interpolation, try_other_size
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._contract import Joined, join
 from vitonnx.tap._findings import describe_findings, describe_positions, missing
 from vitonnx.tap._input import find_input, fixed_size
 from vitonnx.tap._naming import check_name, name_of
-from vitonnx.tap._open import home, open_foreign, weight_files
+from vitonnx.tap._open import open_foreign
 from vitonnx.tap._positions import Positions, free_positions
 from vitonnx.tap._precision import in_words, precision_of
 from vitonnx.tap._prefix import check_prefix, name_prefix

@@ -1,0 +1,33 @@
+"""What a probe-ready ONNX file promises: the JSON under its metadata key ``vitonnx.manifest``.
+
+The manifest holds all that an engine must know about the model, so that one file is all that
+anybody copies to another machine. It is plain JSON, readable from any language.
+"""
+
+from vitonnx.manifest._limits import LARGEST_SIDE
+from vitonnx.manifest._manifest import (
+    BAKED_KEY,
+    CONTRACT_VERSION,
+    METADATA_KEY,
+    Manifest,
+    Source,
+    round_up,
+)
+from vitonnx.manifest._names import safe_name
+from vitonnx.manifest._recipe import Fit, Padding, PilFilter, Preprocessing, colour_of
+
+__all__ = [
+    "BAKED_KEY",
+    "CONTRACT_VERSION",
+    "LARGEST_SIDE",
+    "METADATA_KEY",
+    "Fit",
+    "Manifest",
+    "Padding",
+    "PilFilter",
+    "Preprocessing",
+    "Source",
+    "colour_of",
+    "round_up",
+    "safe_name",
+]

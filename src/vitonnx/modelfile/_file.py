@@ -1,0 +1,88 @@
+"""An ONNX file, opened as far as its bytes."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from vitonnx.errors import ModelFileError
+from vitonnx.filenames import refuse_address, shown
+from vitonnx.regular import refuse_special
+
+__all__ = ["damaged", "read", "require_model_file"]
+
+Part = TypeVar("Part")
+
+ORT_FORMAT = b"ORTM"  # the mark of onnxruntime's flat buffers, behind their first offset
+
+
+def read(file: Path, part: Callable[[mmap.mmap], Part]) -> Part:
+    """Open a file as if it were in memory, and read a part of it.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    require_model_file(file)
+    with (
+        file.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        if data[4:8] == ORT_FORMAT:
+            raise ModelFileError(
+                f"{file} is in onnxruntime's own format (.ort), which only onnxruntime reads: use "
+                "the .onnx file that it was made of."
+            )
+        try:
+            return part(data)
+        except (ValueError, IndexError, _decode_error()) as error:
+            raise damaged(file) from error
+
+
+def damaged(file: Path) -> ModelFileError:
+    """Say that a file is none, or is damaged."""
+    return ModelFileError(f"{file} is no ONNX model, or a damaged one: export or copy it again.")
+
+
+def _decode_error() -> type[Exception]:
+    """Give protobuf's exception, without which nothing can have been decoded."""
+    from google.protobuf.message import DecodeError
+
+    return DecodeError
+
+
+def require_model_file(file: Path) -> None:
+    """Refuse what can't be a model's file, before any library reads it.
+
+    Raises
+    ------
+    ModelFileError
+        If it isn't there, is a folder, a pipe or a device, is empty, can't be read, or has a name
+        that is no text.
+    UsageError
+        If it is an address of the net.
+    """
+    refuse_address(str(file))
+    whole = str(file.absolute())
+    if shown(whole) != whole:
+        raise ModelFileError(
+            f"{shown(whole)} has a name that is no UTF-8, and onnxruntime opens no such file: "
+            "rename it."
+        )
+    refuse_special(file, ModelFileError)
+    if file.is_dir():
+        raise ModelFileError(f"{file} is a folder, not an ONNX file: name the file in it.")
+    try:
+        with file.open("rb") as stream:
+            empty = not stream.read(1)
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"There is no file {file}: check the path, or make it with `vitonnx export`."
+        ) from None
+    except OSError as error:
+        raise ModelFileError(f"{file} can't be read: {error.strerror}.") from error
+    if empty:
+        raise ModelFileError(f"{file} is empty: export or copy it again.")

@@ -1,0 +1,92 @@
+"""A file's graph, opened to be looked into or changed; and its way to a runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.errors import ModelFileError
+from vitonnx.modelfile._file import damaged
+from vitonnx.modelfile._places import place_of
+from vitonnx.modelfile._skeleton import load_skeleton
+from vitonnx.modelfile._tensors import entries_of, external_tensors
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+__all__ = ["found_weight", "open_graph", "to_runtime"]
+
+
+def open_graph(file: Path) -> ir.Model:
+    """Open a file's graph, whoever made it; its large weights are read as they are asked for.
+
+    Its nodes have names, and are in an order in which they can be run.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no ONNX model or a damaged one, its nodes wait for each other, or it keeps weights
+        anywhere but in regular files of its own folder.
+    """
+    import onnx_ir as ir
+
+    proto = load_skeleton(file)
+    for tensor in external_tensors(proto):
+        found_weight(tensor, place_of(tensor, file))
+    try:
+        for number, node in enumerate(proto.graph.node):
+            node.name = node.name or f"{node.op_type.lower()}_{number}"
+        model: ir.Model = ir.from_proto(proto)
+    except Exception as error:  # Whatever is wrong with a graph, onnx-ir meets it in its own way.
+        raise damaged(file) from error
+    _sort(model, file)
+    return model
+
+
+def to_runtime(model: ir.Model, folder: Path) -> bytes:
+    """Serialise a graph for a runtime that finds its weights in a folder.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        Of `open_graph`; its weights that aren't in memory all lie in the folder.
+    folder : path
+        See `home`.
+    """
+    import onnx_ir as ir
+
+    proto = ir.to_proto(model)
+    for tensor in external_tensors(proto):
+        _set_location(tensor, Path(entries_of(tensor)["location"]).relative_to(folder).as_posix())
+    serialised: bytes = proto.SerializeToString()
+    return serialised
+
+
+def found_weight(tensor: onnx.TensorProto, place: Path) -> onnx.TensorProto:
+    """Have a weight say its place in full: where it is read from is settled, links and all."""
+    tensor.data_location = tensor.EXTERNAL
+    _set_location(tensor, str(place))
+    return tensor
+
+
+def _set_location(tensor: onnx.TensorProto, location: str) -> None:
+    entries = entries_of(tensor) | {"location": location}
+    del tensor.external_data[:]
+    for key in ("location", "offset", "length"):
+        if key in entries:
+            tensor.external_data.add(key=key, value=entries[key])
+
+
+def _sort(model: ir.Model, file: Path) -> None:
+    """Put nodes behind what they read: some tools leave them anywhere, and runtimes don't mind."""
+    import onnx_ir as ir
+    import onnx_ir.passes.common as common
+
+    try:
+        common.TopologicalSortPass()(model)
+    except (ValueError, ir.passes.PassError) as error:
+        raise ModelFileError(
+            f"{file} is damaged: nodes of its graph need each other's results, round in a circle. "
+            "Export or copy it again."
+        ) from error

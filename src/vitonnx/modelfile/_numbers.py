@@ -1,0 +1,10 @@
+"""Numbers of the fields that are followed, from onnx.proto; they never change."""
+
+from __future__ import annotations
+
+MODEL_GRAPH, MODEL_METADATA = 7, 14
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
+NODE_OPERATOR = 4
+ENTRY_KEY, ENTRY_VALUE = 1, 2
+VALUE_NAME, VALUE_ELEMENT, VALUE_DIMENSIONS, DIMENSION_SIZE = 1, (2, 1, 1), (2, 1, 2, 1), 1
+TENSOR_DIMENSIONS, TENSOR_ELEMENT, TENSOR_NAME, TENSOR_RAW_DATA = 1, 2, 8, 9

@@ -1,0 +1,139 @@
+"""What a file has, without its values: inputs, outputs, weights, operators and metadata."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from vitonnx.modelfile._file import read
+from vitonnx.modelfile._numbers import (
+    DIMENSION_SIZE,
+    ENTRY_KEY,
+    ENTRY_VALUE,
+    GRAPH_INITIALIZER,
+    GRAPH_INPUT,
+    GRAPH_NODE,
+    GRAPH_OUTPUT,
+    MODEL_GRAPH,
+    MODEL_METADATA,
+    NODE_OPERATOR,
+    TENSOR_DIMENSIONS,
+    TENSOR_ELEMENT,
+    TENSOR_NAME,
+    VALUE_DIMENSIONS,
+    VALUE_ELEMENT,
+    VALUE_NAME,
+)
+from vitonnx.modelfile._wire import integers, nested, places, text
+
+__all__ = ["Outline", "Tensor", "load_metadata", "load_outline"]
+
+
+class Tensor(NamedTuple):
+    """What a file says of a tensor.
+
+    Parameters
+    ----------
+    element : int
+        Type of its entries, a number of ``onnx.TensorProto.DataType``; 0 where it isn't said.
+    shape : list of int or None
+        None where a side is open, as the batch is.
+    """
+
+    element: int
+    shape: list[int | None]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a file has, by name.
+
+    Parameters
+    ----------
+    inputs, outputs, weights : mapping of str to Tensor
+        Inputs are those that a caller gives: what has a weight is none.
+    operators : frozenset of str
+        Names of the operators in the graph.
+    metadata : mapping of str to str
+        Of the model.
+    """
+
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor]
+    operators: frozenset[str]
+    metadata: Mapping[str, str]
+
+
+def load_outline(file: Path) -> Outline:
+    """Read what a file has, and no values.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return read(file, _outline)
+
+
+def load_metadata(file: Path) -> dict[str, str]:
+    """Read the metadata of a file, and nothing else of it.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return read(file, _metadata)
+
+
+def _outline(data: mmap.mmap) -> Outline:
+    weights = _weights(data)
+    inputs = _values(data, GRAPH_INPUT)
+    return Outline(
+        inputs={name: value for name, value in inputs.items() if name not in weights},
+        outputs=_values(data, GRAPH_OUTPUT),
+        weights=weights,
+        operators=_operators(data),
+        metadata=_metadata(data),
+    )
+
+
+def _metadata(data: mmap.mmap) -> dict[str, str]:
+    entries = list(places(data, MODEL_METADATA, 0, len(data)))
+    return {text(data, ENTRY_KEY, *entry): text(data, ENTRY_VALUE, *entry) for entry in entries}
+
+
+def _values(data: mmap.mmap, field: int) -> dict[str, Tensor]:
+    found = list(nested(data, (MODEL_GRAPH, field), 0, len(data)))
+    return {text(data, VALUE_NAME, *value): _value(data, *value) for value in found}
+
+
+def _value(data: mmap.mmap, start: int, end: int) -> Tensor:
+    elements = [
+        element
+        for kind in nested(data, VALUE_ELEMENT[:-1], start, end)
+        for element in integers(data, VALUE_ELEMENT[-1], *kind)
+    ]
+    sides = nested(data, VALUE_DIMENSIONS, start, end)
+    sizes = [integers(data, DIMENSION_SIZE, *side) for side in sides]
+    return Tensor(elements[-1] if elements else 0, [size[-1] if size else None for size in sizes])
+
+
+def _weights(data: mmap.mmap) -> dict[str, Tensor]:
+    found = list(nested(data, (MODEL_GRAPH, GRAPH_INITIALIZER), 0, len(data)))
+    return {text(data, TENSOR_NAME, *weight): _weight(data, *weight) for weight in found}
+
+
+def _weight(data: mmap.mmap, start: int, end: int) -> Tensor:
+    elements = integers(data, TENSOR_ELEMENT, start, end)
+    sides: list[int | None] = [*integers(data, TENSOR_DIMENSIONS, start, end)]
+    return Tensor(elements[-1] if elements else 0, sides)
+
+
+def _operators(data: mmap.mmap) -> frozenset[str]:
+    path = (MODEL_GRAPH, GRAPH_NODE, NODE_OPERATOR)
+    return frozenset(data[start:end].decode() for start, end in nested(data, path, 0, len(data)))

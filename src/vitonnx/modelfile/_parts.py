@@ -1,0 +1,141 @@
+"""Parts of a file that are asked for alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.errors import ModelFileError
+from vitonnx.manifest import BAKED_KEY, METADATA_KEY
+from vitonnx.modelfile._file import read
+from vitonnx.modelfile._numbers import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_NAME
+from vitonnx.modelfile._outline import load_metadata, load_outline
+from vitonnx.modelfile._places import place_of
+from vitonnx.modelfile._wire import places, text
+
+if TYPE_CHECKING:
+    import mmap
+
+    import onnx
+
+__all__ = ["is_baked", "is_ours", "load_operators", "load_shapes", "load_weights"]
+
+
+def load_weights(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
+    """Read some initializers of a file, and nothing else of it.
+
+    Parameters
+    ----------
+    file : path
+        An ONNX file; weights that stand in a file beside it are read from there.
+    names : sequence of str
+        Of initializers.
+
+    Returns
+    -------
+    dict of str to array
+        In the order of the names.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read or is no ONNX model, or a weight is missing.
+    """
+    tensors = read(file, lambda data: _initializers(data, names))
+    for name in names:
+        if name not in tensors:
+            raise ModelFileError(
+                f"{file} has no weight {name!r}: a tapped model may have none, and any other "
+                "should be exported again with `vitonnx export`."
+            )
+    return {name: _to_array(tensors[name], file) for name in names}
+
+
+def is_baked(file: Path) -> bool:
+    """Whether probes were compiled into a file, instead of the contract's outputs.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return BAKED_KEY in load_metadata(file)
+
+
+def is_ours(file: Path) -> bool:
+    """Whether vitonnx wrote a file: a probe-ready one, or one with probes compiled into it.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return not {METADATA_KEY, BAKED_KEY}.isdisjoint(load_metadata(file))
+
+
+def load_shapes(file: Path) -> dict[str, list[int | None]]:
+    """Read the shapes of a file's inputs and outputs, and nothing else of it.
+
+    Returns
+    -------
+    dict of str to list of int or None
+        None where a side is open, as the batch is.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    outline = load_outline(file)
+    return {name: value.shape for name, value in {**outline.inputs, **outline.outputs}.items()}
+
+
+def load_operators(file: Path) -> frozenset[str]:
+    """Read the names of the operators that a file uses, and nothing else of it.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is no ONNX model.
+    """
+    return load_outline(file).operators
+
+
+def _initializers(data: mmap.mmap, names: Sequence[str]) -> dict[str, onnx.TensorProto]:
+    from onnx import TensorProto
+
+    return {
+        name: TensorProto.FromString(data[start:end])
+        for graph in places(data, MODEL_GRAPH, 0, len(data))
+        for start, end in places(data, GRAPH_INITIALIZER, *graph)
+        if (name := text(data, TENSOR_NAME, start, end)) in names
+    }
+
+
+def _to_array(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
+    """Take a tensor's values from where they are: in it, or in a file beside the model's."""
+    if tensor.data_location == tensor.EXTERNAL:
+        return _from_file(tensor, file)
+    from onnx import numpy_helper
+
+    try:
+        array: NDArray[np.generic] = numpy_helper.to_array(tensor)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"The weight {tensor.name!r} in {file} can't be read, as it is damaged: export or copy "
+            "the model again."
+        ) from error
+    return array
+
+
+def _from_file(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
+    import onnx_ir as ir
+
+    from vitonnx.modelfile._graph import found_weight
+
+    found: NDArray[np.generic] = ir.from_proto(found_weight(tensor, place_of(tensor, file))).numpy()
+    return found

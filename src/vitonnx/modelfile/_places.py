@@ -1,0 +1,130 @@
+"""Where a model's weights lie, and where none may: nothing but a model's own files is read."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.errors import ModelFileError
+from vitonnx.filenames import shown
+from vitonnx.modelfile._skeleton import load_skeleton
+from vitonnx.modelfile._tensors import entries_of, external_tensors
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["home", "place_of", "weight_files", "weight_names"]
+
+
+def home(file: Path) -> Path:
+    """Give the folder that a model's files lie in; a hub's cache links to them from elsewhere."""
+    return file.resolve().parent
+
+
+def weight_files(file: Path) -> list[Path]:
+    """List the files beside a model that its weights are read from, behind all links.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no ONNX model, or keeps weights where no model may.
+    """
+    places = {place_of(tensor, file) for tensor in external_tensors(load_skeleton(file))}
+    return sorted(places - {file.resolve()})
+
+
+def weight_names(file: Path) -> list[str]:
+    """List the files beside a model that hold its weights, as the model calls them.
+
+    They need not be there.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no ONNX model.
+    """
+    tensors = external_tensors(load_skeleton(file))
+    names = {entries_of(tensor).get("location", "") for tensor in tensors}
+    return sorted(names - {file.name, ""})
+
+
+def place_of(tensor: onnx.TensorProto, file: Path) -> Path:
+    """Give the file that holds a weight, behind all links.
+
+    A second hard link is no attack: package managers make them of all files that they install.
+
+    Parameters
+    ----------
+    tensor : onnx.TensorProto
+        One that says where its values are.
+    file : path
+        The model's.
+
+    Raises
+    ------
+    ModelFileError
+        If the file isn't a regular one in the folder where the model's own really lies, is
+        missing, or is too short.
+    """
+    entries = entries_of(tensor)
+    location = entries.get("location", "")
+    if not location or "\0" in location:
+        raise ModelFileError(
+            f"{file} is damaged: it doesn't say where its weight {tensor.name!r} is."
+        )
+    place = file.absolute().parent / location
+    # A hub's cache keeps files elsewhere, under links: all of a model's in one folder.
+    inside = _behind_links(place, file).is_relative_to(home(file))
+    if ".." in Path(location).parts or Path(location).is_absolute() or not inside:
+        raise ModelFileError(
+            f"{file} wants to read a weight from {location!r}, outside its own folder: that is "
+            "refused. Keep a model's files together in one folder."
+        )
+    if not place.is_file():
+        raise ModelFileError(
+            f"{file} has weights in {location!r}, which is missing, or no file: copy it beside the "
+            "model."
+        )
+    size, offset = _size(tensor, file), _number(entries.get("offset", "0"), file)
+    length = _number(entries.get("length", str(size)), file)
+    if length != size:
+        raise ModelFileError(
+            f"{file} is damaged: its weight {tensor.name!r} takes {size} bytes, and {length} are "
+            f"said to be in {location!r}."
+        )
+    if offset + size > place.stat().st_size:
+        raise ModelFileError(
+            f"{place} is shorter than {file} says: it is damaged or belongs to another model."
+        )
+    return place.resolve()
+
+
+def _behind_links(place: Path, file: Path) -> Path:
+    try:
+        return place.resolve()
+    except (OSError, ValueError) as error:  # links in a circle, a name that no system has
+        name = shown(place.name)
+        raise ModelFileError(
+            f"{file} has weights in {name!r}, which can't be found: copy the model again."
+        ) from error
+
+
+def _size(tensor: onnx.TensorProto, file: Path) -> int:
+    """Give what a weight takes, its entries packed where they are smaller than a byte."""
+    import onnx_ir as ir
+
+    try:
+        if any(side < 0 for side in tensor.dims):
+            raise ValueError("a negative side")
+        return math.ceil(math.prod(tensor.dims) * ir.DataType(tensor.data_type).itemsize)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"{file} is damaged: its weight {tensor.name!r} has no size, or no type with one."
+        ) from error
+
+
+def _number(word: str, file: Path) -> int:
+    if not (word.isascii() and word.isdecimal()) or len(word) > len(str(2**64)):
+        raise ModelFileError(f"{file} is damaged: a weight's place in a file is {word[:40]!r}.")
+    return int(word)

@@ -1,0 +1,172 @@
+"""A file's manifest, believed where the file keeps what it says.
+
+Probes know a model by its manifest alone: one block fewer there, and rollout would be another, in
+silence. So all that a graph can tell is compared before anything is believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from vitonnx.errors import ModelFileError
+from vitonnx.manifest import BAKED_KEY, Manifest
+from vitonnx.modelfile._outline import Outline, Tensor, load_outline
+
+__all__ = ["load_manifest"]
+
+FLOAT, UINT8, FLOAT16, BFLOAT16 = 1, 2, 10, 16  # numbers of onnx.TensorProto.DataType
+IMAGES = "images"
+OF_A_BLOCK = re.compile(r"block_\d+/(attention|tokens)")
+TABLE = re.compile(r"relative_position_table_\d+")
+# Products of whole numbers, without which nothing is in int8; and those that may be ones.
+WHOLE = frozenset(
+    ("DequantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger", "MatMulIntegerToFloat")
+) | {"QAttention", "QGemm", "QLinearMatMul"}
+MAYBE_WHOLE = frozenset({"MatMulNBits"})
+HALVES = {"fp16": FLOAT16, "bf16": BFLOAT16}
+# Ways in which an embedding or a table is resampled; the others need neither.
+RESAMPLED = frozenset({"timm", "dino", "huggingface", "jax"})
+COMPUTED = frozenset({"sincos", "rotary", "none"})
+
+
+def load_manifest(file: Path) -> Manifest:
+    """Read the manifest of a file, and compare it with what the file has; no value is read.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, is no ONNX model, has no manifest we can honour, or isn't what
+        its manifest says.
+    """
+    outline = load_outline(file)
+    manifest = Manifest.from_metadata(outline.metadata, file=str(file))
+    broken = next(_broken(manifest, outline), None)
+    if broken is not None:
+        raise ModelFileError(
+            f"{file} breaks its manifest's promise: {broken}; export the model again."
+        )
+    return manifest
+
+
+def _broken(manifest: Manifest, outline: Outline) -> Iterator[str]:
+    """Give what a manifest says and its file doesn't keep, each in a few words."""
+    yield from _of_itself(manifest)
+    yield from _of_weights(manifest, outline)
+    if BAKED_KEY not in outline.metadata:  # whose outputs are what its probes find
+        yield from _of_outputs(manifest, outline)
+        yield from _of_precision(manifest, outline)
+
+
+def _of_itself(manifest: Manifest) -> Iterator[str]:
+    """Compare what is said in two ways."""
+    patch = manifest.patch_size
+    for axis, covered, side in zip(("high", "wide"), manifest.covered, manifest.size, strict=True):
+        if not covered <= side < covered + patch:
+            yield f"its patches are {covered} pixels {axis} together, and its input is {side}"
+    names = [*manifest.prefix_tokens, *manifest.suffix_tokens]
+    if len(set(names)) < len(names):
+        yield "two of its tokens have the same name"
+    if not set(manifest.position_prefix) <= set(manifest.prefix_tokens):
+        yield "its positions are of prefix tokens that it doesn't have"
+    way = manifest.position_interpolation
+    if way is not None and way not in RESAMPLED | COMPUTED:
+        yield f"its positions are resampled as {way[:40]!r}, which is unknown"
+    if way in RESAMPLED and manifest.position_grid is None and manifest.relative_grid is None:
+        yield f"its positions are resampled as {way!r}, and it has none of any grid"
+
+
+def _of_weights(manifest: Manifest, outline: Outline) -> Iterator[str]:
+    """Compare with the initializers that the contract names."""
+    patch, tokens, patches = manifest.patch_size, manifest.tokens, manifest.patches
+    promised: dict[str, list[int | None]] = {
+        "relative_position_index": [tokens - len(manifest.suffix_tokens)] * 2,
+    }
+    if manifest.position_grid is not None:
+        rows, columns = manifest.position_grid
+        count = len(manifest.position_prefix) + rows * columns
+        promised["position_embedding"] = [count, manifest.dim]
+        resampled = len(manifest.position_prefix) + patches
+        promised["position_resampling"] = [resampled, count]
+    kernel = outline.weights.get("patch_embed/kernel")
+    # Its filters need not be as many as the stream is wide: a layer may follow them.
+    if kernel is not None and kernel.shape[1:] != [3, patch, patch]:
+        yield _differs("patch_embed/kernel", kernel, [3, patch, patch], " of each filter", start=1)
+    for name, shape in promised.items():
+        if name in outline.weights and outline.weights[name].shape != shape:
+            yield _differs(name, outline.weights[name], shape)
+    if manifest.position_grid is not None and "position_embedding" not in outline.weights:
+        yield "position_embedding is missing"
+    at_home = manifest.position_grid in (None, manifest.grid)
+    if not at_home and "position_resampling" not in outline.weights:
+        yield "position_embedding is of another grid than the input, and nothing resamples it"
+    tables = [tensor for name, tensor in outline.weights.items() if TABLE.fullmatch(name)]
+    if any(table.shape[1:] != [manifest.heads] for table in tables):
+        yield f"a table of relative positions isn't of {manifest.heads} heads"
+    if manifest.relative_grid is not None and not tables:
+        yield "it has no table of relative positions"
+
+
+def _of_outputs(manifest: Manifest, outline: Outline) -> Iterator[str]:
+    """Compare with what goes in and out: names, types, and shapes behind the batch."""
+    found = {name for name in outline.outputs if OF_A_BLOCK.fullmatch(name)}
+    if len(found) != 2 * manifest.blocks:  # before they are named: blocks may be a made-up number
+        yield f"it says blocks: {manifest.blocks}, and has outputs of {len(found) / 2:g}"
+        return
+    tokens = manifest.tokens
+    promised: dict[str, list[int | None]] = {}
+    for block in range(manifest.blocks):
+        promised[f"block_{block:02d}/attention"] = [manifest.heads, tokens, tokens]
+        promised[f"block_{block:02d}/tokens"] = [tokens, manifest.dim]
+    images: list[int | None] = [*manifest.size, 3]
+    yield from _unlike(outline.inputs, {IMAGES: images}, UINT8)
+    yield from _unlike(outline.outputs, promised, FLOAT)
+    more = sorted(set(outline.inputs) - {IMAGES})
+    if more:
+        yield f"it wants an input {more[0][:40]!r} besides {IMAGES}"
+    for name in set(outline.outputs) - set(promised):
+        if outline.outputs[name].element != FLOAT:
+            yield f"its output {name[:40]!r} isn't float32"
+    if manifest.classes is not None:
+        logits = outline.outputs.get("logits", Tensor(0, []))
+        if logits.shape[1:] != [len(manifest.classes)]:
+            have = "missing" if not logits.shape else str(logits.shape[1:])
+            yield f"it names {len(manifest.classes)} classes, and logits are {have}"
+
+
+def _of_precision(manifest: Manifest, outline: Outline) -> Iterator[str]:
+    """Compare with operators and with the types of weights, as far as they tell."""
+    said = manifest.precision
+    whole = bool(outline.operators & WHOLE)
+    if said == "int8" and not whole and not outline.operators & MAYBE_WHOLE:
+        yield "it says precision: int8, and has no product of whole numbers"
+    if said != "int8" and whole:
+        yield f"it says precision: {said}, and has products of whole numbers"
+    if said in HALVES and all(
+        weight.element != HALVES[said] for weight in outline.weights.values()
+    ):
+        yield f"it says precision: {said}, and has no weight in it"
+
+
+def _unlike(
+    found: Mapping[str, Tensor], promised: Mapping[str, list[int | None]], element: int
+) -> Iterator[str]:
+    for name, shape in promised.items():
+        tensor = found.get(name)
+        if tensor is None or tensor.shape[1:] != shape:
+            yield _differs(name, tensor, shape, " behind the batch", start=1)
+        elif tensor.element != element:
+            yield f"{name} is no {'uint8' if element == UINT8 else 'float32'}"
+
+
+def _differs(
+    name: str,
+    tensor: Tensor | None,
+    promised: list[int | None],
+    where: str = "",
+    *,
+    start: int = 0,
+) -> str:
+    have = "missing" if tensor is None else str(tensor.shape[start:])
+    return f"{name} is {have} instead of {promised}{where}"

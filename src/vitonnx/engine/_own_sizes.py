@@ -14,7 +14,7 @@ from PIL import Image
 from vitonnx.engine._ahead import map_ahead
 from vitonnx.engine._pass import DECODERS, Picture, hold
 from vitonnx.engine._result import Result
-from vitonnx.errors import PictureError, VitonnxError
+from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.media import open_picture
 from vitonnx.probes import Probe
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnSizes"]
 
+LONGEST = (
+    8  # times as many patches as the model's own: more is a stripe, whose attention is gigabytes
+)
 KEPT = 4  # engines: each has a plan and a session of its own
 AHEAD = 8  # pictures that are decoded before their turn
 
@@ -76,7 +79,17 @@ class OwnSizes:
             If the file can't take it.
         """
         sides = (picture.height, picture.width)
-        size = self.manifest.preprocessing.for_picture(sides).size
+        try:
+            size = self.manifest.preprocessing.for_picture(sides).size
+        except UsageError:  # its sides are none that any input has
+            size = (0, 0)
+        if not 0 < size[0] * size[1] <= LONGEST * self.manifest.size[0] * self.manifest.size[1]:
+            own = "x".join(map(str, self.manifest.size))
+            raise PictureError(
+                f"by its recipe, a picture of {sides[0]}x{sides[1]} pixels has an input of more "
+                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: say --size {own} "
+                f"(size=({own.replace('x', ', ')}) in Python), and pictures are squashed to it."
+            )
         if size != self.manifest.size and not self.manifest.resizable:
             wanted, own = (f"{height}x{width}" for height, width in (size, self.manifest.size))
             raise PictureError(

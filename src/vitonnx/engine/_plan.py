@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.engine._precision import Precision, reduce_precision
+from vitonnx.modelfile import understood
 from vitonnx.probes import GraphProbe, Layout
 
 if TYPE_CHECKING:
@@ -84,13 +85,14 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
     )
 
     if plan.size is not None:
-        Regrid(plan.size)(model)
+        with understood("the graph"):
+            Regrid(plan.size)(model)
     layout = Layout.of(read_manifest(model))
+    for probe in plan.probes:
+        # Its function may be anybody's: what that raises is no fault of the graph's.
+        traced = _traced(probe, layout)
+        Attach(probe.name, probe.reads(layout), traced, queries=probe.located)(model)
     passes: list[ir.passes.PassBase] = [
-        Attach(probe.name, probe.reads(layout), _traced(probe, layout), queries=probe.located)
-        for probe in plan.probes
-    ]
-    passes += [
         KeepOutputs(plan.names),
         common.ShapeInferencePass(),
         # Blocks that are probed alike share what does not depend on the picture.
@@ -102,11 +104,12 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
     ]
-    for each in passes:
-        each(model)
-    outputs = {str(value.name): value for value in model.graph.outputs}
-    model.graph.outputs[:] = [outputs[name] for name in plan.names]
-    return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
+    with understood("the graph"):
+        for each in passes:
+            each(model)
+        outputs = {str(value.name): value for value in model.graph.outputs}
+        model.graph.outputs[:] = [outputs[name] for name in plan.names]
+        return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
 
 
 def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:

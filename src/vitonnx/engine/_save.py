@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitonnx.modelfile import understood
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
@@ -23,4 +25,5 @@ def save_whole(model: ir.Model, path: Path) -> None:
         if value.const_value is not None
     )
     beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
-    ir.save(model, path, external_data=beside)
+    with understood("the graph"):
+        ir.save(model, path, external_data=beside)

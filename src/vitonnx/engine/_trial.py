@@ -19,11 +19,15 @@ __all__ = ["FATAL_ONLY", "RUNTIME_ERRORS", "Providers", "first_line", "loads_and
 # The runtime's own names, in order of preference, with their options.
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 
-# The runtime's exceptions have no base of their own.
-RUNTIME_ERRORS = tuple(
-    value
-    for value in vars(runtime).values()
-    if isinstance(value, type) and issubclass(value, Exception)
+# The runtime's exceptions have no base of their own; and its Python part doesn't wrap what it meets
+# in a graph's names.
+RUNTIME_ERRORS: tuple[type[Exception], ...] = (
+    *(
+        value
+        for value in vars(runtime).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ),
+    ValueError,
 )
 WARNINGS, FATAL_ONLY = 2, 4  # the runtime's levels of logging: its default, and next to nothing
 

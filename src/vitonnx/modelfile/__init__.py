@@ -16,6 +16,7 @@ from vitonnx.modelfile._parts import is_baked, is_ours, load_operators, load_sha
 from vitonnx.modelfile._places import home, weight_files, weight_names
 from vitonnx.modelfile._promises import load_manifest
 from vitonnx.modelfile._skeleton import load_skeleton
+from vitonnx.modelfile._understood import understood
 
 __all__ = [
     "home",
@@ -29,6 +30,7 @@ __all__ = [
     "open_graph",
     "require_model_file",
     "to_runtime",
+    "understood",
     "weight_files",
     "weight_names",
 ]

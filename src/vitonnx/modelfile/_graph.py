@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import Message
+
 from vitonnx.errors import ModelFileError
 from vitonnx.modelfile._file import damaged
 from vitonnx.modelfile._places import place_of
 from vitonnx.modelfile._skeleton import load_skeleton
 from vitonnx.modelfile._tensors import entries_of, external_tensors
+from vitonnx.modelfile._understood import understood
 
 if TYPE_CHECKING:
     import onnx
@@ -32,14 +35,14 @@ def open_graph(file: Path) -> ir.Model:
     import onnx_ir as ir
 
     proto = load_skeleton(file)
+    if not _is_text(proto):
+        raise damaged(file)
     for tensor in external_tensors(proto):
         found_weight(tensor, place_of(tensor, file))
-    try:
-        for number, node in enumerate(proto.graph.node):
-            node.name = node.name or f"{node.op_type.lower()}_{number}"
+    for number, node in enumerate(proto.graph.node):
+        node.name = node.name or f"{node.op_type.lower()}_{number}"
+    with understood(file):
         model: ir.Model = ir.from_proto(proto)
-    except Exception as error:  # Whatever is wrong with a graph, onnx-ir meets it in its own way.
-        raise damaged(file) from error
     _sort(model, file)
     return model
 
@@ -56,10 +59,12 @@ def to_runtime(model: ir.Model, folder: Path) -> bytes:
     """
     import onnx_ir as ir
 
-    proto = ir.to_proto(model)
-    for tensor in external_tensors(proto):
-        _set_location(tensor, Path(entries_of(tensor)["location"]).relative_to(folder).as_posix())
-    serialised: bytes = proto.SerializeToString()
+    with understood("the graph"):
+        proto = ir.to_proto(model)
+        for tensor in external_tensors(proto):
+            place = Path(entries_of(tensor)["location"])
+            _set_location(tensor, place.relative_to(folder).as_posix())
+        serialised: bytes = proto.SerializeToString()
     return serialised
 
 
@@ -68,6 +73,17 @@ def found_weight(tensor: onnx.TensorProto, place: Path) -> onnx.TensorProto:
     tensor.data_location = tensor.EXTERNAL
     _set_location(tensor, str(place))
     return tensor
+
+
+def _is_text(message: Message) -> bool:
+    """Whether all text of a message is any: protobuf hands over bytes where it is none."""
+    for field, value in message.ListFields():
+        values = [value] if isinstance(value, str | bytes | Message) else value
+        if field.type == field.TYPE_STRING and any(isinstance(each, bytes) for each in values):
+            return False
+        if field.type == field.TYPE_MESSAGE and not all(map(_is_text, values)):
+            return False
+    return True
 
 
 def _set_location(tensor: onnx.TensorProto, location: str) -> None:

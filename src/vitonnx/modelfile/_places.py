@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import onnx
 
 __all__ = ["home", "place_of", "weight_files", "weight_names"]
+
+LONGEST_LOCATION = 1_000  # letters, more than any system has in a name
 
 
 def home(file: Path) -> Path:
@@ -69,7 +72,7 @@ def place_of(tensor: onnx.TensorProto, file: Path) -> Path:
     """
     entries = entries_of(tensor)
     location = entries.get("location", "")
-    if not location or "\0" in location:
+    if not location or "\0" in location or len(location) > LONGEST_LOCATION:
         raise ModelFileError(
             f"{file} is damaged: it doesn't say where its weight {tensor.name!r} is."
         )
@@ -81,7 +84,7 @@ def place_of(tensor: onnx.TensorProto, file: Path) -> Path:
             f"{file} wants to read a weight from {location!r}, outside its own folder: that is "
             "refused. Keep a model's files together in one folder."
         )
-    if not place.is_file():
+    if not os.path.isfile(place):  # noqa: PTH113 - which raises for no name
         raise ModelFileError(
             f"{file} has weights in {location!r}, which is missing, or no file: copy it beside the "
             "model."

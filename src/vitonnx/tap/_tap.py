@@ -25,7 +25,7 @@ from vitonnx.graph import (
 )
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
-from vitonnx.modelfile import home, weight_files
+from vitonnx.modelfile import home, understood, weight_files
 from vitonnx.tap._any_size import choose_interpolation, try_other_size
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._contract import Joined, join
@@ -122,8 +122,21 @@ def tap(
     source, target = Path(source), Path(target)
     given = None if prefix_tokens is None else check_prefix(prefix_tokens)
     name = name_of(source) if name is None else check_name(name)
-    folder = home(source)
     check_writable(target, [source, *weight_files(source), *description_files(preprocess, source)])
+    with understood(source):
+        return _tap(source, target, preprocess, size, given, interpolation, name)
+
+
+def _tap(
+    source: Path,
+    target: Path,
+    preprocess: str | None,
+    size: tuple[int, int] | None,
+    given: tuple[str, ...] | None,
+    interpolation: str | None,
+    name: str,
+) -> Tapped:
+    folder = home(source)
     model = open_foreign(source)
     fixed = fixed_size(model.graph)
     known = describe(preprocess, source, fixed or size)

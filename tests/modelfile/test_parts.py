@@ -84,7 +84,9 @@ def test_a_weight_that_is_not_there(exported: Exported) -> None:
 def test_data_that_is_not_there(external: Path) -> None:
     external.with_name("external.onnx.data").unlink()
     load_manifest(external)
-    with pytest.raises(ModelFileError, match=r"weights in 'external\.onnx\.data', which is missing"):
+    with pytest.raises(
+        ModelFileError, match=r"weights in 'external\.onnx\.data', which is missing"
+    ):
         load_weights(external, NAMES)
 
 

@@ -12,8 +12,8 @@ __all__ = ["understood"]
 
 LONGEST_REASON = 200  # letters: libraries quote what they don't understand, whole
 
-# These log what they meet in graphs, tracebacks and all, also where all goes well in the end. Without
-# a handler Python would write that to stderr; whoever configures logging still gets it.
+# These log what they meet in graphs, tracebacks and all, also where all goes well in the end.
+# Without a handler Python would write that to stderr; whoever configures logging still gets it.
 for _library in ("onnx_ir", "onnxscript"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 

@@ -19,10 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
+from fuzz.sentence import fault_in
 from fuzz.verdict import Verdict, place_in
 from vitonnx.errors import VitonnxError
-
-LONGEST_SENTENCE = 600  # letters; what can't be taken in at a glance is no sentence
 
 Read = Callable[[Path], object]
 
@@ -57,7 +56,7 @@ def judge(read: Read, path: Path) -> Verdict:
     except VitonnxError as error:
         sentence = str(error)
         where = place_in(traceback.format_exc())
-        if fault := _fault_in(sentence):
+        if fault := fault_in(sentence):
             return Verdict("bad sentence", f"{fault}: {sentence}", f"{fault} {where}")
         return Verdict("refused", sentence, where)
     except MemoryError:
@@ -67,21 +66,6 @@ def judge(read: Read, path: Path) -> Verdict:
         text = traceback.format_exc()
         return Verdict("unexpected", text, f"{type(error).__name__} {place_in(text)}")
     return Verdict("accepted")
-
-
-def _fault_in(sentence: str) -> str:
-    """Say what keeps a message from being a line for a person; nothing if it is one."""
-    if not sentence.strip():
-        return "empty"
-    if "Traceback (most recent call last)" in sentence:
-        return "a traceback"
-    if "\n" in sentence or "\r" in sentence:
-        return "several lines"
-    if not sentence.isprintable():
-        return "letters that steer a terminal"
-    if len(sentence) > LONGEST_SENTENCE:
-        return "too long"
-    return ""
 
 
 def _keep_stdout() -> TextIO:

@@ -16,7 +16,7 @@ from fuzz.mutators import raw
 from fuzz.mutators.inside import or_raw
 from fuzz.mutators.raw import Mutator
 
-__all__ = ["boxes", "ebml", "gif", "jpeg", "png", "riff"]
+__all__ = ["boxes", "ebml", "gif", "jpeg", "png", "riff", "write_png"]
 
 Piece = tuple[bytes, bytes]  # what kind it is, and what it holds
 INSIDE = 0.7  # how often a change is made inside of a piece
@@ -73,7 +73,8 @@ def _cut_png(content: bytes) -> tuple[bytes, list[Piece]]:
     return content[:8], pieces
 
 
-def _write_png(piece: Piece) -> bytes:
+def write_png(piece: Piece) -> bytes:
+    """Write a chunk, with its checksum."""
     kind, body = piece
     checksum = struct.pack(">I", zlib.crc32(kind + body))
     return struct.pack(">I", len(body)) + kind + body + checksum
@@ -190,7 +191,7 @@ def _in_element(piece: Piece) -> Mutator:
     return ebml if piece[0] in ELEMENTS else raw.mutate
 
 
-png = or_raw(Format(_cut_png, _write_png).mutate)
+png = or_raw(Format(_cut_png, write_png).mutate)
 riff = or_raw(Format(_cut_riff, _write_riff).mutate)
 jpeg = or_raw(Format(_cut_jpeg, _write_jpeg).mutate)
 gif = or_raw(Format(_cut_gif, b"".join).mutate)

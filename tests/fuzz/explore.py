@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +21,14 @@ from vitonnx.errors import VitonnxError
 __all__ = ["explore"]
 
 Value = TypeVar("Value")
-A_ROUND = 200  # values, between two looks at the clock
+# No data base, as what is found becomes a test, and no run depends on the one before it; and so
+# many values between two looks at the clock.
+SETTINGS: dict[str, Any] = {
+    "database": None,
+    "deadline": None,
+    "max_examples": 200,
+    "suppress_health_check": list(HealthCheck),
+}
 
 
 def explore(
@@ -49,10 +56,7 @@ def explore(
     number: int = request.config.getoption("--fuzz-seed")
     tally = Tally(name, number)
 
-    # No data base: what is found becomes a test, and no run depends on the one before it.
-    @settings(
-        database=None, deadline=None, max_examples=A_ROUND, suppress_health_check=list(HealthCheck)
-    )
+    @settings(**SETTINGS)
     @given(values)
     def holds(value: Value) -> None:
         outcome: Outcome = "unexpected"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fuzz import seeds
-from fuzz.mutators import chunks, graphs, jsons, pickles, protobuf, raw, text, tiffs, zips
+from fuzz.mutators import chunks, graphs, jsons, large, pickles, protobuf, raw, text, tiffs, zips
 from fuzz.mutators.inside import in_header, in_member, in_metadata, in_signed
 from fuzz.mutators.raw import Mutator
 from fuzz.seeds import Seeds
@@ -44,6 +44,8 @@ _GRAPH = (*[graphs.mutate] * 6, protobuf.mutate, raw.mutate)
 _HEADER_OF_ARRAY = in_member(lambda name: name.endswith(".npy"), raw.mutate)
 _PICKLE = in_member(lambda name: name.endswith(".pkl"), pickles.mutate)
 
+_PICTURE = (raw.mutate, chunks.png, chunks.jpeg, chunks.gif, chunks.riff, tiffs.mutate)
+
 READERS = (
     Reader("manifest", ".onnx", "fuzz.reading:probe", seeds.graphs, (_MANIFEST,)),
     Reader("probe", ".onnx", "fuzz.reading:probe", seeds.graphs, _GRAPH),
@@ -75,14 +77,14 @@ READERS = (
         ".png",
         "fuzz.reading:picture",
         seeds.pictures,
-        (raw.mutate, chunks.png, chunks.jpeg, chunks.gif, chunks.riff, tiffs.mutate),
+        (*_PICTURE * 3, large.png, large.gif),
     ),
     Reader(
         "films",
         ".mp4",
         "fuzz.reading:film",
         seeds.films,
-        (raw.mutate, chunks.boxes, chunks.ebml, chunks.gif, chunks.png, chunks.riff, text.mutate),
+        (*[chunks.boxes, chunks.ebml] * 4, *_PICTURE * 2, text.mutate, large.gif),
     ),
     Reader("lists", ".txt", "fuzz.reading:picture_list", seeds.lists, (text.mutate, raw.mutate)),
     Reader(

@@ -54,7 +54,7 @@ def test_any_value_in_a_manifest_is_taken_or_refused(
     manifest: Manifest, request: pytest.FixtureRequest
 ) -> None:
     values = json.loads(manifest.to_json())
-    paths = [(key,) for key in values]
+    paths: list[tuple[str, ...]] = [(key,) for key in values]
     paths += [(key, inner) for key in ("preprocessing", "source") for inner in values[key]]
 
     def check(case: tuple[tuple[str, ...], Any]) -> None:

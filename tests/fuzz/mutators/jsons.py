@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from fuzz.mutators import raw
+from fuzz.mutators.inside import or_raw
 from fuzz.mutators.text import ODD
 
 __all__ = ["mutate"]
@@ -20,12 +21,10 @@ SCALARS = (
 DEEP = (20, 500, 5000, 200_000)
 
 
+@or_raw
 def mutate(content: bytes, random: Random) -> bytes:
     """Change one value or key, or the text."""
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        return raw.mutate(content, random)
+    value = json.loads(content)
     chance = random.random()
     if chance < 0.05:
         return raw.mutate(content, random)
@@ -98,12 +97,7 @@ def _deep(content: bytes, random: Random) -> bytes:
 
 def _twice(content: bytes, random: Random) -> bytes:
     """Give a key a second time, with another value."""
-    try:
-        value = json.loads(content)
-        key = random.choice(list(value))
-    except (IndexError, TypeError):
-        return raw.mutate(content, random)
-    if not isinstance(value, dict):
-        return raw.mutate(content, random)
+    value = json.loads(content)
+    key = random.choice(list(value))
     again = json.dumps({key: _any(random, value[key])}).encode()
     return again[:-1] + b"," + content.lstrip()[1:]

@@ -17,6 +17,8 @@ Fit = Literal["cut", "pad", "squash"]
 
 Colour = tuple[float, float, float]
 
+LEAST_CROP = 0.01  # of a picture that is first scaled to a hundred times the input
+
 
 def colour_of(mean: Colour) -> tuple[int, int, int]:
     """Give the nearest colour, from 0 to 255, to one that is given in floats from 0 to 1.
@@ -69,7 +71,7 @@ class Preprocessing:
         Shorter side, in pixels, of what the picture is scaled to cover; None squashes, or pads.
     size : (height, width)
         Of the model's input, in pixels.
-    crop : float in (0, 1]
+    crop : float from 0.01 to 1
         Share of the scaled picture's shorter side that the crop keeps, as published: it says
         how ``resize`` follows from another ``size``.
     interpolation : "nearest", "bilinear", "bicubic" or "lanczos"
@@ -101,8 +103,8 @@ class Preprocessing:
     channel_order: Literal["rgb", "bgr"] = "rgb"
 
     def __post_init__(self) -> None:
-        if not 0 < self.crop <= 1:
-            raise UsageError(f"crop is {self.crop}; it must be above 0 and at most 1.")
+        if not LEAST_CROP <= self.crop <= 1:
+            raise UsageError(f"crop is {self.crop}; it must be from {LEAST_CROP} to 1.")
         if self.resize is not None and self.resize < min(self.size):
             raise UsageError(
                 f"resize is {self.resize}, less than the shorter side of the input, "

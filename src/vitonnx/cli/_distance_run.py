@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, inform, results, watch
+from vitonnx.cli._console import complain, give, inform, results, watch
 from vitonnx.cli._engines import explain, open_engines
 from vitonnx.cli._output import FIGURES, settle_output
 from vitonnx.cli._runtime import Runtime
@@ -162,7 +162,7 @@ def _deliver(call: DistanceCall, output: Path, totals: Totals, note: str) -> Non
         raise VitonnxError(f"{error} The numbers are on stdout instead, as a .csv.") from error
     if call.output is None:
         _print_table(totals)
-    print(output)
+    give(output)
 
 
 def _write(call: DistanceCall, output: Path, totals: Totals, note: str) -> None:
@@ -178,14 +178,14 @@ def _write(call: DistanceCall, output: Path, totals: Totals, note: str) -> None:
 
 def _print_table(totals: Totals) -> None:
     """Print a row a block and a column a head."""
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     for name, total in totals.summaries.items():
-        print(f"{name}: mean attention distance in pixels; pictures: {total.count}")
+        give(f"{name}: mean attention distance in pixels; pictures: {total.count}")
         table = Table(box=None, padding=(0, 1, 0, 0))
         table.add_column("block", justify="right")
         for head in range(total.mean.shape[1]):
             table.add_column(f"head {head}" if head == 0 else str(head), justify="right")
         for block, row in enumerate(total.mean):
-            table.add_row(str(block), *(f"{value:.1f}" for value in row))
+            table.row(str(block), *(f"{value:.1f}" for value in row))
         results().print(table)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import typer
 
 from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, inform, watch
+from vitonnx.cli._console import complain, give, inform, watch
 from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
@@ -24,7 +23,7 @@ from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import FilmError, ModelFileError, UsageError, VitonnxError
 from vitonnx.film import open_engine, probe_film
 from vitonnx.manifest import Fit
-from vitonnx.media import Notice, find_pictures
+from vitonnx.media import Notice, find_pictures, temporary_folder
 from vitonnx.media.films import Film, open_film
 from vitonnx.plots import (
     Report,
@@ -115,7 +114,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     several = f"{len(engines)} models look"
     title = f"Where {several if len(engines) > 1 else f'{next(iter(engines))} looks'}"
     write_report(output, Report(title, sections, notes=[note] if note else []))
-    print(output)
+    give(output)
     if lost is not None:
         complain(lost)
     list_skipped(errors, len(pictures))
@@ -280,8 +279,8 @@ def _draw_film(
     }
     if call.fit is None:
         note_fit(of_film, film.size, quiet=quiet)
-    with TemporaryDirectory(prefix="vitonnx-") as folder:
-        path = Path(folder, "film.mp4")
+    with temporary_folder() as folder:
+        path = folder / "film.mp4"
         probe_film(
             film,
             list(of_film.values()),

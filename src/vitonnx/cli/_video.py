@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, inform, watch
+from vitonnx.cli._console import complain, give, inform, watch
 from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._options import (
     Compare,
@@ -169,7 +169,7 @@ def video(
         for note in getattr(interrupt, "__notes__", ()):
             inform(note, quiet=quiet)
         raise
-    print(target)
+    give(target)
     if report.sound is not None:
         inform(report.sound, quiet=quiet)
     if report.lost is not None:

@@ -22,7 +22,6 @@ from vitonnx.engine import (
     StateFile,
     Survey,
     Totals,
-    run_settings,
     save_totals,
     survey,
     write_table,
@@ -126,7 +125,7 @@ def _sum_up(
     surveys = [Survey() for _ in engines]
     state = None
     if call.resume is not None:
-        state = StateFile(call.resume, run_settings(engines, files, call.probe))
+        state = StateFile.of_run(call.resume, engines, files, call.probe)
         surveys = state.load() or surveys
         state.save(surveys)  # A file that can't be written shall fail now.
         if done := sum(found.position for found in surveys):

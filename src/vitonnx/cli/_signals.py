@@ -111,8 +111,17 @@ class Ending:
         """Raise once more what came where nothing can be raised, such as in a finaliser."""
         if isinstance(event.exc_value, KeyboardInterrupt) and self._number is not None:
             number, self._number = self._number, None
-            again = threading.Timer(BEHIND, _thread.interrupt_main, [number])
+            again = threading.Timer(BEHIND, _interrupt, [number])
             again.daemon = True
             again.start()
         else:
             self._unraisable(event)
+
+
+def _interrupt(number: int) -> None:
+    """Send a signal to the main thread, which may be waiting for something."""
+    main = threading.main_thread().ident
+    if sys.platform == "win32" or main is None:
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(main, number)

@@ -112,8 +112,8 @@ def test_signals_clean_up_alike(
 
 def test_a_film_that_is_terminated_is_kept_as_far_as_it_is(exported: Exported, desk: Path) -> None:
     write_film(desk / "walk.mp4", frames(400))
-    words = ["probe", "video", exported("plain"), "walk.mp4", "--scale", "fixed", "-o", "out.mp4"]
-    process = start(*words)
+    words: list[str | Path] = ["probe", "video", exported("plain"), "walk.mp4", "-o", "out.mp4"]
+    process = start(*words, "--scale", "fixed")
     try:
         wait_for(process, lambda: filming(desk))
         process.send_signal(signal.SIGTERM)

@@ -44,7 +44,7 @@ class Ending:
 
     def __init__(self, *, last: bool) -> None:
         self._last, self._over = last, False
-        self._number: int | None = None
+        self._number: signal.Signals | None = None
         self._since = 0.0
         self._before: dict[int, Any] = {}
         self._unraisable = sys.unraisablehook
@@ -72,7 +72,7 @@ class Ending:
 
     def code(self) -> int:
         """Give the exit code, and say on stderr what happened."""
-        number = signal.SIGINT if self._number is None else self._number
+        number = self._number or signal.SIGINT
         self._say(number)
         return OF_SIGNALS + number
 
@@ -85,7 +85,7 @@ class Ending:
             self._end(self._number or number)
         now = time.monotonic()
         if self._number is None:
-            self._number, self._since = number, now
+            self._number, self._since = signal.Signals(number), now
             raise KeyboardInterrupt
         if now - self._since > ONCE:
             self._say(self._number)
@@ -103,9 +103,9 @@ class Ending:
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 
-    def _say(self, number: int) -> None:
+    def _say(self, number: signal.Signals) -> None:
         with suppress(OSError):  # past Python, which may be writing at this moment
-            os.write(2, f"error: {WORDS[signal.Signals(number)]}.\n".encode())
+            os.write(2, f"error: {WORDS[number]}.\n".encode())
 
     def _notice(self, event: sys.UnraisableHookArgs) -> None:
         """Raise once more what came where nothing can be raised, such as in a finaliser."""
@@ -118,7 +118,7 @@ class Ending:
             self._unraisable(event)
 
 
-def _interrupt(number: int) -> None:
+def _interrupt(number: signal.Signals) -> None:
     """Send a signal to the main thread, which may be waiting for something."""
     main = threading.main_thread().ident
     if sys.platform == "win32" or main is None:

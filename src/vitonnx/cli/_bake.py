@@ -96,10 +96,10 @@ def bake(
         if name not in makers:
             raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
-    check_writable(output)
+    check_writable(output, [model])
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
-    check_writable(output, [file])
     calibration, fidelity = find_calibration(calibrate, precision, quiet=quiet), None
+    check_writable(output, [file, *(calibration or [])])
     with temporary_folder() as folder:
         source = file
         if calibration is not None:

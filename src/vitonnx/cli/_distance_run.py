@@ -27,7 +27,7 @@ from vitonnx.engine import (
     write_table,
 )
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media import check_writable, find_picture_names, read_lists
+from vitonnx.media import check_writable, find_picture_names, read_lists, same_file
 from vitonnx.probes import Distance
 
 __all__ = ["DistanceCall", "run"]
@@ -67,13 +67,14 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     notice = partial(inform, quiet=quiet)
     found = find_picture_names(list(read_lists(call.inputs)), notice=notice)
     files = _choose(found, call.limit, call.seed)
-    settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=files)
+    read = [*files, *(name.removeprefix("@") for name in call.inputs)]
+    settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=read)
     if call.output is not None or not call.explain:
         settle(call.output, call.models)
     if call.resume is not None:
-        check_writable(call.resume, files)
-        if call.output and call.output.absolute() == call.resume.absolute():
-            raise UsageError(f"{call.output} can't be both the output and the state of the run.")
+        check_writable(call.resume, [*read, *call.models])
+        if call.output is not None:
+            _refuse_one(call.output, call.resume)
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     for engine in engines.values():
@@ -83,6 +84,9 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         explain(engines, call.probe)
         return
     output = settle(call.output, [engine.file for engine in engines.values()])
+    if call.resume is not None:
+        check_writable(call.resume, [engine.file for engine in engines.values()])
+        _refuse_one(output, call.resume)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     surveys = _sum_up(call, list(engines.values()), files, quiet=quiet)
@@ -101,6 +105,15 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
             "others, so that their means are of unlike pictures."
         )
     list_skipped(list(skipped.values()), len(files))
+
+
+def _refuse_one(output: Path, state: Path) -> None:
+    """Refuse an output that is, or will be, the state of the run by another name."""
+    if same_file(output, state):
+        raise UsageError(
+            f"{output} and {state} are one file, which can't be both the output and the state of "
+            "the run: give another."
+        )
 
 
 def _choose(files: list[str], limit: int | None, seed: int | None) -> list[str]:

@@ -91,8 +91,10 @@ def export(
     else:
         raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
     target = output or Path(f"{name or spec.name}.onnx")
-    check_writable(target, [word for word in weights or () if word != RANDOM])
+    read = [*(weights or ()), *([] if config is None else [config])]
+    check_writable(target, [word for word in read if word != RANDOM])
     calibration = find_calibration(calibrate, precision, quiet=quiet)
+    check_writable(target, calibration or ())
     require_export()
     what = _weights(weights, seed), parse_size(size)
     if config is None and isinstance(what[0], list):

@@ -94,7 +94,8 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     film = None if call.film is None else _open_film(call, notice)
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
-    output = settle(call.output, [engine.file for engine in engines.values()])
+    read = [*pictures, *([] if call.film is None else [call.film])]
+    output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     findings = _find(engines, pictures, call.show, quiet=quiet)

@@ -140,7 +140,8 @@ def video(
     )
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
-    check_output(target, {"a film": (".mp4",)}, [film])
+    read = [film, *film.iterdir()] if film.is_dir() else [film]
+    check_output(target, {"a film": (".mp4",)}, [*read, model, *(compare or [])])
     notice = partial(inform, quiet=quiet)
     opened = open_film(film, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
     make = partial(

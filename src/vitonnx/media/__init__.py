@@ -14,7 +14,7 @@ from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._passing import passing_folder, remove_own, temporary_folder
 from vitonnx.media._picture import PictureSource, open_picture
-from vitonnx.media._same import same_file
+from vitonnx.media._same import first_among, same_file
 from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "explained",
     "find_picture_names",
     "find_pictures",
+    "first_among",
     "natural_key",
     "on_host",
     "open_picture",

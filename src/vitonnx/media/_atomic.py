@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media._passing import passing_folder
-from vitonnx.media._same import among
+from vitonnx.media._same import first_among
 from vitonnx.regular import special_kind
 
 __all__ = [
@@ -163,7 +163,7 @@ def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
                 f"{path} can't be written, because the folder {target.parent} does not exist: "
                 "make it first, or give another file."
             )
-        if among(target, inputs):
+        if first_among([target], inputs) is not None:
             raise UsageError(f"{path} is one of the inputs, which would be lost: write elsewhere.")
         with passing_folder(target.parent):
             pass

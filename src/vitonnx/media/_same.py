@@ -5,36 +5,41 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
-__all__ = ["among", "same_file"]
+__all__ = ["first_among", "same_file"]
+
+Name: TypeAlias = str | os.PathLike[str]
 
 
-def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def same_file(one: Name, other: Name) -> bool:
     """Tell whether two names are, or will be, of one file."""
-    return among(one, [other])
+    return first_among([one], [other]) is not None
 
 
-def among(path: str | os.PathLike[str], others: Iterable[str | os.PathLike[str]]) -> bool:
-    """Tell whether a name is, or will be, of the same file as one of some others."""
-    found, place = _stat(path), _place(path)
-    for other in others:
-        if found is not None:
-            theirs = _stat(other)
-            if theirs is not None and os.path.samestat(found, theirs):
-                return True
-        elif _place(other) == place:
-            return True
-    return False
+def first_among(names: Iterable[Name], others: Iterable[Name]) -> Name | None:
+    """Find the first of some names that is, or will be, of the same file as one of some others.
+
+    A file of two names, a hard link, is one, too.
+    """
+    theirs = {_key(other) for other in others}
+    return next((name for name in names if _key(name) in theirs), None)
 
 
-def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
+def _key(name: Name) -> tuple[int, int] | str:
+    """Give what is the same for all names of a file; of one that isn't there, its place."""
+    found = _stat(name)
+    return _place(name) if found is None else (found.st_dev, found.st_ino)
+
+
+def _stat(path: Name) -> os.stat_result | None:
     try:
         return os.stat(path)  # noqa: PTH116 - any path, as it is
     except (OSError, ValueError):
         return None
 
 
-def _place(path: str | os.PathLike[str]) -> str:
+def _place(path: Name) -> str:
     """Give where a file will be: behind all links, and in one spelling."""
     try:
         real = Path(os.path.realpath(path))

@@ -15,6 +15,7 @@ from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, give, inform, watch
 from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._options import (
+    NUMBER,
     Compare,
     Device,
     FitFrames,
@@ -209,7 +210,7 @@ def _head(text: str) -> FilmHead:
         return "mean"
     if text == "all":
         return "all"
-    if not re.fullmatch(r"\d+", text):
+    if not re.fullmatch(NUMBER, text):
         raise UsageError(f"--head {text!r} is no head: write mean, all, or a number from 0.")
     return int(text)
 
@@ -224,7 +225,7 @@ def _time(option: str, text: str | None) -> Fraction | None:
     """
     if text is None:
         return None
-    if not re.fullmatch(r"(\d+:)?(\d+:)?\d+(\.\d*)?", text):
+    if not re.fullmatch(rf"({NUMBER}:)?({NUMBER}:)?{NUMBER}(\.\d{{0,9}})?", text):
         raise UsageError(f"{option} {text!r} is no time: write seconds, or 1:02:03.5.")
     seconds = Fraction(0)
     for part in text.split(":"):

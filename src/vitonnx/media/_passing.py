@@ -99,7 +99,7 @@ def _make(place: Path) -> bool:
     place.mkdir(mode=0o700)
     try:
         _own[place] = lock_new(place / LOCK)
-        (place / WORK).mkdir()
+        (place / WORK).mkdir(mode=0o700)
     except (BlockingIOError, FileNotFoundError):
         return False
     return True

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from vitonnx.errors import UsageError
 
-__all__ = ["refuse_address", "shown"]
+__all__ = ["is_text", "refuse_address", "shown", "shown_json"]
 
 # Paths make one slash of two.
 HUB = re.compile(r"https?://(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)", re.IGNORECASE)
@@ -19,7 +19,10 @@ WAYS = {
     "gs": "gcloud storage cp {address} .",
 }
 
-NO_CHARACTER = re.compile("[\ud800-\udfff]")
+# What a terminal obeys instead of showing it (controls of ASCII and of Latin-1), what breaks a line
+# or turns it about (Unicode's separators, and all with its property Bidi_Control), and what is no
+# character at all. Letters of every script, signs, emoji and the joiners inside them stay.
+UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 BYTES = range(0xDC80, 0xDD00)  # what Python makes of a name's bytes that are no UTF-8
 
 
@@ -61,19 +64,52 @@ read and written: download it first, and give the file's name (aws s3 cp s3://bi
     )
 
 
-def shown(text: str) -> str:
-    r"""Escape what no encoding has, so that a text can be written anywhere.
+def is_text(name: str) -> bool:
+    r"""Tell whether a name is text: on Linux it may be any bytes.
 
-    On Linux a name is any bytes, and not always text.
+    Examples
+    --------
+    >>> is_text("café\n"), is_text("caf\udce9")
+    (True, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def shown(text: str) -> str:
+    r"""Escape what is no letter, so that somebody's text stands in a line and says nothing to it.
+
+    A name may hold line breaks, and codes that clear a terminal or write backwards; on Linux it is
+    any bytes, and not always text. A path without such is given as it is.
 
     Examples
     --------
     >>> shown("caf\udce9.png")
     'caf\\xe9.png'
+    >>> print(shown("a\nerror: \x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe"))
+    a\nerror: \x1b[2J\u202egnp.exe
     """
-    return NO_CHARACTER.sub(_escaped, text)
+    return UNSHOWN.sub(_escaped, text)
+
+
+def shown_json(text: str) -> str:
+    r"""Escape the same inside JSON, which stays the same JSON; its own line breaks stay.
+
+    Examples
+    --------
+    >>> shown_json('{"name": "\N{RIGHT-TO-LEFT OVERRIDE}a"}')
+    '{"name": "\\u202ea"}'
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        return found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}"
+
+    return UNSHOWN.sub(escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:
     number = ord(found[0])
-    return f"\\x{number - 0xDC00:02x}" if number in BYTES else f"\\u{number:04x}"
+    if number in BYTES:
+        return f"\\x{number - 0xDC00:02x}"
+    if number >= 0xD800:
+        return f"\\u{number:04x}"
+    return found[0].encode("unicode_escape").decode()

@@ -8,7 +8,7 @@ import stat
 from vitonnx.errors import VitonnxError
 from vitonnx.filenames import shown
 
-__all__ = ["refuse_special"]
+__all__ = ["refuse_special", "special_kind"]
 
 KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -45,7 +45,7 @@ def refuse_special(path: str | os.PathLike[str], error: type[VitonnxError]) -> N
 gives into a file, and give that.
     """
     try:
-        kind = KINDS.get(stat.S_IFMT(os.stat(path).st_mode))  # noqa: PTH116 - any path, as it is
+        kind = special_kind(os.stat(path).st_mode)  # noqa: PTH116 - any path, as it is
     except (OSError, ValueError):
         return
     if kind is not None:
@@ -53,3 +53,8 @@ gives into a file, and give that.
             f"{shown(os.fspath(path))} is {kind}, and only files are read: write what it gives "
             "into a file, and give that."
         )
+
+
+def special_kind(mode: int) -> str | None:
+    """Say what a file's mode makes of it: a pipe, a socket, a device; None for anything else."""
+    return KINDS.get(stat.S_IFMT(mode))

@@ -278,3 +278,28 @@ def test_pictures_that_one_model_alone_takes_are_said(
     assert main(["probe", "distance", str(exported("pooled")), *words]) == 1
     error = capsys.readouterr().err
     assert "1 of the pictures are counted by some of the models and skipped by others" in error
+
+
+@pytest.mark.parametrize("how", ["symbolic", "hard", "other spelling"])
+@pytest.mark.parametrize("there", [True, False])
+def test_output_and_state_are_two_files(
+    how: str, there: bool, call: Call, exported: Exported, album: Path, desk: Path
+) -> None:
+    usual = ["probe", "distance", exported("plain"), album]
+    state, output = desk / "s.json", desk / "o.json"
+    if there:
+        call(*usual, "--resume", state, "-o", "x.json")
+        (desk / "x.json").unlink()
+    if how == "symbolic":
+        output.symlink_to(state)
+    elif how == "hard":
+        if not there:
+            pytest.skip("there is nothing to link")
+        output.hardlink_to(state)
+    else:
+        (desk / "deep").mkdir()
+        output = desk / "deep" / ".." / "s.json"
+    before = contents(desk)
+    outcome = call(*usual, "--resume", state, "-o", output)
+    assert_refused(outcome, 2, "both the output and the state")
+    assert contents(desk) == before

@@ -16,6 +16,7 @@ from fuzz.material import MODEL, PICTURES, RUN
 from vitonnx.data import open_data
 from vitonnx.engine import Engine, StateFile, Survey, Totals, bake, prepare, survey
 from vitonnx.engine import save_totals as save
+from vitonnx.engine._state_schema import Pass
 from vitonnx.media import find_picture_names, open_picture, read_lists
 from vitonnx.media.films import open_film
 from vitonnx.media.films._writer import FilmWriter
@@ -78,7 +79,7 @@ def picture_list(file: Path) -> None:
 def state(file: Path) -> None:
     """Go on with a run from its state, and write what comes of it."""
     engine, asked = _engine(), vx.Distance()
-    kept = StateFile(file, RUN)
+    kept = StateFile(file, RUN, PICTURES, [Pass(asked.shape(engine.layout), engine.batch_size)])
     surveys = kept.load() or [Survey()]
     for model, found in zip([engine], surveys, strict=True):
         for _ in survey(model, PICTURES, asked, found):

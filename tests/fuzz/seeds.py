@@ -22,6 +22,7 @@ from checkpoint_files import write_npz, write_safetensors
 from foreign_vit import ForeignViT
 from fuzz.material import FOREIGN, MODEL, PICTURES, RUN
 from vitonnx.engine import Engine, StateFile, Survey, survey
+from vitonnx.engine._state_schema import Pass
 from vitonnx.models import random_parameters
 from vitonnx.probes import Distance
 
@@ -140,7 +141,8 @@ def lists(desk: Path) -> list[bytes]:
 def states(desk: Path) -> list[bytes]:
     """Give the state of a run before its first picture, and after its last."""
     engine, asked = Engine(desk / MODEL, device="cpu", threads=1), Distance()
-    state = StateFile(desk / "seed.json", RUN)
+    passes = [Pass(asked.shape(engine.layout), engine.batch_size)]
+    state = StateFile(desk / "seed.json", RUN, PICTURES, passes)
     found = Survey()
     state.save([found])
     before = state.path.read_bytes()

@@ -23,7 +23,7 @@ def write_then_fail(target: Path, error: BaseException | None = None) -> None:
 def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "map.npz"
     with atomic_path(target) as passing:
-        assert (passing.parent, passing.suffix) == (tmp_path, ".npz")
+        assert passing.name == "map.npz"
         passing.write_text("half")
         assert not target.exists()
         passing.write_text("whole")
@@ -122,7 +122,7 @@ def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_device_is_not_overwritten() -> None:
-    with pytest.raises(UsageError, match="no ordinary file"), atomic_path(os.devnull):
+    with pytest.raises(UsageError, match="because it is a device"), atomic_path(os.devnull):
         pytest.fail("the block must not run")
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from vitonnx.media import temporary_folder
+
 __all__ = ["Folder", "own_folder"]
 
 KEPT_SECONDS: Final = 3600
@@ -90,10 +92,10 @@ class Folder:
 def own_folder() -> Iterator[Folder]:
     """Make the folder, and tell Gradio of it before it makes its first component."""
     before = os.environ.get("GRADIO_TEMP_DIR")
-    with tempfile.TemporaryDirectory(prefix="vitonnx-app-") as path:
-        os.environ["GRADIO_TEMP_DIR"] = path
+    with temporary_folder() as path:
+        os.environ["GRADIO_TEMP_DIR"] = str(path)
         try:
-            yield Folder(Path(path))
+            yield Folder(path)
         finally:
             del os.environ["GRADIO_TEMP_DIR"]
             if before is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitonnx.errors import UsageError
+from vitonnx.regular import refuse_special
 
 __all__ = ["read_users"]
 
@@ -28,9 +29,10 @@ def read_users(path: Path) -> list[tuple[str, str]]:
         If it can't be read, a line is of another form, a user is named twice, or there is none.
         No message tells what stands in it.
     """
+    refuse_special(path, UsageError)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise UsageError(f"{path} can't be read: {reason}.") from error
     users: dict[str, str] = {}

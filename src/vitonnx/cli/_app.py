@@ -47,7 +47,9 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(version("vitonnx"))
+        from vitonnx.cli._console import give
+
+        give(version("vitonnx"))
         raise typer.Exit
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._console import give, inform, results, stage
 from vitonnx.cli._options import MaxPixels, Model, Quiet, Size, parse_query, parse_size
 from vitonnx.cli._precision import (
     Calibrate,
@@ -77,7 +76,7 @@ def bake(
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.engine import Engine
     from vitonnx.engine import bake as bake_file
-    from vitonnx.media import check_writable
+    from vitonnx.media import check_writable, temporary_folder
     from vitonnx.modelfile import load_manifest
     from vitonnx.probes import Distance, Heads, Rollout
 
@@ -97,14 +96,14 @@ def bake(
         if name not in makers:
             raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
-    check_writable(output)
+    check_writable(output, [model])
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
-    check_writable(output, [file])
     calibration, fidelity = find_calibration(calibrate, precision, quiet=quiet), None
-    with TemporaryDirectory() as folder:
+    check_writable(output, [file, *(calibration or [])])
+    with temporary_folder() as folder:
         source = file
         if calibration is not None:
-            source = Path(folder) / "int8.onnx"
+            source = folder / "int8.onnx"
             reduce(
                 file, source, precision, calibration, size=sides, quiet=quiet, max_pixels=max_pixels
             )
@@ -127,7 +126,7 @@ def bake(
             )
     if not quiet:
         _print_outputs(output, plan)
-    print(output)
+    give(output)
     if plan.located:
         inform(
             "the file has a second input, queries: int64 (batch,), the token of each picture's "
@@ -137,8 +136,7 @@ def bake(
 
 
 def _print_outputs(file: Path, plan: Plan) -> None:
-    from rich.table import Table
-
+    from vitonnx.cli._table import Table
     from vitonnx.modelfile import load_shapes
 
     shapes = load_shapes(file)
@@ -147,5 +145,5 @@ def _print_outputs(file: Path, plan: Plan) -> None:
         table.add_column(heading)
     for name in plan.names:
         sides = ", ".join("batch" if side is None else str(side) for side in shapes[name])
-        table.add_row(name, "float64" if name == "distance" else "float32", f"({sides})")
+        table.row(name, "float64" if name == "distance" else "float32", f"({sides})")
     results().print(table)

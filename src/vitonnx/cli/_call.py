@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from vitonnx.errors import UsageError
 from vitonnx.filenames import refuse_address
 
 __all__ = ["INTERRUPTED", "call"]
@@ -25,13 +26,15 @@ def call(command: Callable[..., object], words: Sequence[str]) -> int:
     Raises
     ------
     UsageError
-        If a word is an address of the net: no command takes one.
+        If a word is an address of the net, or holds a NUL character: no command takes one.
     KeyboardInterrupt
         At Ctrl-C.
     Exception
         Whatever the command raises.
     """
     for word in words:
+        if "\0" in word:
+            raise UsageError(f"{word} holds a NUL character, which no name has: leave it out.")
         refuse_address(word.partition("=")[2] if word.startswith("--") else word)
     code = command(list(words), prog_name="vitonnx", standalone_mode=False)
     if code == INTERRUPTED:

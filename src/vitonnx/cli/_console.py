@@ -1,19 +1,26 @@
-"""Where words go: results to stdout, everything else to stderr."""
+"""Where words go: results to stdout, everything else to stderr; nothing else here prints.
+
+Much of what is said is others' text: names of files and models, what libraries say. All of it is
+escaped here, or in `Table`, so that none of it reaches a terminal as anything but letters.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.text import Text
 
-__all__ = ["complain", "gauge", "inform", "informing_once", "results", "stage", "watch"]
+from vitonnx.filenames import shown
+
+__all__ = ["complain", "gauge", "give", "inform", "informing_once", "results", "stage", "watch"]
 
 Item = TypeVar("Item")
 
@@ -31,9 +38,15 @@ def results() -> Console:
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
+def give(*lines: object) -> None:
+    """Print results on stdout, each in a line of its own, and there at once."""
+    for line in lines:
+        print(shown(str(line)), flush=True)
+
+
 def complain(message: object) -> None:
     """Say on stderr what went wrong, in one line."""
-    print(f"error: {message}", file=sys.stderr)
+    _say(f"error: {message}")
 
 
 def inform(message: object, *, quiet: bool = False) -> None:
@@ -43,7 +56,13 @@ def inform(message: object, *, quiet: bool = False) -> None:
         return
     if said is not None:
         said.add(str(message))
-    print(f"note: {message}", file=sys.stderr)
+    _say(f"note: {message}")
+
+
+def _say(line: str) -> None:
+    """Write a line to stderr; where nobody takes it, the exit code must do."""
+    with suppress(OSError):
+        print(shown(line), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -69,8 +88,8 @@ def stage(label: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
     if quiet or not console.is_terminal:
         yield lambda now: None
     else:
-        with console.status(Text(label)) as status:
-            yield lambda now: status.update(Text(f"{label}: {now}"))
+        with console.status(Text(shown(label))) as status:
+            yield lambda now: status.update(Text(shown(f"{label}: {now}")))
 
 
 @contextmanager
@@ -84,11 +103,11 @@ def gauge(label: str, *, quiet: bool) -> Iterator[Callable[..., None]]:
     """
     with _bar(quiet=quiet) as progress:
         start = time.monotonic()
-        task = progress.add_task(label, total=None)
+        task = progress.add_task(escape(shown(label)), total=None)
 
         def show(done: int, total: int | None, word: str = "") -> None:
             described = f"{label}: {word}" if word else label
-            progress.update(task, completed=done, total=total, description=described)
+            progress.update(task, completed=done, total=total, description=escape(shown(described)))
             if not progress.live.is_started and time.monotonic() - start > SHOW_AFTER_SECONDS:
                 progress.start()
 

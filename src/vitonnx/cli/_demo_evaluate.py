@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.cli._console import gauge, results
+from vitonnx.cli._console import gauge, give, results
 from vitonnx.cli._demo_folder import open_folder
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ def run(folder: Path, *, quiet: bool) -> None:
         evaluation = evaluate(progress=progress)
     evaluation.save(folder / FILE)
     show(evaluation)
-    print(folder / FILE)
+    give(folder / FILE)
 
 
 def show(evaluation: Evaluation) -> None:
     """Print what was measured, in per cent."""
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("in per cent")
     for heading in ("measured", "95 % interval", "goal", "required", "met"):
         table.add_column(heading, justify="right")
     for measure in evaluation.measures:
-        table.add_row(
+        table.row(
             measure.name,
             _percent(measure.value),
             f"{_percent(measure.low)} to {_percent(measure.high)}",

@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from vitonnx.cli._call import call
-from vitonnx.cli._console import gauge, informing_once
+from vitonnx.cli._console import gauge, give, informing_once
 from vitonnx.cli._demo_evaluate import show
 from vitonnx.cli._demo_folder import open_folder
 from vitonnx.cli._demo_steps import PAGE, write_steps
@@ -78,10 +78,10 @@ def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
             code = _type(demo, drawn, command, quiet=True)
     else:
         code = _type(demo, drawn, command, quiet=False)
-        print("\nHow good the two models are (`vitonnx demo --evaluate` measures it):")
+        give("", "How good the two models are (`vitonnx demo --evaluate` measures it):")
         show(stored_evaluation())
-        print(NEXT)
-    print(demo.folder / PAGE)
+        give(*NEXT.splitlines())
+    give(demo.folder / PAGE)
     if code:
         raise typer.Exit(code)
 
@@ -103,12 +103,12 @@ def _type(demo: DemoCall, drawn: Material, command: Callable[..., object], *, qu
         shown=len(own or drawn.shown),
         limit="" if demo.max_pixels is None else f" --max-pixels {demo.max_pixels // MILLION}",
     )
-    print(f"$ cd {shlex.quote(str(demo.folder))}")
+    give(f"$ cd {shlex.quote(str(demo.folder))}")
     worst = 0
     with chdir(demo.folder), informing_once():
         for why, line in steps:
             if why:
-                print(f"\n# {why}")
-            print(f"$ vitonnx {line}", flush=True)
+                give("", f"# {why}")
+            give(f"$ vitonnx {line}")
             worst = max(worst, call(command, [*shlex.split(line), *["--quiet"] * quiet]))
     return worst

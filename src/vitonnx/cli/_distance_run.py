@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, inform, results, watch
+from vitonnx.cli._console import complain, give, inform, results, watch
 from vitonnx.cli._engines import explain, open_engines
 from vitonnx.cli._output import FIGURES, settle_output
 from vitonnx.cli._runtime import Runtime
@@ -22,13 +22,12 @@ from vitonnx.engine import (
     StateFile,
     Survey,
     Totals,
-    run_settings,
     save_totals,
     survey,
     write_table,
 )
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media import check_writable, find_picture_names, read_lists
+from vitonnx.media import check_writable, find_picture_names, read_lists, same_file
 from vitonnx.probes import Distance
 
 __all__ = ["DistanceCall", "run"]
@@ -68,13 +67,14 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     notice = partial(inform, quiet=quiet)
     found = find_picture_names(list(read_lists(call.inputs)), notice=notice)
     files = _choose(found, call.limit, call.seed)
-    settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=files)
+    read = [*files, *(name.removeprefix("@") for name in call.inputs)]
+    settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=read)
     if call.output is not None or not call.explain:
         settle(call.output, call.models)
     if call.resume is not None:
-        check_writable(call.resume, files)
-        if call.output and call.output.absolute() == call.resume.absolute():
-            raise UsageError(f"{call.output} can't be both the output and the state of the run.")
+        check_writable(call.resume, [*read, *call.models])
+        if call.output is not None:
+            _refuse_one(call.output, call.resume)
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     for engine in engines.values():
@@ -84,6 +84,9 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         explain(engines, call.probe)
         return
     output = settle(call.output, [engine.file for engine in engines.values()])
+    if call.resume is not None:
+        check_writable(call.resume, [engine.file for engine in engines.values()])
+        _refuse_one(output, call.resume)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     surveys = _sum_up(call, list(engines.values()), files, quiet=quiet)
@@ -102,6 +105,15 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
             "others, so that their means are of unlike pictures."
         )
     list_skipped(list(skipped.values()), len(files))
+
+
+def _refuse_one(output: Path, state: Path) -> None:
+    """Refuse an output that is, or will be, the state of the run by another name."""
+    if same_file(output, state):
+        raise UsageError(
+            f"{output} and {state} are one file, which can't be both the output and the state of "
+            "the run: give another."
+        )
 
 
 def _choose(files: list[str], limit: int | None, seed: int | None) -> list[str]:
@@ -126,7 +138,7 @@ def _sum_up(
     surveys = [Survey() for _ in engines]
     state = None
     if call.resume is not None:
-        state = StateFile(call.resume, run_settings(engines, files, call.probe))
+        state = StateFile.of_run(call.resume, engines, files, call.probe)
         surveys = state.load() or surveys
         state.save(surveys)  # A file that can't be written shall fail now.
         if done := sum(found.position for found in surveys):
@@ -162,7 +174,7 @@ def _deliver(call: DistanceCall, output: Path, totals: Totals, note: str) -> Non
         raise VitonnxError(f"{error} The numbers are on stdout instead, as a .csv.") from error
     if call.output is None:
         _print_table(totals)
-    print(output)
+    give(output)
 
 
 def _write(call: DistanceCall, output: Path, totals: Totals, note: str) -> None:
@@ -178,14 +190,14 @@ def _write(call: DistanceCall, output: Path, totals: Totals, note: str) -> None:
 
 def _print_table(totals: Totals) -> None:
     """Print a row a block and a column a head."""
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     for name, total in totals.summaries.items():
-        print(f"{name}: mean attention distance in pixels; pictures: {total.count}")
+        give(f"{name}: mean attention distance in pixels; pictures: {total.count}")
         table = Table(box=None, padding=(0, 1, 0, 0))
         table.add_column("block", justify="right")
         for head in range(total.mean.shape[1]):
             table.add_column(f"head {head}" if head == 0 else str(head), justify="right")
         for block, row in enumerate(total.mean):
-            table.add_row(str(block), *(f"{value:.1f}" for value in row))
+            table.row(str(block), *(f"{value:.1f}" for value in row))
         results().print(table)

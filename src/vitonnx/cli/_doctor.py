@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.cli._console import results
+from vitonnx.cli._console import give, results
 from vitonnx.cli._options import Quiet
 from vitonnx.errors import DeviceError, VitonnxError
 
@@ -40,7 +40,7 @@ def doctor(quiet: Quiet = False) -> None:
     if quiet:
         for name, obstacle in obstacles.items():
             if obstacle is None:
-                print(name)
+                give(name)
     else:
         _print("Devices", [_device_row(*tried) for tried in obstacles.items()])
         _print("Caches", _cache_rows(platformdirs.user_cache_path("vitonnx")))
@@ -103,10 +103,10 @@ def _size(folder: Path) -> int:
 
 
 def _print(title: str, rows: Iterable[tuple[str, ...]]) -> None:
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.row(*row)
     results().print(table)
     results().print()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._compare import name_models
-from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._console import give, inform, stage
 from vitonnx.cli._resolve import resolve_model
 
 if TYPE_CHECKING:
@@ -63,4 +63,4 @@ def note_fit(engines: Mapping[str, Engine], frame: tuple[int, int], *, quiet: bo
 def explain(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
     """Print each model's plan for a probe."""
     for engine in engines.values():
-        results().print(engine.explain([probe]))
+        give(*engine.explain([probe]).splitlines())

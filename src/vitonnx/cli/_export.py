@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._console import give, inform, results, stage
 from vitonnx.cli._options import MaxPixels, Quiet, Size, parse_size
 from vitonnx.cli._precision import (
     Calibrate,
@@ -67,7 +66,7 @@ def export(
     from vitonnx.demo import demo_models
     from vitonnx.engine import Engine, state_cost
     from vitonnx.extras import require_export
-    from vitonnx.media import check_writable
+    from vitonnx.media import check_writable, temporary_folder
     from vitonnx.models import find_model, fit_readout, read_config_file
     from vitonnx.names import is_hub_id
 
@@ -92,8 +91,10 @@ def export(
     else:
         raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
     target = output or Path(f"{name or spec.name}.onnx")
-    check_writable(target, [word for word in weights or () if word != RANDOM])
+    read = [*(weights or ()), *([] if config is None else [config])]
+    check_writable(target, [word for word in read if word != RANDOM])
     calibration = find_calibration(calibrate, precision, quiet=quiet)
+    check_writable(target, calibration or ())
     require_export()
     what = _weights(weights, seed), parse_size(size)
     if config is None and isinstance(what[0], list):
@@ -104,8 +105,8 @@ def export(
         _export(spec, target, *what, quiet=quiet)
     else:
         # Verified in single precision first: only then is it known what fewer bits cost.
-        with TemporaryDirectory() as folder:
-            exact, reduced = (Path(folder) / f"{name}.onnx" for name in ("fp32", precision))
+        with temporary_folder() as folder:
+            exact, reduced = (folder / f"{name}.onnx" for name in ("fp32", precision))
             _export(spec, exact, *what, quiet=quiet)
             reduce(exact, reduced, precision, calibration, quiet=quiet, max_pixels=max_pixels)
             engines = (
@@ -114,7 +115,7 @@ def export(
             )
             fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
             state_cost(reduced, target, fidelity)
-    print(target)
+    give(target)
     if weights == [RANDOM]:
         inform(f"the weights are random (seed {seed or 0}): the model is untrained.", quiet=quiet)
 
@@ -154,18 +155,17 @@ def _renamed(spec: ModelSpec, name: str) -> ModelSpec:
 
 def _print_parity(parity: Parity, blocks: int) -> None:
     """Print the largest errors: a row a block, then the outputs."""
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")
     for heading in ("block", "attention, absolute", "tokens, relative"):
         table.add_column(heading, justify="right")
     for block in range(blocks):
         prefix = f"block_{block:02d}"
-        table.add_row(
+        table.row(
             str(block), *(f"{parity[f'{prefix}/{kind}']:.1e}" for kind in ("attention", "tokens"))
         )
-    console = results()
-    console.print(table)
+    results().print(table)
     for name in ("embedding", "logits"):
         if name in parity:
-            console.print(f"{name}, relative: {parity[name]:.1e}")
+            give(f"{name}, relative: {parity[name]:.1e}")

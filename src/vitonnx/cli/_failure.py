@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
 
 from typer.exceptions import Abort, TyperException
 
@@ -14,7 +12,7 @@ from vitonnx.errors import VitonnxError
 __all__ = ["explain"]
 
 
-def explain(error: Exception) -> int:
+def explain(error: BaseException) -> int:
     """Say what went wrong, and give the exit code for it."""
     match error:
         case VitonnxError():
@@ -30,10 +28,9 @@ def explain(error: Exception) -> int:
         case Abort():
             raise KeyboardInterrupt from error
         case BrokenPipeError():  # whoever read our output has left
-            _drop_output()
+            pass
         case OSError():
             complain(_describe(error))
-            _drop_output()
         case ImportError():
             complain(
                 f"a package that vitonnx needs is missing or broken ({error}): install it again "
@@ -56,11 +53,3 @@ def _describe(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{name}the disk is full: free some space, or write elsewhere."
     return f"{name}{error.strerror or error}."
-
-
-def _drop_output() -> None:
-    """Drop what stdout can't take: Python would try again as it ends, and complain."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import inform, results
+from vitonnx.cli._console import give, inform, results
 from vitonnx.cli._options import Model, Quiet
+from vitonnx.filenames import shown_json
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest, Preprocessing
@@ -24,18 +25,17 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show what a probe-ready file says of itself."""
-    from rich.table import Table
-
     from vitonnx.cli._resolve import resolve_model
+    from vitonnx.cli._table import Table
     from vitonnx.modelfile import load_manifest
 
     manifest = load_manifest(resolve_model(model, quiet=quiet))
     if json:
-        print(manifest.to_json())
+        give(shown_json(manifest.to_json()))
         return
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in describe(manifest).items():
-        table.add_row(key, value)
+        table.row(key, value)
     results().print(table)
     if manifest.untrained:
         inform("the weights are random: the model is untrained.", quiet=quiet)

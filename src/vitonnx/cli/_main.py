@@ -1,11 +1,15 @@
-"""From arguments to an exit code: 0 done, 1 the work failed, 2 the call was wrong, 130 Ctrl-C."""
+"""From arguments to an exit code.
+
+0 done, 1 the work failed, 2 the call was wrong; and 128 and a signal's number where one ended it:
+130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from vitonnx.cli._call import INTERRUPTED, call
+from vitonnx.cli._signals import Ending
 
 __all__ = ["main"]
 
@@ -16,50 +20,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Those of the process by default. ``--debug`` anywhere among them lets tracebacks through.
+        ``--debug`` anywhere among them lets tracebacks through, and shows what libraries say. By
+        default those of the process, which has nothing else to do then.
 
     Returns
     -------
     int
         The exit code.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    # Everything else is imported inside, so that Ctrl-C is answered from the first moment on.
+    with Ending(last=arguments is None) as ending:
+        # Everything else is imported inside, so that Ctrl-C is answered from the first moment on.
+        try:
+            code = _run(sys.argv[1:] if arguments is None else list(arguments), ending)
+            ending.close()
+        except KeyboardInterrupt:
+            ending.close()
+            # CPython remembers a Ctrl-C that passed through exec(), which dataclasses are made
+            # with, and would end by the signal instead of with our code; another exec() makes it
+            # forget.
+            exec("")
+            return ending.code()
+        return ending.code() if ending.asked else code
+
+
+def _run(words: list[str], ending: Ending) -> int:
+    """Run, and turn whatever goes wrong into a sentence and an exit code, unless to debug."""
+    from vitonnx.cli._streams import drop_output, open_streams
+
+    if "--debug" in words:
+        open_streams()
+        return _call([word for word in words if word != "--debug"])
+    from vitonnx.cli._libraries import unheard_libraries
+
     try:
-        if "--debug" in words:
-            words.remove("--debug")
-            return _run(words)
-        return _run_quietly(words)
-    except KeyboardInterrupt:
-        # CPython remembers a Ctrl-C that passed through exec(), which dataclasses are made with,
-        # and would end by the signal instead of with our code; another exec() makes it forget.
-        exec("")
-        print("error: interrupted.", file=sys.stderr)
-        return INTERRUPTED
-
-
-def _run(words: list[str]) -> int:
-    from vitonnx.cli._app import app
-
-    return call(app, words)
-
-
-def _run_quietly(words: list[str]) -> int:
-    """Run, and turn whatever goes wrong into a sentence and an exit code."""
-    import logging
-    import warnings
-
-    from vitonnx.cli._letters import escape_what_streams_lack
-
-    escape_what_streams_lack()
-    # Others import it too, and where it keeps its fonts is nothing that a user can mend.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            # What a library thinks of a picture's metadata is nothing that a user can mend.
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            return _run(words)
-    except Exception as error:
+        open_streams()
+        with unheard_libraries():
+            return _call(words)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # those of libraries in Rust are none of Exception
+        # What was interrupted in the middle fails in its own way.
+        if ending.asked:
+            raise KeyboardInterrupt from error
         from vitonnx.cli._failure import explain
 
         return explain(error)
+    finally:
+        drop_output()
+
+
+def _call(words: list[str]) -> int:
+    from vitonnx.cli._app import app
+    from vitonnx.cli._call import call
+
+    return call(app, words)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._console import results
+from vitonnx.cli._console import give, results
 from vitonnx.cli._options import Quiet
 
 EXAMPLE = "Example: vitonnx models dino"
@@ -19,8 +19,7 @@ def models(
     quiet: Quiet = False,
 ) -> None:
     """List the models that have a name: those inside vitonnx, and those that can be exported."""
-    from rich.table import Table
-
+    from vitonnx.cli._table import Table
     from vitonnx.demo import demo_specs
     from vitonnx.errors import UnknownModelError
     from vitonnx.models import registry
@@ -36,7 +35,7 @@ def models(
         )
     if quiet:
         for spec in rows:
-            print(spec.name)
+            give(spec.name)
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "aliases", "family"):
@@ -47,7 +46,7 @@ def models(
         table.add_column(heading, overflow="fold")
     for spec in rows:
         config = spec.config
-        table.add_row(
+        table.row(
             spec.name,
             ", ".join(spec.aliases),
             spec.family,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MILLION",
+    "NUMBER",
     "Compare",
     "Device",
     "Explain",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 MILLION = 1_000_000
+NUMBER = r"\d{1,9}"  # of pixels or seconds; no picture and no film has more
 
 
 def _millions(number: int | None) -> int | None:
@@ -162,7 +164,7 @@ def parse_query(text: str | None) -> str | tuple[int, int] | None:
     >>> parse_query("200,240"), parse_query("cls")
     ((200, 240), 'cls')
     """
-    match = re.fullmatch(r"\s*(-?\d+)\s*,\s*(-?\d+)\s*", text or "")
+    match = re.fullmatch(rf"\s*(-?{NUMBER})\s*,\s*(-?{NUMBER})\s*", text or "")
     return (int(match[1]), int(match[2])) if match else text
 
 
@@ -176,7 +178,7 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
+    match = re.fullmatch(rf"({NUMBER})(?:[xX]({NUMBER}))?", text)
     if match is None:
         raise UsageError(f"--size {text!r} is no size: write N or HEIGHTxWIDTH, as in 480x640.")
     height = int(match[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -81,42 +80,47 @@ def settle_output(
     UsageError, VitonnxError
         As `check_output` does.
     """
+    models = list(models)
     chosen = output or Path(f"{join_stems(map(Path, models))}{ending}")
-    check_output(chosen, forms, inputs)
+    check_output(chosen, forms, [*inputs, *models])
     return chosen
 
 
-def name_figures(pictures: Sequence[Path], ending: str) -> list[Path]:
+def name_figures(
+    pictures: Sequence[Path], ending: str, models: Iterable[str | Path] = ()
+) -> list[Path]:
     """Choose a name here for the figure of each picture, and refuse those that can't be written.
 
     Parameters
     ----------
     pictures : sequence of path
         All that are probed; of two of one name, the second gets a number.
+    models : iterable of str or path
+        What is read besides.
     ending : str
         Of the figures' names, such as ``.heads.png``.
 
     Raises
     ------
     UsageError
-        If a figure would replace a picture.
+        If a figure would replace a picture or a model.
     VitonnxError
         If the system refuses to write here.
     """
-    from vitonnx.media import check_writable
+    from vitonnx.media import check_writable, first_among
 
     stems: dict[str, None] = {}
     for picture in pictures:
         stems[free_stem(picture.stem, stems)] = None
     targets = [Path(f"{stem}{ending}") for stem in stems]
     check_writable(targets[0])
-    read = {os.path.realpath(picture) for picture in pictures}
-    for target in targets:
-        if os.path.realpath(target) in read:
-            raise UsageError(
-                f"{target} is one of the inputs, and its name is that of a figure to be written: "
-                "rename it, or work in another folder."
-            )
+    there = [target for target in targets if target.exists()]
+    read = [*pictures, *models] if there else []  # what isn't there yet is read by nobody
+    if (taken := first_among(there, read)) is not None:
+        raise UsageError(
+            f"{taken} is one of the inputs, and its name is that of a figure to be written: "
+            "rename it, or work in another folder."
+        )
     return targets
 
 

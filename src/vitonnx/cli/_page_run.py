@@ -20,7 +20,7 @@ from vitonnx.app import (
     run_app,
 )
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import inform, stage
+from vitonnx.cli._console import give, inform, stage
 from vitonnx.cli._engines import open_engines
 from vitonnx.cli._runtime import Runtime
 from vitonnx.demo import demo_models
@@ -67,7 +67,7 @@ def run(call: PageCall, host: str, port: int, auth: Path | None, *, quiet: bool)
             at,
             limits=limits,
             users=users,
-            ready=lambda address: print(address, flush=True),
+            ready=give,
             closing=lambda sentence: inform(sentence, quiet=quiet),
         )
 
@@ -90,7 +90,7 @@ def export(call: PageCall, folder: Path, *, quiet: bool) -> None:
     with stage(f"Writing {folder}", quiet=quiet):
         files = {name: engine.file for name, engine in engines.items()}
         export_space(folder, files, limits=limits, **call.runtime.options())
-    print(folder)
+    give(folder)
     place = shlex.quote(str(folder))
     program, requirements = (
         shlex.quote(str(folder / name)) for name in ("app.py", "requirements.txt")

@@ -146,7 +146,7 @@ def _pictures(words: Sequence[str], *, quiet: bool) -> list[Any]:
 
 
 def _print(fidelity: Fidelity, precision: str) -> None:
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     table = Table(
         title=f"{precision} against fp32, {fidelity.pictures} pictures", title_justify="left"
@@ -154,9 +154,9 @@ def _print(fidelity: Fidelity, precision: str) -> None:
     table.add_column("what")
     table.add_column("", justify="right")
     if fidelity.prediction is not None:
-        table.add_row("same prediction", f"{fidelity.prediction:.1%}")
-    table.add_row("heads, rank correlation", f"{fidelity.heads:.4f}")
-    table.add_row("rollout, rank correlation", f"{fidelity.rollout:.4f}")
-    table.add_row("60 % masks, Jaccard", f"{fidelity.masks:.4f}")
-    table.add_row("distance, largest relative error", f"{fidelity.distance:.1e}")
+        table.row("same prediction", f"{fidelity.prediction:.1%}")
+    table.row("heads, rank correlation", f"{fidelity.heads:.4f}")
+    table.row("rollout, rank correlation", f"{fidelity.rollout:.4f}")
+    table.row("60 % masks, Jaccard", f"{fidelity.masks:.4f}")
+    table.row("distance, largest relative error", f"{fidelity.distance:.1e}")
     results().print(table)

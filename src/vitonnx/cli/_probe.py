@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import check_stackable, note_untrained
-from vitonnx.cli._console import inform, watch
+from vitonnx.cli._console import give, inform, watch
 from vitonnx.cli._engines import explain, open_engines
 from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, FIGURES, check_output, name_figures
 from vitonnx.cli._runtime import Runtime
@@ -54,10 +54,10 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     pictures = find_pictures(call.inputs, notice=partial(inform, quiet=quiet))
     targets = []
     if call.output is not None:
-        check_output(call.output, FIGURE_OR_ARRAYS, pictures)
+        check_output(call.output, FIGURE_OR_ARRAYS, [*pictures, *call.models])
         _check_sheet(call.output, len(pictures))
     elif not call.explain:
-        targets = name_figures(pictures, f".{call.probe.name}.png")
+        targets = name_figures(pictures, f".{call.probe.name}.png", call.models)
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
@@ -77,7 +77,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
         firsts = [first for first, *_ in kept]
         if any(first.error is None for first in firsts):
             _write(call.output, kept, look)
-            print(call.output)
+            give(call.output)
     list_skipped([first.error for first in firsts if first.error], len(firsts))
 
 
@@ -114,7 +114,7 @@ def _draw_each(answers: Iterable[Answer], targets: list[Path], look: _Look) -> l
         result = answer[0]
         if result.error is None:
             save_figure(look.draw([answer]), target)
-            print(target)
+            give(target)
         results.append(Result(file=result.file, error=result.error))
     return results
 

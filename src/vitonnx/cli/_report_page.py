@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import typer
 
 from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, inform, watch
+from vitonnx.cli._console import complain, give, inform, watch
 from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
@@ -24,7 +23,7 @@ from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import FilmError, ModelFileError, UsageError, VitonnxError
 from vitonnx.film import open_engine, probe_film
 from vitonnx.manifest import Fit
-from vitonnx.media import Notice, find_pictures
+from vitonnx.media import Notice, find_pictures, temporary_folder
 from vitonnx.media.films import Film, open_film
 from vitonnx.plots import (
     Report,
@@ -95,7 +94,8 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     film = None if call.film is None else _open_film(call, notice)
     make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
     engines = open_engines(call.models, make, quiet=quiet)
-    output = settle(call.output, [engine.file for engine in engines.values()])
+    read = [*pictures, *([] if call.film is None else [call.film])]
+    output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
     findings = _find(engines, pictures, call.show, quiet=quiet)
@@ -115,7 +115,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     several = f"{len(engines)} models look"
     title = f"Where {several if len(engines) > 1 else f'{next(iter(engines))} looks'}"
     write_report(output, Report(title, sections, notes=[note] if note else []))
-    print(output)
+    give(output)
     if lost is not None:
         complain(lost)
     list_skipped(errors, len(pictures))
@@ -280,8 +280,8 @@ def _draw_film(
     }
     if call.fit is None:
         note_fit(of_film, film.size, quiet=quiet)
-    with TemporaryDirectory(prefix="vitonnx-") as folder:
-        path = Path(folder, "film.mp4")
+    with temporary_folder() as folder:
+        path = folder / "film.mp4"
         probe_film(
             film,
             list(of_film.values()),

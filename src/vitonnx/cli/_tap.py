@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import inform, results, stage
+from vitonnx.cli._console import give, inform, results, stage
 from vitonnx.cli._options import Quiet, parse_size
 
 if TYPE_CHECKING:
@@ -72,20 +71,20 @@ def tap(
     quiet: Quiet = False,
 ) -> None:
     """Make any Vision Transformer in ONNX probe-ready."""
-    from vitonnx.media import check_writable
+    from vitonnx.media import check_writable, temporary_folder
     from vitonnx.names import open_foreign
     from vitonnx.tap import tap as tap_file
 
     names = None if prefix is None else tuple(prefix.split(","))
     check_writable(output, [model])
     with (
-        TemporaryDirectory() as folder,
+        temporary_folder() as folder,
         stage(f"Tapping {Path(model).name}", quiet=quiet) as show,
         open_foreign(model, preprocess, say=partial(inform, quiet=quiet), progress=show) as foreign,
     ):
         source = foreign.file
         tapped = tap_file(
-            _from_tensorflow(source, Path(folder)) if source.is_dir() else source,
+            _from_tensorflow(source, folder) if source.is_dir() else source,
             output,
             preprocess=foreign.preprocess,
             size=parse_size(size),
@@ -95,7 +94,7 @@ def tap(
         )
     if not quiet:
         _print_findings(tapped)
-    print(output)
+    give(output)
     for warning in tapped.warnings:
         inform(f"{warning}.", quiet=quiet)
 
@@ -114,18 +113,18 @@ def _from_tensorflow(model: Path, folder: Path) -> Path:
 
 def _print_findings(tapped: Tapped) -> None:
     """Print what was found, and block by block how well it agrees."""
-    from rich.table import Table
+    from vitonnx.cli._table import Table
 
     console, agreement = results(), tapped.agreement
     parts = Table(show_header=False, box=None, pad_edge=False)
     for part, words in tapped.findings:
-        parts.add_row(part, words)
+        parts.row(part, words)
     console.print(parts)
     table = Table(title="Attention, checked by running it", title_justify="left")
     for heading in ("block", "softmax", "rows from 1", "times values"):
         table.add_column(heading, justify="left" if heading == "softmax" else "right")
     checked = zip(tapped.blocks, agreement.rows, agreement.products, strict=True)
     for block, (name, rows, product) in enumerate(checked):
-        table.add_row(str(block), name, f"{rows:.0e}", f"{product:.0e}")
+        table.row(str(block), name, f"{rows:.0e}", f"{product:.0e}")
     console.print(table)
-    console.print(f"outputs against the original's, relative: {agreement.outputs:.0e}")
+    give(f"outputs against the original's, relative: {agreement.outputs:.0e}")

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.cli._console import gauge, inform, stage
+from vitonnx.cli._console import gauge, give, inform, stage
 from vitonnx.cli._skipped import list_skipped
 
 if TYPE_CHECKING:
@@ -77,6 +77,6 @@ def run(call: TrainCall, settings: Settings, *, quiet: bool) -> None:
         from vitonnx.export import export_model
 
         export_model(spec, folder / MODEL, weights=[folder / BEST], progress=tell)
-    print(folder / MODEL)
+    give(folder / MODEL)
     used = len(opened.train) + len(opened.validation)
     list_skipped(opened.skipped, used + len(opened.skipped))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, inform, watch
+from vitonnx.cli._console import complain, give, inform, watch
 from vitonnx.cli._engines import note_fit, open_engines
 from vitonnx.cli._options import (
+    NUMBER,
     Compare,
     Device,
     FitFrames,
@@ -140,7 +141,8 @@ def video(
     )
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
-    check_output(target, {"a film": (".mp4",)}, [film])
+    read = [film, *film.iterdir()] if film.is_dir() else [film]
+    check_output(target, {"a film": (".mp4",)}, [*read, model, *(compare or [])])
     notice = partial(inform, quiet=quiet)
     opened = open_film(film, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
     make = partial(
@@ -169,7 +171,7 @@ def video(
         for note in getattr(interrupt, "__notes__", ()):
             inform(note, quiet=quiet)
         raise
-    print(target)
+    give(target)
     if report.sound is not None:
         inform(report.sound, quiet=quiet)
     if report.lost is not None:
@@ -208,7 +210,7 @@ def _head(text: str) -> FilmHead:
         return "mean"
     if text == "all":
         return "all"
-    if not re.fullmatch(r"\d+", text):
+    if not re.fullmatch(NUMBER, text):
         raise UsageError(f"--head {text!r} is no head: write mean, all, or a number from 0.")
     return int(text)
 
@@ -223,7 +225,7 @@ def _time(option: str, text: str | None) -> Fraction | None:
     """
     if text is None:
         return None
-    if not re.fullmatch(r"(\d+:)?(\d+:)?\d+(\.\d*)?", text):
+    if not re.fullmatch(rf"({NUMBER}:)?({NUMBER}:)?{NUMBER}(\.\d{{0,9}})?", text):
         raise UsageError(f"{option} {text!r} is no time: write seconds, or 1:02:03.5.")
     seconds = Fraction(0)
     for part in text.split(":"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._compare import name_models, note_untrained
+from vitonnx.cli._console import give
 from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, settle_output
 from vitonnx.errors import UsageError
 
@@ -44,7 +45,7 @@ def run(call: WeightProbeCall, *, quiet: bool) -> None:
         _save(output, results)
     else:
         _draw(output, results, call.probe.name, note)
-    print(output)
+    give(output)
 
 
 def _ask(file: Path, name: str, call: WeightProbeCall) -> Any:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -20,6 +18,7 @@ from vitonnx.demo._saliency import saliency
 from vitonnx.demo._scenes import KNOWN, UNSEEN, draw
 from vitonnx.demo._untrained import write_untrained
 from vitonnx.engine import Engine
+from vitonnx.media import temporary_folder
 from vitonnx.models.train import nearest_neighbours
 
 __all__ = ["evaluate"]
@@ -70,8 +69,8 @@ def evaluate(
         classes=len(CLASSES),
         neighbours=NEIGHBOURS,
     )
-    with TemporaryDirectory(prefix="vitonnx-") as folder:
-        file = Path(folder, "random.onnx")
+    with temporary_folder() as folder:
+        file = folder / "random.onnx"
         write_untrained(files[DINO], file, seed=RANDOM_SEED)
         untrained = _outline("random weights", Engine(file), unseen)
     outlined = _outline("DINO", dino, unseen)

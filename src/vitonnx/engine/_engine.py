@@ -38,6 +38,7 @@ __all__ = ["Engine", "Picture"]
 # at a time, one in the network and one in the probes.
 BATCH_BYTES = 2**29
 LARGEST_BATCH = 8
+MOST_THREADS = 4096  # more than any machine has cores; the runtime makes as many as it is told
 # Above this the runtime's own pool of memory, which grows by doubling, costs more than it saves.
 LARGE_ATTENTION = 2**26
 # Planning takes as long as several small pictures: so few, with so little attention, are probed by
@@ -113,8 +114,8 @@ class Engine:
         in_graph: bool | None = None,
         max_pixels: int | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads is {threads}; it must be at least 1.")
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
         sides = None if size is None else _sides(size)
         self.file, self.threads = Path(path), threads
         manifest, self.outputs = load_promises(self.file)

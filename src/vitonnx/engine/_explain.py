@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitonnx.engine._plan import Plan, plan_graph
+from vitonnx.filenames import shown
 from vitonnx.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def explain_plan(file: Path, plan: Plan, manifest: Manifest) -> list[str]:
     leaves = 4 * sum(_count(value) for value in graph.outputs)
     rows, columns = manifest.grid
     return [
-        f"{manifest.name}: {manifest.blocks} blocks, {manifest.heads} heads, "
+        f"{shown(manifest.name)}: {manifest.blocks} blocks, {manifest.heads} heads, "
         f"{manifest.tokens} tokens ({rows}x{columns} patches)",
         f"in the graph: {_names(probe.name for probe in plan.probes)}",
         f"as they are: {_names(plan.outputs)}",

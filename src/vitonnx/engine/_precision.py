@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
+from vitonnx.media import temporary_folder
 
 if TYPE_CHECKING:
     import onnx
@@ -113,8 +112,8 @@ def _quantise(
         # results would be wrong there, in silence.
         "reduce_range": True,
     }
-    with tempfile.TemporaryDirectory() as folder, _advice_unheard():
-        file = Path(folder) / "int8.onnx"
+    with temporary_folder() as folder, _advice_unheard():
+        file = folder / "int8.onnx"
         if calibration is None:
             quantize_dynamic(model, file, **what)
         else:

@@ -11,12 +11,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from vitonnx.engine._engine import Engine
+from vitonnx.engine._settings import run_settings
+from vitonnx.engine._state_schema import Pass, StateContent, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import atomic_path
-from vitonnx.probes import Summary
+from vitonnx.probes import Probe, Totalled
+from vitonnx.regular import refuse_special
 
 __all__ = ["Settings", "StateFile"]
+
+# Bytes that a state may have: for the numbers of the largest models; and for each picture, should
+# it be skipped, for its name and what is wrong with it.
+OF_NUMBERS, OF_A_PICTURE = 2**24, 2**13
+MOST_SHOWN = 80  # letters of another run's setting
 
 Settings: TypeAlias = Mapping[str, str | int]
 """All that the numbers of a run depend on, in a person's words."""
@@ -35,10 +44,32 @@ class StateFile:
         The file; it need not be there yet.
     settings : mapping of str to str or int
         Those of the run at hand. A state that was made with others is refused.
+    files : sequence of str
+        All pictures of the run.
+    passes : sequence of Pass
+        One a model. What can't have been left by such a run is refused.
     """
 
     path: Path
     settings: Settings
+    files: Sequence[str]
+    passes: Sequence[Pass]
+
+    @classmethod
+    def of_run(
+        cls, path: Path, engines: Sequence[Engine], files: Sequence[str], probe: Probe[Any]
+    ) -> StateFile:
+        """Give the file of a run, which one model after the other goes through the pictures in.
+
+        Raises
+        ------
+        UsageError
+            If the probe has no totals.
+        """
+        if not isinstance(probe, Totalled):
+            raise UsageError(f"the probe {probe.name} has no totals to keep.")
+        passes = [Pass(probe.shape(engine.layout), engine.batch_size) for engine in engines]
+        return cls(path, run_settings(engines, files, probe), files, passes)
 
     def load(self) -> list[Survey] | None:
         """Read the state; None if there is no file yet.
@@ -48,27 +79,37 @@ class StateFile:
         UsageError
             If it is the state of another run.
         VitonnxError
-            If it is damaged, or no state at all.
+            If it is damaged, no state at all, or holds what no such run can have left.
         """
+        refuse_special(self.path, VitonnxError)
         try:
-            text = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                text = file.read(self._most() + 1)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise VitonnxError(f"{self.path} can't be read: {error.strerror}.") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise VitonnxError(f"{self.path} can't be read: {reason}.") from error
         try:
+            if len(text) > self._most():
+                raise ValueError("it is larger than any state")
             content = json.loads(text)
-            state = content["state"]
-            if content["sha256"] != _checksum(state):
+            found = StateContent.model_validate(content)
+            if found.sha256 != _checksum(content["state"]):
                 raise ValueError("the checksum is another")
-            settings, surveys = state["settings"], [_survey(entry) for entry in state["surveys"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError) as error:
             raise VitonnxError(
                 f"{self.path} holds no state to resume from, or is damaged: remove it to begin "
                 "anew, or give another file."
             ) from error
-        self._compare(settings)
-        return surveys
+        self._compare(found.state.settings)
+        try:
+            return to_surveys(found.state, self.files, self.passes)
+        except ValueError as error:
+            raise VitonnxError(
+                f"{self.path} holds what this run can't have left ({error}): remove it to begin "
+                "anew, or give another file."
+            ) from error
 
     def save(self, surveys: Sequence[Survey]) -> None:
         """Replace the file.
@@ -82,13 +123,17 @@ class StateFile:
         with atomic_path(self.path) as passing:
             passing.write_text(json.dumps({"state": state, "sha256": _checksum(state)}, indent=1))
 
+    def _most(self) -> int:
+        return OF_NUMBERS + OF_A_PICTURE * len(self.files) * len(self.passes)
+
     def _compare(self, settings: Settings) -> None:
         for name in {**self.settings, **settings}:
             was, now = settings.get(name, "not set"), self.settings.get(name, "not set")
             if was != now:
                 raise UsageError(
-                    f"{self.path} holds the state of another run: {name} was {was} and is now "
-                    f"{now}. Repeat that run's command, or give another file to begin anew."
+                    f"{self.path} holds the state of another run: {_short(name)} was {_short(was)} "
+                    f"and is now {_short(now)}. Repeat that run's command, or give another file "
+                    "to begin anew."
                 )
 
 
@@ -107,10 +152,6 @@ def _entry(found: Survey) -> dict[str, Any]:
     }
 
 
-def _survey(entry: Mapping[str, Any]) -> Survey:
-    mean, squares = (np.array(entry[name], np.float64) for name in ("mean", "squares"))
-    return Survey(
-        position=entry["position"],
-        summary=Summary(entry["count"], mean, squares),
-        skipped=dict(entry["skipped"]),
-    )
+def _short(words: str | int) -> str:
+    text = str(words)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

@@ -21,6 +21,8 @@ from vitonnx.probes import Summary
 __all__ = ["Totals", "save_totals", "write_table"]
 
 MOMENTS = ("mean", "std")
+# What begins a formula in one spreadsheet or another, as OWASP lists it; the wide ones in Japanese.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,7 +123,7 @@ def _table(totals: Totals) -> list[tuple[Any, ...]]:
     header = ("model", "block", "head", "mean", "std", "count")
     return [header] + [
         (
-            shown(model),
+            _cell(model),
             block,
             head,
             float(total.mean[block, head]),
@@ -131,6 +133,18 @@ def _table(totals: Totals) -> list[tuple[Any, ...]]:
         for model, total in totals.summaries.items()
         for block, head in np.ndindex(total.mean.shape)
     ]
+
+
+def _cell(text: str) -> str:
+    """Keep a spreadsheet from taking somebody's text for a formula, in the usual way.
+
+    Examples
+    --------
+    >>> _cell("=HYPERLINK(A1)"), _cell("vit-small")
+    ("'=HYPERLINK(A1)", 'vit-small')
+    """
+    escaped = shown(text)
+    return f"'{escaped}" if text.startswith(FORMULA) else escaped
 
 
 def _stack(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

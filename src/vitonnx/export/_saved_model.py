@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,6 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
     def call(*pictures: tf.Tensor) -> dict[str, tf.Tensor]:
         return dict(signature(**dict(zip(names, pictures, strict=True))))
 
-    # It goes on where it fails at an operator, with a page of lines; ours is one.
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
         tf2onnx.convert.from_function(
             tf.function(call, autograph=False),

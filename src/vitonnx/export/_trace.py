@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -81,7 +80,6 @@ def trace(
         tf.TensorSpec((None, *config.image_size, 3), tf.uint8, name=IMAGES),
         [tf.TensorSpec(weight.shape, tf.float32, name=name) for name, weight in weights.items()],
     ]
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     proto, _ = tf2onnx.convert.from_function(
         tf.function(probe_ready, autograph=False), input_signature=signature, opset=TRACED_OPSET
     )

@@ -126,7 +126,7 @@ def probe_film(
                     map_shape(engine, cover, options.head)
                     for engine, cover in zip(engines, covers, strict=True)
                 ]
-                spool = stack.enter_context(Spool(path.absolute().parent, shapes))
+                spool = stack.enter_context(Spool(passing.parent, shapes))
                 for _ in watch(spool.fill(maps), total=film.frames, label="Looking"):
                     pass
                 maps = spool.read()

@@ -51,7 +51,7 @@ class Spool:
             yield _split(values, self._shapes)
 
     def __enter__(self) -> Self:
-        self._file = TemporaryFile(dir=self._folder, prefix=".vitonnx-")
+        self._file = TemporaryFile(dir=self._folder)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,13 +7,14 @@ from vitonnx.media._atomic import (
     atomic_with_partial,
     check_writable,
     explained,
-    passing_folder,
 )
 from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_place
 from vitonnx.media._find import Notice, find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
+from vitonnx.media._passing import passing_folder, remove_own, temporary_folder
 from vitonnx.media._picture import PictureSource, open_picture
+from vitonnx.media._same import first_among, same_file
 from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
@@ -31,11 +32,15 @@ __all__ = [
     "explained",
     "find_picture_names",
     "find_pictures",
+    "first_among",
     "natural_key",
     "on_host",
     "open_picture",
     "passing_folder",
     "read_lists",
+    "remove_own",
+    "same_file",
     "save_arrays",
     "stack_models",
+    "temporary_folder",
 ]

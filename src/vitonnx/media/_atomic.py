@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.media._passing import passing_folder
+from vitonnx.media._same import first_among
+from vitonnx.regular import special_kind
 
 __all__ = [
     "atomic_path",
@@ -19,7 +20,6 @@ __all__ = [
     "atomic_with_partial",
     "check_writable",
     "explained",
-    "passing_folder",
     "reason",
 ]
 
@@ -44,7 +44,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        In the same folder and with the same suffix; the block must write it.
+        Of the same name, in a passing folder beside it; the block must write it.
 
     Raises
     ------
@@ -63,13 +63,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     'whole'
     """
     target = check_writable(path)
-    passing = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
-    try:
+    with passing_folder(target.parent) as folder:
+        passing = folder / target.name
         with explained(path, passing):
             yield passing
             passing.replace(target)
-    finally:
-        passing.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -133,21 +131,6 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
             file.replace(target.with_name(file.name))
 
 
-@contextmanager
-def passing_folder(home: Path) -> Iterator[Path]:
-    """Make a hidden folder for as long as the block runs.
-
-    Unlike ``tempfile.TemporaryDirectory``, it leaves nothing even where Ctrl-C comes at the moment
-    at which it is made.
-    """
-    folder = home / f".{secrets.token_hex(8)}"
-    try:
-        folder.mkdir()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
     """Check that a file can be written, as long as nothing has been done for it yet.
 
@@ -172,20 +155,34 @@ def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
     """
     try:
         target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            kind = "a folder" if target.is_dir() else "no ordinary file"
+        kind = _kind(path)
+        if kind is not None:
             raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
         if not target.parent.is_dir():
             raise UsageError(
                 f"{path} can't be written, because the folder {target.parent} does not exist: "
                 "make it first, or give another file."
             )
-        if target in (Path(os.path.realpath(each)) for each in inputs):
+        if first_among([target], inputs) is not None:
             raise UsageError(f"{path} is one of the inputs, which would be lost: write elsewhere.")
-        TemporaryFile(dir=target.parent).close()
-    except OSError as error:
+        with passing_folder(target.parent):
+            pass
+    except (OSError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
         raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
     return target
+
+
+def _kind(path: str | Path) -> str | None:
+    """Say what stands in the way of a file; None for nothing, or a file to replace."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - any path, as it is
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(mode):
+        return None
+    return "a folder" if stat.S_ISDIR(mode) else special_kind(mode) or "no ordinary file"
 
 
 @contextmanager
@@ -205,8 +202,10 @@ def explained(path: str | Path, passing: str | Path) -> Iterator[None]:
         raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
 
 
-def reason(error: OSError) -> str:
+def reason(error: OSError | ValueError) -> str:
     """Say what the system refused, and what to do about it."""
+    if isinstance(error, ValueError):
+        return "its name holds a NUL character; give another"
     if error.errno in FULL:
         return "the disk is full; free some space, or write elsewhere"
     if error.errno in FORBIDDEN:

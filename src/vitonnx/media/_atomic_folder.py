@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media._atomic import explained, passing_folder, reason
+from vitonnx.media._atomic import explained, reason
+from vitonnx.media._passing import passing_folder
 
 __all__ = ["atomic_folder", "check_folder", "check_place"]
 
@@ -122,7 +122,8 @@ def check_place(folder: Path) -> None:
             raise UsageError(
                 f"{folder} can't be a folder, as a file is in its way: give another one."
             )
-        TemporaryFile(dir=here).close()
+        with passing_folder(here):
+            pass
     except OSError as error:
         raise VitonnxError(f"{folder} can't be written: {reason(error)}.") from error
 

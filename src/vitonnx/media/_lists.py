@@ -9,8 +9,12 @@ from pathlib import Path
 
 from vitonnx.errors import UsageError
 from vitonnx.filenames import refuse_address
+from vitonnx.regular import refuse_special
 
 __all__ = ["read_lists"]
+
+# Ten million names of a hundred letters: what is longer was meant for something else.
+MOST_BYTES = 10**9
 
 # The longer ones first: the mark of UTF-32 begins with that of UTF-16. Windows writes the latter.
 MARKS = {
@@ -59,12 +63,20 @@ def read_lists(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
 
 def _names(file: str) -> list[str]:
     refuse_address(file)
+    refuse_special(file, UsageError)
     try:
-        content = Path(file).read_bytes()
+        large = Path(file).stat().st_size > MOST_BYTES
+        content = b"" if large else Path(file).read_bytes()
     except FileNotFoundError as error:
         raise UsageError(f"There is no list of pictures {file}: check the name.") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} can't be read as a list of pictures: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{file} can't be read as a list of pictures: {why}.") from error
+    if large:
+        raise UsageError(
+            f"{file} has more than {MOST_BYTES:,} bytes, and is no list of pictures: check the "
+            "name, or give the folder that they are in."
+        )
     text = _decoded(content, file)
     names = [line for line in text.split("\n") if line]
     if not names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vitonnx.errors import ModelFileError
-from vitonnx.filenames import refuse_address, shown
+from vitonnx.filenames import is_text, refuse_address, shown
 from vitonnx.regular import refuse_special
 
 __all__ = ["damaged", "read", "require_model_file"]
@@ -67,7 +67,7 @@ def require_model_file(file: Path) -> None:
     """
     refuse_address(str(file))
     whole = str(file.absolute())
-    if shown(whole) != whole:
+    if not is_text(whole):
         raise ModelFileError(
             f"{shown(whole)} has a name that is no UTF-8, and onnxruntime opens no such file: "
             "rename it."

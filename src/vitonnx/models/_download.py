@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from vitonnx.errors import DownloadError
+from vitonnx.media import passing_folder
 from vitonnx.models._spec import ModelSpec
 
 __all__ = ["fetch"]
@@ -97,11 +97,11 @@ def _fetch_url(url: str) -> Path:
         raise ConnectionError("HF_HUB_OFFLINE is set")
     target.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as passing,
+        passing_folder(target.parent) as passing,
         urllib.request.urlopen(url, timeout=TIMEOUT) as response,
     ):
         size = int(response.headers.get("Content-Length", 0)) or None
-        draft = Path(passing, target.name)
+        draft = passing / target.name
         # Without a terminal, there is no bar (disable=None).
         with (
             draft.open("wb") as file,

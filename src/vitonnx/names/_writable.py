@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from vitonnx.errors import VitonnxError
@@ -28,17 +27,21 @@ def writable_folder(cached: Path) -> Path:
     VitonnxError
         If there is no folder for temporary files either.
     """
+    from vitonnx.media import passing_folder, temporary_folder
+
     try:
         cached.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=cached).close()
+        with passing_folder(cached):
+            pass
     except OSError:
         try:
-            folder = tempfile.mkdtemp(prefix="vitonnx-")
+            stack = ExitStack()
+            folder = stack.enter_context(temporary_folder())
         except OSError as error:
             raise VitonnxError(
                 f"Neither {cached} nor a folder for temporary files can be written: set TMPDIR to "
                 "a folder of yours."
             ) from error
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
+        atexit.register(stack.close)
+        return folder
     return cached

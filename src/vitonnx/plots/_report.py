@@ -138,10 +138,16 @@ def write_report(path: str | Path, report: Report) -> None:
     environment = Environment(
         loader=PackageLoader("vitonnx", "plots"),
         autoescape=True,
+        finalize=_in_a_line,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = shown(environment.get_template("report.html.j2").render(report=report))
+    page = environment.get_template("report.html.j2").render(report=report)
     with atomic_path(path) as passing:
         passing.write_text(page, encoding="utf-8")
+
+
+def _in_a_line(value: object) -> object:
+    """Escape what in a text is no letter: HTML's own marks are escaped behind this."""
+    return shown(value) if isinstance(value, str) else value

@@ -119,6 +119,10 @@ class Distance:
         """Make one result for each picture of a batch."""
         return [DistanceResult(distance=condensed[picture, ...]) for picture in range(len(queries))]
 
+    def shape(self, layout: Layout) -> tuple[int, int]:
+        """Give the shape of a summary: (blocks, heads)."""
+        return layout.blocks, layout.heads
+
     def summary(self, results: Sequence[DistanceResult] = ()) -> Summary:
         """Sum up results; summaries of further pictures can be merged into it."""
         parts = (Summary.of(result.distance) for result in results)

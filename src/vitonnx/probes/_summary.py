@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import array_api_compat
 
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._layout import Layout
 
 __all__ = ["Summary", "Totalled"]
 
@@ -76,6 +77,9 @@ class Summary:
 @runtime_checkable
 class Totalled(Protocol):
     """A probe whose results add up over a data set."""
+
+    def shape(self, layout: Layout) -> tuple[int, ...]:
+        """Give the shape of what adds up of a model: that of a summary's mean."""
 
     def summary(self, results: Sequence[Any] = ()) -> Summary:
         """Sum up results: of no picture by default, to begin with."""

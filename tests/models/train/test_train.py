@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from easy_pictures import TINY, easy_pictures
 from terminal import contents
@@ -112,6 +114,32 @@ def test_a_folder_with_a_run_is_not_written_over(run: tuple[Settings, Path, Rows
     with pytest.raises(CheckpointError, match=r"pictures \[24, 12\] \(now \[16, 12\]\)"):
         train(easy_pictures(16), settings, folder, resume=True)
     assert contents(folder) == before
+
+
+def test_what_no_training_leaves_is_refused(
+    run: tuple[Settings, Path, Rows, Any], tmp_path: Path
+) -> None:
+    """Its form is right, and its numbers can't be."""
+    settings, folder, rows, _ = run
+    state = tmp_path / "state.safetensors"
+    kept = load_file(folder / "state.safetensors")
+    with safe_open(folder / "state.safetensors", "np") as file:
+        told = file.metadata()
+    more = [*rows, {**rows[-1], "epoch": len(rows) + 1.0}]
+    fewer = [{key: row[key] for key in ("epoch", "loss")} for row in rows]
+    weight = next(name for name, array in kept.items() if array.ndim > 1)
+    broken = {**kept, weight: np.full_like(kept[weight], np.nan)}
+    for arrays, said, reason in (
+        (kept, more, f"{len(more)} epochs of {len(rows)}"),
+        (kept, [], "0 epochs of"),
+        (kept, fewer, "other measures"),
+        (broken, rows, "that are none"),
+    ):
+        save_file(arrays, state, {**told, "rows": json.dumps(said)})
+        before = contents(tmp_path)
+        with pytest.raises(CheckpointError, match=f"what no such training leaves .*{reason}"):
+            train(DATA, settings, tmp_path, resume=True)
+        assert contents(tmp_path) == before
 
 
 def test_the_best_epoch_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,7 @@ class Dino:
     """
 
     # The paper takes the last teacher; choosing one by its accuracy would use the labels.
+    measures: ClassVar[tuple[str, ...]] = ("neighbour_accuracy",)
     highest: ClassVar[str | None] = None
 
     def __init__(self, settings: Settings, steps_per_epoch: int, steps: int) -> None:

@@ -22,11 +22,14 @@ class Objective(Protocol):
     ----------
     network : VisionTransformer
         What comes out of the training.
+    measures : tuple of str
+        What is measured after an epoch.
     highest : str or None
         The measure whose highest value tells the best epoch; None where the last is the best.
     """
 
     network: VisionTransformer
+    measures: ClassVar[tuple[str, ...]]
     highest: ClassVar[str | None]
 
     def step(self, pictures: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

@@ -39,6 +39,7 @@ class Supervised:
         Of the whole training.
     """
 
+    measures: ClassVar[tuple[str, ...]] = ("validation_loss", "accuracy")
     highest: ClassVar[str | None] = "accuracy"
 
     def __init__(self, settings: Settings, classes: int, steps: int) -> None:

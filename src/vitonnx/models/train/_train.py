@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from vitonnx.errors import TrainingError, UsageError
+from vitonnx.errors import CheckpointError, TrainingError, UsageError
 from vitonnx.media import atomic_path
 from vitonnx.models.train._batches import shuffled_batches, steps_per_epoch
 from vitonnx.models.train._dino import Dino
@@ -87,6 +87,7 @@ def train(
         objective = _begin(settings, len(data.classes), each, steps)
         if state_file.exists():
             progress = load_state(state_file, objective.state(), progress.run)
+            _require_left(state_file, objective, progress.rows, settings.epochs)
             on_epoch(progress.rows)
         for epoch in range(len(progress.rows), settings.epochs):
             loss = _epoch(objective, data, settings, epoch, on_step)
@@ -145,9 +146,32 @@ def _require_finite(objective: Objective, row: dict[str, float], epoch: int) -> 
     """Refuse to keep what the last step of an epoch has broken."""
     if broken := [name for name, value in row.items() if not math.isfinite(value)]:
         raise _diverged(f"{broken[0]} became {row[broken[0]]}", epoch)
+    if (name := _infinite(objective)) is not None:
+        raise _diverged(f"{name} is no longer finite", epoch)
+
+
+def _infinite(objective: Objective) -> str | None:
+    """Name a variable that isn't finite; None if all are."""
     for name, variable in objective.state().items():
         if not np.isfinite(np.asarray(variable, np.float64)).all():
-            raise _diverged(f"{name} is no longer finite", epoch)
+            return name
+    return None
+
+
+def _require_left(file: Path, objective: Objective, rows: Sequence[object], epochs: int) -> None:
+    """Refuse what no training leaves: a state comes from anywhere, and is not believed."""
+    keys = {"epoch", "loss", *objective.measures}
+    if not 1 <= len(rows) <= epochs:
+        what = f"{len(rows)} epochs of {epochs}"
+    elif any(not isinstance(row, dict) or row.keys() != keys for row in rows):
+        what = "other measures than these"
+    elif (name := _infinite(objective)) is not None:
+        what = f"numbers in {name} that are none"
+    else:
+        return
+    raise CheckpointError(
+        f"{file} holds what no such training leaves ({what}): train anew, in another folder."
+    )
 
 
 def _diverged(what: str, epoch: int) -> TrainingError:

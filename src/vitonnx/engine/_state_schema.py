@@ -1,0 +1,118 @@
+"""What a state file may hold, and whether a run can have left it: files come from anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, InstanceOf, NonNegativeInt
+
+from vitonnx.engine._survey import Survey
+from vitonnx.probes import Summary
+
+__all__ = ["Pass", "StateContent", "to_surveys"]
+
+# Names may hold what no encoding has, which Pydantic's own strings may not.
+Text = InstanceOf[str]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class _Survey(_Strict):
+    position: NonNegativeInt
+    count: NonNegativeInt
+    mean: float | list[list[float]]
+    squares: float | list[list[float]]
+    skipped: dict[Text, Text]
+
+
+class _State(_Strict):
+    settings: dict[Text, Text | int]
+    surveys: list[_Survey]
+
+
+class StateContent(_Strict):
+    """The whole file."""
+
+    state: _State
+    sha256: Text
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One model's way through the pictures.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the result of one picture.
+    batch_size : int
+        After so many pictures a state may be left.
+    """
+
+    shape: tuple[int, ...]
+    batch_size: int
+
+
+def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> list[Survey]:
+    """Turn a state into surveys, if the run at hand can have left it.
+
+    Parameters
+    ----------
+    state : _State
+        As the file has it.
+    files : sequence of str
+        All pictures.
+    passes : sequence of Pass
+        One a model; each begins where the one before has ended.
+
+    Raises
+    ------
+    ValueError
+        That says what can't be.
+    """
+    if len(state.surveys) != len(passes):
+        raise ValueError(f"it is of {len(state.surveys)} models, and {len(passes)} are asked")
+    surveys = [
+        _to_survey(entry, files, each) for entry, each in zip(state.surveys, passes, strict=True)
+    ]
+    positions = [found.position for found in surveys]
+    begun = [number for number, position in enumerate(positions) if position]
+    if any(position < len(files) for position in positions[: max(begun, default=0)]):
+        raise ValueError("a model has begun before the one before it was done")
+    return surveys
+
+
+def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
+    at, last = entry.position, len(files)
+    if at > last or (at % each.batch_size and at < last):
+        raise ValueError(f"a position of {at} among {last} pictures, {each.batch_size} at a time")
+    before = files[:at]
+    if not entry.skipped.keys() <= set(before):
+        raise ValueError("a picture was skipped that isn't among those before")
+    good = sum(1 for file in before if file not in entry.skipped)
+    if entry.count != good:
+        raise ValueError(f"a count of {entry.count} after {good} good pictures")
+    mean, squares = (_to_array(numbers, each, good) for numbers in (entry.mean, entry.squares))
+    if good and (squares < 0).any():
+        raise ValueError("squares below zero")
+    return Survey(at, Summary(good, mean, squares), dict(entry.skipped))
+
+
+def _to_array(numbers: float | list[list[float]], each: Pass, count: int) -> Any:
+    """Make an array of one of a summary's two, which are NaN of no picture."""
+    array = np.array(numbers, np.float64)
+    if not count:
+        if array.shape or not math.isnan(array):
+            raise ValueError("numbers of no picture")
+        return array
+    if array.shape != each.shape:
+        raise ValueError(f"means of the shape {array.shape}, where the model's is {each.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError("means that are no numbers")
+    return array

@@ -1,0 +1,93 @@
+"""Locks on files that the system itself lets go when their process ends, however it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["lock_new", "try_lock"]
+
+if sys.platform == "win32":
+    import msvcrt
+
+    FLAGS = os.O_RDWR | os.O_BINARY
+
+    def _lock(descriptor: int) -> None:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from error
+
+else:
+    import fcntl
+
+    # Neither behind a link nor waiting for whoever writes into a pipe of that name.
+    FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_new(path: Path) -> int:
+    """Make a file and lock it.
+
+    Where the file system has no locks, it is there without: nobody can lock it then, and whoever
+    asks is told that it is in use.
+
+    Returns
+    -------
+    int
+        The descriptor that holds the lock until it is closed.
+
+    Raises
+    ------
+    BlockingIOError
+        If somebody else was quicker, and has locked or removed it.
+    OSError
+        If it can't be made.
+    """
+    descriptor = os.open(path, FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return descriptor
+        if not _is_still(path, descriptor):
+            raise BlockingIOError(f"{path} was removed")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock a file that is there; None if it is locked, gone, or can't be locked.
+
+    Returns
+    -------
+    int or None
+        As `lock_new`.
+    """
+    try:
+        descriptor = os.open(path, FLAGS)
+    except OSError:
+        return None
+    try:
+        _lock(descriptor)
+        if _is_still(path, descriptor):
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Tell whether the locked file still has its name: it may have been removed meanwhile."""
+    try:
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))  # noqa: PTH116
+    except FileNotFoundError:
+        return False

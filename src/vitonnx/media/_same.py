@@ -1,0 +1,57 @@
+"""Whether two names are of one file: links, other spellings, capitals where they are the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeAlias
+
+__all__ = ["first_among", "same_file"]
+
+Name: TypeAlias = str | os.PathLike[str]
+
+
+def same_file(one: Name, other: Name) -> bool:
+    """Tell whether two names are, or will be, of one file."""
+    return first_among([one], [other]) is not None
+
+
+def first_among(names: Iterable[Name], others: Iterable[Name]) -> Name | None:
+    """Find the first of some names that is, or will be, of the same file as one of some others.
+
+    A file of two names, a hard link, is one, too.
+    """
+    theirs = {_key(other) for other in others}
+    return next((name for name in names if _key(name) in theirs), None)
+
+
+def _key(name: Name) -> tuple[int, int] | str:
+    """Give what is the same for all names of a file; of one that isn't there, its place."""
+    found = _stat(name)
+    return _place(name) if found is None else (found.st_dev, found.st_ino)
+
+
+def _stat(path: Name) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - any path, as it is
+    except (OSError, ValueError):
+        return None
+
+
+def _place(path: Name) -> str:
+    """Give where a file will be: behind all links, and in one spelling."""
+    try:
+        real = Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return os.fspath(path)
+    return str(real.with_name(real.name.casefold()) if _ignores_case(real.parent) else real)
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Tell whether a folder is found by its name in other capitals, too."""
+    other = folder.with_name(folder.name.swapcase()) if folder.name else folder
+    here, there = _stat(folder), _stat(other)
+    return (
+        other != folder and here is not None and there is not None and os.path.samestat(here, there)
+    )

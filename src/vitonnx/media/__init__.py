@@ -13,11 +13,12 @@ from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_plac
 from vitonnx.media._find import Notice, find_picture_names, find_pictures, natural_key
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
-from vitonnx.media._picture import PictureSource, open_picture
+from vitonnx.media._picture import Decoded, PictureSource, decoded, open_picture
 from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
     "SOFTWARE",
+    "Decoded",
     "Notice",
     "PictureSource",
     "Tensor",
@@ -28,6 +29,7 @@ __all__ = [
     "check_folder",
     "check_place",
     "check_writable",
+    "decoded",
     "explained",
     "find_picture_names",
     "find_pictures",

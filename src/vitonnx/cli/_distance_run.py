@@ -75,7 +75,13 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         check_writable(call.resume, files)
         if call.output and call.output.absolute() == call.resume.absolute():
             raise UsageError(f"{call.output} can't be both the output and the state of the run.")
-    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
+    make = partial(
+        Engine,
+        size=call.size,
+        max_pixels=call.max_pixels,
+        notice=notice,
+        **call.runtime.options(),
+    )
     engines = open_engines(call.models, make, quiet=quiet)
     for engine in engines.values():
         for block in call.blocks or ():

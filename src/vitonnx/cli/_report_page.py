@@ -93,7 +93,13 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     settle(call.output, call.models)
     pictures = find_pictures(call.inputs, notice=notice)
     film = None if call.film is None else _open_film(call, notice)
-    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
+    make = partial(
+        Engine,
+        size=call.size,
+        max_pixels=call.max_pixels,
+        notice=notice,
+        **call.runtime.options(),
+    )
     engines = open_engines(call.models, make, quiet=quiet)
     output = settle(call.output, [engine.file for engine in engines.values()])
     manifests = {name: engine.manifest for name, engine in engines.items()}

@@ -72,7 +72,7 @@ def read_squares(
 
     def fill(number: int) -> str | None:
         try:
-            squares[number] = to_square(read(number), size)
+            squares[number] = np.asarray(to_square(read(number), size))
         except PictureError as error:
             return str(error)
         return None

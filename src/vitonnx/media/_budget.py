@@ -8,12 +8,18 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
+from PIL import Image
+
 __all__ = ["DECODING", "MOST_BYTES", "Budget"]
 
 MOST_BYTES: Final = 3 * 2**29
 """Of all that is decoded at once in this process, 1.5 GiB: with a model beside it that is less than
 the 2 GB that the smallest machines have, and Pillow's largest picture in RGB, 0.7 GB, still fits
 twice, as it must where it is turned upright."""
+
+# What a thread frees goes back to the system, and not into the thread's own stock, where it comes
+# in blocks larger than the 32 MiB that glibc may take from that. Pillow's blocks are of 16 MiB.
+Image.core.set_block_size(2**26)  # type: ignore[attr-defined]
 
 
 class Budget:

@@ -51,7 +51,8 @@ def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
             return picture
     whole = Image.new("RGB", picture.size)
     for box in _tiles(picture.size):
-        whole.paste(_tile_to_rgb(picture if box[2:] == picture.size else picture.crop(box)), box)
+        tile = picture if box == (0, 0, *picture.size) else picture.crop(box)
+        whole.paste(_tile_to_rgb(tile), box)
     return whole
 
 

@@ -12,7 +12,7 @@ from vitonnx.errors import PictureError
 __all__ = ["to_rgb"]
 
 SIXTEEN_BITS = 65_535
-TILE = 2**20  # pixels that are converted at a time: a few megabytes beside the picture
+TILE = 2**18  # pixels that are converted at a time: some megabytes beside the picture
 
 
 def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import vitonnx as vx
@@ -76,7 +77,7 @@ def test_what_is_in_memory_may_be_changed_at_once(
     pictures = np.random.default_rng(0).integers(0, 256, (7, 90, 70, 3), dtype=np.uint8)
     expected = [engine.probe(picture, vx.Rollout())[0].rollout for picture in pictures]
 
-    def overwritten() -> object:
+    def overwritten() -> Iterator[NDArray[np.uint8]]:
         page = np.empty_like(pictures[0])
         for picture in pictures:
             page[:] = picture

@@ -69,9 +69,9 @@ def test_who_leaves_the_queue_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(budget._changed, "wait_for", interrupted)
-        with budget.share(10):
+        with pytest.raises(KeyboardInterrupt), budget.share(10):
             pass
     with budget.share(100):
         assert budget.free == 0

@@ -30,7 +30,7 @@ from vitonnx.media import find_pictures, open_picture
 from vitonnx.media.films import open_film
 folder, *names = sys.argv[1:]
 for name in names:
-    for read in (open_picture, open_film, lambda path: open_picture(__import__("PIL.Image").Image.open(path))):
+    for read in (open_picture, open_film):
         try:
             read(folder + "/" + name)
         except VitonnxError as error:

@@ -84,7 +84,12 @@ def test_usual_pictures_are_read_whole(tmp_path: Path) -> None:
 
 def test_the_memory_is_given_back_when_the_block_fails(tmp_path: Path) -> None:
     path = photograph(tmp_path / "a.jpg")
-    with pytest.raises(KeyError), decoded(path):
-        assert DECODING.free < DECODING.whole
-        raise KeyError
+
+    def fail() -> None:
+        with decoded(path):
+            assert DECODING.free < DECODING.whole
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert DECODING.free == DECODING.whole

@@ -60,9 +60,13 @@ def open_film(
     refuse_address(os.fspath(path))
     path, span = Path(path), span or Span()
     refuse_special(path, FilmError)
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:  # such as a name that is too long
+        raise FilmError(f"{path} can't be read: {error.strerror}.") from error
+    if is_folder:
         return FilmFolder(path, span, rate or FOLDER_RATE, max_pixels, notice)
-    if not path.exists():
+    if not is_there:
         raise FilmError(f"There is no film {path}: check the name and the folder.")
     if rate is not None:
         raise UsageError(f"{path} has a frame rate of its own: leave --fps out.")

@@ -8,7 +8,7 @@ import zlib
 
 from PIL import Image
 
-__all__ = ["bmp", "gif", "jpeg", "png", "tiff", "webp"]
+__all__ = ["bmp", "filled_gif", "filled_png", "gif", "jpeg", "png", "tiff", "webp"]
 
 
 def png(height: int, width: int) -> bytes:
@@ -57,3 +57,55 @@ def webp(height: int, width: int) -> bytes:
     whole = stream.getvalue()
     place = whole.index(b"\x9d\x01\x2a") + 3
     return whole[:place] + struct.pack("<HH", width, height) + whole[place + 4 :]
+
+
+def filled_png(height: int, width: int, *, colour: int = 2, depth: int = 8) -> bytes:
+    """A whole PNG of one colour, of any size, without memory for it."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    line = b"\0" + b"\x55" * (width * channels * depth // 8)
+    packer = zlib.compressobj(1)
+    data = b"".join(packer.compress(line) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = [_chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")]
+    if colour == 3:  # half transparent, so that it takes the longest way to RGB
+        chunks[1:1] = [_chunk(b"PLTE", bytes(range(256)) * 3), _chunk(b"tRNS", b"\x80" * 256)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def filled_gif(height: int, width: int) -> bytes:
+    """A whole GIF of one colour: LZW's best case, where each code is one pixel longer."""
+    clear, end = 4, 5
+    codes, left = [(clear, 3)], height * width
+    run, size = 1, 3
+    while left > 0:
+        # Code 0 is one pixel, and each new one stands for one pixel more than the last.
+        codes.append((0 if run == 1 else end + run - 1, size))
+        left -= run
+        run += 1
+        known = end + run - 1
+        size = min(12, max(3, known.bit_length()))
+        if known == 4095:
+            codes.append((clear, 12))
+            run, size = 1, 3
+    codes.append((end, size))
+    stream = _joined(codes)
+    blocks = b"".join(
+        bytes([len(stream[start : start + 255])]) + stream[start : start + 255]
+        for start in range(0, len(stream), 255)
+    )
+    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    box = b"," + struct.pack("<HHHHB", 0, 0, width, height, 0)
+    return b"GIF89a" + screen + box + b"\x02" + blocks + b"\0;"
+
+
+def _joined(codes: list[tuple[int, int]]) -> bytes:
+    """Join codes of some bits each, the lowest bit first."""
+    joined, bits, whole = bytearray(), 0, 0
+    for code, size in codes:
+        whole |= code << bits
+        bits += size
+        while bits >= 8:
+            joined.append(whole & 255)
+            whole >>= 8
+            bits -= 8
+    return bytes(joined) + bytes([whole & 255])

@@ -186,7 +186,7 @@ def test_lab(tmp_path: Path) -> None:
         (np.zeros((2, 3, 4), np.uint8), r"shape \(2, 3, 4\); expected uint8 \(height, width, 3\)"),
         (np.zeros((2, 3, 3), np.float32), "float32 array"),
         (np.zeros((0, 3, 3), np.uint8), r"shape \(0, 3, 3\)"),
-        (Image.new("RGB", (0, 3)), "no pixels: it is 0x3"),
+        (Image.new("RGB", (0, 3)), "no pixels: it is 3x0"),
         (b"bytes", "a bytes is no picture"),
     ],
 )

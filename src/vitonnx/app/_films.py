@@ -102,7 +102,7 @@ class Films:
             # A model sees the short side at its own size: a strip would be any number of tokens.
             if max(film.size) > SLIMMEST * min(film.size):
                 raise FilmError(
-                    f"{name} has frames of {film.size[1]}x{film.size[0]} pixels; at most "
+                    f"{name} has frames of {film.size[0]}x{film.size[1]} pixels; at most "
                     f"{SLIMMEST} times as long as broad is taken here: cut them."
                 )
             engines = [
@@ -159,7 +159,7 @@ class Films:
         facts = read_facts(path, FORMATS)
         height, width = facts.size
         if height * width > self._limits.pixels:
-            raise FilmError(f"{name} has frames of {width}x{height} pixels: scale it down first.")
+            raise FilmError(f"{name} has frames of {height}x{width} pixels: scale it down first.")
         if facts.seconds is not None and facts.seconds > self._limits.seconds:
             raise FilmError(
                 f"{name} lasts {float(facts.seconds):.0f} s; at most {self._limits.seconds} s are "

@@ -13,7 +13,7 @@ from PIL import Image
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.engine import Engine, Prepared, prepare
 from vitonnx.errors import PictureError, UsageError
-from vitonnx.media import open_picture
+from vitonnx.media import decoded
 from vitonnx.probes import Crop
 
 __all__ = ["LONGEST_NAME", "Visit", "here", "plain_name", "receive"]
@@ -80,20 +80,22 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
     name = plain_name(name)
     with _open(path, name, limits) as opened:
         try:
-            picture = open_picture(opened)
+            with decoded(opened) as (picture, sides):
+                shown = {
+                    model: prepare(picture, engine.manifest.preprocessing, engine.manifest.covered)
+                    for model, engine in engines.items()
+                }
+                seen = {model: each.seen for model, each in shown.items()}
+                portraits = _portraits(picture, seen)
         except PictureError as error:
             raise PictureError(str(error).replace(str(path), name)) from error
-    shown = {
-        model: prepare(picture, engine.manifest.preprocessing, engine.manifest.covered)
-        for model, engine in engines.items()
-    }
     return Visit(
         key=secrets.token_hex(8),
         source=path,
         name=name,
-        size=(picture.height, picture.width),
+        size=sides,
         shown=shown,
-        portraits=_portraits(picture, {model: each.seen for model, each in shown.items()}),
+        portraits=portraits,
     )
 
 

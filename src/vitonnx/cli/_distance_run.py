@@ -75,7 +75,13 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         check_writable(call.resume, [*read, *call.models])
         if call.output is not None:
             _refuse_one(call.output, call.resume)
-    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
+    make = partial(
+        Engine,
+        size=call.size,
+        max_pixels=call.max_pixels,
+        notice=notice,
+        **call.runtime.options(),
+    )
     engines = open_engines(call.models, make, quiet=quiet)
     for engine in engines.values():
         for block in call.blocks or ():

@@ -90,8 +90,7 @@ MaxPixelsOfFrames = Annotated[
         metavar="MILLIONS",
         min=1,
         callback=_millions,
-        help="The largest frame that is read, in millions of pixels. By default any of a film, and "
-        "178 of pictures.",
+        help="The largest frame that is read, in millions of pixels; 35 by default.",
     ),
 ]
 Output = Annotated[

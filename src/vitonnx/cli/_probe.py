@@ -51,14 +51,21 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     from vitonnx.engine import Engine
     from vitonnx.media import find_pictures
 
-    pictures = find_pictures(call.inputs, notice=partial(inform, quiet=quiet))
+    notice = partial(inform, quiet=quiet)
+    pictures = find_pictures(call.inputs, notice=notice)
     targets = []
     if call.output is not None:
         check_output(call.output, FIGURE_OR_ARRAYS, [*pictures, *call.models])
         _check_sheet(call.output, len(pictures))
     elif not call.explain:
         targets = name_figures(pictures, f".{call.probe.name}.png", call.models)
-    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
+    make = partial(
+        Engine,
+        size=call.size,
+        max_pixels=call.max_pixels,
+        notice=notice,
+        **call.runtime.options(),
+    )
     engines = open_engines(call.models, make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     if call.explain:

@@ -92,7 +92,13 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     settle(call.output, call.models)
     pictures = find_pictures(call.inputs, notice=notice)
     film = None if call.film is None else _open_film(call, notice)
-    make = partial(Engine, size=call.size, max_pixels=call.max_pixels, **call.runtime.options())
+    make = partial(
+        Engine,
+        size=call.size,
+        max_pixels=call.max_pixels,
+        notice=notice,
+        **call.runtime.options(),
+    )
     engines = open_engines(call.models, make, quiet=quiet)
     read = [*pictures, *([] if call.film is None else [call.film])]
     output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from vitonnx.data._class_folders import list_classes, subfolders
 from vitonnx.data._draw import draw_evenly, draw_share
 from vitonnx.data._split import LabelledPictures, StoredSplit
-from vitonnx.data._squares import Progress, read_squares
+from vitonnx.data._squares import Progress, read_squares, to_square
 from vitonnx.errors import DataError
-from vitonnx.media import Notice, open_picture
+from vitonnx.media import Notice, decoded
 
 __all__ = ["open_folder"]
 
@@ -55,9 +56,15 @@ def open_folder(
     if validation is not None:
         _, more_files, more_labels = list_classes(validation, among=classes, notice=notice)
         files, labels = files + more_files, np.concatenate([labels, more_labels])
+
+    def read(row: int) -> Image.Image:
+        """Make a picture small as long as its memory is counted."""
+        with decoded(files[row], max_pixels=max_pixels, notice=notice) as opened:
+            return to_square(opened.picture, size)
+
     squares, unreadable = read_squares(
         len(files),
-        lambda row: open_picture(files[row], max_pixels=max_pixels),
+        read,
         size,
         name=str(folder),
         progress=progress,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vitonnx.errors import DataError, PictureError
 
-__all__ = ["Progress", "read_squares"]
+__all__ = ["Progress", "read_squares", "to_square"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many pictures are done, and of how many."""
@@ -72,7 +72,7 @@ def read_squares(
 
     def fill(number: int) -> str | None:
         try:
-            squares[number] = _square(read(number), size)
+            squares[number] = np.asarray(to_square(read(number), size))
         except PictureError as error:
             return str(error)
         return None
@@ -90,7 +90,7 @@ def read_squares(
     return squares, skipped
 
 
-def _square(picture: Image.Image, size: int) -> NDArray[np.uint8]:
+def to_square(picture: Image.Image, size: int) -> Image.Image:
     """Scale a picture's centre square, antialiased.
 
     The same as to scale the shorter side and to crop then, but that no corner is rounded, and
@@ -99,4 +99,4 @@ def _square(picture: Image.Image, size: int) -> NDArray[np.uint8]:
     side = min(picture.size)
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
     box = (left, top, left + side, top + side)
-    return np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    return picture.resize((size, size), Image.Resampling.BICUBIC, box=box)

@@ -27,7 +27,7 @@ from vitonnx.engine._session import Session, load_promises, open_session, takes_
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
-from vitonnx.media import Tensor, open_picture
+from vitonnx.media import Notice, Tensor, decoded
 from vitonnx.modelfile import load_operators
 from vitonnx.probes import GraphProbe, Layout, Probe, Summary
 
@@ -78,6 +78,9 @@ class Engine:
         sooner than a graph is planned, unless it was planned in an earlier run.
     max_pixels : int, optional
         Of the largest file of a picture that is read: see `vitonnx.media.open_picture`.
+    notice : callable, optional
+        Takes a sentence, in any thread, where a huge JPEG is read at a share of its size: see
+        `vitonnx.media.decoded`. Without it none is.
 
     Attributes
     ----------
@@ -113,6 +116,7 @@ class Engine:
         precision: str = "auto",
         in_graph: bool | None = None,
         max_pixels: int | None = None,
+        notice: Notice | None = None,
     ) -> None:
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
@@ -126,7 +130,7 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = Layout.of(self.manifest)
-        self.in_graph, self._max_pixels = in_graph, max_pixels
+        self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
         self._asked_device, self._device = device, choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
@@ -136,7 +140,7 @@ class Engine:
         )
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
-            self._own_sizes = OwnSizes(self.manifest, self._sibling, max_pixels)
+            self._own_sizes = OwnSizes(self.manifest, self._sibling, max_pixels, notice)
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -259,7 +263,7 @@ class Engine:
 
     def stream(
         self,
-        images: Iterable[Picture],
+        images: Iterable[Picture | Prepared],
         probes: Sequence[Probe[Any]],
         *,
         summary: Mapping[str, Summary] | None = None,
@@ -336,10 +340,17 @@ class Engine:
     ) -> Pass:
         session = session or self._open(compiled, outputs)
         return Pass(
-            session, self.manifest, self.layout, probes, compiled, outputs, self._max_pixels
+            session,
+            self.manifest,
+            self.layout,
+            probes,
+            compiled,
+            outputs,
+            self._max_pixels,
+            self._notice,
         )
 
-    def _is_quicker_unplanned(self, images: Iterable[Picture], plan: Plan) -> bool:
+    def _is_quicker_unplanned(self, images: Iterable[object], plan: Plan) -> bool:
         """Tell whether so few pictures are done before a plan would be made."""
         if not (
             self.in_graph is None
@@ -430,10 +441,10 @@ class Engine:
         return wanted
 
     def _prepare(self, image: Picture) -> Prepared:
-        picture = open_picture(image, max_pixels=self._max_pixels)
-        if self._own_sizes is not None:
-            self._own_sizes.size_of(picture)  # refuses what the file can't take
-        return prepare(picture, self.manifest.preprocessing)
+        with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+            if self._own_sizes is not None:
+                self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
+            return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
 
     def _sibling(self, size: tuple[int, int]) -> Engine:
         """Open the same file for pictures of one size."""
@@ -445,6 +456,7 @@ class Engine:
             precision=self.precision,
             in_graph=self.in_graph,
             max_pixels=self._max_pixels,
+            notice=self._notice,
         )
 
 

@@ -6,17 +6,17 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PIL import Image
-
 from vitonnx.engine._ahead import map_ahead
 from vitonnx.engine._pass import DECODERS, Picture, hold
+from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import open_picture
+from vitonnx.media import Decoded, Notice, decoded
 from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ AHEAD = 8  # pictures that are decoded before their turn
 
 
 class _Opened(NamedTuple):
-    """A picture, and the input size that it has; an error where it can't be read, or has none."""
+    """A picture, ready, and the input size that it has; or why it can't be read, or has none."""
 
     name: str
-    picture: Image.Image | None
+    picture: Prepared | None
     size: tuple[int, int] | None
     error: VitonnxError | None = None
 
@@ -49,8 +49,8 @@ class OwnSizes:
         Of the file, whose recipe gives every picture its own size.
     open_at : callable
         Opens the file at a size.
-    max_pixels : int or None
-        Of a picture: see `vitonnx.media.open_picture`.
+    max_pixels, notice : optional
+        See `vitonnx.media.decoded`.
     """
 
     def __init__(
@@ -58,8 +58,10 @@ class OwnSizes:
         manifest: Manifest,
         open_at: Callable[[tuple[int, int]], Engine],
         max_pixels: int | None = None,
+        notice: Notice | None = None,
     ) -> None:
-        self.manifest, self._open_at, self._max_pixels = manifest, open_at, max_pixels
+        self.manifest, self._open_at = manifest, open_at
+        self._max_pixels, self._notice = max_pixels, notice
         self._engines: dict[tuple[int, int], Engine] = {}
 
     def at(self, size: tuple[int, int]) -> Engine:
@@ -70,15 +72,14 @@ class OwnSizes:
             del self._engines[next(iter(self._engines))]
         return engine
 
-    def size_of(self, picture: Image.Image) -> tuple[int, int]:
-        """Give the input size of a picture.
+    def size_of(self, sides: tuple[int, int]) -> tuple[int, int]:
+        """Give the input size of a picture of some height and width.
 
         Raises
         ------
         PictureError
             If the file can't take it.
         """
-        sides = (picture.height, picture.width)
         try:
             size = self.manifest.preprocessing.for_picture(sides).size
         except UsageError:  # its sides are none that any input has
@@ -99,10 +100,18 @@ class OwnSizes:
             )
         return size
 
-    def results(self, images: Iterable[Picture], probes: Sequence[Probe[Any]]) -> Iterator[Result]:
+    def results(
+        self, images: Iterable[Picture | Prepared], probes: Sequence[Probe[Any]]
+    ) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
-        held = enumerate(map(hold, images))
-        opened = map_ahead(self._open, held, threads=DECODERS, ahead=AHEAD)
+        held = (
+            (
+                number,
+                image if isinstance(image, Prepared) else hold(image, partial(self._open, number)),
+            )
+            for number, image in enumerate(images)
+        )
+        opened = map_ahead(lambda each: self._open(*each), held, threads=DECODERS, ahead=AHEAD)
         for size, group in itertools.groupby(opened, key=lambda each: each.size):
             if size is None:
                 yield from (Result(file=each.name, error=each.error) for each in group)
@@ -114,22 +123,33 @@ class OwnSizes:
                     error = type(error)(str(error).replace(result.file, name))
                 yield replace(result, file=name, error=error)
 
-    def _open(self, numbered: tuple[int, Picture | VitonnxError]) -> _Opened:
-        number, image = numbered
+    def _open(self, number: int, image: Picture | Prepared | _Opened | VitonnxError) -> _Opened:
+        if isinstance(image, _Opened):
+            return image
         name = str(image) if isinstance(image, str | Path) else f"picture {number}"
         if isinstance(image, VitonnxError):
             return _Opened(name, None, None, image)
+        if isinstance(image, Prepared):
+            height, width, _ = image.pixels.shape
+            return _Opened(name, image, (height, width))
         try:
-            picture = open_picture(image, max_pixels=self._max_pixels)
+            with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+                return self._ready(name, opened)
         except VitonnxError as error:
             return _Opened(name, None, None, error)
+
+    def _ready(self, name: str, opened: Decoded) -> _Opened:
+        picture, sides = opened
         try:
-            return _Opened(name, picture, self.size_of(picture))
+            size = self.size_of(sides)
+            manifest = self.manifest.at(size)
+            prepared = prepare(picture, manifest.preprocessing, manifest.covered, sides=sides)
         except VitonnxError as error:
             return _Opened(name, None, None, PictureError(f"{name}: {error}"))
+        return _Opened(name, prepared, size)
 
 
-def _pictures(group: Iterable[_Opened], names: deque[str]) -> Iterator[Image.Image]:
+def _pictures(group: Iterable[_Opened], names: deque[str]) -> Iterator[Prepared]:
     """Hand pictures on, and note their names for the results that come later."""
     for each in group:
         if each.picture is not None:

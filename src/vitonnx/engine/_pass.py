@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,12 @@ from PIL import Image
 
 from vitonnx.engine._ahead import map_ahead
 from vitonnx.engine._batch import Batch
-from vitonnx.engine._preprocess import prepare
+from vitonnx.engine._preprocess import Prepared, read
 from vitonnx.engine._result import Result, predict
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import Tensor, open_picture
+from vitonnx.media import Notice, Tensor, open_picture
 from vitonnx.probes import GraphProbe, Layout, Probe
 
 __all__ = ["DECODERS", "Pass", "Picture", "hold"]
@@ -30,8 +30,12 @@ Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
 # said of it, with an error where there is no input, and every probe's query token.
 Located: TypeAlias = tuple[NDArray[np.uint8] | None, Result, dict[str, int | None]]
 Arrays: TypeAlias = dict[str, NDArray[Any]]
+Ready = TypeVar("Ready")
 
 DECODERS = 4
+# Of what is in memory already, twice a batch waits for its turn: above so many pixels, 32 MiB, as
+# films beyond 4K have, it is made ready at once, and doesn't wait as it is.
+LARGE = 2**23
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,13 @@ class Pass:
     compiled: Sequence[GraphProbe[Any]]
     outputs: tuple[str, ...]
     max_pixels: int | None = None
+    notice: Notice | None = None
 
-    def results(self, images: Iterable[Picture], *, batch_size: int) -> Iterator[Result]:
+    def results(self, images: Iterable[Picture | Prepared], *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
-        held = enumerate(map(hold, images))
+        held = enumerate(
+            image if isinstance(image, Prepared) else hold(image, self._read) for image in images
+        )
         located = map_ahead(self._locate, held, threads=DECODERS, ahead=2 * batch_size)
         many = self.session.in_flight
         run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
@@ -70,7 +77,7 @@ class Pass:
             batch: list[Located] = [(None, Result(file=name, crop=crop), queries) for name in names]
             yield from self._answer((batch, self._compute(part, [queries] * len(part))))
 
-    def _locate(self, numbered: tuple[int, Picture | VitonnxError]) -> Located:
+    def _locate(self, numbered: tuple[int, Picture | Prepared | VitonnxError]) -> Located:
         """Decode a picture, and find every probe's query token in it."""
         number, image = numbered
         name = str(image) if isinstance(image, str | Path) else f"picture {number}"
@@ -78,8 +85,7 @@ class Pass:
             return None, Result(file=name, error=image), {}
         crop = None
         try:
-            opened = open_picture(image, max_pixels=self.max_pixels)
-            picture = prepare(opened, self.manifest.preprocessing, self.manifest.covered)
+            picture = image if isinstance(image, Prepared) else self._read(image)
             crop = picture.crop
             queries = {probe.name: picture.token(probe, self.layout) for probe in self.probes}
         except VitonnxError as error:
@@ -88,6 +94,10 @@ class Pass:
             return None, Result(file=name, crop=crop, error=error), {}
         shown = Result(file=name, crop=crop, inside=picture.inside, pixels=picture.covered)
         return picture.pixels, shown, queries
+
+    def _read(self, image: Picture) -> Prepared:
+        recipe, covered = self.manifest.preprocessing, self.manifest.covered
+        return read(image, recipe, covered, max_pixels=self.max_pixels, notice=self.notice)
 
     def _run(self, batch: list[Located]) -> tuple[list[Located], Arrays]:
         """Run the good pictures of a batch; no arrays where there is none."""
@@ -138,16 +148,18 @@ class Pass:
         return probe.compute(arrays, self.layout, queries)
 
 
-def hold(image: Picture) -> Picture | VitonnxError:
+def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:
     """Take a picture from its owner: files are decoded in threads, what is in memory is not.
 
     Whoever gives the pictures may fill the same array again, or step the same film on, while the
-    last ones are still waiting.
+    last ones are still waiting. What is large doesn't wait: `ready` makes it ready at once.
     """
     if isinstance(image, str | Path):
         return image
     try:
         held = open_picture(image)
+        if held.width * held.height > LARGE:
+            return ready(held)
     except VitonnxError as error:
         return error
     return held.copy() if held is image or isinstance(image, Tensor) else held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.engine._placing import Place, place
+from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Preprocessing
+from vitonnx.media import Notice, PictureSource, decoded
 from vitonnx.probes import Crop, Layout, Probe
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "read"]
 
 # Beyond this side, in pixels, a picture is never scaled whole: one of 1 x 5000 pixels would fill
 # a gigabyte on the way to its crop.
 LONGEST = 20_000
+# Above so many pixels, 0.25 GiB, nothing is padded whole: a strip of 1 x 20,000 would be a square.
+LARGEST_CANVAS = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +66,47 @@ class Prepared:
         return self.place.token(probe, layout)
 
 
+def read(
+    source: PictureSource,
+    recipe: Preprocessing,
+    covered: tuple[int, int] | None = None,
+    *,
+    max_pixels: int | None = None,
+    notice: Notice | None = None,
+) -> Prepared:
+    """Decode a picture and make it ready, within the memory that all who decode share.
+
+    Parameters
+    ----------
+    source, max_pixels, notice
+        As `vitonnx.media.decoded` takes them.
+    recipe, covered
+        As `prepare` takes them.
+
+    Raises
+    ------
+    PictureError
+        If it can't be read, or made ready.
+    """
+    with decoded(source, max_pixels=max_pixels, notice=notice) as (picture, sides):
+        try:
+            return prepare(picture, recipe, covered, sides=sides)
+        except VitonnxError:
+            raise
+        except Exception as error:  # such as a lack of memory: it is this picture's, and no other's
+            name = source if isinstance(source, str | os.PathLike) else "the picture"
+            raise PictureError(
+                f"{name} can't be scaled from {sides[0]}x{sides[1]} pixels "
+                f"({str(error) or type(error).__name__}): make it smaller, or cut it."
+            ) from error
+
+
 def prepare(
-    picture: Image.Image, recipe: Preprocessing, covered: tuple[int, int] | None = None
+    picture: Image.Image,
+    recipe: Preprocessing,
+    covered: tuple[int, int] | None = None,
+    *,
+    sides: tuple[int, int] | None = None,
 ) -> Prepared:
     """Scale a picture and cut out its centre, or pad it, as timm, torchvision and transformers do.
 
@@ -75,6 +119,8 @@ def prepare(
         every picture a size of its own is followed at that size.
     covered : (height, width), optional
         Of the part of the input that is cut into patches; all of it by default.
+    sides : (height, width), optional
+        Of the whole, where the picture was read at a share of its size; its place is on that.
 
     Returns
     -------
@@ -87,8 +133,9 @@ def prepare(
     >>> prepare(Image.new("RGB", (1024, 512)), recipe).crop
     (288.0, 32.0, 736.0, 480.0)
     """
-    recipe = recipe.for_picture((picture.height, picture.width))
-    found = place((picture.height, picture.width), recipe, covered)
+    sides = sides or (picture.height, picture.width)
+    recipe = recipe.for_picture(sides)
+    found = place(sides, recipe, covered)
     return Prepared(np.asarray(_scaled(picture, recipe, found)), found)
 
 
@@ -97,7 +144,7 @@ def _scaled(picture: Image.Image, recipe: Preprocessing, found: Place) -> Image.
     resampling = Image.Resampling[recipe.interpolation.upper()]
     height, width = recipe.size
     padding = recipe.padding
-    if padding is not None and padding.before and max(found.canvas) <= LONGEST:
+    if padding is not None and padding.before and _can_be_padded(picture, found):
         canvas = Image.new("RGB", found.canvas[::-1], padding.colour)
         canvas.paste(picture, found.corner[::-1])
         return canvas.resize((width, height), resampling)
@@ -116,3 +163,10 @@ def _scaled(picture: Image.Image, recipe: Preprocessing, found: Place) -> Image.
     filled = Image.new("RGB", (width, height), padding.colour)
     filled.paste(cut, (seen[0] - box[0], seen[1] - box[1]))
     return filled
+
+
+def _can_be_padded(picture: Image.Image, found: Place) -> bool:
+    """Tell whether a picture can be padded before it is scaled: whole, and not too large."""
+    rows, columns = found.canvas
+    is_whole = (picture.height, picture.width) == found.picture
+    return is_whole and max(rows, columns) <= LONGEST and rows * columns <= LARGEST_CANVAS

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision, reduce_precision
-from vitonnx.engine._preprocess import prepare
+from vitonnx.engine._preprocess import read
 from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
-from vitonnx.media import atomic_with_companions, open_picture
+from vitonnx.media import atomic_with_companions
 from vitonnx.modelfile import open_graph
 
 if TYPE_CHECKING:
@@ -120,4 +120,4 @@ def _pixels(
     """Prepare pictures one by one: the runtime computes all outputs of each."""
     recipe = replace(recipe, multiple=None)  # the graph that is calibrated has one size
     for picture in pictures:
-        yield prepare(open_picture(picture, max_pixels=max_pixels), recipe).pixels[None]
+        yield read(picture, recipe, max_pixels=max_pixels).pixels[None]

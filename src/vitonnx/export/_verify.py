@@ -125,7 +125,7 @@ def _pictures(size: tuple[int, int]) -> list[NDArray[np.uint8]]:
     noise = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
     with (
         (files("vitonnx.export") / "photograph.jpg").open("rb") as stream,
-        Image.open(stream) as photograph,
+        Image.open(stream, formats=["JPEG"]) as photograph,
     ):
         real = np.asarray(photograph.convert("RGB").resize((size[1], size[0])))
     return [*noise, real]

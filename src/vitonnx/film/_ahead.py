@@ -7,9 +7,23 @@ from collections.abc import Generator, Iterable, Iterator
 from threading import Condition, Thread
 from typing import Generic, Self, TypeVar
 
-__all__ = ["Ahead"]
+__all__ = ["Ahead", "frames_ahead"]
 
 Item = TypeVar("Item")
+
+MOST_FRAMES = 4
+MOST_BYTES = 2**27  # of frames that wait: four of 4K, one of what is larger
+
+
+def frames_ahead(size: tuple[int, int]) -> int:
+    """Give how many frames of a height and width may wait for the next stage.
+
+    Examples
+    --------
+    >>> frames_ahead((1080, 1920)), frames_ahead((4320, 7680))
+    (4, 1)
+    """
+    return max(1, min(MOST_FRAMES, MOST_BYTES // max(1, 3 * size[0] * size[1])))
 
 
 class Ahead(Generic[Item]):

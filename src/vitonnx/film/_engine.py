@@ -11,6 +11,10 @@ from vitonnx.modelfile import load_manifest
 
 __all__ = ["fit_note", "open_engine"]
 
+# A frame's sides: a model's attention grows with the square of the longer one, and no film's frames
+# are so slim that this would be too few.
+SLIMMEST = 16
+
 
 def open_engine(
     file: str | Path,
@@ -67,6 +71,13 @@ def _choose(
     short = min(manifest.covered) if short_side is None else short_side
     if short < 1:
         raise UsageError(f"the short side is {short}; it must be at least one patch.")
+    if short_side is None and max(frame) > SLIMMEST * min(frame):
+        raise UsageError(
+            f"frames of {_by(frame)} pixels are more than {SLIMMEST} times as long as broad, and "
+            "an input of their shape would take more memory than there is: say how they are "
+            "fitted into the model's own size (--fit), or how large its input shall be "
+            "(--short-side)."
+        )
     size = fitting_size(frame, short=short, patch=manifest.patch_size)
     if size == manifest.size or manifest.resizable:
         manifest.at(size)  # refuses a short side that is no multiple, and names the nearest

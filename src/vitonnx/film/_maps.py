@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Result
-from vitonnx.film._ahead import Ahead
+from vitonnx.film._ahead import Ahead, frames_ahead
 from vitonnx.film._cover import Cover
 from vitonnx.film._options import FilmHead
 from vitonnx.media.films import Film, FilmFrame
@@ -20,8 +20,6 @@ __all__ = ["Maps", "map_shape", "maps_of_film", "smoothed"]
 
 Maps = list[NDArray[np.float32]]
 """Of one frame: for each model its maps, (maps, rows, columns)."""
-
-FRAMES_AHEAD = 4
 
 
 def maps_of_film(
@@ -58,7 +56,7 @@ def maps_of_film(
 
 
 def _decoded(film: Film) -> Ahead[FilmFrame]:
-    return Ahead(film.read(), depth=FRAMES_AHEAD)
+    return Ahead(film.read(), depth=frames_ahead(film.size))
 
 
 def _maps(result: Result, probe: str, head: FilmHead) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from vitonnx.engine import Engine
 from vitonnx.errors import FilmError, UsageError
-from vitonnx.film._ahead import Ahead
+from vitonnx.film._ahead import Ahead, frames_ahead
 from vitonnx.film._cover import Cover
 from vitonnx.film._maps import Maps, map_shape, maps_of_film, smoothed
 from vitonnx.film._options import FilmHead, FilmOptions
@@ -26,7 +26,6 @@ __all__ = ["FilmReport", "Watch", "probe_film"]
 
 Item = TypeVar("Item")
 
-FRAMES_AHEAD = 4
 MAPS_AHEAD = 16
 
 
@@ -135,7 +134,9 @@ def probe_film(
                 scaling = scaling_by_frame(from_zero=from_zero)
             case "fixed":
                 scaling = scaling_to_fixed(engine.manifest.patches for engine in engines)
-        drawn = stack.enter_context(Ahead(_drawn(film, maps, scaling, painter), depth=FRAMES_AHEAD))
+        drawn = stack.enter_context(
+            Ahead(_drawn(film, maps, scaling, painter), depth=frames_ahead(painter.size))
+        )
         writer = stack.enter_context(
             FilmWriter(passing, rate=film.rate, ticks=film.ticks, sound=sound)
         )
@@ -156,7 +157,7 @@ def _drawn(
 ) -> Iterator[FilmFrame]:
     """Decode every frame once more, and draw its maps."""
     with (
-        Ahead(film.read(), depth=FRAMES_AHEAD) as frames,
+        Ahead(film.read(), depth=frames_ahead(film.size)) as frames,
         Ahead(maps, depth=MAPS_AHEAD) as found,
     ):
         for frame, each in itertools.zip_longest(frames, found):

@@ -13,12 +13,13 @@ from vitonnx.media._find import Notice, find_picture_names, find_pictures, natur
 from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._passing import passing_folder, remove_own, temporary_folder
-from vitonnx.media._picture import PictureSource, open_picture
+from vitonnx.media._picture import Decoded, PictureSource, decoded, open_picture
 from vitonnx.media._same import first_among, same_file
 from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
     "SOFTWARE",
+    "Decoded",
     "Notice",
     "PictureSource",
     "Tensor",
@@ -29,6 +30,7 @@ __all__ = [
     "check_folder",
     "check_place",
     "check_writable",
+    "decoded",
     "explained",
     "find_picture_names",
     "find_pictures",

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from PIL import Image
-
 from vitonnx.errors import UsageError
 from vitonnx.filenames import refuse_address
-from vitonnx.media._kinds import read_heic
+from vitonnx.media._formats import suffixes_read
 from vitonnx.media._own import is_own_figure
 from vitonnx.media._passed_over import PassedOver
 
@@ -21,9 +18,6 @@ __all__ = ["Notice", "find_picture_names", "find_pictures", "natural_key"]
 
 Notice = Callable[[str], object]
 """Takes a sentence for a person."""
-
-# Pillow registers these and reads no pixels from them without further software.
-UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 # In the key that names are sorted by: both come before all letters.
 END, NUMBER = "\0", "\1"
@@ -141,22 +135,11 @@ def _pictures(paths: Iterable[Path], passed_over: PassedOver) -> list[str]:
     """Keep the names of files with a picture's suffix, in natural order."""
     kept = []
     for path in paths:
-        if path.suffix.lower() not in _suffixes():
+        if path.suffix.lower() not in suffixes_read():
             passed_over.add(path)
         elif path.is_file():
             kept.append(str(path))
     return sorted(kept, key=natural_key)
-
-
-@cache
-def _suffixes() -> frozenset[str]:
-    """All suffixes of pictures that Pillow reads, in small letters."""
-    read_heic()
-    Image.init()  # Pillow fills its tables when it first needs them.
-    readable = (Image.OPEN.keys() | {"MPO"}) - UNREADABLE
-    return frozenset(
-        suffix for suffix, kind in Image.registered_extensions().items() if kind in readable
-    )
 
 
 def natural_key(name: str) -> str:

@@ -1,14 +1,15 @@
-"""Files that people keep among their pictures and that Pillow alone doesn't read."""
+"""Files that people keep among their pictures and that aren't read as pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 
 from PIL import features
 
-__all__ = ["HEAD", "Kind", "is_read", "kind_of", "read_heic"]
+from vitonnx.media._formats import read_heic
+
+__all__ = ["HEAD", "Kind", "is_read", "kind_of"]
 
 HEAD = 32  # bytes at the start of a file that its content is told from
 
@@ -19,7 +20,11 @@ FILMS = ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .vob .web
 CAMERAS = ".3fr .arw .cr2 .cr3 .dng .erf .nef .nrw .orf .pef .raf .raw .rw2 .sr2 .srw .x3f"
 HEICS = ".heic .heics .heif .heifs .hif"
 AVIFS = ".avif .avifs"  # where Pillow is built without
-OTHERS = ".ai .emf .eps .exr .hdr .jxl .jxr .kra .ps .psb .svg .svgz .wdp .wmf .xcf"
+OTHERS = (
+    ".ai .emf .eps .exr .fit .fits .fli .hdr .jxl .jxr .kra .pcd .ps .psb .svg .svgz .wdp .wmf "
+    ".xcf .xpm"
+)
+EPS_HEADS = (b"%!PS", b"\xc5\xd0\xd3\xc6")  # PostScript, as text and behind a preview
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Kind:
 FILM = Kind("film", "films are for `vitonnx probe video`", is_film=True)
 HEIC = Kind("HEIC", "to read it:  pip install 'vitonnx[heic]'")
 AVIF = Kind("AVIF", "to read it:  pip install --upgrade pillow")
+CONVERTED = "convert it to PNG or JPEG"
+EPS = Kind("EPS", CONVERTED)
 
 
 def kind_of(suffix: str, head: bytes = b"") -> Kind | None:
@@ -90,7 +97,7 @@ def kind_of(suffix: str, head: bytes = b"") -> Kind | None:
 def _by_suffix() -> dict[str, Kind]:
     pictures = [*CAMERAS.split(), *OTHERS.split()]
     return {
-        **{suffix: Kind(suffix[1:].upper(), "convert it to PNG or JPEG") for suffix in pictures},
+        **{suffix: Kind(suffix[1:].upper(), CONVERTED) for suffix in pictures},
         **dict.fromkeys(HEICS.split(), HEIC),
         **dict.fromkeys(AVIFS.split(), AVIF),
         **dict.fromkeys(FILMS.split(), FILM),
@@ -100,6 +107,8 @@ def _by_suffix() -> dict[str, Kind]:
 def _by_content(head: bytes) -> Kind | None:
     if head.startswith(b"\x1aE\xdf\xa3") or (head[:4], head[8:11]) == (b"RIFF", b"AVI"):
         return FILM
+    if head.startswith(EPS_HEADS):
+        return EPS
     if head[4:8] != b"ftyp":
         return None
     brand, compatible = head[8:12], head[16:]
@@ -109,16 +118,5 @@ def _by_content(head: bytes) -> Kind | None:
 
 
 def is_read(kind: Kind) -> bool:
-    """Tell whether Pillow reads a kind after all, as HEIC and AVIF are read where it can."""
+    """Tell whether a kind is read after all, as HEIC and AVIF are where Pillow can."""
     return (kind is HEIC and read_heic()) or (kind is AVIF and bool(features.check("avif")))
-
-
-@cache
-def read_heic() -> bool:
-    """Have Pillow read HEIC, if pillow-heif is installed, and tell whether it does."""
-    if find_spec("pillow_heif") is None:
-        return False
-    from pillow_heif import register_heif_opener
-
-    register_heif_opener()
-    return True

@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vitonnx.errors import PictureError
-from vitonnx.media._picture_file import damaged, opened_picture
+from vitonnx.media._budget import DECODING
+from vitonnx.media._needs import bytes_needed
+from vitonnx.media._picture_file import damaged_if_raised, opened_picture, refuse_pixels
+from vitonnx.media._reduced import reduce_to_fit
 from vitonnx.media._rgb import to_rgb
 from vitonnx.media._tensor import Tensor, on_host
 
-__all__ = ["PictureSource", "open_picture"]
+__all__ = ["Decoded", "PictureSource", "decoded", "open_picture"]
 
 PictureSource: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor
 """A file's path, one of Pillow's images, or a uint8 array (height, width, 3) of any library."""
+
+ORIENTATION = 0x0112  # Exif's number for it
+STARTING = {"EPS"}
+ON_ITS_SIDE = range(5, 9)  # the orientations that exchange height and width
+
+
+class Decoded(NamedTuple):
+    """A picture that is decoded, and the sides of the whole.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image, mode RGB
+        Upright. It is smaller than the whole where it was read at a share of its size.
+    sides : (height, width)
+        Of the whole, in pixels.
+    """
+
+    picture: Image.Image
+    sides: tuple[int, int]
 
 
 def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Image.Image:
@@ -31,7 +55,8 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
         the first frame is read.
     max_pixels : int, optional
         Of a file: one that has more is refused before it is unpacked, as a small file can hold any
-        number of them. Pillow's own limit by default: 178,956,970, unless that was changed.
+        number of them. Pillow's own limit by default: 178,956,970, unless that was changed; and
+        fewer of a kind whose decoder would take more than 1.5 GiB for so many.
 
     Returns
     -------
@@ -47,13 +72,97 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
     >>> open_picture(np.zeros((2, 3, 3), np.uint8)).size  # Pillow has the width first
     (3, 2)
     """
+    with decoded(source, max_pixels=max_pixels) as opened:
+        return opened.picture
+
+
+@contextmanager
+def decoded(
+    source: PictureSource,
+    *,
+    max_pixels: int | None = None,
+    notice: Callable[[str], object] | None = None,
+) -> Iterator[Decoded]:
+    """Read a picture as `open_picture` does, and count its memory until the block is left.
+
+    Threads that read pictures in this way have 1.5 GiB together, and wait for each other where
+    that is spent: make the picture small inside the block, and open no other there.
+
+    Parameters
+    ----------
+    source, max_pixels
+        As `open_picture` takes them.
+    notice : callable, optional
+        Takes a sentence where a JPEG that needs more than that is read at a share of its size.
+        Without it the whole is read if `max_pixels` allows it, and refused if nobody does.
+
+    Yields
+    ------
+    Decoded
+
+    Raises
+    ------
+    PictureError
+        As `open_picture` does.
+    """
     if isinstance(source, Image.Image):
-        return _decode(source, getattr(source, "filename", "") or "the picture")
+        name = getattr(source, "filename", "") or "the picture"
+        with DECODING.share(bytes_needed(source)):
+            yield _whole(_decode(source, name))
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        with opened_picture(path, max_pixels) as picture:
+            sides, needed = _fitted(path, picture, max_pixels, notice)
+            with DECODING.share(needed):
+                picture = _decode(picture, str(path), ours=True)
+                refuse_pixels(path, picture, max_pixels)  # a header may say less than there is
+                yield Decoded(picture, sides or (picture.height, picture.width))
+    else:
+        yield _whole(_of_array(source))
+
+
+def _whole(picture: Image.Image) -> Decoded:
+    return Decoded(picture, (picture.height, picture.width))
+
+
+def _fitted(
+    path: Path,
+    picture: Image.Image,
+    max_pixels: int | None,
+    notice: Callable[[str], object] | None,
+) -> tuple[tuple[int, int] | None, int | None]:
+    """Have a picture decoded within the memory that there is, as far as that can be.
+
+    Give the upright sides of the whole if it will be read at a share of its size, and the bytes
+    that it needs, if they are known.
+    """
+    needed = bytes_needed(picture)
+    if needed is None or needed <= DECODING.whole:
+        return None, needed
+    if notice is not None:
+        with damaged_if_raised(path):
+            width, height = picture.size
+            turned = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
+            reduced = reduce_to_fit(picture)
+        if reduced is not None:
+            notice(
+                f"{path} is so large that it is read at {picture.height}x{picture.width} of its "
+                f"{height}x{width} pixels; what a model sees may differ by up to 4 of 255 levels."
+            )
+            return ((width, height) if turned else (height, width)), reduced
+    if max_pixels is None:
+        raise PictureError(
+            f"{path} would take {needed / 2**30:.1f} GiB of memory while its "
+            f"{picture.height}x{picture.width} pixels are decoded, more than the "
+            f"{DECODING.whole / 2**30:.1f} that are allowed: scale it down first, or allow it with "
+            "--max-pixels MILLIONS (in Python, max_pixels)."
+        )
+    return None, needed
+
+
+def _of_array(source: object) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _from_array(source)
-    if isinstance(source, str | os.PathLike):
-        with opened_picture(Path(source), max_pixels) as picture:
-            return _decode(picture, str(source), ours=True)
     if isinstance(source, Tensor):
         return _from_array(on_host(source))
     raise PictureError(
@@ -73,12 +182,15 @@ def _from_array(array: NDArray[np.uint8]) -> Image.Image:
 
 def _decode(picture: Image.Image, name: str, *, ours: bool = False) -> Image.Image:
     if 0 in picture.size:
-        raise PictureError(f"{name} has no pixels: it is {picture.width}x{picture.height}.")
-    try:
+        raise PictureError(f"{name} has no pixels: it is {picture.height}x{picture.width}.")
+    if picture.format in STARTING and getattr(picture, "tile", None):
+        raise PictureError(
+            f"{name} is {picture.format}, which Pillow reads by starting another program: convert "
+            "it to PNG or JPEG."
+        )
+    with damaged_if_raised(name):
         if ours:  # Nobody else sees it: a photograph's copy would take 50 MB.
             ImageOps.exif_transpose(picture, in_place=True)
         else:
             picture = ImageOps.exif_transpose(picture)
-    except Exception as error:  # As above; this is where the pixels are read.
-        raise damaged(name, error) from error
-    return to_rgb(picture, name=name)
+        return to_rgb(picture, name=name)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from vitonnx.errors import PictureError, UsageError
+from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.filenames import refuse_address
+from vitonnx.media._formats import formats_read
 from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
+from vitonnx.regular import refuse_special
 
-__all__ = ["damaged", "opened_picture"]
+__all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
 
 # The filters of the warnings module, and Pillow's limit, belong to the process, not to the thread.
 _of_the_process = threading.Lock()
@@ -42,6 +44,7 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
     PictureError
         If it can't be read, is too large, or is no picture.
     """
+    refuse_special(path, PictureError)
     try:
         refuse_address(str(path))
         if path.is_dir():
@@ -62,29 +65,60 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         file.seek(0)
         if kind is not None:
             is_read(kind)  # makes Pillow ready for it
-        try:
-            with _limit_of(max_pixels):
-                picture = Image.open(file)
-        except UnidentifiedImageError as error:
-            raise PictureError(_unknown(path, kind)) from error
-        except Image.DecompressionBombError as error:
-            usual = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-            (pixels, *_) = map(int, re.findall(r"\d+", str(error)))
-            raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
-        except Exception as error:  # Pillow's decoders raise anything on damaged files.
-            raise damaged(path, error) from error
+        with damaged_if_raised(path):
+            try:
+                with _limit_of(max_pixels):
+                    picture = Image.open(file, formats=formats_read())
+            except UnidentifiedImageError as error:
+                raise PictureError(_unknown(path, kind)) from error
+            except Image.DecompressionBombError as error:
+                usual = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+                (pixels, *_) = map(int, re.findall(r"\d+", str(error)))
+                raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
         with picture:
-            if picture.format == "MPEG":  # which Pillow knows, and has no decoder for
-                raise PictureError(_unknown(path, kind))
-            pixels = picture.width * picture.height
-            if max_pixels is not None and pixels > max_pixels:
-                raise PictureError(_too_large(path, pixels, max_pixels))
+            refuse_pixels(path, picture, max_pixels)
             yield picture
 
 
+def refuse_pixels(path: Path, picture: Image.Image, max_pixels: int | None) -> None:
+    """Refuse what has more pixels than are allowed."""
+    pixels = picture.width * picture.height
+    if max_pixels is not None and pixels > max_pixels:
+        raise PictureError(_too_large(path, pixels, max_pixels))
+
+
+@contextmanager
+def damaged_if_raised(name: str | Path) -> Iterator[None]:
+    """Turn whatever a decoder raises into one sentence on its picture.
+
+    Decoders raise anything on damaged files: SyntaxError, AssertionError, struct.error, and what
+    the libraries behind them have of their own.
+
+    Raises
+    ------
+    PictureError
+        In place of any error that isn't vitonnx's own.
+    """
+    try:
+        yield
+    except VitonnxError:
+        raise
+    except MemoryError as error:
+        raise PictureError(
+            f"{name} needs more memory than there is: scale it down first."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(
+            f"{name} is refused as a possible decompression bomb, because what it holds is larger "
+            "than its header says: save it as PNG or JPEG."
+        ) from error
+    except Exception as error:
+        raise damaged(name, error) from error
+
+
 def damaged(name: str | Path, error: Exception) -> PictureError:
-    """Say that a file is damaged, and what Pillow thinks of it."""
-    reason = str(error) or type(error).__name__
+    """Say that a file is damaged, and what its decoder thinks of it."""
+    reason = " ".join(str(error).split()) or type(error).__name__
     return PictureError(f"{name} is damaged or cut off ({reason}): fetch it again.")
 
 
@@ -112,10 +146,7 @@ def _too_large(path: Path, pixels: int, most: int) -> str:
 
 def _unknown(path: Path, kind: Kind | None) -> str:
     if kind is None:
-        return (
-            f"{path} is not a picture, or of a kind that Pillow can't read: convert it to PNG or "
-            "JPEG."
-        )
+        return f"{path} is not a picture, or of a kind that isn't read: convert it to PNG or JPEG."
     if is_read(kind):
         return f"{path} is damaged or cut off: fetch it again."
     return f"{path} is {kind.one}, which isn't read as a picture: {kind.remedy}."

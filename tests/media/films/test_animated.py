@@ -14,7 +14,8 @@ from PIL import Image
 from vitonnx.errors import FilmError, UsageError
 from vitonnx.media import open_picture
 from vitonnx.media.films import Span, open_film, read_facts
-from vitonnx.media.films._file import opened, video_of
+from vitonnx.media.films._container import opened
+from vitonnx.media.films._file import video_of
 
 LENGTHS = [40, 80, 120, 50, 70, 110, 130]  # milliseconds
 STARTS = [0, *accumulate(LENGTHS[:-1])]

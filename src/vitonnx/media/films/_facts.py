@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vitonnx.media.films._file import end_of, opened, video_of
+from vitonnx.media.films._container import CONTAINERS, film_errors, opened
+from vitonnx.media.films._file import end_of, video_of
 
 __all__ = ["FilmFacts", "read_facts"]
 
@@ -28,7 +29,7 @@ class FilmFacts:
     seconds: Fraction | None
 
 
-def read_facts(path: Path, formats: Sequence[str] = ()) -> FilmFacts:
+def read_facts(path: Path, formats: Sequence[str] = CONTAINERS) -> FilmFacts:
     """Read the header of a film, to decide whether it shall be decoded at all.
 
     Parameters
@@ -36,8 +37,7 @@ def read_facts(path: Path, formats: Sequence[str] = ()) -> FilmFacts:
     path : Path
         The file.
     formats : sequence of str
-        The containers that may be opened, as FFmpeg calls them; any by default. Some formats are
-        lists of other files, which they make FFmpeg read.
+        The containers that may be opened, as FFmpeg calls them; by default all that are read.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def read_facts(path: Path, formats: Sequence[str] = ()) -> FilmFacts:
     FilmError
         If it is no film, or in another container.
     """
-    with opened(path, {"format_whitelist": ",".join(formats)} if formats else None) as container:
+    with film_errors(path), opened(path, formats) as container:
         stream = video_of(container, path)
         size = (stream.codec_context.height, stream.codec_context.width)
         return FilmFacts(size, end_of(container, stream))

@@ -13,15 +13,24 @@ from av.container import InputContainer
 from PIL import Image
 
 from vitonnx.errors import FilmError, UsageError
+from vitonnx.media.films._clock import (
+    LONGEST_STILL,
+    USUAL_RATE,
+    believed_rate,
+    believed_time,
+    time_of_day,
+)
+from vitonnx.media.films._container import film_errors, opened
 from vitonnx.media.films._film import FilmFrame, Span, spanned
-from vitonnx.media.films._rgb import UprightRgb
+from vitonnx.media.films._limit import MOST_PIXELS, refuse_frames
+from vitonnx.media.films._rgb import UprightRgb, square_size
 from vitonnx.media.films._sound import Sound
 
-__all__ = ["FilmFile", "end_of", "opened", "video_of"]
+__all__ = ["FilmFile", "end_of", "video_of"]
 
-USUAL_RATE = Fraction(25)
 FINEST_CLOCK = 1_000_000  # ticks a second
 EDGES = 64
+SLIMMEST = 16  # a pixel's sides: anamorphic films stretch theirs by 2, and H.264 lists 2 at most
 COUNTED = {"mov", "mp4"}  # containers that say how many frames they hold
 DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: their clocks begin anywhere
 
@@ -36,7 +45,7 @@ class FilmFile:
     span : Span
         Which frames are meant.
     max_pixels : int, optional
-        Of a frame; any by default.
+        Of a frame; `MOST_PIXELS` by default.
 
     Raises
     ------
@@ -46,18 +55,19 @@ class FilmFile:
     """
 
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:
-        self.name, self._path, self._span, self._max_pixels = str(path), path, span, max_pixels
+        self.name, self._path, self._span = str(path), path, span
+        self._most_pixels = MOST_PIXELS if max_pixels is None else max_pixels
         self.complaint: str | None = None
         self._has_frames = False
         self._size: tuple[int, int] | None = None
-        with opened(path) as container:
+        with film_errors(path), opened(path) as container:
             stream = video_of(container, path)
-            self._check_size(stream)
-            self.rate = stream.guessed_rate or stream.average_rate or USUAL_RATE
+            self._check(stream)
+            self.rate = believed_rate(stream.guessed_rate, stream.average_rate)
             self.ticks = min((stream.time_base or 1 / USUAL_RATE).denominator, FINEST_CLOCK)
             self._zero = _zero(container)
             self._film_end = end_of(container, stream)
-            self._counted = stream.frames if _counted(container) else 0
+            self._counted = max(0, stream.frames) if _counted(container) else 0
             self._has_sound = any(track.codec_context for track in container.streams.audio)
         self.frames = self._expected()
         # Only a frame knows how it is to be turned.
@@ -69,12 +79,11 @@ class FilmFile:
 
     def read(self) -> Iterator[FilmFrame]:
         """Decode the frames of the span, in the order in which they are shown."""
-        with opened(self._path) as container:
+        with film_errors(self._path), opened(self._path) as container:
             stream = video_of(container, self._path)
             # Threads by frame lose good frames beside a damaged one; by slice they don't.
             stream.thread_type = "SLICE"
-            if self._max_pixels is not None:  # whatever the header says
-                stream.codec_context.options = {"max_pixels": str(self._with_edges(stream))}
+            stream.codec_context.options = {"max_pixels": str(self._with_edges(stream))}
             upright = UprightRgb(stream.sample_aspect_ratio)
             decoding = _Decoding(container, stream, self.rate, self._zero)
             if self._span.start is not None:
@@ -105,20 +114,25 @@ class FilmFile:
     def _with_edges(self, stream: VideoStream) -> int:
         """Give the largest frame as FFmpeg counts it, which makes sides multiples of up to 64."""
         codec = stream.codec_context
-        return max(self._max_pixels or 0, (codec.height + EDGES) * (codec.width + EDGES))
+        return max(self._most_pixels, (codec.height + EDGES) * (codec.width + EDGES))
 
-    def _check_size(self, stream: VideoStream) -> None:
-        height, width = stream.codec_context.height, stream.codec_context.width
-        if self._max_pixels is not None and height * width > self._max_pixels:
+    def _check(self, stream: VideoStream) -> None:
+        """Refuse by the header what would be too large, also once its pixels are square."""
+        size = stream.codec_context.height, stream.codec_context.width
+        refuse_frames(self.name, size, self._most_pixels)
+        aspect = stream.sample_aspect_ratio
+        if aspect and not 1 / SLIMMEST <= aspect <= SLIMMEST:
             raise FilmError(
-                f"{self.name} has frames of {width}x{height} pixels, more than the "
-                f"{self._max_pixels:,} that are allowed: scale it down, or allow more with "
-                "--max-pixels MILLIONS (in Python, max_pixels)."
+                f"{self.name} says that its pixels are {float(aspect):g} times as wide as high, "
+                "which no film's are: convert it to square pixels."
             )
+        refuse_frames(self.name, square_size(size, aspect), self._most_pixels)
 
     def _frame(
         self, upright: UprightRgb, frame: VideoFrame, time: Fraction, end: Fraction
     ) -> FilmFrame:
+        # The header may say less than there is, and a film may grow on the way.
+        refuse_frames(self.name, upright.size_of(frame), self._most_pixels)
         pixels = upright(frame)
         if self._size is not None and pixels.shape[:2] != self._size:
             # The film changes its size on the way; the first frame's is kept.
@@ -159,7 +173,8 @@ class FilmFile:
             long = f"; it is {float(self._film_end):.2f} s long" if self._film_end else ""
             return UsageError(f"{self.name} has no frame in the part that was asked for{long}.")
         return FilmError(
-            f"No frame of {self.name} can be decoded: it may be damaged; fetch or convert it again."
+            f"No frame of {self.name} can be decoded: it may be damaged, or larger than the "
+            f"{self._most_pixels:,} pixels that are allowed; fetch or convert it again."
         )
 
 
@@ -182,7 +197,7 @@ class _Decoding:
             return
         try:
             self._container.seek(int((time + self._zero) / base), stream=self._stream)
-        except FFmpegError:
+        except (FFmpegError, OverflowError):
             # What can't be sought in is read from its start.
             return
 
@@ -191,17 +206,20 @@ class _Decoding:
         last: Fraction | None = None
         for frame in self._frames():
             self.decoded += 1
-            if frame.pts is None or frame.time_base is None:
-                time = self.end
-            else:
-                time = frame.pts * frame.time_base - self._zero
-            if last is not None and time <= last:
-                time = self.end  # a clock that stands still or jumps back
+            time = self._told(frame)
+            if time is None or (last is not None and not last < time <= last + LONGEST_STILL):
+                time = self.end  # a clock that stands still, or jumps
             length = frame.duration * frame.time_base if frame.time_base else 0
             # A frame is shown until the next; only the last needs a length of its own.
-            self.end = time + (length if length > 0 else self._usual)
+            self.end = time + (length if 0 < length <= LONGEST_STILL else self._usual)
             last = time
             yield time, frame
+
+    def _told(self, frame: VideoFrame) -> Fraction | None:
+        """When a frame is shown, as it says itself."""
+        if frame.pts is None or frame.time_base is None:
+            return None
+        return believed_time(frame.pts * frame.time_base - self._zero)
 
     def _frames(self) -> Iterator[VideoFrame]:
         try:
@@ -223,26 +241,6 @@ class _Decoding:
             return []
 
 
-def opened(path: Path, options: dict[str, str] | None = None) -> InputContainer:
-    """Open a file, with FFmpeg's options, and say in a sentence why it can't be."""
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except PermissionError as error:
-        raise FilmError(f"{path} can't be read: there is no permission to.") from error
-    except OSError as error:
-        raise FilmError(f"{path} can't be read: {error.strerror}.") from error
-    if empty:
-        raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")
-    try:
-        return av.open(str(path), options=options)
-    except (FFmpegError, ValueError) as error:
-        raise FilmError(
-            f"{path} can't be opened as a film: it is no film, or cut off before the part that "
-            "says what is in it; fetch or convert it again."
-        ) from error
-
-
 def video_of(container: InputContainer, path: Path) -> VideoStream:
     """Find the first stream of moving pictures; the cover of a song is none, nor a still."""
     covers = av.stream.Disposition.attached_pic
@@ -261,7 +259,7 @@ def video_of(container: InputContainer, path: Path) -> VideoStream:
 def _zero(container: InputContainer) -> Fraction:
     """When the film begins on its own clock; broadcasts begin at any hour."""
     if container.format.flags & DISCONTINUOUS and container.start_time is not None:
-        return Fraction(container.start_time, av.time_base)
+        return believed_time(Fraction(container.start_time, av.time_base)) or Fraction(0)
     return Fraction(0)
 
 
@@ -270,14 +268,19 @@ def _counted(container: InputContainer) -> bool:
 
 
 def end_of(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """When the video ends, as the file says; None if it doesn't."""
+    """When the video ends, as the file says; None if it doesn't, or says what can't be."""
+    end = believed_time(_told_end(container, stream))
+    return end if end is not None and end > 0 else None
+
+
+def _told_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
     if container.format.name == "avi" and stream.frames and stream.time_base:
         return stream.frames * stream.time_base  # a cut file's duration is guessed
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
-    if "DURATION" in stream.metadata:  # Matroska: 00:01:02.345000000
-        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
+    told = time_of_day(stream.metadata.get("DURATION", ""))
+    if told is not None:
+        return told
     if container.duration is not None and not container.streams.audio:
         return Fraction(container.duration, av.time_base)
     return None

@@ -14,6 +14,7 @@ from vitonnx.errors import FilmError, PictureError, UsageError
 from vitonnx.media._find import Notice, find_pictures
 from vitonnx.media._picture import open_picture
 from vitonnx.media.films._film import FilmFrame, Span
+from vitonnx.media.films._limit import MOST_PIXELS
 
 __all__ = ["FilmFolder"]
 
@@ -51,7 +52,8 @@ class FilmFolder:
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self.name, self._max_pixels = str(path), max_pixels
+        self.name = str(path)
+        self._max_pixels = MOST_PIXELS if max_pixels is None else max_pixels
         self.rate, self.ticks = rate, rate.numerator
         self.complaint: str | None = None
         self._span = span
@@ -100,7 +102,7 @@ class FilmFolder:
         if pixels.shape[:2] != self.size:
             height, width, _ = pixels.shape
             raise PictureError(
-                f"{file} is {width}x{height}, but the film is {self.size[1]}x{self.size[0]}: "
+                f"{file} is {height}x{width}, but the film is {self.size[0]}x{self.size[1]}: "
                 "scale it, or move it elsewhere."
             )
         return pixels

@@ -13,6 +13,7 @@ from vitonnx.media.films._file import FilmFile
 from vitonnx.media.films._film import Film, Span
 from vitonnx.media.films._folder import FilmFolder
 from vitonnx.media.films._picture_film import PictureFilm, is_picture_film
+from vitonnx.regular import refuse_special
 
 __all__ = ["FOLDER_RATE", "open_film"]
 
@@ -32,15 +33,16 @@ def open_film(
     Parameters
     ----------
     path : path
-        A file in any container and codec that PyAV reads; an animated picture, GIF, PNG, WebP or
-        AVIF, whose loops are not counted; or a folder of pictures in natural order.
+        A file in a container that holds a film itself, in any codec that PyAV reads; an animated
+        picture, GIF, PNG, WebP or AVIF, whose loops are not counted; or a folder of pictures in
+        natural order.
     span : Span, optional
         Which frames are meant; all by default.
     rate : Fraction, optional
         Frames a second of a folder, 25 by default. Files have their own.
     max_pixels : int, optional
-        Of a frame; a film with larger ones is refused. Any by default, but for pictures, which
-        have the limit of `vitonnx.media.open_picture`.
+        Of a frame; a film with larger ones is refused. By default 35,651,584, a little more than
+        8K has: the largest that H.264 has a level for.
     notice : callable, optional
         Of a folder: see `vitonnx.media.find_pictures`.
 
@@ -57,9 +59,14 @@ def open_film(
     """
     refuse_address(os.fspath(path))
     path, span = Path(path), span or Span()
-    if path.is_dir():
+    refuse_special(path, FilmError)
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:  # such as a name that is too long
+        raise FilmError(f"{path} can't be read: {error.strerror}.") from error
+    if is_folder:
         return FilmFolder(path, span, rate or FOLDER_RATE, max_pixels, notice)
-    if not path.exists():
+    if not is_there:
         raise FilmError(f"There is no film {path}: check the name and the folder.")
     if rate is not None:
         raise UsageError(f"{path} has a frame rate of its own: leave --fps out.")

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vitonnx.errors import FilmError, PictureError, UsageError
+from vitonnx.media._formats import suffixes_read
 from vitonnx.media._kinds import HEAD, kind_of
-from vitonnx.media._picture_file import damaged, opened_picture
+from vitonnx.media._picture_file import damaged, damaged_if_raised, opened_picture
 from vitonnx.media._rgb import to_rgb
+from vitonnx.media.films._clock import LONGEST_STILL, believed_rate
+from vitonnx.media.films._container import film_errors
 from vitonnx.media.films._film import FilmFrame, Span, spanned
+from vitonnx.media.films._limit import MOST_PIXELS
 
 __all__ = ["PictureFilm", "is_picture_film"]
 
@@ -22,7 +26,7 @@ TICKS = 1000  # a second, as Pillow counts them
 UNTIMED = Fraction(1, 10)  # a frame without a length, as browsers show it
 STILL = Fraction(1, 25)
 SEQUENCES = (b"hevc", b"hevx", b"msf1")  # of HEIC, which FFmpeg reads and Pillow doesn't
-STILLS = (".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff")
+MOVING = {".gif", ".png", ".apng"}  # pictures that FFmpeg reads as films
 PNG = b"\x89PNG"
 ORIENTATION = 0x0112  # Exif's number for it
 
@@ -38,7 +42,10 @@ def is_picture_film(path: Path) -> bool:
             head = file.read(HEAD)
     except OSError:
         return False  # whoever opens it says why
-    if (head[:4], head[8:12]) == (b"RIFF", b"WEBP") or path.suffix.lower() in STILLS:
+    if (head[:4], head[8:12]) == (
+        b"RIFF",
+        b"WEBP",
+    ) or path.suffix.lower() in suffixes_read() - MOVING:
         return True
     if head.startswith(PNG):
         return not _is_moving_and_upright(path)
@@ -48,9 +55,12 @@ def is_picture_film(path: Path) -> bool:
 
 def _is_moving_and_upright(path: Path) -> bool:
     try:
-        with opened_picture(path) as picture:
-            turned = picture.getexif().get(ORIENTATION, 1) != 1
-            return bool(getattr(picture, "is_animated", False)) and not turned
+        with opened_picture(path) as picture, damaged_if_raised(path):
+            if not getattr(picture, "is_animated", False):
+                return False
+            # Exif may stand behind the pixels of the first frame, which are read for it.
+            is_large = picture.width * picture.height > MOST_PIXELS
+            return is_large or picture.getexif().get(ORIENTATION, 1) == 1
     except PictureError:
         return True  # FFmpeg may still make something of it
 
@@ -65,7 +75,7 @@ class PictureFilm:
     span : Span
         Which frames are meant.
     max_pixels : int, optional
-        See `vitonnx.media.open_picture`.
+        Of a frame; `MOST_PIXELS` by default.
 
     Raises
     ------
@@ -85,12 +95,13 @@ class PictureFilm:
             raise UsageError(f"{self.name} has no frame in the part that was asked for.")
         height, width, _ = first.pixels.shape
         self.size = height, width
-        self.rate = 1 / first.duration
+        self.rate = believed_rate(1 / first.duration)
 
     def read(self) -> Iterator[FilmFrame]:
         """Decode the frames of the span, in the order in which they are shown."""
+        most = MOST_PIXELS if self._max_pixels is None else self._max_pixels
         try:
-            with opened_picture(self._path, self._max_pixels) as picture:
+            with film_errors(self._path), opened_picture(self._path, most) as picture:
                 frames = _Frames(picture, self.name)
                 if self._span.start is None and self._span.end is None:
                     self.frames = -(-frames.count // self._span.every)
@@ -153,4 +164,7 @@ class _Frames:
             return Fraction(0), STILL
         told = self._picture.info
         length = Fraction(told.get("duration") or 0) / TICKS
-        return Fraction(told.get("timestamp") or 0, TICKS), length or UNTIMED
+        return (
+            Fraction(told.get("timestamp") or 0, TICKS),
+            length if 0 < length <= LONGEST_STILL else UNTIMED,
+        )

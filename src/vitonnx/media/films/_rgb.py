@@ -10,9 +10,10 @@ from av import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-__all__ = ["UprightRgb"]
+__all__ = ["UprightRgb", "square_size"]
 
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+AT_ONCE = 2**20  # pixels: in 16 bits they take more memory than the frame
 HD_HEIGHT = 720  # from here on what doesn't say its colours has those of HD, as players take it
 
 
@@ -31,6 +32,10 @@ class UprightRgb:
         self._aspect = aspect or Fraction(1)
         self._reformatter = VideoReformatter()
 
+    def size_of(self, frame: VideoFrame) -> tuple[int, int]:
+        """Give height and width of a frame as it is converted, before it is turned."""
+        return square_size((frame.height, frame.width), self._aspect)
+
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Convert a frame, of any pixel format, to uint8 (height, width, 3).
 
@@ -40,7 +45,7 @@ class UprightRgb:
         unknown = frame.colorspace == UNSPECIFIED and not frame.format.is_rgb
         converted = self._reformatter.reformat(
             frame,
-            width=max(1, round(frame.width * self._aspect)),
+            width=self.size_of(frame)[1],
             format="rgba" if transparent else "rgb24",
             src_colorspace=Colorspace.ITU709 if unknown and frame.height >= HD_HEIGHT else None,
             interpolation=Interpolation.BICUBIC,
@@ -52,6 +57,24 @@ class UprightRgb:
         if matrix is not None:
             pixels = _turned(pixels, matrix)
         return np.ascontiguousarray(pixels)
+
+
+def square_size(size: tuple[int, int], aspect: Fraction | None) -> tuple[int, int]:
+    """Give height and width of a frame once its pixels are square.
+
+    Parameters
+    ----------
+    size : (height, width)
+        In pixels as they are.
+    aspect : Fraction or None
+        Width of a pixel over its height; None, 0 and 1 are square.
+
+    Examples
+    --------
+    >>> square_size((576, 720), Fraction(16, 15))
+    (576, 768)
+    """
+    return size[0], max(1, round(size[1] * (aspect or 1)))
 
 
 def _display_matrix(frame: VideoFrame) -> NDArray[np.int32] | None:
@@ -70,8 +93,13 @@ def _display_matrix(frame: VideoFrame) -> NDArray[np.int32] | None:
 
 def _over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay (height, width, 4) over white."""
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    over = np.empty((*pixels.shape[:2], 3), np.uint8)
+    rows = max(1, AT_ONCE // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        part = pixels[start : start + rows]
+        alpha = part[..., 3:].astype(np.uint16)
+        over[start : start + rows] = (part[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return over
 
 
 def _turned(pixels: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
-import av
 from av import AudioFrame, AudioStream, FFmpegError, Packet
 from av.container import OutputContainer
+
+from vitonnx.media.films._container import film_errors, opened
 
 __all__ = ["Sound"]
 
@@ -43,20 +45,23 @@ class Sound:
     start, end : Fraction or None
         In seconds on the film's own clock: what is kept.
 
-    Attributes
-    ----------
-    note : str or None
-        Which tracks are encoded anew, and why.
+    Raises
+    ------
+    FilmError
+        If the film can't be read.
     """
 
     def __init__(
         self, path: Path, *, offset: Fraction, start: Fraction | None, end: Fraction | None
     ) -> None:
-        self._input = av.open(str(path))
-        self._offset, self._start, self._end = offset, start, end
+        self._path, self._offset, self._start, self._end = path, offset, start, end
         self._tracks: dict[int, Track] = {}
-        foreign = sorted({_codec(stream) for stream in self._streams} - COPIED)
-        self.note = (
+        self._open = ExitStack()
+        with film_errors(path):
+            self._input = self._open.enter_context(opened(path))
+            foreign = sorted({_codec(stream) for stream in self._streams} - COPIED)
+        self._lost = 0
+        self._anew = (
             f"the sound was encoded anew, as AAC: {' and '.join(foreign)} can't be copied into "
             "an .mp4 that browsers play."
             if foreign
@@ -64,37 +69,62 @@ class Sound:
         )
 
     @property
+    def note(self) -> str | None:
+        """What is to be said of it, once the film is written; None for nothing."""
+        lost = f"{self._lost} packets of the sound could not be copied." if self._lost else ""
+        return " ".join(filter(None, [self._anew, lost])) or None
+
+    def lose(self) -> None:
+        """Take note of a packet that can't be written."""
+        self._lost += 1
+
+    @property
     def _streams(self) -> list[AudioStream]:
         """The tracks that can be read at all."""
-        return [stream for stream in self._input.streams.audio if stream.codec_context is not None]
+        return [stream for stream in self._input.streams.audio if _can_be_read(stream)]
 
     def attach(self, output: OutputContainer) -> None:
-        """Add a stream for every track to a film that is about to be written."""
-        for source in self._streams:
-            copied = _codec(source) in COPIED
-            if copied:
-                target = output.add_stream_from_template(source)
-            else:
-                target = output.add_stream("aac", rate=_aac_rate(source.codec_context.sample_rate))
-                channels = source.codec_context.layout.nb_channels
-                target.codec_context.layout = AAC_LAYOUTS.get(channels, "stereo")
-            target.metadata.update(_language(source))
-            self._tracks[source.index] = Track(source, target, copied)
+        """Add a stream for every track to a film that is about to be written.
+
+        Raises
+        ------
+        FilmError
+            If a track is of a kind that can't be written.
+        """
+        with film_errors(self._path):
+            for source in self._streams:
+                copied = _codec(source) in COPIED
+                if copied:
+                    target = output.add_stream_from_template(source)
+                else:
+                    rate = _aac_rate(source.codec_context.sample_rate)
+                    target = output.add_stream("aac", rate=rate)
+                    channels = source.codec_context.layout.nb_channels
+                    target.codec_context.layout = AAC_LAYOUTS.get(channels, "stereo")
+                target.metadata.update(_language(source))
+                self._tracks[source.index] = Track(source, target, copied)
 
     def packets(self) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
-        """Give what is to be written, each with its time in seconds, in the film's order."""
-        sources = tuple(track.source for track in self._tracks.values())
-        try:
-            for packet in self._input.demux(sources):
-                # An empty packet marks the end.
-                if packet.size and self._kept(packet):
-                    yield from self._carried(packet, self._tracks[packet.stream.index])
-        except FFmpegError:
-            # The film ends early. Its frames say so, and what there is of the sound is kept.
-            pass
-        for track in self._tracks.values():
-            if not track.copied:
-                yield from _timed(track.target.encode(None))
+        """Give what is to be written, each with its time in seconds, in the film's order.
+
+        Raises
+        ------
+        FilmError
+            If it can't be carried over.
+        """
+        with film_errors(self._path):
+            sources = tuple(track.source for track in self._tracks.values())
+            try:
+                for packet in self._input.demux(sources):
+                    # An empty packet marks the end.
+                    if packet.size and self._kept(packet):
+                        yield from self._carried(packet, self._tracks[packet.stream.index])
+            except FFmpegError:
+                # The film ends early. Its frames say so, and what there is of the sound is kept.
+                pass
+            for track in self._tracks.values():
+                if not track.copied:
+                    yield from _timed(track.target.encode(None))
 
     def _kept(self, packet: Packet[AudioStream]) -> bool:
         if packet.pts is None:
@@ -123,7 +153,13 @@ class Sound:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._input.close()
+        self._open.close()
+
+
+def _can_be_read(stream: AudioStream) -> bool:
+    """Tell whether a track says enough of itself to be written anew: a damaged one may not."""
+    codec = stream.codec_context
+    return codec is not None and codec.sample_rate > 0 and codec.layout.nb_channels > 0
 
 
 def _codec(stream: AudioStream) -> str:

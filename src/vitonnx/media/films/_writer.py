@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from vitonnx.errors import FilmError
+from vitonnx.errors import FilmError, VitonnxError
 from vitonnx.media.films._film import FilmFrame
 from vitonnx.media.films._sound import Sound
 
@@ -25,8 +26,13 @@ CODEC: Final = "libx264"
 # Good enough that a second encoding isn't seen, at several times the usual speed. Without B-frames
 # the file has the frames in their order, so that the length of the last one is known.
 ENCODING = {"crf": "18", "preset": "veryfast", "bf": "0"}
+# The encoder looks ahead at forty frames, for the best use of its bits; of frames larger than 4K by
+# two that takes gigabytes, and it looks at one.
+LARGE = 2**24  # pixels
+NEAR = {"rc-lookahead": "0", "sync-lookahead": "0"}
 # What a browser must know stands in front, so that it plays before all is there.
 CONTAINER = {"movflags": "faststart"}
+EARLIEST = -(2**62)  # ticks, before any film begins
 BT709 = 1  # in all three of H.264's lists of colours: those of HD
 
 
@@ -51,7 +57,7 @@ class FilmWriter:
     Raises
     ------
     FilmError
-        If PyAV was built without the encoder.
+        If PyAV was built without the encoder, or it doesn't take the frames.
     OSError
         If the file can't be written.
     """
@@ -61,6 +67,7 @@ class FilmWriter:
             raise FilmError("This PyAV can't write H.264: install one that can (pip install av).")
         self._path, self._rate, self._clock, self._sound = path, rate, Fraction(1, ticks), sound
         self._begun: _Begun | None = None
+        self._last = EARLIEST
         self._reformatter = VideoReformatter()
 
     def write(self, frame: FilmFrame) -> None:
@@ -68,17 +75,22 @@ class FilmWriter:
 
         A side of odd length gets one more pixel: H.264 stores colours for two by two.
         """
-        height, width, _ = frame.pixels.shape
-        pixels = np.pad(frame.pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if self._begun is None:
-            output = av.open(str(self._path), "w", format="mp4", options=CONTAINER)
-            video = _add_video(output, pixels.shape[:2], self._rate, self._clock)
-            self._begun = _Begun(output, video, self._sound)
-        picture = self._to_yuv(pixels)
-        picture.time_base = self._clock
-        picture.pts = round(frame.time / self._clock)
-        self._begun.encode(picture, max(1, round(frame.duration / self._clock)))
-        self._begun.add_sound(until=frame.time)
+        pixels = frame.pixels
+        height, width, _ = pixels.shape
+        if height % 2 or width % 2:
+            pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        with _encoder_errors(self._path):
+            if self._begun is None:
+                output = av.open(str(self._path), "w", format="mp4", options=CONTAINER)
+                video = _add_video(output, pixels.shape[:2], self._rate, self._clock)
+                self._begun = _Begun(output, video, self._sound)
+            picture = self._to_yuv(pixels)
+            picture.time_base = self._clock
+            # Frames may be nearer to each other than the clock's ticks.
+            self._last = max(round(frame.time / self._clock), self._last + 1)
+            picture.pts = self._last
+            self._begun.encode(picture, max(1, round(frame.duration / self._clock)))
+            self._begun.add_sound(until=frame.time)
 
     def _to_yuv(self, pixels: NDArray[np.uint8]) -> VideoFrame:
         """Convert RGB to what the encoder takes, in the colours of HD, which the file names."""
@@ -102,12 +114,13 @@ class FilmWriter:
             return
         ended = False
         try:
-            if kind is None:
-                self._begun.flush()
-                self._begun.add_sound()
-            elif issubclass(kind, KeyboardInterrupt):
-                self._begun.flush()
-            self._begun.output.close()
+            with _encoder_errors(self._path):
+                if kind is None:
+                    self._begun.flush()
+                    self._begun.add_sound()
+                elif issubclass(kind, KeyboardInterrupt):
+                    self._begun.flush()
+                self._begun.output.close()
             ended = kind is None or issubclass(kind, KeyboardInterrupt)
         finally:
             if not ended:
@@ -120,6 +133,7 @@ class _Begun:
     def __init__(self, output: OutputContainer, video: VideoStream, sound: Sound | None) -> None:
         self.output, self._video = output, video
         self._durations: dict[int, int] = {}
+        self._source = sound
         self._sound: Iterator[tuple[Fraction, Packet[AudioStream]]] = iter(())
         if sound is not None:
             sound.attach(output)
@@ -139,7 +153,11 @@ class _Begun:
     def add_sound(self, until: Fraction | None = None) -> None:
         """Write the sound up to a time; all that is left without one."""
         while self._next is not None and (until is None or self._next[0] <= until):
-            self.output.mux(self._next[1])
+            try:
+                self.output.mux(self._next[1])
+            except (ValueError, OverflowError):  # its times go backwards, or can't be
+                if self._source is not None:
+                    self._source.lose()
             self._next = next(self._sound, None)
 
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:
@@ -150,11 +168,28 @@ class _Begun:
             self.output.mux(packet)
 
 
+@contextmanager
+def _encoder_errors(path: Path) -> Iterator[None]:
+    """Turn what the encoder raises into one sentence; a full disk is said by whoever opened it."""
+    try:
+        yield
+    except (VitonnxError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FilmError(
+            f"{path} can't be written as H.264 ({reason}): the film has a size, a rate or times "
+            "that the encoder doesn't take; scale it down or convert it."
+        ) from error
+
+
 def _add_video(
     output: OutputContainer, size: tuple[int, ...], rate: Fraction, clock: Fraction
 ) -> VideoStream:
-    video = output.add_stream(CODEC, rate=rate, options=ENCODING)
-    video.height, video.width = size
+    height, width = size
+    encoding = ENCODING | (NEAR if height * width > LARGE else {})
+    video = output.add_stream(CODEC, rate=rate, options=encoding)
+    video.height, video.width = height, width
     video.pix_fmt = "yuv420p"
     codec = video.codec_context
     codec.time_base = clock

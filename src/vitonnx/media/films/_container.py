@@ -1,0 +1,108 @@
+"""Containers that hold a film, opened so that nothing else is opened with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+
+from vitonnx.errors import FilmError, VitonnxError
+from vitonnx.regular import refuse_special
+
+__all__ = ["CONTAINERS", "film_errors", "opened"]
+
+# Those that hold a film themselves, as FFmpeg calls them. It knows playlists and manifests too
+# (concat, hls, dash, imf, sdp …), patterns of names (image2), devices and graphs of filters
+# (lavfi): they would make it read other files, whatever the name of what was given, or the net.
+CONTAINERS = (
+    *("mov", "matroska", "avi", "asf", "flv", "mpegts", "mpeg", "ogg", "rm", "mxf", "gxf", "nut"),
+    *("wtv", "dv", "ivf", "gif", "apng", "yuv4mpegpipe", "amv", "lxf", "nsv", "live_flv"),
+    # Streams of one codec, without a container.
+    *("mpegvideo", "m4v", "h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "mjpeg", "dirac"),
+    *("vc1", "dnxhd", "cavsvideo", "avs2", "avs3", "evc"),
+)
+NO_PROTOCOL = "none"  # FFmpeg has none of that name: it opens nothing by itself
+READ_AT_ONCE = 2**18  # bytes: each reading waits for Python's lock
+# FFmpeg decodes a frame as it opens a file, before anybody could look at its size, so that it has
+# a limit of its own: Pillow's for pictures, so that of any film up to there the size can be told.
+OPENED_PIXELS = 178_956_970
+
+
+@contextmanager
+def opened(path: Path, formats: Sequence[str] = CONTAINERS) -> Iterator[InputContainer]:
+    """Open a film's container and read its header.
+
+    FFmpeg is given the open file and no name of one: it can open no other.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    formats : sequence of str
+        The containers that may be opened, as FFmpeg calls them.
+
+    Raises
+    ------
+    FilmError
+        If it can't be read, or is in no such container.
+    """
+    with _file(path) as file:
+        options = {
+            "format_whitelist": ",".join(formats),
+            "protocol_whitelist": NO_PROTOCOL,
+            "max_pixels": str(OPENED_PIXELS),
+        }
+        try:
+            container = av.open(file, "r", options=options, buffer_size=READ_AT_ONCE)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise FilmError(
+                f"{path} can't be opened as a film: it is no film, of a kind that isn't read, or "
+                "cut off before the part that says what is in it; fetch or convert it again."
+            ) from error
+        with container:
+            yield container
+
+
+def _file(path: Path) -> BinaryIO:
+    refuse_special(path, FilmError)
+    try:
+        file = path.open("rb")
+    except PermissionError as error:
+        raise FilmError(f"{path} can't be read: there is no permission to.") from error
+    except OSError as error:
+        raise FilmError(f"{path} can't be read: {error.strerror}.") from error
+    except ValueError as error:  # a name that no file can have
+        raise FilmError(f"{path} can't be read: {error}.") from error
+    if not file.peek(1):
+        file.close()
+        raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")
+    return file
+
+
+@contextmanager
+def film_errors(name: str | Path) -> Iterator[None]:
+    """Turn whatever a library raises on a film into one sentence.
+
+    Raises
+    ------
+    FilmError
+        In place of any error that isn't vitonnx's own.
+    """
+    try:
+        yield
+    except VitonnxError:
+        raise
+    except MemoryError as error:
+        raise FilmError(f"{name} needs more memory than there is: scale it down first.") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FilmError(
+            f"{name} is damaged, or says of itself what can't be ({reason}): fetch or convert it "
+            "again."
+        ) from error

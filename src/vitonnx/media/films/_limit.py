@@ -1,0 +1,32 @@
+"""How large the frames of a film may be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitonnx.errors import FilmError
+
+__all__ = ["MOST_PIXELS", "refuse_frames"]
+
+MOST_PIXELS: Final = 139_264 * 16**2
+"""Of a frame, unless somebody allows more: the largest that H.264 has a level for, 6.2, and that
+any player must take, 35.7 million pixels; 8K has 33.2. Where a picture is decoded alone, of a film
+the decoder keeps several frames, some wait for the model and some for the encoder: up to 70 bytes a
+pixel."""
+
+
+def refuse_frames(name: str, size: tuple[int, int], most: int = MOST_PIXELS) -> None:
+    """Refuse a film by the height and width of its frames.
+
+    Raises
+    ------
+    FilmError
+        If they have more pixels than are allowed.
+    """
+    height, width = size
+    if height * width > most:
+        raise FilmError(
+            f"{name} has frames of {height}x{width} pixels, more than the {most:,} that are "
+            "allowed: scale it down, or allow more with --max-pixels MILLIONS (in Python, "
+            "max_pixels)."
+        )

@@ -35,7 +35,7 @@ STORAGES = {
 
 
 def text(value: str) -> bytes:
-    raw = value.encode()
+    raw = value.encode("utf-8", "surrogatepass")  # as Python does it, whatever the text
     return b"X" + struct.pack("<I", len(raw)) + raw
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import re
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
-from vitonnx.errors import DataError
+from vitonnx.errors import DataError, VitonnxError
+from vitonnx.regular import refuse_special
 
-__all__ = ["Member", "damaged", "members"]
+__all__ = ["Member", "damaged", "members", "reading"]
 
 GZIP = b"\x1f\x8b"
 
@@ -26,14 +27,57 @@ SEPARATOR = re.compile(r"[/\\]")
 MOST_BYTES: Final = 64 * 2**20
 """The longest member that is read: the longest of CIFAR-10 has 31 MB."""
 
-# ValueError: what tarfile itself trips over in garbled headers.
-ARCHIVE_ERRORS: Final = (
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-    OSError,
-    ValueError,
-)
+LONGEST: Final = 256 * 2**20
+"""Bytes of an archive without its compression: CIFAR-10's have 178 and 184 million."""
+
+LONGEST_HEADERS: Final = 64 * 2**10
+"""Bytes in front of a member: 512, and three times that where its name is long."""
+
+MOST_MEMBERS: Final = 1_000
+"""CIFAR-10's have nine."""
+
+LONGEST_REASON: Final = 300
+"""Letters: libraries quote what they stumble over, and that may be all of a file."""
+
+
+class Tape:
+    """An uncompressed archive, read no further and no more at once than it is told to.
+
+    Parameters
+    ----------
+    file : binary file
+        What is read.
+    """
+
+    def __init__(self, file: gzip.GzipFile | io.BufferedReader) -> None:
+        self.file = file
+        self.left = LONGEST_HEADERS  # may be read before somebody allows more
+
+    def read(self, size: int) -> bytes:
+        """Read bytes that are allowed."""
+        if size > self.left:
+            raise tarfile.TarError("a header of it is too long")
+        self.left -= size
+        self._stay_before(self.tell() + size)
+        return self.file.read(size)
+
+    def read_on(self) -> bytes:
+        """Read some of what is left of the archive; nothing at its end."""
+        self.left = 2**20
+        return self.read(self.left)
+
+    def seek(self, place: int) -> int:
+        """Go on elsewhere."""
+        self._stay_before(place)
+        return self.file.seek(place)
+
+    def tell(self) -> int:
+        """Give the place of what is read next."""
+        return self.file.tell()
+
+    def _stay_before(self, place: int) -> None:
+        if place > LONGEST:
+            raise tarfile.TarError(f"it goes on behind {LONGEST:,} bytes")
 
 
 @dataclass(frozen=True)
@@ -52,19 +96,50 @@ class Member:
     name: str
     _archive: tarfile.TarFile
     _entry: tarfile.TarInfo
+    _tape: Tape
 
-    def read(self) -> bytes:
-        """Read all of it; only before the next member is taken, as the archive is read once."""
-        if self._entry.size > MOST_BYTES:
+    def read(self, most: int = MOST_BYTES) -> bytes:
+        """Read all of it, so many bytes at most.
+
+        Only before the next member is taken, as the archive is read once.
+        """
+        if self._entry.size > most:
             raise damaged(self.path, f"{self.name} has {self._entry.size:,} bytes")
-        with _reading(self.path):
+        self._tape.left = self._entry.size
+        with reading(self.path):
             file = self._archive.extractfile(self._entry)
             return file.read() if file is not None else b""
 
 
-def damaged(path: Path, reason: object) -> DataError:
+def damaged(path: Path, reason: str) -> DataError:
     """Make the error for an archive that broke off or was changed on its way."""
-    return DataError(f"{path} is truncated or damaged ({reason}): fetch the archive again.")
+    return DataError(
+        f"{path} is truncated or damaged ({reason[:LONGEST_REASON]}): fetch the archive again."
+    )
+
+
+@contextmanager
+def reading(path: Path, name: str = "") -> Iterator[None]:
+    """Turn all that is raised by what is read inside into `damaged`.
+
+    It is the archive's fault, whatever it is: libraries are not made for files that lie.
+
+    Parameters
+    ----------
+    path : Path
+        The archive's.
+    name : str
+        The member's, where one is read.
+    """
+    member = f"{name}: " if name else ""
+    try:
+        yield
+    except VitonnxError:
+        raise
+    except MemoryError as error:
+        raise damaged(path, f"{member}it asks for more memory than there is") from error
+    except Exception as error:
+        raise damaged(path, f"{member}{error or type(error).__name__}") from error
 
 
 def members(path: Path) -> Iterator[Member]:
@@ -85,21 +160,25 @@ def members(path: Path) -> Iterator[Member]:
         If it is no such archive, is truncated or damaged (the checksum of gzip is compared), or
         holds what could reach out of a folder: a link, a device, or a path that climbs.
     """
-    with _open(path) as file, _tar(path, file) as archive:
-        while True:
-            with _reading(path):
+    with _open(path) as file, _tar(path, tape := Tape(file)) as archive:
+        for count in itertools.count():
+            tape.left = LONGEST_HEADERS
+            with reading(path):
                 entry = archive.next()
             if entry is None:
                 break
+            if count == MOST_MEMBERS:
+                raise damaged(path, f"it holds more than {MOST_MEMBERS:,} files")
             _check(path, entry)
             if entry.isfile():
-                yield Member(path, entry.name.rpartition("/")[2], archive, entry)
-        with _reading(path):
-            while file.read(2**20):
+                yield Member(path, entry.name.rpartition("/")[2], archive, entry, tape)
+        with reading(path):
+            while tape.read_on():
                 pass
 
 
 def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    refuse_special(path, DataError)
     try:
         with path.open("rb") as file:
             compressed = file.read(len(GZIP)) == GZIP
@@ -108,10 +187,10 @@ def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
         raise DataError(f"{path} can't be read ({error.strerror}): check the file.") from error
 
 
-def _tar(path: Path, file: gzip.GzipFile | io.BufferedReader) -> tarfile.TarFile:
-    with _reading(path):
+def _tar(path: Path, tape: Tape) -> tarfile.TarFile:
+    with reading(path):
         try:
-            return tarfile.open(fileobj=file, mode="r:")
+            return tarfile.open(fileobj=cast("IO[bytes]", tape), mode="r:")
         except tarfile.ReadError as error:
             raise DataError(
                 f"{path} is neither a folder nor a tar archive: give a folder of class folders, or "
@@ -124,19 +203,11 @@ def _check(path: Path, entry: tarfile.TarInfo) -> None:
         fault = "whose path leads out of the archive"
     elif entry.issym() or entry.islnk():
         fault = "which is a link"
-    elif not (entry.isfile() or entry.isdir()):
-        fault = "which is neither a file nor a folder"
+    elif entry.issparse() or not (entry.isfile() or entry.isdir()):
+        fault = "which is neither a file nor a folder as they are stored"
     else:
         return
     raise DataError(
         f"{path} holds {entry.name!r}, {fault}: no published data set has that, so nothing of it "
         "is read. Fetch the archive from its publisher."
     )
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ARCHIVE_ERRORS as error:
-        raise damaged(path, str(error) or type(error).__name__) from error

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 from vitonnx.data._archive import Member, damaged
 
-__all__ = ["CLASSES", "PIXELS", "Batch", "check_names", "make_batch"]
+__all__ = ["CLASSES", "LONGEST_NAMES", "PIXELS", "Batch", "check_names", "make_batch"]
 
 CLASSES: Final = 10
 SIDE: Final = 32
 PIXELS: Final = 3 * SIDE * SIDE
+LONGEST_NAMES: Final = 2**16
+"""Bytes of a file of names: CIFAR-10's have 158 and 61."""
+LONGEST_NAME: Final = 100
+"""Letters of a class's name: CIFAR-10's longest, automobile, has ten."""
 
 
 class Batch(NamedTuple):
@@ -56,6 +60,7 @@ def make_batch(member: Member, pixels: NDArray[np.uint8], labels: Sequence[objec
 
 def check_names(member: Member, names: Sequence[str]) -> tuple[str, ...]:
     """Take the names of the ten classes, or say that they aren't ten."""
-    if len(names) != CLASSES or len(set(names)) != CLASSES or not all(names):
+    proper = all(0 < len(name) <= LONGEST_NAME for name in names[: CLASSES + 1])
+    if len(names) != CLASSES or len(set(names)) != CLASSES or not proper:
         raise damaged(member.path, f"{member.name} doesn't name {CLASSES} classes")
     return tuple(names)

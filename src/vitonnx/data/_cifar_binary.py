@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitonnx.data._archive import Member, damaged
-from vitonnx.data._cifar_batch import PIXELS, Batch, check_names, make_batch
+from vitonnx.data._cifar_batch import LONGEST_NAMES, PIXELS, Batch, check_names, make_batch
 
 __all__ = ["read_binary_batch", "read_binary_names"]
 
@@ -38,5 +38,5 @@ def read_binary_names(member: Member) -> tuple[str, ...]:
     DataError
         If it doesn't name ten.
     """
-    lines = member.read().decode("latin-1").splitlines()
+    lines = member.read(LONGEST_NAMES).decode("latin-1").splitlines()
     return check_names(member, [line.strip() for line in lines if line.strip()])

@@ -3,7 +3,7 @@
 A pickle is a program: it names functions, and has them called. This reader knows the few names
 that a pickled array of bytes needs, and gives each an inert stand-in of its own; any other name
 ends the reading. Every stand-in that a pickle could try to change has a ``__setstate__``, through
-which all such tries go.
+which all such tries go. None of them copies what it is given, as `vitonnx.pickles` asks of them.
 """
 
 from __future__ import annotations
@@ -14,24 +14,15 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from vitonnx.data._archive import Member, damaged
-from vitonnx.data._cifar_batch import PIXELS, Batch, check_names, make_batch
+from vitonnx.data._archive import Member, damaged, reading
+from vitonnx.data._cifar_batch import LONGEST_NAMES, PIXELS, Batch, check_names, make_batch
 from vitonnx.errors import DataError
+from vitonnx.pickles import read_pickle
 
 __all__ = ["read_pickled_batch", "read_pickled_names"]
 
-# What a truncated or garbled pickle raises while it is read.
-PICKLE_ERRORS: Final = (
-    pickle.UnpicklingError,
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    OverflowError,
-    TypeError,
-    ValueError,
-)
+LONGEST_NAME: Final = 100
+"""Letters of what a pickle asks for that are shown; all that it may ask for have fewer."""
 
 
 class StoredDtype:
@@ -62,7 +53,7 @@ class StoredArray:
 
     shape: tuple[int, ...]
     order: Literal["C", "F"]
-    content: bytes
+    content: bytes | str
 
     def __new__(cls, *ignored: object) -> StoredArray:
         array = super().__new__(cls)
@@ -71,22 +62,32 @@ class StoredArray:
 
     def __setstate__(self, state: object) -> None:
         match state:
-            case (int(), (int(rows), int(columns)), StoredDtype(), int(fortran), bytes(content)):
-                self.shape, self.content = (rows, columns), bytes(content)
+            case (
+                int(),
+                (int(rows), int(columns)),
+                StoredDtype(),
+                int(fortran),
+                bytes() | str() as content,
+            ):
+                self.shape, self.content = (rows, columns), content
                 self.order = "F" if fortran else "C"
             case _:
                 raise pickle.UnpicklingError("an array in a form that CIFAR-10 hasn't")
 
 
-class EncodedText(bytes):
-    """A stand-in for ``_codecs.encode``, which Python 3 writes for bytes in an old protocol."""
+class EncodedText:
+    """A stand-in for ``_codecs.encode``, which Python 3 writes for bytes in an old protocol.
+
+    The text itself stands for the bytes: of a long one, a pickle could have as many made as it
+    likes.
+    """
 
     __slots__ = ()
 
-    def __new__(cls, text: object, encoding: object) -> EncodedText:
+    def __new__(cls, text: object, encoding: object) -> Any:
         if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
             raise pickle.UnpicklingError("text in another encoding")
-        return super().__new__(cls, text.encode("latin-1"))
+        return text
 
     @staticmethod
     def __setstate__(state: object) -> None:
@@ -106,18 +107,18 @@ GLOBALS: Final[dict[str, Any]] = {
 class Unpickler(pickle.Unpickler):
     """Python's unpickler with nothing to call but `GLOBALS`."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, content: bytes) -> None:
         # The texts of Python 2 are bytes.
-        super().__init__(io.BytesIO(member.read()), encoding="bytes")
+        super().__init__(io.BytesIO(read_pickle(io.BytesIO(content))), encoding="bytes")
         self.member = member
 
     def find_class(self, module: str, name: str) -> Any:
         asked = f"{module}.{name}"
         if asked not in GLOBALS:
             raise DataError(
-                f"{self.member.path} holds the pickle {self.member.name} that asks for {asked!r}, "
-                "which could run code and which CIFAR-10 doesn't need: it is not read. Fetch the "
-                "archive from its publisher."
+                f"{self.member.path} holds the pickle {self.member.name} that asks for "
+                f"{asked[:LONGEST_NAME]!r}, which could run code and which CIFAR-10 doesn't need: "
+                "it is not read. Fetch the archive from its publisher."
             )
         return GLOBALS[asked]
 
@@ -130,7 +131,7 @@ def read_pickled_batch(member: Member) -> Batch:
     DataError
         If it asks for anything that CIFAR-10 doesn't need, is damaged, or holds something else.
     """
-    entries = _load(member)
+    entries = _load(member, member.read())
     data, labels = entries.get("data"), entries.get("labels")
     if not isinstance(data, StoredArray) or not isinstance(labels, list):
         raise damaged(member.path, f"{member.name} holds no data and labels")
@@ -139,7 +140,8 @@ def read_pickled_batch(member: Member) -> Batch:
             member.path,
             f"{member.name} holds {len(labels):,} labels, and data of the shape {data.shape}",
         )
-    pixels = np.frombuffer(data.content, np.uint8).reshape(data.shape, order=data.order)
+    with reading(member.path, member.name):
+        pixels = np.frombuffer(_bytes(data.content), np.uint8).reshape(data.shape, order=data.order)
     return make_batch(member, pixels, labels)
 
 
@@ -152,22 +154,23 @@ def read_pickled_names(member: Member) -> tuple[str, ...]:
         If it asks for anything that CIFAR-10 doesn't need, is damaged, or doesn't name ten
         classes.
     """
-    names = _load(member).get("label_names")
+    names = _load(member, member.read(LONGEST_NAMES)).get("label_names")
     if not isinstance(names, list) or not all(isinstance(name, str | bytes) for name in names):
         names = []
     return check_names(member, [_text(name) for name in names])
 
 
-def _load(member: Member) -> dict[str, Any]:
+def _load(member: Member, stored: bytes) -> dict[str, Any]:
     """Read a pickled dict; its keys are bytes where Python 2 wrote it, and text where Python 3."""
-    unpickler = Unpickler(member)
-    try:
-        content = unpickler.load()
-    except PICKLE_ERRORS as error:
-        raise damaged(member.path, f"{member.name}: {error}") from error
+    with reading(member.path, member.name):
+        content = Unpickler(member, stored).load()
     if not isinstance(content, dict):
         raise damaged(member.path, f"{member.name} is a pickle of another kind")
     return {_text(key): entry for key, entry in content.items() if isinstance(key, str | bytes)}
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode("latin-1") if isinstance(value, str) else value
 
 
 def _text(value: str | bytes) -> str:

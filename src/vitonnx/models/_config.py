@@ -5,15 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from vitonnx.errors import UsageError
+from vitonnx.models._brief import brief
 from vitonnx.positions import Interpolation
 
-__all__ = ["Activation", "Pooling", "ViTConfig"]
+__all__ = ["MOST_REGISTERS", "Activation", "Pooling", "ViTConfig"]
 
 Activation = Literal["gelu", "gelu_tanh"]
 Pooling = Literal["cls", "cls+dist", "mean", "cls+mean"]
+
+# A description is somebody else's: it must not ask for gigabytes before a weight is read.
+MOST_BLOCKS: Final = 1_000
+"""The deepest published ViT has 64, the deepest Transformer that was ever trained a thousand."""
+
+MOST_REGISTERS: Final = 1_000
+"""Four are usual; more than a few dozen have not been published."""
+
+MOST_TOKENS: Final = 2**16
+"""As of 4096 by 4096 pixels in patches of 16: one head's attention takes 17 GB there."""
+
+WIDEST: Final = 2**16
+"""Of the residual stream and the MLP: the widest published ViT, of 22 billion, has 24,576."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +92,9 @@ class ViTConfig:
         for name in ("patch_size", "dim", "blocks", "heads", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name, most in (("blocks", MOST_BLOCKS), ("dim", WIDEST), ("mlp_dim", WIDEST)):
+            if getattr(self, name) > most:
+                raise UsageError(f"{name} is {getattr(self, name):,}; it must be {most:,} at most.")
         if self.dim % self.heads:
             raise UsageError(
                 f"dim {self.dim} can't be split over {self.heads} heads: "
@@ -93,17 +110,22 @@ class ViTConfig:
                 f"image_size {self.image_size[0]}x{self.image_size[1]} is no multiple of the "
                 f"patch size {self.patch_size}."
             )
+        if self.registers > MOST_REGISTERS or self.tokens > MOST_TOKENS:
+            raise UsageError(
+                f"{self.tokens:,} tokens with {self.registers:,} registers among them are more "
+                f"than {MOST_TOKENS:,} with {MOST_REGISTERS:,}: give a smaller image_size."
+            )
         known: list[str] = [token for token in ("cls", "dist") if token in self.prefix_tokens]
         known += [f"reg{number}" for number in range(self.registers)]
         if list(self.prefix_tokens) != known:
             raise UsageError(
-                f"prefix_tokens {self.prefix_tokens} must be some of cls, dist, reg0, reg1 …, in "
-                "this order."
+                f"prefix_tokens {brief(self.prefix_tokens)} must be some of cls, dist, reg0, "
+                "reg1 …, in this order."
             )
         if self.position_prefix != self.prefix_tokens[: len(self.position_prefix)]:
             raise UsageError(
-                f"position_prefix {self.position_prefix} must be the first of the prefix tokens "
-                f"{self.prefix_tokens}."
+                f"position_prefix {brief(self.position_prefix)} must be the first of the prefix "
+                f"tokens {brief(self.prefix_tokens)}."
             )
         if self.registers and 0 < self.registers_with_position < self.registers:
             raise UsageError("Either all register tokens have a position, or none has.")

@@ -11,13 +11,13 @@ from vitonnx.models._config_huggingface import from_huggingface
 from vitonnx.models._config_own import from_own_fields, to_own_fields
 from vitonnx.models._config_timm import from_timm
 from vitonnx.models._fields import Fields
+from vitonnx.models._json_file import read_json
 from vitonnx.models._spec import ModelSpec
 
 __all__ = [
     "find_recipe",
     "open_recipe",
     "read_config_file",
-    "read_json",
     "write_config_file",
 ]
 
@@ -88,27 +88,6 @@ def open_recipe(fields: Fields) -> Fields:
         if key in fields:
             return fields.inner(key)
     return fields
-
-
-def read_json(path: Path) -> Fields:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(
-            f"{path} can't be read ({error.strerror}): give the path of a JSON file."
-        ) from error
-    except RecursionError as error:
-        raise UsageError(f"{path} is no JSON of a model: it is nested without end.") from error
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"{path} is no JSON: it goes wrong at line {error.lineno}, column {error.colno}; "
-            "correct it there."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is no JSON: it is no text; save it as UTF-8.") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is no JSON of a model: a number in it is too long.") from error
-    return Fields(values, path)
 
 
 def write_config_file(spec: ModelSpec, path: str | Path) -> None:

@@ -6,8 +6,9 @@ import re
 from typing import Any, NamedTuple
 
 from vitonnx.errors import UsageError
-from vitonnx.models._config import Activation, Pooling, ViTConfig
-from vitonnx.models._fields import Fields
+from vitonnx.manifest import safe_name
+from vitonnx.models._config import MOST_REGISTERS, Activation, Pooling, ViTConfig
+from vitonnx.models._fields import LARGEST, Fields, is_text
 from vitonnx.models._recipe_huggingface import read_recipe
 from vitonnx.models._spec import ModelSpec
 from vitonnx.positions import Interpolation
@@ -121,7 +122,9 @@ def _plain(fields: Fields, kind: str) -> dict[str, Any]:
 def _dinov2(fields: Fields, kind: str) -> dict[str, Any]:
     if fields.flag("use_swiglu_ffn", False):
         raise fields.error("use_swiglu_ffn", "false: vitonnx does not have gated MLPs")
-    registers = fields.integer("num_register_tokens", 4) if kind != "dinov2" else 0
+    registers = (
+        fields.integer("num_register_tokens", 4, most=MOST_REGISTERS) if kind != "dinov2" else 0
+    )
     return {
         "patch_size": fields.side("patch_size", 16 if registers else 14),
         "mlp_dim": int(fields.integer("hidden_size", 768) * fields.number("mlp_ratio", 4.0)),
@@ -146,11 +149,11 @@ def read_classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:
     labels = fields.inner("id2label").values
     if not labels:
         return fields.integer("num_labels", 2), None
-    names = [
-        name for number in range(len(labels)) if isinstance(name := labels.get(str(number)), str)
-    ]
-    if len(names) != len(labels):
-        raise fields.error("id2label", "an object that names the classes by 0, 1, 2 …")
+    names = [name for number in range(len(labels)) if is_text(name := labels.get(str(number)))]
+    if len(names) != len(labels) or len(names) > LARGEST:
+        raise fields.error(
+            "id2label", f"an object that names the classes by 0, 1, 2 …, {LARGEST:,} at most"
+        )
     named = not all(PLACEHOLDER.fullmatch(name) for name in names)
     return len(names), tuple(names) if named else None
 
@@ -158,4 +161,4 @@ def read_classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:
 def _name(fields: Fields) -> str:
     """Take the last part of the name it was published by, else the folder's."""
     published = fields.text("_name_or_path", "").rstrip("/").rpartition("/")[2]
-    return published or fields.path.absolute().parent.name or fields.path.stem
+    return safe_name(published or fields.path.absolute().parent.name) or fields.path.stem

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Padding, PilFilter, Preprocessing
+from vitonnx.models._brief import brief
 from vitonnx.models._config import Activation, Pooling, ViTConfig
 from vitonnx.models._fields import Fields
 from vitonnx.models._spec import ModelSpec
@@ -70,7 +71,7 @@ def from_own_fields(fields: Fields) -> ModelSpec:
         qkv_bias=fields.flag("qkv_bias", True),
     )
     return ModelSpec(
-        name=fields.text("name"),
+        name=_name(fields),
         family=fields.text("family", "vit"),
         config=config,
         preprocessing=_recipe(fields.inner("preprocessing"), config.image_size),
@@ -94,13 +95,21 @@ def to_own_fields(spec: ModelSpec) -> dict[str, Any]:
     return described
 
 
+def _name(fields: Fields) -> str:
+    """Read the name, which is that of a file where no other is asked for."""
+    name = fields.text("name")
+    if not name.isprintable() or {"/", "\\"} & {*name} or name.startswith("."):
+        raise fields.error("name", "a text that can be a file's name, without / and \\")
+    return name
+
+
 def _recipe(fields: Fields, size: tuple[int, int]) -> Preprocessing:
     """Read the recipe; without ``resize``, the picture is scaled to cover ``size / crop``."""
     fields.refuse_others(RECIPE_KEYS)
     if fields.size("size", size) != size:
         raise UsageError(
-            f"{fields.path} has {fields.values['size']!r} as 'preprocessing.size', which is not "
-            f"its image_size {list(size)}: leave it out, and give --size for another size."
+            f"{fields.path} has {brief(fields.values['size'])} as 'preprocessing.size', which is "
+            f"not its image_size {list(size)}: leave it out, and give --size for another size."
         )
     crop = fields.number("crop", 1.0)
     if crop > 1:

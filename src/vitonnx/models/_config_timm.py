@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest import Padding, PilFilter, Preprocessing
-from vitonnx.models._config import Activation, Pooling, ViTConfig
-from vitonnx.models._fields import Fields
+from vitonnx.manifest import LARGEST_SIDE, Padding, PilFilter, Preprocessing, safe_name
+from vitonnx.models._brief import brief
+from vitonnx.models._config import MOST_REGISTERS, Activation, Pooling, ViTConfig
+from vitonnx.models._fields import Fields, is_text
 from vitonnx.models._sizes import SIZES
 from vitonnx.models._spec import ModelSpec
 
@@ -20,6 +21,8 @@ ARCHITECTURE = re.compile(
     r"(?P<family>vit|deit)_(?P<size>tiny|small|base|large|huge)_(?P<distilled>distilled_)?"
     r"patch(?P<patch>\d+)_(?P<side>\d+)"
 )
+
+LONGEST_KEY = 100  # letters that are shown; all that timm has are shorter
 
 POOLINGS: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
 ACTIVATIONS: dict[str, Activation] = {"gelu": "gelu", "gelu_tanh": "gelu_tanh"}
@@ -119,7 +122,7 @@ def from_timm(fields: Fields) -> ModelSpec:
     tag = pretrained.text("tag", "")
     config = _config(match, arguments, fields, pretrained)
     return ModelSpec(
-        name=f"{architecture}.{tag}" if tag else architecture,
+        name=safe_name(f"{architecture}.{tag}" if tag else architecture),
         family="dino" if tag == "dino" else match["family"],
         config=replace(config, position_interpolation="dino") if tag == "dino" else config,
         preprocessing=read_timm_recipe(pretrained, config.image_size),
@@ -136,8 +139,8 @@ def _refuse_unusual(arguments: Fields, *, distilled: bool) -> None:
         plain = value in usual[key] if key in usual else key in UNDERSTOOD | WITHOUT_EFFECT
         if not plain:
             raise UsageError(
-                f"{arguments.path} asks for {key}={value!r}, which vitonnx does not have: it has "
-                "timm's plain Vision Transformer and DeiT."
+                f"{arguments.path} asks for {key[:LONGEST_KEY]}={brief(value)}, which vitonnx does "
+                "not have: it has timm's plain Vision Transformer and DeiT."
             )
 
 
@@ -153,7 +156,9 @@ def _config(
     dim = arguments.integer("embed_dim", size["dim"])
     classes = pretrained.integer("num_classes", 1000)
     pooling = POOLINGS[arguments.choice("global_pool", POOLINGS, "token")]
-    prefix = tuple(f"reg{number}" for number in range(arguments.integer("reg_tokens", 0)))
+    prefix = tuple(
+        f"reg{number}" for number in range(arguments.integer("reg_tokens", 0, most=MOST_REGISTERS))
+    )
     if arguments.flag("class_token", True):
         prefix = ("cls", *prefix)
     if architecture["distilled"]:
@@ -182,9 +187,10 @@ def picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int
     match pretrained.values.get("input_size"):
         case None:
             return default
-        case [3, int(height), int(width)] if height > 0 and width > 0:
-            return height, width
-    raise pretrained.error("input_size", "[3, height, width]")
+        case [3, int(height), int(width)] if max(height, width) <= LARGEST_SIDE:
+            if min(height, width) > 0:
+                return height, width
+    raise pretrained.error("input_size", f"[3, height, width], {LARGEST_SIDE:,} at most")
 
 
 def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
@@ -203,8 +209,8 @@ def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing
         # A border that is cut off first is no option of any published model.
         if key.startswith("crop_") and key not in ("crop_pct", "crop_mode") and key in pretrained:
             raise UsageError(
-                f"{pretrained.path} has {key!r}, which may change pixels in a way that vitonnx "
-                "does not know: leave it out, or say another recipe."
+                f"{pretrained.path} has {brief(key)}, which may change pixels in a way that "
+                "vitonnx does not know: leave it out, or say another recipe."
             )
     recipe = Preprocessing(
         resize=math.floor(min(size) / crop) if mode == "center" else None,
@@ -224,11 +230,12 @@ def read_class_names(fields: Fields, count: int) -> tuple[str, ...] | None:
     names = fields.values.get("label_names")
     if isinstance(names, dict):
         names = [names.get(str(number)) for number in range(len(names))]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(map(is_text, names)):
         return None
     descriptions = fields.inner("label_descriptions")
-    described = tuple(descriptions.text(name, name) for name in names)
-    return described if len(described) == count else None
+    if len(names) != count:
+        return None
+    return tuple(descriptions.text(name, name) for name in names)
 
 
 def _licence(text: str) -> str | None:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Self, TypeGuard, TypeVar
+from typing import Any, Final, Self, TypeGuard, TypeVar
 
 from vitonnx.errors import UsageError
+from vitonnx.filenames import shown
+from vitonnx.manifest import LARGEST_SIDE
+from vitonnx.models._brief import brief, some
 
-__all__ = ["Fields"]
+__all__ = ["LARGEST", "Fields", "is_text"]
 
 Choice = TypeVar("Choice", bound=str)
+
+LARGEST: Final = 100_000
+"""Of whole numbers: classes of the largest data sets; widths and depths have less."""
+
+LEAST_NUMBER: Final = 1e-30
+LARGEST_NUMBER: Final = 1e6
+"""Of all others: epsilons have down to 1e-12, and what is scaled by them stays finite."""
+
+LONGEST_TEXT: Final = 1_000
+"""Letters of a text, as in a manifest: what ImageNet calls its classes has up to 130."""
 
 
 class Fields:
@@ -41,7 +54,7 @@ class Fields:
     (12, 1.0, 'mine')
     >>> fields.integer("heads")
     Traceback (most recent call last):
-    vitonnx.errors.UsageError: config.json has no 'heads': add it, as a whole number.
+    vitonnx.errors.UsageError: config.json has no 'heads': add it, as a whole number, ...
     """
 
     def __init__(self, values: object, path: Path, name: str = "") -> None:
@@ -61,16 +74,16 @@ class Fields:
         if key not in self.values:
             return UsageError(f"{self.path} has no {full!r}: add it, as {expected}.")
         return UsageError(
-            f"{self.path} has {self.values[key]!r} as {full!r}; it must be {expected}."
+            f"{self.path} has {brief(self.values[key])} as {full!r}; it must be {expected}."
         )
 
-    def integer(self, key: str, default: int | None = None) -> int:
-        """Give a whole number, zero or more."""
+    def integer(self, key: str, default: int | None = None, *, most: int = LARGEST) -> int:
+        """Give a whole number, zero or more, and not larger than any model needs."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
-        if not _is_integer(value) or value < 0:
-            raise self.error(key, "a whole number")
+        if not _is_integer(value) or not 0 <= value <= most:
+            raise self.error(key, f"a whole number, {most:,} at most")
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
@@ -78,8 +91,8 @@ class Fields:
         value = self.values.get(key)
         if value is None and default is not None:
             return default
-        if not _is_number(value) or value <= 0:
-            raise self.error(key, "a number above 0")
+        if not _is_number(value) or not LEAST_NUMBER <= value <= LARGEST_NUMBER:
+            raise self.error(key, f"a number above 0, {LARGEST_NUMBER:,.0f} at most")
         return float(value)
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -87,7 +100,7 @@ class Fields:
         value = self.values.get(key)
         if value in (None, "") and default is not None:
             return default
-        if not isinstance(value, str) or not value:
+        if not is_text(value) or not value:
             raise self.error(key, "a text")
         return value
 
@@ -117,8 +130,8 @@ class Fields:
         value = self.values.get(key)
         if value is None and default is not None:
             return default
-        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-            raise self.error(key, "a list of texts")
+        if not isinstance(value, list) or len(value) > LARGEST or not all(map(is_text, value)):
+            raise self.error(key, f"a list of texts, {LARGEST:,} at most")
         return tuple(value)
 
     def size(self, key: str, default: tuple[int, int] | None = None) -> tuple[int, int]:
@@ -130,9 +143,9 @@ class Fields:
         if (
             not isinstance(sides, list)
             or len(sides) != 2
-            or not all(_is_integer(side) and side > 0 for side in sides)
+            or not all(_is_integer(side) and 0 < side <= LARGEST_SIDE for side in sides)
         ):
-            raise self.error(key, "[height, width] in pixels")
+            raise self.error(key, f"[height, width] in pixels, {LARGEST_SIDE:,} at most")
         return sides[0], sides[1]
 
     def side(self, key: str, default: int | None = None) -> int:
@@ -156,8 +169,8 @@ class Fields:
         if (
             not isinstance(value, list)
             or len(value) != 3
-            or not all(_is_number(part) for part in value)
-            or (above_zero and min(value) <= 0)
+            or not all(_is_number(part) and abs(part) <= LARGEST_NUMBER for part in value)
+            or (above_zero and min(value) < LEAST_NUMBER)
         ):
             raise self.error(key, f"three numbers{' above 0' if above_zero else ''}")
         return float(value[0]), float(value[1]), float(value[2])
@@ -171,7 +184,7 @@ class Fields:
         if unknown := [key for key in self.values if key not in known]:
             place = f"under {self.name!r} " if self.name else ""
             raise UsageError(
-                f"{self.path} has {', '.join(map(repr, unknown))} {place}which vitonnx does not "
+                f"{self.path} has {some(list(map(brief, unknown)))} {place}which vitonnx does not "
                 f"know: there are {', '.join(sorted(known))}."
             )
 
@@ -181,4 +194,11 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return _is_integer(value)
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is a text that any encoding has, and not a whole book."""
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and shown(value) == value

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.errors import UsageError
 from vitonnx.models._config import ViTConfig
 
 __all__ = ["random_parameters"]
+
+MOST_NUMBERS: Final = 2**31
+"""8 GiB of them; DINOv2's largest has half as many."""
 
 
 def random_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -28,12 +34,22 @@ def random_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.floa
     -------
     dict of name to float32 array, as `ViTConfig.parameters` lists them
 
+    Raises
+    ------
+    UsageError
+        If the architecture is larger than any that is published for pictures alone.
+
     Examples
     --------
     >>> config = ViTConfig(dim=8, heads=2, mlp_dim=16, blocks=1, classes=5)
     >>> random_parameters(config, 0)["head/kernel"].shape
     (8, 5)
     """
+    if (count := config.count_parameters()) > MOST_NUMBERS:
+        raise UsageError(
+            f"The model has {count:,} parameters, and random ones are drawn for {MOST_NUMBERS:,} "
+            "at most: describe a smaller one, or give its weights."
+        )
     generator = np.random.default_rng(seed)
     return {
         name: _draw(generator, name, shape).astype(np.float32)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
-from vitonnx.models._config_file import find_recipe, open_recipe, read_json
+from vitonnx.models._config import MOST_REGISTERS
+from vitonnx.models._config_file import find_recipe, open_recipe
 from vitonnx.models._config_huggingface import read_classes
 from vitonnx.models._config_timm import (
     picture_size,
@@ -15,6 +16,7 @@ from vitonnx.models._config_timm import (
     read_timm_recipe,
 )
 from vitonnx.models._fields import Fields
+from vitonnx.models._json_file import read_json
 from vitonnx.models._recipe_huggingface import names_class, read_recipe
 
 __all__ = ["Description", "read_description"]
@@ -131,7 +133,7 @@ def _beside(path: Path) -> Fields:
 def _huggingface_prefix(config: Fields, kind: str) -> tuple[str, ...] | None:
     if kind not in PREFIXES:
         return None
-    registers = config.integer("num_register_tokens", REGISTERS.get(kind, 0))
+    registers = config.integer("num_register_tokens", REGISTERS.get(kind, 0), most=MOST_REGISTERS)
     return PREFIXES[kind] + tuple(f"reg{number}" for number in range(registers))
 
 

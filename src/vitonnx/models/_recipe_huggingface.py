@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest import Padding, PilFilter, Preprocessing, colour_of
+from vitonnx.manifest import LARGEST_SIDE, Padding, PilFilter, Preprocessing, colour_of
+from vitonnx.models._brief import brief, some
 from vitonnx.models._fields import Fields
 from vitonnx.models._processors_huggingface import (
     HARMLESS,
@@ -125,8 +126,8 @@ def _refuse_unknown(fields: Fields) -> None:
     ]
     if unknown:
         raise UsageError(
-            f"{fields.path} has {', '.join(map(repr, unknown))}, which may change pixels in a way "
-            f"that vitonnx does not know: {INSTEAD}."
+            f"{fields.path} has {some(list(map(brief, unknown)))}, which may change pixels in a "
+            f"way that vitonnx does not know: {INSTEAD}."
         )
 
 
@@ -268,21 +269,25 @@ def _multiple(fields: Fields, size: tuple[int, int]) -> Geometry:
 def _size(fields: Fields, key: str = "size", *, square: bool = True) -> dict[str, int]:
     """Read a size in any of its forms: one number, two, or an object."""
     match fields.values.get(key):
-        case int(side) if side > 0 and not isinstance(side, bool):
+        case int(side) if 0 < side <= LARGEST_SIDE and not isinstance(side, bool):
             if square:
                 return {"height": side, "width": side}
             longest = {"longest_edge": fields.integer("max_size")} if "max_size" in fields else {}
             return {"shortest_edge": side} | longest
-        case [int(height), int(width)] if height > 0 and width > 0:
+        case [int(height), int(width)] if (
+            0 < min(height, width) <= LARGEST_SIDE >= max(height, width)
+        ):
             return {"height": height, "width": width}
         case dict(sides):
             known = {side: value for side, value in sides.items() if value is not None}
             pairs = ({"height", "width"}, {"shortest_edge"}, {"longest_edge"})
             both = {"shortest_edge", "longest_edge"}
-            whole = all(isinstance(value, int) and value > 0 for value in known.values())
+            whole = all(
+                isinstance(value, int) and 0 < value <= LARGEST_SIDE for value in known.values()
+            )
             if {*known} in (*pairs, both) and whole:
                 return known
-    raise fields.error(key, "a number of pixels, or height and width")
+    raise fields.error(key, f"a number of pixels, or height and width, {LARGEST_SIDE:,} at most")
 
 
 def _seen(fields: Fields) -> tuple[int, int]:

@@ -19,6 +19,7 @@ NOTHING = re.compile(
     r"([_.-]?\d+)?",
     re.IGNORECASE,
 )
+LONGEST = 2**24  # bytes of a description that is read
 FOLDER = "onnx"  # of Optimum's graphs, under the model's own
 
 
@@ -60,6 +61,8 @@ def check_name(name: str) -> str:
 
 def _described(config: Path) -> str | None:
     """Read the name that Hugging Face's or timm's description gives, if it can be read."""
+    if not config.is_file() or config.stat().st_size > LONGEST:
+        return None
     try:
         fields: Any = json.loads(config.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

@@ -7,11 +7,15 @@ in front of them is its wrapper.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from itertools import islice
+from typing import Final
 
 from vitonnx.errors import CheckpointError
+from vitonnx.models._brief import some
 from vitonnx.models.checkpoints._google import GOOGLE
 from vitonnx.models.checkpoints._huggingface import HUGGINGFACE
 from vitonnx.models.checkpoints._own import OWN
@@ -39,7 +43,11 @@ PREFERRED = (
     (("base_encoder",), "which MoCo evaluates"),
 )
 # Keys of a file beside a model, or a head, that only a training that goes on needs.
-TRAINING = ("optim*", "*sched*", "*scaler*", "amp", "callbacks", "loops")
+TRAINING = re.compile(
+    "|".join(map(translate, ("optim*", "*sched*", "*scaler*", "amp", "callbacks", "loops")))
+)
+MOST_MODELS: Final = 64
+"""In one file: student and teacher, backbone and average of each, for texts and pictures …"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Part:
         Whose names it has.
     tensors : dict of str to Tensor
         By their names without wrappers.
-    levels : list of str
+    levels : tuple of str
         The prefixes that were taken off, the longest first.
     beside : list of str
         What else the file holds: keys, and beginnings of names.
@@ -78,7 +86,7 @@ class Part:
 
     convention: Convention
     tensors: dict[str, Tensor]
-    levels: list[str]
+    levels: tuple[str, ...]
     beside: list[str]
 
 
@@ -105,9 +113,14 @@ def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> P
         If there are several, and nothing says which one is meant.
     """
     contents = {keys: _without_wrappers(group, label) for keys, group in contents.items()}
-    places = list(_places(contents))
+    places = list(islice(_places(contents), MOST_MODELS + 1))
     if not places:
         return None
+    if len(places) > MOST_MODELS:
+        raise CheckpointError(
+            f"{label} holds more than {MOST_MODELS} models: save the state_dict of one of them, "
+            "and give that file."
+        )
     place = _choose(places, label, tell)
     others = [other for other in places if other != place]
     group = contents[place.keys]
@@ -170,7 +183,7 @@ def find_rest(contents: Contents, label: str, model: Part) -> Part:
     """
     groups = {keys: group for keys, group in contents.items() if not _of_training(keys)}
     if len(groups) != 1:
-        where = ", ".join(".".join(keys) or "its top" for keys in groups) or "nothing of a model"
+        where = some([".".join(keys) or "its top" for keys in groups]) or "nothing of a model"
         raise CheckpointError(
             f"{label} holds no model but arrays under {where}: save the state_dict that is meant, "
             "and give that file."
@@ -209,14 +222,14 @@ def _choose(places: Sequence[Place], label: str, tell: Callable[[str], None]) ->
         if of_kind and len(of_kind) < len(left):
             left, reason = of_kind, reason or why
     if len(left) > 1:
-        names = " and ".join(map(str, left))
+        names = some(list(map(str, left)), " and ")
         raise CheckpointError(
             f"{label} holds several models, with {names}: save the state_dict of one of them, and "
             "give that file."
         )
     (place,) = left
     if len(places) > 1:
-        names = " and ".join(".".join(other.parts) or "one at its top" for other in places)
+        names = some([".".join(other.parts) or "one at its top" for other in places], " and ")
         taken = ".".join(place.parts) or "the one at its top"
         tell(f"{label} holds {len(places)} models, {names}: {taken} is taken, {reason}.")
     return place
@@ -235,7 +248,7 @@ def _beside(
 
 
 def _of_training(parts: Iterable[str]) -> bool:
-    return any(fnmatchcase(part, pattern) for part in parts for pattern in TRAINING)
+    return any(map(TRAINING.match, parts))
 
 
 def _without_wrappers(group: Mapping[str, Tensor], label: str) -> dict[str, Tensor]:

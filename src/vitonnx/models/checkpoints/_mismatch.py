@@ -6,28 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from vitonnx.errors import CheckpointError
+from vitonnx.models._brief import some
 from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._rules import Rule, count_classes
 from vitonnx.models.checkpoints._tensor import FLOATS, Tensor
 
-__all__ = ["check", "some"]
-
-# So many names of each kind of mismatch are spelled out.
-NAMED = 5
+__all__ = ["check"]
 
 Shape = tuple[int, ...]
-
-
-def some(names: Sequence[str]) -> str:
-    """List the first few, and count the rest.
-
-    Examples
-    --------
-    >>> some(["a", "b", "c", "d", "e", "f", "g"])
-    'a, b, c, d, e and 2 more'
-    """
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def check(

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vitonnx.errors import CheckpointError
+from vitonnx.models._brief import some
 from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._find import CONVENTIONS, Part, find_model, find_rest
-from vitonnx.models.checkpoints._mismatch import some
 from vitonnx.models.checkpoints._open import open_checkpoint
 from vitonnx.models.checkpoints._rules import Convention
 from vitonnx.models.checkpoints._tensor import Contents, Tensor
@@ -36,12 +36,15 @@ class StoredModel:
         By their names without wrappers; readable as long as the files are open.
     beside : list of str
         What else the files hold.
+    length : int
+        Bytes of the files.
     """
 
     label: str
     convention: Convention
     tensors: dict[str, Tensor]
     beside: list[str]
+    length: int
 
     def select(self, config: ViTConfig, tell: Tell) -> dict[str, Tensor]:
         """Leave out what the model doesn't need, and say so; refuse what it can't have.
@@ -122,6 +125,7 @@ def open_model(files: Sequence[Path], tell: Tell) -> Iterator[StoredModel]:
             main.convention,
             _merge(parts, label),
             [name for part in parts for name in part.beside],
+            sum(file.stat().st_size for file in files),
         )
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
-from zipfile import ZipFile
+from typing import Any, Final
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.checkpoints._damage import ZIP_ERRORS, reading
 from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
+from vitonnx.models.checkpoints._zip import open_zip
 
 __all__ = ["open_npz"]
 
 SUFFIX = ".npy"
+LONGEST_HEADER: Final = 10_240
+"""Bytes; NumPy itself takes no more than 10,000 for safe."""
 
 
 @contextmanager
@@ -38,36 +42,42 @@ def open_npz(path: Path) -> Iterator[Contents]:
 
     Raises
     ------
-    CheckpointError
+    Exception
         If the file is truncated or damaged, or holds Python objects.
     """
-    with reading(path, *ZIP_ERRORS):
-        archive = ZipFile(path)
-    with archive:
+    with open_zip(path) as archive:
         members = [name for name in archive.namelist() if name.endswith(SUFFIX)]
         yield {(): {name.removesuffix(SUFFIX): _tensor(path, archive, name) for name in members}}
 
 
 def _tensor(path: Path, archive: ZipFile, name: str) -> Tensor:
-    with reading(path, ValueError, *ZIP_ERRORS), archive.open(name) as member:
-        version = npy.read_magic(member)
+    with archive.open(name) as member:
+        head = io.BytesIO(member.read(LONGEST_HEADER))
+    try:
+        version = npy.read_magic(head)
         read_header = npy.read_array_header_1_0 if version[0] == 1 else npy.read_array_header_2_0
-        shape, _, dtype = read_header(member)
+        shape, _, dtype = read_header(head)
+    # It is a literal of Python: its whole parser may stumble.
+    except Exception as error:
+        raise BadZipFile(f"{name} has no header that can be read") from error
     if dtype.hasobject:
         raise CheckpointError(
             f"{path} holds Python objects under {name.removesuffix(SUFFIX)!r}, which could run "
             "code: it is not read. Save the parameters as plain arrays."
         )
+    length = head.tell() + math.prod(shape) * dtype.itemsize
+    if any(side < 0 for side in shape) or archive.getinfo(name).file_size != length:
+        raise BadZipFile(f"{name} has another length than its shape and type")
     # NumPy has no bfloat16: big_vision's arrays of it are stored as two bytes without a type.
     bfloat16 = dtype.kind == "V" and dtype.itemsize == 2
     return Tensor(
         shape=shape,
         dtype="bfloat16" if bfloat16 else dtype.name,
-        read=partial(_read, path, archive, name, bfloat16),
+        read=partial(_read, archive, name, bfloat16),
     )
 
 
-def _read(path: Path, archive: ZipFile, name: str, bfloat16: bool) -> NDArray[Any]:
-    with reading(path, ValueError, *ZIP_ERRORS), archive.open(name) as member:
+def _read(archive: ZipFile, name: str, bfloat16: bool) -> NDArray[Any]:
+    with archive.open(name) as member:
         array: NDArray[Any] = npy.read_array(member, allow_pickle=False)
     return widen_bfloat16(array.view(np.uint16)) if bfloat16 else array

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from zipfile import ZipFile
+from typing import Any
+
+from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.checkpoints._damage import ZIP_ERRORS, damaged, reading
+from vitonnx.filenames import shown
+from vitonnx.models.checkpoints._bounds import check_contents
+from vitonnx.models.checkpoints._damage import damaged, reading
 from vitonnx.models.checkpoints._npz import open_npz
 from vitonnx.models.checkpoints._safetensors import open_safetensors
-from vitonnx.models.checkpoints._tensor import Contents
+from vitonnx.models.checkpoints._tensor import Contents, Tensor
 from vitonnx.models.checkpoints._torch import PICKLE_MEMBER, open_torch_stream, open_torch_zip
+from vitonnx.models.checkpoints._zip import open_zip
+from vitonnx.regular import refuse_special
 
 __all__ = ["open_checkpoint"]
 
@@ -21,7 +29,8 @@ PICKLE_MAGIC = b"\x80"
 HEADER_COUNT = 8
 
 
-def open_checkpoint(path: Path) -> AbstractContextManager[Contents]:
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[Contents]:
     """Open a checkpoint of any format that vitonnx reads.
 
     Parameters
@@ -29,28 +38,51 @@ def open_checkpoint(path: Path) -> AbstractContextManager[Contents]:
     path : Path
         A ``.safetensors``, ``.pth``, ``.pt``, ``.bin`` or ``.npz`` file, under whatever name.
 
-    Returns
-    -------
-    context manager that yields Contents
+    Yields
+    ------
+    Contents
+        Whose arrays can be read as long as it is open.
 
     Raises
     ------
     CheckpointError
-        If there is no such file, or it is of no format that vitonnx reads.
+        Here and by each reading, if there is no such file, it is of no format that vitonnx reads,
+        would run code, is truncated or damaged, or would take more than its length explains.
     """
+    with ExitStack() as stack:
+        with reading(path):
+            contents = stack.enter_context(_opener(path)(path))
+            check_contents(path, contents)
+        yield {
+            keys: {name: _in_a_sentence(path, tensor) for name, tensor in group.items()}
+            for keys, group in contents.items()
+        }
+
+
+def _in_a_sentence(path: Path, tensor: Tensor) -> Tensor:
+    """Give the same tensor, whose reading ends in an array or in a sentence."""
+
+    def read() -> NDArray[Any]:
+        with reading(path):
+            return tensor.read()
+
+    return replace(tensor, read=read)
+
+
+def _opener(path: Path) -> Callable[[Path], AbstractContextManager[Contents]]:
     head = _first_bytes(path)
     # First, as the count's own first byte may be a pickle's.
     if head[HEADER_COUNT:].startswith(b"{"):
-        return open_safetensors(path)
+        return open_safetensors
     if head.startswith(PICKLE_MAGIC):
-        return open_torch_stream(path)
+        return open_torch_stream
     if head.startswith(ZIP_MAGIC):
-        with reading(path, *ZIP_ERRORS), ZipFile(path) as archive:
+        with open_zip(path) as archive:
             members = archive.namelist()
         if any(name.endswith(PICKLE_MEMBER) for name in members):
-            return open_torch_zip(path)
+            return open_torch_zip
         if any(name.endswith(".npy") for name in members):
-            return open_npz(path)
+            return open_npz
     if len(head) <= HEADER_COUNT:
         raise damaged(path, f"it has {len(head)} bytes")
     raise CheckpointError(
@@ -60,6 +92,7 @@ def open_checkpoint(path: Path) -> AbstractContextManager[Contents]:
 
 
 def _first_bytes(path: Path) -> bytes:
+    refuse_special(path, CheckpointError)
     if path.is_dir():
         raise CheckpointError(
             f"{path} is a folder: give the checkpoint file in it, such as model.safetensors."
@@ -67,9 +100,10 @@ def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(64)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a NUL in it is no name
+        reason = error.strerror if isinstance(error, OSError) else error
         raise CheckpointError(
-            f"{path} can't be read ({error.strerror}): give the path of a checkpoint file."
+            f"{shown(str(path))} can't be read ({reason}): give the path of a checkpoint file."
         ) from error
 
 
@@ -77,6 +111,8 @@ def _likeness(head: bytes) -> str:
     """Say what a file looks like, where it is of a kind that is often saved by mistake."""
     if head.startswith(b"version https://git-lfs"):
         return " but a Git LFS pointer to one (git lfs pull fetches it)"
+    if head.startswith(b"{"):
+        return " but JSON, perhaps the index of a checkpoint in shards (give these themselves)"
     if head.isascii() and not head.count(0):
         return " but a text, perhaps a web page that was saved in its place"
     if head.startswith(b"\x89HDF\r\n\x1a\n"):

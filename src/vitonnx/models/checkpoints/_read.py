@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.models._config import ViTConfig
+from vitonnx.models.checkpoints._bounds import check_growth
 from vitonnx.models.checkpoints._mismatch import check
 from vitonnx.models.checkpoints._model import StoredModel, Tell, open_model
 from vitonnx.models.checkpoints._tensor import Tensor
@@ -79,6 +81,8 @@ def _convert(
         if all(target in needed for target in rule.targets)
     ]
     check(tensors, rules, needed, config, model.label)
+    numbers = sum(math.prod(tensors[rule.source].shape) for rule in rules)
+    check_growth(model.label, model.length, numbers * np.dtype(np.float32).itemsize)
 
     parameters = {name: np.zeros(shapes[name], np.float32) for name in zeros}
     for rule in rules:

@@ -9,18 +9,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
-from zipfile import ZipFile
+from zipfile import BadZipFile
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.checkpoints._damage import ZIP_ERRORS, damaged, reading
 from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
 from vitonnx.models.checkpoints._torch_pickle import Storage, StoredTensor, state_dicts, unpickle
+from vitonnx.models.checkpoints._zip import open_zip, read_member
 
 __all__ = ["PICKLE_MEMBER", "open_torch_stream", "open_torch_zip"]
 
@@ -49,29 +49,24 @@ def open_torch_zip(path: Path) -> Iterator[Contents]:
 
     Raises
     ------
-    CheckpointError
+    Exception
         If it would run code, is truncated or damaged, or holds no parameters.
     """
-    with reading(path, *ZIP_ERRORS):
-        archive = ZipFile(path)
-    with archive:
+    with open_zip(path) as archive:
         pickled = next(name for name in archive.namelist() if name.endswith(PICKLE_MEMBER))
         folder = pickled.removesuffix("data.pkl")
 
         def read(storage: Storage, start: int, length: int) -> bytes:
-            with reading(path, *ZIP_ERRORS), archive.open(f"{folder}data/{storage.key}") as member:
-                member.seek(start)
-                return member.read(length)
+            return read_member(archive, f"{folder}data/{storage.key}", start, length)
 
-        with reading(path, *ZIP_ERRORS), archive.open(pickled) as member:
-            content, storages = unpickle(member, path)
-        with reading(path, *ZIP_ERRORS):
-            if f"{folder}byteorder" in archive.namelist():
-                _check_byte_order(path, archive.read(f"{folder}byteorder") == b"little")
-            lengths = {key: archive.getinfo(f"{folder}data/{key}").file_size for key in storages}
+        content, storages = unpickle(BytesIO(read_member(archive, pickled)), path)
+        if f"{folder}byteorder" in archive.namelist():
+            order = read_member(archive, f"{folder}byteorder")
+            _check_byte_order(path, order == b"little")
         for key, storage in storages.items():
-            if lengths[key] != storage.length:
-                raise damaged(path, f"storage {key} has {lengths[key]} bytes of {storage.length}")
+            length = archive.getinfo(f"{folder}data/{key}").file_size
+            if length != storage.length:
+                raise BadZipFile(f"storage {key} has {length:,} bytes of {storage.length:,}")
         yield _contents(state_dicts(content, path), read)
 
 
@@ -90,7 +85,7 @@ def open_torch_stream(path: Path) -> Iterator[Contents]:
 
     Raises
     ------
-    CheckpointError
+    Exception
         If it would run code, is truncated or damaged, or holds no parameters.
     """
     with path.open("rb") as file:
@@ -103,9 +98,13 @@ def open_torch_stream(path: Path) -> Iterator[Contents]:
         _check_byte_order(path, isinstance(system, dict) and system.get("little_endian") is True)
         content, storages = unpickle(file, path)
         keys = unpickle(file, path)[0]
-        if not isinstance(keys, list) or set(map(str, keys)) != storages.keys():
-            raise damaged(path, "its list of storages is another than its tensors'")
-        starts = _storage_starts(file, path, [storages[key] for key in keys])
+        if (
+            not isinstance(keys, list)
+            or len(keys) != len(storages)
+            or not all(isinstance(key, str) and key in storages for key in keys)
+        ):
+            raise ValueError("its list of storages is another than its tensors'")
+        starts = _storage_starts(file, path.stat().st_size, [storages[key] for key in keys])
 
         def read(storage: Storage, start: int, length: int) -> bytes:
             file.seek(starts[storage.key] + start)
@@ -114,15 +113,14 @@ def open_torch_stream(path: Path) -> Iterator[Contents]:
         yield _contents(state_dicts(content, path), read)
 
 
-def _storage_starts(file: IO[bytes], path: Path, storages: list[Storage]) -> dict[str, int]:
+def _storage_starts(file: IO[bytes], end: int, storages: list[Storage]) -> dict[str, int]:
     """Find where in the file each storage's numbers begin, behind their count."""
-    end = path.stat().st_size
     starts = {}
     for storage in storages:
         count = int.from_bytes(file.read(8), "little")
         starts[storage.key] = file.tell()
         if count != storage.count or file.tell() + storage.length > end:
-            raise damaged(path, f"storage {storage.key} is not all there")
+            raise ValueError(f"storage {storage.key} is not all there")
         file.seek(storage.length, 1)
     return starts
 
@@ -160,4 +158,5 @@ def _values(tensor: StoredTensor, read: ReadStorage) -> NDArray[Any]:
     else:
         numbers = np.frombuffer(raw, np.dtype(storage.dtype).newbyteorder("<"))
     strides = [stride * numbers.itemsize for stride in tensor.strides]
-    return as_strided(numbers, tensor.shape, strides, writeable=False)
+    # Unlike as_strided, it looks whether all of them are there.
+    return np.ndarray(tensor.shape, numbers.dtype, numbers, strides=strides)

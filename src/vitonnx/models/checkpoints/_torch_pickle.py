@@ -6,11 +6,12 @@ name ends the reading. Not even PyTorch is imported, let alone trusted.
 
 A pickle may also try to set attributes of what it holds, our stand-ins included. Their
 ``__setstate__`` is static and does nothing, so that it meets this on an instance and on the class
-alike.
+alike. None of them copies what it is given, as `vitonnx.pickles` asks of them.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections import deque
 from pathlib import Path
@@ -19,26 +20,18 @@ from typing import IO, Any, Final, TypeGuard
 import numpy as np
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.checkpoints._damage import reading
+from vitonnx.pickles import is_key, read_pickle
 
 __all__ = ["Storage", "StoredTensor", "state_dicts", "unpickle"]
+
+LONGEST_NAME: Final = 100
+"""Letters of what a pickle asks for that are shown; all that it may ask for have fewer."""
 
 # A pickle can make a dict that holds itself; nobody wraps a model in more dicts than this.
 DEPTH = 8
 
-# What a truncated or garbled pickle raises while it is read.
-PICKLE_ERRORS: Final = (
-    pickle.UnpicklingError,
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
+MOST_AXES: Final = 64
+"""PyTorch's own limit."""
 
 
 class Inert:
@@ -55,9 +48,30 @@ class Inert:
 
 
 class Dict(dict[Any, Any]):
-    """A stand-in for ``collections.OrderedDict``; the attributes of PyTorch's are dropped."""
+    """A stand-in for ``collections.OrderedDict``; the attributes of PyTorch's are dropped.
+
+    Parameters
+    ----------
+    content : dict or list of [key, value], optional
+        A dict is taken as it is. A list, as Python 2 wrote it, is emptied: a pickle could have a
+        long one copied as often as it likes.
+    """
 
     __slots__ = ()
+
+    def __new__(cls, content: object = None) -> Any:
+        return content if isinstance(content, dict) else super().__new__(cls)
+
+    def __init__(self, content: object = None) -> None:
+        super().__init__()
+        if isinstance(content, list):
+            for pair in content:
+                if not isinstance(pair, list | tuple) or len(pair) != 2 or not is_key(pair[0]):
+                    raise pickle.UnpicklingError("a dict of what are no keys and values")
+                self[pair[0]] = pair[1]
+            content.clear()
+        elif content is not None and not isinstance(content, dict):
+            raise pickle.UnpicklingError("a dict of something else")
 
     @staticmethod
     def __setstate__(state: object) -> None:
@@ -68,6 +82,9 @@ class DefaultDict(Dict):
     """A stand-in for ``collections.defaultdict``, without its factory."""
 
     __slots__ = ()
+
+    def __new__(cls, *factory: object) -> Any:
+        return super().__new__(cls)
 
     def __init__(self, *factory: object) -> None:
         super().__init__()
@@ -123,19 +140,27 @@ class StoredTensor:
 
     __slots__ = ("extent", "offset", "shape", "storage", "strides")
 
-    def __init__(
-        self, storage: object, offset: object, shape: object, strides: object, *rest: object
-    ) -> None:
+    storage: Storage
+    offset: int
+    extent: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def __new__(
+        cls, storage: object, offset: object, shape: object, strides: object, *rest: object
+    ) -> StoredTensor:
         if not isinstance(storage, Storage) or not _is_count(offset):
             raise pickle.UnpicklingError("a tensor without a storage")
         if not _are_counts(shape) or not _are_counts(strides) or len(shape) != len(strides):
-            raise pickle.UnpicklingError(f"a tensor of shape {shape!r} and strides {strides!r}")
+            raise pickle.UnpicklingError("a tensor whose shape or strides are none")
         steps = ((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
         extent = 0 if 0 in shape else 1 + sum(steps)
         if offset + extent > storage.count:
             raise pickle.UnpicklingError(f"a tensor that ends outside its storage {storage.key}")
-        self.storage, self.offset, self.extent = storage, offset, extent
-        self.shape, self.strides = shape, strides
+        tensor = super().__new__(cls)
+        tensor.storage, tensor.offset, tensor.extent = storage, offset, extent
+        tensor.shape, tensor.strides = shape, strides
+        return tensor
 
     @staticmethod
     def __setstate__(state: object) -> None:
@@ -148,6 +173,8 @@ class Parameter:
     __slots__ = ()
 
     def __new__(cls, data: object, *rest: object) -> Any:
+        if not isinstance(data, StoredTensor):
+            raise pickle.UnpicklingError("a parameter without a tensor")
         return data
 
     @staticmethod
@@ -232,20 +259,26 @@ class Unpickler(pickle.Unpickler):
         asked = f"{module}.{name}"
         if asked not in GLOBALS:
             raise CheckpointError(
-                f"{self.path} is a pickle that asks for {asked!r}, which could run code: it is "
-                "not read. Save the model's state_dict as .safetensors, and give that file."
+                f"{self.path} is a pickle that asks for {asked[:LONGEST_NAME]!r}, which could run "
+                "code: it is not read. Save the model's state_dict as .safetensors, and give that "
+                "file."
             )
         return GLOBALS[asked]
 
     def persistent_load(self, reference: Any) -> Storage:
         """Stand in for a storage: ("storage", its class, key, device, count, maybe None)."""
         match reference:
-            case ("storage", str(kind), str(key), _, int(count), *view) if (
-                kind in STORAGE_DTYPES and count >= 0 and view in ([], [None])
-            ):
+            case ("storage", str(kind), str(key), _, int(count)) | (
+                "storage",
+                str(kind),
+                str(key),
+                _,
+                int(count),
+                None,
+            ) if kind in STORAGE_DTYPES and count >= 0:
                 storage = Storage(key, STORAGE_DTYPES[kind], count)
             case _:
-                raise pickle.UnpicklingError(f"an unknown reference {reference!r}")
+                raise pickle.UnpicklingError("a reference to something else than a storage")
         known = self.storages.setdefault(key, storage)
         if (known.dtype, known.count) != (storage.dtype, storage.count):
             raise pickle.UnpicklingError(f"two storages of the name {key}")
@@ -270,11 +303,12 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
     Raises
     ------
     CheckpointError
-        If it asks for anything that a checkpoint of plain parameters doesn't need, or is damaged.
+        If it asks for anything that a checkpoint of plain parameters doesn't need.
+    Exception
+        If it is damaged.
     """
-    unpickler = Unpickler(file, path)
-    with reading(path, *PICKLE_ERRORS):
-        return unpickler.load(), unpickler.storages
+    unpickler = Unpickler(io.BytesIO(read_pickle(file)), path)
+    return unpickler.load(), unpickler.storages
 
 
 def state_dicts(content: object, path: Path) -> dict[tuple[str, ...], dict[str, StoredTensor]]:
@@ -336,4 +370,6 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def _are_counts(value: object) -> TypeGuard[tuple[int, ...]]:
-    return isinstance(value, tuple) and all(_is_count(side) for side in value)
+    if not isinstance(value, tuple) or len(value) > MOST_AXES:
+        return False
+    return all(_is_count(side) for side in value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["outer_levels", "root_beside", "unwrap", "without_front", "without_wrappers"]
 
@@ -39,16 +40,18 @@ def without_front(name: str) -> str:
     return name
 
 
-def outer_levels(prefix: str, separator: str) -> list[str]:
+# Asked for with each name beside one and the same model.
+@lru_cache(64)
+def outer_levels(prefix: str, separator: str) -> tuple[str, ...]:
     """List a prefix and those that it stands in, the longest first.
 
     Examples
     --------
     >>> outer_levels("model.backbone.", ".")
-    ['model.backbone.', 'model.', '']
+    ('model.backbone.', 'model.', '')
     """
     parts = prefix.split(separator)[:-1]
-    return [separator.join((*parts[:count], "")) for count in range(len(parts), 0, -1)] + [""]
+    return *(separator.join((*parts[:count], "")) for count in range(len(parts), 0, -1)), ""
 
 
 def root_beside(name: str, prefix: str, separator: str) -> str:

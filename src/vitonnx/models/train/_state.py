@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
-from vitonnx.errors import CheckpointError
+from vitonnx.errors import CheckpointError, VitonnxError
 from vitonnx.media import atomic_path
+from vitonnx.models._brief import brief, some
+from vitonnx.regular import refuse_special
 
 __all__ = ["Progress", "load_state", "save_parameters", "save_state"]
 
@@ -56,30 +59,50 @@ def load_state(file: Path, variables: Variables, run: dict[str, Any]) -> Progres
     CheckpointError
         If the file can't be read, or is of another run.
     """
+    refuse_special(file, CheckpointError)
     try:
         with safe_open(file, framework="np") as state:
             metadata = state.metadata() or {}
             progress = Progress(json.loads(metadata["run"]), json.loads(metadata["rows"]))
+            _check_form(progress)
             _refuse_other(file, progress.run, run)
             for name, variable in variables.items():
+                if state.get_slice(name).get_shape() != list(variable.shape):
+                    raise ValueError(f"{name} has another shape")
                 variable.assign(state.get_tensor(name))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except VitonnxError:
+        raise
+    # Whatever it is, it is the file's fault: libraries are not made for files that lie.
+    except Exception as error:
+        reason = brief(str(error) or type(error).__name__)[1:-1]
         raise CheckpointError(
-            f"{file} can't be read as the state of a training ({error}): train anew, in another "
+            f"{file} can't be read as the state of a training ({reason}): train anew, in another "
             "folder."
         ) from error
     return progress
 
 
+def _check_form(progress: Progress) -> None:
+    """Raise where the state isn't made as `save_state` makes it."""
+    rows = progress.rows
+    if not isinstance(progress.run, dict) or not isinstance(rows, list):
+        raise ValueError("its run and rows are none")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or row.keys() != rows[0].keys() or row.get("epoch") != number:
+            raise ValueError(f"its row {number} is none")
+        if not all(isinstance(each, float) and math.isfinite(each) for each in row.values()):
+            raise ValueError(f"its row {number} has other than numbers")
+
+
 def _refuse_other(file: Path, was: dict[str, Any], now: dict[str, Any]) -> None:
     changed = [
-        f"{name} {was.get(name)!r} (now {now.get(name)!r})"
+        f"{name} {brief(was.get(name))} (now {brief(now.get(name))})"
         for name in sorted(was.keys() | now.keys())
         if was.get(name) != now.get(name)
     ]
     if changed:
         raise CheckpointError(
-            f"{file} is of a training with {', '.join(changed)}: go on with the same settings, or "
+            f"{file} is of a training with {some(changed)}: go on with the same settings, or "
             "train anew in another folder."
         )
 

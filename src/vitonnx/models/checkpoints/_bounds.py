@@ -1,0 +1,79 @@
+"""How much a checkpoint may hold: what any ViT needs, and nothing that eats a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from vitonnx.errors import CheckpointError
+from vitonnx.models._brief import brief
+from vitonnx.models.checkpoints._tensor import Contents
+
+__all__ = ["MOST_ARRAYS", "check_contents", "check_growth"]
+
+MOST_ARRAYS: Final = 2**14
+"""Full checkpoints of the largest ViTs, with two models and an optimizer, have 4,000."""
+
+LONGEST_NAME: Final = 256
+"""Letters of an array's name, or of a key that leads to it: published ones have up to 100."""
+
+MOST_AXES: Final = 8
+"""The convolution of a patch embedding has four; blocks on top of each other add one."""
+
+MOST_GROWTH: Final = 20
+"""Weights hardly compress; half precision doubles, and shared blocks take their number times."""
+
+SMALL: Final = 64 * 2**20
+"""Bytes that are no harm, whatever they grew from: small models of zeros are compressed well."""
+
+
+def check_contents(path: Path, contents: Contents) -> None:
+    """Refuse more arrays, or longer names, than any checkpoint has.
+
+    Raises
+    ------
+    CheckpointError
+        If there are.
+    """
+    advice = "save the model's state_dict alone, and give that file."
+    count = sum(map(len, contents.values()))
+    if count > MOST_ARRAYS:
+        raise CheckpointError(
+            f"{path} holds {count:,} arrays, and no ViT needs more than {MOST_ARRAYS:,}: {advice}"
+        )
+    for keys, group in contents.items():
+        for name in (*keys, *group):
+            if len(name) > LONGEST_NAME or not name.isprintable():
+                raise CheckpointError(
+                    f"{path} has {brief(name)} among its names, and none may have more than "
+                    f"{LONGEST_NAME} letters, or any that can't be printed: {advice}"
+                )
+        for name, tensor in group.items():
+            if len(tensor.shape) > MOST_AXES:
+                raise CheckpointError(
+                    f"{path} has {brief(name)} with {len(tensor.shape)} axes, and no array of a "
+                    f"ViT has more than {MOST_AXES}: {advice}"
+                )
+
+
+def check_growth(label: str, length: int, needed: int) -> None:
+    """Refuse a file whose arrays would take many times its own length.
+
+    Parameters
+    ----------
+    label : str
+        The files' names, for messages.
+    length, needed : int
+        Bytes of the files, and of what they would become.
+
+    Raises
+    ------
+    CheckpointError
+        If no weights grow so.
+    """
+    if needed > max(SMALL, MOST_GROWTH * length):
+        raise CheckpointError(
+            f"{label} has {length:,} bytes that would become {needed:,}, as of a file that is made "
+            "to fill the memory: it is not read. Save the weights without compression, each array "
+            "on its own, and give that file."
+        )

@@ -1,0 +1,257 @@
+"""Pickles, followed on paper before anything unpickles them.
+
+A pickle is a program. Which names it may ask for is up to whoever unpickles it; but even without
+any, a few hundred bytes fill the memory, or keep a machine busy for years: a place in its memory
+far away, a length that nothing follows, a key whose hash is that of a tuple of tuples of tuples.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Sequence
+from enum import Enum, auto
+from pickle import UnpicklingError
+from typing import IO, Final, NamedTuple
+
+__all__ = ["is_key", "read_pickle"]
+
+MOST_OPERATIONS: Final = 2**20
+"""A million, of 250 bytes at most each: full checkpoints of the largest ViTs take 400,000."""
+
+MOST_ARGUMENTS: Final = 255
+"""Of a call: a tensor's has seven, a path one for each folder. They are copied by every call."""
+
+MOST_NUMBER_BYTES: Final = 255
+"""Of a whole number: seeds and states of random generators have 32."""
+
+LARGEST_KEY: Final = 2**61 - 1
+"""Whole numbers below are their own hash; beyond, thousands can share one."""
+
+LONGEST_KEY: Final = 8
+MOST_TUPLES: Final = 1_000
+"""Tuples as keys, and their items: they can be made to share a hash, too."""
+
+
+class Kind(Enum):
+    """What lies on the stack, as far as it matters."""
+
+    MARK = auto()
+    PLAIN = auto()  # hashed at once, or not at all
+    KEY = auto()  # a short tuple of plain ones
+    CALL = auto()  # a tuple that a call can take
+    OTHER = auto()
+
+
+# Looking them up in their class takes as long as all the rest of a step.
+MARK, PLAIN, KEY, CALL, OTHER = Kind
+
+
+class Step(NamedTuple):
+    """What an operation takes from the stack, and puts onto it.
+
+    Parameters
+    ----------
+    values : int
+        That it takes, below the last mark where it takes all above that as well.
+    marked : bool
+        Whether it does.
+    keys : slice or None
+        Which of what it takes, or of what is above the mark, become keys.
+    made : Kind or None
+        What it puts onto the stack.
+    """
+
+    values: int
+    marked: bool
+    keys: slice | None
+    made: Kind | None
+
+    @classmethod
+    def of(cls, operation: pickletools.OpcodeInfo) -> Step:
+        """Read it off Python's own description."""
+        before, after = operation.stack_before, operation.stack_after
+        marked = pickletools.markobject in before
+        plain = after and (after[0] in VALUES or operation.name in MADE)
+        return cls(
+            before.index(pickletools.markobject) if marked else len(before),
+            marked,
+            KEYS.get(operation.name),
+            (PLAIN if plain else OTHER) if after else None,
+        )
+
+
+# Their results are made by what the reader gave for a name.
+MADE: Final = frozenset(
+    {"GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "OBJ", "INST", "PERSID", "BINPERSID"}
+)
+VALUES: Final = frozenset(
+    {
+        pickletools.pybool,
+        pickletools.pybytes,
+        pickletools.pybytes_or_str,
+        pickletools.pyfloat,
+        pickletools.pyint,
+        pickletools.pyinteger_or_bool,
+        pickletools.pylong,
+        pickletools.pynone,
+        pickletools.pyunicode,
+    }
+)
+KEYS: Final = {
+    "SETITEM": slice(1, 2),
+    "SETITEMS": slice(0, None, 2),
+    "DICT": slice(0, None, 2),
+    "ADDITEMS": slice(None),
+    "FROZENSET": slice(None),
+}
+STEPS: Final = {operation.name: Step.of(operation) for operation in pickletools.opcodes}
+
+TUPLES: Final = frozenset({"EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
+CALLS: Final = frozenset({"REDUCE", "NEWOBJ"})
+PUTS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
+GETS: Final = frozenset({"GET", "BINGET", "LONG_BINGET"})
+# Extensions, which Python may know from elsewhere and gives without asking; and calls with names.
+REFUSED: Final = frozenset({"EXT1", "EXT2", "EXT4", "NEWOBJ_EX"})
+
+
+def read_pickle(file: IO[bytes]) -> bytes:
+    """Read one pickle, if its length explains the memory and the time that it will take.
+
+    Whoever unpickles it must give, for every name that it asks for, what makes values that hash
+    themselves in no time or not at all, and that copies none of its arguments.
+
+    Parameters
+    ----------
+    file : binary file
+        At the pickle's beginning; left behind its end.
+
+    Returns
+    -------
+    bytes
+        The pickle.
+
+    Raises
+    ------
+    UnpicklingError, ValueError, MemoryError
+        If it is broken off, or is no pickle of values that are stored.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from io import BytesIO
+    >>> file = BytesIO(pickle.dumps({"blocks": 12}) + b"the rest")
+    >>> pickle.loads(read_pickle(file)), file.read()
+    ({'blocks': 12}, b'the rest')
+    """
+    begin = file.tell()
+    paper = _Paper()
+    for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
+        if count == MOST_OPERATIONS:
+            raise UnpicklingError(f"a pickle of more than {MOST_OPERATIONS:,} operations")
+        paper.follow(operation.name, argument, count)
+    end = file.tell()
+    file.seek(begin)
+    return file.read(end - begin)
+
+
+def is_key(value: object) -> bool:
+    """Tell whether a value can be a key without any harm.
+
+    Examples
+    --------
+    >>> is_key("weight"), is_key(3), is_key(2**61 - 1), is_key((1, (2, 3)))
+    (True, True, False, False)
+    """
+    return isinstance(value, str | bytes) or (isinstance(value, int) and abs(value) < LARGEST_KEY)
+
+
+class _Paper:
+    """The stack and the memory of a pickle's machine, with kinds in place of values."""
+
+    def __init__(self) -> None:
+        self.stack: list[Kind] = []
+        self.marks: list[int] = []
+        self.memory: dict[int, Kind] = {}
+        self.tuples = 0
+
+    def follow(self, name: str, argument: object, count: int) -> None:
+        """Take one step, the ``count``-th."""
+        if name in PUTS:
+            # Python makes room for all places up to this one.
+            place = argument if isinstance(argument, int) else len(self.memory)
+            if not 0 <= place <= count:
+                raise UnpicklingError(f"a pickle with {place} as a place in its memory")
+            self.memory[place] = self._top()
+        elif name in GETS:
+            if argument not in self.memory:
+                raise UnpicklingError("a pickle that asks for what it never kept")
+            self.stack.append(self.memory[argument])
+        elif name == "MARK":
+            self.marks.append(len(self.stack))
+            self.stack.append(MARK)
+        elif name == "DUP":
+            self.stack.append(self._top())
+        elif name == "POP" and self.stack and self.stack[-1] is MARK:
+            self._above()
+        else:
+            self._change(name, argument)
+
+    def _change(self, name: str, argument: object) -> None:
+        """Take values off the stack, and put one onto it."""
+        step = STEPS[name]
+        above: Sequence[Kind] = self._above() if step.marked else ()
+        taken: Sequence[Kind] = self._take(step.values) if step.values else ()
+        if name in TUPLES:
+            self.stack.append(_tuple(above or taken))
+            return
+        if step.keys is not None:
+            self._check_keys((above if step.marked else taken)[step.keys])
+        elif name in CALLS and taken[1] not in (KEY, CALL):
+            raise UnpicklingError(f"a call without arguments, or with over {MOST_ARGUMENTS}")
+        elif name in REFUSED:
+            raise UnpicklingError(f"a pickle with {name}, which nothing that is stored needs")
+        if name == "BUILD":
+            self.stack.append(taken[0])
+        elif step.made is PLAIN and isinstance(argument, int):
+            self.stack.append(_number(argument))
+        elif step.made is not None:
+            self.stack.append(step.made)
+
+    def _top(self) -> Kind:
+        if not self.stack or self.stack[-1] is MARK:
+            raise UnpicklingError("a pickle that takes what it never gave")
+        return self.stack[-1]
+
+    def _above(self) -> list[Kind]:
+        """Take all that lies above the last mark, and the mark."""
+        if not self.marks:
+            raise UnpicklingError("a pickle that takes what it never gave")
+        place = self.marks.pop()
+        above = self.stack[place + 1 :]
+        del self.stack[place:]
+        return above
+
+    def _take(self, count: int) -> list[Kind]:
+        place = len(self.stack) - count
+        taken = self.stack[place:]
+        if place < 0 or MARK in taken:
+            raise UnpicklingError("a pickle that takes what it never gave")
+        del self.stack[place:]
+        return taken
+
+    def _check_keys(self, keys: Sequence[Kind]) -> None:
+        self.tuples += keys.count(KEY)
+        if CALL in keys or OTHER in keys or self.tuples > MOST_TUPLES:
+            raise UnpicklingError("a pickle with keys that are neither numbers nor texts")
+
+
+def _tuple(items: Sequence[Kind]) -> Kind:
+    if len(items) <= LONGEST_KEY and items.count(PLAIN) == len(items):
+        return KEY
+    return CALL if len(items) <= MOST_ARGUMENTS else OTHER
+
+
+def _number(number: int) -> Kind:
+    if number.bit_length() > 8 * MOST_NUMBER_BYTES:
+        raise UnpicklingError(f"a whole number of more than {MOST_NUMBER_BYTES} bytes")
+    return PLAIN if is_key(number) else OTHER

@@ -1,0 +1,64 @@
+"""Hostile input tried in a process of its own, whose memory and time are measured."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Outcome", "contained"]
+
+PATIENCE = 60
+"""Seconds, on a machine that has other things to do as well."""
+
+# Counts from behind the imports. What is asked for is refused beyond 8 GiB: a test must not take
+# the machine with it.
+PROGRAM = """
+import resource, sys
+from vitonnx.errors import VitonnxError
+resource.setrlimit(resource.RLIMIT_DATA, (8 * 2**30,) * 2)
+{imports}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    {call}
+except VitonnxError as error:
+    print(error)
+taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(taken * (1 if sys.platform == "darwin" else 1024), file=sys.stderr)
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: a sentence, or nothing where the input was accepted.
+
+    Parameters
+    ----------
+    sentence : str
+        Of an error that vitonnx raised on purpose.
+    taken : int
+        Bytes of memory, at the peak.
+    seconds : float
+        With the imports.
+    """
+
+    sentence: str
+    taken: int
+    seconds: float
+
+
+def contained(imports: str, call: str, *arguments: str | Path) -> Outcome:
+    """Run an expression, which finds its arguments in ``sys.argv``; anything unexpected fails."""
+    started = time.monotonic()
+    program = PROGRAM.format(imports=imports, call=call)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Outcome(done.stdout.strip(), int(done.stderr), time.monotonic() - started)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import resource
 import signal
 import sys
 import traceback
@@ -21,12 +20,16 @@ from typing import TextIO
 
 from fuzz.sentence import fault_in
 from fuzz.verdict import Verdict, place_in
+from fuzz.watch import watch
 from vitonnx.errors import VitonnxError
+from vitonnx.filenames import shown
 
 Read = Callable[[Path], object]
 
 
 def main(arguments: list[str]) -> None:
+    import resource  # which Windows hasn't, where nothing is fuzzed
+
     where, most = arguments
     answers = _keep_stdout()
     faulthandler.enable()
@@ -34,11 +37,15 @@ def main(arguments: list[str]) -> None:
     module, _, function = where.partition(":")
     read: Read = getattr(import_module(module), function)
     resource.setrlimit(resource.RLIMIT_DATA, (int(most), int(most)))
+    done = watch()
     answers.write("ready\n")
     answers.flush()
     for line in sys.stdin:
         _forget_peak()
         verdict = judge(read, Path(line.rstrip("\n")))
+        if done:
+            verdict = Verdict("unexpected", "\n".join(done), f"it did: {done[0].split()[0]}")
+            done.clear()
         answer = {
             "outcome": verdict.outcome,
             "detail": verdict.detail,
@@ -54,7 +61,7 @@ def judge(read: Read, path: Path) -> Verdict:
     try:
         read(path)
     except VitonnxError as error:
-        sentence = str(error)
+        sentence = shown(str(error))  # as a terminal gets it
         where = place_in(traceback.format_exc())
         if fault := fault_in(sentence):
             return Verdict("bad sentence", f"{fault}: {sentence}", f"{fault} {where}")

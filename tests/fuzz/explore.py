@@ -17,6 +17,7 @@ from fuzz.sentence import fault_in
 from fuzz.tally import Tally
 from fuzz.verdict import Outcome
 from vitonnx.errors import VitonnxError
+from vitonnx.filenames import shown
 
 __all__ = ["explore"]
 
@@ -64,7 +65,7 @@ def explore(
             check(value)
             outcome = "accepted"
         except refusal as error:
-            outcome = "bad sentence" if fault_in(str(error)) else "refused"
+            outcome = "bad sentence" if fault_in(shown(str(error))) else "refused"
             if outcome == "bad sentence":
                 raise
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from PIL import Image
 from foreign_vit import ForeignViT
 from vitonnx.tap import tap
 
-__all__ = ["FOREIGN", "MODEL", "PICTURES", "RUN", "lay_out"]
+__all__ = ["FOREIGN", "MODEL", "PICTURES", "RUN", "WAITS", "lay_out"]
 
 FOREIGN, MODEL = "foreign.onnx", "model.onnx"
 PICTURES = ("bird.png", "cat.png", "walk 2.png")
+WAITS = "waits.ts"  # a pipe that nobody writes to
 # What a run of these says of itself, but for hashes, which depend on where the folder is.
 RUN: dict[str, str | int] = {"the probe": "Distance()", "the number of pictures": len(PICTURES)}
 
@@ -26,5 +28,7 @@ def lay_out(desk: Path) -> Path:
         Image.fromarray(pixels).save(desk / name)
     drawn = ForeignViT(dim=12, mlp_dim=13, heads=3)
     (desk / FOREIGN).write_bytes(drawn.model().SerializeToString())
+    if not (desk / WAITS).exists():
+        os.mkfifo(desk / WAITS)
     tap(desk / FOREIGN, desk / MODEL, preprocess="half")
     return desk

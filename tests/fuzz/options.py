@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def pytest_terminal_summary(
     terminalreporter.write_line(table(tallies))
     target: Path | None = config.getoption("--fuzz-report")
     if target is not None:
-        call = " ".join(["python -m pytest", *config.invocation_params.args])
+        call = f"python -m pytest {shlex.join(config.invocation_params.args)}"
         target.write_text(f"# Fuzzing\n\n{_machine()}\n\n`{call}`\n\n{table(tallies)}\n")
 
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fuzz import seeds
-from fuzz.mutators import chunks, graphs, jsons, large, pickles, protobuf, raw, text, tiffs, zips
-from fuzz.mutators.inside import in_header, in_member, in_metadata, in_signed
+from fuzz.mutators import (
+    arrays,
+    containers,
+    disguises,
+    graphs,
+    jsons,
+    large,
+    pickles,
+    protobuf,
+    raw,
+    text,
+    zips,
+)
+from fuzz.mutators.inside import in_header, in_member, in_metadata, in_signed, in_tar
 from fuzz.mutators.raw import Mutator
 from fuzz.seeds import Seeds
 from vitonnx.manifest import METADATA_KEY
@@ -41,10 +53,8 @@ class Reader:
 
 _MANIFEST = in_metadata(METADATA_KEY, jsons.mutate)
 _GRAPH = (*[graphs.mutate] * 6, protobuf.mutate, raw.mutate)
-_HEADER_OF_ARRAY = in_member(lambda name: name.endswith(".npy"), raw.mutate)
+_ARRAY = in_member(lambda name: name.endswith(".npy"), arrays.mutate)
 _PICKLE = in_member(lambda name: name.endswith(".pkl"), pickles.mutate)
-
-_PICTURE = (raw.mutate, chunks.png, chunks.jpeg, chunks.gif, chunks.riff, tiffs.mutate)
 
 READERS = (
     Reader("manifest", ".onnx", "fuzz.reading:probe", seeds.graphs, (_MANIFEST,)),
@@ -70,21 +80,27 @@ READERS = (
         ".npz",
         "fuzz.reading:checkpoint",
         seeds.npz,
-        (*[_HEADER_OF_ARRAY] * 3, zips.mutate, zips.mutate, raw.mutate),
+        (*[_ARRAY] * 3, zips.mutate, zips.mutate, raw.mutate),
     ),
     Reader(
         "pictures",
         ".png",
         "fuzz.reading:picture",
         seeds.pictures,
-        (*_PICTURE * 3, large.png, large.gif),
+        (*[containers.mutate] * 40, *[raw.mutate] * 10, large.png, large.gif, disguises.mutate),
     ),
     Reader(
         "films",
         ".mp4",
         "fuzz.reading:film",
         seeds.films,
-        (*[chunks.boxes, chunks.ebml] * 4, *_PICTURE * 2, text.mutate, large.gif),
+        (
+            *[containers.mutate] * 80,
+            *[raw.mutate] * 20,
+            *[text.mutate] * 10,
+            large.gif,
+            disguises.mutate,
+        ),
     ),
     Reader("lists", ".txt", "fuzz.reading:picture_list", seeds.lists, (text.mutate, raw.mutate)),
     Reader(
@@ -96,5 +112,11 @@ READERS = (
     ),
     Reader("configs", ".json", "fuzz.reading:config", seeds.configs, (jsons.mutate,)),
     Reader("recipes", ".json", "fuzz.reading:recipe", seeds.recipes, (jsons.mutate,)),
-    Reader("archives", ".tar", "fuzz.reading:archive", seeds.archives, (raw.mutate,)),
+    Reader(
+        "archives",
+        ".tar",
+        "fuzz.reading:archive",
+        seeds.archives,
+        (*[in_tar(pickles.mutate)] * 3, in_tar(raw.mutate), in_tar(text.mutate), raw.mutate),
+    ),
 )

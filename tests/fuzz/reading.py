@@ -6,6 +6,7 @@ error that isn't vitonnx's own is a fault, wherever it comes from.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from vitonnx.media.films._writer import FilmWriter
 from vitonnx.models import read_checkpoint, read_config_file, read_description
 from vitonnx.tap import tap
 
-FRAMES = 50  # of a film, which may have any number of them
+FRAMES, WRITTEN = 50, 5  # of a film, which may have any number of them
 SMALL = 2**17  # pixels of a frame that is worth encoding, a thousand times a minute
 SIZE = (24, 40)  # pixels of the model's input
 
@@ -54,17 +55,17 @@ def picture(file: Path) -> None:
 
 
 def film(file: Path) -> None:
+    """Look at the frames of a film; where they are small, write some of them, with the sound."""
     found = open_film(file)
-    frames = list(islice(found.read(), FRAMES))
-    _ = found.complaint
+    for _ in islice(found.read(), FRAMES):
+        pass
     if found.size[0] * found.size[1] > SMALL:
         return
-    sound = found.sound()
-    with FilmWriter(Path("film.mp4"), rate=found.rate, ticks=found.ticks, sound=sound) as writer:
-        for frame in frames[:5]:
-            writer.write(frame)
-    if sound is not None:
-        sound.__exit__()
+    with found.sound() or nullcontext() as sound:
+        target = Path("film.mp4")
+        with FilmWriter(target, rate=found.rate, ticks=found.ticks, sound=sound) as writer:
+            for frame in islice(found.read(), WRITTEN):
+                writer.write(frame)
 
 
 def picture_list(file: Path) -> None:

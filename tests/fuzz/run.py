@@ -15,6 +15,8 @@ from fuzz.worker import Worker
 
 __all__ = ["fuzz"]
 
+LONGEST = 2000  # letters of a traceback, whose end says most
+
 
 def fuzz(
     reader: Reader,
@@ -63,7 +65,7 @@ def fuzz(
             if verdict.is_fault and (verdict.outcome, verdict.place) not in seen:
                 seen.add((verdict.outcome, verdict.place))
                 kept = _keep(found, f"{reader.name}-{seed}-{number}{reader.suffix}", content)
-                tally.faults.append(_line(reader, kept, verdict))
+                tally.faults.append(_told(reader, kept, verdict))
             number += 1
     return tally
 
@@ -75,6 +77,7 @@ def _keep(found: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def _line(reader: Reader, kept: Path, verdict: Verdict) -> str:
+def _told(reader: Reader, kept: Path, verdict: Verdict) -> str:
     again = f"PYTHONPATH=tests python -m fuzz {reader.name} {kept}"
-    return f"{verdict.outcome}: {verdict.place}\n    {again}\n{verdict.detail}"
+    detail = verdict.detail[-LONGEST:]
+    return f"{verdict.outcome}: {verdict.place}\n{detail}\nAgain: {again}"

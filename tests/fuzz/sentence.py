@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["fault_in"]
 
-LONGEST = 600  # letters; what can't be taken in at a glance is no sentence
+LONGEST = 5000  # letters: of a path, which may have 4096, and of what is said of it
+# What a terminal obeys, what breaks a line, and what turns one about.
+STEERING = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def fault_in(sentence: str) -> str:
@@ -21,7 +25,7 @@ def fault_in(sentence: str) -> str:
         return "a traceback"
     if "\n" in sentence or "\r" in sentence:
         return "several lines"
-    if not sentence.isprintable():
+    if STEERING.search(sentence):
         return "letters that steer a terminal"
     if len(sentence) > LONGEST:
         return "too long"

@@ -11,7 +11,12 @@ from fuzz.verdict import OUTCOMES, Outcome
 
 __all__ = ["Tally", "table"]
 
-PLURALS = {"traceback": "tracebacks", "bad sentence": "bad sentences", "hang": "hangs"}
+PLURALS = {
+    "traceback": "tracebacks",
+    "bad sentence": "bad sentences",
+    "hang": "hangs",
+    "crash": "crashes",
+}
 
 
 @dataclass

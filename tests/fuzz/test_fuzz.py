@@ -35,4 +35,5 @@ def test_files_are_accepted_or_refused(
         found=request.config.rootpath / FOUND,
     )
     note(request, tally)
-    assert not tally.faults, "\n\n".join(tally.faults)
+    if tally.faults:
+        pytest.fail("\n\n".join(tally.faults), pytrace=False)

@@ -20,8 +20,20 @@ from PIL import Image
 
 import torch_files
 from foreign_vit import ForeignViT
-from fuzz.mutators import chunks, graphs, jsons, pickles, protobuf, raw, text, tiffs, zips
-from fuzz.mutators.inside import in_header, in_member, in_metadata, in_signed
+from fuzz.mutators import (
+    arrays,
+    chunks,
+    containers,
+    graphs,
+    jsons,
+    pickles,
+    protobuf,
+    raw,
+    text,
+    tiffs,
+    zips,
+)
+from fuzz.mutators.inside import in_header, in_member, in_metadata, in_signed, in_tar
 from fuzz.mutators.raw import Mutator
 
 TRIES = 300
@@ -63,7 +75,8 @@ def saved(form: str) -> bytes:
         *(raw.mutate, text.mutate, jsons.mutate, protobuf.mutate, graphs.mutate, zips.mutate),
         *(pickles.mutate, tiffs.mutate, chunks.png, chunks.jpeg, chunks.gif, chunks.riff),
         *(chunks.boxes, chunks.ebml, in_header(raw.mutate), in_signed(jsons.mutate)),
-        *(in_member(bool, raw.mutate), in_metadata("key", jsons.mutate)),
+        *(in_member(bool, raw.mutate), in_metadata("key", jsons.mutate), in_tar(raw.mutate)),
+        *(arrays.mutate, containers.mutate, chunks.icns),
     ],
 )
 @pytest.mark.parametrize("content", [b"", b"\0", b"[]", b"\xff" * 40, b"{}\n", b"II*\0"])
@@ -112,8 +125,8 @@ def test_checksums_of_png_stay_right() -> None:
 @pytest.mark.parametrize(
     ("mutator", "form"),
     [
-        (chunks.jpeg, "jpeg"),
-        (chunks.gif, "gif"),
+        (containers.mutate, "jpeg"),
+        (containers.mutate, "gif"),
         (chunks.riff, "webp"),
         (tiffs.mutate, "tiff"),
     ],

@@ -33,6 +33,8 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
         ("log", "traceback", "a library complains"),
         ("babble", "bad sentence", "several lines"),
         ("steer", "bad sentence", "letters that steer a terminal"),
+        ("start", "unexpected", "subprocess.Popen ('true'"),
+        ("peek", "unexpected", "open /etc/hostname"),
         ("exit", "crash", "exit code 3"),
         ("crash", "crash", "SIGSEGV"),
         ("hang", "hang", "faulty.py"),

@@ -35,7 +35,8 @@ class Verdict:
     outcome : Outcome
         "accepted" and "refused", by an error that vitonnx raises on purpose, are as they should
         be. "traceback" is one that was printed, whatever came of the case; "unexpected" another
-        error than vitonnx's own; "bad sentence" a refusal that is no line for a person.
+        error than vitonnx's own, or what no reader may do; "bad sentence" a refusal that is no line
+        for a person.
     detail : str
         The sentence, or the traceback.
     place : str

@@ -20,7 +20,6 @@ __all__ = ["Worker"]
 LOOK = 0.02  # seconds between two looks at a process's memory
 LAST_WORDS = 0.3  # seconds for a process to say where it is, before it is killed
 CASES = 500  # of one process, which no library's small leaks shall fill
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Worker:
@@ -61,9 +60,9 @@ class Worker:
         self._process.stdin.write(f"{file}\n")
         self._process.stdin.flush()
         answer = self._wait(self._limits.seconds)
-        said = self._noise.read_bytes()[heard:].decode(errors="replace")
         if isinstance(answer, Verdict):
             return answer
+        said = self._said(heard)
         if answer == "":
             return self._died(said)
         found = json.loads(answer)
@@ -119,7 +118,13 @@ class Worker:
         self._process.send_signal(signal.SIGUSR1)
         time.sleep(LAST_WORDS)
         self._end()
-        return self._noise.read_bytes()[heard:].decode(errors="replace")
+        return self._said(heard)
+
+    def _said(self, heard: int) -> str:
+        """Give what a process wrote to stderr since then."""
+        with self._noise.open("rb") as noise:
+            noise.seek(heard)
+            return noise.read().decode(errors="replace")
 
     def _died(self, said: str) -> Verdict:
         assert self._process is not None
@@ -145,6 +150,7 @@ def _place(said: str) -> str:
 
 def _resident(process: int) -> int:
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except (OSError, IndexError):  # it has just ended
         return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""Damage to formats made of pieces that say their own length: PNG, RIFF, JPEG, GIF, MP4, Matroska.
+"""Damage to formats made of pieces that say their own length: PNG, RIFF, JPEG, GIF, ICNS, MP4 …
 
 Each format is two functions: one cuts a file into pieces, head and body, the other writes a piece
 with its length, and its checksum where it has one. What happens to the pieces is the same.
@@ -16,7 +16,7 @@ from fuzz.mutators import raw
 from fuzz.mutators.inside import or_raw
 from fuzz.mutators.raw import Mutator
 
-__all__ = ["boxes", "ebml", "gif", "jpeg", "png", "riff", "write_png"]
+__all__ = ["boxes", "ebml", "gif", "icns", "jpeg", "png", "riff", "write_png"]
 
 Piece = tuple[bytes, bytes]  # what kind it is, and what it holds
 INSIDE = 0.7  # how often a change is made inside of a piece
@@ -152,6 +152,23 @@ def _write_box(piece: Piece) -> bytes:
     return struct.pack(">I4s", (len(body) + 8) % 2**32, kind) + body
 
 
+def _cut_icns(content: bytes) -> tuple[bytes, list[Piece]]:
+    """Cut Apple's icons, whose whole length stands in front."""
+    pieces, place = [], 8
+    while place < len(content):
+        kind, length = struct.unpack_from(">4sI", content, place)
+        if length < 8:
+            raise ValueError("an icon without an end")
+        pieces.append((kind, content[place + 8 : place + length]))
+        place += length
+    return content[:8], pieces
+
+
+def _write_icon(piece: Piece) -> bytes:
+    kind, body = piece
+    return struct.pack(">4sI", kind, len(body) + 8) + body
+
+
 # Elements of Matroska that hold elements: segment, information, tracks, a track and its picture,
 # its sound, clusters and their blocks, cues, tags.
 ELEMENTS = frozenset(
@@ -194,6 +211,7 @@ def _in_element(piece: Piece) -> Mutator:
 png = or_raw(Format(_cut_png, write_png).mutate)
 riff = or_raw(Format(_cut_riff, _write_riff).mutate)
 jpeg = or_raw(Format(_cut_jpeg, _write_jpeg).mutate)
+icns = or_raw(Format(_cut_icns, _write_icon).mutate)
 gif = or_raw(Format(_cut_gif, b"".join).mutate)
 boxes = or_raw(Format(_cut_boxes, _write_box, _in_box).mutate)
 ebml = or_raw(Format(_cut_elements, _write_element, _in_element).mutate)

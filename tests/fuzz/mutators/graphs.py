@@ -8,17 +8,20 @@ from typing import Any
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
+from fuzz.material import WAITS
 from fuzz.mutators import raw
 from fuzz.mutators.inside import or_raw
 from fuzz.mutators.text import ODD
+from fuzz.watch import SECRETS
 
 __all__ = ["mutate"]
 
 SIDES = (-1, 0, 1, 2, 3, 5, 7, 8, 21, 63, 2**16, 2**31 - 1, 2**31, 2**40, 2**63 - 1, -(2**63))
 ATTRIBUTE_TYPE = b"\xa0\x01"  # the key of field 20, a varint
 PLACES = (
-    *("", ".", "..", "/etc/hostname", "../../../etc/hostname", "/dev/zero", "/dev/stdin"),
-    *("/proc/self/mem", "missing.bin", "a" * 300, "a\0b", "file:///etc/hostname", "C:\\x", "*"),
+    *SECRETS,
+    *(f"{'../' * 12}{secret}" for secret in SECRETS),
+    *("", ".", "..", f"desk/{WAITS}", "missing.bin", "a" * 300, "a\0b", "file:///etc/x", "C:\\x"),
 )
 
 

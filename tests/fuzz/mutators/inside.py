@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tarfile
 import warnings
 from collections.abc import Callable
 from hashlib import sha256
 from random import Random
+from typing import Literal
 from zipfile import BadZipFile, ZipFile
 
 from google.protobuf.message import DecodeError
@@ -17,11 +19,21 @@ from onnx import ModelProto
 from fuzz.mutators import raw
 from fuzz.mutators.raw import Mutator
 
-__all__ = ["in_header", "in_member", "in_metadata", "in_signed", "or_raw"]
+__all__ = ["in_header", "in_member", "in_metadata", "in_signed", "in_tar", "or_raw"]
 
 # What the standard library and protobuf say of a file that an earlier change has broken.
 BROKEN = (
-    *(BadZipFile, DecodeError, struct.error, ValueError, KeyError, IndexError, EOFError),
+    *(
+        BadZipFile,
+        tarfile.TarError,
+        OSError,
+        DecodeError,
+        struct.error,
+        ValueError,
+        KeyError,
+        IndexError,
+        EOFError,
+    ),
     *(TypeError, AttributeError, NotImplementedError, RuntimeError, RecursionError, OverflowError),
 )
 
@@ -88,6 +100,35 @@ def in_member(choose: Callable[[str], bool], mutator: Mutator) -> Mutator:
         return written.getvalue()
 
     return or_raw(mutate)
+
+
+def in_tar(mutator: Mutator) -> Mutator:
+    """Change a file in an archive, and write the archive anew, at times compressed."""
+
+    def mutate(content: bytes, random: Random) -> bytes:
+        written = io.BytesIO()
+        mode: Literal["w", "w:gz"] = "w:gz" if random.random() < 0.1 else "w"
+        with (
+            tarfile.open(fileobj=io.BytesIO(content)) as archive,
+            tarfile.open(fileobj=written, mode=mode) as target,
+        ):
+            entries = archive.getmembers()
+            wanted = random.choice([entry for entry in entries if entry.isfile()])
+            for entry in entries:
+                opened = archive.extractfile(entry)
+                member = b"" if opened is None else opened.read()
+                if entry is wanted:
+                    member = mutator(member, random)
+                entry.size = len(member)
+                target.addfile(entry, io.BytesIO(member))
+        # Without the time, which gzip writes behind its first four bytes.
+        return _timeless(written.getvalue()) if mode == "w:gz" else written.getvalue()
+
+    return or_raw(mutate)
+
+
+def _timeless(packed: bytes) -> bytes:
+    return packed[:4] + bytes(4) + packed[8:]
 
 
 def in_signed(mutator: Mutator) -> Mutator:

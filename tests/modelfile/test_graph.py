@@ -112,3 +112,28 @@ def test_a_probes_own_fault_is_not_the_graphs(exported: Exported) -> None:
 
     with pytest.raises(ZeroDivisionError, match="by the probe"):
         vx.Engine(exported("plain"), device="cpu", in_graph=True).probe(PIXELS, Faulty())
+
+
+def test_a_graph_that_would_fill_the_memory(exported: Exported, tmp_path: Path) -> None:
+    """A few bytes say 8 GB of zeros, which a runtime makes as it opens the file."""
+    model = onnx.load(exported("plain"))
+    sides = onnx.numpy_helper.from_array(np.array([200_000, 10_000], np.int64), "sides")
+    model.graph.initializer.append(sides)
+    (node,) = (node for node in model.graph.node if "block_00/tokens" in node.output)
+    node.output[0] = "small"
+    place = list(model.graph.node).index(node) + 1
+    bomb = [
+        onnx.helper.make_node("ConstantOfShape", ["sides"], ["zeros"]),
+        onnx.helper.make_node("ReduceSum", ["zeros"], ["zero"], keepdims=0),
+        onnx.helper.make_node("Add", ["small", "zero"], ["block_00/tokens"]),
+    ]
+    for more, each in enumerate(bomb):
+        model.graph.node.insert(place + more, each)
+    file = tmp_path / "bomb.onnx"
+    onnx.save(model, file)
+    for work in (
+        lambda: vx.Engine(file, device="cpu").probe(PIXELS, vx.Rollout()),
+        lambda: bake(file, tmp_path / "out.onnx", [vx.Rollout()]),
+    ):
+        with pytest.raises(ModelFileError, match="2,000,000,000 entries"):
+            work()

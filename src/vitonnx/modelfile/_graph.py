@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from vitonnx.errors import ModelFileError
 from vitonnx.modelfile._file import damaged
 from vitonnx.modelfile._places import place_of
+from vitonnx.modelfile._sizes import refuse_huge
 from vitonnx.modelfile._skeleton import load_skeleton
 from vitonnx.modelfile._tensors import entries_of, external_tensors
 from vitonnx.modelfile._understood import understood
@@ -29,14 +30,15 @@ def open_graph(file: Path) -> ir.Model:
     Raises
     ------
     ModelFileError
-        If it is no ONNX model or a damaged one, its nodes wait for each other, or it keeps weights
-        anywhere but in regular files of its own folder.
+        If it is no ONNX model or a damaged one, its nodes wait for each other, it would fill the
+        memory, or it keeps weights anywhere but in regular files of its own folder.
     """
     import onnx_ir as ir
 
     proto = load_skeleton(file)
     if not _is_text(proto):
         raise damaged(file)
+    refuse_huge(proto, file)
     for tensor in external_tensors(proto):
         found_weight(tensor, place_of(tensor, file))
     for number, node in enumerate(proto.graph.node):

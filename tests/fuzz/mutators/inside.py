@@ -43,7 +43,10 @@ def or_raw(mutator: Mutator) -> Mutator:
 
     def mutate(content: bytes, random: Random) -> bytes:
         try:
-            return mutator(content, random)
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # of what the damage of before looks like
+                return mutator(content, random)
         except BROKEN:
             return raw.mutate(content, random)
 
@@ -86,7 +89,6 @@ def in_member(choose: Callable[[str], bool], mutator: Mutator) -> Mutator:
     def mutate(content: bytes, random: Random) -> bytes:
         written = io.BytesIO()
         with (
-            warnings.catch_warnings(action="ignore", category=UserWarning),  # of names seen twice
             ZipFile(io.BytesIO(content)) as archive,
             ZipFile(written, "w") as target,
         ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from functools import cache
 from random import Random
@@ -102,10 +101,7 @@ def _read(content: bytes) -> list[tuple[str, bytes]]:
 
 def _write(members: list[tuple[str, bytes]], method: int = ZIP_STORED) -> bytes:
     written = io.BytesIO()
-    with (
-        warnings.catch_warnings(action="ignore", category=UserWarning),  # of names seen twice
-        ZipFile(written, "w") as archive,
-    ):
+    with ZipFile(written, "w") as archive:
         for name, member in members:
             # Not by its name alone, which would write the time with it.
             archive.writestr(ZipInfo(name.replace("\0", "_") or "_"), member, method)

@@ -20,6 +20,7 @@ NUMBERS = {
     ir.DataType.UINT8: np.uint8,
 }
 PICTURES = "(batch, 3, height, width) or (batch, height, width, 3)"
+MOST_PIXELS = 2**24  # 4096x4096: attention among the patches of more fits no machine
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,14 @@ def fixed_size(graph: ir.Graph) -> tuple[int, int] | None:
     value, _, (rows, columns) = _pictures(graph)
     assert value.shape is not None
     height, width = value.shape[rows], value.shape[columns]
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    if not isinstance(height, int) or not isinstance(width, int):
+        return None
+    if min(height, width) < 1 or height * width > MOST_PIXELS:
+        raise ModelFileError(
+            f"The model's input is of {height}x{width} pixels, which no Vision Transformer's is: "
+            "export it again, for pictures of the size that it was trained on."
+        )
+    return height, width
 
 
 def _pictures(graph: ir.Graph) -> tuple[ir.Value, Layout, tuple[int, int]]:

@@ -85,3 +85,21 @@ def test_what_is_in_memory_may_be_changed_at_once(
 
     found = [result.rollout for result in engine.stream(overwritten(), [vx.Rollout()])]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_what_goes_wrong_at_scaling_is_the_pictures_own_error(
+    exported: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, shade in enumerate((9, 200)):
+        Image.new("RGB", (70, 50), (shade, 0, 0)).save(tmp_path / f"{number}.png")
+    engine, scale = vx.Engine(exported("plain"), device="cpu"), Image.Image.resize
+
+    def fail(picture: Image.Image, *options: object, **more: object) -> Image.Image:
+        if picture.getpixel((0, 0)) == (9, 0, 0):
+            raise MemoryError
+        return scale(picture, *options, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "resize", fail)
+    bad, good = engine.stream([tmp_path / "0.png", tmp_path / "1.png"], [vx.Rollout()])
+    assert "0.png can't be scaled from 50x70 pixels (MemoryError)" in str(bad.error)
+    assert good.error is None

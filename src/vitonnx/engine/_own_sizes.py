@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vitonnx.engine._ahead import map_ahead
 from vitonnx.engine._pass import DECODERS, Picture, hold
-from vitonnx.engine._preprocess import Prepared, prepare
+from vitonnx.engine._preprocess import Prepared, prepare, scaling_errors
 from vitonnx.engine._result import Result
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.manifest import Manifest
@@ -143,7 +143,8 @@ class OwnSizes:
         try:
             size = self.size_of(sides)
             manifest = self.manifest.at(size)
-            prepared = prepare(picture, manifest.preprocessing, manifest.covered, sides=sides)
+            with scaling_errors("it", sides):
+                prepared = prepare(picture, manifest.preprocessing, manifest.covered, sides=sides)
         except VitonnxError as error:
             return _Opened(name, None, None, PictureError(f"{name}: {error}"))
         return _Opened(name, prepared, size)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,7 @@ from vitonnx.manifest import Preprocessing
 from vitonnx.media import Notice, PictureSource, decoded
 from vitonnx.probes import Crop, Layout, Probe
 
-__all__ = ["Prepared", "prepare", "read"]
+__all__ = ["Prepared", "prepare", "read", "scaling_errors"]
 
 # Beyond this side, in pixels, a picture is never scaled whole: one of 1 x 5000 pixels would fill
 # a gigabyte on the way to its crop.
@@ -89,16 +91,23 @@ def read(
         If it can't be read, or made ready.
     """
     with decoded(source, max_pixels=max_pixels, notice=notice) as (picture, sides):
-        try:
+        name = source if isinstance(source, str | os.PathLike) else "the picture"
+        with scaling_errors(name, sides):
             return prepare(picture, recipe, covered, sides=sides)
-        except VitonnxError:
-            raise
-        except Exception as error:  # such as a lack of memory: it is this picture's, and no other's
-            name = source if isinstance(source, str | os.PathLike) else "the picture"
-            raise PictureError(
-                f"{name} can't be scaled from {sides[0]}x{sides[1]} pixels "
-                f"({str(error) or type(error).__name__}): make it smaller, or cut it."
-            ) from error
+
+
+@contextmanager
+def scaling_errors(name: str | os.PathLike[str], sides: tuple[int, int]) -> Iterator[None]:
+    """Turn what goes wrong as a picture of a height and width is scaled into its own error."""
+    try:
+        yield
+    except VitonnxError:
+        raise
+    except Exception as error:  # such as a lack of memory
+        raise PictureError(
+            f"{name} can't be scaled from {sides[0]}x{sides[1]} pixels "
+            f"({str(error) or type(error).__name__}): make it smaller, or cut it."
+        ) from error
 
 
 def prepare(

@@ -61,7 +61,7 @@ PICKLES: dict[str, bytes] = {
     "a reference": DOUBLED + KEPT + b"Q",
     "a shape": DOUBLED + pth.call(REBUILD, STORAGE, pth.whole(0), KEPT, KEPT),
     "keys of one hash": collide(60_000),
-    "a place far away": b"Nr\xff\xff\xff\xff",
+    "a place far away": b"Nr" + struct.pack("<I", 2**27),
     "a byte array that never comes": b"\x96" + struct.pack("<Q", 2**33),
     "bytes that never come": b"\x8e" + struct.pack("<Q", 2**33),
     "a frame that never comes": b"\x95" + struct.pack("<Q", 2**33),

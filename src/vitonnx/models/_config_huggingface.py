@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from vitonnx.errors import UsageError
 from vitonnx.manifest import safe_name
 from vitonnx.models._config import MOST_REGISTERS, Activation, Pooling, ViTConfig
-from vitonnx.models._fields import LARGEST, Fields, is_text
+from vitonnx.models._fields import LARGEST, Fields, is_label
 from vitonnx.models._recipe_huggingface import read_recipe
 from vitonnx.models._spec import ModelSpec
 from vitonnx.positions import Interpolation
@@ -149,7 +149,7 @@ def read_classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:
     labels = fields.inner("id2label").values
     if not labels:
         return fields.integer("num_labels", 2), None
-    names = [name for number in range(len(labels)) if is_text(name := labels.get(str(number)))]
+    names = [name for number in range(len(labels)) if is_label(name := labels.get(str(number)))]
     if len(names) != len(labels) or len(names) > LARGEST:
         raise fields.error(
             "id2label", f"an object that names the classes by 0, 1, 2 …, {LARGEST:,} at most"

@@ -11,7 +11,7 @@ from vitonnx.errors import UsageError
 from vitonnx.manifest import LARGEST_SIDE, Padding, PilFilter, Preprocessing, safe_name
 from vitonnx.models._brief import brief
 from vitonnx.models._config import MOST_REGISTERS, Activation, Pooling, ViTConfig
-from vitonnx.models._fields import Fields, is_text
+from vitonnx.models._fields import Fields, is_label
 from vitonnx.models._sizes import SIZES
 from vitonnx.models._spec import ModelSpec
 
@@ -230,7 +230,7 @@ def read_class_names(fields: Fields, count: int) -> tuple[str, ...] | None:
     names = fields.values.get("label_names")
     if isinstance(names, dict):
         names = [names.get(str(number)) for number in range(len(names))]
-    if not isinstance(names, list) or not all(map(is_text, names)):
+    if not isinstance(names, list) or not all(map(is_label, names)):
         return None
     descriptions = fields.inner("label_descriptions")
     if len(names) != count:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeGuard, TypeVar
 
 from vitonnx.errors import UsageError
-from vitonnx.filenames import shown
+from vitonnx.filenames import is_text
 from vitonnx.manifest import LARGEST_SIDE
 from vitonnx.models._brief import brief, some
 
-__all__ = ["LARGEST", "Fields", "is_text"]
+__all__ = ["LARGEST", "Fields", "is_label"]
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -100,7 +100,7 @@ class Fields:
         value = self.values.get(key)
         if value in (None, "") and default is not None:
             return default
-        if not is_text(value) or not value:
+        if not is_label(value) or not value:
             raise self.error(key, "a text")
         return value
 
@@ -130,7 +130,7 @@ class Fields:
         value = self.values.get(key)
         if value is None and default is not None:
             return default
-        if not isinstance(value, list) or len(value) > LARGEST or not all(map(is_text, value)):
+        if not isinstance(value, list) or len(value) > LARGEST or not all(map(is_label, value)):
             raise self.error(key, f"a list of texts, {LARGEST:,} at most")
         return tuple(value)
 
@@ -199,6 +199,6 @@ def _is_number(value: object) -> TypeGuard[float]:
     return _is_integer(value)
 
 
-def is_text(value: object) -> TypeGuard[str]:
-    """Tell whether a value is a text that any encoding has, and not a whole book."""
-    return isinstance(value, str) and len(value) <= LONGEST_TEXT and shown(value) == value
+def is_label(value: object) -> TypeGuard[str]:
+    """Tell whether a value is a text that any encoding has, and not longer than a label."""
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and is_text(value)

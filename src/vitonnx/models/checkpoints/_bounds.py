@@ -12,7 +12,7 @@ from vitonnx.models.checkpoints._tensor import Contents
 __all__ = ["MOST_ARRAYS", "check_contents", "check_growth"]
 
 MOST_ARRAYS: Final = 2**14
-"""Full checkpoints of the largest ViTs, with two models and an optimizer, have 4,000."""
+"""A full checkpoint of ViT-B, with two models and an optimizer, has 600; the largest some 4,000."""
 
 LONGEST_NAME: Final = 256
 """Letters of an array's name, or of a key that leads to it: published ones have up to 100."""

@@ -70,7 +70,7 @@ class Tally:
     early: int = 0  # Python had not come to vitonnx yet
     late: int = 0  # it had ended
     resumed: int = 0  # a state was there to go on from
-    misses: list[tuple[str, str]] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         """Add what came of others."""
@@ -83,8 +83,14 @@ class Tally:
     def row(self) -> list[str]:
         """Give the counts, as they stand in the table."""
         work = self.kills - self.early - self.late
-        kinds = [kind for kind, _ in self.misses]
-        counts = [self.kills, self.early, work, self.late, self.resumed, *map(kinds.count, KINDS)]
+        counts = [
+            self.kills,
+            self.early,
+            work,
+            self.late,
+            self.resumed,
+            *map(self.misses.count, KINDS),
+        ]
         return [str(count) for count in counts]
 
 
@@ -112,9 +118,6 @@ def main() -> None:
     print(text)
     if asked.out:
         asked.out.write_text(text)
-    for (command, way), tally in sorted(tallies.items()):
-        for kind, what in tally.misses:
-            print(f"{command}, {way}: {kind}: {what}", file=sys.stderr)
     raise SystemExit(1 if total.misses else 0)
 
 
@@ -317,7 +320,8 @@ class Trial:
 
     def _miss(self, kind: str, what: str) -> None:
         when = f"after {self.after:.2f} of {self.truth.seconds:.2f} s"
-        self.tally.misses.append((kind, f"{when}: {what}"))
+        self.tally.misses.append(kind)
+        print(f"{kind}: {self.command.name}, {self.way.name} {when}: {what}", file=sys.stderr)
 
 
 def is_json(file: Path) -> bool:

@@ -40,6 +40,8 @@ NOT_RUN = {
     "pip install .[app]": "needs a fresh environment",
     "pip install -e .[test]": "needs a fresh environment; .ci/run runs it",
     "python -m pytest -n auto": "is what runs this; .ci/run runs it",
+    "python -m pytest -m fuzz --minutes 60": "takes an hour; .ci/run runs it for seconds",
+    "python -m benchmarks.kills": "takes a quarter of an hour",
     "pip install -r space/requirements.txt": (
         "needs a fresh environment; tests/app/test_space_starts.py does it"
     ),

@@ -172,3 +172,9 @@ def test_a_folder_is_searched_before_anything_else_has_used_pillow(tmp_path: Pat
         [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert found.stdout.split() == [str(tmp_path / "a.jpg")]
+
+
+def test_a_name_longer_than_any() -> None:
+    with pytest.raises(UsageError, match="70,000 letters") as caught:
+        find_pictures(["a.png", "b" * 70_000])
+    assert len(str(caught.value)) < 200

@@ -19,6 +19,7 @@ __all__ = ["Notice", "find_picture_names", "find_pictures", "natural_key"]
 Notice = Callable[[str], object]
 """Takes a sentence for a person."""
 
+LONGEST_NAME = 4096  # letters, of a path: no system has longer ones, and no message shows them
 # In the key that names are sorted by: both come before all letters.
 END, NUMBER = "\0", "\1"
 
@@ -87,6 +88,11 @@ def find_picture_names(
 def _expand(name: str, notice: Notice | None) -> list[str]:
     """List the pictures of one input."""
     refuse_address(name)
+    if len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"{name[:40]}… is no name of a file, as it has {len(name):,} letters: check the list "
+            "that it is from."
+        )
     path, passed_over = Path(name), PassedOver()
     try:
         if path.is_dir():

@@ -172,15 +172,42 @@ def _whole_attention(model: onnx.ModelProto) -> None:
             output.type.tensor_type.elem_type = onnx.TensorProto.INT64
 
 
+def _loop(model: onnx.ModelProto) -> None:
+    """Something that nobody reads turns 2^62 times."""
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["go"], ["on"])],
+        "body",
+        [
+            onnx.helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
+            onnx.helper.make_tensor_value_info("go", onnx.TensorProto.BOOL, []),
+        ],
+        [onnx.helper.make_tensor_value_info("on", onnx.TensorProto.BOOL, [])],
+    )
+    model.graph.initializer.extend(
+        [
+            onnx.helper.make_tensor("turns", onnx.TensorProto.INT64, [], [2**62]),
+            onnx.helper.make_tensor("true", onnx.TensorProto.BOOL, [], [True]),
+        ]
+    )
+    model.graph.node.append(onnx.helper.make_node("Loop", ["turns", "true"], [], body=body))
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        (_loop, "control flow, Loop"),
         (_drop("block_01/attention"), "outputs of 1.5"),
         (_more_input, "input 'secret'"),
         (_float_images, "images is no uint8"),
         (_whole_attention, "block_01/attention is no float32"),
     ],
-    ids=["an output fewer", "an input more", "pictures in floats", "attention in whole numbers"],
+    ids=[
+        "a loop",
+        "an output fewer",
+        "an input more",
+        "pictures in floats",
+        "attention in whole numbers",
+    ],
 )
 def test_graphs_that_break_the_promise(
     change: Callable[[onnx.ModelProto], object], says: str, exported: Exported, tmp_path: Path

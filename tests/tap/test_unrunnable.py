@@ -70,7 +70,33 @@ def future(model: onnx.ModelProto) -> None:
     model.opset_import[0].version = 99
 
 
+def endless(model: onnx.ModelProto) -> None:
+    keep(model, "turns", 2**62, np.int64)
+    keep(model, "go", True, np.bool_)
+    going = helper.make_tensor_value_info("on", onnx.TensorProto.BOOL, [])
+    scores = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, None)
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["was"], ["on"]),
+            helper.make_node("Identity", ["x"], ["y"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
+            helper.make_tensor_value_info("was", onnx.TensorProto.BOOL, []),
+            scores,
+        ],
+        [going, helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+    )
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = [name.replace(output.name, "before") for name in node.output]
+    node = helper.make_node("Loop", ["turns", "go", "before"], [output.name], body=body)
+    model.graph.node.append(node)
+
+
 REFUSALS: dict[Change, str] = {
+    endless: "a loop ('loop_",
     dropout: "draws random numbers (Dropout",
     dropout_of_half: "draws random numbers (Dropout",
     noise: "draws random numbers (RandomNormalLike",

@@ -26,6 +26,8 @@ WHOLE = frozenset(
 ) | {"QAttention", "QGemm", "QLinearMatMul"}
 MAYBE_WHOLE = frozenset({"MatMulNBits"})
 HALVES = {"fp16": FLOAT16, "bf16": BFLOAT16}
+# What decides, as it runs, what it computes and for how long; a Vision Transformer doesn't.
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 # Ways in which an embedding or a table is resampled; the others need neither.
 RESAMPLED = frozenset({"timm", "dino", "huggingface", "jax"})
 COMPUTED = frozenset({"sincos", "rotary", "none"})
@@ -52,6 +54,9 @@ def load_manifest(file: Path) -> Manifest:
 
 def _broken(manifest: Manifest, outline: Outline) -> Iterator[str]:
     """Give what a manifest says and its file doesn't keep, each in a few words."""
+    flow = sorted(outline.operators & CONTROL_FLOW)
+    if flow:
+        yield f"its graph has control flow, {flow[0]}"
     yield from _of_itself(manifest)
     yield from _of_weights(manifest, outline)
     if BAKED_KEY not in outline.metadata:  # whose outputs are what its probes find

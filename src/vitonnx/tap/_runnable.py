@@ -10,6 +10,7 @@ from vitonnx.tap._observe import pixel_values
 
 __all__ = ["check_runnable"]
 
+MOST_TURNS = 1_000  # of a loop: as many as a model has blocks, many times over
 RANDOM = frozenset(
     ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform")
 ) | {"RandomUniformLike"}
@@ -34,6 +35,8 @@ def check_runnable(model: ir.Model) -> None:
                 f"({node.name!r}), which neither ONNX nor onnxruntime has: export it with standard "
                 "operators alone."
             )
+        if not domain and node.op_type == "Loop":
+            _check_ends(node)
         if not domain:
             _check_evaluates(node, norms=bool(moving.intersection(node.inputs)))
     opset = model.opset_imports.get("", 1)
@@ -42,6 +45,17 @@ def check_runnable(model: ir.Model) -> None:
         raise ModelFileError(
             f"The model is of opset {opset}, and this onnxruntime knows none above {newest}: "
             "upgrade onnxruntime, or export the model with an older opset."
+        )
+
+
+def _check_ends(node: ir.Node) -> None:
+    """Refuse a loop that doesn't say that it ends: it would be run before it can be taken out."""
+    count = node.inputs[0] if node.inputs else None
+    tensor = None if count is None else ir.convenience.get_const_tensor(count)
+    if tensor is None or tensor.size != 1 or int(tensor.numpy().item()) > MOST_TURNS:
+        raise ModelFileError(
+            f"The model has a loop ({node.name!r}) that doesn't say that it ends soon: export it "
+            "without control flow."
         )
 
 

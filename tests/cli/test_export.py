@@ -22,7 +22,7 @@ from torch_files import write_torch
 from vitonnx.data.scenes import draw_scene
 from vitonnx.engine import compare_engines
 from vitonnx.manifest import METADATA_KEY, Manifest
-from vitonnx.modelfile import load_operators
+from vitonnx.modelfile import load_outline
 from vitonnx.models import random_parameters
 
 Call = Callable[..., Outcome]
@@ -195,7 +195,7 @@ def test_scales_fixed_by_pictures(call: Call, described: str, pictures: Path, de
     words = ["export", "--config", described, "--weights", "random", "--precision", "int8"]
     outcome = call(*words, "--calibrate", pictures, "--force", "-o", "small.onnx")
     assert outcome.code == 0, outcome.err
-    assert "DynamicQuantizeLinear" not in load_operators(Path("small.onnx"))
+    assert "DynamicQuantizeLinear" not in load_outline(Path("small.onnx")).operators
     manifest = manifest_of("small.onnx")
     assert manifest.precision == "int8"
     # Of the very file that was written.

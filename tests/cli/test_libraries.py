@@ -9,7 +9,7 @@ from terminal import finished
 # A library that logs and warns as libraries do: by a logger of its own, by the root's functions,
 # which make a handler where there is none, and by a handler of its own.
 NOISY = """
-import logging, sys, warnings
+import logging, os, sys, warnings
 import vitonnx.cli._app as tree
 from vitonnx.cli import main
 
@@ -22,6 +22,7 @@ def app(words, **more):
     logging.getLogger("tf2onnx").error("went on")
     logging.getLogger("vitonnx").warning("fewer at a time:\\x1b[2J")
     warnings.warn("soon gone", DeprecationWarning, stacklevel=1)
+    os.write(2, b"ZIPDecode: Decoding error\\n")
     import huggingface_hub
     from huggingface_hub.utils import logging as theirs
     theirs.get_logger("huggingface_hub.x").warning("no token")

@@ -116,3 +116,10 @@ def test_tiles_are_not_to_be_seen(mode: str, monkeypatch: pytest.MonkeyPatch) ->
     for size in (1, 7, 37, 100):
         monkeypatch.setattr("vitonnx.media._rgb.TILE", size)
         np.testing.assert_array_equal(np.asarray(open_picture(picture)), whole)
+
+
+def test_a_large_colour_profile_is_no_damage(tmp_path: Path) -> None:
+    """Printers' profiles have up to 3 MB; Pillow's own limit is one."""
+    file = tmp_path / "printed.png"
+    Image.new("RGB", (7, 5), "red").save(file, icc_profile=b"\1" * 3_000_000)
+    assert open_picture(file).size == (7, 5)

@@ -137,3 +137,84 @@ def test_a_graph_that_would_fill_the_memory(exported: Exported, tmp_path: Path) 
     ):
         with pytest.raises(ModelFileError, match="2,000,000,000 entries"):
             work()
+
+
+def test_a_list_that_doubles_in_every_node(exported: Exported, tmp_path: Path) -> None:
+    model = onnx.load(exported("plain"))
+    first = onnx.numpy_helper.from_array(np.arange(8, dtype=np.int64), "list_0")
+    model.graph.initializer.append(first)
+    for number in range(30):
+        names = [f"list_{number}"] * 2
+        node = onnx.helper.make_node("Concat", names, [f"list_{number + 1}"], axis=0)
+        model.graph.node.append(node)
+    file = tmp_path / "doubling.onnx"
+    onnx.save(model, file)
+    with pytest.raises(ModelFileError, match="entries"):
+        vx.Engine(file, device="cpu").probe(PIXELS, vx.Rollout())
+
+
+def _function(model: onnx.ModelProto, number: int) -> None:
+    """Define a function that calls the one before it twice."""
+    calls = [
+        onnx.helper.make_node(f"Twice{number - 1}" if number else "Neg", [one], [other])
+        for one, other in (("x", "y"), ("y", "z"))
+    ]
+    for call in calls:
+        call.domain = "own" if number else ""
+    imports = [*model.opset_import, onnx.helper.make_opsetid("own", 1)]
+    model.functions.append(
+        onnx.helper.make_function("own", f"Twice{number}", ["x"], ["z"], calls, imports)
+    )
+
+
+def test_few_functions_that_stand_for_a_billion_nodes(exported: Exported, tmp_path: Path) -> None:
+    model = onnx.load(exported("plain"))
+    model.opset_import.append(onnx.helper.make_opsetid("own", 1))
+    for number in range(30):
+        _function(model, number)
+    node = onnx.helper.make_node("Twice29", ["position_embedding"], ["never read"], domain="own")
+    model.graph.node.append(node)
+    file = tmp_path / "functions.onnx"
+    onnx.save(model, file)
+    with pytest.raises(ModelFileError, match="over a billion nodes"):
+        open_graph(file)
+    with pytest.raises(ModelFileError, match="operators of its own"):
+        vx.Engine(file, device="cpu")
+
+
+def test_more_nodes_than_any_model_has(exported: Exported, tmp_path: Path) -> None:
+    model = onnx.load(exported("plain"))
+    for number in range(20_000):
+        names = [f"chain_{number}" if number else "position_embedding"], [f"chain_{number + 1}"]
+        model.graph.node.append(onnx.helper.make_node("Neg", *names))
+    file = tmp_path / "chain.onnx"
+    onnx.save(model, file)
+    with pytest.raises(ModelFileError, match="nodes, more than any"):
+        vx.Engine(file, device="cpu").probe(PIXELS, vx.Rollout())
+
+
+@pytest.mark.parametrize("in_graph", [True, False])
+@pytest.mark.parametrize("lie", ["heads", "one of a batch"])
+def test_arrays_that_are_not_what_was_declared(
+    lie: str, in_graph: bool, exported: Exported, tmp_path: Path
+) -> None:
+    """Runtimes let an output have another shape than its declared one."""
+    model = onnx.load(exported("plain"))
+    (node,) = (node for node in model.graph.node if "block_01/attention" in node.output)
+    node.output[0] = "honest"
+    place = list(model.graph.node).index(node) + 1
+    for each in model.graph.node:
+        each.input[:] = ["honest" if it == "block_01/attention" else it for it in each.input]
+    if lie == "heads":
+        more = [onnx.helper.make_node("Concat", ["honest"] * 2, ["block_01/attention"], axis=1)]
+    else:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1]), "end"))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([0]), "begin"))
+        names = ["honest", "begin", "end", "begin"]
+        more = [onnx.helper.make_node("Slice", names, ["block_01/attention"])]
+    for number, each in enumerate(more):
+        model.graph.node.insert(place + number, each)
+    file = tmp_path / "lie.onnx"
+    onnx.save(model, file)
+    with pytest.raises(VitonnxError):
+        vx.Engine(file, device="cpu", in_graph=in_graph).probe([PIXELS, PIXELS], vx.Heads(block=1))

@@ -11,7 +11,7 @@ import onnx_ir as ir
 import pytest
 
 from vitonnx.errors import ModelFileError
-from vitonnx.modelfile import load_shapes, load_skeleton
+from vitonnx.modelfile import load_outline, load_skeleton
 
 Exported = Callable[[str], Path]
 
@@ -59,20 +59,34 @@ def test_a_skeleton_is_small(exported: Exported, tmp_path: Path) -> None:
 
 def test_shapes_are_those_of_the_graph(file: Path) -> None:
     graph = onnx.load(file, load_external_data=False).graph
-    expected = {
-        value.name: [
-            side.dim_value if side.HasField("dim_value") else None
-            for side in value.type.tensor_type.shape.dim
+    found = load_outline(file)
+    for values, tensors in ((graph.input, found.inputs), (graph.output, found.outputs)):
+        expected = {
+            value.name: [
+                side.dim_value if side.HasField("dim_value") else None
+                for side in value.type.tensor_type.shape.dim
+            ]
+            for value in values
+        }
+        assert {name: tensor.shape for name, tensor in tensors.items()} == expected
+        assert list(tensors) == list(expected)
+        assert [tensor.element for tensor in tensors.values()] == [
+            value.type.tensor_type.elem_type for value in values
         ]
-        for value in (*graph.input, *graph.output)
+    assert found.inputs["images"].shape == [None, 40, 56, 3]
+
+
+def test_weights_and_operators_are_those_of_the_graph(file: Path) -> None:
+    model = onnx.load(file, load_external_data=False)
+    found = load_outline(file)
+    assert {name: (each.element, each.shape) for name, each in found.weights.items()} == {
+        tensor.name: (tensor.data_type, list(tensor.dims)) for tensor in model.graph.initializer
     }
-    found = load_shapes(file)
-    assert found == expected
-    assert list(found) == list(expected)
-    assert found["images"] == [None, 40, 56, 3]
+    assert found.operators == {node.op_type for node in model.graph.node}
+    assert found.metadata == {entry.key: entry.value for entry in model.metadata_props}
 
 
-@pytest.mark.parametrize("read", [load_shapes, load_skeleton])
+@pytest.mark.parametrize("read", [load_outline, load_skeleton])
 def test_a_file_that_is_cut_off_is_refused(
     read: Callable[[Path], object], exported: Exported, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from foreign_vit import ForeignViT
 from no_vit_parts import DIM, HEADS, PATCHES, classified, patches
 from tapping import ATTENTION, TOKENS, Call, Tapped, done, normalised, photographs, relative_error
 from tapping import run as run_all
-from vitonnx.modelfile import load_manifest, load_shapes
+from vitonnx.modelfile import load_manifest, load_outline
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
@@ -51,7 +51,7 @@ def test_a_prefix_token_alone_is_baked(
 
 
 def assert_opened(file: Path, vit: ForeignViT) -> None:
-    assert load_shapes(file)["images"][0] is None
+    assert load_outline(file).inputs["images"].shape[0] is None
     pictures = photographs(vit, 3)
     found, expected = run_all(file, images=pictures), vit.answer(normalised(pictures))
     for name, values in expected.items():

@@ -9,6 +9,7 @@ import typer
 
 from vitonnx.cli._console import give, inform, results, stage
 from vitonnx.cli._options import MaxPixels, Model, Quiet, Size, parse_query, parse_size
+from vitonnx.cli._output import files_of
 from vitonnx.cli._precision import (
     Calibrate,
     Compared,
@@ -96,10 +97,10 @@ def bake(
         if name not in makers:
             raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
-    check_writable(output, [model])
+    check_writable(output, files_of([model]))
     file, sides = resolve_model(model, quiet=quiet), parse_size(size)
     calibration, fidelity = find_calibration(calibrate, precision, quiet=quiet), None
-    check_writable(output, [file, *(calibration or [])])
+    check_writable(output, [*files_of([file]), *(calibration or [])])
     with temporary_folder() as folder:
         source = file
         if calibration is not None:
@@ -137,13 +138,13 @@ def bake(
 
 def _print_outputs(file: Path, plan: Plan) -> None:
     from vitonnx.cli._table import Table
-    from vitonnx.modelfile import load_shapes
+    from vitonnx.modelfile import load_outline
 
-    shapes = load_shapes(file)
+    outputs = load_outline(file).outputs
     table = Table(title="What the file gives", title_justify="left")
     for heading in ("name", "type", "shape"):
         table.add_column(heading)
     for name in plan.names:
-        sides = ", ".join("batch" if side is None else str(side) for side in shapes[name])
+        sides = ", ".join("batch" if side is None else str(side) for side in outputs[name].shape)
         table.row(name, "float64" if name == "distance" else "float32", f"({sides})")
     results().print(table)

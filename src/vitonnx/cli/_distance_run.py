@@ -14,7 +14,7 @@ from pathlib import Path
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, give, inform, results, watch
 from vitonnx.cli._engines import explain, open_engines
-from vitonnx.cli._output import FIGURES, settle_output
+from vitonnx.cli._output import FIGURES, files_of, settle_output
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import (
@@ -72,7 +72,7 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     if call.output is not None or not call.explain:
         settle(call.output, call.models)
     if call.resume is not None:
-        check_writable(call.resume, [*read, *call.models])
+        check_writable(call.resume, [*read, *files_of(call.models)])
         if call.output is not None:
             _refuse_one(call.output, call.resume)
     make = partial(
@@ -91,7 +91,7 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
         return
     output = settle(call.output, [engine.file for engine in engines.values()])
     if call.resume is not None:
-        check_writable(call.resume, [engine.file for engine in engines.values()])
+        check_writable(call.resume, files_of(engine.file for engine in engines.values()))
         _refuse_one(output, call.resume)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)

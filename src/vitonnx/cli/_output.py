@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from vitonnx.errors import UsageError
+from vitonnx.errors import UsageError, VitonnxError
 
 __all__ = [
     "ARRAYS",
     "FIGURES",
     "FIGURE_OR_ARRAYS",
     "check_output",
+    "files_of",
     "join_stems",
     "name_figures",
     "settle_output",
@@ -82,7 +84,7 @@ def settle_output(
     """
     models = list(models)
     chosen = output or Path(f"{join_stems(map(Path, models))}{ending}")
-    check_output(chosen, forms, [*inputs, *models])
+    check_output(chosen, forms, [*inputs, *files_of(models)])
     return chosen
 
 
@@ -115,13 +117,26 @@ def name_figures(
     targets = [Path(f"{stem}{ending}") for stem in stems]
     check_writable(targets[0])
     there = [target for target in targets if target.exists()]
-    read = [*pictures, *models] if there else []  # what isn't there yet is read by nobody
+    read = [*pictures, *files_of(models)] if there else []  # what isn't there yet is read by nobody
     if (taken := first_among(there, read)) is not None:
         raise UsageError(
             f"{taken} is one of the inputs, and its name is that of a figure to be written: "
             "rename it, or work in another folder."
         )
     return targets
+
+
+def files_of(models: Iterable[str | Path]) -> list[str | Path]:
+    """List what is read of models, with the files beside them that their weights are in."""
+    from vitonnx.modelfile import weight_files
+
+    files: list[str | Path] = []
+    for model in models:
+        files.append(model)
+        if Path(model).is_file():
+            with suppress(VitonnxError):  # of which whoever opens it speaks
+                files += weight_files(Path(model))
+    return files
 
 
 def free_stem(stem: str, taken: Container[str]) -> str:

@@ -12,7 +12,14 @@ from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import check_stackable, note_untrained
 from vitonnx.cli._console import give, inform, watch
 from vitonnx.cli._engines import explain, open_engines
-from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, FIGURES, check_output, name_figures
+from vitonnx.cli._output import (
+    ARRAYS,
+    FIGURE_OR_ARRAYS,
+    FIGURES,
+    check_output,
+    files_of,
+    name_figures,
+)
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.errors import UsageError
@@ -55,7 +62,7 @@ def run(call: PictureProbe, *, quiet: bool) -> None:
     pictures = find_pictures(call.inputs, notice=notice)
     targets = []
     if call.output is not None:
-        check_output(call.output, FIGURE_OR_ARRAYS, [*pictures, *call.models])
+        check_output(call.output, FIGURE_OR_ARRAYS, [*pictures, *files_of(call.models)])
         _check_sheet(call.output, len(pictures))
     elif not call.explain:
         targets = name_figures(pictures, f".{call.probe.name}.png", call.models)

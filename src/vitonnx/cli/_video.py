@@ -27,7 +27,7 @@ from vitonnx.cli._options import (
     parse_fit,
     parse_query,
 )
-from vitonnx.cli._output import check_output
+from vitonnx.cli._output import check_output, files_of
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def video(
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
     read = [film, *film.iterdir()] if film.is_dir() else [film]
-    check_output(target, {"a film": (".mp4",)}, [*read, model, *(compare or [])])
+    check_output(target, {"a film": (".mp4",)}, [*read, *files_of([model, *(compare or [])])])
     notice = partial(inform, quiet=quiet)
     opened = open_film(film, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
     make = partial(

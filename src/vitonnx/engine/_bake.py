@@ -81,11 +81,11 @@ def bake(
     import onnx_ir as ir
 
     source = Path(file)
-    manifest, outputs = load_promises(source)
+    manifest, has = load_promises(source)
     compiled = tuple(probe for probe in probes if isinstance(probe, GraphProbe))
     if not compiled or len(compiled) < len(probes):
         raise UsageError("There is nothing to bake: give probes that have a `condense`.")
-    if logits and "logits" not in outputs:
+    if logits and "logits" not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
     layout = Layout.of(manifest if size is None else manifest.at(size))
     for probe in compiled:

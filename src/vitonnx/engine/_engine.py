@@ -23,12 +23,11 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
-from vitonnx.engine._session import Session, load_promises, open_session, takes_one
+from vitonnx.engine._session import IMAGES, Session, load_promises, open_session
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, Tensor, decoded
-from vitonnx.modelfile import load_operators
 from vitonnx.probes import GraphProbe, Layout, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
@@ -122,9 +121,11 @@ class Engine:
             raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
         sides = None if size is None else _sides(size)
         self.file, self.threads = Path(path), threads
-        manifest, self.outputs = load_promises(self.file)
+        manifest, has = load_promises(self.file)
+        self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
-        self._one_by_one = takes_one(self.file)
+        # As some take that were tapped from a graph for one picture.
+        self._one_by_one = has.inputs[IMAGES].shape[0] == 1
         self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
@@ -136,7 +137,7 @@ class Engine:
         self.precision = self._precision(precision)
         # Only its operators tell a calibrated file from one that isn't.
         self._scales_as_it_comes = self.precision == "int8" and (
-            manifest.precision != "int8" or "DynamicQuantizeLinear" in load_operators(self.file)
+            manifest.precision != "int8" or "DynamicQuantizeLinear" in has.operators
         )
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:

@@ -69,7 +69,7 @@ def reduce_file(
     from vitonnx.graph import read_manifest, write_manifest
 
     source, wanted = Path(file), check_precision(precision)
-    manifest, outputs = load_promises(source)
+    manifest, has = load_promises(source)
     if manifest.precision != "fp32" or wanted == "fp32":
         raise UsageError(
             f"{source} is in {manifest.precision}, and can't be brought to {wanted}: fewer bits "
@@ -80,7 +80,7 @@ def reduce_file(
     if calibration is not None and not calibration:
         raise UsageError("int8 can't be calibrated without a picture: give some, or leave it out.")
     # Nothing of the runtime's own: the file is for any of them.
-    model = plan_graph(open_graph(source), Plan(outputs=outputs, size=size, fused=False))
+    model = plan_graph(open_graph(source), Plan(outputs=tuple(has.outputs), size=size, fused=False))
     states = replace(read_manifest(model), precision=wanted)
     pixels = None
     if calibration is not None:

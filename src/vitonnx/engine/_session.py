@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +22,18 @@ from vitonnx.engine._lane import LANES, Lanes
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
-from vitonnx.manifest import Manifest
+from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile import (
+    Outline,
+    believed,
+    check_graph,
     home,
-    is_baked,
-    load_manifest,
-    load_shapes,
+    load_outline,
     open_graph,
     to_runtime,
-    weight_files,
 )
 
-__all__ = ["Session", "load_promises", "open_session", "takes_one"]
+__all__ = ["IMAGES", "Session", "load_promises", "open_session"]
 
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
@@ -134,7 +136,27 @@ class Session:
                 f"onnxruntime could not run {len(images)} pictures at once on {self.device.name} "
                 f"({first_line(error)}): try a smaller size, or another device."
             ) from error
-        return dict(zip(outputs, arrays, strict=True))
+        found = dict(zip(outputs, arrays, strict=True))
+        self._check(found, len(images))
+        return found
+
+    @cached_property
+    def _shapes(self) -> dict[str, list[int | str | None]]:
+        """What the graph says of its outputs; sides that are open have a name, or none."""
+        return {output.name: output.shape for output in self.session.get_outputs()}
+
+    def _check(self, found: Mapping[str, NDArray[Any]], batch: int) -> None:
+        """Refuse arrays of other shapes than the graph says: the runtime lets them pass."""
+        for name, array in found.items():
+            said = [batch, *self._shapes[name][1:]]
+            if len(said) != array.ndim or any(
+                isinstance(side, int) and side != own
+                for side, own in zip(said, array.shape, strict=True)
+            ):
+                raise ModelFileError(
+                    f"The model breaks its promise: {name} is {list(array.shape)} for {batch} "
+                    f"pictures instead of {said}; export it again."
+                )
 
 
 def open_session(
@@ -176,7 +198,7 @@ def open_session(
         options.intra_op_num_threads = threads
     model: Path | bytes = file
     if plan is None:
-        weight_files(file)  # which refuses those that no model may read
+        check_graph(file)
     else:
         model = load_or_plan(file, plan, lambda: _planned(file, plan))
         options.add_session_config_entry(
@@ -207,29 +229,19 @@ def _planned(file: Path, plan: Plan) -> bytes:
     return to_runtime(plan_graph(open_graph(file), plan), home(file))
 
 
-def load_promises(file: Path) -> tuple[Manifest, tuple[str, ...]]:
-    """Read what a file promises, and see that it keeps it; nothing is started.
-
-    Returns
-    -------
-    manifest : Manifest
-    outputs : tuple of str
-        The names of its outputs.
+def load_promises(file: Path) -> tuple[Manifest, Outline]:
+    """Read what a file promises and has, and see that both agree; nothing is started.
 
     Raises
     ------
     ModelFileError
         If the file can't be read, has no manifest, breaks the manifest's promises, or is baked.
     """
-    manifest = load_manifest(file)
-    if is_baked(file):
+    outline = load_outline(file)
+    manifest = believed(outline, file)
+    if BAKED_KEY in outline.metadata:
         raise ModelFileError(
             f"{file} is baked: its probes are in it, and nothing else can be asked. Run it in any "
             "runtime, or give the file that it was baked from."
         )
-    return manifest, tuple(name for name in load_shapes(file) if name != IMAGES)
-
-
-def takes_one(file: Path) -> bool:
-    """Whether a file takes one picture at a time, as some that were tapped do."""
-    return load_shapes(file)[IMAGES][0] == 1
+    return manifest, outline

@@ -13,6 +13,7 @@ import onnxruntime
 import PIL
 
 from vitonnx.engine._engine import Engine
+from vitonnx.modelfile import weight_files
 from vitonnx.probes import Probe
 
 __all__ = ["run_settings"]
@@ -71,10 +72,9 @@ def _hash_names(files: Iterable[str | Path]) -> str:
 
 
 def _hash_model(file: Path) -> str:
-    """Hash the file, and the one beside it that holds large weights."""
+    """Hash the file, and those beside it that its weights are in."""
     digest = hashlib.sha256()
-    for part in (file, file.with_name(f"{file.name}.data")):
-        if part.exists():
-            with part.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    for part in (file, *weight_files(file)):
+        with part.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()

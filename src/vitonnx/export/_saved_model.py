@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
 from vitonnx.export._random import random_operator
-from vitonnx.modelfile import load_operators
+from vitonnx.modelfile import load_outline
 
 __all__ = ["convert_saved_model"]
 
@@ -75,7 +75,7 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
         raise ModelFileError(
             f"{folder} can't be converted to ONNX ({str(error).splitlines()[0]})."
         ) from error
-    lost = sorted(name for name in load_operators(file) if not onnx.defs.has(name))
+    lost = sorted(name for name in load_outline(file).operators if not onnx.defs.has(name))
     if lost:
         raise ModelFileError(
             f"{folder} can't be converted to ONNX, which has no operator for TensorFlow's "

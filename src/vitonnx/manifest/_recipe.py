@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest._limits import LARGEST_SIDE
+from vitonnx.manifest._limits import LARGEST_SIDE, MOST_PIXELS
 
 __all__ = ["Fit", "Padding", "PilFilter", "Preprocessing", "colour_of"]
 
@@ -17,6 +17,7 @@ Fit = Literal["cut", "pad", "squash"]
 
 Colour = tuple[float, float, float]
 
+FARTHEST = 10_000  # of mean and std: pixels are from 0 to 1
 LEAST_CROP = 0.01  # of a picture that is first scaled to a hundred times the input
 
 
@@ -116,19 +117,25 @@ class Preprocessing:
             raise UsageError(
                 f"multiple is {self.multiple}; it must be from 1 to {LARGEST_SIDE:,} pixels."
             )
-        for colour, least in ((self.mean, -math.inf), (self.std, 0)):
-            if not all(least < part < math.inf for part in colour):
-                raise UsageError(
-                    f"mean is {self.mean} and std {self.std}; they must be finite, std positive."
-                )
+        if not all(abs(part) <= FARTHEST for part in self.mean) or not all(
+            1 / FARTHEST <= part <= FARTHEST for part in self.std
+        ):
+            raise UsageError(
+                f"mean is {self.mean} and std {self.std}; mean must be from {-FARTHEST} to "
+                f"{FARTHEST}, and std from {1 / FARTHEST:g} to {FARTHEST}."
+            )
         # Whatever is scaled is scaled to this: a recipe must not ask for gigabytes.
         asked = [self.resize or 1, *self.size]
         if all(1 <= side <= LARGEST_SIDE for side in asked):
             asked += [math.ceil(side / self.crop) for side in self.size]
-        if not all(1 <= side <= LARGEST_SIDE for side in asked):
+        if (
+            not all(1 <= side <= LARGEST_SIDE for side in asked)
+            or self.size[0] * self.size[1] > MOST_PIXELS
+        ):
             raise UsageError(
                 f"size is {self.size[0]}x{self.size[1]}, resize {self.resize} and crop "
-                f"{self.crop}; all sides must be from 1 to {LARGEST_SIDE:,} pixels."
+                f"{self.crop}; all sides must be from 1 to {LARGEST_SIDE:,} pixels, and the "
+                f"input's {MOST_PIXELS:,} pixels at most."
             )
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.filenames import refuse_address
@@ -20,7 +20,10 @@ from vitonnx.regular import refuse_special
 
 __all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
 
-# The filters of the warnings module, and Pillow's limit, belong to the process, not to the thread.
+# Bytes of a PNG's colour profile or notes, unpacked: printers' profiles have up to 3 MB, where
+# Pillow's own limit is 1.
+LONGEST_PROFILE = 2**24
+# The filters of the warnings module, and Pillow's limits, belong to the process, not to the thread.
 _of_the_process = threading.Lock()
 
 
@@ -127,13 +130,14 @@ def _limit_of(most: int | None) -> Iterator[None]:
     """Let Pillow open what has so many pixels, and warn of nothing that it doesn't refuse."""
     with _of_the_process, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        usual = Image.MAX_IMAGE_PIXELS
+        usual, text = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
+        PngImagePlugin.MAX_TEXT_CHUNK = LONGEST_PROFILE
         if most is not None:
             Image.MAX_IMAGE_PIXELS = most
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = usual
+            Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = usual, text
 
 
 def _too_large(path: Path, pixels: int, most: int) -> str:

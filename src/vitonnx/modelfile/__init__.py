@@ -11,20 +11,22 @@ and ``_graph`` opens it for whoever looks into it or changes it.
 """
 
 from vitonnx.modelfile._file import require_model_file
-from vitonnx.modelfile._graph import open_graph, to_runtime
-from vitonnx.modelfile._parts import is_baked, is_ours, load_operators, load_shapes, load_weights
+from vitonnx.modelfile._graph import check_graph, open_graph, to_runtime
+from vitonnx.modelfile._outline import Outline, load_outline
+from vitonnx.modelfile._parts import is_ours, load_weights
 from vitonnx.modelfile._places import home, weight_files, weight_names
-from vitonnx.modelfile._promises import load_manifest
+from vitonnx.modelfile._promises import believed, load_manifest
 from vitonnx.modelfile._skeleton import load_skeleton
 from vitonnx.modelfile._understood import understood
 
 __all__ = [
+    "Outline",
+    "believed",
+    "check_graph",
     "home",
-    "is_baked",
     "is_ours",
     "load_manifest",
-    "load_operators",
-    "load_shapes",
+    "load_outline",
     "load_skeleton",
     "load_weights",
     "open_graph",

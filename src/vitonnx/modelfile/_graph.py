@@ -9,8 +9,9 @@ from google.protobuf.message import Message
 
 from vitonnx.errors import ModelFileError
 from vitonnx.modelfile._file import damaged
+from vitonnx.modelfile._nodes import refuse_many
 from vitonnx.modelfile._places import place_of
-from vitonnx.modelfile._sizes import refuse_huge
+from vitonnx.modelfile._shapes import check_shapes
 from vitonnx.modelfile._skeleton import load_skeleton
 from vitonnx.modelfile._tensors import entries_of, external_tensors
 from vitonnx.modelfile._understood import understood
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-__all__ = ["found_weight", "open_graph", "to_runtime"]
+__all__ = ["check_graph", "found_weight", "open_graph", "to_runtime"]
 
 
 def open_graph(file: Path) -> ir.Model:
@@ -35,18 +36,24 @@ def open_graph(file: Path) -> ir.Model:
     """
     import onnx_ir as ir
 
-    proto = load_skeleton(file)
-    if not _is_text(proto):
-        raise damaged(file)
-    refuse_huge(proto, file)
-    for tensor in external_tensors(proto):
-        found_weight(tensor, place_of(tensor, file))
+    proto = _checked(file)
     for number, node in enumerate(proto.graph.node):
         node.name = node.name or f"{node.op_type.lower()}_{number}"
     with understood(file):
         model: ir.Model = ir.from_proto(proto)
     _sort(model, file)
     return model
+
+
+def check_graph(file: Path) -> None:
+    """Refuse what `open_graph` refuses, but for nodes in a circle: for a runtime that opens it.
+
+    Raises
+    ------
+    ModelFileError
+        As `open_graph` does.
+    """
+    _checked(file)
 
 
 def to_runtime(model: ir.Model, folder: Path) -> bytes:
@@ -75,6 +82,18 @@ def found_weight(tensor: onnx.TensorProto, place: Path) -> onnx.TensorProto:
     tensor.data_location = tensor.EXTERNAL
     _set_location(tensor, str(place))
     return tensor
+
+
+def _checked(file: Path) -> onnx.ModelProto:
+    """Read a file without its large weights, which say in full where they are."""
+    proto = load_skeleton(file)
+    if not _is_text(proto):
+        raise damaged(file)
+    refuse_many(proto, file)
+    check_shapes(proto, file)
+    for tensor in external_tensors(proto):
+        found_weight(tensor, place_of(tensor, file))
+    return proto
 
 
 def _is_text(message: Message) -> bool:

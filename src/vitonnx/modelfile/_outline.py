@@ -17,6 +17,7 @@ from vitonnx.modelfile._numbers import (
     GRAPH_INPUT,
     GRAPH_NODE,
     GRAPH_OUTPUT,
+    MODEL_FUNCTION,
     MODEL_GRAPH,
     MODEL_METADATA,
     NODE_OPERATOR,
@@ -57,6 +58,8 @@ class Outline:
         Inputs are those that a caller gives: what has a weight is none.
     operators : frozenset of str
         Names of the operators in the graph.
+    functions : int
+        How many operators the file defines by itself.
     metadata : mapping of str to str
         Of the model.
     """
@@ -65,6 +68,7 @@ class Outline:
     outputs: Mapping[str, Tensor]
     weights: Mapping[str, Tensor]
     operators: frozenset[str]
+    functions: int
     metadata: Mapping[str, str]
 
 
@@ -98,6 +102,7 @@ def _outline(data: mmap.mmap) -> Outline:
         outputs=_values(data, GRAPH_OUTPUT),
         weights=weights,
         operators=_operators(data),
+        functions=sum(1 for _ in places(data, MODEL_FUNCTION, 0, len(data))),
         metadata=_metadata(data),
     )
 

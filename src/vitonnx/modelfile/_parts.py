@@ -13,7 +13,7 @@ from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, METADATA_KEY
 from vitonnx.modelfile._file import read
 from vitonnx.modelfile._numbers import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_NAME
-from vitonnx.modelfile._outline import load_metadata, load_outline
+from vitonnx.modelfile._outline import load_metadata
 from vitonnx.modelfile._places import place_of
 from vitonnx.modelfile._wire import places, text
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-__all__ = ["is_baked", "is_ours", "load_operators", "load_shapes", "load_weights"]
+__all__ = ["is_ours", "load_weights"]
 
 
 def load_weights(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
@@ -55,17 +55,6 @@ def load_weights(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.gener
     return {name: _to_array(tensors[name], file) for name in names}
 
 
-def is_baked(file: Path) -> bool:
-    """Whether probes were compiled into a file, instead of the contract's outputs.
-
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read, or is no ONNX model.
-    """
-    return BAKED_KEY in load_metadata(file)
-
-
 def is_ours(file: Path) -> bool:
     """Whether vitonnx wrote a file: a probe-ready one, or one with probes compiled into it.
 
@@ -75,34 +64,6 @@ def is_ours(file: Path) -> bool:
         If the file can't be read, or is no ONNX model.
     """
     return not {METADATA_KEY, BAKED_KEY}.isdisjoint(load_metadata(file))
-
-
-def load_shapes(file: Path) -> dict[str, list[int | None]]:
-    """Read the shapes of a file's inputs and outputs, and nothing else of it.
-
-    Returns
-    -------
-    dict of str to list of int or None
-        None where a side is open, as the batch is.
-
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read, or is no ONNX model.
-    """
-    outline = load_outline(file)
-    return {name: value.shape for name, value in {**outline.inputs, **outline.outputs}.items()}
-
-
-def load_operators(file: Path) -> frozenset[str]:
-    """Read the names of the operators that a file uses, and nothing else of it.
-
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read, or is no ONNX model.
-    """
-    return load_outline(file).operators
 
 
 def _initializers(data: mmap.mmap, names: Sequence[str]) -> dict[str, onnx.TensorProto]:

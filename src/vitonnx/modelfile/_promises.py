@@ -14,7 +14,7 @@ from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile._outline import Outline, Tensor, load_outline
 
-__all__ = ["load_manifest"]
+__all__ = ["believed", "load_manifest"]
 
 FLOAT, UINT8, FLOAT16, BFLOAT16 = 1, 2, 10, 16  # numbers of onnx.TensorProto.DataType
 IMAGES = "images"
@@ -42,7 +42,17 @@ def load_manifest(file: Path) -> Manifest:
         If the file can't be read, is no ONNX model, has no manifest we can honour, or isn't what
         its manifest says.
     """
-    outline = load_outline(file)
+    return believed(load_outline(file), file)
+
+
+def believed(outline: Outline, file: Path) -> Manifest:
+    """Give the manifest that is in an outline, if all else there is as it says.
+
+    Raises
+    ------
+    ModelFileError
+        As `load_manifest` does.
+    """
     manifest = Manifest.from_metadata(outline.metadata, file=str(file))
     broken = next(_broken(manifest, outline), None)
     if broken is not None:
@@ -57,6 +67,8 @@ def _broken(manifest: Manifest, outline: Outline) -> Iterator[str]:
     flow = sorted(outline.operators & CONTROL_FLOW)
     if flow:
         yield f"its graph has control flow, {flow[0]}"
+    if outline.functions:
+        yield "it defines operators of its own"
     yield from _of_itself(manifest)
     yield from _of_weights(manifest, outline)
     if BAKED_KEY not in outline.metadata:  # whose outputs are what its probes find

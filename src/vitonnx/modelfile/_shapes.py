@@ -1,0 +1,111 @@
+"""The shapes of what a graph computes, found out without running it.
+
+A few bytes of a file can ask for all memory; and runtimes let an output have another shape than the
+declared one.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitonnx.errors import ModelFileError
+from vitonnx.filenames import shown
+from vitonnx.manifest import METADATA_KEY, Manifest
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["check_shapes"]
+
+LARGEST = 2**29
+"""Entries of a value, a picture: 2 GB, as much as the attention of 5,700 tokens in 16 heads."""
+LONGEST = 2**22
+"""Entries of a list of whole numbers that is computed: shapes and places of tokens, whose values
+are followed, in some twenty bytes each."""
+WHOLE = (6, 7)  # int32 and int64, by their numbers in onnx.TensorProto.DataType
+
+
+def check_shapes(model: onnx.ModelProto, file: Path) -> None:
+    """Refuse values larger than any that a Vision Transformer needs, and outputs declared wrongly.
+
+    What can be told without running a graph is: shapes that follow from constants and from the
+    input's own. A file with a manifest may have what its promises need, and must keep them; in
+    others declared shapes are often wrong, and whoever taps them looks for himself.
+
+    Raises
+    ------
+    ModelFileError
+        If there is one.
+    """
+    from onnx.inliner import inline_local_functions
+    from onnx.shape_inference import infer_shapes
+
+    manifest = _manifest(model)
+    promised = 0 if manifest is None else 2 * manifest.heads * manifest.tokens**2
+    # Values are followed only where lists of them are short: they double in every node that joins
+    # one to itself.
+    for follow_values in (False, True):
+        try:
+            whole = inline_local_functions(model) if model.functions else model
+            inferred = infer_shapes(_undeclared(whole), data_prop=follow_values).graph
+        except Exception:
+            # A graph that contradicts itself has no sizes; whoever runs it says so in their words.
+            return
+        _refuse_huge(inferred, file, max(LARGEST, promised))
+    if manifest is not None:
+        _compare(model.graph, inferred, file)
+
+
+def _manifest(model: onnx.ModelProto) -> Manifest | None:
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    return Manifest.from_metadata(metadata) if METADATA_KEY in metadata else None
+
+
+def _undeclared(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give the same model for one picture, with no shape declared but the input's."""
+    import onnx
+
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    for value in bare.graph.input:
+        sides = value.type.tensor_type.shape.dim
+        if sides and not sides[0].HasField("dim_value"):
+            sides[0].dim_value = 1
+    del bare.graph.value_info[:]
+    for value in bare.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return bare
+
+
+def _refuse_huge(graph: onnx.GraphProto, file: Path, largest: int) -> None:
+    for value in (*graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        sides = [max(1, side.dim_value) for side in kind.shape.dim]
+        size = math.prod(sides)
+        is_list = len(sides) == 1 and kind.elem_type in WHOLE
+        if size > (LONGEST if is_list else largest):
+            raise ModelFileError(
+                f"{file} computes {shown(value.name)[:100]!r} with {size:,} entries, more than any "
+                "model that fits a machine: it is damaged, or made to fill the memory. Export or "
+                "copy it again."
+            )
+
+
+def _compare(declared: onnx.GraphProto, inferred: onnx.GraphProto, file: Path) -> None:
+    """Compare outputs behind the batch, as far as both are known."""
+    for says, is_ in zip(declared.output, inferred.output, strict=True):
+        if not is_.type.tensor_type.HasField("shape"):
+            continue
+        wanted, found = (
+            [side.dim_value or None for side in value.type.tensor_type.shape.dim]
+            for value in (says, is_)
+        )
+        if len(wanted) != len(found) or any(
+            one and other and one != other for one, other in zip(wanted[1:], found[1:], strict=True)
+        ):
+            raise ModelFileError(
+                f"{file} breaks its manifest's promise: {says.name} is computed as {found[1:]} "
+                f"instead of {wanted[1:]} behind the batch; export the model again."
+            )

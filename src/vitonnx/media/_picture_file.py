@@ -16,6 +16,7 @@ from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._formats import formats_read
 from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
+from vitonnx.media._slow import refuse_long_header, refuse_slow
 from vitonnx.regular import refuse_special
 
 __all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
@@ -25,6 +26,13 @@ __all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
 LONGEST_PROFILE = 2**24
 # The filters of the warnings module, and Pillow's limits, belong to the process, not to the thread.
 _of_the_process = threading.Lock()
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    # A forked process would have what another thread was about to set back, and wait for it.
+    os.register_at_fork(
+        before=_of_the_process.acquire,
+        after_in_parent=_of_the_process.release,
+        after_in_child=_of_the_process.release,
+    )
 
 
 @contextmanager
@@ -68,6 +76,7 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         file.seek(0)
         if kind is not None:
             is_read(kind)  # makes Pillow ready for it
+        refuse_long_header(path, file)
         with damaged_if_raised(path):
             try:
                 with _limit_of(max_pixels):
@@ -80,6 +89,8 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
                 raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
         with picture:
             refuse_pixels(path, picture, max_pixels)
+            if max_pixels is None:
+                refuse_slow(path, picture, file)
             yield picture
 
 

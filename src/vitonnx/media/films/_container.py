@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
-from vitonnx.errors import FilmError, VitonnxError
+from vitonnx.blame import blamed_on
+from vitonnx.errors import FilmError
 from vitonnx.regular import refuse_special
 
 __all__ = ["CONTAINERS", "film_errors", "opened"]
@@ -85,8 +86,7 @@ def _file(path: Path) -> BinaryIO:
     return file
 
 
-@contextmanager
-def film_errors(name: str | Path) -> Iterator[None]:
+def film_errors(name: str | Path) -> AbstractContextManager[None]:
     """Turn whatever a library raises on a film into one sentence.
 
     Raises
@@ -94,15 +94,11 @@ def film_errors(name: str | Path) -> Iterator[None]:
     FilmError
         In place of any error that isn't vitonnx's own.
     """
-    try:
-        yield
-    except VitonnxError:
-        raise
-    except MemoryError as error:
-        raise FilmError(f"{name} needs more memory than there is: scale it down first.") from error
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FilmError(
+    return blamed_on(
+        name,
+        FilmError,
+        lambda reason: (
             f"{name} is damaged, or says of itself what can't be ({reason}): fetch or convert it "
             "again."
-        ) from error
+        ),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ def _file(path: Path) -> BinaryIO:
         raise FilmError(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:  # a name that no file can have
         raise FilmError(f"{path} can't be read: {error}.") from error
-    if not file.peek(1):
+    if os.fstat(file.fileno()).st_size == 0:
         file.close()
         raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")
     return file

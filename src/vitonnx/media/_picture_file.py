@@ -12,7 +12,8 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from vitonnx.errors import PictureError, UsageError, VitonnxError
+from vitonnx.blame import blamed_on, reason_of
+from vitonnx.errors import PictureError, UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._formats import formats_read
 from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
@@ -113,27 +114,23 @@ def damaged_if_raised(name: str | Path) -> Iterator[None]:
     PictureError
         In place of any error that isn't vitonnx's own.
     """
-    try:
-        yield
-    except VitonnxError:
-        raise
-    except MemoryError as error:
-        raise PictureError(
-            f"{name} needs more memory than there is: scale it down first."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"{name} is refused as a possible decompression bomb, because what it holds is larger "
-            "than its header says: save it as PNG or JPEG."
-        ) from error
-    except Exception as error:
-        raise damaged(name, error) from error
+    with blamed_on(name, PictureError, lambda reason: _damaged(name, reason)):
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise PictureError(
+                f"{name} is refused as a possible decompression bomb, because what it holds is "
+                "larger than its header says: save it as PNG or JPEG."
+            ) from error
 
 
 def damaged(name: str | Path, error: Exception) -> PictureError:
     """Say that a file is damaged, and what its decoder thinks of it."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return PictureError(f"{name} is damaged or cut off ({reason}): fetch it again.")
+    return PictureError(_damaged(name, reason_of(error)))
+
+
+def _damaged(name: str | Path, reason: str) -> str:
+    return f"{name} is damaged or cut off ({reason}): fetch it again."
 
 
 @contextmanager

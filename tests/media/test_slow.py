@@ -84,3 +84,17 @@ def test_usual_comments_are_read(tmp_path: Path) -> None:
     assert open_picture(path).size == (side, side)
     Image.new("1", (1000, 1000)).save(path)
     assert open_picture(path).size == (1000, 1000)
+
+
+def test_an_icon_in_runs_is_refused(tmp_path: Path) -> None:
+    """Of half a megabyte, it would take 2 GB."""
+    width = 40_000
+    bitmap = struct.pack("<IiiHHIIIIII", 40, width, 2, 1, 8, 1, *[0] * 5) + bytes(1024)
+    bitmap += b"\0\2\0\xff\0\1" + bytes(width // 8 + 64)
+    entry = struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 8, len(bitmap), 22)
+    path = tmp_path / "a.ico"
+    path.write_bytes(entry + bitmap)
+    with pytest.raises(PictureError, match="an icon that holds a bitmap in runs"):
+        open_picture(path, max_pixels=10**9)
+    Image.new("RGBA", (32, 32)).save(path, bitmap_format="bmp")
+    assert open_picture(path).size == (32, 32)

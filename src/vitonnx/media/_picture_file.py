@@ -17,7 +17,7 @@ from vitonnx.errors import PictureError, UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._formats import formats_read
 from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
-from vitonnx.media._slow import refuse_long_header, refuse_slow
+from vitonnx.media._slow import refuse_long_header, refuse_runs_in_icon, refuse_slow
 from vitonnx.regular import refuse_special
 
 __all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
@@ -78,6 +78,7 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         if kind is not None:
             is_read(kind)  # makes Pillow ready for it
         refuse_long_header(path, file)
+        refuse_runs_in_icon(path, file)
         with damaged_if_raised(path):
             try:
                 with _limit_of(max_pixels):

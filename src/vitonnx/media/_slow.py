@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from pathlib import Path
 from typing import IO, Final
 
@@ -11,13 +12,15 @@ from PIL import Image
 
 from vitonnx.errors import PictureError
 
-__all__ = ["refuse_long_header", "refuse_slow"]
+__all__ = ["refuse_long_header", "refuse_runs_in_icon", "refuse_slow"]
 
 # Pillow's decoders in Python take about a microsecond for a step, so this is half a minute.
 MOST_STEPS: Final = 2**25
 BY_THE_BYTE: Final = {"qoi", "ppm", "ppm_plain", "dds_rgb"}
 BY_THE_PIXEL: Final = {"bmp_rle"}  # two bytes may end a line of any length
 PIXMAP = re.compile(rb"P[\dFfy]")  # PPM and its kin
+ICON: Final = b"\0\0\1\0"
+RUNS: Final = {1, 2}  # a bitmap's numbers for run-length encoding
 NO_MAXIMUM: Final = {b"P1", b"P4"}  # those of one bit have a width and a height alone
 HEADER: Final = 2**16  # Pillow reads it byte by byte; a comment is a program's name, or a line
 
@@ -65,3 +68,26 @@ def refuse_slow(path: Path, picture: Image.Image, file: IO[bytes]) -> None:
             f"{counted}, and {MOST_STEPS:,} are allowed of its kind: convert it to PNG, or allow "
             "it with --max-pixels MILLIONS (in Python, max_pixels)."
         )
+
+
+def refuse_runs_in_icon(path: Path, file: IO[bytes]) -> None:
+    """Refuse an icon of bitmaps in runs: no program writes them, and a run may have any length.
+
+    Pillow unpacks an icon as soon as it opens it.
+
+    Raises
+    ------
+    PictureError
+    """
+    start = file.read(6)
+    if start.startswith(ICON) and len(start) == 6:
+        entries = file.read(16 * int.from_bytes(start[4:], "little"))
+        for (offset,) in struct.iter_unpack("<12xI", entries[: len(entries) // 16 * 16]):
+            file.seek(offset)
+            head = file.read(20)
+            if not head.startswith(b"\x89PNG") and int.from_bytes(head[16:], "little") in RUNS:
+                raise PictureError(
+                    f"{path} is an icon that holds a bitmap in runs, which isn't read: convert it "
+                    "to PNG."
+                )
+    file.seek(0)

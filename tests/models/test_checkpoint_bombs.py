@@ -409,3 +409,30 @@ def test_more_than_is_read_is_not_called_damaged(tmp_path: Path, kind: str) -> N
     text = message(pth.write_zip(tmp_path / "m.pth", MORE[kind] + b"N", {}))
     assert "holds more beside the weights than is read" in text
     assert "save the model's state_dict alone" in text
+
+
+LONG = "/runs/" + "option=value," * 25 + "epoch=012-val_loss=0.12345.ckpt"
+
+
+def with_best_models(path: Path, *keys: str) -> Path:
+    """As Lightning keeps the scores of its best files, by their names."""
+    arrays = names.timm(TREE, PLAIN)
+    score = pth.tensor(pth.storage(str(len(arrays)), "FloatStorage", 4, legacy=False), (), ())
+    content = pth.mapping({LONG: score})
+    for key in reversed(keys[1:]):
+        content = pth.mapping({key: content})
+    model = pth.ordered(pth.state_dict(arrays))
+    whole = pth.mapping({"state_dict": model, keys[0]: content})
+    return pth.write_zip(path, whole, arrays | {"best": np.zeros(4, np.float32)})
+
+
+def test_names_of_what_belongs_to_training_may_be_long(tmp_path: Path) -> None:
+    keys = "callbacks", "ModelCheckpoint{'monitor': 'val_loss'}", "best_k_models"
+    path = with_best_models(tmp_path / "m.ckpt", *keys)
+    assert_same(read_checkpoint([path], PLAIN), TREE, PLAIN)
+
+
+def test_what_training_lies_under_may_not(tmp_path: Path) -> None:
+    """It is named in messages."""
+    path = with_best_models(tmp_path / "m.ckpt", LONG, "callbacks")
+    assert "among its names" in message(path)

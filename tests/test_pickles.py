@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import torch_files as pth
+from vitonnx import pickles
 from vitonnx.pickles import read_pickle
 
 SHARED = ["shared"]
@@ -67,11 +68,12 @@ HOSTILE = {
     "a list as a key": b"\x80\x02}]Ns.",
     "a tuple of tuples as a key": b"\x80\x02}))\x86Ns.",
     "nine items as a key": b"\x80\x02}(" + b"N" * 9 + b"tNs.",
-    "a large number as a key": b"\x80\x02}" + b"\x8a\x08" + b"\x7f" * 8 + b"Ns.",
-    "a thousand tuples as keys": b"\x80\x02}(" + b"N\x85N" * 1_001 + b"u.",
+    "10,001 large numbers as keys": b"\x80\x02}("
+    + (b"\x8a\x08" + b"\x7f" * 8 + b"N") * 10_001
+    + b"u.",
+    "10,001 tuples as keys": b"\x80\x02}(" + b"N\x85N" * 10_001 + b"u.",
     "a number of 256 bytes": b"\x80\x02\x8b" + struct.pack("<i", 256) + b"\x7f" * 256 + b".",
     "5,000 digits": b"I" + b"1" * 5_000 + b"\n.",
-    "a million steps": b"\x80\x02" + b"N0" * 2**19 + b"N.",
 }
 
 
@@ -85,3 +87,14 @@ def test_what_is_not_stored_runs_nothing() -> None:
     """On paper nobody is asked, and nothing is called."""
     content = pth.PROTO + pth.call(pth.ask("os", "abort")) + pth.STOP
     assert read_pickle(io.BytesIO(content)) == content
+
+
+@pytest.mark.parametrize(
+    ("limit", "step"),
+    [("MOST_OPERATIONS", b"N0"), ("MOST_CONTAINERS", b"\x8f0"), ("MOST_CONTAINERS", b")\x850")],
+)
+def test_more_than_is_read(limit: str, step: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickles, limit, 1_000)
+    read_pickle(io.BytesIO(b"\x80\x02" + step * 300 + b"N."))
+    with pytest.raises(pickles.PickleLimitError, match="more than 1,000"):
+        read_pickle(io.BytesIO(b"\x80\x02" + step * 1_001 + b"N."))

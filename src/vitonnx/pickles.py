@@ -13,10 +13,14 @@ from enum import Enum, auto
 from pickle import UnpicklingError
 from typing import IO, Final, NamedTuple
 
-__all__ = ["is_key", "read_pickle"]
+__all__ = ["PickleLimitError", "is_key", "read_pickle"]
 
-MOST_OPERATIONS: Final = 2**20
-"""A million, of 250 bytes at most each: a full checkpoint of ViT-B takes 28,000."""
+MOST_OPERATIONS: Final = 2**22
+"""Each takes a byte of the pickle or more, and leaves 100 of memory at most, but for the next. A
+full checkpoint of ViT-B takes 28,000, and the losses of a million steps a million."""
+
+MOST_CONTAINERS: Final = 2**20
+"""An empty set takes 250 bytes."""
 
 MOST_ARGUMENTS: Final = 255
 """Of a call: a tensor's has seven, a path one for each folder. They are copied by every call."""
@@ -28,8 +32,11 @@ LARGEST_KEY: Final = 2**61 - 1
 """Whole numbers below are their own hash; beyond, thousands can share one."""
 
 LONGEST_KEY: Final = 8
-MOST_TUPLES: Final = 1_000
-"""Tuples as keys, and their items: they can be made to share a hash, too."""
+"""Items of a tuple as a key."""
+
+MOST_SLOW_KEYS: Final = 10_000
+"""Tuples and large numbers as keys: they can be made to share a hash, and then each is compared
+with all before it, which takes seconds for so many. A key may be a phase and its epoch."""
 
 
 class Kind(Enum):
@@ -37,13 +44,14 @@ class Kind(Enum):
 
     MARK = auto()
     PLAIN = auto()  # hashed at once, or not at all
-    KEY = auto()  # a short tuple of plain ones
+    LARGE = auto()  # a whole number whose hash others can share
+    KEY = auto()  # a short tuple of these
     CALL = auto()  # a tuple that a call can take
     OTHER = auto()
 
 
 # Looking them up in their class takes as long as all the rest of a step.
-MARK, PLAIN, KEY, CALL, OTHER = Kind
+MARK, PLAIN, LARGE, KEY, CALL, OTHER = Kind
 
 
 class Step(NamedTuple):
@@ -114,6 +122,10 @@ GETS: Final = frozenset({"GET", "BINGET", "LONG_BINGET"})
 REFUSED: Final = frozenset({"EXT1", "EXT2", "EXT4", "NEWOBJ_EX"})
 
 
+class PickleLimitError(UnpicklingError):
+    """A pickle that may be whole, and holds more than is read."""
+
+
 def read_pickle(file: IO[bytes]) -> bytes:
     """Read one pickle, if its length explains the memory and the time that it will take.
 
@@ -132,6 +144,8 @@ def read_pickle(file: IO[bytes]) -> bytes:
 
     Raises
     ------
+    PickleLimitError
+        If it holds more than is read, or keys that can be made to take for ever.
     UnpicklingError, ValueError, MemoryError
         If it is broken off, or is no pickle of values that are stored.
 
@@ -147,7 +161,7 @@ def read_pickle(file: IO[bytes]) -> bytes:
     paper = _Paper()
     for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
         if count == MOST_OPERATIONS:
-            raise UnpicklingError(f"a pickle of more than {MOST_OPERATIONS:,} operations")
+            raise PickleLimitError(f"more than {MOST_OPERATIONS:,} operations")
         paper.follow(operation.name, argument, count)
     end = file.tell()
     file.seek(begin)
@@ -172,7 +186,7 @@ class _Paper:
         self.stack: list[Kind] = []
         self.marks: list[int] = []
         self.memory: dict[int, Kind] = {}
-        self.tuples = 0
+        self.containers = self.slow_keys = 0
 
     def follow(self, name: str, argument: object, count: int) -> None:
         """Take one step, the ``count``-th."""
@@ -201,13 +215,17 @@ class _Paper:
         step = STEPS[name]
         above: Sequence[Kind] = self._above() if step.marked else ()
         taken: Sequence[Kind] = self._take(step.values) if step.values else ()
+        if step.made is OTHER:
+            self.containers += 1
+            if self.containers > MOST_CONTAINERS:
+                raise PickleLimitError(f"more than {MOST_CONTAINERS:,} lists, tuples and dicts")
         if name in TUPLES:
             self.stack.append(_tuple(above or taken))
             return
         if step.keys is not None:
             self._check_keys((above if step.marked else taken)[step.keys])
         elif name in CALLS and taken[1] not in (KEY, CALL):
-            raise UnpicklingError(f"a call without arguments, or with over {MOST_ARGUMENTS}")
+            raise PickleLimitError(f"a call without arguments, or with over {MOST_ARGUMENTS}")
         elif name in REFUSED:
             raise UnpicklingError(f"a pickle with {name}, which nothing that is stored needs")
         if name == "BUILD":
@@ -240,18 +258,20 @@ class _Paper:
         return taken
 
     def _check_keys(self, keys: Sequence[Kind]) -> None:
-        self.tuples += keys.count(KEY)
-        if CALL in keys or OTHER in keys or self.tuples > MOST_TUPLES:
-            raise UnpicklingError("a pickle with keys that are neither numbers nor texts")
+        self.slow_keys += keys.count(KEY) + keys.count(LARGE)
+        if CALL in keys or OTHER in keys:
+            raise PickleLimitError("keys that are neither numbers nor texts")
+        if self.slow_keys > MOST_SLOW_KEYS:
+            raise PickleLimitError(f"more than {MOST_SLOW_KEYS:,} tuples or large numbers as keys")
 
 
 def _tuple(items: Sequence[Kind]) -> Kind:
-    if len(items) <= LONGEST_KEY and items.count(PLAIN) == len(items):
+    if len(items) <= LONGEST_KEY and items.count(PLAIN) + items.count(LARGE) == len(items):
         return KEY
     return CALL if len(items) <= MOST_ARGUMENTS else OTHER
 
 
 def _number(number: int) -> Kind:
     if number.bit_length() > 8 * MOST_NUMBER_BYTES:
-        raise UnpicklingError(f"a whole number of more than {MOST_NUMBER_BYTES} bytes")
-    return PLAIN if is_key(number) else OTHER
+        raise PickleLimitError(f"a whole number of more than {MOST_NUMBER_BYTES} bytes")
+    return PLAIN if is_key(number) else LARGE

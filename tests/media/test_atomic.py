@@ -1,6 +1,8 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,23 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
 def test_a_folder_without_permission(closed_folder: Path) -> None:
     with pytest.raises(VitonnxError, match=r"map\.png can't be written: there is no permission"):
         check_writable(closed_folder / "map.png")
+
+
+@pytest.mark.parametrize("write", [atomic_path, atomic_with_companions])
+def test_a_save_makes_one_passing_folder(
+    write: Callable[[Path], AbstractContextManager[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run with --resume saves at every chance: the real folder is the test of the place."""
+    made: list[Path] = []
+    make = os.mkdir
+
+    def counted(path: Path, mode: int = 0o777) -> None:
+        made.append(path)
+        make(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", counted)
+    with write(tmp_path / "state.json") as passing:
+        passing.write_text("{}")
+    assert made == [passing.parent.parent, passing.parent]

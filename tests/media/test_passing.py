@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +84,8 @@ def test_the_dead_go_and_the_living_stay(how: str, tmp_path: Path) -> None:
 def leave(folder: Path) -> Path:
     """Make what a killed process leaves."""
     left = folder / ".vitonnx-0123456789abcdef"
-    (left / "work").mkdir(parents=True)
+    left.mkdir(mode=0o700)
+    (left / "work").mkdir()
     (left / "work" / "map.png").write_text("half")
     (left / LOCK).touch()
     return left
@@ -136,7 +140,7 @@ def test_links_and_pipes_in_them_lead_nowhere(tmp_path: Path) -> None:
 
 def test_killed_before_it_was_locked(tmp_path: Path) -> None:
     """An empty folder goes; where it is somebody's who is about to lock it, they make another."""
-    (tmp_path / ".vitonnx-0123456789abcdef").mkdir()
+    (tmp_path / ".vitonnx-0123456789abcdef").mkdir(mode=0o700)
     remove_leftovers(tmp_path)
     assert names(tmp_path) == []
 
@@ -193,3 +197,80 @@ def test_nobody_else_can_look_into_them(tmp_path: Path) -> None:
             assert folder.parent.stat().st_mode & 0o077 == 0
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("whose", ["left", "ours"])
+def test_a_folder_that_is_exchanged_for_a_link(
+    whose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any moment before it is emptied: what the link leads to stays."""
+    mine, home = tmp_path / "mine", tmp_path / "home"
+    (mine / "work").mkdir(parents=True)
+    (mine / "work" / "thesis.txt").write_text("mine")
+    home.mkdir()
+
+    def exchange(place: Path) -> None:
+        place.rename(tmp_path / "aside")
+        place.symlink_to(mine)
+
+    if whose == "ours":
+        with passing_folder(home) as folder:
+            exchange(folder.parent)
+    else:
+        place = leave(home)
+        remove = shutil.rmtree
+
+        @wraps(remove)
+        def late(*arguments: Any, **options: Any) -> None:
+            if place.is_dir() and not place.is_symlink():
+                exchange(place)
+            remove(*arguments, **options)
+
+        monkeypatch.setattr(shutil, "rmtree", late)
+        remove_leftovers(home)
+    assert names(home)
+    assert names(mine) == ["work"]
+    assert names(mine / "work") == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("locked", [True, False])
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o702])
+def test_what_others_can_enter_stays(mode: int, locked: bool, tmp_path: Path) -> None:
+    """vitonnx makes none such: somebody else has a hand in it."""
+    left = tmp_path / ".vitonnx-0123456789abcdef"
+    left.mkdir()
+    left.chmod(mode)
+    if locked:
+        (left / LOCK).touch()
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [left.name]
+
+
+def test_what_is_another_users_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = leave(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: left.stat().st_uid + 1)
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [left.name]
+
+
+FORKED = """
+import os, sys
+from pathlib import Path
+from vitonnx.media import passing_folder, remove_own
+
+with passing_folder(Path(sys.argv[1])) as folder:
+    child = os.fork()
+    if child == 0:
+        remove_own()
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(folder.is_dir())
+"""
+
+
+def test_a_child_leaves_what_is_its_parents(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "True\n"
+    assert names(tmp_path) == []

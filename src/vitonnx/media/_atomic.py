@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from vitonnx.errors import UsageError, VitonnxError
@@ -63,12 +63,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     ...     (Path(folder) / "note.txt").read_text()
     'whole'
     """
-    target = check_writable(path)
-    with passing_folder(target.parent) as folder:
-        passing = folder / target.name
-        with explained(path, passing):
-            yield passing
-            passing.replace(target)
+    with _passing(path) as (passing, target), explained(path, passing):
+        yield passing
+        passing.replace(target)
 
 
 def partial_of(path: str | Path) -> Path:
@@ -136,11 +133,9 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
     UsageError, VitonnxError
         As `atomic_path`.
     """
-    target = check_writable(path)
-    with passing_folder(target.parent) as folder, explained(path, folder):
-        passing = folder / target.name
+    with _passing(path) as (passing, target), explained(path, passing.parent):
         yield passing
-        for file in sorted(folder.iterdir(), key=lambda file: file == passing):
+        for file in sorted(passing.parent.iterdir(), key=lambda file: file == passing):
             file.replace(target.with_name(file.name))
 
 
@@ -166,25 +161,51 @@ def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
     VitonnxError
         If the system refuses to write in its folder.
     """
-    try:
-        target = Path(os.path.realpath(path))
-        kind = _kind(path)
-        if kind is not None:
-            raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
-        if not target.parent.is_dir():
-            raise UsageError(
-                f"{path} can't be written, because the folder {target.parent} does not exist: "
-                "make it first, or give another file."
-            )
+    with _refused(path):
+        target = _target(path)
         if first_among([target], inputs) is not None:
             raise UsageError(f"{path} is one of the inputs, which would be lost: write elsewhere.")
         with passing_folder(target.parent):
             pass
+    return target
+
+
+@contextmanager
+def _passing(path: str | Path) -> Iterator[tuple[Path, Path]]:
+    """Give a file's passing name and its own one, behind all links.
+
+    That its passing folder can be made says that it can be written: a save asks once.
+    """
+    with ExitStack() as stack:
+        with _refused(path):
+            target = _target(path)
+            folder = stack.enter_context(passing_folder(target.parent))
+        yield folder / target.name, target
+
+
+def _target(path: str | Path) -> Path:
+    """Find what to write behind all links, unless something is in the way."""
+    target = Path(os.path.realpath(path))
+    kind = _kind(path)
+    if kind is not None:
+        raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"{path} can't be written, because the folder {target.parent} does not exist: "
+            "make it first, or give another file."
+        )
+    return target
+
+
+@contextmanager
+def _refused(path: str | Path) -> Iterator[None]:
+    """Say of whatever the system refuses that `path` can't be written."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
         raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
-    return target
 
 
 def _kind(path: str | Path) -> str | None:

@@ -63,8 +63,15 @@ def lock_new(path: Path) -> int:
     return descriptor
 
 
-def try_lock(path: Path) -> int | None:
+def try_lock(path: Path, *, dir_fd: int | None = None) -> int | None:
     """Lock a file that is there; None if it is locked, gone, or can't be locked.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dir_fd : int or None
+        The open folder that `path` is relative to.
 
     Returns
     -------
@@ -72,12 +79,12 @@ def try_lock(path: Path) -> int | None:
         As `lock_new`.
     """
     try:
-        descriptor = os.open(path, FLAGS)
+        descriptor = os.open(path, FLAGS, dir_fd=dir_fd)
     except OSError:
         return None
     try:
         _lock(descriptor)
-        if _is_still(path, descriptor):
+        if _is_still(path, descriptor, dir_fd):
             return descriptor
     except OSError:
         pass
@@ -85,9 +92,10 @@ def try_lock(path: Path) -> int | None:
     return None
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
+def _is_still(path: Path, descriptor: int, dir_fd: int | None = None) -> bool:
     """Tell whether the locked file still has its name: it may have been removed meanwhile."""
     try:
-        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(descriptor))  # noqa: PTH116
+        named = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+        return os.path.samestat(named, os.fstat(descriptor))
     except FileNotFoundError:
         return False

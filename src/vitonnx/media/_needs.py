@@ -6,7 +6,7 @@ from typing import Final
 
 from PIL import Image
 
-from vitonnx.media._held import bytes_held
+from vitonnx.media._decoders import bytes_held
 
 __all__ = ["JPEGS", "bytes_needed"]
 

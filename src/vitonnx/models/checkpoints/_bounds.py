@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import brief
 from vitonnx.models.checkpoints._tensor import Contents
+from vitonnx.models.checkpoints._training import of_training
 
 __all__ = ["MOST_ARRAYS", "check_contents", "check_growth"]
 
@@ -28,7 +30,9 @@ SMALL: Final = 64 * 2**20
 
 
 def check_contents(path: Path, contents: Contents) -> None:
-    """Refuse more arrays, or longer names, than any checkpoint has.
+    """Refuse more arrays, or longer names of a model's, than any checkpoint has.
+
+    What belongs to training is only counted: Lightning has the paths of files for names there.
 
     Raises
     ------
@@ -42,6 +46,9 @@ def check_contents(path: Path, contents: Contents) -> None:
             f"{path} holds {count:,} arrays, and no ViT needs more than {MOST_ARRAYS:,}: {advice}"
         )
     for keys, group in contents.items():
+        if of_training(keys):
+            # Messages name what it lies under, and nothing behind.
+            keys, group = tuple(takewhile(lambda key: not of_training([key]), keys)), {}
         for name in (*keys, *group):
             if len(name) > LONGEST_NAME or not name.isprintable():
                 raise CheckpointError(

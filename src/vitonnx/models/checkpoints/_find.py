@@ -7,10 +7,9 @@ in front of them is its wrapper.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase, translate
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Final
 
@@ -22,6 +21,7 @@ from vitonnx.models.checkpoints._own import OWN
 from vitonnx.models.checkpoints._rules import Convention
 from vitonnx.models.checkpoints._tensor import Contents, Tensor
 from vitonnx.models.checkpoints._timm import TIMM
+from vitonnx.models.checkpoints._training import of_training
 from vitonnx.models.checkpoints._wrappers import (
     outer_levels,
     root_beside,
@@ -41,10 +41,6 @@ PREFERRED = (
     (("online_*",), "which BYOL evaluates"),
     (("target_encoder",), "which I-JEPA evaluates"),
     (("base_encoder",), "which MoCo evaluates"),
-)
-# Keys of a file beside a model, or a head, that only a training that goes on needs.
-TRAINING = re.compile(
-    "|".join(map(translate, ("optim*", "*sched*", "*scaler*", "amp", "callbacks", "loops")))
 )
 MOST_MODELS: Final = 64
 """In one file: student and teacher, backbone and average of each, for texts and pictures …"""
@@ -153,7 +149,7 @@ def _names(
         root = root_beside(name, place.prefix, separator)
         if within or root in taken:
             continue
-        if separator == "/" or _of_training(root.split(separator)):
+        if separator == "/" or of_training(root.split(separator)):
             roots.append(f"{root}*" if root.endswith(separator) else root)
         else:
             short[name] = unwrap(name, outer_levels(place.prefix, separator))
@@ -181,7 +177,7 @@ def find_rest(contents: Contents, label: str, model: Part) -> Part:
     CheckpointError
         If it holds several dicts of arrays.
     """
-    groups = {keys: group for keys, group in contents.items() if not _of_training(keys)}
+    groups = {keys: group for keys, group in contents.items() if not of_training(keys)}
     if len(groups) != 1:
         where = some([".".join(keys) or "its top" for keys in groups]) or "nothing of a model"
         raise CheckpointError(
@@ -206,7 +202,7 @@ def _places(contents: Contents) -> Iterator[Place]:
                 whole = prefix == "" or prefix.endswith(convention.separator)
                 place = Place(keys, prefix, convention)
                 # An optimizer may keep its moments by the parameters' names.
-                if prefix != name and whole and not _of_training(place.parts):
+                if prefix != name and whole and not of_training(place.parts):
                     yield place
 
 
@@ -245,10 +241,6 @@ def _beside(
     if shared < len(keys):
         return [".".join(keys[: shared + 1])]
     return [".".join((*keys, name)) for name in group]
-
-
-def _of_training(parts: Iterable[str]) -> bool:
-    return any(map(TRAINING.match, parts))
 
 
 def _without_wrappers(group: Mapping[str, Tensor], label: str) -> dict[str, Tensor]:

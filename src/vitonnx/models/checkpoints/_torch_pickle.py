@@ -20,7 +20,7 @@ from typing import IO, Any, Final, TypeGuard
 import numpy as np
 
 from vitonnx.errors import CheckpointError
-from vitonnx.pickles import is_key, read_pickle
+from vitonnx.pickles import PickleLimitError, is_key, read_pickle
 
 __all__ = ["Storage", "StoredTensor", "state_dicts", "unpickle"]
 
@@ -44,6 +44,20 @@ class Inert:
 
     @staticmethod
     def __setstate__(state: object) -> None:
+        pass
+
+
+class Queue(Inert):
+    """A stand-in for ``collections.deque``, to which a pickle adds item by item."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def append(item: object) -> None:
+        pass
+
+    @staticmethod
+    def extend(items: object) -> None:
         pass
 
 
@@ -200,11 +214,16 @@ STORAGE_DTYPES = {
 GLOBALS: dict[str, Any] = {
     "collections.OrderedDict": Dict,
     "collections.defaultdict": DefaultDict,
+    # Counts and last losses.
+    "collections.Counter": Inert,
+    "collections.deque": Queue,
     "builtins.dict": Dict,
+    "builtins.frozenset": Inert,
     "builtins.list": Inert,
     "builtins.set": Inert,
     # As Python 2 called them, and pickles of protocol 2 do.
     "__builtin__.dict": Dict,
+    "__builtin__.frozenset": Inert,
     "__builtin__.list": Inert,
     "__builtin__.set": Inert,
     "torch._utils._rebuild_tensor_v2": StoredTensor,
@@ -303,11 +322,19 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
     Raises
     ------
     CheckpointError
-        If it asks for anything that a checkpoint of plain parameters doesn't need.
+        If it asks for anything that a checkpoint of plain parameters doesn't need, or holds more
+        than is read.
     Exception
         If it is damaged.
     """
-    unpickler = Unpickler(io.BytesIO(read_pickle(file)), path)
+    try:
+        content = read_pickle(file)
+    except PickleLimitError as error:
+        raise CheckpointError(
+            f"{path} holds more beside the weights than is read ({error}): save the model's "
+            "state_dict alone, and give that file."
+        ) from error
+    unpickler = Unpickler(io.BytesIO(content), path)
     return unpickler.load(), unpickler.storages
 
 

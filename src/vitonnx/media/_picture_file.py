@@ -68,7 +68,9 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         raise PictureError(f"{path} does not exist: check the name and the folder.") from error
     except PermissionError as error:
         raise PictureError(f"{path} can't be read: there is no permission to.") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise PictureError(f"{path} can't be read: {error.strerror}.") from error
+    except ValueError as error:  # a name that no file can have
         raise PictureError(f"{path} can't be read: {error}.") from error
     with file:
         if os.fstat(file.fileno()).st_size == 0:

@@ -11,6 +11,7 @@ from terminal import finished
 NOISY = """
 import logging, os, sys, warnings
 import vitonnx.cli._app as tree
+import vitonnx.modelfile
 from vitonnx.cli import main
 
 def app(words, **more):
@@ -44,7 +45,14 @@ def test_they_say_nothing() -> None:
 def test_debug_shows_all() -> None:
     outcome = finished([sys.executable, "-W", "default", "-c", NOISY, "models", "--debug"])
     assert outcome.code == 0
-    for said in ("Traceback", "pre-processing", "went on", "soon gone", "no token"):
+    for said in (
+        "Error calling serde",
+        "Traceback",
+        "pre-processing",
+        "went on",
+        "soon gone",
+        "no token",
+    ):
         assert said in outcome.err
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx_ir as ir
 import pytest
 
 from films import frames, write_film
@@ -100,3 +101,35 @@ def test_each_of_many_inputs_is_looked_up_once(
     done = call("probe", "distance", model, "bird.png", "--resume", "s.json", "-o", "d.json")
     assert done.code == 0
     assert asked.count("bird.png") == 1
+
+
+def test_what_an_interrupt_would_leave_is_no_input(
+    call: Call, exported: Exported, desk: Path
+) -> None:
+    """The partial film of the run before may be the film of this one."""
+    shutil.copy(exported("plain"), "m.onnx")
+    write_film(desk / "walk.partial.mp4", frames(2))
+    before = contents(desk)
+    line = "probe video m.onnx walk.partial.mp4 -o walk.mp4"
+    assert_refused(call(*line.split()), 2, "walk.partial.mp4 is one of the inputs")
+    assert contents(desk) == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "bake m.onnx --probe rollout -o w.json",
+        "probe distance m.onnx bird.png -o w.json",
+        "probe distance m.onnx bird.png --resume w.json",
+        "report m.onnx bird.png -o w.html",
+    ],
+)
+def test_weights_beside_a_model_are_read_too(
+    line: str, call: Call, exported: Exported, pictures: Path, desk: Path
+) -> None:
+    weights = line.split()[-1]
+    ir.save(ir.load(exported("plain")), "m.onnx", external_data=weights)
+    shutil.copy(pictures / "landscape.png", "bird.png")
+    before = contents(desk)
+    assert_refused(call(*line.split()), 2, f"{weights} is one of the inputs")
+    assert contents(desk) == before

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
 import pytest
 
 import vitonnx as vx
@@ -68,10 +70,22 @@ def test_names_mean_the_files_that_they_are_in_this_folder(
     assert settings() != usual
 
 
-def test_weights_beside_the_graph_count(exported: Exported, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["model.onnx.data", "weights.bin"])
+def test_weights_beside_the_graph_count(name: str, exported: Exported, tmp_path: Path) -> None:
+    """By whatever name the model calls their file; and no other file does."""
+    file = tmp_path / "model.onnx"
+    ir.save(ir.load(exported("plain")), file, external_data=name)
+    engine = vx.Engine(file, device="cpu")
+    before = run_settings([engine], [], vx.Distance())
+    (tmp_path / "model.onnx.date").write_bytes(b"no weights")
+    assert run_settings([engine], [], vx.Distance()) == before
+    weights = tmp_path / name
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert run_settings([engine], [], vx.Distance()) != before
+
+
+def test_a_pipe_that_no_model_reads_is_left_alone(exported: Exported, tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(exported("plain").read_bytes())
-    engine = vx.Engine(file, device="cpu")
-    alone = run_settings([engine], [], vx.Distance())
-    (tmp_path / "model.onnx.data").write_bytes(b"weights")
-    assert run_settings([engine], [], vx.Distance()) != alone
+    os.mkfifo(tmp_path / "model.onnx.data")
+    assert run_settings([vx.Engine(file, device="cpu")], [], vx.Distance())

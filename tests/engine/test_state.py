@@ -21,7 +21,7 @@ SETTINGS: dict[str, str | int] = {"the probe": "Distance()", "the number of pict
 
 ODD = "a\udce9\n.png"  # what no encoding holds, as the name of a file on a disk may be
 FILES = [ODD, *(f"{number}.png" for number in range(30))]
-PASSES = [Pass((3, 5), 8)] * 2
+PASSES = [Pass((3, 5), 5e3, 8)] * 2
 
 
 def file_of(path: Path, settings: Mapping[str, str | int] = SETTINGS) -> StateFile:
@@ -30,7 +30,7 @@ def file_of(path: Path, settings: Mapping[str, str | int] = SETTINGS) -> StateFi
 
 def surveys() -> list[Survey]:
     rng = np.random.default_rng(7)
-    total = Summary(23, rng.normal(size=(3, 5)) * 1e3, rng.normal(size=(3, 5)) ** 2 / 3)
+    total = Summary(23, np.abs(rng.normal(size=(3, 5))) * 1e3, rng.normal(size=(3, 5)) ** 2 / 3)
     return [Survey(24, total, {ODD: "is no picture."}), Survey()]
 
 
@@ -184,7 +184,10 @@ def test_settings_of_another_kind_are_none(settings: object, tmp_path: Path) -> 
         (lambda found: found[0].update(mean=1.0), r"shape \(\)"),
         (lambda found: found[0].update(mean=[[float("nan")] * 5] * 3), "that are no numbers"),
         (lambda found: found[0].update(squares=[[float("inf")] * 5] * 3), "that are no numbers"),
-        (lambda found: found[0].update(squares=[[-1e-9] * 5] * 3), "squares below zero"),
+        (lambda found: found[0].update(squares=[[-1e-9] * 5] * 3), "squares from -1e-09"),
+        (lambda found: found[0].update(squares=[[1e12] * 5] * 3), "squares from 1e[+]12"),
+        (lambda found: found[0].update(mean=[[-6.0] * 5] * 3), "means from -6"),
+        (lambda found: found[0].update(mean=[[1e6] * 5] * 3), "means from 1e[+]06"),
         (lambda found: found[1].update(mean=[[1.0] * 5] * 3), "numbers of no picture"),
         (lambda found: found[1].update(mean=1.0), "numbers of no picture"),
         (lambda found: found.pop(), "of 1 models"),
@@ -203,7 +206,8 @@ def test_numbers_that_no_run_leaves_are_refused(
 
 
 def test_a_picture_that_is_named_twice_is_skipped_twice(tmp_path: Path) -> None:
-    state = StateFile(tmp_path / "s.json", SETTINGS, ["a.png", "a.png", "b.png"], [Pass((1, 1), 8)])
+    files = ["a.png", "a.png", "b.png"]
+    state = StateFile(tmp_path / "s.json", SETTINGS, files, [Pass((1, 1), 2.0, 8)])
     total = Summary(1, np.ones((1, 1)), np.zeros((1, 1)))
     state.save([Survey(3, total, {"a.png": "is no picture."})])
     (found,) = state.load() or []

@@ -80,7 +80,12 @@ def picture_list(file: Path) -> None:
 def state(file: Path) -> None:
     """Go on with a run from its state, and write what comes of it."""
     engine, asked = _engine(), vx.Distance()
-    kept = StateFile(file, RUN, PICTURES, [Pass(asked.shape(engine.layout), engine.batch_size)])
+    kept = StateFile(
+        file,
+        RUN,
+        PICTURES,
+        [Pass(asked.shape(engine.layout), asked.largest(engine.layout), engine.batch_size)],
+    )
     surveys = kept.load() or [Survey()]
     for model, found in zip([engine], surveys, strict=True):
         for _ in survey(model, PICTURES, asked, found):

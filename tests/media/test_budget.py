@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vitonnx.media._budget import Budget
 
@@ -75,3 +80,109 @@ def test_who_leaves_the_queue_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -
             pass
     with budget.share(100):
         assert budget.free == 0
+
+
+def test_an_interrupt_as_it_is_taken_loses_none() -> None:
+    """Ctrl-C may come as soon as the bytes are taken, and before the block is entered."""
+
+    class Interrupted(threading.Condition):
+        armed = True
+
+        def __exit__(self, *raised: object) -> None:
+            super().__exit__(*raised)  # type: ignore[arg-type]
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+
+    budget = Budget(100)
+    budget._changed = Interrupted()
+    with pytest.raises(KeyboardInterrupt), budget.share(70):
+        pass
+    assert budget.free == 100
+
+
+FORKING = """
+import os, signal, sys, threading
+from vitonnx.media import open_picture
+from vitonnx.media._budget import DECODING
+taken, done = threading.Event(), threading.Event()
+def hold():
+    with DECODING.share(None):
+        taken.set()
+        done.wait()
+threading.Thread(target=hold).start()
+taken.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(5)  # ends it, if it waits
+    open_picture(sys.argv[1])
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+done.set()
+print(status)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_waits_for_nobody(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    command = [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+HEADERS = """
+import os, signal, sys, threading, time
+from vitonnx.media import open_picture
+from vitonnx.media._picture_file import _limit_of
+inside = threading.Event()
+def hold():
+    with _limit_of(5):
+        inside.set()
+        time.sleep(0.3)
+threading.Thread(target=hold).start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(5)
+    open_picture(sys.argv[1])
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_waits_for_headers_that_are_read(tmp_path: Path) -> None:
+    """What is set for the whole process while they are is back in the child, too."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    command = [sys.executable, "-W", "ignore", "-c", HEADERS, str(tmp_path / "a.png")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+BLOCKS = """
+import sys
+from PIL import Image
+if int(sys.argv[1]):
+    Image.core.set_block_size(int(sys.argv[1]))
+import vitonnx.media
+print(Image.core.get_block_size())
+"""
+
+
+@pytest.mark.parametrize(
+    ("called", "environment", "expected"),
+    [(0, {}, 2**26), (2**20, {}, 2**20), (0, {"PILLOW_BLOCK_SIZE": "16m"}, 2**24)],
+)
+def test_who_has_set_pillows_blocks_keeps_them(
+    called: int, environment: dict[str, str], expected: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKS, str(called)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+        timeout=30,
+    )
+    assert int(done.stdout) == expected

@@ -178,3 +178,8 @@ def test_a_name_longer_than_any() -> None:
     with pytest.raises(UsageError, match="70,000 letters") as caught:
         find_pictures(["a.png", "b" * 70_000])
     assert len(str(caught.value)) < 200
+
+
+def test_a_glob_deeper_than_any_folder() -> None:
+    with pytest.raises(UsageError, match="is no glob"):
+        find_pictures(["*/" * 1500 + "a.png"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
+from vitonnx.errors import PictureError
+from vitonnx.media import open_picture
 from vitonnx.media._needs import bytes_needed
 
 SIDE = 1900
@@ -46,6 +49,10 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "webp": ("WEBP", "RGBA", {"lossless": True, "method": 0, "quality": 0}),
     "avif": ("AVIF", "RGBA", {"speed": 10, "subsampling": "4:4:4"}),
     "jpeg2000": ("JPEG2000", "RGBA", {}),
+    "tiled": ("JPEG2000", "RGB", {"tile_size": (256, 256)}),
+    "strips": ("TIFF", "RGB", {"compression": "tiff_deflate"}),
+    "raw": ("TIFF", "RGB", {}),
+    "avif of three": ("AVIF", "RGB", {"speed": 10}),
     "tiff": ("TIFF", "RGB", {"compression": "tiff_deflate", "strip_size": 2**30}),
     "gif": ("GIF", "P", {}),
     "bmp": ("BMP", "RGB", {}),
@@ -98,3 +105,50 @@ def test_an_icon_may_hold_anything() -> None:
     stream = io.BytesIO()
     Image.new("RGBA", (32, 32)).save(stream, "ico")
     assert bytes_needed(Image.open(stream)) is None
+
+
+def opened(**options: Any) -> Image.Image:
+    """A picture of 300x400 pixels, as far as its header."""
+    stream = io.BytesIO()
+    Image.new("RGB", (400, 300)).save(stream, **options)
+    return Image.open(stream)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "TIFF"},
+        {"format": "TIFF", "compression": "tiff_deflate", "strip_size": 2400},
+        {"format": "BMP"},
+        {"format": "JPEG2000", "tile_size": (64, 64)},
+        {"format": "JPEG2000", "tile_size": (64, 64), "no_jp2": True},
+        {"format": "PPM"},
+    ],
+)
+def test_what_comes_in_pieces_needs_no_more_than_a_png(options: dict[str, Any]) -> None:
+    """So that the largest that Pillow reads are read by default."""
+    assert bytes_needed(opened(**options)) == 8 * 300 * 400
+
+
+def test_one_piece_is_held_whole() -> None:
+    strip = opened(format="TIFF", compression="tiff_deflate", strip_size=2**30)
+    assert 10 * 300 * 400 <= (bytes_needed(strip) or 0) <= 13 * 300 * 400
+    assert 19 * 300 * 400 <= (bytes_needed(opened(format="JPEG2000")) or 0) <= 20 * 300 * 400
+
+
+@pytest.mark.parametrize("place", [b"jP  ", b"jp2c"])
+def test_damaged_boxes_count_as_one_piece(place: bytes) -> None:
+    picture = opened(format="JPEG2000", tile_size=(64, 64))
+    assert isinstance(picture, ImageFile.ImageFile)
+    assert isinstance(picture.fp, io.BytesIO)
+    whole = picture.fp.getvalue()
+    picture.fp = io.BytesIO(whole.replace(place, b"\0\0\0\0").replace(b"\xff\x51", b"\0\0"))
+    assert (bytes_needed(picture) or 0) > 30 * 300 * 400
+
+
+def test_a_bitmap_that_skips_lines_counts_them(tmp_path: Path) -> None:
+    """A step of it may make 255 lines at once, whatever the height."""
+    rows = struct.pack("<IIIIiiHHIIIIII", 99, 0, 1078, 40, 8 * 10**6, 1, 1, 8, 1, *[0] * 5)
+    (tmp_path / "a.bmp").write_bytes(b"BM" + rows + bytes(1024) + b"\0\2\0\xff")
+    with pytest.raises(PictureError, match=r"would take 7\.\d GiB"):
+        open_picture(tmp_path / "a.bmp")

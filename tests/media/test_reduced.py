@@ -64,6 +64,15 @@ def test_where_nobody_listens_nothing_is_read_small(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("little_memory")
+def test_who_allows_so_many_pixels_has_them_all(tmp_path: Path) -> None:
+    path = photograph(tmp_path / "a.jpg")
+    said: list[str] = []
+    with decoded(path, max_pixels=HEIGHT * WIDTH, notice=said.append) as opened:
+        assert opened.picture.size == (WIDTH, HEIGHT)
+    assert said == []
+
+
+@pytest.mark.usefixtures("little_memory")
 def test_other_kinds_are_refused_unless_they_are_allowed(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (WIDTH, HEIGHT)).save(path)

@@ -49,6 +49,9 @@ def _run(words: list[str], ending: Ending) -> int:
 
     if "--debug" in words:
         open_streams()
+        import logging
+
+        logging.basicConfig()  # what libraries log goes to stderr, whatever handlers they have
         return _call([word for word in words if word != "--debug"])
     from vitonnx.cli._libraries import unheard_libraries
 

@@ -80,7 +80,8 @@ MaxPixels = Annotated[
         metavar="MILLIONS",
         min=1,
         callback=_millions,
-        help="The largest picture that is read, in millions of pixels; 178 by default.",
+        help="The largest picture that is read, in millions of pixels, and none at a share of its "
+        "size; 178 by default.",
     ),
 ]
 MaxPixelsOfFrames = Annotated[

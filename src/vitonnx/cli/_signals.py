@@ -104,8 +104,10 @@ class Ending:
             signal.signal(number, signal.SIG_IGN)
 
     def _say(self, number: signal.Signals) -> None:
-        with suppress(OSError):  # past Python, which may be writing at this moment
-            os.write(2, f"error: {WORDS[number]}.\n".encode())
+        # Past Python, which may be writing at this moment; and not by the number of the system's
+        # stderr, which leads nowhere while libraries are unheard.
+        with suppress(OSError, ValueError, AttributeError):
+            os.write(sys.stderr.fileno(), f"error: {WORDS[number]}.\n".encode())
 
     def _notice(self, event: sys.UnraisableHookArgs) -> None:
         """Raise once more what came where nothing can be raised, such as in a finaliser."""

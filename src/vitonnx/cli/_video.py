@@ -129,6 +129,7 @@ def video(
     """Draw where a model looks in every frame of a film."""
     from vitonnx.cli._runtime import Runtime
     from vitonnx.film import FilmOptions, open_engine, probe_film
+    from vitonnx.media import check_writable, partial_of
     from vitonnx.media.films import Span, open_film
     from vitonnx.plots import FilmColours
 
@@ -141,8 +142,10 @@ def video(
     )
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
-    read = [film, *film.iterdir()] if film.is_dir() else [film]
-    check_output(target, {"a film": (".mp4",)}, [*read, *files_of([model, *(compare or [])])])
+    read: list[str | Path] = [film, *film.iterdir()] if film.is_dir() else [film]
+    read += files_of([model, *(compare or [])])
+    check_output(target, {"a film": (".mp4",)}, read)
+    check_writable(partial_of(target), read)  # which an interrupt would leave
     notice = partial(inform, quiet=quiet)
     opened = open_film(film, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
     make = partial(

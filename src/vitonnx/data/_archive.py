@@ -8,12 +8,13 @@ import itertools
 import re
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
 
-from vitonnx.errors import DataError, VitonnxError
+from vitonnx.blame import blamed_on
+from vitonnx.errors import DataError
 from vitonnx.regular import refuse_special
 
 __all__ = ["Member", "damaged", "members", "reading"]
@@ -35,9 +36,6 @@ LONGEST_HEADERS: Final = 64 * 2**10
 
 MOST_MEMBERS: Final = 1_000
 """CIFAR-10's have nine."""
-
-LONGEST_REASON: Final = 300
-"""Letters: libraries quote what they stumble over, and that may be all of a file."""
 
 
 class Tape:
@@ -113,16 +111,11 @@ class Member:
 
 def damaged(path: Path, reason: str) -> DataError:
     """Make the error for an archive that broke off or was changed on its way."""
-    return DataError(
-        f"{path} is truncated or damaged ({reason[:LONGEST_REASON]}): fetch the archive again."
-    )
+    return DataError(_sentence(path, reason))
 
 
-@contextmanager
-def reading(path: Path, name: str = "") -> Iterator[None]:
+def reading(path: Path, name: str = "") -> AbstractContextManager[None]:
     """Turn all that is raised by what is read inside into `damaged`.
-
-    It is the archive's fault, whatever it is: libraries are not made for files that lie.
 
     Parameters
     ----------
@@ -132,14 +125,11 @@ def reading(path: Path, name: str = "") -> Iterator[None]:
         The member's, where one is read.
     """
     member = f"{name}: " if name else ""
-    try:
-        yield
-    except VitonnxError:
-        raise
-    except MemoryError as error:
-        raise damaged(path, f"{member}it asks for more memory than there is") from error
-    except Exception as error:
-        raise damaged(path, f"{member}{error or type(error).__name__}") from error
+    return blamed_on(path, DataError, lambda reason: _sentence(path, f"{member}{reason}"))
+
+
+def _sentence(path: Path, reason: str) -> str:
+    return f"{path} is truncated or damaged ({reason}): fetch the archive again."
 
 
 def members(path: Path) -> Iterator[Member]:

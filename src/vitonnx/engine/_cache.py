@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +15,7 @@ import vitonnx
 from vitonnx.engine._plan import Plan
 from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
+from vitonnx.modelfile import load_outline
 
 __all__ = ["is_kept", "load_or_plan"]
 
@@ -72,11 +74,11 @@ def _read(place: Path) -> bytes | None:
 
 def _place(file: Path, plan: Plan) -> Path:
     # A file that was written again is another one, and so is a copy: the kept graph says where in
-    # this very file, or the one beside it, its weights stand.
+    # this very file, or in those beside it, its weights stand.
     stamps = [
         (str(part.resolve()), found.st_size, found.st_mtime_ns, found.st_ino)
-        for part in (file, file.with_name(f"{file.name}.data"))
-        if part.exists() and (found := part.stat())
+        for part in (file, *(file.parent / name for name in load_outline(file).beside))
+        if os.path.exists(part) and (found := part.stat())  # noqa: PTH110 - raises for no name
     ]
     key = {
         "files": stamps,

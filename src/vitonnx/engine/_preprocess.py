@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.blame import blamed_on
 from vitonnx.engine._placing import Place, place
-from vitonnx.errors import PictureError, VitonnxError
+from vitonnx.errors import PictureError
 from vitonnx.manifest import Preprocessing
 from vitonnx.media import Notice, PictureSource, decoded
 from vitonnx.probes import Crop, Layout, Probe
@@ -96,18 +96,18 @@ def read(
             return prepare(picture, recipe, covered, sides=sides)
 
 
-@contextmanager
-def scaling_errors(name: str | os.PathLike[str], sides: tuple[int, int]) -> Iterator[None]:
+def scaling_errors(
+    name: str | os.PathLike[str], sides: tuple[int, int]
+) -> AbstractContextManager[None]:
     """Turn what goes wrong as a picture of a height and width is scaled into its own error."""
-    try:
-        yield
-    except VitonnxError:
-        raise
-    except Exception as error:  # such as a lack of memory
-        raise PictureError(
-            f"{name} can't be scaled from {sides[0]}x{sides[1]} pixels "
-            f"({str(error) or type(error).__name__}): make it smaller, or cut it."
-        ) from error
+    return blamed_on(
+        name,
+        PictureError,
+        lambda reason: (
+            f"{name} can't be scaled from {sides[0]}x{sides[1]} pixels ({reason}): make it "
+            "smaller, or cut it."
+        ),
+    )
 
 
 def prepare(

@@ -68,7 +68,10 @@ class StateFile:
         """
         if not isinstance(probe, Totalled):
             raise UsageError(f"the probe {probe.name} has no totals to keep.")
-        passes = [Pass(probe.shape(engine.layout), engine.batch_size) for engine in engines]
+        passes = [
+            Pass(probe.shape(engine.layout), probe.largest(engine.layout), engine.batch_size)
+            for engine in engines
+        ]
         return cls(path, run_settings(engines, files, probe), files, passes)
 
     def load(self) -> list[Survey] | None:

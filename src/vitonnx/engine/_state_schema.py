@@ -15,6 +15,7 @@ from vitonnx.probes import Summary
 
 __all__ = ["Pass", "StateContent", "to_surveys"]
 
+ROUNDING = 1e-3  # of attention in 16 bits, whose rows don't quite sum to 1
 # Names may hold what no encoding has, which Pydantic's own strings may not.
 Text = InstanceOf[str]
 
@@ -51,11 +52,14 @@ class Pass:
     ----------
     shape : tuple of int
         Of the result of one picture.
+    largest : float
+        That a value of it can be; the least is zero.
     batch_size : int
         After so many pictures a state may be left.
     """
 
     shape: tuple[int, ...]
+    largest: float
     batch_size: int
 
 
@@ -99,9 +103,18 @@ def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
     if entry.count != good:
         raise ValueError(f"a count of {entry.count} after {good} good pictures")
     mean, squares = (_to_array(numbers, each, good) for numbers in (entry.mean, entry.squares))
-    if good and (squares < 0).any():
-        raise ValueError("squares below zero")
+    if good:
+        _refuse_beyond("means", mean, each.largest, slack=ROUNDING * each.largest)
+        # Nothing deviates by more than that from its mean.
+        _refuse_beyond("squares", squares, good * ((1 + ROUNDING) * each.largest) ** 2)
     return Survey(at, Summary(good, mean, squares), dict(entry.skipped))
+
+
+def _refuse_beyond(what: str, numbers: Any, largest: float, slack: float = 0.0) -> None:
+    """Refuse what is below zero or above the largest value."""
+    least, most = float(numbers.min()), float(numbers.max())
+    if least < -slack or most > largest + slack:
+        raise ValueError(f"{what} from {least:g} to {most:g}, where 0 to {largest:g} can be")
 
 
 def _to_array(numbers: float | list[list[float]], each: Pass, count: int) -> Any:

@@ -7,6 +7,7 @@ from vitonnx.media._atomic import (
     atomic_with_partial,
     check_writable,
     explained,
+    partial_of,
 )
 from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_place
 from vitonnx.media._find import Notice, find_picture_names, find_pictures, natural_key
@@ -39,6 +40,7 @@ __all__ = [
     "natural_key",
     "on_host",
     "open_picture",
+    "partial_of",
     "passing_folder",
     "read_lists",
     "remove_own",

@@ -20,6 +20,7 @@ __all__ = [
     "atomic_with_partial",
     "check_writable",
     "explained",
+    "partial_of",
     "reason",
 ]
 
@@ -67,6 +68,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         passing.replace(target)
 
 
+def partial_of(path: str | Path) -> Path:
+    """Name what is left of an interrupted `atomic_with_partial`.
+
+    Examples
+    --------
+    >>> partial_of("films/walk.mp4").name
+    'walk.partial.mp4'
+    """
+    path = Path(path)
+    return path.with_suffix(f".partial{path.suffix}")
+
+
 @contextmanager
 def atomic_with_partial(path: str | Path) -> Iterator[Path]:
     """Like `atomic_path`, for what is worth having unfinished: Ctrl-C leaves ``NAME.partial.mp4``.
@@ -94,7 +107,7 @@ def atomic_with_partial(path: str | Path) -> Iterator[Path]:
             yield passing
         except KeyboardInterrupt as interrupt:
             if passing.exists():
-                partial = Path(path).with_suffix(f".partial{passing.suffix}")
+                partial = partial_of(path)
                 passing.replace(partial)
                 interrupt.add_note(f"what was done until then is in {partial}.")
             raise

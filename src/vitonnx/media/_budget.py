@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,12 @@ twice, as it must where it is turned upright."""
 
 # What a thread frees goes back to the system, and not into the thread's own stock, where it comes
 # in blocks larger than the 32 MiB that glibc may take from that. Pillow's blocks are of 16 MiB.
-Image.core.set_block_size(2**26)  # type: ignore[attr-defined]
+# Who has set another size, by a call or in the environment, keeps it.
+PILLOWS_BLOCK: Final = 2**24
+if (
+    "PILLOW_BLOCK_SIZE" not in os.environ and Image.core.get_block_size() == PILLOWS_BLOCK  # type: ignore[attr-defined]
+):
+    Image.core.set_block_size(2**26)  # type: ignore[attr-defined]
 
 
 class Budget:
@@ -45,7 +51,12 @@ class Budget:
     """
 
     def __init__(self, whole: int) -> None:
-        self.whole = self.free = whole
+        self.whole = whole
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: in a forked process nobody who had some, or waited, is left to go on."""
+        self.free = self.whole
         self._changed = Condition()
         self._waiting: deque[object] = deque()
 
@@ -53,21 +64,25 @@ class Budget:
     def share(self, wanted: int | None) -> Iterator[None]:
         """Wait for so many bytes, or for all if nobody knows, and have them in the block."""
         needed, me = self.whole if wanted is None else min(wanted, self.whole), object()
-        with self._changed:
-            self._waiting.append(me)
-            try:
-                self._changed.wait_for(lambda: self._waiting[0] is me and needed <= self.free)
-                self.free -= needed
-            finally:  # at Ctrl-C, too
-                self._waiting.remove(me)
-                self._changed.notify_all()
+        taken = 0
         try:
+            with self._changed:
+                self._waiting.append(me)
+                try:
+                    self._changed.wait_for(lambda: self._waiting[0] is me and needed <= self.free)
+                    self.free, taken = self.free - needed, needed
+                finally:  # at Ctrl-C, too
+                    self._waiting.remove(me)
+                    self._changed.notify_all()
             yield
         finally:
             with self._changed:
-                self.free += needed
+                # Who forked inside the block has it all already.
+                self.free = min(self.whole, self.free + taken)
                 self._changed.notify_all()
 
 
 DECODING: Final = Budget(MOST_BYTES)
 """The one of this process."""
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=DECODING.renew)

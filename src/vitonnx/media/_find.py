@@ -104,7 +104,7 @@ def _expand(name: str, notice: Notice | None) -> list[str]:
     except OSError as error:
         where = error.filename or name
         raise UsageError(f"{where} can't be searched for pictures: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is no glob: {error}.") from error
     pictures = [picture for picture in found if not is_own_figure(Path(picture))]
     if found and not pictures:

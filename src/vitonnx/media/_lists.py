@@ -65,8 +65,10 @@ def _names(file: str) -> list[str]:
     refuse_address(file)
     refuse_special(file, UsageError)
     try:
-        large = Path(file).stat().st_size > MOST_BYTES
-        content = b"" if large else Path(file).read_bytes()
+        size = Path(file).stat().st_size
+        large = size > MOST_BYTES
+        # What the system makes up as it is read has no size, and may have no end.
+        content = Path(file).read_bytes() if 0 < size <= MOST_BYTES else b""
     except FileNotFoundError as error:
         raise UsageError(f"There is no list of pictures {file}: check the name.") from error
     except (OSError, ValueError) as error:

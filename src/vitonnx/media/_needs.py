@@ -6,6 +6,8 @@ from typing import Final
 
 from PIL import Image
 
+from vitonnx.media._decoders import bytes_held
+
 __all__ = ["JPEGS", "bytes_needed"]
 
 # Pillow stores a picture of these modes in so many bytes a pixel, any other in four.
@@ -13,20 +15,6 @@ STORED: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;1
 RGB: Final = 4
 """Bytes a pixel of a second picture: the RGB that is made of one in another mode, or one turned."""
 
-# What decoders hold beside the picture, at most, in bytes a pixel. Measured with Pillow 12.3.
-DECODERS: Final = {
-    "WEBP": 12,  # libwebp's two canvases, and Pillow's copy
-    "AVIF": 16,  # planes of up to 16 bits, and two copies as RGBA
-    "HEIF": 16,
-    "JPEG2000": 20,  # OpenJPEG's 32 bits of each of up to five channels
-    "QOI": 8,  # Pillow's own decoders, which collect bytes
-    "PPM": 8,
-    "BMP": 8,
-    "DIB": 8,
-    "SGI": 8,
-    "TIFF": 8,  # where one strip holds all of it
-    "DDS": 8,
-}
 COEFFICIENT: Final = 2
 """Bytes a channel of a pixel: a JPEG that comes in several scans is kept so, up to its end."""
 JPEGS: Final = {"JPEG", "MPO"}
@@ -52,10 +40,11 @@ def bytes_needed(picture: Image.Image, share: int = 1) -> int | None:
     if picture.format in NESTING:
         return None
     stored = STORED.get(picture.mode, 4)
-    decoding = stored + DECODERS.get(picture.format or "", 0)
+    pixels = picture.width * picture.height
+    decoding = stored * pixels // share**2 + bytes_held(picture)
     if picture.format in JPEGS and _has_several_scans(picture):
-        decoding += COEFFICIENT * len(picture.getbands()) * share**2
-    return picture.width * picture.height * max(decoding, stored + RGB) // share**2
+        decoding += COEFFICIENT * len(picture.getbands()) * pixels
+    return max(decoding, (stored + RGB) * pixels // share**2)
 
 
 def _has_several_scans(picture: Image.Image) -> bool:

@@ -56,7 +56,8 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
     max_pixels : int, optional
         Of a file: one that has more is refused before it is unpacked, as a small file can hold any
         number of them. Pillow's own limit by default: 178,956,970, unless that was changed; and
-        fewer of a kind whose decoder would take more than 1.5 GiB for so many.
+        fewer of a kind whose decoder would take more than 1.5 GiB for so many, or minutes, as that
+        of a QOI of more than 32 MiB.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def decoded(
         As `open_picture` takes them.
     notice : callable, optional
         Takes a sentence where a JPEG that needs more than that is read at a share of its size.
-        Without it the whole is read if `max_pixels` allows it, and refused if nobody does.
+        Without it such a JPEG is refused. Where `max_pixels` is given, the whole is read.
 
     Yields
     ------
@@ -139,7 +140,7 @@ def _fitted(
     needed = bytes_needed(picture)
     if needed is None or needed <= DECODING.whole:
         return None, needed
-    if notice is not None:
+    if notice is not None and max_pixels is None:
         with damaged_if_raised(path):
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from vitonnx.errors import PictureError, UsageError, VitonnxError
+from vitonnx.blame import blamed_on, reason_of
+from vitonnx.errors import PictureError, UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._formats import formats_read
 from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
+from vitonnx.media._slow import refuse_long_header, refuse_slow
 from vitonnx.regular import refuse_special
 
 __all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
@@ -25,6 +27,13 @@ __all__ = ["damaged", "damaged_if_raised", "opened_picture", "refuse_pixels"]
 LONGEST_PROFILE = 2**24
 # The filters of the warnings module, and Pillow's limits, belong to the process, not to the thread.
 _of_the_process = threading.Lock()
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    # A forked process would have what another thread was about to set back, and wait for it.
+    os.register_at_fork(
+        before=_of_the_process.acquire,
+        after_in_parent=_of_the_process.release,
+        after_in_child=_of_the_process.release,
+    )
 
 
 @contextmanager
@@ -59,7 +68,9 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         raise PictureError(f"{path} does not exist: check the name and the folder.") from error
     except PermissionError as error:
         raise PictureError(f"{path} can't be read: there is no permission to.") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise PictureError(f"{path} can't be read: {error.strerror}.") from error
+    except ValueError as error:  # a name that no file can have
         raise PictureError(f"{path} can't be read: {error}.") from error
     with file:
         if os.fstat(file.fileno()).st_size == 0:
@@ -68,6 +79,7 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         file.seek(0)
         if kind is not None:
             is_read(kind)  # makes Pillow ready for it
+        refuse_long_header(path, file)
         with damaged_if_raised(path):
             try:
                 with _limit_of(max_pixels):
@@ -80,6 +92,8 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
                 raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
         with picture:
             refuse_pixels(path, picture, max_pixels)
+            if max_pixels is None:
+                refuse_slow(path, picture, file)
             yield picture
 
 
@@ -102,27 +116,23 @@ def damaged_if_raised(name: str | Path) -> Iterator[None]:
     PictureError
         In place of any error that isn't vitonnx's own.
     """
-    try:
-        yield
-    except VitonnxError:
-        raise
-    except MemoryError as error:
-        raise PictureError(
-            f"{name} needs more memory than there is: scale it down first."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"{name} is refused as a possible decompression bomb, because what it holds is larger "
-            "than its header says: save it as PNG or JPEG."
-        ) from error
-    except Exception as error:
-        raise damaged(name, error) from error
+    with blamed_on(name, PictureError, lambda reason: _damaged(name, reason)):
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            raise PictureError(
+                f"{name} is refused as a possible decompression bomb, because what it holds is "
+                "larger than its header says: save it as PNG or JPEG."
+            ) from error
 
 
 def damaged(name: str | Path, error: Exception) -> PictureError:
     """Say that a file is damaged, and what its decoder thinks of it."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return PictureError(f"{name} is damaged or cut off ({reason}): fetch it again.")
+    return PictureError(_damaged(name, reason_of(error)))
+
+
+def _damaged(name: str | Path, reason: str) -> str:
+    return f"{name} is damaged or cut off ({reason}): fetch it again."
 
 
 @contextmanager

@@ -27,19 +27,19 @@ def read(file: Path, part: Callable[[mmap.mmap], Part]) -> Part:
         If the file can't be read, or is no ONNX model.
     """
     require_model_file(file)
-    with (
-        file.open("rb") as stream,
-        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        if data[4:8] == ORT_FORMAT:
-            raise ModelFileError(
-                f"{file} is in onnxruntime's own format (.ort), which only onnxruntime reads: use "
-                "the .onnx file that it was made of."
-            )
-        try:
+    try:
+        with (
+            file.open("rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            if data[4:8] == ORT_FORMAT:
+                raise ModelFileError(
+                    f"{file} is in onnxruntime's own format (.ort), which only onnxruntime reads: "
+                    "use the .onnx file that it was made of."
+                )
             return part(data)
-        except (ValueError, IndexError, _decode_error()) as error:
-            raise damaged(file) from error
+    except (ValueError, IndexError, _decode_error()) as error:
+        raise damaged(file) from error
 
 
 def damaged(file: Path) -> ModelFileError:

@@ -24,6 +24,7 @@ from vitonnx.modelfile._numbers import (
     TENSOR_DIMENSIONS,
     TENSOR_ELEMENT,
     TENSOR_NAME,
+    TENSOR_PLACE,
     VALUE_DIMENSIONS,
     VALUE_ELEMENT,
     VALUE_NAME,
@@ -62,6 +63,8 @@ class Outline:
         How many operators the file defines by itself.
     metadata : mapping of str to str
         Of the model.
+    beside : frozenset of str
+        Names of the files that weights stand in, as the model says them; nothing to be opened.
     """
 
     inputs: Mapping[str, Tensor]
@@ -70,6 +73,7 @@ class Outline:
     operators: frozenset[str]
     functions: int
     metadata: Mapping[str, str]
+    beside: frozenset[str]
 
 
 def load_outline(file: Path) -> Outline:
@@ -104,6 +108,7 @@ def _outline(data: mmap.mmap) -> Outline:
         operators=_operators(data),
         functions=sum(1 for _ in places(data, MODEL_FUNCTION, 0, len(data))),
         metadata=_metadata(data),
+        beside=_beside(data),
     )
 
 
@@ -137,6 +142,15 @@ def _weight(data: mmap.mmap, start: int, end: int) -> Tensor:
     elements = integers(data, TENSOR_ELEMENT, start, end)
     sides: list[int | None] = [*integers(data, TENSOR_DIMENSIONS, start, end)]
     return Tensor(elements[-1] if elements else 0, sides)
+
+
+def _beside(data: mmap.mmap) -> frozenset[str]:
+    entries = nested(data, (MODEL_GRAPH, GRAPH_INITIALIZER, TENSOR_PLACE), 0, len(data))
+    return frozenset(
+        text(data, ENTRY_VALUE, *entry)
+        for entry in list(entries)
+        if text(data, ENTRY_KEY, *entry) == "location"
+    )
 
 
 def _operators(data: mmap.mmap) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -122,6 +123,11 @@ class Distance:
     def shape(self, layout: Layout) -> tuple[int, int]:
         """Give the shape of a summary: (blocks, heads)."""
         return layout.blocks, layout.heads
+
+    def largest(self, layout: Layout) -> float:
+        """Give the largest distance of two patches, in pixels."""
+        rows, columns = (layout.patch_size * (side - 1) for side in layout.grid)
+        return math.hypot(rows, columns)
 
     def summary(self, results: Sequence[DistanceResult] = ()) -> Summary:
         """Sum up results; summaries of further pictures can be merged into it."""

@@ -81,5 +81,8 @@ class Totalled(Protocol):
     def shape(self, layout: Layout) -> tuple[int, ...]:
         """Give the shape of what adds up of a model: that of a summary's mean."""
 
+    def largest(self, layout: Layout) -> float:
+        """Give the largest value that can add up of a model; the least is zero."""
+
     def summary(self, results: Sequence[Any] = ()) -> Summary:
         """Sum up results: of no picture by default, to begin with."""

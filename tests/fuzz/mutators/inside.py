@@ -7,6 +7,7 @@ import json
 import struct
 import tarfile
 import warnings
+import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from random import Random
@@ -25,6 +26,7 @@ __all__ = ["in_header", "in_member", "in_metadata", "in_signed", "in_tar", "or_r
 BROKEN = (
     *(
         BadZipFile,
+        zlib.error,
         tarfile.TarError,
         OSError,
         DecodeError,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
-from vitonnx.errors import FilmError, VitonnxError
+from vitonnx.blame import blamed_on
+from vitonnx.errors import FilmError
 from vitonnx.regular import refuse_special
 
 __all__ = ["CONTAINERS", "film_errors", "opened"]
@@ -79,14 +81,13 @@ def _file(path: Path) -> BinaryIO:
         raise FilmError(f"{path} can't be read: {error.strerror}.") from error
     except ValueError as error:  # a name that no file can have
         raise FilmError(f"{path} can't be read: {error}.") from error
-    if not file.peek(1):
+    if os.fstat(file.fileno()).st_size == 0:
         file.close()
         raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")
     return file
 
 
-@contextmanager
-def film_errors(name: str | Path) -> Iterator[None]:
+def film_errors(name: str | Path) -> AbstractContextManager[None]:
     """Turn whatever a library raises on a film into one sentence.
 
     Raises
@@ -94,15 +95,11 @@ def film_errors(name: str | Path) -> Iterator[None]:
     FilmError
         In place of any error that isn't vitonnx's own.
     """
-    try:
-        yield
-    except VitonnxError:
-        raise
-    except MemoryError as error:
-        raise FilmError(f"{name} needs more memory than there is: scale it down first.") from error
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FilmError(
+    return blamed_on(
+        name,
+        FilmError,
+        lambda reason: (
             f"{name} is damaged, or says of itself what can't be ({reason}): fetch or convert it "
             "again."
-        ) from error
+        ),
+    )

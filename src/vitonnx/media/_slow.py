@@ -1,0 +1,67 @@
+"""Files that would keep Pillow busy for minutes, as it reads their kind in Python, byte by byte."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import IO, Final
+
+from PIL import Image
+
+from vitonnx.errors import PictureError
+
+__all__ = ["refuse_long_header", "refuse_slow"]
+
+# Pillow's decoders in Python take about a microsecond for a step, so this is half a minute.
+MOST_STEPS: Final = 2**25
+BY_THE_BYTE: Final = {"qoi", "ppm", "ppm_plain", "dds_rgb"}
+BY_THE_PIXEL: Final = {"bmp_rle"}  # two bytes may end a line of any length
+PIXMAP = re.compile(rb"P[\dFfy]")  # PPM and its kin
+NO_MAXIMUM: Final = {b"P1", b"P4"}  # those of one bit have a width and a height alone
+HEADER: Final = 2**16  # Pillow reads it byte by byte; a comment is a program's name, or a line
+
+
+def refuse_long_header(path: Path, file: IO[bytes]) -> None:
+    """Refuse a PPM whose width, height and maximum don't come in its first 64 KiB.
+
+    Raises
+    ------
+    PictureError
+    """
+    head = file.read(HEADER)
+    more = bool(file.read(1))
+    file.seek(0)
+    if more and PIXMAP.match(head):
+        text = re.sub(rb"#[^\r\n]*[\r\n]?", b"", head)
+        words = text.split()
+        if not text[-1:].isspace():
+            words.pop()  # it goes on
+        if len(words) < (3 if text[:2] in NO_MAXIMUM else 4):
+            raise PictureError(
+                f"{path} has a header of more than {HEADER // 2**10} KiB: take out its comments, "
+                "or convert it to PNG."
+            )
+
+
+def refuse_slow(path: Path, picture: Image.Image, file: IO[bytes]) -> None:
+    """Refuse a large file of a kind that Pillow unpacks in Python.
+
+    Raises
+    ------
+    PictureError
+    """
+    tiles = getattr(picture, "tile", None)
+    codec = tiles[0][0] if tiles else ""
+    if codec in BY_THE_BYTE:
+        steps, counted = os.fstat(file.fileno()).st_size, "bytes"
+    elif codec in BY_THE_PIXEL:
+        steps, counted = picture.width * picture.height, "pixels"
+    else:
+        return
+    if steps > MOST_STEPS:
+        raise PictureError(
+            f"{path} is a {picture.format} that would take minutes to unpack: it has {steps:,} "
+            f"{counted}, and {MOST_STEPS:,} are allowed of its kind: convert it to PNG, or allow "
+            "it with --max-pixels MILLIONS (in Python, max_pixels)."
+        )

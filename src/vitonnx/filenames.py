@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from vitonnx.errors import UsageError
 
-__all__ = ["is_text", "refuse_address", "shown", "shown_json"]
+__all__ = ["in_a_line", "is_text", "refuse_address", "shown", "shown_json"]
 
 # Paths make one slash of two.
 HUB = re.compile(r"https?://(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)", re.IGNORECASE)
@@ -23,6 +23,8 @@ WAYS = {
 # or turns it about (Unicode's separators, and all with its property Bidi_Control), and what is no
 # character at all. Letters of every script, signs, emoji and the joiners inside them stay.
 UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Of these, what breaks a line, steers whatever shows it, or is no text.
+UNLINED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 BYTES = range(0xDC80, 0xDD00)  # what Python makes of a name's bytes that are no UTF-8
 
 
@@ -89,6 +91,19 @@ def shown(text: str) -> str:
     a\nerror: \x1b[2J\u202egnp.exe
     """
     return UNSHOWN.sub(_escaped, text)
+
+
+def in_a_line(text: str) -> str:
+    r"""Escape what is no part of a line, and leave all letters and marks: programs read it.
+
+    Examples
+    --------
+    >>> in_a_line("a\nb.png")
+    'a\\nb.png'
+    >>> in_a_line("\N{RIGHT-TO-LEFT MARK}.png") == "\N{RIGHT-TO-LEFT MARK}.png"
+    True
+    """
+    return UNLINED.sub(_escaped, text)
 
 
 def shown_json(text: str) -> str:

@@ -216,3 +216,20 @@ def test_a_home_that_cannot_be_written(
         check=True,
     )
     assert done.stderr == ""
+
+
+def test_a_script_is_given_the_path_of_a_result(
+    exported: Exported, pictures: Path, desk: Path
+) -> None:
+    """Marks of the direction of writing belong to a name; what would be a second line doesn't."""
+    name = "\N{RIGHT-TO-LEFT MARK}bird\N{LEFT-TO-RIGHT MARK}\nerror: no\x1b[2J\x9b"
+    shutil.copy(pictures / "landscape.png", f"{name}.png")
+    shutil.copy(pictures / "landscape.png", "\N{RIGHT-TO-LEFT MARK}.png")
+    model = exported("plain")
+    plain = run("probe", "heads", model, "\N{RIGHT-TO-LEFT MARK}.png", "-q")
+    assert plain.out == "\N{RIGHT-TO-LEFT MARK}.heads.png\n"
+    assert Path(plain.out.rstrip("\n")).exists()
+    forged = run("probe", "heads", model, f"{name}.png", "-q")
+    assert forged.out == (
+        "\N{RIGHT-TO-LEFT MARK}bird\N{LEFT-TO-RIGHT MARK}\\nerror: no\\x1b[2J\\x9b.heads.png\n"
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from films import frames, write_film
 from terminal import Outcome, assert_refused, contents
-from vitonnx.media import first_among, same_file
+from vitonnx.media import _same, first_among, same_file
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
@@ -82,6 +82,25 @@ def test_names_of_what_is_not_there_yet(desk: Path) -> None:
         assert same_file("A.json", "a.json")
     else:
         assert not same_file("A.json", "a.json")
+
+
+def test_each_of_many_inputs_is_looked_up_once(
+    call: Call, exported: Exported, pictures: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million, each time takes seconds on a disk, and minutes on a network drive."""
+    asked: list[str] = []
+    look = _same._stat
+
+    def counted(path: str | os.PathLike[str]) -> os.stat_result | None:
+        asked.append(Path(path).name)
+        return look(path)
+
+    monkeypatch.setattr(_same, "_stat", counted)
+    shutil.copy(pictures / "landscape.png", "bird.png")
+    model = str(exported("plain"))
+    done = call("probe", "distance", model, "bird.png", "--resume", "s.json", "-o", "d.json")
+    assert done.code == 0
+    assert asked.count("bird.png") == 1
 
 
 def test_what_an_interrupt_would_leave_is_no_input(

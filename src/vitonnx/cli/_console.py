@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.text import Text
 
-from vitonnx.filenames import shown
+from vitonnx.filenames import in_a_line, shown
 
 __all__ = ["complain", "gauge", "give", "inform", "informing_once", "results", "stage", "watch"]
 
@@ -39,9 +40,14 @@ def results() -> Console:
 
 
 def give(*lines: object) -> None:
-    """Print results on stdout, each in a line of its own, and there at once."""
+    """Print results on stdout, each in a line of its own, and there at once.
+
+    A path is one that a script opens: where no terminal shows it, marks that turn its letters about
+    stay in it.
+    """
     for line in lines:
-        print(shown(str(line)), flush=True)
+        read = isinstance(line, Path) and not sys.stdout.isatty()
+        print((in_a_line if read else shown)(str(line)), flush=True)
 
 
 def complain(message: object) -> None:

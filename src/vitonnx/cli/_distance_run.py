@@ -27,7 +27,7 @@ from vitonnx.engine import (
     write_table,
 )
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.media import check_writable, find_picture_names, read_lists, same_file
+from vitonnx.media import Files, check_writable, find_picture_names, read_lists, same_file
 from vitonnx.probes import Distance
 
 __all__ = ["DistanceCall", "run"]
@@ -67,12 +67,12 @@ def run(call: DistanceCall, *, quiet: bool) -> None:
     notice = partial(inform, quiet=quiet)
     found = find_picture_names(list(read_lists(call.inputs)), notice=notice)
     files = _choose(found, call.limit, call.seed)
-    read = [*files, *(name.removeprefix("@") for name in call.inputs)]
+    read = Files({*files, *(name.removeprefix("@") for name in call.inputs)})
     settle = partial(settle_output, ending=".distance.png", forms=FORMS, inputs=read)
     if call.output is not None or not call.explain:
         settle(call.output, call.models)
     if call.resume is not None:
-        check_writable(call.resume, [*read, *files_of(call.models)])
+        check_writable(call.resume, read | files_of(call.models))
         if call.output is not None:
             _refuse_one(call.output, call.resume)
     make = partial(

@@ -6,8 +6,12 @@ import itertools
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vitonnx.errors import UsageError, VitonnxError
+
+if TYPE_CHECKING:
+    from vitonnx.media import Files
 
 __all__ = [
     "ARRAYS",
@@ -26,7 +30,9 @@ FIGURE_OR_ARRAYS = {"a picture": FIGURES, "raw arrays": (ARRAYS,)}
 
 
 def check_output(
-    output: Path, forms: Mapping[str, tuple[str, ...]], inputs: Iterable[str | Path] = ()
+    output: Path,
+    forms: Mapping[str, tuple[str, ...]],
+    inputs: Iterable[str | Path] | Files = (),
 ) -> None:
     """Refuse an impossible output before the work begins.
 
@@ -36,7 +42,7 @@ def check_output(
         The file.
     forms : mapping of str to tuple of str
         What can be written, in words, and the suffixes that ask for it.
-    inputs : iterable of str or path
+    inputs : iterable of str or path, or Files
         What must not be overwritten.
 
     Raises
@@ -61,7 +67,7 @@ def settle_output(
     models: Iterable[str | Path],
     ending: str,
     forms: Mapping[str, tuple[str, ...]],
-    inputs: Iterable[str | Path] = (),
+    inputs: Iterable[str | Path] | Files = (),
 ) -> Path:
     """Choose the name of the results where none is given, and refuse one that can't be written.
 
@@ -82,9 +88,12 @@ def settle_output(
     UsageError, VitonnxError
         As `check_output` does.
     """
+    from vitonnx.media import Files
+
     models = list(models)
     chosen = output or Path(f"{join_stems(map(Path, models))}{ending}")
-    check_output(chosen, forms, [*inputs, *files_of(models)])
+    read = inputs if isinstance(inputs, Files) else Files(inputs)
+    check_output(chosen, forms, read | files_of(models))
     return chosen
 
 

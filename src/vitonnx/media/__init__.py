@@ -15,12 +15,13 @@ from vitonnx.media._lists import read_lists
 from vitonnx.media._own import SOFTWARE
 from vitonnx.media._passing import passing_folder, remove_own, temporary_folder
 from vitonnx.media._picture import Decoded, PictureSource, decoded, open_picture
-from vitonnx.media._same import first_among, same_file
+from vitonnx.media._same import Files, first_among, same_file
 from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = [
     "SOFTWARE",
     "Decoded",
+    "Files",
     "Notice",
     "PictureSource",
     "Tensor",

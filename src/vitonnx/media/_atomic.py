@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media._passing import passing_folder
-from vitonnx.media._same import first_among
+from vitonnx.media._same import Files, first_among
 from vitonnx.regular import special_kind
 
 __all__ = [
@@ -139,14 +139,14 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
             file.replace(target.with_name(file.name))
 
 
-def check_writable(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
+def check_writable(path: str | Path, inputs: Iterable[str | Path] | Files = ()) -> Path:
     """Check that a file can be written, as long as nothing has been done for it yet.
 
     Parameters
     ----------
     path : str or Path
         The file to write, or to replace.
-    inputs : iterable of str or Path
+    inputs : iterable of str or Path, or Files
         What is read, and must not be replaced.
 
     Returns

@@ -7,9 +7,30 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["first_among", "same_file"]
+__all__ = ["Files", "first_among", "same_file"]
 
 Name: TypeAlias = str | os.PathLike[str]
+
+
+class Files:
+    """Files that were looked up once, however often names are held against them.
+
+    Parameters
+    ----------
+    names : iterable of str or Path
+        Any number: each is asked of the system.
+    """
+
+    def __init__(self, names: Iterable[Name]) -> None:
+        self._keys = {_key(name) for name in names}
+
+    def __contains__(self, name: Name) -> bool:
+        return _key(name) in self._keys
+
+    def __or__(self, names: Iterable[Name]) -> Files:
+        both = Files(names)
+        both._keys |= self._keys
+        return both
 
 
 def same_file(one: Name, other: Name) -> bool:
@@ -17,13 +38,13 @@ def same_file(one: Name, other: Name) -> bool:
     return first_among([one], [other]) is not None
 
 
-def first_among(names: Iterable[Name], others: Iterable[Name]) -> Name | None:
+def first_among(names: Iterable[Name], others: Iterable[Name] | Files) -> Name | None:
     """Find the first of some names that is, or will be, of the same file as one of some others.
 
     A file of two names, a hard link, is one, too.
     """
-    theirs = {_key(other) for other in others}
-    return next((name for name in names if _key(name) in theirs), None)
+    theirs = others if isinstance(others, Files) else Files(others)
+    return next((name for name in names if name in theirs), None)
 
 
 def _key(name: Name) -> tuple[int, int] | str:

@@ -16,6 +16,10 @@ RUN: dict[str, Any] = {"width": 12, "learning_rate": None, "classes": ["cat", "d
 ROWS = [{"epoch": 1.0, "loss": 0.1 + 0.2}, {"epoch": 2.0, "loss": 1 / 3}]
 
 
+def load(file: Path, state: dict[str, tf.Variable], run: dict[str, Any]) -> Progress:
+    return load_state(file, state, run, measures=["loss"], epochs=2)
+
+
 def variables(value: float = 0.0) -> dict[str, tf.Variable]:
     return {
         "vit/kernel": tf.Variable(np.full((3, 5), value, np.float32)),
@@ -32,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_all_of_it_comes_back(file: Path) -> None:
     state = variables()
-    progress = load_state(file, state, RUN)
+    progress = load(file, state, RUN)
     assert progress.rows == ROWS  # to the last bit: JSON writes floats that read the same
     np.testing.assert_array_equal(state["vit/kernel"].numpy(), np.full((3, 5), 7, np.float32))
     assert state["optimizer/0"].numpy() == 7
@@ -54,7 +58,7 @@ def test_another_run_is_told_by_what_differs(
 ) -> None:
     state = variables()
     with pytest.raises(CheckpointError, match="go on with the same settings") as caught:
-        load_state(file, state, RUN | changes)
+        load(file, state, RUN | changes)
     assert said in str(caught.value)
     assert str(caught.value).count("(now") == len(changes)
     assert np.all(state["vit/kernel"].numpy() == 0)
@@ -73,12 +77,34 @@ def test_a_broken_file(file: Path, kind: str) -> None:
     else:
         file.write_bytes({"empty": b"", "cut": whole[:-9], "text": b"Dear state,\n" * 9}[kind])
     with pytest.raises(CheckpointError, match="can't be read as the state of a training"):
-        load_state(file, variables(), RUN)
+        load(file, variables(), RUN)
 
 
 def test_another_networks_variables(file: Path) -> None:
     other = {**variables(), "vit/kernel": tf.Variable(np.zeros((5, 3), np.float32))}
     with pytest.raises(CheckpointError, match="state of a training"):
-        load_state(file, other, RUN)
+        load(file, other, RUN)
     with pytest.raises(CheckpointError, match="state of a training"):
-        load_state(file, {**variables(), "vit/bias": tf.Variable([0.0])}, RUN)
+        load(file, {**variables(), "vit/bias": tf.Variable([0.0])}, RUN)
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ({}, "no epochs of 2"),
+        ([*ROWS, {"epoch": 3.0, "loss": 0.5}], "3 epochs of 2"),
+        ([[0.5]], "other measures"),
+        ([{"epoch": 1.0, "accuracy": 0.5}], "other measures"),
+        ([{"epoch": 1.0, "loss": "0.5"}], "other than numbers"),
+        ([{"epoch": 1.0, "loss": float("nan")}], "other than numbers"),
+        ([{"epoch": 2.0, "loss": 0.5}], "another epoch"),
+    ],
+    ids=str,
+)
+def test_rows_that_no_training_leaves(tmp_path: Path, rows: Any, what: str) -> None:
+    """All is told in one way, before a variable is changed."""
+    path, state = tmp_path / "state.safetensors", variables()
+    save_state(path, variables(7.0), Progress(RUN, rows))
+    with pytest.raises(CheckpointError, match=f"holds what no such training leaves .{what}"):
+        load(path, state, RUN)
+    assert np.all(state["vit/kernel"].numpy() == 0)

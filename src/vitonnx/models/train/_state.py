@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from vitonnx.media import atomic_path
 from vitonnx.models._brief import brief, some
 from vitonnx.regular import refuse_special
 
-__all__ = ["Progress", "load_state", "save_parameters", "save_state"]
+__all__ = ["Progress", "impossible", "load_state", "save_parameters", "save_state"]
 
 Variables = Mapping[str, keras.Variable | tf.Variable]
 
@@ -51,21 +51,39 @@ def save_state(file: Path, variables: Variables, progress: Progress) -> None:
         draft.write_bytes(save(arrays, metadata))
 
 
-def load_state(file: Path, variables: Variables, run: dict[str, Any]) -> Progress:
+def load_state(
+    file: Path, variables: Variables, run: dict[str, Any], *, measures: Collection[str], epochs: int
+) -> Progress:
     """Set the variables to what a file holds, and give the progress with it.
+
+    Parameters
+    ----------
+    file : Path
+        As `save_state` wrote it. It comes from anywhere, and is not believed.
+    variables : mapping of str to variable
+        Of the training.
+    run : dict
+        What it was told this time.
+    measures : collection of str
+        Of each row, beside its epoch.
+    epochs : int
+        The most that can be done.
 
     Raises
     ------
     CheckpointError
-        If the file can't be read, or is of another run.
+        If the file can't be read, is of another run, or holds what no such run leaves.
     """
     refuse_special(file, CheckpointError)
     try:
         with safe_open(file, framework="np") as state:
             metadata = state.metadata() or {}
             progress = Progress(json.loads(metadata["run"]), json.loads(metadata["rows"]))
-            _check_form(progress)
+            if not isinstance(progress.run, dict):
+                raise ValueError("its run is none")
             _refuse_other(file, progress.run, run)
+            if (what := _impossible(progress.rows, {"epoch", *measures}, epochs)) is not None:
+                raise impossible(file, what)
             for name, variable in variables.items():
                 if state.get_slice(name).get_shape() != list(variable.shape):
                     raise ValueError(f"{name} has another shape")
@@ -82,16 +100,25 @@ def load_state(file: Path, variables: Variables, run: dict[str, Any]) -> Progres
     return progress
 
 
-def _check_form(progress: Progress) -> None:
-    """Raise where the state isn't made as `save_state` makes it."""
-    rows = progress.rows
-    if not isinstance(progress.run, dict) or not isinstance(rows, list):
-        raise ValueError("its run and rows are none")
+def impossible(file: Path, what: str) -> CheckpointError:
+    """Make the error for a state that no training leaves."""
+    return CheckpointError(
+        f"{file} holds what no such training leaves ({what}): train anew, in another folder."
+    )
+
+
+def _impossible(rows: object, keys: Collection[str], epochs: int) -> str | None:
+    """Say what no training leaves of its rows; None if they can be its own."""
+    if not isinstance(rows, list) or not 1 <= len(rows) <= epochs:
+        return f"{len(rows) if isinstance(rows, list) else 'no'} epochs of {epochs}"
     for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict) or row.keys() != rows[0].keys() or row.get("epoch") != number:
-            raise ValueError(f"its row {number} is none")
+        if not isinstance(row, dict) or row.keys() != set(keys):
+            return f"other measures than these in row {number}"
         if not all(isinstance(each, float) and math.isfinite(each) for each in row.values()):
-            raise ValueError(f"its row {number} has other than numbers")
+            return f"other than numbers in row {number}"
+        if row["epoch"] != number:
+            return f"another epoch in row {number}"
+    return None
 
 
 def _refuse_other(file: Path, was: dict[str, Any], now: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from vitonnx.errors import CheckpointError, TrainingError, UsageError
+from vitonnx.errors import TrainingError, UsageError
 from vitonnx.media import atomic_path
 from vitonnx.models.train._batches import shuffled_batches, steps_per_epoch
 from vitonnx.models.train._dino import Dino
 from vitonnx.models.train._network import computing_in
 from vitonnx.models.train._objective import Objective
 from vitonnx.models.train._settings import Settings
-from vitonnx.models.train._state import Progress, load_state, save_parameters, save_state
+from vitonnx.models.train._state import (
+    Progress,
+    impossible,
+    load_state,
+    save_parameters,
+    save_state,
+)
 from vitonnx.models.train._supervised import Supervised
 
 if TYPE_CHECKING:
@@ -86,8 +92,16 @@ def train(
     with computing_in(settings.precision):
         objective = _begin(settings, len(data.classes), each, steps)
         if state_file.exists():
-            progress = load_state(state_file, objective.state(), progress.run)
-            _require_left(state_file, objective, progress.rows, settings.epochs)
+            measures = {"loss", *objective.measures}
+            progress = load_state(
+                state_file,
+                objective.state(),
+                progress.run,
+                measures=measures,
+                epochs=settings.epochs,
+            )
+            if (name := _infinite(objective)) is not None:
+                raise impossible(state_file, f"numbers in {name} that are none")
             on_epoch(progress.rows)
         for epoch in range(len(progress.rows), settings.epochs):
             loss = _epoch(objective, data, settings, epoch, on_step)
@@ -156,22 +170,6 @@ def _infinite(objective: Objective) -> str | None:
         if not np.isfinite(np.asarray(variable, np.float64)).all():
             return name
     return None
-
-
-def _require_left(file: Path, objective: Objective, rows: Sequence[object], epochs: int) -> None:
-    """Refuse what no training leaves: a state comes from anywhere, and is not believed."""
-    keys = {"epoch", "loss", *objective.measures}
-    if not 1 <= len(rows) <= epochs:
-        what = f"{len(rows)} epochs of {epochs}"
-    elif any(not isinstance(row, dict) or row.keys() != keys for row in rows):
-        what = "other measures than these"
-    elif (name := _infinite(objective)) is not None:
-        what = f"numbers in {name} that are none"
-    else:
-        return
-    raise CheckpointError(
-        f"{file} holds what no such training leaves ({what}): train anew, in another folder."
-    )
 
 
 def _diverged(what: str, epoch: int) -> TrainingError:

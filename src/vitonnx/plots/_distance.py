@@ -69,7 +69,7 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
     fan = (np.arange(heads) + 0.5) / heads - 0.5
     x = np.arange(blocks)[:, None] + FAN * fan[None, :]
     y, spread = (np.take_along_axis(values, order, axis=1) for values in (mean, std))
-    # One axis each: of two, NumPy before 2.4 warns where Matplotlib looks for a first finite number.
+    # One axis each: of two, NumPy before 2.4 warns where Matplotlib looks for a finite number.
     x, y, spread, order = (np.ravel(values) for values in (x, y, spread, order))
     axes.vlines(x, y - spread, y + spread, color=PALE, alpha=0.35, linewidth=0.7)
     colours = mpl.colormaps["viridis"].resampled(heads)

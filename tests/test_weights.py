@@ -64,7 +64,8 @@ def without(name: str, source: Path, target: Path) -> Path:
     model = ir.load(source)
     manifest = read_manifest(model)
     if name == "position_embedding":
-        write_manifest(model, replace(manifest, position_grid=None, position_prefix=()))
+        bare = replace(manifest, position_grid=None, position_prefix=())
+        write_manifest(model, replace(bare, position_interpolation="rotary"))
     model.graph.initializers[name].name = "another"
     ir.save(model, target)
     return target

@@ -11,23 +11,11 @@ from collections.abc import Sequence
 
 from vitonnx.cli._signals import Ending
 
-__all__ = ["main"]
+__all__ = ["run"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        ``--debug`` anywhere among them lets tracebacks through, and shows what libraries say. By
-        default those of the process, which has nothing else to do then.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command: see `vitonnx.cli.main`."""
     with Ending(last=arguments is None) as ending:
         # Everything else is imported inside, so that Ctrl-C is answered from the first moment on.
         try:

@@ -42,7 +42,11 @@ STORAGE = pth.storage("0", "FloatStorage", 4, legacy=False)
 KEPT = b"h\x00"
 
 
-REFUSED = ("truncated or damaged", "holds more beside the weights than is read")
+REFUSED = (
+    "truncated or damaged",
+    "holds more beside the weights than is read",
+    "needs more memory than there is",
+)
 
 
 def collide(count: int) -> bytes:

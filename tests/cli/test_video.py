@@ -292,7 +292,7 @@ def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> Non
     words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-o", "o.mp4"]
     outcome = interrupt(
         [*words, "--scale", scale],
-        lambda: any(path.stat().st_size > 30_000 for path in desk.glob(".*.mp4")),
+        lambda: any(path.stat().st_size > 30_000 for path in desk.glob(".vitonnx-*/work/*.mp4")),
     )
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.errors == ["interrupted."]

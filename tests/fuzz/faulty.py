@@ -28,10 +28,10 @@ def read(file: Path) -> None:
                 raise KeyError("planted")
             except KeyError:
                 logging.getLogger("planted").exception("a library complains")
+        case b"mumble":
+            raise PictureError("")
         case b"babble":
-            raise PictureError("one line\nand another")
-        case b"steer":
-            raise PictureError("\x1b[2J is no picture")
+            raise PictureError("no picture " * 999)
         case b"exit":
             os._exit(3)
         case b"crash":

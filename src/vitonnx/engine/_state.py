@@ -17,7 +17,7 @@ from vitonnx.engine._state_schema import Pass, StateContent, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import atomic_path
-from vitonnx.probes import Probe, Totalled
+from vitonnx.probes import Bounded, Probe
 from vitonnx.regular import refuse_special
 
 __all__ = ["Settings", "StateFile"]
@@ -64,10 +64,10 @@ class StateFile:
         Raises
         ------
         UsageError
-            If the probe has no totals.
+            If the probe has no totals, or doesn't know what they can be.
         """
-        if not isinstance(probe, Totalled):
-            raise UsageError(f"the probe {probe.name} has no totals to keep.")
+        if not isinstance(probe, Bounded):
+            raise UsageError(f"the probe {probe.name} has no totals whose bounds are known.")
         passes = [
             Pass(probe.shape(engine.layout), probe.largest(engine.layout), engine.batch_size)
             for engine in engines

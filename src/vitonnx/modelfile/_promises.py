@@ -28,9 +28,8 @@ MAYBE_WHOLE = frozenset({"MatMulNBits"})
 HALVES = {"fp16": FLOAT16, "bf16": BFLOAT16}
 # What decides, as it runs, what it computes and for how long; a Vision Transformer doesn't.
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-# Ways in which an embedding or a table is resampled; the others need neither.
-RESAMPLED = frozenset({"timm", "dino", "huggingface", "jax"})
-COMPUTED = frozenset({"sincos", "rotary", "none"})
+# How positions become those of other grids: see `vitonnx.positions`.
+WAYS = frozenset({"timm", "dino", "huggingface", "jax", "sincos", "rotary", "none"})
 
 
 def load_manifest(file: Path) -> Manifest:
@@ -88,10 +87,8 @@ def _of_itself(manifest: Manifest) -> Iterator[str]:
     if not set(manifest.position_prefix) <= set(manifest.prefix_tokens):
         yield "its positions are of prefix tokens that it doesn't have"
     way = manifest.position_interpolation
-    if way is not None and way not in RESAMPLED | COMPUTED:
+    if way is not None and way not in WAYS:
         yield f"its positions are resampled as {way[:40]!r}, which is unknown"
-    if way in RESAMPLED and manifest.position_grid is None and manifest.relative_grid is None:
-        yield f"its positions are resampled as {way!r}, and it has none of any grid"
 
 
 def _of_weights(manifest: Manifest, outline: Outline) -> Iterator[str]:
@@ -113,6 +110,8 @@ def _of_weights(manifest: Manifest, outline: Outline) -> Iterator[str]:
     for name, shape in promised.items():
         if name in outline.weights and outline.weights[name].shape != shape:
             yield _differs(name, outline.weights[name], shape)
+    if manifest.position_grid is None and "position_embedding" in outline.weights:
+        yield "position_embedding is there, and of no grid"
     if manifest.position_grid is not None and "position_embedding" not in outline.weights:
         yield "position_embedding is missing"
     at_home = manifest.position_grid in (None, manifest.grid)

@@ -19,11 +19,12 @@ from vitonnx.probes._positions_probe import Positions, PositionsResult
 from vitonnx.probes._probe import GraphProbe, Probe, Queries
 from vitonnx.probes._rollout import Fusion, rollout
 from vitonnx.probes._rollout_probe import Rollout, RolloutResult
-from vitonnx.probes._summary import Summary, Totalled
+from vitonnx.probes._summary import Bounded, Summary, Totalled
 from vitonnx.probes._weight_probe import WeightProbe
 
 __all__ = [
     "WHOLE",
+    "Bounded",
     "Crop",
     "Distance",
     "DistanceResult",

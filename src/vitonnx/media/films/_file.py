@@ -22,7 +22,7 @@ from vitonnx.media.films._clock import (
 )
 from vitonnx.media.films._container import film_errors, opened
 from vitonnx.media.films._film import FilmFrame, Span, spanned
-from vitonnx.media.films._limit import MOST_PIXELS, refuse_frames
+from vitonnx.media.films._limit import most_pixels, refuse_frames
 from vitonnx.media.films._rgb import UprightRgb, square_size
 from vitonnx.media.films._sound import Sound
 
@@ -56,7 +56,7 @@ class FilmFile:
 
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:
         self.name, self._path, self._span = str(path), path, span
-        self._most_pixels = MOST_PIXELS if max_pixels is None else max_pixels
+        self._most_pixels = most_pixels(max_pixels)
         self.complaint: str | None = None
         self._has_frames = False
         self._size: tuple[int, int] | None = None

@@ -14,7 +14,7 @@ from vitonnx.errors import FilmError, PictureError, UsageError
 from vitonnx.media._find import Notice, find_pictures
 from vitonnx.media._picture import open_picture
 from vitonnx.media.films._film import FilmFrame, Span
-from vitonnx.media.films._limit import MOST_PIXELS
+from vitonnx.media.films._limit import most_pixels
 
 __all__ = ["FilmFolder"]
 
@@ -53,7 +53,7 @@ class FilmFolder:
         notice: Notice | None = None,
     ) -> None:
         self.name = str(path)
-        self._max_pixels = MOST_PIXELS if max_pixels is None else max_pixels
+        self._max_pixels = most_pixels(max_pixels)
         self.rate, self.ticks = rate, rate.numerator
         self.complaint: str | None = None
         self._span = span

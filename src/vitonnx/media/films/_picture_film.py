@@ -18,7 +18,7 @@ from vitonnx.media._rgb import to_rgb
 from vitonnx.media.films._clock import LONGEST_STILL, believed_rate
 from vitonnx.media.films._container import film_errors
 from vitonnx.media.films._film import FilmFrame, Span, spanned
-from vitonnx.media.films._limit import MOST_PIXELS
+from vitonnx.media.films._limit import MOST_PIXELS, most_pixels
 
 __all__ = ["PictureFilm", "is_picture_film"]
 
@@ -99,7 +99,7 @@ class PictureFilm:
 
     def read(self) -> Iterator[FilmFrame]:
         """Decode the frames of the span, in the order in which they are shown."""
-        most = MOST_PIXELS if self._max_pixels is None else self._max_pixels
+        most = most_pixels(self._max_pixels)
         try:
             with film_errors(self._path), opened_picture(self._path, most) as picture:
                 frames = _Frames(picture, self.name)

@@ -60,9 +60,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_model_that_lacks_the_weights_has_a_page(desk: Path, exported: Exported) -> None:
     """As some that were tapped do: rotary positions, and patches embedded in whole numbers."""
     model = ir.load(exported("plain"))
-    kernel = model.graph.initializers.pop("patch_embed/kernel")
-    kernel.name = "kernel"
-    model.graph.initializers.add(kernel)
+    for name in ("patch_embed/kernel", "position_embedding"):
+        weight = model.graph.initializers.pop(name)
+        weight.name = f"another {name}"
+        model.graph.initializers.add(weight)
     bare = replace(read_manifest(model), position_grid=None, position_prefix=())
     write_manifest(model, bare)
     ir.save(model, desk / "bare.onnx")

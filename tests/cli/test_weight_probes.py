@@ -28,6 +28,9 @@ def rotary(exported: Exported, tmp_path: Path) -> Path:
     model = ir.load(exported("plain"))
     manifest = replace(read_manifest(model), name="rotary", position_grid=None, position_prefix=())
     write_manifest(model, manifest)
+    embedding = model.graph.initializers.pop("position_embedding")
+    embedding.name = "another"
+    model.graph.initializers.add(embedding)
     ir.save(model, tmp_path / "rotary.onnx")
     return tmp_path / "rotary.onnx"
 

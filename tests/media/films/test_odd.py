@@ -174,8 +174,7 @@ def test_all_kinds_of_films_have_the_limit(
     make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make(tmp_path)
-    for module in ("_file", "_folder", "_picture_film"):
-        monkeypatch.setattr(f"vitonnx.media.films.{module}.MOST_PIXELS", 71 * 53 - 1)
+    monkeypatch.setattr("vitonnx.media.films._limit.MOST_PIXELS", 71 * 53 - 1)
     with pytest.raises(FilmError, match=r"3,762.* --max-pixels|more than the 3,762"):
         open_film(path)
     assert open_film(path, max_pixels=71 * 53).size == (53, 71)

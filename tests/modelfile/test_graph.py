@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import bake
+from vitonnx.engine import bake, save_whole
 from vitonnx.errors import ModelFileError, VitonnxError
 from vitonnx.modelfile import open_graph
 
@@ -218,3 +219,12 @@ def test_arrays_that_are_not_what_was_declared(
     onnx.save(model, file)
     with pytest.raises(VitonnxError):
         vx.Engine(file, device="cpu", in_graph=in_graph).probe([PIXELS, PIXELS], vx.Heads(block=1))
+
+
+def test_a_weight_of_no_type(exported: Exported, tmp_path: Path) -> None:
+    model = onnx.load(exported("plain"))
+    tensor = onnx.TensorProto(name="odd", data_type=onnx.TensorProto.UNDEFINED, dims=[1])
+    model.graph.initializer.append(tensor)
+    with pytest.raises(ModelFileError, match="doesn't understand"):
+        save_whole(ir.from_proto(model), tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()

@@ -78,8 +78,6 @@ def bake(
     VitonnxError
         If the baked graph does not give what NumPy gives; nothing is written then.
     """
-    import onnx_ir as ir
-
     source = Path(file)
     manifest, has = load_promises(source)
     compiled = tuple(probe for probe in probes if isinstance(probe, GraphProbe))
@@ -99,7 +97,7 @@ def bake(
             )
         wanted = "fp32"
     plan = Plan(compiled, kept, size, fused=fused, precision=wanted)
-    model = ir.external_data.load_to_model(plan_graph(open_graph(source), plan))
+    model = plan_graph(open_graph(source), plan)
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
         save_whole(model, passing)

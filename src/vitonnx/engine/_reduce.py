@@ -108,10 +108,8 @@ def state_cost(file: str | Path, path: str | Path, fidelity: Fidelity) -> None:
 
 
 def _write(model: ir.Model, path: str | Path) -> None:
-    import onnx_ir as ir
-
     with atomic_with_companions(path) as passing:
-        save_whole(ir.external_data.load_to_model(model), passing)
+        save_whole(model, passing)
 
 
 def _pixels(

@@ -19,11 +19,12 @@ def save_whole(model: ir.Model, path: Path) -> None:
     """Write a graph to one file, or with its weights beside it, ``<path>.data``, over 2 GB."""
     import onnx_ir as ir
 
-    weights = sum(
-        value.const_value.nbytes
-        for value in model.graph.initializers.values()
-        if value.const_value is not None
-    )
-    beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
     with understood("the graph"):
+        model = ir.external_data.load_to_model(model)
+        weights = sum(
+            value.const_value.nbytes
+            for value in model.graph.initializers.values()
+            if value.const_value is not None
+        )
+        beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
         ir.save(model, path, external_data=beside)

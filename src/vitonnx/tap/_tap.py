@@ -213,7 +213,7 @@ def _write(
     if size is not None:
         Regrid(size)(model)
     with atomic_with_companions(target) as passing:
-        save_whole(ir.external_data.load_to_model(model), passing)
+        save_whole(model, passing)
     return read_manifest(model)
 
 

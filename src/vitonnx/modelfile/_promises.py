@@ -63,14 +63,14 @@ def believed(outline: Outline, file: Path) -> Manifest:
 
 def _broken(manifest: Manifest, outline: Outline) -> Iterator[str]:
     """Give what a manifest says and its file doesn't keep, each in a few words."""
-    flow = sorted(outline.operators & CONTROL_FLOW)
-    if flow:
-        yield f"its graph has control flow, {flow[0]}"
-    if outline.functions:
-        yield "it defines operators of its own"
     yield from _of_itself(manifest)
     yield from _of_weights(manifest, outline)
     if BAKED_KEY not in outline.metadata:  # whose outputs are what its probes find
+        flow = sorted(outline.operators & CONTROL_FLOW)
+        if flow:
+            yield f"its graph has control flow, {flow[0]}"
+        if outline.functions:
+            yield "it defines operators of its own"
         yield from _of_outputs(manifest, outline)
         yield from _of_precision(manifest, outline)
 

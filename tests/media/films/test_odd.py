@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av import VideoFrame
 from PIL import Image
 
 from bombs import filled_gif
@@ -348,3 +350,17 @@ def test_flipped_bytes_are_frames_or_a_sentence(tmp_path: Path) -> None:
                 list(open_film(path, Span(start=Fraction(1, 20))).read())
             except VitonnxError as error:
                 assert str(error)  # noqa: PT017 - either is right
+
+
+def test_frames_are_gone_as_soon_as_they_are_read(tmp_path: Path) -> None:
+    """And don't wait for Python to look for circles of objects."""
+    write_film(tmp_path / "walk.mp4", frames(20))
+    film = open_film(tmp_path / "walk.mp4")
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(1 for _ in film.read()) == 20
+        left = sum(isinstance(each, VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < 5

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from av import VideoFrame
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -80,8 +81,11 @@ def square_size(size: tuple[int, int], aspect: Fraction | None) -> tuple[int, in
 def _display_matrix(frame: VideoFrame) -> NDArray[np.int32] | None:
     """Find out how a frame is to be turned; None if it isn't."""
     try:
+        # Not by the frame's own property, which keeps what it gives, and that keeps the frame: so
+        # they would wait for Python to look for such circles, dozens of frames long.
         # Nobody types this key, and it has been there since FFmpeg 4.
-        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+        container = SideDataContainer(frame)  # type: ignore[call-arg]
+        matrix: Any = container.get("DISPLAYMATRIX")
     except ValueError:
         # Beside it stands what this PyAV has no name for, such as Exif data or the views of a
         # film in 3D. It still knows the angle, counterclockwise, of a turn without a mirror.

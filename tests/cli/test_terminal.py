@@ -27,8 +27,12 @@ EVIL = (
 CODES = re.compile("[\\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def assert_harmless(said: str) -> None:
-    assert not CODES.search(said), said
+# What turns the direction of writing stays in a path that goes to a script: it must find the file.
+MARKS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def assert_harmless(said: str, *, to_a_script: bool = False) -> None:
+    assert not CODES.search(MARKS.sub("", said) if to_a_script else said), said
     assert not any(line.startswith("error: b") for line in said.splitlines()), said
 
 
@@ -88,7 +92,7 @@ def bird(pictures: Path, desk: Path) -> Path:
 def test_every_command(line: str, call: Call, evil: Path, bird: Path) -> None:
     named = {"MODEL": str(evil), "BIRD": str(bird)}
     outcome = call(*(named.get(word, word.replace("EVIL", EVIL)) for word in line.split()))
-    assert_harmless(outcome.out)
+    assert_harmless(outcome.out, to_a_script=True)
     assert_harmless(outcome.err)
     assert "did not expect" not in outcome.err
     assert outcome.out or outcome.err
@@ -96,7 +100,7 @@ def test_every_command(line: str, call: Call, evil: Path, bird: Path) -> None:
 
 def test_json_is_the_same_json(call: Call, evil: Path) -> None:
     outcome = call("inspect", evil, "--json")
-    assert_harmless(outcome.out)
+    assert_harmless(outcome.out, to_a_script=True)
     assert outcome.code == 0, outcome
     assert EVIL in json.loads(outcome.out)["name"]
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 import published_names as names
+import tiny
+from vitonnx.errors import CheckpointError
 from vitonnx.models import ViTConfig, read_checkpoint
 
 # An array that no model has.
@@ -50,3 +53,14 @@ def assert_same(got: Tree, expected: Tree, config: ViTConfig) -> None:
     assert list(got) == list(config.parameters())
     for name, array in got.items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
+def refusal(path: Path) -> str:
+    """Give the sentence by which a file is refused as a checkpoint of the plain model."""
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint([path], tiny.CONFIGS["plain"])
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.endswith(".")
+    assert len(text) < 1_000
+    return text

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from vitonnx.errors import VitonnxError
 
-__all__ = ["blamed_on", "reason_of"]
+__all__ = ["blamed_on", "reason_of", "why_unopened"]
 
 LONGEST_REASON = 300
 """Letters: libraries quote what they stumble over, and that may be all of a file."""
@@ -54,6 +54,18 @@ def blamed_on(
         if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
             raise kind(f"{name} can't be read: {error.strerror}.") from error
         raise kind(damage(reason_of(error))) from error
+
+
+def why_unopened(error: OSError | ValueError) -> str:
+    """Say why a name can't be opened: the system's reason, or Python's, as of one with a NUL in it.
+
+    Examples
+    --------
+    >>> import os
+    >>> why_unopened(OSError(errno.EIO, os.strerror(errno.EIO), "a.png"))
+    'Input/output error'
+    """
+    return str(getattr(error, "strerror", None) or error)
 
 
 def reason_of(error: BaseException) -> str:

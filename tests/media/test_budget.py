@@ -123,12 +123,17 @@ print(status)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_a_forked_process_waits_for_nobody(tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    command = [sys.executable, "-W", "ignore", "-c", FORKING, str(tmp_path / "a.png")]
+def assert_ends_well(program: str, folder: Path) -> None:
+    """Run a program that reads a picture in a forked process, and prints how that one ended."""
+    Image.new("RGB", (8, 8)).save(folder / "a.png")
+    command = [sys.executable, "-W", "ignore", "-c", program, str(folder / "a.png")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_waits_for_nobody(tmp_path: Path) -> None:
+    assert_ends_well(FORKING, tmp_path)
 
 
 HEADERS = """
@@ -154,10 +159,7 @@ print(os.waitpid(child, 0)[1])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_fork_waits_for_headers_that_are_read(tmp_path: Path) -> None:
     """What is set for the whole process while they are is back in the child, too."""
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    command = [sys.executable, "-W", "ignore", "-c", HEADERS, str(tmp_path / "a.png")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert (done.stdout, done.stderr) == ("0\n", "")
+    assert_ends_well(HEADERS, tmp_path)
 
 
 BLOCKS = """

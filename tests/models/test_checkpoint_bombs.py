@@ -18,7 +18,7 @@ import pytest
 import published_names as names
 import tiny
 import torch_files as pth
-from checkpoint_files import assert_same
+from checkpoint_files import assert_same, refusal
 from contained import Outcome, contained
 from vitonnx.errors import CheckpointError
 from vitonnx.models import random_parameters, read_checkpoint
@@ -232,17 +232,7 @@ def test_a_heavy_pickle_that_is_followed(tmp_path: Path) -> None:
 def test_other_compressions(tmp_path: Path, compression: int) -> None:
     content = pth.PROTO + b"\x8f" * 2**20 + pth.STOP
     path = write_members(tmp_path / "m.pth", {"m/data.pkl": content}, compression)
-    assert "compressed in a way" in message(path)
-
-
-def message(path: Path) -> str:
-    with pytest.raises(CheckpointError) as caught:
-        read_checkpoint([path], PLAIN)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert len(text) < 1_000
-    return text
+    assert "compressed in a way" in refusal(path)
 
 
 def read_all(path: Path) -> None:
@@ -270,7 +260,7 @@ def test_a_storage_that_is_shorter_than_it_says(tmp_path: Path) -> None:
 def test_a_tensor_that_was_never_made(tmp_path: Path) -> None:
     """Made without its function, and so without a shape."""
     path = pth.write_zip(tmp_path / "m", pth.mapping({PATCHES: REBUILD + b")\x81"}), {})
-    assert "truncated or damaged" in message(path)
+    assert "truncated or damaged" in refusal(path)
 
 
 def test_members_of_one_name(tmp_path: Path) -> None:
@@ -279,7 +269,7 @@ def test_members_of_one_name(tmp_path: Path) -> None:
         archive.writestr("m/data.pkl", pth.PROTO + b"}" + pth.STOP)
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("m/data.pkl", pth.PROTO + b"]" + pth.STOP)
-    assert "two of its members have one name" in message(path)
+    assert "two of its members have one name" in refusal(path)
 
 
 def test_members_on_top_of_each_other(tmp_path: Path) -> None:
@@ -297,7 +287,7 @@ def test_members_on_top_of_each_other(tmp_path: Path) -> None:
 def test_more_members_than_a_checkpoint_has(tmp_path: Path) -> None:
     members = {f"m/data/{key}": b"" for key in range(40_000)}
     path = write_members(tmp_path / "m", {"m/data.pkl": pth.PROTO + b"}."} | members)
-    assert "has 40,001 members" in message(path)
+    assert "has 40,001 members" in refusal(path)
 
 
 TENSOR = pth.tensor(STORAGE, (2, 2), (2, 1)) + b"q\x000"
@@ -383,12 +373,12 @@ def test_honest_compression_is_read(tmp_path: Path, form: str) -> None:
 def test_a_pipe_and_a_device(tmp_path: Path) -> None:
     pipe = tmp_path / "m.pth"
     os.mkfifo(pipe)
-    assert f"{pipe} is a pipe" in message(pipe)
-    assert "is a device" in message(Path(os.devnull))
+    assert f"{pipe} is a pipe" in refusal(pipe)
+    assert "is a device" in refusal(Path(os.devnull))
 
 
 def test_no_name_of_a_file() -> None:
-    assert "can't be read" in message(Path("m\0.pth"))
+    assert "can't be read" in refusal(Path("m\0.pth"))
 
 
 def test_the_losses_of_a_million_steps(tmp_path: Path) -> None:
@@ -410,7 +400,7 @@ MORE = {
 @pytest.mark.parametrize("kind", MORE)
 def test_more_than_is_read_is_not_called_damaged(tmp_path: Path, kind: str) -> None:
     """To download it again would not help."""
-    text = message(pth.write_zip(tmp_path / "m.pth", MORE[kind] + b"N", {}))
+    text = refusal(pth.write_zip(tmp_path / "m.pth", MORE[kind] + b"N", {}))
     assert "holds more beside the weights than is read" in text
     assert "save the model's state_dict alone" in text
 
@@ -439,4 +429,4 @@ def test_names_of_what_belongs_to_training_may_be_long(tmp_path: Path) -> None:
 def test_what_training_lies_under_may_not(tmp_path: Path) -> None:
     """It is named in messages."""
     path = with_best_models(tmp_path / "m.ckpt", LONG, "callbacks")
-    assert "among its names" in message(path)
+    assert "among its names" in refusal(path)

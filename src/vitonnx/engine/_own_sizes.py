@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnSizes"]
 
-LONGEST = (
-    8  # times as many patches as the model's own: more is a stripe, whose attention is gigabytes
-)
+# Times as many patches as the model has at its own size: more is a stripe, whose attention takes
+# gigabytes.
+LONGEST = 8
 KEPT = 4  # engines: each has a plan and a session of its own
 AHEAD = 8  # pictures that are decoded before their turn
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from vitonnx.blame import why_unopened
 from vitonnx.engine._engine import Engine
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state_schema import Pass, StateContent, to_surveys
@@ -91,7 +92,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
+            reason = why_unopened(error)
             raise VitonnxError(f"{self.path} can't be read: {reason}.") from error
         try:
             if len(text) > self._most():

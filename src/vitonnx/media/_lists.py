@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from vitonnx.blame import why_unopened
 from vitonnx.errors import UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.regular import refuse_special
@@ -72,7 +73,7 @@ def _names(file: str) -> list[str]:
     except FileNotFoundError as error:
         raise UsageError(f"There is no list of pictures {file}: check the name.") from error
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = why_unopened(error)
         raise UsageError(f"{file} can't be read as a list of pictures: {why}.") from error
     if large:
         raise UsageError(

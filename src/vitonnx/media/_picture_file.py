@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from vitonnx.blame import blamed_on, reason_of
+from vitonnx.blame import blamed_on, reason_of, why_unopened
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._formats import formats_read
@@ -68,10 +68,8 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         raise PictureError(f"{path} does not exist: check the name and the folder.") from error
     except PermissionError as error:
         raise PictureError(f"{path} can't be read: there is no permission to.") from error
-    except OSError as error:
-        raise PictureError(f"{path} can't be read: {error.strerror}.") from error
-    except ValueError as error:  # a name that no file can have
-        raise PictureError(f"{path} can't be read: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise PictureError(f"{path} can't be read: {why_unopened(error)}.") from error
     with file:
         if os.fstat(file.fileno()).st_size == 0:
             raise PictureError(f"{path} is empty, 0 bytes long: fetch it again.")

@@ -15,11 +15,12 @@ from vitonnx.modelfile._graph import check_graph, open_graph, to_runtime
 from vitonnx.modelfile._outline import Outline, load_outline
 from vitonnx.modelfile._parts import is_ours, load_weights
 from vitonnx.modelfile._places import home, weight_files, weight_names
-from vitonnx.modelfile._promises import believed, load_manifest
+from vitonnx.modelfile._promises import WHOLE, believed, load_manifest
 from vitonnx.modelfile._skeleton import load_skeleton
 from vitonnx.modelfile._understood import understood
 
 __all__ = [
+    "WHOLE",
     "Outline",
     "believed",
     "check_graph",

@@ -9,27 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
 from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile._outline import Outline, Tensor, load_outline
+from vitonnx.positions import Interpolation
 
-__all__ = ["believed", "load_manifest"]
+__all__ = ["WHOLE", "believed", "load_manifest"]
 
 FLOAT, UINT8, FLOAT16, BFLOAT16 = 1, 2, 10, 16  # numbers of onnx.TensorProto.DataType
 IMAGES = "images"
 OF_A_BLOCK = re.compile(r"block_\d+/(attention|tokens)")
 TABLE = re.compile(r"relative_position_table_\d+")
-# Products of whole numbers, without which nothing is in int8; and those that may be ones.
 WHOLE = frozenset(
     ("DequantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger", "MatMulIntegerToFloat")
 ) | {"QAttention", "QGemm", "QLinearMatMul"}
+"""Operators of products of whole numbers, or of weights that the runtime brings to such products by
+itself: a graph with any is in int8."""
+# Those that may be ones.
 MAYBE_WHOLE = frozenset({"MatMulNBits"})
 HALVES = {"fp16": FLOAT16, "bf16": BFLOAT16}
 # What decides, as it runs, what it computes and for how long; a Vision Transformer doesn't.
 CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-# How positions become those of other grids: see `vitonnx.positions`.
-WAYS = frozenset({"timm", "dino", "huggingface", "jax", "sincos", "rotary", "none"})
+# How positions become those of other grids: resampled, computed, or as they are.
+WAYS = frozenset({*get_args(Interpolation), "sincos", "rotary", "none"})
 
 
 def load_manifest(file: Path) -> Manifest:

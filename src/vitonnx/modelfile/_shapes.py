@@ -44,18 +44,18 @@ def check_shapes(model: onnx.ModelProto, file: Path) -> None:
 
     manifest = _manifest(model)
     promised = 0 if manifest is None else 2 * manifest.heads * manifest.tokens**2
-    # Values are followed only where lists of them are short: they double in every node that joins
-    # one to itself.
-    for follow_values in (False, True):
-        try:
-            whole = inline_local_functions(model) if model.functions else model
-            inferred = infer_shapes(_undeclared(whole), data_prop=follow_values).graph
-        except MemoryError:
-            raise
-        except Exception:
-            # A graph that contradicts itself has no sizes; whoever runs it says so in their words.
-            return
-        _refuse_huge(inferred, file, max(LARGEST, promised))
+    try:
+        bare = _undeclared(inline_local_functions(model) if model.functions else model)
+        # Values are followed only where lists of them are short: they double in every node that
+        # joins one to itself.
+        for follow_values in (False, True):
+            inferred = infer_shapes(bare, data_prop=follow_values).graph
+            _refuse_huge(inferred, file, max(LARGEST, promised))
+    except (ModelFileError, MemoryError):
+        raise
+    except Exception:
+        # A graph that contradicts itself has no sizes; whoever runs it says so in their words.
+        return
     if manifest is not None:
         _compare(model.graph, inferred, file)
 

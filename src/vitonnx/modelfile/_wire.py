@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator, Sequence
 
-__all__ = ["LENGTH", "VARINT", "fields_of", "integers", "nested", "places", "text", "without"]
+__all__ = ["integers", "nested", "places", "text", "without"]
 
 # The wire types of protobuf that have a fixed length, in bytes; and the two that say their own.
 FIXED = {1: 8, 5: 4}
@@ -14,7 +14,7 @@ LONGEST = 63  # bits of an integer before its last byte
 SIGN = 2**63
 
 
-def fields_of(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Give the number, wire type, start and end of every field of a message.
 
     Raises
@@ -43,7 +43,7 @@ def fields_of(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int,
 
 def places(data: mmap.mmap, wanted: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Find where a field of a message stands, as often as it does: its start and its end."""
-    for number, _, first, last in fields_of(data, start, end):
+    for number, _, first, last in _fields(data, start, end):
         if number == wanted:
             yield first, last
 
@@ -60,7 +60,7 @@ def nested(data: mmap.mmap, path: Sequence[int], start: int, end: int) -> Iterat
 def without(data: mmap.mmap, unwanted: int, start: int, end: int) -> bytes:
     """Copy a message but for one of its fields."""
     kept, place = [], start
-    for number, _, _, last in fields_of(data, start, end):
+    for number, _, _, last in _fields(data, start, end):
         if number != unwanted:
             kept.append(data[place:last])
         place = last
@@ -75,7 +75,7 @@ def text(data: mmap.mmap, number: int, start: int, end: int) -> str:
 def integers(data: mmap.mmap, number: int, start: int, end: int) -> list[int]:
     """Read all values of a field of integers, packed together or one by one."""
     values = []
-    for found, _, first, last in fields_of(data, start, end):
+    for found, _, first, last in _fields(data, start, end):
         while found == number and first < last:
             value, first = _varint(data, first)
             values.append(value if value < SIGN else value - 2 * SIGN)

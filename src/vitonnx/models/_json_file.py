@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from vitonnx.blame import why_unopened
 from vitonnx.errors import UsageError
 from vitonnx.filenames import shown
 from vitonnx.models._fields import Fields
@@ -30,9 +31,9 @@ def read_json(path: Path) -> Fields:
         with path.open("rb") as file:
             content = file.read(LONGEST + 1)
     except (OSError, ValueError) as error:  # a name with a NUL in it is no name
-        reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
-            f"{shown(str(path))} can't be read ({reason}): give the path of a JSON file."
+            f"{shown(str(path))} can't be read ({why_unopened(error)}): "
+            "give the path of a JSON file."
         ) from error
     if len(content) > LONGEST:
         raise UsageError(f"{path} is no JSON of a model: it has more than {LONGEST:,} bytes.")

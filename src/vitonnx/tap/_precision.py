@@ -5,13 +5,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from vitonnx.engine import Precision
+from vitonnx.modelfile import WHOLE
 
 __all__ = ["in_words", "precision_of"]
 
-# Products of whole numbers; and weights that the runtime brings to such products by itself.
-WHOLE = frozenset(
-    ("DequantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger", "MatMulIntegerToFloat")
-) | {"QAttention", "QGemm", "QLinearMatMul"}
 FOUR_BITS = frozenset[ir.DataType | None](
     (ir.DataType.INT4, ir.DataType.UINT4, ir.DataType.FLOAT4E2M1)
 )

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import av
 from av.container import InputContainer
 
-from vitonnx.blame import blamed_on
+from vitonnx.blame import blamed_on, why_unopened
 from vitonnx.errors import FilmError
 from vitonnx.regular import refuse_special
 
@@ -77,10 +77,8 @@ def _file(path: Path) -> BinaryIO:
         file = path.open("rb")
     except PermissionError as error:
         raise FilmError(f"{path} can't be read: there is no permission to.") from error
-    except OSError as error:
-        raise FilmError(f"{path} can't be read: {error.strerror}.") from error
-    except ValueError as error:  # a name that no file can have
-        raise FilmError(f"{path} can't be read: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise FilmError(f"{path} can't be read: {why_unopened(error)}.") from error
     if os.fstat(file.fileno()).st_size == 0:
         file.close()
         raise FilmError(f"{path} is empty, 0 bytes long: fetch it again.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from vitonnx.blame import why_unopened
 from vitonnx.errors import CheckpointError
 from vitonnx.filenames import shown
 from vitonnx.models.checkpoints._bounds import check_contents
@@ -101,9 +102,9 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(64)
     except (OSError, ValueError) as error:  # a name with a NUL in it is no name
-        reason = error.strerror if isinstance(error, OSError) else error
         raise CheckpointError(
-            f"{shown(str(path))} can't be read ({reason}): give the path of a checkpoint file."
+            f"{shown(str(path))} can't be read ({why_unopened(error)}): "
+            "give the path of a checkpoint file."
         ) from error
 
 

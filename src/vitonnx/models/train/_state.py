@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from vitonnx.errors import CheckpointError, VitonnxError
+from vitonnx.blame import blamed_on
+from vitonnx.errors import CheckpointError
 from vitonnx.media import atomic_path
 from vitonnx.models._brief import brief, some
 from vitonnx.regular import refuse_special
@@ -75,29 +76,29 @@ def load_state(
         If the file can't be read, is of another run, or holds what no such run leaves.
     """
     refuse_special(file, CheckpointError)
-    try:
-        with safe_open(file, framework="np") as state:
-            metadata = state.metadata() or {}
-            progress = Progress(json.loads(metadata["run"]), json.loads(metadata["rows"]))
-            if not isinstance(progress.run, dict):
-                raise ValueError("its run is none")
-            _refuse_other(file, progress.run, run)
-            if (what := _impossible(progress.rows, {"epoch", *measures}, epochs)) is not None:
-                raise impossible(file, what)
-            for name, variable in variables.items():
-                if state.get_slice(name).get_shape() != list(variable.shape):
-                    raise ValueError(f"{name} has another shape")
-                variable.assign(state.get_tensor(name))
-    except VitonnxError:
-        raise
-    # Whatever it is, it is the file's fault: libraries are not made for files that lie.
-    except Exception as error:
-        reason = brief(str(error) or type(error).__name__)[1:-1]
-        raise CheckpointError(
-            f"{file} can't be read as the state of a training ({reason}): train anew, in another "
-            "folder."
-        ) from error
+    with (
+        blamed_on(file, CheckpointError, lambda reason: _unread(file, reason)),
+        safe_open(file, framework="np") as state,
+    ):
+        metadata = state.metadata() or {}
+        progress = Progress(json.loads(metadata["run"]), json.loads(metadata["rows"]))
+        if not isinstance(progress.run, dict):
+            raise ValueError("its run is none")
+        _refuse_other(file, progress.run, run)
+        if (what := _impossible(progress.rows, {"epoch", *measures}, epochs)) is not None:
+            raise impossible(file, what)
+        for name, variable in variables.items():
+            if state.get_slice(name).get_shape() != list(variable.shape):
+                raise ValueError(f"{name} has another shape")
+            variable.assign(state.get_tensor(name))
     return progress
+
+
+def _unread(file: Path, reason: str) -> str:
+    return (
+        f"{file} can't be read as the state of a training ({reason}): train anew, in another "
+        "folder."
+    )
 
 
 def impossible(file: Path, what: str) -> CheckpointError:

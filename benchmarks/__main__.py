@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import files, films, graphs, large, lengths, starts, tapped
+from benchmarks import files, graphs, large, lengths, starts, tapped, videos
 from benchmarks.pictures import picture_files
 
 HERE = Path(__file__).parent
@@ -71,10 +71,10 @@ def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> li
         rows = [
             row
             for model in asked.models
-            for row in films.measure(model, rounds=asked.rounds, device=asked.device)
+            for row in videos.measure(model, rounds=asked.rounds, device=asked.device)
         ]
         return table(
-            "A film of 24 frames of 480x640, from MP4 to MP4",
+            "A video of 24 frames of 480x640, from MP4 to MP4",
             ("way", "frames a second", "against inference of its frames", "spread"),
             rows,
         )

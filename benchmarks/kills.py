@@ -49,7 +49,7 @@ class Command:
 
     @property
     def partial(self) -> str:
-        """Name what a film leaves at INT and TERM, of what was drawn until then."""
+        """Name what a video leaves at INT and TERM, of what was drawn until then."""
         path = Path(self.out)
         return f"{path.stem}.partial{path.suffix}" if path.suffix == ".mp4" else ""
 
@@ -153,14 +153,14 @@ def prepare(home: Path) -> list[Command]:
         os.link(album[number % len(album)], home / "many" / f"{number:04d}.png")
     foreign(demo_models()["scenes_vit"], home / "foreign.onnx")
     distance = ("probe", "distance", "scenes_vit", "../many", "--resume", "state.json")
-    film = ("probe", "video", "scenes_vit", f"../material/{drawn.film.name}")
+    video = ("probe", "video", "scenes_vit", f"../material/{drawn.video.name}")
     report = ("report", "scenes_vit", "../material/pictures")
     return [
         *(
             Command("probe distance", distance, f"distance{suffix}", "state.json")
             for suffix in (".npz", ".json", ".csv")
         ),
-        Command("probe video", film, "maps.mp4"),
+        Command("probe video", video, "maps.mp4"),
         Command("report", report, "report.html"),
         Command("bake", ("bake", "scenes_vit", "--probe", "rollout"), "baked.onnx"),
         Command("tap", ("tap", "../foreign.onnx", "--preprocess", "half"), "tapped.onnx"),
@@ -333,10 +333,10 @@ def is_json(file: Path) -> bool:
     return True
 
 
-def plays(film: Path) -> bool:
-    """Whether a film opens, and all its frames decode."""
+def plays(video: Path) -> bool:
+    """Whether a video opens, and all its frames decode."""
     try:
-        with av.open(film) as container:
+        with av.open(video) as container:
             return any(True for _ in container.decode(video=0))
     except av.FFmpegError:
         return False

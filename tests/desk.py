@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import cifar_files
-import films
 import published_names
+import videos
 from foreign_vit import ForeignViT
 from vitonnx.export import export_model
 from vitonnx.models import ViTConfig, find_model, random_parameters, read_config_file
@@ -39,7 +39,7 @@ TIMM_CONFIG = {
 
 
 def fill(desk: Path) -> None:
-    """Put models, pictures, films and data sets of the pages' names into a folder."""
+    """Put models, pictures, videos and data sets of the pages' names into a folder."""
     _write_models(desk)
     onnx.save(ForeignViT().model(), desk / "foreign.onnx")
     (desk / "config.json").write_text(json.dumps(TIMM_CONFIG))
@@ -47,7 +47,7 @@ def fill(desk: Path) -> None:
     shutil.copytree(ROOT / "examples", desk / "examples")
     (desk / "users.txt").write_text("anna:between two trees\n")
     _write_pictures(desk)
-    _write_films(desk)
+    _write_videos(desk)
     cifar = cifar_files.python_files(cifar_files.make_batches())
     cifar_files.write_tar(desk / "cifar-10-python.tar.gz", cifar)
 
@@ -94,9 +94,9 @@ def _write_pictures(desk: Path) -> None:
             square.save(desk / "flowers" / name / f"{number}.jpg")
 
 
-def _write_films(desk: Path) -> None:
-    frames = films.frames(12)
-    films.write_film(desk / "walk.mp4", frames, films.even(len(frames)))
+def _write_videos(desk: Path) -> None:
+    frames = videos.frames(12)
+    videos.write_video(desk / "walk.mp4", frames, videos.even(len(frames)))
     (desk / "frames").mkdir()
     for number, frame in enumerate(frames[:5]):
         Image.fromarray(frame).save(desk / "frames" / f"{number}.png")

@@ -13,8 +13,8 @@ FRAMEWORKS = {"tensorflow", "keras", "tf2onnx", "torch"}
 GRAPHS = {"onnx", "onnx_ir", "onnxscript"}
 RUNTIME = {"onnxruntime"}
 DRAWING = {"matplotlib"}
-FILMS = {"av"}
-EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", "rich"}
+VIDEOS = {"av"}
+EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"PIL", "typer", "rich"}
 
 
 @pytest.mark.parametrize(
@@ -30,24 +30,24 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"PIL", "typer", 
         # Weight probes run no model and change no graph.
         ("vitonnx.modelfile", EVERYTHING - {"onnx"}),
         ("vitonnx.weights", EVERYTHING - {"onnx"}),
-        ("vitonnx.media", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS),
-        ("vitonnx.media.films", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
-        ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME | FILMS | {"matplotlib.pyplot"}),
-        ("vitonnx.film", FRAMEWORKS),
+        ("vitonnx.media", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS),
+        ("vitonnx.media.videos", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
+        ("vitonnx.plots", FRAMEWORKS | GRAPHS | RUNTIME | VIDEOS | {"matplotlib.pyplot"}),
+        ("vitonnx.video", FRAMEWORKS),
         ("vitonnx.demo", EVERYTHING | {"numpy"}),
         ("vitonnx.demo._models", EVERYTHING - {"onnx"}),
-        ("vitonnx.demo._evaluate", FRAMEWORKS | DRAWING | FILMS),
+        ("vitonnx.demo._evaluate", FRAMEWORKS | DRAWING | VIDEOS),
         ("vitonnx.demo._material", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING),
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),
         # Opening a file as it is must not wait for the libraries that edit graphs.
-        ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING | FILMS),
-        ("vitonnx.tap", FRAMEWORKS | DRAWING | FILMS),
+        ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING | VIDEOS),
+        ("vitonnx.tap", FRAMEWORKS | DRAWING | VIDEOS),
         ("vitonnx.models", EVERYTHING),
         ("vitonnx.models._registry", EVERYTHING),
         ("vitonnx.models._vit", GRAPHS | RUNTIME),
         ("vitonnx.names", EVERYTHING | {"huggingface_hub"}),
         ("vitonnx.app", FRAMEWORKS),
-        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | FILMS | {"gradio"}),
+        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"gradio"}),
     ],
 )
 def test_an_import_brings_only_what_it_needs(module: str, unwanted: set[str]) -> None:
@@ -72,10 +72,10 @@ def test_every_public_name_is_there() -> None:
         "demo",
         "engine",
         "export",
-        "film",
+        "video",
         "graph",
         "media",
-        "media.films",
+        "media.videos",
         "models",
         "names",
         "plots",

@@ -7,7 +7,7 @@
     │   ├── UnknownModelError    no registry row of that name
     │   └── MissingExtraError    an optional dependency is not installed
     ├── PictureError             a picture can't be read or used
-    ├── FilmError                a film can't be read or used
+    ├── VideoError                a video can't be read or used
     ├── DataError                a data set to train on can't be read or used
     ├── CheckpointError          a checkpoint can't be read, or is of another model
     ├── DownloadError            a checkpoint can't be fetched
@@ -27,13 +27,13 @@ __all__ = [
     "DeviceError",
     "DownloadError",
     "ExportError",
-    "FilmError",
     "MissingExtraError",
     "ModelFileError",
     "PictureError",
     "TrainingError",
     "UnknownModelError",
     "UsageError",
+    "VideoError",
     "VitonnxError",
 ]
 
@@ -62,8 +62,8 @@ class PictureError(VitonnxError):
     """A picture can't be read, or can't be used for what was asked."""
 
 
-class FilmError(VitonnxError):
-    """A film can't be read, or can't be used for what was asked."""
+class VideoError(VitonnxError):
+    """A video can't be read, or can't be used for what was asked."""
 
 
 class DataError(VitonnxError):

@@ -41,7 +41,7 @@ def look_around(person: Person, picture: Path) -> list[tuple[str, str]]:
     person.point(0, 0.5, 0.5)
     person.slide("mass", 0.5)
     found = violations(person)
-    for tab in ("Filters", "Positions", "Film", "Save"):
+    for tab in ("Filters", "Positions", "Video", "Save"):
         person.tab(tab)
         if tab in ("Filters", "Positions"):
             person.page.locator(f"#{tab.lower()} img").wait_for()

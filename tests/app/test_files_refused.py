@@ -162,7 +162,7 @@ FILES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-@pytest.mark.parametrize("handler", ["receive", "film"])
+@pytest.mark.parametrize("handler", ["receive", "video"])
 def test_by_a_value_that_names_it(handler: str, kind: str, visitor: Visitor, folder: Path) -> None:
     named = json.loads(json.dumps(FILES[kind]).replace("FOLDER", str(folder)))
     more = [] if handler == "receive" else ["heads", "overlay"]

@@ -41,9 +41,9 @@ def test_what_was_made_is_kept_for_a_while_and_no_longer() -> None:
         new, old, sent = folder.fresh(), folder.fresh(), folder.path / "sent"
         sent.mkdir()
         for place, age in ((old, KEPT_SECONDS + 1), (sent, KEPT_SECONDS + 1), (new, 10)):
-            film = place / "film.mp4"
-            film.write_bytes(b"abc")
-            os.utime(film, (0, time.time() - age))
+            video = place / "video.mp4"
+            video.write_bytes(b"abc")
+            os.utime(video, (0, time.time() - age))
         assert folder.tidy(1000) == 3
         assert [place for place in folder.path.iterdir() if any(place.iterdir())] == [new]
         # Folders go when they have been empty for as long.

@@ -84,7 +84,7 @@ def test_a_click_beside_what_the_models_see(event: Any, visitor: Visitor) -> Non
 @pytest.mark.parametrize("upload", ["x", 3, [], True, {}, [{}], {"meta": 3}, {"path": None}])
 def test_no_file_where_one_should_be(upload: Any, visitor: Visitor) -> None:
     with pytest.raises(RefusedError) as refused:
-        visitor.call("film", upload, "heads", "overlay", *ASKED)
+        visitor.call("video", upload, "heads", "overlay", *ASKED)
     assert not LEAKS.search(str(refused.value))
     shown = None
     with suppress(RefusedError):
@@ -170,7 +170,7 @@ def test_a_handler_that_is_not_there(path: str, question: dict[str, Any], served
 
 def test_nobody_passes_the_queue_by(served: Served, visitor: Visitor) -> None:
     """A direct request would run beside all others, however many there are."""
-    for name in ("receive", "choose", "look", "ask", "save", "film", "filters", "positions"):
+    for name in ("receive", "choose", "look", "ask", "save", "video", "filters", "positions"):
         question = {
             "data": [None] * len(visitor.places[name]["inputs"]),
             "fn_index": visitor.places[name]["id"],

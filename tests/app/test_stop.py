@@ -15,8 +15,8 @@ import httpx
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from films import frames, write_film
 from pages_served import ASKED, Served, serve_page
+from videos import frames, write_video
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
@@ -38,29 +38,29 @@ def left(place: Path) -> list[str]:
 
 
 class Wanting:
-    """A visitor who waits for a film in a thread, and then fetches it."""
+    """A visitor who waits for a video in a thread, and then fetches it."""
 
-    def __init__(self, served: Served, film: Path) -> None:
+    def __init__(self, served: Served, video: Path) -> None:
         self.visitor = Visitor(served.address)
         self.begun = threading.Event()
-        self.film: bytes | None = None
+        self.video: bytes | None = None
         self.refusal: Exception | None = None
-        self._uploaded = self.visitor.upload(film, "walk.mp4")
+        self._uploaded = self.visitor.upload(video, "walk.mp4")
         self.thread = threading.Thread(target=self._want)
         self.thread.start()
         assert self.begun.wait(60)
 
     def _want(self) -> None:
         try:
-            self.visitor.join("film", self._uploaded, "heads", "overlay", *ONE)
+            self.visitor.join("video", self._uploaded, "heads", "overlay", *ONE)
             for message in self.visitor.messages():
                 if message["msg"] == "progress":
                     self.begun.set()
                 if message["msg"] == "process_completed":
                     made = message["output"]["data"][0]
-            # As a browser does: only once it has the answer does it fetch the film.
+            # As a browser does: only once it has the answer does it fetch the video.
             time.sleep(0.7)
-            self.film = self.visitor.download(made)
+            self.video = self.visitor.download(made)
         except (RefusedError, httpx.HTTPError, KeyError, UnboundLocalError) as error:
             self.refusal = error
         finally:
@@ -68,8 +68,8 @@ class Wanting:
 
 
 @contextmanager
-def wanting(served: Served, film: Path) -> Iterator[Wanting]:
-    wanting = Wanting(served, film)
+def wanting(served: Served, video: Path) -> Iterator[Wanting]:
+    wanting = Wanting(served, video)
     try:
         yield wanting
     finally:
@@ -84,9 +84,9 @@ def eventually(seen: Callable[[], Any], patience: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_a_film_is_finished_and_delivered(place: Path, tmp_path: Path) -> None:
-    film = write_film(tmp_path / "walk.mp4", frames(150, 240, 320))
-    with serve_page(tmp_path) as page, wanting(page, film) as wanted:
+def test_a_video_is_finished_and_delivered(place: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "walk.mp4", frames(150, 240, 320))
+    with serve_page(tmp_path) as page, wanting(page, video) as wanted:
         with httpx.Client(base_url=page.address) as http:
             page.process.send_signal(signal.SIGTERM)
             eventually(lambda: http.get("/healthz").status_code == 503)
@@ -98,8 +98,8 @@ def test_a_film_is_finished_and_delivered(place: Path, tmp_path: Path) -> None:
         wanted.thread.join(60)
         code = page.process.wait(60)
     assert wanted.refusal is None
-    assert wanted.film is not None
-    assert wanted.film[4:8] == b"ftyp"
+    assert wanted.video is not None
+    assert wanted.video[4:8] == b"ftyp"
     assert code == 0
     assert left(place) == []
     assert "Traceback" not in page.log.read_text()
@@ -124,8 +124,8 @@ def test_ctrl_c_and_visitors_who_only_look_on(place: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_at_once(first: signal.Signals, place: Path, tmp_path: Path) -> None:
-    film = write_film(tmp_path / "walk.mp4", frames(480, 480, 640))
-    with serve_page(tmp_path) as page, wanting(page, film):
+    video = write_video(tmp_path / "walk.mp4", frames(480, 480, 640))
+    with serve_page(tmp_path) as page, wanting(page, video):
         page.process.send_signal(first)
         eventually(lambda: httpx.get(f"{page.address}healthz").status_code == 503)
         begun = time.monotonic()

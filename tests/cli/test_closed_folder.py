@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from films import frames, write_film
 from terminal import Outcome, assert_refused, contents
 from users import closed
+from videos import frames, write_video
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
@@ -41,9 +41,9 @@ COMMANDS = {
 def here(
     desk: Path, call: Call, exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A folder with a picture and a film, in which nobody may write anything."""
+    """A folder with a picture and a video, in which nobody may write anything."""
     Image.new("RGB", (71, 53)).save("bird.png")
-    write_film(desk / "walk.mp4", frames(2))
+    write_video(desk / "walk.mp4", frames(2))
     with closed(desk) as folder:
         (folder.parent / "open").mkdir(mode=0o777)
         monkeypatch.chdir(folder)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from films import cut, frames, write_film
 from terminal import Outcome, assert_refused, contents, finished, interrupt, run
+from videos import cut, frames, write_video
 from vitonnx.cli import _demo_evaluate
 from vitonnx.data.scenes import draw_scene
 from vitonnx.demo import Evaluation, demo_models, evaluate
@@ -37,7 +37,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 FIGURES = ["heads.png", "rollout.png", "distance.png", "filters.png", "positions.png"]
-WRITTEN = {*FIGURES, "heads.npz", "distance.npz", "film.mp4", "report.html", "scenes.mp4"} | {
+WRITTEN = {*FIGURES, "heads.npz", "distance.npz", "video.mp4", "report.html", "scenes.mp4"} | {
     "scenes_vit.onnx",
     "scenes_dino.onnx",
     "pictures",
@@ -101,9 +101,9 @@ def test_all_that_it_leaves_can_be_read(shown: Shown) -> None:
     with np.load(shown.folder / "distance.npz", allow_pickle=False) as found:
         assert found["mean"].shape[0] == 2
         assert (found["count"] == 40).all()
-    with av.open(str(shown.folder / "film.mp4")) as film:
-        (video,) = film.streams.video
-        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video)]
+    with av.open(str(shown.folder / "video.mp4")) as video:
+        (track,) = video.streams.video
+        pictures = [frame.to_ndarray(format="rgb24") for frame in video.decode(track)]
     # The original and two models side by side.
     assert len(pictures) == 100
     assert pictures[0].shape[1] > 3 * 320 - 1
@@ -125,7 +125,7 @@ def test_what_it_shows_can_be_typed_again(
         name, *words = shlex.split(command)
         assert name == "vitonnx"
         target = Path(words[words.index("-o") + 1])
-        # Films take longest, and have tests of their own.
+        # Videos take longest, and have tests of their own.
         if "scenes.mp4" not in words:
             before = target.read_bytes()
             target.unlink()
@@ -146,16 +146,16 @@ def test_notes_are_said_once(shown: Shown) -> None:
     assert len(shown.outcome.notes) == len(set(shown.outcome.notes))
 
 
-def test_pictures_and_a_film_of_ones_own_quietly(desk: Path) -> None:
+def test_pictures_and_a_video_of_ones_own_quietly(desk: Path) -> None:
     """In an existing folder, of which only files of our names are replaced.
 
-    The film is cut off, so that two commands say so, and the whole demo's code is theirs.
+    The video is cut off, so that two commands say so, and the whole demo's code is theirs.
     """
     (desk / "my own").mkdir()
     Image.fromarray(draw_scene(1, (97, 151)).picture).save(desk / "my own" / "bird 1.png")
     Image.fromarray(draw_scene(2, (131, 89)).picture).save(desk / "other.jpg")
     options = {"movflags": "faststart"}
-    whole = write_film(desk / "whole.mp4", frames(30, 163, 211), options=options)
+    whole = write_video(desk / "whole.mp4", frames(30, 163, 211), options=options)
     cut(whole, desk / "walk.mp4", 0.6)
     (desk / "out").mkdir()
     (desk / "out" / "mine.txt").write_text("mine")
@@ -171,8 +171,8 @@ def test_pictures_and_a_film_of_ones_own_quietly(desk: Path) -> None:
         picture.load()
     with np.load(desk / "out" / "heads.npz", allow_pickle=False) as found:
         assert [Path(file).name for file in found["files"]] == ["bird 1.png", "other.jpg"]
-    with av.open(str(desk / "out" / "film.mp4")) as film:
-        assert 5 < sum(1 for _ in film.decode(video=0)) < 30
+    with av.open(str(desk / "out" / "video.mp4")) as video:
+        assert 5 < sum(1 for _ in video.decode(video=0)) < 30
     page = (desk / "out" / "report.html").read_text(encoding="utf-8")
     assert "bird 1.png" in page
     assert "butterfly.png" not in page
@@ -185,7 +185,7 @@ def test_bad_calls_leave_nothing(call: Call, desk: Path) -> None:
     for code, words, part in (
         (1, ["--image", "missing.png"], "missing.png does not exist"),
         (1, ["--image", "text.png"], "text.png is not a picture"),
-        (1, ["--video", "missing.mp4"], "There is no film missing.mp4"),
+        (1, ["--video", "missing.mp4"], "There is no video missing.mp4"),
         (1, ["--video", "text.png"], "text.png"),
         (2, ["-o", "file"], "a file is in its way"),
         (1, ["-o", "/proc/x"], "/proc/x can't be made"),

@@ -64,7 +64,7 @@ def test_the_example_works(
         ("probe distance", "MODEL.distance.png"),
         ("probe filters", "MODEL.PROBE.png"),
         ("probe positions", "MODEL.PROBE.png"),
-        ("probe video", "FILM.PROBE.mp4"),
+        ("probe video", "VIDEO.PROBE.mp4"),
         ("report", "MODEL.report.html"),
     ],
 )

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from films import frames, write_film
 from terminal import VITONNX, Outcome, contents, environment, finished, interrupt, run
+from videos import frames, write_video
 
 Exported = Callable[[str], Path]
 
@@ -86,7 +86,7 @@ def start(*words: str | Path, program: Sequence[str] = VITONNX) -> subprocess.Po
 
 
 def filming(folder: Path) -> bool:
-    """Whether a part of a film is written, in the folder in which it passes."""
+    """Whether a part of a video is written, in the folder in which it passes."""
     return any(file.stat().st_size > 0 for file in folder.glob(".vitonnx-*/work/*.mp4"))
 
 
@@ -110,8 +110,8 @@ def test_signals_clean_up_alike(
     assert not hidden(desk)
 
 
-def test_a_film_that_is_terminated_is_kept_as_far_as_it_is(exported: Exported, desk: Path) -> None:
-    write_film(desk / "walk.mp4", frames(400))
+def test_a_video_that_is_terminated_is_kept_as_far_as_it_is(exported: Exported, desk: Path) -> None:
+    write_video(desk / "walk.mp4", frames(400))
     words: list[str | Path] = ["probe", "video", exported("plain"), "walk.mp4", "-o", "out.mp4"]
     process = start(*words, "--scale", "fixed")
     try:
@@ -128,7 +128,7 @@ def test_a_film_that_is_terminated_is_kept_as_far_as_it_is(exported: Exported, d
 def test_what_a_kill_leaves_goes_at_the_next_start(
     exported: Exported, pictures: Path, desk: Path
 ) -> None:
-    write_film(desk / "walk.mp4", frames(400))
+    write_video(desk / "walk.mp4", frames(400))
     process = start("probe", "video", exported("plain"), "walk.mp4", "--scale", "fixed")
     try:
         wait_for(process, lambda: filming(desk))

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from films import frames, write_film
 from terminal import VITONNX, Outcome, assert_refused, environment, run
+from videos import frames, write_video
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
@@ -84,10 +84,10 @@ def test_a_report_has_them(call: Call, exported: Exported, album: Path, desk: Pa
     assert r"<h2>caf\xe9.png</h2>" in (desk / "x.html").read_text(encoding="utf-8")
 
 
-def test_a_film_may_have_one(call: Call, exported: Exported, desk: Path) -> None:
-    write_film(desk / "film.mp4", frames(2))
+def test_a_video_may_have_one(call: Call, exported: Exported, desk: Path) -> None:
+    write_video(desk / "video.mp4", frames(2))
     try:
-        (desk / "film.mp4").rename(desk / f"{RAW}.mp4")
+        (desk / "video.mp4").rename(desk / f"{RAW}.mp4")
     except OSError:
         pytest.skip("names are text here")
     outcome = call("probe", "video", exported("plain"), f"{RAW}.mp4", "-q")
@@ -124,12 +124,12 @@ def test_what_a_folder_has_besides_is_said(
     call: Call, exported: Exported, pictures: Path, desk: Path
 ) -> None:
     shutil.copytree(pictures, "album")
-    write_film(desk / "album" / "walk.mp4", frames(2))
+    write_video(desk / "album" / "walk.mp4", frames(2))
     (desk / "album" / "a.cr2").touch()
     (desk / "album" / "notes.txt").touch()
     said = (
         "album: passed over 1 CR2 (a.cr2; convert it to PNG or JPEG), "
-        "1 film (walk.mp4; films are for `vitonnx probe video`)."
+        "1 video (walk.mp4; videos are for `vitonnx probe video`)."
     )
     for words in (["heads"], ["rollout", "-o", "x.npz"], ["distance", "-o", "x.csv"]):
         outcome = call("probe", words[0], exported("plain"), "album", *words[1:])
@@ -143,10 +143,10 @@ def test_what_a_folder_has_besides_is_said(
 
 
 @pytest.mark.parametrize("probe", ["heads", "rollout", "distance"])
-def test_a_film_is_no_picture(probe: str, call: Call, exported: Exported, desk: Path) -> None:
-    write_film(desk / "walk.mp4", frames(2))
+def test_a_video_is_no_picture(probe: str, call: Call, exported: Exported, desk: Path) -> None:
+    write_video(desk / "walk.mp4", frames(2))
     outcome = call("probe", probe, exported("plain"), "walk.mp4")
-    assert_refused(outcome, 1, "walk.mp4 is a film", "`vitonnx probe video`")
+    assert_refused(outcome, 1, "walk.mp4 is a video", "`vitonnx probe video`")
 
 
 @pytest.mark.parametrize(

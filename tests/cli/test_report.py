@@ -16,9 +16,9 @@ import onnx_ir as ir
 import pytest
 from PIL import Image
 
-from films import cut, frames, write_film
 from recipes import slopes, unresizable, with_recipe
 from terminal import contents
+from videos import cut, frames, write_video
 from vitonnx.cli import main
 from vitonnx.graph import read_manifest, write_manifest
 
@@ -139,12 +139,12 @@ def test_one_bad_picture_in_ten(
     assert "pictures: 9" in page.words
 
 
-def test_a_film_that_is_cut_off(
+def test_a_video_that_is_cut_off(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The page is there, and the exit code says that some of the work failed."""
     options = {"movflags": "faststart"}
-    whole = write_film(desk / "w.mp4", frames(60, 163, 211), options=options)
+    whole = write_video(desk / "w.mp4", frames(60, 163, 211), options=options)
     cut(whole, desk / "cut.mp4", 0.6)
     words = ["wide.png", "--video", "cut.mp4", "-q", "--show", "0", "-o", "r.html"]
     assert main(["report", str(exported("plain")), *words]) == 1
@@ -155,27 +155,27 @@ def test_a_film_that_is_cut_off(
     assert page.tags.count("video") == 1
 
 
-def test_a_film_that_fails_costs_nothing_else(
+def test_a_video_that_fails_costs_nothing_else(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (desk / "no.mp4").write_bytes(b"no film at all" * 100)
+    (desk / "no.mp4").write_bytes(b"no video at all" * 100)
     words = ["wide.png", "-q", "--show", "1", "-o", "r.html", "--video", "no.mp4"]
     assert main(["report", str(exported("plain")), *words]) == 1
     out, err = capsys.readouterr()
     assert out == "r.html\n"
-    assert err.startswith("error: The page has no film: no.mp4")
+    assert err.startswith("error: The page has no video: no.mp4")
     assert err.count("\n") == 1
     page = Page((desk / "r.html").read_text(encoding="utf-8"))
     assert page.tags.count("video") == 0
-    assert "The page has no film" in page.words
+    assert "The page has no video" in page.words
     assert "Mean attention distance" in page.words
 
 
-def test_a_film_on_a_model_of_one_size(
+def test_a_video_on_a_model_of_one_size(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fixed = unresizable(exported("plain"), desk / "fixed.onnx")
-    write_film(desk / "w.mp4", frames(3, 46, 106))
+    write_video(desk / "w.mp4", frames(3, 46, 106))
     words = ["wide.png", "--video", "w.mp4", "--show", "0", "-o", "r.html", "--device", "cpu"]
     assert main(["report", str(fixed), *words]) == 0
     assert "frames of 46x106 are padded" in capsys.readouterr().err
@@ -214,7 +214,7 @@ def test_a_picture_that_one_model_alone_refuses(
     assert "wide.png" not in page.words
 
 
-def test_a_fit_without_a_film(
+def test_a_fit_without_a_video(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(exported("plain")), "wide.png", "--fit", "cut"]) == 2

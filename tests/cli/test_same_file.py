@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx_ir as ir
 import pytest
 
-from films import frames, write_film
 from terminal import Outcome, assert_refused, contents
+from videos import frames, write_video
 from vitonnx.media import _same, first_among, same_file
 
 Call = Callable[..., Outcome]
@@ -60,7 +60,7 @@ def test_a_link_is_what_it_leads_to(
     (desk / "frames").mkdir()
     shutil.copy("bird.png", "frames")
     (desk / "list.txt").write_text("bird.png\n")
-    write_film(desk / "walk.mp4", frames(2))
+    write_video(desk / "walk.mp4", frames(2))
     words = line.split()
     out = next((word for word in words if "OUT" in word), "bird.heads.png")
     link(str(desk / read), out)
@@ -106,9 +106,9 @@ def test_each_of_many_inputs_is_looked_up_once(
 def test_what_an_interrupt_would_leave_is_no_input(
     call: Call, exported: Exported, desk: Path
 ) -> None:
-    """The partial film of the run before may be the film of this one."""
+    """The partial video of the run before may be the video of this one."""
     shutil.copy(exported("plain"), "m.onnx")
-    write_film(desk / "walk.partial.mp4", frames(2))
+    write_video(desk / "walk.partial.mp4", frames(2))
     before = contents(desk)
     line = "probe video m.onnx walk.partial.mp4 -o walk.mp4"
     assert_refused(call(*line.split()), 2, "walk.partial.mp4 is one of the inputs")

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from films import frames, write_film
 from terminal import Outcome, finished
+from videos import frames, write_video
 from vitonnx.cli._console import complain, gauge, give, inform, stage
 from vitonnx.cli._table import Table
 
@@ -59,7 +59,7 @@ def bird(pictures: Path, desk: Path) -> Path:
     picture = desk / "album" / f"{EVIL}.png"
     shutil.copy(pictures / "landscape.png", picture)
     (desk / "album" / f"bad{EVIL}.png").write_text("no picture")
-    write_film(desk / "album" / f"film{EVIL}.mp4", frames(2))
+    write_video(desk / "album" / f"video{EVIL}.mp4", frames(2))
     return picture
 
 

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from films import cut, even, frames, look, uneven, write_film, write_song
 from recipes import unresizable
 from terminal import Outcome, assert_plain, assert_refused, contents, interrupt
+from videos import cut, even, frames, look, uneven, write_song, write_video
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second of pictures of odd sizes at uneven times, with sound."""
-    path = tmp_path_factory.mktemp("films") / "film.mp4"
-    return write_film(path, frames(13), uneven(13), sound="aac")
+    path = tmp_path_factory.mktemp("videos") / "video.mp4"
+    return write_video(path, frames(13), uneven(13), sound="aac")
 
 
 def probe(call: Call, model: Path, *words: str | Path) -> Outcome:
@@ -35,12 +35,12 @@ def assert_done(outcome: Outcome) -> None:
     assert (outcome.code, outcome.out, outcome.errors) == (0, "o.mp4\n", [])
 
 
-def test_a_film_of_maps(call: Call, exported: Exported, film: Path, desk: Path) -> None:
-    outcome = probe(call, exported("plain"), film)
+def test_a_video_of_maps(call: Call, exported: Exported, video: Path, desk: Path) -> None:
+    outcome = probe(call, exported("plain"), video)
     assert_done(outcome)
     assert outcome.notes == ["the weights are random: the maps of an untrained model mean nothing."]
     assert list(contents(desk)) == ["o.mp4"]
-    original, written = look(film), look(desk / "o.mp4")
+    original, written = look(video), look(desk / "o.mp4")
     assert (written.codec, written.pixel_format) == ("h264", "yuv420p")
     assert written.size == (54, 72)
     pairs = zip(written.times, original.times, strict=True)
@@ -64,13 +64,13 @@ def test_every_option(
     size: tuple[int, int],
     call: Call,
     exported: Exported,
-    film: Path,
+    video: Path,
     desk: Path,
 ) -> None:
-    outcome = probe(call, exported("registers"), film, "--quiet", *words)
+    outcome = probe(call, exported("registers"), video, "--quiet", *words)
     assert_done(outcome)
     assert outcome.err == ""
-    written, original = look(desk / "o.mp4"), look(film)
+    written, original = look(desk / "o.mp4"), look(video)
     assert written.size == size
     wanted = original.times
     if "--start" in words:
@@ -80,15 +80,15 @@ def test_every_option(
 
 
 def test_a_model_that_takes_one_size(call: Call, exported: Exported, desk: Path) -> None:
-    film = write_film(desk / "wide.mp4", frames(3, 46, 106), even(3))
+    video = write_video(desk / "wide.mp4", frames(3, 46, 106), even(3))
     fixed = unresizable(exported("plain"), desk / "fixed.onnx")
-    outcome = probe(call, fixed, film)
+    outcome = probe(call, fixed, video)
     assert_done(outcome)
     (note,) = (note for note in outcome.notes if "padded" in note)
     assert "40x56 pixels and no others: frames of 46x106 are padded" in note
     assert look(desk / "o.mp4").size == (46, 106)
     for fit in ("cut", "pad", "squash"):
-        outcome = probe(call, fixed, film, "--fit", fit, "--compare", exported("pooled"))
+        outcome = probe(call, fixed, video, "--fit", fit, "--compare", exported("pooled"))
         assert_done(outcome)
         assert not any("padded" in note for note in outcome.notes)
     for words, named in (
@@ -96,23 +96,23 @@ def test_a_model_that_takes_one_size(call: Call, exported: Exported, desk: Path)
         (["--fit", "cut", "--short-side", "48"], "--fit or --short-side"),
         (["--fit", "stretch"], "cut, pad or squash"),
     ):
-        assert_refused(probe(call, fixed, film, *words), 2, named)
+        assert_refused(probe(call, fixed, video, *words), 2, named)
 
 
-def test_models_are_compared(call: Call, exported: Exported, film: Path, desk: Path) -> None:
+def test_models_are_compared(call: Call, exported: Exported, video: Path, desk: Path) -> None:
     others: list[str | Path] = ["--compare", exported("registers")]
     others += ["--compare", exported("pooled")]
-    outcome = probe(call, exported("plain"), film, *others)
+    outcome = probe(call, exported("plain"), video, *others)
     assert_done(outcome)
     assert "of tiny_plain, tiny_registers, tiny_pooled are random" in outcome.notes[0]
     (picture, *_) = look(desk / "o.mp4").pictures
     assert picture.shape[1] == 4 * 72 + 3 * 2
-    (original, *_) = look(film).pictures
+    (original, *_) = look(video).pictures
     assert np.abs(picture[-54:, :72].astype(int) - original).mean() < 6
 
 
-def test_a_mosaic(call: Call, exported: Exported, film: Path, desk: Path) -> None:
-    assert_done(probe(call, exported("plain"), film, "--head", "all"))
+def test_a_mosaic(call: Call, exported: Exported, video: Path, desk: Path) -> None:
+    assert_done(probe(call, exported("plain"), video, "--head", "all"))
     assert look(desk / "o.mp4").size[1] == 3 * 72 + 2 * 2
 
 
@@ -145,9 +145,9 @@ def test_one_frame_in_ten_is_bad(call: Call, exported: Exported, desk: Path) -> 
     assert times == [at for at in even(10) if at != Fraction(6, 25)]
 
 
-def test_a_cut_film(call: Call, exported: Exported, desk: Path) -> None:
+def test_a_cut_video(call: Call, exported: Exported, desk: Path) -> None:
     options = {"movflags": "faststart"}
-    whole = write_film(desk / "w.mp4", frames(60, 163, 211), sound="aac", options=options)
+    whole = write_video(desk / "w.mp4", frames(60, 163, 211), sound="aac", options=options)
     cut(whole, desk / "cut.mp4", 0.6)
     outcome = probe(call, exported("plain"), "cut.mp4")
     assert (outcome.code, outcome.out) == (1, "o.mp4\n")
@@ -159,7 +159,7 @@ def test_a_cut_film(call: Call, exported: Exported, desk: Path) -> None:
 
 
 def test_sound_that_is_encoded_anew(call: Call, exported: Exported, desk: Path) -> None:
-    write_film(desk / "f.mkv", frames(9), sound="pcm_s16le")
+    write_video(desk / "f.mkv", frames(9), sound="pcm_s16le")
     outcome = probe(call, exported("plain"), "f.mkv")
     assert_done(outcome)
     assert "AAC" in outcome.notes[-1]
@@ -167,7 +167,7 @@ def test_sound_that_is_encoded_anew(call: Call, exported: Exported, desk: Path) 
 
 
 def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
-    write_film(desk / "f.mp4", frames(1))
+    write_video(desk / "f.mp4", frames(1))
     assert_done(probe(call, exported("plain"), "f.mp4", "--smooth", "7"))
     assert len(look(desk / "o.mp4").pictures) == 1
 
@@ -209,42 +209,42 @@ def test_bad_options(
     parts: list[str],
     call: Call,
     exported: Exported,
-    film: Path,
+    video: Path,
     desk: Path,
 ) -> None:
     (desk / "folder.mp4").mkdir()
     (desk / "o.mp4").write_text("older")
     before = contents(desk)
-    outcome = call("probe", "video", exported("plain"), film, "-q", "-o", "o.mp4", *words)
+    outcome = call("probe", "video", exported("plain"), video, "-q", "-o", "o.mp4", *words)
     assert_refused(outcome, code, *parts)
     assert contents(desk) == before
 
 
-def test_by_default_the_film_names_it(
-    call: Call, exported: Exported, film: Path, desk: Path
+def test_by_default_the_video_names_it(
+    call: Call, exported: Exported, video: Path, desk: Path
 ) -> None:
     (desk / "walk").mkdir()
     for index, picture in enumerate(frames(3)):
         Image.fromarray(picture).save(desk / "walk" / f"{index}.png")
     words = "--probe", "rollout", "-q"
-    assert call("probe", "video", exported("plain"), film, "-q").out == "film.heads.mp4\n"
+    assert call("probe", "video", exported("plain"), video, "-q").out == "video.heads.mp4\n"
     assert call("probe", "video", exported("plain"), "walk/", *words).out == "walk.rollout.mp4\n"
-    assert {"film.heads.mp4", "walk.rollout.mp4"} <= set(contents(desk))
+    assert {"video.heads.mp4", "walk.rollout.mp4"} <= set(contents(desk))
 
 
-def test_what_is_no_film(call: Call, exported: Exported, desk: Path, film: Path) -> None:
+def test_what_is_no_video(call: Call, exported: Exported, desk: Path, video: Path) -> None:
     def refused(name: str, code: int, *parts: str) -> None:
         before = contents(desk)
         outcome = call("probe", "video", exported("plain"), name, "-q", "-o", "o.mp4")
         assert_refused(outcome, code, name, *parts)
         assert contents(desk) == before
 
-    refused("missing.mp4", 1, "There is no film")
+    refused("missing.mp4", 1, "There is no video")
     (desk / "empty.mp4").touch()
     refused("empty.mp4", 1, "empty")
-    (desk / "text.mp4").write_text("Dear film")
-    refused("text.mp4", 1, "no film")
-    cut(film, desk / "cut.mp4", 0.5)
+    (desk / "text.mp4").write_text("Dear video")
+    refused("text.mp4", 1, "no video")
+    cut(video, desk / "cut.mp4", 0.5)
     refused("cut.mp4", 1, "cut off")
     (desk / "folder").mkdir()
     refused("folder", 2, "no pictures")
@@ -252,42 +252,44 @@ def test_what_is_no_film(call: Call, exported: Exported, desk: Path, film: Path)
     refused("song.m4a", 1, "no video stream")
 
 
-def test_the_film_itself_is_not_overwritten(call: Call, exported: Exported, desk: Path) -> None:
-    write_film(desk / "o.mp4", frames(3))
+def test_the_video_itself_is_not_overwritten(call: Call, exported: Exported, desk: Path) -> None:
+    write_video(desk / "o.mp4", frames(3))
     before = contents(desk)
     assert_refused(probe(call, exported("plain"), "o.mp4", "-q"), 2, "would be lost")
     assert contents(desk) == before
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="only Linux has such a folder")
-def test_where_not_even_root_may_write(call: Call, exported: Exported, film: Path) -> None:
-    outcome = call("probe", "video", exported("plain"), film, "-q", "-o", "/sys/kernel/o.mp4")
+def test_where_not_even_root_may_write(call: Call, exported: Exported, video: Path) -> None:
+    outcome = call("probe", "video", exported("plain"), video, "-q", "-o", "/sys/kernel/o.mp4")
     assert_refused(outcome, 1, "o.mp4 can't be written", "no permission")
 
 
 @pytest.mark.parametrize(("scale", "size"), [("video", 1500), ("fixed", 9000)])
 def test_a_full_disk(
-    scale: str, size: int, call: Call, exported: Exported, film: Path, desk: Path
+    scale: str, size: int, call: Call, exported: Exported, video: Path, desk: Path
 ) -> None:
-    """It may be full of maps already, or only when the film is written."""
+    """It may be full of maps already, or only when the video is written."""
     (desk / "o.mp4").write_text("older")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        outcome = probe(call, exported("plain"), film, "-q", "--scale", scale)
+        outcome = probe(call, exported("plain"), video, "-q", "--scale", scale)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert_refused(outcome, 1, "o.mp4 can't be written")
     assert contents(desk) == {"o.mp4": b"older"}
 
 
-def long_film(path: Path) -> Path:
-    return write_film(path, frames(12, 240, 420) * 50, sound="aac", options={"preset": "ultrafast"})
+def long_video(path: Path) -> Path:
+    return write_video(
+        path, frames(12, 240, 420) * 50, sound="aac", options={"preset": "ultrafast"}
+    )
 
 
 @pytest.mark.parametrize("scale", ["video", "fixed"])
 def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> None:
-    long_film(desk / "f.mkv")
+    long_video(desk / "f.mkv")
     (desk / "o.mp4").write_text("older")
     words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-o", "o.mp4"]
     outcome = interrupt(
@@ -307,10 +309,10 @@ def test_ctrl_c_while_drawing(scale: str, exported: Exported, desk: Path) -> Non
 
 
 def test_ctrl_c_before_drawing(exported: Exported, desk: Path) -> None:
-    long_film(desk / "f.mkv")
+    long_video(desk / "f.mkv")
     began = time.monotonic()
     words: list[str | Path] = ["probe", "video", exported("plain"), "f.mkv", "-q", "-o", "o.mp4"]
-    # To start takes a second or two, and to look through the film some more.
+    # To start takes a second or two, and to look through the video some more.
     outcome = interrupt([*words, "--short-side", "96"], lambda: time.monotonic() - began > 1.5)
     assert outcome == Outcome(130, "", "error: interrupted.\n")
     assert list(contents(desk)) == ["f.mkv"]

@@ -194,7 +194,7 @@ def test_bad_models(
     assert contents(desk) == before
 
 
-def test_pictures_need_no_films(exported: Exported, pictures: Path, desk: Path) -> None:
+def test_pictures_need_no_videos(exported: Exported, pictures: Path, desk: Path) -> None:
     """PyAV takes a fifth of a second to import."""
     model = exported("plain")
     outcome = run_without(

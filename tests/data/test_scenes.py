@@ -1,4 +1,4 @@
-"""Drawn scenes: the same for a seed, of any size, with masks that are exact; and their films."""
+"""Drawn scenes: the same for a seed, of any size, with masks that are exact; and their videos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vitonnx.data.scenes import CLASSES, Scene, draw_film, draw_scene
+from vitonnx.data.scenes import CLASSES, Scene, draw_scene, draw_video
 from vitonnx.data.scenes._ground import draw_ground
 from vitonnx.data.scenes._scene import Composition, compose, place_things
 from vitonnx.data.scenes._shapes import Paint
@@ -68,7 +68,7 @@ def test_a_size_on_which_nothing_can_be_told(size: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match=f"{size[0]}x{size[1]} is too small: 16 pixels"):
         draw_scene(0, size)
     with pytest.raises(UsageError, match="too small"):
-        draw_film(0, 2, size)
+        draw_video(0, 2, size)
 
 
 def test_how_many_objects() -> None:
@@ -86,7 +86,7 @@ def test_no_such_number_of_objects(objects: int) -> None:
     with pytest.raises(UsageError, match=f"objects is {objects}; a scene has 1, 2 or 3"):
         draw_scene(0, SIZE, objects)
     with pytest.raises(UsageError, match=f"objects is {objects}"):
-        draw_film(0, 2, SIZE, objects)
+        draw_video(0, 2, SIZE, objects)
 
 
 def test_all_classes_are_drawn_alike() -> None:
@@ -178,49 +178,49 @@ def test_a_thing_can_be_told_from_its_ground() -> None:
     assert min(apart) > 100
 
 
-FRAMES, FILM_SIZE = 53, (48, 67)
+FRAMES, VIDEO_SIZE = 53, (48, 67)
 
 
 @pytest.fixture(scope="module")
-def films() -> list[list[Scene]]:
-    """Films of one thing, which nothing else hides."""
-    return [list(draw_film((4, film), FRAMES, FILM_SIZE, objects=1)) for film in range(5)]
+def videos() -> list[list[Scene]]:
+    """Videos of one thing, which nothing else hides."""
+    return [list(draw_video((4, video), FRAMES, VIDEO_SIZE, objects=1)) for video in range(5)]
 
 
-def test_a_film_has_the_same_things_all_along(films: list[list[Scene]]) -> None:
-    for film in [*films, list(draw_film(8, 7, FILM_SIZE, objects=3))]:
-        assert len(film) in (FRAMES, 7)
-        for scene in film:
-            assert scene.picture.shape == (*FILM_SIZE, 3)
-            np.testing.assert_array_equal(scene.labels, film[0].labels)
-    assert len({scene.picture.tobytes() for scene in films[0]}) == FRAMES
-    again = draw_film((4, 0), FRAMES, FILM_SIZE, objects=1)
-    assert all(same(*pair) for pair in zip(films[0], again, strict=True))
-    assert not same(films[0][0], films[1][0])
+def test_a_video_has_the_same_things_all_along(videos: list[list[Scene]]) -> None:
+    for video in [*videos, list(draw_video(8, 7, VIDEO_SIZE, objects=3))]:
+        assert len(video) in (FRAMES, 7)
+        for scene in video:
+            assert scene.picture.shape == (*VIDEO_SIZE, 3)
+            np.testing.assert_array_equal(scene.labels, video[0].labels)
+    assert len({scene.picture.tobytes() for scene in videos[0]}) == FRAMES
+    again = draw_video((4, 0), FRAMES, VIDEO_SIZE, objects=1)
+    assert all(same(*pair) for pair in zip(videos[0], again, strict=True))
+    assert not same(videos[0][0], videos[1][0])
 
 
-def test_things_move_smoothly_and_stay_inside(films: list[list[Scene]]) -> None:
-    for film in films:
-        centres = np.array([np.argwhere(scene.masks[0]).mean(axis=0) for scene in film])
+def test_things_move_smoothly_and_stay_inside(videos: list[list[Scene]]) -> None:
+    for video in videos:
+        centres = np.array([np.argwhere(scene.masks[0]).mean(axis=0) for scene in video])
         speed = np.hypot(*np.diff(centres, axis=0).T)
         # A thing goes over and back in 100 frames: pi/100 of its way, which is 43 pixels at most,
         # a frame; swaying moves its middle by less than half as much again.
         assert speed.max() < 2.5
         assert np.ptp(centres, axis=0).max() > 5
         # What goes out of the picture would lose area; turned pixels and corners are a few.
-        areas = np.array([scene.masks[0].sum() for scene in film])
+        areas = np.array([scene.masks[0].sum() for scene in video])
         assert areas.min() > 0.8 * np.median(areas)
 
 
-def test_the_ground_of_a_film_drifts(films: list[list[Scene]]) -> None:
-    for film in films:
+def test_the_ground_of_a_video_drifts(videos: list[list[Scene]]) -> None:
+    for video in videos:
         # Away from the thing; it would be zero if the ground stood still.
-        still = ~np.any([scene.masks[0] for scene in film[:2]], axis=0)
-        first, second = (scene.picture[still].astype(float) for scene in film[:2])
+        still = ~np.any([scene.masks[0] for scene in video[:2]], axis=0)
+        first, second = (scene.picture[still].astype(float) for scene in video[:2])
         assert 0 < np.abs(first - second).mean() < 20
 
 
 @pytest.mark.parametrize("frames", [0, -3])
-def test_a_film_without_frames(frames: int) -> None:
+def test_a_video_without_frames(frames: int) -> None:
     with pytest.raises(UsageError, match=f"frames is {frames}"):
-        draw_film(0, frames)
+        draw_video(0, frames)

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from terminal import contents
-from vitonnx.data.scenes import CLASSES, draw_film
+from vitonnx.data.scenes import CLASSES, draw_video
 from vitonnx.demo import _scenes, draw_material
-from vitonnx.demo._material import FILM_INDEX, SHOWN
+from vitonnx.demo._material import SHOWN, VIDEO_INDEX
 from vitonnx.errors import UsageError
 
 
@@ -29,8 +29,8 @@ def test_pictures_show_what_their_names_say(name: str) -> None:
     assert (seen >= 0.95 * scene.masks.sum(axis=(1, 2))).all()
 
 
-def test_in_the_film_neither_thing_hides_the_other_for_long() -> None:
-    scenes = list(draw_film((0, _scenes.FILM, 0, FILM_INDEX), 100, (60, 80), objects=2))
+def test_in_the_video_neither_thing_hides_the_other_for_long() -> None:
+    scenes = list(draw_video((0, _scenes.VIDEO, 0, VIDEO_INDEX), 100, (60, 80), objects=2))
     assert {CLASSES[label] for label in scenes[0].labels} == {"cat", "cup"}
     areas = np.array([scene.masks.sum(axis=(1, 2)) for scene in scenes])
     assert (areas.min(axis=0) > 0.7 * areas.max(axis=0)).all()
@@ -50,11 +50,11 @@ def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
     for path in (*made.shown, *made.album.glob("*.png")):
         with Image.open(path) as picture:
             assert min(picture.size) >= 96
-    with av.open(str(made.film)) as film:
-        (video,) = film.streams.video
-        assert video.codec_context.name == "h264"
-        assert video.average_rate == 25
-        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video)]
+    with av.open(str(made.video)) as video:
+        (track,) = video.streams.video
+        assert track.codec_context.name == "h264"
+        assert track.average_rate == 25
+        pictures = [frame.to_ndarray(format="rgb24") for frame in video.decode(track)]
     assert len(pictures) == 100
     assert pictures[0].shape == (240, 320, 3)
     # After its last frame comes its first: no longer a way than from any frame to the next.
@@ -76,7 +76,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_no_scene_is_drawn_for_two_things() -> None:
     """Training and validation draw with 0 and 1 as the second number; see `vitonnx.data`."""
-    families = [_scenes.UNSEEN, _scenes.KNOWN, _scenes.PICTURES, _scenes.ALBUM, _scenes.FILM]
+    families = [_scenes.UNSEEN, _scenes.KNOWN, _scenes.PICTURES, _scenes.ALBUM, _scenes.VIDEO]
     assert len({0, 1, *families}) == 7
     firsts = {
         _scenes.draw(family, index, (16, 16), 1).picture.tobytes()

@@ -90,10 +90,10 @@ READERS = (
         (*[containers.mutate] * 40, *[raw.mutate] * 10, large.png, large.gif, disguises.mutate),
     ),
     Reader(
-        "films",
+        "videos",
         ".mp4",
-        "fuzz.reading:film",
-        seeds.films,
+        "fuzz.reading:video",
+        seeds.videos,
         (
             *[containers.mutate] * 80,
             *[raw.mutate] * 20,

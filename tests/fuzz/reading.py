@@ -19,12 +19,12 @@ from vitonnx.engine import Engine, StateFile, Survey, Totals, bake, prepare, sur
 from vitonnx.engine import save_totals as save
 from vitonnx.engine._state_schema import Pass
 from vitonnx.media import find_picture_names, open_picture, read_lists
-from vitonnx.media.films import open_film
-from vitonnx.media.films._writer import FilmWriter
+from vitonnx.media.videos import open_video
+from vitonnx.media.videos._writer import VideoWriter
 from vitonnx.models import read_checkpoint, read_config_file, read_description
 from vitonnx.tap import tap
 
-FRAMES, WRITTEN = 50, 5  # of a film, which may have any number of them
+FRAMES, WRITTEN = 50, 5  # of a video, which may have any number of them
 SMALL = 2**17  # pixels of a frame that is worth encoding, a thousand times a minute
 SIZE = (24, 40)  # pixels of the model's input
 
@@ -54,16 +54,16 @@ def picture(file: Path) -> None:
         found.resize((7, 5))
 
 
-def film(file: Path) -> None:
-    """Look at the frames of a film; where they are small, write some of them, with the sound."""
-    found = open_film(file)
+def video(file: Path) -> None:
+    """Look at the frames of a video; where they are small, write some of them, with the sound."""
+    found = open_video(file)
     for _ in islice(found.read(), FRAMES):
         pass
     if found.size[0] * found.size[1] > SMALL:
         return
     with found.sound() or nullcontext() as sound:
-        target = Path("film.mp4")
-        with FilmWriter(target, rate=found.rate, ticks=found.ticks, sound=sound) as writer:
+        target = Path("video.mp4")
+        with VideoWriter(target, rate=found.rate, ticks=found.ticks, sound=sound) as writer:
             for frame in islice(found.read(), WRITTEN):
                 writer.write(frame)
 

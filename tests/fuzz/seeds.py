@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 import cifar_files
-import films as made_films
 import published_names
 import tiny
 import torch_files
+import videos as made_videos
 from checkpoint_files import write_npz, write_safetensors
 from foreign_vit import ForeignViT
 from fuzz.material import FOREIGN, MODEL, PICTURES, RUN
@@ -30,7 +30,6 @@ __all__ = [
     "Seeds",
     "archives",
     "configs",
-    "films",
     "foreign_graphs",
     "graphs",
     "lists",
@@ -40,6 +39,7 @@ __all__ = [
     "recipes",
     "safetensors",
     "states",
+    "videos",
 ]
 
 Seeds = Callable[[Path], list[bytes]]
@@ -109,13 +109,13 @@ def pictures(desk: Path) -> list[bytes]:
     ]
 
 
-def films(desk: Path) -> list[bytes]:
-    shots = made_films.frames(3, 18, 22)
+def videos(desk: Path) -> list[bytes]:
+    shots = made_videos.frames(3, 18, 22)
 
     def written(name: str, **options: Any) -> bytes:
         # Without numbers that are drawn, and without the time.
         options["options"] = {"fflags": "+bitexact"}
-        return made_films.write_film(desk / name, shots, **options).read_bytes()
+        return made_videos.write_video(desk / name, shots, **options).read_bytes()
 
     frames = [Image.fromarray(shot) for shot in shots]
     more: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 70}

@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         suffix = Path(name).suffix[1:].lower()
         kind = {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix)
         Image.new("RGB", (3, 2)).save(tmp_path / name, kind)
-    for name in ["notes.txt", "model.onnx", "film.mpg", "table.h5", "paper.pdf"]:
+    for name in ["notes.txt", "model.onnx", "video.mpg", "table.h5", "paper.pdf"]:
         (tmp_path / name).write_text("no picture")
     (tmp_path / "folder.png").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -106,7 +106,7 @@ def notices(*inputs: str) -> list[str]:
 
 
 def test_what_is_passed_over_is_named(folder: Path) -> None:
-    """Films, and pictures that aren't read; no notes, no tables, and nothing hidden."""
+    """Videos, and pictures that aren't read; no notes, no tables, and nothing hidden."""
     assert notices("frame10.png", "sub") == []
     for name in ("b.CR2", "a.cr2", "sub/c.cr2", "walk.mov", ".hidden.mov", "a.svg"):
         (folder / name).touch()
@@ -114,12 +114,12 @@ def test_what_is_passed_over_is_named(folder: Path) -> None:
     before = names(".")
     assert notices(".", "sub", "*.gif") == [
         ".: passed over 3 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
-        "PNG or JPEG), 2 films (film.mpg …; films are for `vitonnx probe video`).",
+        "PNG or JPEG), 2 videos (video.mpg …; videos are for `vitonnx probe video`).",
         "sub: passed over 1 CR2 (c.cr2; convert it to PNG or JPEG).",
     ]
     assert notices("*") == [
         "*: passed over 2 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
-        "PNG or JPEG), 2 films (film.mpg …; films are for `vitonnx probe video`)."
+        "PNG or JPEG), 2 videos (video.mpg …; videos are for `vitonnx probe video`)."
     ]
     assert names(".") == before
 
@@ -127,7 +127,7 @@ def test_what_is_passed_over_is_named(folder: Path) -> None:
 def test_where_nothing_else_is_there_it_is_named_too(folder: Path) -> None:
     (folder / "new").mkdir()
     (folder / "new" / "walk.mp4").touch()
-    with pytest.raises(UsageError, match=r"new holds no pictures .*: only 1 film \(walk\.mp4;"):
+    with pytest.raises(UsageError, match=r"new holds no pictures .*: only 1 video \(walk\.mp4;"):
         find_pictures(["new"])
 
 

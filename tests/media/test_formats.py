@@ -27,10 +27,10 @@ READING = """
 import sys
 from vitonnx.errors import VitonnxError
 from vitonnx.media import find_pictures, open_picture
-from vitonnx.media.films import open_film
+from vitonnx.media.videos import open_video
 folder, *names = sys.argv[1:]
 for name in names:
-    for read in (open_picture, open_film):
+    for read in (open_picture, open_video):
         try:
             read(folder + "/" + name)
         except VitonnxError as error:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vitonnx.errors import PictureError
 from vitonnx.media import find_pictures, open_picture
-from vitonnx.media.films import open_film
+from vitonnx.media.videos import open_video
 
 pillow_heif = pytest.importorskip("pillow_heif")
 
@@ -72,8 +72,8 @@ def test_folders_have_it(upright: Image.Image, tmp_path: Path) -> None:
     assert said == []
 
 
-def test_as_a_film_it_is_one_frame(upright: Image.Image, tmp_path: Path) -> None:
-    (frame,) = open_film(write(upright, tmp_path / "a.heic")).read()
+def test_as_a_video_it_is_one_frame(upright: Image.Image, tmp_path: Path) -> None:
+    (frame,) = open_video(write(upright, tmp_path / "a.heic")).read()
     close(Image.fromarray(frame.pixels), upright)
 
 

@@ -289,9 +289,9 @@ def test_more_than_pillow_reads_is_read_where_that_is_asked_for(
 @pytest.mark.parametrize(
     ("name", "head", "message"),
     [
-        ("walk.mp4", b"\0\0\0\x18ftypisom", r"walk\.mp4 is a film.*`vitonnx probe video`"),
-        ("walk.png", b"\x1aE\xdf\xa3", r"walk\.png is a film"),
-        ("walk.mpg", b"\x00\x00\x01\xb3\x0a\x00\xa0\x14", r"walk\.mpg is a film"),
+        ("walk.mp4", b"\0\0\0\x18ftypisom", r"walk\.mp4 is a video.*`vitonnx probe video`"),
+        ("walk.png", b"\x1aE\xdf\xa3", r"walk\.png is a video"),
+        ("walk.mpg", b"\x00\x00\x01\xb3\x0a\x00\xa0\x14", r"walk\.mpg is a video"),
         ("a.NEF", b"II*\0", r"a\.NEF is NEF.* convert it to PNG or JPEG"),
         ("a.svg", b"<svg/>", r"a\.svg is SVG"),
     ],

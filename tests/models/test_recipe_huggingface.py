@@ -95,7 +95,7 @@ def test_pixels_equal_transformers(name: str, picture: tuple[int, int]) -> None:
     make = getattr(transformers, f"{current}Pil", None) or getattr(transformers, current)
     drawn = slopes(*picture)
     expected = np.asarray(make(**values)(drawn, return_tensors="np")["pixel_values"])
-    expected = expected.reshape(expected.shape[-3:]).transpose(1, 2, 0)  # of a film, too
+    expected = expected.reshape(expected.shape[-3:]).transpose(1, 2, 0)  # of a video, too
     recipe = read(kind, **values)
     found = (prepare(drawn, recipe).pixels / 255 - recipe.mean) / recipe.std
     found = found[..., ::-1] if recipe.channel_order == "bgr" else found

@@ -14,10 +14,10 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from vitonnx.plots import (
-    FilmColours,
-    FilmPainter,
     Panel,
     Scale,
+    VideoColours,
+    VideoPainter,
     _letters,
     plot_rollout,
     save_figure,
@@ -114,9 +114,9 @@ def test_its_width_is_known(font: None) -> None:
     assert width == pytest.approx(3 * title.get_fontsize(), rel=0.1)
 
 
-def test_a_film_has_it(font: None) -> None:
+def test_a_video_has_it(font: None) -> None:
     def drawn(title: str) -> np.ndarray:
-        painter = FilmPainter((60, 100), [Panel(title)], FilmColours())
+        painter = VideoPainter((60, 100), [Panel(title)], VideoColours())
         frame = np.zeros((60, 100, 3), np.uint8)
         painted = painter.paint(frame, [np.full((1, 3, 5), 0.5)], [Scale(0, 1, False)])
         return painted[: painted.shape[0] - 60].astype(int)

@@ -16,10 +16,10 @@ from foreign_vit import ForeignViT
 from tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
 from terminal import Outcome
 from vitonnx.errors import PictureError
-from vitonnx.film import open_engine
-from vitonnx.film._cover import Cover
 from vitonnx.manifest import Fit
 from vitonnx.modelfile import load_manifest, load_weights
+from vitonnx.video import open_engine
+from vitonnx.video._cover import Cover
 
 # 3 x 5 patches of 8 pixels, on 29 x 43: 29 / 3 is 9, and so is 43 / 5 rounded up.
 REST = ForeignViT(rest=(5, 3), prefix=2)
@@ -100,7 +100,7 @@ def test_a_figure_shows_no_pixel_that_no_patch_sees(call: Call, tapped: Tapped) 
         ("pad", (29, 29), (-7 / 29, 0, 33 / 29, 24 / 29)),
     ],
 )
-def test_a_film_is_covered_where_patches_are(
+def test_a_video_is_covered_where_patches_are(
     fit: Fit, frame: tuple[int, int], box: tuple[float, ...], tapped: Tapped
 ) -> None:
     engine = open_engine(tapped(REST), frame, fit=fit, device="cpu")
@@ -116,7 +116,7 @@ def test_a_film_is_covered_where_patches_are(
     )
 
 
-def test_a_films_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
+def test_a_videos_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
     engine = open_engine(tapped(REST), (58, 86), fit="squash", device="cpu")
     cover = Cover.of(engine, (58, 86))
     assert cover.query(engine, vx.Heads(query=(47, 79))) == (2, 4)
@@ -125,7 +125,7 @@ def test_a_films_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
             cover.query(engine, vx.Heads(query=beyond))
 
 
-def test_a_films_short_side_is_that_of_the_patches(tapped: Tapped) -> None:
+def test_a_videos_short_side_is_that_of_the_patches(tapped: Tapped) -> None:
     """The file's own 29 is no multiple of 8, and nobody asked for it."""
     engine = open_engine(tapped(REST), (46, 106), device="cpu")
     assert engine.manifest.size == (24, 56)

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
-from vitonnx.errors import FilmError, PictureError, UsageError
+from vitonnx.errors import PictureError, UsageError, VideoError
 
 __all__ = ["kindly"]
 
@@ -32,7 +32,7 @@ def kindly(work: Callable[Given, Answer]) -> Callable[Given, Answer]:
         try:
             return work(*given, **named)
         # Of these all words are for the visitor; others name files of this machine.
-        except (UsageError, PictureError, FilmError) as error:
+        except (UsageError, PictureError, VideoError) as error:
             raise gr.Error(f"{error}", duration=None, print_exception=False) from error
         except gr.Error:
             raise

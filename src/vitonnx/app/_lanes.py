@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
 
-__all__ = ["EACH", "FIGURE", "FILM", "LATEST", "MEMORY", "MODEL"]
+__all__ = ["EACH", "FIGURE", "LATEST", "MEMORY", "MODEL", "VIDEO"]
 
 
 class Lane(TypedDict):
@@ -30,7 +30,7 @@ MEMORY: Final[Lane] = {"concurrency_id": "memory", "concurrency_limit": 4}
 FIGURE: Final[Lane] = {"concurrency_id": "figure", "concurrency_limit": 1}
 """Takes Matplotlib a second, in which no visitor should wait for a picture's maps."""
 
-FILM: Final[Lane] = {"concurrency_id": "film", "concurrency_limit": 1}
+VIDEO: Final[Lane] = {"concurrency_id": "video", "concurrency_limit": 1}
 """Takes a while."""
 
 LATEST: Final[Manner] = {"trigger_mode": "always_last", "show_progress": "hidden"}

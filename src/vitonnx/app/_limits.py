@@ -19,11 +19,11 @@ class Limits:
     Parameters
     ----------
     upload : int
-        Bytes of a picture or film.
+        Bytes of a picture or video.
     pixels : int
-        Of a picture, and of a frame of a film, before anything is decoded.
+        Of a picture, and of a frame of a video, before anything is decoded.
     seconds : int
-        Of a film.
+        Of a video.
     waiting : int
         Questions in the queue; who comes then is asked to come again.
     memory : int

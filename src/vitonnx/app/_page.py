@@ -11,13 +11,13 @@ from vitonnx.app._answers import Answers
 from vitonnx.app._attention_tab import AttentionTab
 from vitonnx.app._controls import lay_out_controls
 from vitonnx.app._examples import lay_out_examples
-from vitonnx.app._film_tab import FilmTab
-from vitonnx.app._films import Films
 from vitonnx.app._folder import Folder
 from vitonnx.app._limits import Limits
 from vitonnx.app._questions import Questions
 from vitonnx.app._save_tab import SaveTab
 from vitonnx.app._uploads import Uploads, as_files
+from vitonnx.app._video_tab import VideoTab
+from vitonnx.app._videos import Videos
 from vitonnx.app._weights_tabs import WeightsTabs
 
 __all__ = ["build_page"]
@@ -29,12 +29,12 @@ SHOWN = 2  # models at the start
 
 def build_page(
     answers: Answers,
-    films: Films,
+    videos: Videos,
     limits: Limits,
     folder: Folder,
     *,
     pictures: Sequence[Path] = (),
-    film_files: Sequence[Path] = (),
+    video_files: Sequence[Path] = (),
 ) -> gr.Blocks:
     """Lay out the page.
 
@@ -42,13 +42,13 @@ def build_page(
     ----------
     answers : Answers
         Of its models; the first two are shown at the start.
-    films : Films
-        That makes films of the same models.
+    videos : Videos
+        That makes videos of the same models.
     limits : Limits
         What it takes.
     folder : Folder
         The page's own.
-    pictures, film_files : sequence of Path
+    pictures, video_files : sequence of Path
         Examples to begin with.
     """
     questions, uploads = Questions(answers.engines, limits.models), Uploads(folder)
@@ -68,11 +68,11 @@ def build_page(
             with gr.Column(elem_id="maps"), gr.Tabs():
                 attention = AttentionTab(answers, questions, uploads, limits)
                 weights = WeightsTabs(answers, questions)
-                film = FilmTab(films, questions, uploads, folder, limits, film_files)
+                video = VideoTab(videos, questions, uploads, folder, limits, video_files)
                 saving = SaveTab(answers, questions, folder)
         attention.connect(picture, controls)
         weights.connect(models)
-        film.connect(controls)
+        video.connect(controls)
         saving.connect(attention.visit, controls)
     # Closed but for the queue: a direct request would wait for nobody.
     page.queue(max_size=limits.waiting, default_concurrency_limit=1, api_open=False)

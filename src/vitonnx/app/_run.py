@@ -6,13 +6,13 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from vitonnx.app._answers import Answers
-from vitonnx.app._films import Films
 from vitonnx.app._folder import own_folder
 from vitonnx.app._heap import return_memory
 from vitonnx.app._limits import Limits
 from vitonnx.app._page import build_page
 from vitonnx.app._server import serve
-from vitonnx.demo import draw_film_file, draw_pictures
+from vitonnx.app._videos import Videos
+from vitonnx.demo import draw_pictures, draw_video_file
 from vitonnx.engine import Engine
 
 __all__ = ["run_app"]
@@ -58,10 +58,10 @@ def run_app(
         examples = folder.path / "examples"
         examples.mkdir()
         pictures = draw_pictures(examples)
-        film = examples / "scenes.mp4"
-        draw_film_file(film)
-        films = Films(engines, limits)
-        page = build_page(answers, films, limits, folder, pictures=pictures, film_files=[film])
+        video = examples / "scenes.mp4"
+        draw_video_file(video)
+        videos = Videos(engines, limits)
+        page = build_page(answers, videos, limits, folder, pictures=pictures, video_files=[video])
         serve(
             page,
             at,
@@ -71,8 +71,8 @@ def run_app(
             users=users,
             ready=ready,
             closing=closing,
-            left=films.stop,
-            cut=films.stop_all,
+            left=videos.stop,
+            cut=videos.stop_all,
         )
 
 

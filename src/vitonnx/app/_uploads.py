@@ -1,4 +1,4 @@
-"""Pictures and films as they come from a browser: a file and its name, and nothing decoded."""
+"""Pictures and videos as they come from a browser: a file and its name, and nothing decoded."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Uploads:
 
 
 def as_files(component: Input) -> Input:
-    """Let a picture or film of Gradio's give an `Upload`: it decodes nothing, and runs no program.
+    """Let a picture or video of Gradio's give an `Upload`: it decodes nothing, and runs no program.
 
     It stays an object of its class: Gradio writes a file beside the source of every new one.
     """

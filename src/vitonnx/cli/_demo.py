@@ -29,7 +29,7 @@ def demo(
     video: Annotated[
         Path | None,
         typer.Option(
-            "--video", metavar="FILE", help="A film of your own instead of the drawn one."
+            "--video", metavar="FILE", help="A video of your own instead of the drawn one."
         ),
     ] = None,
     max_pixels: MaxPixels = None,
@@ -50,5 +50,5 @@ def demo(
             raise UsageError("--evaluate draws its own scenes: leave --image and --video out.")
         measure(output, quiet=quiet)
     else:
-        own = DemoCall(folder=output, images=tuple(image or ()), film=video, max_pixels=max_pixels)
+        own = DemoCall(folder=output, images=tuple(image or ()), video=video, max_pixels=max_pixels)
         run(own, context.find_root().command, quiet=quiet)

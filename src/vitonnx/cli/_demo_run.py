@@ -20,12 +20,12 @@ from vitonnx.cli._demo_steps import PAGE, write_steps
 from vitonnx.cli._options import MILLION
 from vitonnx.demo import Material, demo_models, draw_material, stored_evaluation
 from vitonnx.media import atomic_path, open_picture
-from vitonnx.media.films import open_film
+from vitonnx.media.videos import open_video
 
 __all__ = ["DemoCall", "run"]
 
 NEXT = """
-Next, pictures and a film of your own:
+Next, pictures and a video of your own:
   $ vitonnx demo --image bird.png --video walk.mp4
   $ vitonnx probe heads scenes_dino bird.png
 
@@ -43,7 +43,7 @@ class DemoCall:
 
     folder: Path
     images: tuple[Path, ...]
-    film: Path | None
+    video: Path | None
     max_pixels: int | None
 
 
@@ -61,14 +61,14 @@ def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
     Raises
     ------
     VitonnxError
-        If a picture or the film can't be read, or the folder can't be written.
+        If a picture or the video can't be read, or the folder can't be written.
     typer.Exit
         With code 1 if some of a command's work failed.
     """
     for image in demo.images:
         open_picture(image, max_pixels=demo.max_pixels)
-    if demo.film is not None:
-        open_film(demo.film, max_pixels=demo.max_pixels)
+    if demo.video is not None:
+        open_video(demo.video, max_pixels=demo.max_pixels)
     open_folder(demo.folder)
     _copy_models(demo.folder)
     with gauge("Drawing scenes", quiet=quiet) as progress:
@@ -98,7 +98,7 @@ def _type(demo: DemoCall, drawn: Material, command: Callable[..., object], *, qu
     steps = write_steps(
         own or [drawn.pictures.relative_to(demo.folder)],
         drawn.album.relative_to(demo.folder),
-        demo.film.absolute() if demo.film else drawn.film.relative_to(demo.folder),
+        demo.video.absolute() if demo.video else drawn.video.relative_to(demo.folder),
         first=own[0] if own else drawn.shown[0].relative_to(demo.folder),
         shown=len(own or drawn.shown),
         limit="" if demo.max_pixels is None else f" --max-pixels {demo.max_pixels // MILLION}",

@@ -48,13 +48,13 @@ STEPS: Final = (
         "probe positions scenes_vit.onnx --compare scenes_dino.onnx -o positions.png",
     ),
     (
-        "A film, and beside it where both look:",
-        "probe video scenes_vit.onnx {film} --compare scenes_dino.onnx --short-side {size} "
-        "-o film.mp4",
+        "A video, and beside it where both look:",
+        "probe video scenes_vit.onnx {video} --compare scenes_dino.onnx --short-side {size} "
+        "-o video.mp4",
     ),
     (
         "All of it on one page:",
-        "report scenes_vit.onnx {pictures} {album} --compare scenes_dino.onnx --video {film} "
+        "report scenes_vit.onnx {pictures} {album} --compare scenes_dino.onnx --video {video} "
         "--size {size} --show {shown} -o " + PAGE,
     ),
 )
@@ -63,7 +63,7 @@ STEPS: Final = (
 def write_steps(
     pictures: Sequence[Path],
     album: Path,
-    film: Path,
+    video: Path,
     *,
     first: Path,
     shown: int,
@@ -77,7 +77,7 @@ def write_steps(
         Each as INPUT on the command line.
     album : Path
         A folder of pictures to average over.
-    film : Path
+    video : Path
     first : Path
         The picture that is shown at full size.
     shown : int
@@ -94,7 +94,7 @@ def write_steps(
     Examples
     --------
     >>> own = Path("my bird.png")
-    >>> next(write_steps([own], Path("album"), Path("film.mp4"), first=own, shown=1))[1]
+    >>> next(write_steps([own], Path("album"), Path("video.mp4"), first=own, shown=1))[1]
     "probe heads scenes_dino.onnx 'my bird.png' --mass 0.6 --size 64 -o heads.png"
     """
     for why, line in STEPS:
@@ -105,7 +105,7 @@ def write_steps(
                 first=shlex.quote(str(first)),
                 pictures=" ".join(shlex.quote(str(picture)) for picture in pictures),
                 album=shlex.quote(str(album)),
-                film=shlex.quote(str(film)),
+                video=shlex.quote(str(video)),
                 shown=min(shown, MOST_SHOWN),
                 size=SIZE,
             )

@@ -51,8 +51,8 @@ def open_engines(
 
 
 def note_fit(engines: Mapping[str, Engine], frame: tuple[int, int], *, quiet: bool) -> None:
-    """Say on stderr which models see a film's frames padded, as nobody asked for it."""
-    from vitonnx.film import fit_note
+    """Say on stderr which models see a video's frames padded, as nobody asked for it."""
+    from vitonnx.video import fit_note
 
     for engine in engines.values():
         note = fit_note(engine, frame)

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 MILLION = 1_000_000
-NUMBER = r"\d{1,9}"  # of pixels or seconds; no picture and no film has more
+NUMBER = r"\d{1,9}"  # of pixels or seconds; no picture and no video has more
 
 
 def _millions(number: int | None) -> int | None:
@@ -120,7 +120,7 @@ FitFrames = Annotated[
         "--fit",
         metavar="cut|pad|squash",
         help="Keep the file's own input size, and cut frames to its shape, pad them in the "
-        "recipe's mean colour, or squash them. Without it the input takes the film's shape; where "
+        "recipe's mean colour, or squash them. Without it the input takes the video's shape; where "
         "a file can't, frames are padded.",
     ),
 ]

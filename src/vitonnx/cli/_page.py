@@ -34,12 +34,12 @@ def page(
         typer.Option("--auth", metavar="FILE", help="Who may come: a user:password a line."),
     ] = None,
     upload: Annotated[
-        int, typer.Option("--upload", metavar="MB", help="The largest picture or film.")
+        int, typer.Option("--upload", metavar="MB", help="The largest picture or video.")
     ] = 30,
     pixels: Annotated[
         int, typer.Option("--pixels", metavar="MILLIONS", help="The largest picture or frame.")
     ] = 50,
-    seconds: Annotated[int, typer.Option("--seconds", metavar="N", help="The longest film.")] = 20,
+    seconds: Annotated[int, typer.Option("--seconds", metavar="N", help="The longest video.")] = 20,
     waiting: Annotated[
         int, typer.Option("--waiting", metavar="N", help="Questions that may wait in the queue.")
     ] = 40,

@@ -39,7 +39,8 @@ def report(
     ] = None,
     compare: Compare = None,
     video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILM", help="Also a film of where they look.")
+        Path | None,
+        typer.Option("--video", metavar="FILE", help="Also a video of where they look."),
     ] = None,
     fit: FitFrames = None,
     show: Annotated[
@@ -58,7 +59,7 @@ def report(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Write one self-contained page: heads, rollout, distance, filters, positions, film."""
+    """Write one self-contained page: heads, rollout, distance, filters, positions, video."""
     from vitonnx.cli._report_page import ReportCall, run
     from vitonnx.cli._runtime import Runtime
 
@@ -67,7 +68,7 @@ def report(
             models=(model, *(compare or [])),
             inputs=tuple(pictures),
             output=output,
-            film=video,
+            video=video,
             fit=parse_fit(fit),
             show=show,
             size=parse_size(size),

@@ -1,4 +1,4 @@
-"""From models, pictures and a film to the sections of a report."""
+"""From models, pictures and a video to the sections of a report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from vitonnx.cli._output import settle_output
 from vitonnx.cli._runtime import Runtime
 from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result, best_classes
-from vitonnx.errors import FilmError, ModelFileError, UsageError, VitonnxError
-from vitonnx.film import open_engine, probe_film
+from vitonnx.errors import ModelFileError, UsageError, VideoError, VitonnxError
 from vitonnx.manifest import Fit
 from vitonnx.media import Notice, find_pictures, temporary_folder
-from vitonnx.media.films import Film, open_film
+from vitonnx.media.videos import Video, open_video
 from vitonnx.plots import (
     Report,
     ReportPanel,
@@ -37,6 +36,7 @@ from vitonnx.plots import (
     write_report,
 )
 from vitonnx.probes import Distance, Filters, Heads, Positions, Probe, Rollout, Summary
+from vitonnx.video import open_engine, probe_video
 from vitonnx.weights import probe_weights
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ReportCall:
     models: tuple[str, ...]
     inputs: tuple[str, ...]
     output: Path | None
-    film: Path | None
+    video: Path | None
     fit: Fit | None
     show: int
     size: tuple[int, int] | None
@@ -81,17 +81,17 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     Raises
     ------
     typer.Exit
-        With code 1 if a picture was skipped, or the film or frames of it are lost.
+        With code 1 if a picture was skipped, or the video or frames of it are lost.
     """
-    if call.fit is not None and call.film is None:
+    if call.fit is not None and call.video is None:
         raise UsageError(
-            "--fit says how frames of a film are fitted: give --video FILM, or leave it out."
+            "--fit says how frames of a video are fitted: give --video VIDEO, or leave it out."
         )
     notice = partial(inform, quiet=quiet)
     settle = partial(settle_output, ending=".report.html", forms={"a page": (".html",)})
     settle(call.output, call.models)
     pictures = find_pictures(call.inputs, notice=notice)
-    film = None if call.film is None else _open_film(call, notice)
+    video = None if call.video is None else _open_video(call, notice)
     make = partial(
         Engine,
         size=call.size,
@@ -100,7 +100,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         **call.runtime.options(),
     )
     engines = open_engines(call.models, make, quiet=quiet)
-    read = [*pictures, *([] if call.film is None else [call.film])]
+    read = [*pictures, *([] if call.video is None else [call.video])]
     output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
@@ -115,8 +115,8 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         *_weights(engines),
     ]
     lost = None
-    if film is not None:
-        section, lost = _film(call, film, engines, quiet=quiet)
+    if video is not None:
+        section, lost = _video(call, video, engines, quiet=quiet)
         sections.append(section)
     several = f"{len(engines)} models look"
     title = f"Where {several if len(engines) > 1 else f'{next(iter(engines))} looks'}"
@@ -245,55 +245,55 @@ def _components(engine: Engine) -> int:
     return min(COMPONENTS, manifest.dim - 1, 3 * manifest.patch_size**2)
 
 
-def _open_film(call: ReportCall, notice: Notice) -> Film | FilmError:
-    """Open a film; one that is there and can't be read costs the page nothing else."""
-    assert call.film is not None
+def _open_video(call: ReportCall, notice: Notice) -> Video | VideoError:
+    """Open a video; one that is there and can't be read costs the page nothing else."""
+    assert call.video is not None
     try:
-        return open_film(call.film, max_pixels=call.max_pixels, notice=notice)
-    except FilmError as error:
-        if not call.film.exists():
+        return open_video(call.video, max_pixels=call.max_pixels, notice=notice)
+    except VideoError as error:
+        if not call.video.exists():
             raise
         return error
 
 
-def _film(
-    call: ReportCall, film: Film | FilmError, engines: Mapping[str, Engine], *, quiet: bool
+def _video(
+    call: ReportCall, video: Video | VideoError, engines: Mapping[str, Engine], *, quiet: bool
 ) -> tuple[ReportSection, str | None]:
-    """Make the film beside the page, and take it in; and say what of it is lost.
+    """Make the video beside the page, and take it in; and say what of it is lost.
 
-    A film that fails costs the page nothing else.
+    A video that fails costs the page nothing else.
     """
     try:
-        if isinstance(film, FilmError):
-            raise film
-        content = _draw_film(call, film, engines, quiet=quiet)
+        if isinstance(video, VideoError):
+            raise video
+        content = _draw_video(call, video, engines, quiet=quiet)
     except VitonnxError as error:
-        lost = f"The page has no film: {error}"
-        return ReportSection("Film", text=lost), lost
+        lost = f"The page has no video: {error}"
+        return ReportSection("Video", text=lost), lost
     text = "Mean over the heads of the last block, frame by frame."
     section = ReportSection(
-        "Film", text=text, panels=[ReportPanel(content, "Film of where they look")]
+        "Video", text=text, panels=[ReportPanel(content, "Video of where they look")]
     )
-    return section, film.complaint
+    return section, video.complaint
 
 
-def _draw_film(
-    call: ReportCall, film: Film, engines: Mapping[str, Engine], *, quiet: bool
+def _draw_video(
+    call: ReportCall, video: Video, engines: Mapping[str, Engine], *, quiet: bool
 ) -> bytes:
-    of_film = {
-        name: open_engine(engine.file, film.size, fit=call.fit, **call.runtime.options())
+    of_video = {
+        name: open_engine(engine.file, video.size, fit=call.fit, **call.runtime.options())
         for name, engine in engines.items()
     }
     if call.fit is None:
-        note_fit(of_film, film.size, quiet=quiet)
+        note_fit(of_video, video.size, quiet=quiet)
     with temporary_folder() as folder:
-        path = folder / "film.mp4"
-        probe_film(
-            film,
-            list(of_film.values()),
+        path = folder / "video.mp4"
+        probe_video(
+            video,
+            list(of_video.values()),
             Heads(),
             path,
-            titles=list(of_film),
+            titles=list(of_video),
             watch=partial(watch, quiet=quiet),
         )
         return path.read_bytes()

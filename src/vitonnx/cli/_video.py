@@ -1,4 +1,4 @@
-"""``vitonnx probe video``: a film of where models look."""
+"""``vitonnx probe video``: a video of where models look."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from vitonnx.cli._output import check_output, files_of
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitonnx.film import FilmHead, ScaleKind
     from vitonnx.manifest import Manifest
-    from vitonnx.plots import FilmStyle
+    from vitonnx.plots import VideoStyle
     from vitonnx.probes import Fusion, Heads, Rollout
+    from vitonnx.video import ScaleKind, VideoHead
 
 EXAMPLE = "Example: vitonnx probe video deit.onnx bird.mp4 --compare dino.onnx -o bird.dino.mp4"
 
 
 def video(
     model: Model,
-    film: Annotated[
+    video: Annotated[
         Path,
-        typer.Argument(metavar="IN", help="A film, an animated picture, or a folder of frames."),
+        typer.Argument(metavar="IN", help="A video, an animated picture, or a folder of frames."),
     ],
     output: Annotated[
         Path | None,
@@ -51,7 +51,7 @@ def video(
             "--output",
             "-o",
             metavar="OUT.mp4",
-            help="The film to write. Without it, FILM.PROBE.mp4 is written here.",
+            help="The video to write. Without it, VIDEO.PROBE.mp4 is written here.",
         ),
     ] = None,
     probe: Annotated[
@@ -81,7 +81,7 @@ def video(
             "--short-side",
             metavar="N",
             help="Of the model's input, in pixels, a multiple of the patch size; by default that "
-            "of the file's. The longer side follows from the film.",
+            "of the file's. The longer side follows from the video.",
         ),
     ] = None,
     fit: FitFrames = None,
@@ -103,8 +103,8 @@ def video(
         typer.Option(
             "--scale",
             metavar="video|frame|fixed",
-            help="What shares one scale of colours: the whole film; each frame alone, which "
-            "flickers; or every film there is: 0 to 10 times an even share of the attention.",
+            help="What shares one scale of colours: the whole video; each frame alone, which "
+            "flickers; or every video there is: 0 to 10 times an even share of the attention.",
         ),
     ] = "video",
     start: Annotated[
@@ -126,28 +126,28 @@ def video(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Draw where a model looks in every frame of a film."""
+    """Draw where a model looks in every frame of a video."""
     from vitonnx.cli._runtime import Runtime
-    from vitonnx.film import FilmOptions, open_engine, probe_film
     from vitonnx.media import check_writable, partial_of
-    from vitonnx.media.films import Span, open_film
-    from vitonnx.plots import FilmColours
+    from vitonnx.media.videos import Span, open_video
+    from vitonnx.plots import VideoColours
+    from vitonnx.video import VideoOptions, open_engine, probe_video
 
     asked = _probe(probe, block=block, query=query, fusion=fusion, discard=discard)
-    options = FilmOptions(
+    options = VideoOptions(
         head=_head(head),
         smooth=smooth,
         scale=cast("ScaleKind", scale),
-        colours=FilmColours(cast("FilmStyle", style), colormap, opacity),
+        colours=VideoColours(cast("VideoStyle", style), colormap, opacity),
     )
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
-    target = output or Path(f"{film.resolve().stem}.{asked.name}.mp4")
-    read: list[str | Path] = [film, *film.iterdir()] if film.is_dir() else [film]
+    target = output or Path(f"{video.resolve().stem}.{asked.name}.mp4")
+    read: list[str | Path] = [video, *video.iterdir()] if video.is_dir() else [video]
     read += files_of([model, *(compare or [])])
-    check_output(target, {"a film": (".mp4",)}, read)
+    check_output(target, {"a video": (".mp4",)}, read)
     check_writable(partial_of(target), read)  # which an interrupt would leave
     notice = partial(inform, quiet=quiet)
-    opened = open_film(film, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
+    opened = open_video(video, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
     make = partial(
         open_engine,
         frame=opened.size,
@@ -161,7 +161,7 @@ def video(
     if fit is None:
         note_fit(engines, opened.size, quiet=quiet)
     try:
-        report = probe_film(
+        report = probe_video(
             opened,
             list(engines.values()),
             asked,
@@ -208,7 +208,7 @@ def _probe(
     return Rollout(fusion=cast("Fusion", fusion or "mean"), discard=discard or 0.0)
 
 
-def _head(text: str) -> FilmHead:
+def _head(text: str) -> VideoHead:
     if text == "mean":
         return "mean"
     if text == "all":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vitonnx.demo._evaluate import evaluate
     from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
     from vitonnx.demo._interval import bootstrap_interval
-    from vitonnx.demo._material import Material, draw_film_file, draw_material, draw_pictures
+    from vitonnx.demo._material import Material, draw_material, draw_pictures, draw_video_file
     from vitonnx.demo._models import demo_models, demo_specs
     from vitonnx.demo._saliency import jaccard, saliency
     from vitonnx.demo._untrained import write_untrained
@@ -25,9 +25,9 @@ __all__ = [
     "bootstrap_interval",
     "demo_models",
     "demo_specs",
-    "draw_film_file",
     "draw_material",
     "draw_pictures",
+    "draw_video_file",
     "evaluate",
     "jaccard",
     "saliency",
@@ -42,7 +42,7 @@ _HOMES = {
     "bootstrap_interval": "_interval",
     "demo_models": "_models",
     "demo_specs": "_models",
-    "draw_film_file": "_material",
+    "draw_video_file": "_material",
     "draw_material": "_material",
     "draw_pictures": "_material",
     "evaluate": "_evaluate",

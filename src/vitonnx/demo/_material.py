@@ -1,4 +1,4 @@
-"""Pictures, an album and a film to try the models on: drawn, and so the same everywhere."""
+"""Pictures, an album and a video to try the models on: drawn, and so the same everywhere."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 
 from PIL import Image
 
-from vitonnx.data.scenes import Scene, draw_film
-from vitonnx.demo._scenes import ALBUM, FILM, PICTURES, draw
+from vitonnx.data.scenes import Scene, draw_video
+from vitonnx.demo._scenes import ALBUM, PICTURES, VIDEO, draw
 from vitonnx.media import atomic_path
-from vitonnx.media.films import FilmFrame, FilmWriter
+from vitonnx.media.videos import Frame, VideoWriter
 
-__all__ = ["Material", "draw_film_file", "draw_material", "draw_pictures"]
+__all__ = ["Material", "draw_material", "draw_pictures", "draw_video_file"]
 
 # Names say what is on them. Index of the scene, chosen by eye, so that no thing lies outside the
 # square in the middle that the models see; height and width; how many things.
@@ -30,9 +30,9 @@ ALBUM_SIZE: Final = (96, 96)
 ALBUM_SCENES: Final = 40
 
 RATE: Final = 25  # frames a second
-FRAMES: Final = 100  # after which everything is where it was: the film can go round
-FILM_SIZE: Final = (240, 320)
-FILM_INDEX: Final = 30  # a cat and a cup, which hardly ever hide each other
+FRAMES: Final = 100  # after which everything is where it was: the video can go round
+VIDEO_SIZE: Final = (240, 320)
+VIDEO_INDEX: Final = 30  # a cat and a cup, which hardly ever hide each other
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Material:
         A folder of pictures to look at.
     album : Path
         A folder of many small ones, to average over.
-    film : Path
+    video : Path
     shown : tuple of Path
         The pictures to look at, the best first.
     """
 
     pictures: Path
     album: Path
-    film: Path
+    video: Path
     shown: tuple[Path, ...]
 
 
@@ -77,7 +77,7 @@ def draw_material(
     UsageError, VitonnxError
         If something can't be written.
     """
-    pictures, album, film = folder / "pictures", folder / "album", folder / "scenes.mp4"
+    pictures, album, video = folder / "pictures", folder / "album", folder / "scenes.mp4"
     total = len(SHOWN) + ALBUM_SCENES + FRAMES
     shown = draw_pictures(pictures)
     progress(done := len(shown), total)
@@ -85,8 +85,8 @@ def draw_material(
     for index in range(ALBUM_SCENES):
         _write_picture(album / f"{index:02d}.png", draw(ALBUM, index, ALBUM_SIZE))
         progress(done := done + 1, total)
-    draw_film_file(film, lambda frames: progress(done + frames, total))
-    return Material(pictures, album, film, shown)
+    draw_video_file(video, lambda frames: progress(done + frames, total))
+    return Material(pictures, album, video, shown)
 
 
 def draw_pictures(folder: Path) -> tuple[Path, ...]:
@@ -108,8 +108,8 @@ def draw_pictures(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in SHOWN)
 
 
-def draw_film_file(path: Path, progress: Callable[[int], None] = lambda frames: None) -> None:
-    """Draw the film into a file, .mp4: four seconds, after which it can go round.
+def draw_video_file(path: Path, progress: Callable[[int], None] = lambda frames: None) -> None:
+    """Draw the video into a file, .mp4: four seconds, after which it can go round.
 
     Parameters
     ----------
@@ -123,13 +123,13 @@ def draw_film_file(path: Path, progress: Callable[[int], None] = lambda frames: 
     UsageError, VitonnxError
         If it can't be written.
     """
-    scenes = draw_film((0, FILM, 0, FILM_INDEX), FRAMES, FILM_SIZE, objects=2)
+    scenes = draw_video((0, VIDEO, 0, VIDEO_INDEX), FRAMES, VIDEO_SIZE, objects=2)
     with (
         atomic_path(path) as passing,
-        FilmWriter(passing, rate=Fraction(RATE), ticks=RATE, sound=None) as writer,
+        VideoWriter(passing, rate=Fraction(RATE), ticks=RATE, sound=None) as writer,
     ):
         for number, scene in enumerate(scenes):
-            writer.write(FilmFrame(scene.picture, Fraction(number, RATE), Fraction(1, RATE)))
+            writer.write(Frame(scene.picture, Fraction(number, RATE), Fraction(1, RATE)))
             progress(number + 1)
 
 

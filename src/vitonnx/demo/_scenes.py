@@ -6,7 +6,7 @@ from typing import Final
 
 from vitonnx.data.scenes import Scene, draw_scene
 
-__all__ = ["ALBUM", "FILM", "KNOWN", "PICTURES", "UNSEEN", "draw"]
+__all__ = ["ALBUM", "KNOWN", "PICTURES", "UNSEEN", "VIDEO", "draw"]
 
 # `vitonnx train scenes` draws with (its seed, 0, epoch, index) for training and with (its seed,
 # 1, 0, index) for validation: whatever its seed was, these have a second number of their own.
@@ -22,8 +22,8 @@ PICTURES: Final = 4
 ALBUM: Final = 5
 """Scenes to measure distances on."""
 
-FILM: Final = 6
-"""The film."""
+VIDEO: Final = 6
+"""The video."""
 
 
 def draw(family: int, index: int, size: tuple[int, int], objects: int | None = None) -> Scene:

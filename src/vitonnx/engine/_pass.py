@@ -34,7 +34,7 @@ Ready = TypeVar("Ready")
 
 DECODERS = 4
 # Of what is in memory already, twice a batch waits for its turn: above so many pixels, 32 MiB, as
-# films beyond 4K have, it is made ready at once, and doesn't wait as it is.
+# videos beyond 4K have, it is made ready at once, and doesn't wait as it is.
 LARGE = 2**23
 
 
@@ -151,7 +151,7 @@ class Pass:
 def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:
     """Take a picture from its owner: files are decoded in threads, what is in memory is not.
 
-    Whoever gives the pictures may fill the same array again, or step the same film on, while the
+    Whoever gives the pictures may fill the same array again, or step the same video on, while the
     last ones are still waiting. What is large doesn't wait: `ready` makes it ready at once.
     """
     if isinstance(image, str | Path):

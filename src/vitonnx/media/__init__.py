@@ -1,4 +1,4 @@
-"""Pictures and files in and out; films are in `vitonnx.media.films`."""
+"""Pictures and files in and out; videos are in `vitonnx.media.videos`."""
 
 from vitonnx.media._arrays import save_arrays, stack_models
 from vitonnx.media._atomic import (

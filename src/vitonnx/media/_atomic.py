@@ -73,7 +73,7 @@ def partial_of(path: str | Path) -> Path:
 
     Examples
     --------
-    >>> partial_of("films/walk.mp4").name
+    >>> partial_of("videos/walk.mp4").name
     'walk.partial.mp4'
     """
     path = Path(path)

@@ -37,7 +37,7 @@ def find_pictures(
         that vitonnx drew: the second run in a folder doesn't take up what the first one wrote.
     notice : callable, optional
         Takes, for every folder and glob, a sentence on what lies there that one may take for a
-        picture and that isn't read as one: films, HEIC where pillow-heif isn't installed, cameras'
+        picture and that isn't read as one: videos, HEIC where pillow-heif isn't installed, cameras'
         raw files and the like.
 
     Returns

@@ -12,7 +12,7 @@ __all__ = ["formats_read", "read_heic", "suffixes_read"]
 # What cameras, scanners, browsers and programs for drawing write, and Pillow decodes by itself, in
 # this process. Not among them is what starts another program or has none of its own decoders (EPS
 # starts Ghostscript; WMF, BUFR, GRIB, HDF5, MPEG), what opens a file inside a file as any format
-# (IPTC), what is unpacked before its size is known (FITS), and what only games, films and programs
+# (IPTC), what is unpacked before its size is known (FITS), and what only games, videos and programs
 # of long ago used: each would be more code for an attacker to try. Those that are told by their
 # first bytes come first; Targa has nothing to be told by.
 FORMATS = (

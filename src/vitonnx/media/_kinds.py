@@ -16,7 +16,7 @@ HEAD = 32  # bytes at the start of a file that its content is told from
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 EITHER_BRANDS = {b"mif1", b"msf1"}  # of HEIC and of AVIF: the compatible brands say which
 
-FILMS = ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .vob .webm .wmv"
+VIDEOS = ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .vob .webm .wmv"
 CAMERAS = ".3fr .arw .cr2 .cr3 .dng .erf .nef .nrw .orf .pef .raf .raw .rw2 .sr2 .srw .x3f"
 HEICS = ".heic .heics .heif .heifs .hif"
 AVIFS = ".avif .avifs"  # where Pillow is built without
@@ -37,18 +37,18 @@ class Kind:
         What it is called.
     remedy : str
         What to do, for a person.
-    is_film : bool
+    is_video : bool
         Whether it moves.
     """
 
     name: str
     remedy: str
-    is_film: bool = False
+    is_video: bool = False
 
     @property
     def one(self) -> str:
         """Say what a single file is."""
-        return f"a {self.name}" if self.is_film else self.name
+        return f"a {self.name}" if self.is_video else self.name
 
     def counted(self, count: int) -> str:
         """Say how many there are.
@@ -56,12 +56,12 @@ class Kind:
         Examples
         --------
         >>> kind_of(".mp4").counted(2), kind_of(".svg").counted(2)
-        ('2 films', '2 SVG')
+        ('2 videos', '2 SVG')
         """
-        return f"{count} {self.name}{'s' * (self.is_film and count != 1)}"
+        return f"{count} {self.name}{'s' * (self.is_video and count != 1)}"
 
 
-FILM = Kind("film", "films are for `vitonnx probe video`", is_film=True)
+VIDEO = Kind("video", "videos are for `vitonnx probe video`", is_video=True)
 HEIC = Kind("HEIC", "to read it:  pip install 'vitonnx[heic]'")
 AVIF = Kind("AVIF", "to read it:  pip install --upgrade pillow")
 CONVERTED = "convert it to PNG or JPEG"
@@ -100,13 +100,13 @@ def _by_suffix() -> dict[str, Kind]:
         **{suffix: Kind(suffix[1:].upper(), CONVERTED) for suffix in pictures},
         **dict.fromkeys(HEICS.split(), HEIC),
         **dict.fromkeys(AVIFS.split(), AVIF),
-        **dict.fromkeys(FILMS.split(), FILM),
+        **dict.fromkeys(VIDEOS.split(), VIDEO),
     }
 
 
 def _by_content(head: bytes) -> Kind | None:
     if head.startswith(b"\x1aE\xdf\xa3") or (head[:4], head[8:11]) == (b"RIFF", b"AVI"):
-        return FILM
+        return VIDEO
     if head.startswith(EPS_HEADS):
         return EPS
     if head[4:8] != b"ftyp":
@@ -114,7 +114,7 @@ def _by_content(head: bytes) -> Kind | None:
     brand, compatible = head[8:12], head[16:]
     if brand in (b"avif", b"avis") or (brand in EITHER_BRANDS and b"avi" in compatible):
         return AVIF
-    return HEIC if brand in HEIC_BRANDS | EITHER_BRANDS else FILM
+    return HEIC if brand in HEIC_BRANDS | EITHER_BRANDS else VIDEO
 
 
 def is_read(kind: Kind) -> bool:

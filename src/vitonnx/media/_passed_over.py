@@ -10,7 +10,7 @@ __all__ = ["PassedOver"]
 
 
 class PassedOver:
-    """Counts files that somebody may miss: films, and pictures of kinds that aren't read.
+    """Counts files that somebody may miss: videos, and pictures of kinds that aren't read.
 
     Notes, tables and all else that is no picture are not counted.
     """

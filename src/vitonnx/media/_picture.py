@@ -51,7 +51,7 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
     Parameters
     ----------
     source : str, Path, PIL.Image.Image or uint8 array (height, width, 3)
-        It is left as it is. Arrays may be any library's that has DLPack. Of a film or a document
+        It is left as it is. Arrays may be any library's that has DLPack. Of a video or a document
         the first frame is read.
     max_pixels : int, optional
         Of a file: one that has more is refused before it is unpacked, as a small file can hold any

@@ -14,10 +14,6 @@ from vitonnx.plots._distance import (
 )
 from vitonnx.plots._distance_page import plot_distance
 from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, describe, map_of, scale_of, unit_of
-from vitonnx.plots._film_colours import FilmColours, FilmStyle
-from vitonnx.plots._film_frame import FilmPainter
-from vitonnx.plots._film_layout import Panel
-from vitonnx.plots._film_scale import scale_of_stream
 from vitonnx.plots._filters import plot_filter_plate, plot_filters
 from vitonnx.plots._heads import masks_of, plot_heads
 from vitonnx.plots._losses import plot_losses
@@ -40,12 +36,13 @@ from vitonnx.plots._save import save_figure
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._sheet import contact_sheet
 from vitonnx.plots._tile import without_padding
+from vitonnx.plots._video_colours import VideoColours, VideoStyle
+from vitonnx.plots._video_frame import VideoPainter
+from vitonnx.plots._video_layout import Panel
+from vitonnx.plots._video_scale import scale_of_stream
 
 __all__ = [
     "MOST_PICTURES",
-    "FilmColours",
-    "FilmPainter",
-    "FilmStyle",
     "Panel",
     "Report",
     "ReportPanel",
@@ -53,6 +50,9 @@ __all__ = [
     "ReportTable",
     "Scale",
     "SheetEntry",
+    "VideoColours",
+    "VideoPainter",
+    "VideoStyle",
     "compare_models",
     "contact_sheet",
     "describe",

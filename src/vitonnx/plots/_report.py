@@ -22,7 +22,7 @@ DPI = 110
 
 @dataclass(frozen=True, eq=False)
 class ReportPanel:
-    """A figure or a film on the page.
+    """A figure or a video on the page.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ReportPanel:
     caption: str = ""
 
     @property
-    def is_film(self) -> bool:
+    def is_video(self) -> bool:
         """Whether it moves."""
         return isinstance(self.content, bytes)
 

@@ -1,4 +1,4 @@
-"""Damage to whatever picture or film a file is, by its first bytes."""
+"""Damage to whatever picture or video a file is, by its first bytes."""
 
 from __future__ import annotations
 

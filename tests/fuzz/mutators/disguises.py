@@ -1,4 +1,4 @@
-"""Files that are no picture and no film, and that some libraries would act on all the same."""
+"""Files that are no picture and no video, and that some libraries would act on all the same."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def png(content: bytes, random: Random) -> bytes:
 
 
 def gif(content: bytes, random: Random) -> bytes:
-    """Give a film of two frames in place of a picture."""
+    """Give a video of two frames in place of a picture."""
     return _gif(random.choice(SIDES))
 
 

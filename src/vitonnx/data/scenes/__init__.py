@@ -1,11 +1,11 @@
-"""Labelled pictures made by drawing: things on cluttered ground, with exact masks, and films.
+"""Labelled pictures made by drawing: things on cluttered ground, with exact masks, and videos.
 
 Ten kinds of things, each with parts and structure of its own. Colours, textures, sizes, turns,
 places and grounds are drawn without regard to the kind: only the form tells it.
 """
 
-from vitonnx.data.scenes._film import draw_film
 from vitonnx.data.scenes._scene import Scene, draw_scene
 from vitonnx.data.scenes._shapes import CLASSES
+from vitonnx.data.scenes._video import draw_video
 
-__all__ = ["CLASSES", "Scene", "draw_film", "draw_scene"]
+__all__ = ["CLASSES", "Scene", "draw_scene", "draw_video"]

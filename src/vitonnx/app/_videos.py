@@ -1,0 +1,185 @@
+"""Videos of maps for visitors: short ones, one at a time, that can be stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from vitonnx.app._limits import Limits
+from vitonnx.app._visit import plain_name
+from vitonnx.engine import Engine
+from vitonnx.errors import VideoError
+from vitonnx.media.videos import Span, open_video, read_facts
+from vitonnx.probes import Heads, Rollout
+from vitonnx.video import VideoOptions, VideoReport, open_engine, probe_video
+
+__all__ = ["StoppedError", "Videos"]
+
+Item = TypeVar("Item")
+
+# Containers that hold a video themselves: playlists make FFmpeg read other files of this machine.
+FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "gif", "ogg", "mpegts", "mpeg", "flv", "asf")
+
+
+SLIMMEST = 4
+FASTEST = 60  # frames a second
+
+
+class StoppedError(VideoError):
+    """The visitor wants no more of it."""
+
+
+class Videos:
+    """Makes videos, and stops them.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        The page's models; each video opens them anew, at its own size.
+    limits : Limits
+        The page's.
+    """
+
+    def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
+        self._engines, self._limits = engines, limits
+        self._stops: dict[str, threading.Event] = {}
+        # A signal may come while its own thread holds it, and then stops all videos.
+        self._lock = threading.RLock()
+
+    def want(self, visitor: str) -> None:
+        """Note that a visitor waits for a video: from now on it can be stopped."""
+        with self._lock:
+            self._stops[visitor] = threading.Event()
+            if len(self._stops) > self._limits.visitors:
+                del self._stops[next(iter(self._stops))]
+
+    def make(
+        self,
+        path: Path,
+        name: str,
+        models: Sequence[str],
+        probe: Heads | Rollout,
+        options: VideoOptions,
+        output: Path,
+        *,
+        visitor: str,
+        progress: Callable[[float, str], None],
+    ) -> VideoReport:
+        """Write a video of maps.
+
+        Parameters
+        ----------
+        path, name
+            Of the video that was uploaded, and what the visitor calls it.
+        models, probe, options
+            See `probe_video`.
+        output : Path
+            The video to write.
+        visitor : str
+            Whose it is; see `stop`.
+        progress : callable
+            Takes the share that is done, and what is being done.
+
+        Raises
+        ------
+        VideoError
+            If it is too long or too large, damaged, or no video.
+        StoppedError
+            If `stop` was called since it was wanted.
+        """
+        name = plain_name(name)
+        with self._lock:
+            stop = self._stops.setdefault(visitor, threading.Event())
+        try:
+            self._check(path, name)
+            video = open_video(
+                path, Span(end=Fraction(self._limits.seconds)), max_pixels=self._limits.pixels
+            )
+            # A model sees the short side at its own size: a strip would be any number of tokens.
+            if max(video.size) > SLIMMEST * min(video.size):
+                raise VideoError(
+                    f"{name} has frames of {video.size[0]}x{video.size[1]} pixels; at most "
+                    f"{SLIMMEST} times as long as broad is taken here: cut them."
+                )
+            engines = [
+                open_engine(
+                    engine.file,
+                    video.size,
+                    device=engine.device,
+                    threads=engine.threads,
+                    precision=engine.precision,
+                )
+                for engine in (self._engines[model] for model in models)
+            ]
+            return probe_video(
+                video,
+                engines,
+                probe,
+                output,
+                options,
+                titles=list(models),
+                watch=partial(_watch, most=self._most_frames, stop=stop, progress=progress),
+            )
+        except StoppedError:
+            raise
+        except VideoError as error:
+            raise VideoError(str(error).replace(str(path), name)) from error
+        finally:
+            with self._lock:
+                if self._stops.get(visitor) is stop:  # and not that of a video wanted since
+                    del self._stops[visitor]
+
+    def stop(self, visitor: str) -> bool:
+        """Stop a visitor's video; tell whether there is one."""
+        with self._lock:
+            stop = self._stops.get(visitor)
+        if stop is not None:
+            stop.set()
+        return stop is not None
+
+    def stop_all(self) -> None:
+        """Stop everybody's videos."""
+        for visitor in list(self._stops):
+            self.stop(visitor)
+
+    @property
+    def _most_frames(self) -> int:
+        return FASTEST * self._limits.seconds
+
+    def _check(self, path: Path, name: str) -> None:
+        """Refuse by the header alone what is too much."""
+        if path.stat().st_size > self._limits.upload:
+            raise VideoError(
+                f"{name} is larger than the {self._limits.megabytes} MB that are taken here."
+            )
+        facts = read_facts(path, FORMATS)
+        height, width = facts.size
+        if height * width > self._limits.pixels:
+            raise VideoError(f"{name} has frames of {height}x{width} pixels: scale it down first.")
+        if facts.seconds is not None and facts.seconds > self._limits.seconds:
+            raise VideoError(
+                f"{name} lasts {float(facts.seconds):.0f} s; at most {self._limits.seconds} s are "
+                "taken here: cut it, or use `vitonnx probe video`, which takes any length."
+            )
+
+
+def _watch(
+    items: Iterable[Item],
+    *,
+    total: int | None,
+    label: str,
+    most: int,
+    stop: threading.Event,
+    progress: Callable[[float, str], None],
+) -> Iterator[Item]:
+    for number, item in enumerate(items):
+        if stop.is_set():
+            raise StoppedError("Stopped, as you asked.")
+        if number >= most:
+            raise VideoError(f"The video has more than {most} frames: cut it, or leave some out.")
+        progress(min(1.0, number / total) if total else 0.0, f"{label}: frame {number + 1}")
+        yield item

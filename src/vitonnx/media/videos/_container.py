@@ -1,0 +1,103 @@
+"""Containers that hold a video, opened so that nothing else is opened with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+
+from vitonnx.blame import blamed_on, why_unopened
+from vitonnx.errors import VideoError
+from vitonnx.regular import refuse_special
+
+__all__ = ["CONTAINERS", "opened", "video_errors"]
+
+# Those that hold a video themselves, as FFmpeg calls them. It knows playlists and manifests too
+# (concat, hls, dash, imf, sdp …), patterns of names (image2), devices and graphs of filters
+# (lavfi): they would make it read other files, whatever the name of what was given, or the net.
+CONTAINERS = (
+    *("mov", "matroska", "avi", "asf", "flv", "mpegts", "mpeg", "ogg", "rm", "mxf", "gxf", "nut"),
+    *("wtv", "dv", "ivf", "gif", "apng", "yuv4mpegpipe", "amv", "lxf", "nsv", "live_flv"),
+    # Streams of one codec, without a container.
+    *("mpegvideo", "m4v", "h261", "h263", "h264", "hevc", "vvc", "av1", "obu", "mjpeg", "dirac"),
+    *("vc1", "dnxhd", "cavsvideo", "avs2", "avs3", "evc"),
+)
+NO_PROTOCOL = "none"  # FFmpeg has none of that name: it opens nothing by itself
+READ_AT_ONCE = 2**18  # bytes: each reading waits for Python's lock
+# FFmpeg decodes a frame as it opens a file, before anybody could look at its size, so that it has
+# a limit of its own: Pillow's for pictures, so that of any video up to there the size can be told.
+OPENED_PIXELS = 178_956_970
+
+
+@contextmanager
+def opened(path: Path, formats: Sequence[str] = CONTAINERS) -> Iterator[InputContainer]:
+    """Open a video's container and read its header.
+
+    FFmpeg is given the open file and no name of one: it can open no other.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    formats : sequence of str
+        The containers that may be opened, as FFmpeg calls them.
+
+    Raises
+    ------
+    VideoError
+        If it can't be read, or is in no such container.
+    """
+    with _file(path) as file:
+        options = {
+            "format_whitelist": ",".join(formats),
+            "protocol_whitelist": NO_PROTOCOL,
+            "max_pixels": str(OPENED_PIXELS),
+        }
+        try:
+            container = av.open(file, "r", options=options, buffer_size=READ_AT_ONCE)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise VideoError(
+                f"{path} can't be opened as a video: it is no video, of a kind that isn't read, or "
+                "cut off before the part that says what is in it; fetch or convert it again."
+            ) from error
+        with container:
+            yield container
+
+
+def _file(path: Path) -> BinaryIO:
+    refuse_special(path, VideoError)
+    try:
+        file = path.open("rb")
+    except PermissionError as error:
+        raise VideoError(f"{path} can't be read: there is no permission to.") from error
+    except (OSError, ValueError) as error:
+        raise VideoError(f"{path} can't be read: {why_unopened(error)}.") from error
+    if os.fstat(file.fileno()).st_size == 0:
+        file.close()
+        raise VideoError(f"{path} is empty, 0 bytes long: fetch it again.")
+    return file
+
+
+def video_errors(name: str | Path) -> AbstractContextManager[None]:
+    """Turn whatever a library raises on a video into one sentence.
+
+    Raises
+    ------
+    VideoError
+        In place of any error that isn't vitonnx's own.
+    """
+    return blamed_on(
+        name,
+        VideoError,
+        lambda reason: (
+            f"{name} is damaged, or says of itself what can't be ({reason}): fetch or convert it "
+            "again."
+        ),
+    )

@@ -1,0 +1,20 @@
+"""Videos of where models look: the join of engine, media and plots.
+
+It is a package of its own because each of these three does without the others: the engine draws
+nothing, media know no models, and plots run none. Here frames go from a video through the engine to
+maps, and from maps through plots to a video.
+"""
+
+from vitonnx.video._engine import fit_note, open_engine
+from vitonnx.video._options import ScaleKind, VideoHead, VideoOptions
+from vitonnx.video._probe_video import VideoReport, probe_video
+
+__all__ = [
+    "ScaleKind",
+    "VideoHead",
+    "VideoOptions",
+    "VideoReport",
+    "fit_note",
+    "open_engine",
+    "probe_video",
+]

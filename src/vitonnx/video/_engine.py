@@ -1,0 +1,121 @@
+"""An engine that sees the whole of a video's frames, in their shape where it can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitonnx.engine import Engine
+from vitonnx.errors import UsageError
+from vitonnx.manifest import Fit, Manifest
+from vitonnx.modelfile import load_manifest
+
+__all__ = ["fit_note", "open_engine"]
+
+# A frame's sides: a model's attention grows with the square of the longer one, and no video's
+# frames are so slim that this would be too few.
+SLIMMEST = 16
+
+
+def open_engine(
+    file: str | Path,
+    frame: tuple[int, int],
+    *,
+    short_side: int | None = None,
+    fit: Fit | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str = "auto",
+) -> Engine:
+    """Open a model so that it sees whole frames of a video, next to nothing of them squashed.
+
+    The input takes the video's shape, to the nearest patch. Where the file takes no other size than
+    its own, frames are padded to that: see `fit_note`. With `fit` it keeps its own size in any
+    case; "cut" leaves the frames' edges out, and so do patches that don't cover that size.
+
+    Parameters
+    ----------
+    file : path
+        The probe-ready file.
+    frame : (height, width)
+        Of the video, in pixels.
+    short_side : int, optional
+        Of the model's input, in pixels, a multiple of the patch size; not together with `fit`. By
+        default the shorter side of what the patches cover of the file's own input. The longer
+        side is the nearest multiple of the patch size.
+    fit : "cut", "pad" or "squash", optional
+        Use the file's own size, and fit frames into it in this way.
+    device, threads, precision
+        See `Engine`.
+
+    Raises
+    ------
+    ModelFileError, DeviceError, UsageError
+        As `Engine`; or if the short side can't be, or is given together with `fit`.
+    """
+    manifest = load_manifest(Path(file))
+    size, fit = _choose(manifest, frame, short_side, fit)
+    return Engine(file, size=size, fit=fit, device=device, threads=threads, precision=precision)
+
+
+def _choose(
+    manifest: Manifest, frame: tuple[int, int], short_side: int | None, fit: Fit | None
+) -> tuple[tuple[int, int], Fit]:
+    """Choose the input's size, and how frames are fitted into it."""
+    if fit is not None:
+        if short_side is not None:
+            raise UsageError(
+                "frames either are fitted into the file's own size, or the size follows them: "
+                "leave --fit or --short-side out."
+            )
+        return manifest.size, fit
+    short = min(manifest.covered) if short_side is None else short_side
+    if short < 1:
+        raise UsageError(f"the short side is {short}; it must be at least one patch.")
+    if short_side is None and max(frame) > SLIMMEST * min(frame):
+        raise UsageError(
+            f"frames of {_by(frame)} pixels are more than {SLIMMEST} times as long as broad, and "
+            "an input of their shape would take more memory than there is: say how they are "
+            "fitted into the model's own size (--fit), or how large its input shall be "
+            "(--short-side)."
+        )
+    size = fitting_size(frame, short=short, patch=manifest.patch_size)
+    if size == manifest.size or manifest.resizable:
+        manifest.at(size)  # refuses a short side that is no multiple, and names the nearest
+        return size, "squash"
+    if short_side is not None:
+        raise UsageError(
+            f"{manifest.name} takes pictures of {_by(manifest.size)} pixels and no others: leave "
+            "--short-side out, and frames are fitted into that (--fit)."
+        )
+    return manifest.size, "pad"
+
+
+def fit_note(engine: Engine, frame: tuple[int, int]) -> str | None:
+    """Say in a line that frames are padded, where an engine that nobody told how to fit does so."""
+    manifest = engine.manifest
+    if manifest.preprocessing.padding is None:
+        return None
+    return (
+        f"{manifest.name} takes pictures of {_by(manifest.size)} pixels and no others: frames of "
+        f"{_by(frame)} are padded to that shape (--fit cut and --fit squash do otherwise)."
+    )
+
+
+def fitting_size(frame: tuple[int, int], *, short: int, patch: int) -> tuple[int, int]:
+    """Choose an input's height and width for a frame's.
+
+    Examples
+    --------
+    >>> fitting_size((1080, 1920), short=224, patch=16)  # 398 would keep the shape to the pixel
+    (224, 400)
+    >>> fitting_size((1920, 1080), short=224, patch=16)
+    (400, 224)
+    """
+    height, width = frame
+    long = max(short, round(short * max(frame) / min(frame) / patch) * patch)
+    return (short, long) if height <= width else (long, short)
+
+
+def _by(sides: tuple[int, int]) -> str:
+    """Write height and width, in this order, as everywhere."""
+    return f"{sides[0]}x{sides[1]}"

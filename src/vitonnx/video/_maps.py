@@ -1,0 +1,119 @@
+"""From frames to maps: what each model sees in each frame, and its moving average."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.engine import Engine, Result
+from vitonnx.media.videos import Frame, Video
+from vitonnx.probes import Heads, HeadsResult, Rollout
+from vitonnx.video._ahead import Ahead, frames_ahead
+from vitonnx.video._cover import Cover
+from vitonnx.video._options import VideoHead
+
+__all__ = ["Maps", "map_shape", "maps_of_video", "smoothed"]
+
+Maps = list[NDArray[np.float32]]
+"""Of one frame: for each model its maps, (maps, rows, columns)."""
+
+
+def maps_of_video(
+    video: Video,
+    engines: Sequence[Engine],
+    covers: Sequence[Cover],
+    probe: Heads | Rollout,
+    head: VideoHead,
+) -> Generator[Maps]:
+    """Probe every frame of a video with every model.
+
+    Each model reads the video for itself, as they run through it in batches of their own.
+
+    Yields
+    ------
+    list of float32 (maps, rows, columns)
+        One a frame, of those patches that show some of it.
+
+    Raises
+    ------
+    VitonnxError
+        If a frame can't be probed.
+    """
+    with ExitStack() as stack:
+        streams = [
+            engine.stream((frame.pixels for frame in stack.enter_context(_decoded(video))), [probe])
+            for engine in engines
+        ]
+        for results in zip(*streams, strict=True):
+            yield [
+                cover.cut(_maps(result, probe.name, head))
+                for result, cover in zip(results, covers, strict=True)
+            ]
+
+
+def _decoded(video: Video) -> Ahead[Frame]:
+    return Ahead(video.read(), depth=frames_ahead(video.size))
+
+
+def _maps(result: Result, probe: str, head: VideoHead) -> NDArray[np.float32]:
+    """Take the maps that are drawn."""
+    if result.error is not None:
+        raise result.error
+    found = result[probe]
+    if not isinstance(found, HeadsResult):
+        return np.asarray(found.rollout)[None]
+    if head == "mean":
+        return np.asarray(found.mean)[None]
+    maps = np.asarray(found.attention)
+    return maps if head == "all" else maps[head : head + 1]
+
+
+def map_shape(engine: Engine, cover: Cover, head: VideoHead) -> tuple[int, int, int]:
+    """How many maps a model gives a frame, and their rows and columns."""
+    return (engine.layout.heads if head == "all" else 1, *cover.shape)
+
+
+def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:
+    """Average maps over time.
+
+    Parameters
+    ----------
+    maps : iterable of list of arrays
+        One list a frame.
+    frames : int
+        Of the average: as many before a frame as after it, and one more before where the number is
+        even. At both ends the mean is over those that there are.
+
+    Examples
+    --------
+    >>> maps = [[np.full((1, 1, 1), value)] for value in (0.0, 3.0, 6.0, 9.0)]
+    >>> [float(mean.item()) for (mean,) in smoothed(maps, 3)]
+    [1.5, 3.0, 6.0, 7.5]
+    """
+    after = (frames - 1) // 2
+    window: deque[Maps] = deque()
+    before = 0  # how many in the window come before the frame whose turn it is
+    for each in maps:
+        window.append(each)
+        if len(window) > before + after:
+            yield _mean(window)
+            before = _step(window, before, frames // 2)
+    while len(window) > before:
+        yield _mean(window)
+        before = _step(window, before, frames // 2)
+
+
+def _step(window: deque[Maps], before: int, most: int) -> int:
+    """Go on to the next frame: forget what is now too far back."""
+    if before == most:
+        window.popleft()
+        return before
+    return before + 1
+
+
+def _mean(window: deque[Maps]) -> Maps:
+    return [np.mean(model, axis=0) for model in zip(*window, strict=True)]

@@ -1,0 +1,213 @@
+"""From a video to a video of maps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from vitonnx.engine import Engine
+from vitonnx.errors import UsageError, VideoError
+from vitonnx.media import atomic_with_partial
+from vitonnx.media.videos import Frame, Video, VideoWriter
+from vitonnx.plots import Panel, VideoPainter
+from vitonnx.probes import Heads, Rollout
+from vitonnx.video._ahead import Ahead, frames_ahead
+from vitonnx.video._cover import Cover
+from vitonnx.video._maps import Maps, map_shape, maps_of_video, smoothed
+from vitonnx.video._options import VideoHead, VideoOptions
+from vitonnx.video._scales import Scaling, scaling_by_frame, scaling_of_video, scaling_to_fixed
+from vitonnx.video._spool import Spool
+
+__all__ = ["VideoReport", "Watch", "probe_video"]
+
+Item = TypeVar("Item")
+
+MAPS_AHEAD = 16
+
+
+class Watch(Protocol):
+    """Passes items on while somebody looks, such as a progress bar."""
+
+    def __call__(self, items: Iterable[Item], *, total: int | None, label: str) -> Iterable[Item]:
+        """Pass on items, of which there are about `total`."""
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What was made.
+
+    Parameters
+    ----------
+    frames : int
+        In the video that was written.
+    sound : str or None
+        What is to be said of its sound; None if it was copied as it was, or there is none.
+    lost : str or None
+        How many frames of the original could not be decoded, and why; None for none.
+    padded : tuple of str
+        The models that see frames padded: see `open_engine`.
+    """
+
+    frames: int
+    sound: str | None
+    lost: str | None
+    padded: tuple[str, ...] = ()
+
+
+def _unwatched(items: Iterable[Item], *, total: int | None, label: str) -> Iterable[Item]:
+    return items
+
+
+def probe_video(
+    video: Video,
+    engines: Sequence[Engine],
+    probe: Heads | Rollout,
+    path: str | Path,
+    options: VideoOptions | None = None,
+    *,
+    titles: Sequence[str] = (),
+    watch: Watch = _unwatched,
+) -> VideoReport:
+    """Write a video of where models look, frame by frame, in flat memory.
+
+    The maps of all frames are found first and kept in a temporary file, as nobody knows before the
+    end what the scale that they share will be; then the video is decoded again and drawn. With a
+    scale that doesn't depend on the whole video, both happen at the same time.
+
+    Parameters
+    ----------
+    video : Video
+        See `vitonnx.media.open_video`.
+    engines : sequence of Engine
+        See `open_engine`. Several stand side by side, right of the original.
+    probe : Heads or Rollout
+        Asked of each.
+    path : path
+        The video to write, .mp4: H.264, with the timestamps and the sound of the original. At
+        Ctrl-C what was drawn until then is left as ``NAME.partial.mp4``.
+    options : VideoOptions, optional
+        How maps are drawn.
+    titles : sequence of str, optional
+        What each model is called in the video; by default the name in its manifest.
+    watch : callable, optional
+        Is given each of the two passes over the frames, to show how far it is.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    UsageError
+        If a model lacks what is asked for, or the path is of no file that can be written.
+    VitonnxError
+        If the video can't be read or written, or a frame can't be probed.
+    """
+    path, options = Path(path), options or VideoOptions()
+    covers = [Cover.of(engine, video.size) for engine in engines]
+    painter = _painter(video, engines, covers, probe, options, titles)
+    from_zero = isinstance(probe, Heads)
+    with ExitStack() as stack:
+        passing = stack.enter_context(atomic_with_partial(path))
+        sound = video.sound()
+        stack.enter_context(sound or nullcontext())
+        looking = stack.enter_context(
+            closing(maps_of_video(video, engines, covers, probe, options.head))
+        )
+        maps = smoothed(looking, options.smooth)
+        match options.scale:
+            case "video":
+                shapes = [
+                    map_shape(engine, cover, options.head)
+                    for engine, cover in zip(engines, covers, strict=True)
+                ]
+                spool = stack.enter_context(Spool(passing.parent, shapes))
+                for _ in watch(spool.fill(maps), total=video.frames, label="Looking"):
+                    pass
+                maps = spool.read()
+                scaling = scaling_of_video(spool.read, models=len(engines), from_zero=from_zero)
+            case "frame":
+                scaling = scaling_by_frame(from_zero=from_zero)
+            case "fixed":
+                scaling = scaling_to_fixed(engine.manifest.patches for engine in engines)
+        drawn = stack.enter_context(
+            Ahead(_drawn(video, maps, scaling, painter), depth=frames_ahead(painter.size))
+        )
+        writer = stack.enter_context(
+            VideoWriter(passing, rate=video.rate, ticks=video.ticks, sound=sound)
+        )
+        # In a thread of its own, so that no Ctrl-C comes between a frame and its place in the file.
+        written = stack.enter_context(Ahead(map(writer.write, drawn), depth=1))
+        frames = sum(1 for _ in watch(written, total=video.frames, label="Drawing"))
+    names = titles or [engine.manifest.name for engine in engines]
+    padded = tuple(
+        name
+        for name, engine in zip(names, engines, strict=True)
+        if engine.manifest.preprocessing.padding is not None
+    )
+    return VideoReport(frames, sound.note if sound else None, video.complaint, padded)
+
+
+def _drawn(
+    video: Video, maps: Iterable[Maps], scaling: Scaling, painter: VideoPainter
+) -> Iterator[Frame]:
+    """Decode every frame once more, and draw its maps."""
+    with (
+        Ahead(video.read(), depth=frames_ahead(video.size)) as frames,
+        Ahead(maps, depth=MAPS_AHEAD) as found,
+    ):
+        for frame, each in itertools.zip_longest(frames, found):
+            if frame is None or each is None:
+                raise VideoError(f"{video.name} changed while it was read: begin again.")
+            pixels = painter.paint(frame.pixels, each, scaling(each))
+            yield replace(frame, pixels=pixels)
+
+
+def _painter(
+    video: Video,
+    engines: Sequence[Engine],
+    covers: Sequence[Cover],
+    probe: Heads | Rollout,
+    options: VideoOptions,
+    titles: Sequence[str],
+) -> VideoPainter:
+    """Arrange the video, and refuse what can't be before the work begins."""
+    if not engines:
+        raise UsageError("A video of maps needs at least one model.")
+    for engine in engines:
+        probe.reads(engine.layout)
+        if isinstance(options.head, int) and not 0 <= options.head < engine.layout.heads:
+            raise UsageError(
+                f"{engine.manifest.name} has no head {options.head}; it has heads 0 to "
+                f"{engine.layout.heads - 1}."
+            )
+    if isinstance(probe, Rollout) and options.head != "mean":
+        raise UsageError(
+            "rollout goes through all heads at once and has none to choose: leave the head out, "
+            "or ask the probe heads."
+        )
+    several = len(engines) > 1
+    names = titles or [engine.manifest.name for engine in engines]
+    panels = [
+        Panel(name if several else "", _head_labels(engine, options.head))
+        for name, engine in zip(names, engines, strict=True)
+    ]
+    beside = several or options.colours.style == "side-by-side"
+    return VideoPainter(
+        video.size,
+        panels,
+        options.colours,
+        original=("original" if several else "") if beside else None,
+        queries=[cover.query(engine, probe) for engine, cover in zip(engines, covers, strict=True)],
+        covers=[cover.box for cover in covers],
+    )
+
+
+def _head_labels(engine: Engine, head: VideoHead) -> tuple[str, ...]:
+    if head != "all":
+        return ("",)
+    return tuple(f"head {index}" for index in range(engine.layout.heads))

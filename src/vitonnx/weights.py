@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Layout, Probe, WeightProbe
+from vitonnx.probes import Found, Layout, Probe, WeightProbe
 
 __all__ = ["probe_weights"]
 
-Found = TypeVar("Found")
+Result = TypeVar("Result", bound=Found)
 
 PATCH_KERNEL = "patch_embed/kernel"
 
 
-def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
+def probe_weights(path: str | Path, probe: WeightProbe[Result]) -> Result:
     """Ask a probe-ready file about its weights.
 
     Only the weights that the probe names are read, so that the size of the file doesn't matter.
@@ -58,4 +59,5 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    return probe.compute(weights, layout)
+    found = probe.compute(weights, layout)
+    return replace(found, model=manifest.name, untrained=manifest.untrained)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,11 @@ from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, Tensor, decoded
-from vitonnx.probes import GraphProbe, Layout, Probe, Summary
+from vitonnx.probes import GraphProbe, Layout, PictureResult, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
+
+Found = TypeVar("Found", bound=PictureResult)
 
 # Attention is by far the largest output: 22 MB a picture for ViT-B/16 at 224, 3.7 GB for ViT-S/8
 # at 480. A batch holds as many pictures as fit here, at most eight and at least one; there are two
@@ -87,6 +89,8 @@ class Engine:
         The ONNX file.
     threads : int or None
         As it was given.
+    has_own_size : bool
+        Whether the input has the file's own size, because no other was asked for.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -121,6 +125,7 @@ class Engine:
             raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
         sides = None if size is None else _sides(size)
         self.file, self.threads = Path(path), threads
+        self.has_own_size = size is None
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
@@ -141,7 +146,7 @@ class Engine:
         )
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
-            self._own_sizes = OwnSizes(self.manifest, self._sibling, max_pixels, notice)
+            self._own_sizes = OwnSizes(self.manifest, self.resized, max_pixels, notice)
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -205,7 +210,17 @@ class Engine:
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    def probe(self, images: Picture | Sequence[Picture], probe: Probe[Any]) -> list[Result]:
+    @overload
+    def probe(self, images: Picture | Sequence[Picture], probe: Probe[Found]) -> list[Found]: ...
+
+    @overload
+    def probe(
+        self, images: Picture | Sequence[Picture], probe: Sequence[Probe[Any]]
+    ) -> list[Result]: ...
+
+    def probe(
+        self, images: Picture | Sequence[Picture], probe: Probe[Any] | Sequence[Probe[Any]]
+    ) -> list[Any]:
         """Probe pictures.
 
         Parameters
@@ -213,29 +228,31 @@ class Engine:
         images : picture or sequence of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
-        probe : Probe
-            `Heads`, `Rollout` or `Distance`.
+        probe : Probe or sequence of Probe
+            What is asked, such as `Heads`. Several are answered from one pass.
 
         Returns
         -------
-        list of Result
-            One a picture, in the order of the input.
+        list
+            One entry a picture, in the order of the input: the probe's own result, such as
+            `HeadsResult`; with several probes a `Result` that holds those.
 
         Raises
         ------
         PictureError
             If a picture can't be read or used; `stream` goes on instead.
         UsageError
-            If the model doesn't have what the probe asks for.
+            If the model doesn't have what a probe asks for.
         """
+        probes = [probe] if isinstance(probe, Probe) else probe
         results = []
-        for result in self.stream(_as_sequence(images), [probe]):
+        for result in self.stream(_as_sequence(images), probes):
             if result.error is not None:
                 raise result.error
-            results.append(result)
+            results.append(result.only if probes is not probe else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[Any]) -> list[Result]:
+    def probe_pixels(self, pixels: Batch, probe: Probe[Found]) -> list[Found]:
         """Probe pictures that are ready.
 
         Parameters
@@ -247,8 +264,9 @@ class Engine:
 
         Returns
         -------
-        list of Result
-            One a picture; their `pixels` are None, as they stay where they lie.
+        list
+            The probe's result for each picture; their `pixels` are None, as they stay where they
+            lie.
 
         Raises
         ------
@@ -260,7 +278,8 @@ class Engine:
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide([probe])
         one_pass = self._pass([probe], compiled, outputs)
-        return list(one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled)))
+        results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
+        return [result.only for result in results]
 
     def stream(
         self,
@@ -382,7 +401,7 @@ class Engine:
         # What the file is in already takes no work.
         takes = "fp32" if self.precision == self.manifest.precision else self.precision
         # Who asks patch after patch needs one graph, and one session.
-        forms = tuple(getattr(probe, "graph_form", probe) for probe in probes)
+        forms = tuple(probe.graph_form for probe in probes)
         return Plan(forms, outputs, self._size, precision=takes)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
@@ -447,13 +466,20 @@ class Engine:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
 
-    def _sibling(self, size: tuple[int, int]) -> Engine:
-        """Open the same file for pictures of one size."""
+    def resized(self, size: int | tuple[int, int], fit: Fit | None = None) -> Engine:
+        """Open the same file for inputs of another size, with the same options.
+
+        Parameters
+        ----------
+        size, fit
+            See `Engine`.
+        """
         return Engine(
             self.file,
             device=self._asked_device,
             threads=self.threads,
             size=size,
+            fit=fit,
             precision=self.precision,
             in_graph=self.in_graph,
             max_pixels=self._max_pixels,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Layout, Probe, WeightProbe
+from vitonnx.probes import Probe, WeightProbe
 
 __all__ = ["probe_weights"]
 
 Found = TypeVar("Found")
-
-PATCH_KERNEL = "patch_embed/kernel"
 
 
 def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
@@ -53,9 +52,8 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
         )
     file = Path(path)
     manifest = load_manifest(file)
-    layout = Layout.of(manifest)
-    weights = load_weights(file, probe.reads(layout))
+    weights = load_weights(file, probe.reads(manifest))
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    return probe.compute(weights, layout)
+    return probe.compute(weights, manifest)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.contract import LOGITS
 from vitonnx.engine._ahead import map_ahead
 from vitonnx.engine._batch import Batch
 from vitonnx.engine._preprocess import Prepared, read
@@ -131,7 +132,7 @@ class Pass:
         }
         classes = self.manifest.classes
         for row, (place, result, _) in enumerate(good):
-            logits = arrays["logits"][row] if "logits" in arrays else None
+            logits = arrays[LOGITS][row] if LOGITS in arrays else None
             answers[place] = replace(
                 result,
                 logits=logits,

@@ -5,6 +5,7 @@ The functions take plain arrays; `Heads` and `Rollout` say which of a model's ou
 raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
+from vitonnx.layout import Layout
 from vitonnx.probes._crop import WHOLE, Crop, cells_within
 from vitonnx.probes._distance import mean_attention_distance, token_distances
 from vitonnx.probes._distance_probe import Distance, DistanceResult
@@ -12,7 +13,6 @@ from vitonnx.probes._filters import filter_components, filters
 from vitonnx.probes._filters_probe import Filters, FiltersResult
 from vitonnx.probes._heads import head_maps, mass_mask
 from vitonnx.probes._heads_probe import Heads, HeadsResult
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._positions import Metric, position_similarity
 from vitonnx.probes._positions_probe import Positions, PositionsResult

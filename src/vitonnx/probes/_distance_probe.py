@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import array_api_compat
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._distance import mean_attention_distance, token_distances
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._probe import Queries
 from vitonnx.probes._summary import Summary
 

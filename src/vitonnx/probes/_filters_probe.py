@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import array_api_compat
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._filters import check_filter_options, filter_components, filters
-from vitonnx.probes._layout import Layout
 
 __all__ = ["Filters", "FiltersResult"]
 

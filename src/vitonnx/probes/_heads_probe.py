@@ -11,10 +11,10 @@ from typing import ClassVar
 import array_api_compat
 
 from vitonnx.errors import PictureError, UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._heads import check_mass, head_maps, mass_mask
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._probe import Queries
 
 __all__ = ["Heads", "HeadsResult"]

@@ -9,8 +9,8 @@ from typing import ClassVar
 import array_api_compat
 
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._positions import Metric, check_metric, position_similarity
 
 __all__ = ["Positions", "PositionsResult"]

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import array_api_compat
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._probe import Queries
 from vitonnx.probes._rollout import Fusion, check_rollout_options, rollout

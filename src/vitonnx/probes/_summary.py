@@ -8,8 +8,8 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import array_api_compat
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._layout import Layout
 
 __all__ = ["Bounded", "Summary", "Totalled"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._layout import Layout
 
 __all__ = ["WeightProbe"]
 

@@ -13,8 +13,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from vitonnx.contract import attention_name, tokens_name
 from vitonnx.errors import VitonnxError
-from vitonnx.graph import attention_name, tokens_name
 from vitonnx.tap import tap
 from zoo import Cell, build, first_line, make
 from zoo_specimen import Array, Facts, Reference

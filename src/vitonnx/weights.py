@@ -6,15 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Found, Layout, Probe, WeightProbe
+from vitonnx.probes import Found, Probe, WeightProbe
 
 __all__ = ["probe_weights"]
 
 Result = TypeVar("Result", bound=Found)
-
-PATCH_KERNEL = "patch_embed/kernel"
 
 
 def probe_weights(path: str | Path, probe: WeightProbe[Result]) -> Result:
@@ -54,10 +53,9 @@ def probe_weights(path: str | Path, probe: WeightProbe[Result]) -> Result:
         )
     file = Path(path)
     manifest = load_manifest(file)
-    layout = Layout.of(manifest)
-    weights = load_weights(file, probe.reads(layout))
+    weights = load_weights(file, probe.reads(manifest))
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    found = probe.compute(weights, layout)
+    found = probe.compute(weights, manifest)
     return replace(found, model=manifest.name, untrained=manifest.untrained)

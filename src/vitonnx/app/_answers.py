@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from vitonnx.app._memory import Memory
 from vitonnx.app._visit import Visit
+from vitonnx.contract import LOGITS
 from vitonnx.engine import Engine, Prepared, Result, predict
 from vitonnx.manifest import Manifest
-from vitonnx.probes import Heads, Layout, Prediction, Probe, Rollout
+from vitonnx.probes import Fusion, Heads, Layout, Prediction, Probe, Rollout
 
 __all__ = ["Answers", "kept_bytes"]
 
@@ -187,7 +188,7 @@ def _result(
     query = shown.token(probe, layout)
     read = {name: outputs[name].astype(np.float32, copy=False) for name in reads}
     (value,) = probe.compute(read, layout, [query])
-    logits = outputs["logits"][0] if "logits" in outputs else None
+    logits = outputs[LOGITS][0] if LOGITS in outputs else None
     prediction = None if logits is None else predict(logits, engine.manifest.classes)
     return _wrapped(visit, shown, probe, value, logits, prediction)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
 from vitonnx.names import is_hub_id
-from vitonnx.probes import Layout, Probe
+from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
@@ -67,7 +67,7 @@ def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> Non
     shapes = {}
     for name, manifest in manifests.items():
         rows, columns = manifest.grid
-        parts = len(probe.parts(Layout.of(manifest)))
+        parts = len(probe.parts(manifest))
         shapes[name] = f"{parts} heads, " * bool(parts) + f"{rows}x{columns} patches"
     first, *_ = shapes
     for name, shape in shapes.items():

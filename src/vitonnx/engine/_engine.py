@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device, require_bf16
@@ -23,12 +24,12 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
-from vitonnx.engine._session import IMAGES, Session, load_promises, open_session
+from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, Tensor, decoded
-from vitonnx.probes import GraphProbe, Layout, PictureResult, Probe, Summary
+from vitonnx.probes import GraphProbe, PictureResult, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
 
@@ -135,7 +136,7 @@ class Engine:
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
-        self.layout = Layout.of(self.manifest)
+        self.layout = self.manifest
         self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
         self._asked_device, self._device = device, choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
@@ -393,7 +394,7 @@ class Engine:
         compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.
         read = {probe.name: probe.reads(self.layout) for probe in probes}
-        logits = ("logits",) if "logits" in self.outputs else ()
+        logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
 

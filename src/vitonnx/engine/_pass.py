@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.contract import LOGITS
 from vitonnx.engine._ahead import map_ahead
 from vitonnx.engine._batch import Batch
 from vitonnx.engine._preprocess import Prepared, read
@@ -130,7 +131,7 @@ class Pass:
             for probe in self.probes
         }
         for row, (place, result, _) in enumerate(good):
-            logits = arrays["logits"][row] if "logits" in arrays else None
+            logits = arrays[LOGITS][row] if LOGITS in arrays else None
             known = self._known(result, logits)
             values = {name: replace(found[row], **known) for name, found in by_probe.items()}
             answers[place] = replace(result, **known, values=values)

@@ -5,6 +5,7 @@ hand these to the functions, and give a finding: one of a few neutral shapes of 
 are raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import WHOLE, Crop, cells_within
 from vitonnx.probes._distance import (
@@ -17,7 +18,6 @@ from vitonnx.probes._entropy import Entropy, EntropyResult, attention_entropy
 from vitonnx.probes._filters import Filters, FiltersResult, filter_components, filters
 from vitonnx.probes._finding import Finding, Maps, Matrix, Plate, Table
 from vitonnx.probes._heads import Heads, HeadsResult, head_maps, mass_mask
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._option import Option, option, options_of
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._positions import Metric, Positions, PositionsResult, position_similarity

@@ -10,9 +10,9 @@ from typing import ClassVar
 import array_api_compat
 
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._finding import Table
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._option import option
 from vitonnx.probes._patches import others
 from vitonnx.probes._probe import Queries, TableProbe

@@ -8,17 +8,18 @@ from typing import ClassVar
 
 import array_api_compat
 
+from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._finding import Plate
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._option import option
 from vitonnx.probes._probe import WeightProbe
 from vitonnx.probes._result import Found
 
 __all__ = ["Filters", "FiltersResult", "filter_components", "filters"]
 
-KERNEL = "patch_embed/kernel"
+
 # Share of the variance up to which a component is made of rounding errors.
 NOISE = 1e-20
 
@@ -107,7 +108,7 @@ class Filters(WeightProbe[FiltersResult]):
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
         """Name the one weight that is read: the patch embedding's kernel."""
-        return (KERNEL,)
+        return (PATCH_KERNEL,)
 
     def compute(self, weights: Mapping[str, Array], layout: Layout) -> FiltersResult:
         """Make the result.
@@ -124,7 +125,7 @@ class Filters(WeightProbe[FiltersResult]):
         UsageError
             If there are not so many components.
         """
-        kernel = weights[KERNEL]
+        kernel = weights[PATCH_KERNEL]
         xp = array_api_compat.array_namespace(kernel)
         kernel = xp.astype(kernel, xp.float32)
         components, ratio = None, None

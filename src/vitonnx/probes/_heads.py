@@ -12,10 +12,10 @@ from typing import ClassVar
 import array_api_compat
 
 from vitonnx.errors import PictureError, UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Maps
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._option import option
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._probe import GraphProbe, Queries

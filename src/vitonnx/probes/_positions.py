@@ -9,17 +9,17 @@ from typing import ClassVar, Literal, get_args
 
 import array_api_compat
 
+from vitonnx.contract import POSITION_EMBEDDING
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._finding import Matrix
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._option import option
 from vitonnx.probes._probe import WeightProbe
 from vitonnx.probes._result import Found
 
 __all__ = ["Metric", "Positions", "PositionsResult", "position_similarity"]
 
-POSITIONS = "position_embedding"
 
 Metric = Literal["cosine", "dot"]
 
@@ -103,7 +103,7 @@ class Positions(WeightProbe[PositionsResult]):
             If the model has none.
         """
         _grid(layout)
-        return (POSITIONS,)
+        return (POSITION_EMBEDDING,)
 
     def compute(self, weights: Mapping[str, Array], layout: Layout) -> PositionsResult:
         """Make the result.
@@ -120,7 +120,7 @@ class Positions(WeightProbe[PositionsResult]):
         UsageError
             If the embedding doesn't fit the layout.
         """
-        grid, embedding = _grid(layout), weights[POSITIONS]
+        grid, embedding = _grid(layout), weights[POSITION_EMBEDDING]
         xp = array_api_compat.array_namespace(embedding)
         similarity = position_similarity(
             xp.astype(embedding, xp.float32),

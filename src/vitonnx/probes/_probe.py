@@ -10,10 +10,10 @@ from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
 
 import array_api_compat
 
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Finding, Table
-from vitonnx.probes._layout import Layout
 from vitonnx.probes._option import options_of
 from vitonnx.probes._result import Found, PictureResult
 from vitonnx.probes._summary import Summary

@@ -48,8 +48,8 @@ def fill(desk: Path) -> None:
     (desk / "users.txt").write_text("anna:between two trees\n")
     _write_pictures(desk)
     _write_videos(desk)
-    cifar = cifar_files.python_files(cifar_files.make_batches())
-    cifar_files.write_tar(desk / "cifar-10-python.tar.gz", cifar)
+    cifar = cifar_files.binary_files(cifar_files.make_batches())
+    cifar_files.write_tar(desk / "cifar-10-binary.tar.gz", cifar)
 
 
 def write_checkpoint(config: Path, target: Path) -> None:

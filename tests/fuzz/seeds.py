@@ -210,15 +210,8 @@ def recipes(desk: Path) -> list[bytes]:
 
 
 def archives(desk: Path) -> list[bytes]:
-    batches = cifar_files.make_batches(3)
-    python, binary = cifar_files.python_files(batches), cifar_files.binary_files(batches)
-    path = desk / "seed.tar"
-    return [
-        cifar_files.write_tar(path, python, compressed=False).read_bytes(),
-        cifar_files.write_tar(
-            path, binary, folder="cifar-10-batches-bin/", compressed=False
-        ).read_bytes(),
-    ]
+    files = cifar_files.binary_files(cifar_files.make_batches(3))
+    return [cifar_files.write_tar(desk / "seed.tar", files, compressed=False).read_bytes()]
 
 
 def _saved(picture: Image.Image, form: str, **options: Any) -> bytes:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import torch_files as pth
-from vitonnx import pickles
-from vitonnx.pickles import read_pickle
+from vitonnx.models.checkpoints import _pickles as pickles
+from vitonnx.models.checkpoints._pickles import read_pickle
 
 SHARED = ["shared"]
 STORED: dict[str, Any] = {

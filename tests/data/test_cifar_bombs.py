@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import cifar_files as cifar
-from contained import Outcome, contained
+from data import cifar_files as cifar
+from measured_process import Outcome, contained
 from vitonnx.data import open_data
 from vitonnx.errors import DataError
 

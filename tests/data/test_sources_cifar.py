@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cifar_files as cifar
+from data import cifar_files as cifar
 from vitonnx.data import open_data
 from vitonnx.errors import DataError
 

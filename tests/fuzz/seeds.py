@@ -13,14 +13,13 @@ from zipfile import ZipFile, ZipInfo
 import numpy as np
 from PIL import Image
 
-import cifar_files
-import published_names
-import tiny
-import torch_files
-import videos as made_videos
-from checkpoint_files import write_npz, write_safetensors
-from foreign_vit import ForeignViT
+import tiny_models as tiny
+from data import cifar_files
 from fuzz.material import FOREIGN, MODEL, PICTURES, RUN
+from media import video_files as made_videos
+from models import published_names, torch_files
+from models.checkpoint_files import write_npz, write_safetensors
+from tap.foreign_vit import ForeignViT
 from vitonnx.engine import Engine, StateFile, Survey, survey
 from vitonnx.engine._state_schema import Pass
 from vitonnx.models import random_parameters

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import torch_files as pth
+from models import torch_files as pth
 from vitonnx.models.checkpoints import _pickles as pickles
 from vitonnx.models.checkpoints._pickles import read_pickle
 

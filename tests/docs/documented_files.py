@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
-import cifar_files
-import published_names
-import videos
-from foreign_vit import ForeignViT
+from data import cifar_files
+from media import video_files as videos
+from models import published_names
+from tap.foreign_vit import ForeignViT
 from vitonnx.export import export_model
 from vitonnx.models import ViTConfig, find_model, random_parameters, read_config_file
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # The same model under all names that pages call it by.
 MODELS = {

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-import published_names as names
-import tiny
+import tiny_models as tiny
+from models import published_names as names
 from vitonnx.errors import CheckpointError
 from vitonnx.models import ViTConfig, read_checkpoint
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foreign_sketch import Floats, Precision
+from tap.foreign_sketch import Floats, Precision
 
 
 @dataclass(frozen=True, kw_only=True)

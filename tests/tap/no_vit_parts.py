@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import onnx
 
-from foreign_sketch import Side, Sketch
+from tap.foreign_sketch import Side, Sketch
 
 PIXELS: dict[str, Sequence[Side]] = {"pixels": ("batch", 3, 24, 40)}
 DIM, HEADS, CLASSES, PATCHES = 12, 3, 7, 15

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo_specimen import Specimen
+from tap.zoo.specimen import Specimen
 
 
 @dataclass(frozen=True)

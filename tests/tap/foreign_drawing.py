@@ -8,8 +8,8 @@ import math
 import numpy as np
 import onnx
 
-from foreign_layout import Layout
-from foreign_sketch import Floats, Sketch
+from tap.foreign_layout import Layout
+from tap.foreign_sketch import Floats, Sketch
 
 
 class Drawing:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import onnx
 from onnx import helper
 
-from foreign_sketch import FLOAT, INT64, Sketch
-from no_vit_parts import DIM, HEADS, PATCHES, PIXELS, classified, patches
+from tap.foreign_sketch import FLOAT, INT64, Sketch
+from tap.no_vit_parts import DIM, HEADS, PATCHES, PIXELS, classified, patches
 
 
 def turned_keys() -> onnx.ModelProto:

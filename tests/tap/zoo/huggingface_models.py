@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo_attention import WAYS, register
-from zoo_huggingface_families import FAMILIES, SHUFFLED, HuggingFace
-from zoo_specimen import Facts, Reference, Specimen, sharpen
+from tap.zoo.attention import WAYS, register
+from tap.zoo.huggingface_families import FAMILIES, SHUFFLED, HuggingFace
+from tap.zoo.specimen import Facts, Reference, Specimen, sharpen
 
 ATTENTIONS = ("eager", "sdpa")
 

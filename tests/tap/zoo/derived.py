@@ -8,8 +8,8 @@ from pathlib import Path
 
 import onnx
 
-from zoo_exporters import silence
-from zoo_specimen import Facts
+from tap.zoo.exporters import silence
+from tap.zoo.specimen import Facts
 
 Derivation = Callable[[Path, Path, Facts], None]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo_specimen import CLS, HALF, Facts, Family, Reference, Specimen, sharpen
+from tap.zoo.specimen import CLS, HALF, Facts, Family, Reference, Specimen, sharpen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from browsing import Person
+from app.browsing import Person
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine, best_classes
 from vitonnx.probes import Heads

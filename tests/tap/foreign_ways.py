@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foreign_vit import ForeignViT
+from tap.foreign_vit import ForeignViT
 
 PREFIXES = {
     "no prefix": ForeignViT(prefix=0, readout="mean"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import onnx
 
-from no_vit_networks import (
+from tap.no_vit_networks import (
     bert,
     cross_attention,
     cross_covariance,
@@ -17,8 +17,8 @@ from no_vit_networks import (
     swin,
     unet,
 )
-from no_vit_parts import PATCHES
-from no_vit_twists import (
+from tap.no_vit_parts import PATCHES
+from tap.no_vit_twists import (
     best_tokens,
     branched,
     column_by_column,

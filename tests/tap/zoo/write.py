@@ -1,4 +1,4 @@
-"""A zoo of foreign Vision Transformers in ONNX: `python -m zoo FOLDER [PATTERN]...`.
+"""A zoo of foreign Vision Transformers in ONNX: `python -m tap.zoo.write FOLDER [PATTERN]...`.
 
 Small models with random weights, by every way that PyTorch has to write ONNX, and some of them by
 what others do to such files afterwards. Writes FOLDER/model/exporter.onnx, or
@@ -19,21 +19,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import zoo_huggingface
-import zoo_pytorch
-import zoo_timm
-import zoo_torchvision
-from zoo_attention import WAYS
-from zoo_derived import DERIVATIONS, derive
-from zoo_exporters import EXPORTERS, OF_ANY_SIZE, RARE, USUAL, export
-from zoo_huggingface_families import SHUFFLED
-from zoo_specimen import Specimen
+from tap.zoo import huggingface_models, pytorch_models, timm_models, torchvision_models
+from tap.zoo.attention import WAYS
+from tap.zoo.derived import DERIVATIONS, derive
+from tap.zoo.exporters import EXPORTERS, OF_ANY_SIZE, RARE, USUAL, export
+from tap.zoo.huggingface_families import SHUFFLED
+from tap.zoo.specimen import Specimen
 
 ZOOS = {
-    "timm": zoo_timm,
-    "huggingface": zoo_huggingface,
-    "torchvision": zoo_torchvision,
-    "pytorch": zoo_pytorch,
+    "timm": timm_models,
+    "huggingface": huggingface_models,
+    "torchvision": torchvision_models,
+    "pytorch": pytorch_models,
 }
 
 
@@ -132,7 +129,7 @@ def first_line(error: BaseException) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m zoo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tap.zoo.write", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("patterns", nargs="*", default=["*"], help="of model/exporter")
     asked = parser.parse_args()

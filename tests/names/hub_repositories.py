@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from safetensors.numpy import save
 
-import published_names
-from foreign_vit import ForeignViT
-from tapping import save_outside
+from models import published_names
+from tap.foreign_vit import ForeignViT
+from tap.tapping import save_outside
 from vitonnx.models import random_parameters, read_config_file
 
 VIT = ForeignViT()

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
-import cifar_files
-import published_names
-import videos
-from foreign_vit import ForeignViT
+from data import cifar_files
+from media import video_files as videos
+from models import published_names
+from tap.foreign_vit import ForeignViT
 from vitonnx.export import export_model
 from vitonnx.models import ViTConfig, find_model, random_parameters, read_config_file
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # The same model under all names that pages call it by.
 MODELS = {
@@ -48,8 +48,8 @@ def fill(desk: Path) -> None:
     (desk / "users.txt").write_text("anna:between two trees\n")
     _write_pictures(desk)
     _write_videos(desk)
-    cifar = cifar_files.python_files(cifar_files.make_batches())
-    cifar_files.write_tar(desk / "cifar-10-python.tar.gz", cifar)
+    cifar = cifar_files.binary_files(cifar_files.make_batches())
+    cifar_files.write_tar(desk / "cifar-10-binary.tar.gz", cifar)
 
 
 def write_checkpoint(config: Path, target: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import torch_files as pth
-from vitonnx import pickles
-from vitonnx.pickles import read_pickle
+from models import torch_files as pth
+from vitonnx.models.checkpoints import _pickles as pickles
+from vitonnx.models.checkpoints._pickles import read_pickle
 
 SHARED = ["shared"]
 STORED: dict[str, Any] = {

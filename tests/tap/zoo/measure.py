@@ -13,11 +13,11 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from tap.zoo.specimen import Array, Facts, Reference
+from tap.zoo.write import Cell, build, first_line, make
 from vitonnx.contract import attention_name, tokens_name
 from vitonnx.errors import VitonnxError
 from vitonnx.tap import tap
-from zoo import Cell, build, first_line, make
-from zoo_specimen import Array, Facts, Reference
 
 # Attention is absolute; the others are parts of their largest magnitude. The same bounds as an
 # export's own; half precision has 11 bits, and a few products add up what they round.

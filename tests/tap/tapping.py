@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from foreign_vit import ForeignViT
+from tap.foreign_vit import ForeignViT
 from terminal import Outcome, assert_refused
 
 Call = Callable[..., Outcome]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from foreign_sketch import INT64, Sketch
-from no_vit_parts import CLASSES, DIM, HEADS, PATCHES, PIXELS, classified, patches
+from tap.foreign_sketch import INT64, Sketch
+from tap.no_vit_parts import CLASSES, DIM, HEADS, PATCHES, PIXELS, classified, patches
 
 
 def resnet() -> onnx.ModelProto:

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from foreign_drawing import Drawing
-from foreign_layout import Layout
-from foreign_sketch import EPSILON, Floats, Side, Sketch
+from tap.foreign_drawing import Drawing
+from tap.foreign_layout import Layout
+from tap.foreign_sketch import EPSILON, Floats, Side, Sketch
 
 
 class ForeignViT(Layout):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo_specimen import (
+from tap.zoo.specimen import (
     CLIP,
     CLS,
     CLS_DIST,

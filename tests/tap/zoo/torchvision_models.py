@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo_specimen import CLS, IMAGENET, Facts, Family, Reference, Specimen, sharpen
+from tap.zoo.specimen import CLS, IMAGENET, Facts, Family, Reference, Specimen, sharpen
 
 FAMILIES = {
     "vit": Family(prefix=CLS, recipe=IMAGENET, size=(40, 40), classes=7),

@@ -19,14 +19,14 @@ import httpx
 import pytest
 import typer
 
-import desk as desks
-from pages import Block, read_blocks, read_commands
-from pages_served import serve_page
+from app.pages_served import serve_page
+from docs import documented_files as desks
+from docs.command_blocks import Block, read_blocks, read_commands
 from vitonnx.cli import main
 from vitonnx.cli._app import app
 from vitonnx.models import find_model
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 DINOV3 = "hf://onnx-community/dinov3-vits16-pretrain-lvd1689m-ONNX"

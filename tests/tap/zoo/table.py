@@ -1,4 +1,4 @@
-"""Tap the whole zoo, and write what came of it as Markdown: `python -m zoo_table FILE.md`."""
+"""Tap the whole zoo, and write what came of it as Markdown: `python -m tap.zoo.table FILE.md`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from zoo import Cell, cells
-from zoo_attention import WAYS
-from zoo_measure import outcome
+from tap.zoo.attention import WAYS
+from tap.zoo.measure import outcome
+from tap.zoo.write import Cell, cells
 
 PACKAGES = (
     "vitonnx",
@@ -36,7 +36,7 @@ magnitude. In half precision the limit is 1e-2; int8 files are compared with the
 refers to the notes. Measured on {date} with
 {versions}.
 
-In the source, `PYTHONPATH=tests python -m zoo_table FILE.md` repeats it.
+In the source, `PYTHONPATH=tests python -m tap.zoo.table FILE.md` repeats it.
 """
 DONE = "✓"
 
@@ -106,9 +106,9 @@ def _versions() -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m zoo_table", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tap.zoo.table", description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--zoo", type=Path, help="a folder that `python -m zoo` wrote")
+    parser.add_argument("--zoo", type=Path, help="a folder that `python -m tap.zoo.write` wrote")
     asked = parser.parse_args()
     outcomes = {}
     with tempfile.TemporaryDirectory() as passing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from zoo_specimen import CLIP, CLS, CLS_DIST, CLS_REGISTERS, HALF, IMAGENET, Family
+from tap.zoo.specimen import CLIP, CLS, CLS_DIST, CLS_REGISTERS, HALF, IMAGENET, Family
 
 
 @dataclass(frozen=True, kw_only=True)

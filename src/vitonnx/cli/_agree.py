@@ -1,4 +1,4 @@
-"""Several models on the same pictures: a picture counts where all of them take it."""
+"""Run several models on the same pictures; a picture counts only if all of them succeed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from vitonnx.engine import Result
 
     Answer: TypeAlias = tuple[Result, ...]
-    """What each model says of one picture: either all have a result, or all the same error."""
+    """Results of all models for one picture: either none failed, or all hold the same error."""
 
 __all__ = ["agreed"]
 
 
 def agreed(streams: Iterable[Iterator[Result]]) -> Iterator[Answer]:
-    """Ask all models of a picture before any of the next; a bad picture is bad for all."""
+    """Run all models on a picture before the next one; an error in one counts for all."""
     return map(_agree, zip(*streams, strict=True))
 
 

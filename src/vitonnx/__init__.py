@@ -6,7 +6,7 @@ Four lines, and no training framework::
 
     import vitonnx as vx
 
-    engine = vx.Engine("dino.onnx")
+    engine = vx.Engine("scenes_dino")  # a file, or any name that the command line takes
     result = engine.probe("bird.png", vx.Heads())[0]
     result.attention  # float32 (heads, rows, columns)
 """
@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx import errors, probes
-    from vitonnx.engine import Engine, Prediction, Result
+    from vitonnx.api._engine import Engine
+    from vitonnx.api._weights import probe_weights
+    from vitonnx.engine import Prediction, Result
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
     from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout
-    from vitonnx.weights import probe_weights
 
 __all__ = [
     "Distance",
@@ -50,7 +51,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
     "Distance": "probes",
-    "Engine": "engine",
+    "Engine": "api._engine",
     "Filters": "probes",
     "Heads": "probes",
     "Manifest": "manifest",
@@ -61,7 +62,7 @@ _HOMES = {
     "Rollout": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
-    "probe_weights": "weights",
+    "probe_weights": "api._weights",
 }
 
 

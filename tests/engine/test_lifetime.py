@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +80,29 @@ def test_threads_that_ask_for_other_things_get_what_they_asked_for() -> None:
     for number, (result,) in enumerate(found):
         (expected,) = engine.probe(noise(53, 71, number), asked[number])
         np.testing.assert_array_equal(result.attention, expected.attention)
+
+
+def test_several_engines_plan_in_threads_of_their_own(tmp_path: Path) -> None:
+    """onnxscript's passes share state between threads: one graph at a time is planned."""
+    program = f"""
+import os
+os.environ["XDG_CACHE_HOME"] = {str(tmp_path)!r}
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import numpy as np
+import vitonnx as vx
+gate = Barrier(8)
+def begin(number):
+    engine = vx.Engine("scenes_vit", device="cpu", in_graph=True, threads=1)
+    gate.wait()
+    return engine.probe(np.zeros((53, 71, 3), np.uint8), vx.Heads(block=number % 5))
+with ThreadPoolExecutor(8) as pool:
+    print(len(list(pool.map(begin, range(8)))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "8\n", done.stderr
 
 
 def test_the_first_pictures_are_counted_in_all_threads(opened: list[Plan | None]) -> None:

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx import errors, probes
-    from vitonnx.engine import Engine, Prediction, Result
+    from vitonnx.api._export import export_model
+    from vitonnx.api._tap import tap_model
+    from vitonnx.engine import Engine, Prediction, Result, bake
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
     from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout
@@ -38,9 +40,12 @@ __all__ = [
     "Rollout",
     "Source",
     "VitonnxError",
+    "bake",
     "errors",
+    "export_model",
     "probe_weights",
     "probes",
+    "tap_model",
 ]
 
 # onnxruntime reports its use to its makers from 1.31 on, unless told not to before its import. Who
@@ -61,7 +66,10 @@ _HOMES = {
     "Rollout": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
+    "bake": "engine",
+    "export_model": "api._export",
     "probe_weights": "weights",
+    "tap_model": "api._tap",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -15,14 +16,15 @@ from vitonnx.cli._precision import (
     Compared,
     Force,
     Precision,
+    fidelity_shown,
     find_calibration,
-    reduce,
-    state_fidelity,
+    find_compared,
+    print_fidelity,
 )
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Plan
+    from vitonnx.engine import Baked
     from vitonnx.probes import Fusion, Probe
 
 EXAMPLE = "Example: vitonnx bake dino.onnx --probe heads --probe rollout -o dino.baked.onnx"
@@ -76,9 +78,8 @@ def bake(
     """Compile probes into the graph: one file, their results as its outputs."""
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.engine import Engine
-    from vitonnx.engine import bake as bake_file
-    from vitonnx.media import check_writable, temporary_folder
-    from vitonnx.modelfile import load_manifest
+    from vitonnx.engine import bake as bake_probes
+    from vitonnx.media import check_writable
     from vitonnx.probes import Distance, Heads, Rollout
 
     if len(set(probe)) < len(probe):
@@ -98,37 +99,29 @@ def bake(
             raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
     check_writable(output, files_of([model]))
-    file, sides = resolve_model(model, quiet=quiet), parse_size(size)
-    calibration, fidelity = find_calibration(calibrate, precision, quiet=quiet), None
-    check_writable(output, [*files_of([file]), *(calibration or [])])
-    with temporary_folder() as folder:
-        source = file
-        if calibration is not None:
-            source = folder / "int8.onnx"
-            reduce(
-                file, source, precision, calibration, size=sides, quiet=quiet, max_pixels=max_pixels
-            )
-        if precision != "fp32" and load_manifest(file).precision == "fp32":
-            engines = (
-                Engine(file, size=sides, precision="fp32", max_pixels=max_pixels),
-                Engine(source, size=sides, precision=precision, max_pixels=max_pixels),
-            )
-            fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
-        with stage(f"Baking {file.name}", quiet=quiet):
-            plan = bake_file(
-                source,
-                output,
-                probes,
-                size=sides,
-                precision=precision,
-                fused=fused,
-                logits=logits,
-                fidelity=fidelity,
-            )
+    calibration = find_calibration(calibrate, precision, quiet=quiet)
+    file = resolve_model(model, quiet=quiet)
+    engine = Engine(file, size=parse_size(size), max_pixels=max_pixels)
+    with stage(f"Baking {file.name}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+        baked = bake_probes(
+            engine,
+            probes,
+            output,
+            precision=precision,
+            calibrate=calibration,
+            fused=fused,
+            logits=logits,
+            pictures=find_compared(pictures, quiet=quiet),
+            force=force,
+            notice=partial(inform, quiet=quiet),
+            progress=show,
+        )
     if not quiet:
-        _print_outputs(output, plan)
+        if baked.fidelity is not None:
+            print_fidelity(baked.fidelity, precision)
+        _print_outputs(baked)
     give(output)
-    if plan.located:
+    if "queries" in baked.inputs:
         inform(
             "the file has a second input, queries: int64 (batch,), the token of each picture's "
             "patch, counted from the first prefix token.",
@@ -136,15 +129,13 @@ def bake(
         )
 
 
-def _print_outputs(file: Path, plan: Plan) -> None:
+def _print_outputs(baked: Baked) -> None:
     from vitonnx.cli._table import Table
-    from vitonnx.modelfile import load_outline
 
-    outputs = load_outline(file).outputs
     table = Table(title="What the file gives", title_justify="left")
     for heading in ("name", "type", "shape"):
         table.add_column(heading)
-    for name in plan.names:
-        sides = ", ".join("batch" if side is None else str(side) for side in outputs[name].shape)
-        table.row(name, "float64" if name == "distance" else "float32", f"({sides})")
+    for name, (kind, shape) in baked.outputs.items():
+        sides = ", ".join("batch" if side is None else str(side) for side in shape)
+        table.row(name, kind, f"({sides})")
     results().print(table)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from vitonnx.engine._asked import as_pictures, as_sides
 from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device, require_bf16
@@ -27,7 +26,7 @@ from vitonnx.engine._session import IMAGES, Session, load_promises, open_session
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
-from vitonnx.media import Notice, Tensor, decoded
+from vitonnx.media import Notice, decoded
 from vitonnx.probes import GraphProbe, Layout, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
@@ -85,8 +84,8 @@ class Engine:
     ----------
     file : Path
         The ONNX file.
-    threads : int or None
-        As it was given.
+    threads, fit, max_pixels, asked_size
+        As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -119,8 +118,8 @@ class Engine:
     ) -> None:
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
-        sides = None if size is None else _sides(size)
-        self.file, self.threads = Path(path), threads
+        self.asked_size = sides = None if size is None else as_sides(size)
+        self.file, self.threads, self.fit = Path(path), threads, fit
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
@@ -131,7 +130,7 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = Layout.of(self.manifest)
-        self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
+        self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
         self._asked_device, self._device = device, choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
@@ -141,7 +140,7 @@ class Engine:
         )
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
-            self._own_sizes = OwnSizes(self.manifest, self._sibling, max_pixels, notice)
+            self._own_sizes = OwnSizes(self.manifest, self.sibling, max_pixels, notice)
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -166,7 +165,7 @@ class Engine:
         UsageError
             If pictures have input sizes of their own, and these are several.
         """
-        pixels = [self._prepare(image).pixels for image in _as_sequence(images)]
+        pixels = [self._prepare(image).pixels for image in as_pictures(images)]
         if not pixels:
             raise UsageError("There is no picture to run: give at least one.")
         shapes = list(dict.fromkeys(each.shape[:2] for each in pixels))
@@ -229,7 +228,7 @@ class Engine:
             If the model doesn't have what the probe asks for.
         """
         results = []
-        for result in self.stream(_as_sequence(images), [probe]):
+        for result in self.stream(as_pictures(images), [probe]):
             if result.error is not None:
                 raise result.error
             results.append(result)
@@ -347,7 +346,7 @@ class Engine:
             probes,
             compiled,
             outputs,
-            self._max_pixels,
+            self.max_pixels,
             self._notice,
         )
 
@@ -442,38 +441,27 @@ class Engine:
         return wanted
 
     def _prepare(self, image: Picture) -> Prepared:
-        with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+        with decoded(image, max_pixels=self.max_pixels, notice=self._notice) as opened:
             if self._own_sizes is not None:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
 
-    def _sibling(self, size: tuple[int, int]) -> Engine:
-        """Open the same file for pictures of one size."""
+    def sibling(
+        self,
+        size: tuple[int, int] | None,
+        *,
+        file: Path | None = None,
+        precision: Precision | None = None,
+    ) -> Engine:
+        """Open the same file, or one made of it, as this one is open but for size and precision."""
         return Engine(
-            self.file,
+            file or self.file,
             device=self._asked_device,
             threads=self.threads,
             size=size,
-            precision=self.precision,
+            fit=self.fit,
+            precision=precision or self.precision,
             in_graph=self.in_graph,
-            max_pixels=self._max_pixels,
+            max_pixels=self.max_pixels,
             notice=self._notice,
         )
-
-
-def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Give height and width; one number is a square."""
-    sides = (size, size) if isinstance(size, Integral) else size
-    if not (
-        isinstance(sides, Sequence)
-        and len(sides) == 2
-        and all(isinstance(side, Integral) for side in sides)
-    ):
-        raise UsageError(f"size is {size!r}; it must be pixels, a number or (height, width).")
-    return int(sides[0]), int(sides[1])
-
-
-def _as_sequence(images: Picture | Sequence[Picture]) -> Sequence[Picture]:
-    if isinstance(images, str | Path | Image.Image | np.ndarray | Tensor):
-        return [images]
-    return images

@@ -55,10 +55,11 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
         If they are no pictures.
     """
     if isinstance(images, str | os.PathLike | Image.Image | np.ndarray | Tensor):
-        if len(getattr(images, "shape", ())) == 4:
+        shape = tuple(getattr(images, "shape", ()))
+        if len(shape) == 4:
             raise PictureError(
-                "an array (batch, height, width, 3) is no picture: give list(array), or, where it "
-                "has the model's input size already, `probe_pixels` or `run_pixels`."
+                f"an array of shape {shape} is several pictures: give list(array), or use "
+                "`probe_pixels` or `run_pixels` if they have the model's input size already."
             )
         return [images]
     if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):

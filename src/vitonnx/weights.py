@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Layout, Probe, WeightProbe
+from vitonnx.probes import Found, Probe, WeightProbe
 
 __all__ = ["probe_weights"]
 
-Found = TypeVar("Found")
-
-PATCH_KERNEL = "patch_embed/kernel"
+Result = TypeVar("Result", bound=Found)
 
 
-def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
+def probe_weights(path: str | Path, probe: WeightProbe[Result]) -> Result:
     """Ask a probe-ready file about its weights.
 
     Only the weights that the probe names are read, so that the size of the file doesn't matter.
@@ -53,9 +53,9 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
         )
     file = Path(path)
     manifest = load_manifest(file)
-    layout = Layout.of(manifest)
-    weights = load_weights(file, probe.reads(layout))
+    weights = load_weights(file, probe.reads(manifest))
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    return probe.compute(weights, layout)
+    found = probe.compute(weights, manifest)
+    return replace(found, model=manifest.name, untrained=manifest.untrained)

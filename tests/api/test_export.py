@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import published_names
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
+from models import published_names
 from vitonnx.errors import PrecisionError, UnknownModelError, UsageError
 from vitonnx.models import random_parameters
 
@@ -59,7 +60,7 @@ def test_a_checkpoint_in_one_file_or_several(described: Path, desk: Path) -> Non
     save_file(arrays | head, "whole.safetensors")
     save_file(arrays, "backbone.safetensors")
     save_file(head, "head.safetensors")
-    parts = [desk / "backbone.safetensors", "head.safetensors"]
+    parts: list[str | Path] = [desk / "backbone.safetensors", "head.safetensors"]
     whole = vx.export_model(None, "whole.onnx", config=described, weights="whole.safetensors")
     several = vx.export_model("mine", config=described, weights=parts, size=40)
     assert whole.manifest.source.file == "whole.safetensors"
@@ -109,10 +110,10 @@ def test_a_precision_that_costs_too_much_writes_nothing(
     ],
 )
 def test_calls_that_are_wrong(
-    arguments: dict[str, object], says: str, described: Path, desk: Path
+    arguments: dict[str, Any], says: str, described: Path, desk: Path
 ) -> None:
     with pytest.raises(UsageError, match=says):
-        vx.export_model(path="out.onnx", **arguments)  # type: ignore[arg-type]
+        vx.export_model(path="out.onnx", **arguments)
     assert [file.name for file in desk.iterdir()] == ["tiny.json"]
 
 
@@ -123,11 +124,12 @@ def test_a_name_that_nobody_has(desk: Path) -> None:
 
 def test_no_input_is_written_over(described: Path, photographs: list[np.ndarray]) -> None:
     before = described.read_bytes()
-    for arguments in (
+    calls: list[dict[str, Any]] = [
         {"weights": "random"},
         {"weights": "random", "precision": "int8", "pictures": [*photographs, "a.png"]},
-    ):
+    ]
+    for arguments in calls:
         target = "a.png" if "pictures" in arguments else described
         with pytest.raises(UsageError, match="would be lost"):
-            vx.export_model(None, target, config=described, **arguments)  # type: ignore[arg-type]
+            vx.export_model(None, target, config=described, **arguments)
     assert described.read_bytes() == before

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 import vitonnx as vx
-from foreign_ways import WAYS
+from tap.foreign_ways import WAYS
 from vitonnx.errors import ModelFileError, UsageError
 
 Command = Callable[..., None]

@@ -9,21 +9,18 @@ import typer
 from vitonnx.cli import (
     _bake,
     _demo,
-    _distance,
     _doctor,
     _export,
-    _filters,
-    _heads,
     _inspect,
     _models,
     _page,
-    _positions,
     _report,
-    _rollout,
     _tap,
     _train,
     _video,
 )
+from vitonnx.cli._probe_commands import add_probes, options_in_videos
+from vitonnx.cli._probe_options import with_options
 
 __all__ = ["app"]
 
@@ -78,10 +75,6 @@ app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("app", epilog=_page.EXAMPLE)(_page.page)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
-probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
-probe.command("distance", epilog=_distance.EXAMPLE)(_distance.distance)
-probe.command("rollout", epilog=_rollout.EXAMPLE)(_rollout.rollout)
-probe.command("filters", epilog=_filters.EXAMPLE)(_filters.filters)
-probe.command("positions", epilog=_positions.EXAMPLE)(_positions.positions)
-probe.command("video", epilog=_video.EXAMPLE)(_video.video)
+add_probes(probe)
+probe.command("video", epilog=_video.EXAMPLE)(with_options(_video.video, options_in_videos()))
 app.add_typer(probe, name="probe")

@@ -19,7 +19,7 @@ def train(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder of class folders, the archive of CIFAR-10 (python or binary version), "
+            help="A folder of class folders, the archive of CIFAR-10 (binary version), "
             "or the word scenes: pictures that vitonnx draws.",
         ),
     ],

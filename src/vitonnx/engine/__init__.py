@@ -3,6 +3,7 @@
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
 from vitonnx.engine._asked import as_pictures, as_sides
 from vitonnx.engine._bake import Baked, bake
+from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
@@ -23,6 +24,7 @@ from vitonnx.engine._totals import Totals, save_totals, write_table
 __all__ = [
     "DAMAGED",
     "DEVICES",
+    "MOST_PLANS",
     "Baked",
     "Engine",
     "Fidelity",
@@ -48,6 +50,7 @@ __all__ = [
     "hold_fidelity",
     "known_operators",
     "place",
+    "plans_folder",
     "predict",
     "prepare",
     "reduce_file",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vitonnx.contract import LOGITS
 from vitonnx.engine._asked import as_pictures, as_probes
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine, Picture
@@ -140,12 +141,12 @@ def bake(
     )
     read = (each for each in (*(measured or ()), *(shown or ())) if isinstance(each, str | Path))
     check_writable(path, [source, *weight_files(source), *read])
-    if logits and "logits" not in has.outputs:
+    if logits and LOGITS not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
     for probe in compiled:
         probe.reads(engine.layout)
     size = None if engine.manifest.size == manifest.size else engine.manifest.size
-    kept, fidelity = ("logits",) if logits else (), None
+    kept, fidelity = (LOGITS,) if logits else (), None
     with temporary_folder() as folder:
         if measured is not None:
             progress(f"{precision}, calibrated on {len(measured)} pictures")
@@ -161,10 +162,8 @@ def bake(
             )
         if precision != "fp32" and manifest.precision == "fp32":
             progress(f"comparing {precision} with fp32")
-            exact = engine.sibling(engine.asked_size, precision="fp32")
-            reduced = engine.sibling(
-                engine.asked_size, file=source, precision=check_precision(precision)
-            )
+            exact = engine.sibling(precision="fp32")
+            reduced = engine.sibling(source, precision=precision)
             fidelity = hold_fidelity(exact, reduced, shown, force=force, notice=notice)
         progress("writing the file")
         plan = Plan(compiled, kept, size, fused=fused, precision=_takes(source, precision))

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._asked import as_pictures, as_sides
 from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._cache import is_kept
@@ -22,14 +23,16 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
-from vitonnx.engine._session import IMAGES, Session, load_promises, open_session
+from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._stream import Stream
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
-from vitonnx.probes import GraphProbe, Layout, Probe, Summary
+from vitonnx.probes import GraphProbe, PictureResult, Probe, Summary
 
 __all__ = ["Engine", "Picture"]
+
+Found = TypeVar("Found", bound=PictureResult)
 
 # Attention is by far the largest output: 22 MB a picture for ViT-B/16 at 224, 3.7 GB for ViT-S/8
 # at 480. A batch holds as many pictures as fit here, at most eight and at least one; there are two
@@ -84,8 +87,10 @@ class Engine:
     ----------
     file : Path
         The ONNX file.
-    threads, fit, max_pixels, asked_size
-        As they were given: ``asked_size`` is ``size``, as (height, width) or None.
+    threads, fit, max_pixels
+        As they were given.
+    has_own_size : bool
+        Whether the input has the file's own size, because no other was asked for.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -118,8 +123,9 @@ class Engine:
     ) -> None:
         if threads is not None and not 1 <= threads <= MOST_THREADS:
             raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
-        self.asked_size = sides = None if size is None else as_sides(size)
+        sides = None if size is None else as_sides(size)
         self.file, self.threads, self.fit = Path(path), threads, fit
+        self.has_own_size = size is None
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
@@ -129,18 +135,28 @@ class Engine:
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
-        self.layout = Layout.of(self.manifest)
+        self.layout = self.manifest
         self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
-        self._asked_device, self._device = device, choose_device(device)
+        self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = self._precision(precision)
+        self._options: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "size": sides,
+            "fit": fit,
+            "precision": self.precision,
+            "in_graph": in_graph,
+            "max_pixels": max_pixels,
+            "notice": notice,
+        }
         # Only its operators tell a calibrated file from one that isn't.
         self._scales_as_it_comes = self.precision == "int8" and (
             manifest.precision != "int8" or "DynamicQuantizeLinear" in has.operators
         )
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
-            self._own_sizes = OwnSizes(self.manifest, self.sibling, max_pixels, notice)
+            self._own_sizes = OwnSizes(self.manifest, self.resized, max_pixels, notice)
         self._sessions: dict[Plan | None, Session] = {}
         self._done_unplanned: Counter[Plan] = Counter()
 
@@ -204,7 +220,17 @@ class Engine:
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    def probe(self, images: Picture | Sequence[Picture], probe: Probe[Any]) -> list[Result]:
+    @overload
+    def probe(self, images: Picture | Sequence[Picture], probe: Probe[Found]) -> list[Found]: ...
+
+    @overload
+    def probe(
+        self, images: Picture | Sequence[Picture], probe: Sequence[Probe[Any]]
+    ) -> list[Result]: ...
+
+    def probe(
+        self, images: Picture | Sequence[Picture], probe: Probe[Any] | Sequence[Probe[Any]]
+    ) -> list[Any]:
         """Probe pictures.
 
         Parameters
@@ -212,29 +238,31 @@ class Engine:
         images : picture or sequence of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
-        probe : Probe
-            `Heads`, `Rollout` or `Distance`.
+        probe : Probe or sequence of Probe
+            What is asked, such as `Heads`. Several are answered from one pass.
 
         Returns
         -------
-        list of Result
-            One a picture, in the order of the input.
+        list
+            One entry a picture, in the order of the input: the probe's own result, such as
+            `HeadsResult`; with several probes a `Result` that holds those.
 
         Raises
         ------
         PictureError
             If a picture can't be read or used; `stream` goes on instead.
         UsageError
-            If the model doesn't have what the probe asks for.
+            If the model doesn't have what a probe asks for.
         """
+        probes = [probe] if isinstance(probe, Probe) else probe
         results = []
-        for result in self.stream(as_pictures(images), [probe]):
+        for result in self.stream(as_pictures(images), probes):
             if result.error is not None:
                 raise result.error
-            results.append(result)
+            results.append(result.only if probes is not probe else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[Any]) -> list[Result]:
+    def probe_pixels(self, pixels: Batch, probe: Probe[Found]) -> list[Found]:
         """Probe pictures that are ready.
 
         Parameters
@@ -246,8 +274,9 @@ class Engine:
 
         Returns
         -------
-        list of Result
-            One a picture; their `pixels` are None, as they stay where they lie.
+        list
+            The probe's result for each picture; their `pixels` are None, as they stay where they
+            lie.
 
         Raises
         ------
@@ -259,7 +288,8 @@ class Engine:
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide([probe])
         one_pass = self._pass([probe], compiled, outputs)
-        return list(one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled)))
+        results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
+        return [result.only for result in results]
 
     def stream(
         self,
@@ -373,7 +403,7 @@ class Engine:
         compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.
         read = {probe.name: probe.reads(self.layout) for probe in probes}
-        logits = ("logits",) if "logits" in self.outputs else ()
+        logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
 
@@ -381,7 +411,7 @@ class Engine:
         # What the file is in already takes no work.
         takes = "fp32" if self.precision == self.manifest.precision else self.precision
         # Who asks patch after patch needs one graph, and one session.
-        forms = tuple(getattr(probe, "graph_form", probe) for probe in probes)
+        forms = tuple(probe.graph_form for probe in probes)
         return Plan(forms, outputs, self._size, precision=takes)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
@@ -446,22 +476,16 @@ class Engine:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
 
-    def sibling(
-        self,
-        size: tuple[int, int] | None,
-        *,
-        file: Path | None = None,
-        precision: Precision | None = None,
-    ) -> Engine:
-        """Open the same file, or one made of it, as this one is open but for size and precision."""
-        return Engine(
-            file or self.file,
-            device=self._asked_device,
-            threads=self.threads,
-            size=size,
-            fit=self.fit,
-            precision=precision or self.precision,
-            in_graph=self.in_graph,
-            max_pixels=self.max_pixels,
-            notice=self._notice,
-        )
+    def resized(self, size: int | tuple[int, int], fit: Fit | None = None) -> Engine:
+        """Open the same file for inputs of another size, with the same options.
+
+        Parameters
+        ----------
+        size, fit
+            See `Engine`.
+        """
+        return self.sibling(size=size, fit=fit)
+
+    def sibling(self, file: Path | None = None, **options: Any) -> Engine:
+        """Open the same file, or one made of it, with the same options but for some."""
+        return Engine(file or self.file, **{**self._options, **options})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ MASS = 0.6
 RANK_LIMIT = 0.99
 SCENES = 16
 SCENE_SIZE = 256, 256
-FIDELITY_PROBES: tuple[Probe[object], ...] = (Heads(mass=MASS), Rollout(), Distance())
+FIDELITY_PROBES: tuple[Probe[Any], ...] = (Heads(mass=MASS), Rollout(), Distance())
 """What is compared."""
 
 

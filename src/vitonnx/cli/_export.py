@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._console import give, inform, results, stage
+from vitonnx.cli._console import Stage, give, inform, results
 from vitonnx.cli._options import MaxPixels, Quiet, Size, parse_size
 from vitonnx.cli._precision import (
     Calibrate,
@@ -66,7 +66,7 @@ def export(
     """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
     from vitonnx import export_model
 
-    with stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+    with Stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
         exported = export_model(
             name,
             output,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import give, inform, results, stage
+from vitonnx.cli._console import Stage, give, inform, results
 from vitonnx.cli._options import Quiet, parse_size
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def tap(
     """Make any Vision Transformer in ONNX probe-ready."""
     from vitonnx import tap_model
 
-    with stage(f"Tapping {Path(model).name}", quiet=quiet) as show:
+    with Stage(f"Tapping {Path(model).name}", quiet=quiet) as show:
         tapped = tap_model(
             model,
             output,

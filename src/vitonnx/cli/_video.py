@@ -130,7 +130,7 @@ def video(
     quiet: Quiet = False,
 ) -> None:
     """Draw what a probe finds in every frame of a video."""
-    from vitonnx.api import make_video
+    from vitonnx.api._video import make_video
     from vitonnx.cli._runtime import Runtime
     from vitonnx.engine import Engine
     from vitonnx.media import check_writable, partial_of

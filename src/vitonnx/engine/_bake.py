@@ -16,12 +16,11 @@ from vitonnx.engine._engine import Engine
 from vitonnx.engine._fidelity import Fidelity
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision
-from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.media import atomic_with_companions
-from vitonnx.modelfile import open_graph
+from vitonnx.modelfile import open_graph, save_graph
 from vitonnx.probes import GraphProbe, Probe
 
 __all__ = ["bake"]
@@ -101,7 +100,7 @@ def bake(
     model = plan_graph(open_graph(source), plan)
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
         if wanted == manifest.precision == "fp32":
             _verify(source, passing, plan)
     return plan

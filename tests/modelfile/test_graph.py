@@ -11,9 +11,9 @@ import onnx_ir as ir
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import bake, save_whole
+from vitonnx.engine import bake
 from vitonnx.errors import ModelFileError, VitonnxError
-from vitonnx.modelfile import open_graph
+from vitonnx.modelfile import open_graph, save_graph
 
 Exported = Callable[[str], Path]
 
@@ -226,5 +226,5 @@ def test_a_weight_of_no_type(exported: Exported, tmp_path: Path) -> None:
     tensor = onnx.TensorProto(name="odd", data_type=onnx.TensorProto.UNDEFINED, dims=[1])
     model.graph.initializer.append(tensor)
     with pytest.raises(ModelFileError, match="doesn't understand"):
-        save_whole(ir.from_proto(model), tmp_path / "out.onnx")
+        save_graph(ir.from_proto(model), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()

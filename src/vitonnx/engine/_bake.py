@@ -18,12 +18,18 @@ from vitonnx.engine._fidelity import Fidelity, hold_fidelity
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._reduce import check_reduction, reduce_file
-from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
-from vitonnx.modelfile import Tensor, load_manifest, load_outline, open_graph, weight_files
+from vitonnx.modelfile import (
+    Tensor,
+    load_manifest,
+    load_outline,
+    open_graph,
+    save_graph,
+    weight_files,
+)
 from vitonnx.probes import GraphProbe, Probe, options_of
 
 __all__ = ["Baked", "bake"]
@@ -218,7 +224,7 @@ def _write(
     write_manifest(model, manifest)
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
         if plan.precision == manifest.precision == "fp32":
             _verify(source, passing, plan)
     outline = load_outline(path)

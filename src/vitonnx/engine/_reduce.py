@@ -16,12 +16,11 @@ from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision, reduce_precision
 from vitonnx.engine._preprocess import read
-from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Preprocessing
 from vitonnx.media import atomic_with_companions
-from vitonnx.modelfile import open_graph
+from vitonnx.modelfile import open_graph, save_graph
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -145,7 +144,7 @@ def state_fidelity(file: str | Path, path: str | Path, fidelity: Fidelity) -> No
 
 def _write(model: ir.Model, path: str | Path) -> None:
     with atomic_with_companions(path) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
 
 
 def _pixels(

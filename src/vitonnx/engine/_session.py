@@ -22,6 +22,7 @@ from vitonnx.engine._lane import LANES, Lanes
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
+from vitonnx.heap import return_memory
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile import (
     Outline,
@@ -186,7 +187,7 @@ def open_session(
         What is asked of the file; None opens it as it is.
     large : bool
         Give memory back between nodes instead of keeping it for the next: slower where arrays are
-        small, and much less memory where attention is large.
+        small, and much less memory where attention is large. It holds for the whole process.
 
     Raises
     ------
@@ -210,6 +211,8 @@ def open_session(
             "session.model_external_initializers_file_folder_path", str(home(file))
         )
     options.enable_cpu_mem_arena = not large
+    if large:
+        return_memory()
     try:
         # What the device can't take must not end on the CPU with a page on stdout.
         session = onnxruntime.InferenceSession(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
@@ -21,12 +20,10 @@ from vitonnx.export._verify import kind_of, verify
 from vitonnx.graph import Regrid, canonicalise, read_manifest, write_manifest
 from vitonnx.manifest import METADATA_KEY, Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
+from vitonnx.modelfile import save_graph
 from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint
 
 __all__ = ["Parity", "export_model"]
-
-# Protobuf can't hold more in one message; the rest of the graph needs far less than the margin.
-EXTERNAL_DATA_ABOVE = 2**31 - 2**24
 
 PACKAGES = (
     "vitonnx",
@@ -131,7 +128,7 @@ def _write_graph(
     common.CheckerPass(full_check=True)(model)
     manifest = read_manifest(model)
     del model.metadata_props[METADATA_KEY]
-    _save(model, draft)
+    save_graph(model, draft)
     return manifest
 
 
@@ -209,11 +206,3 @@ def _summary(parity: Parity) -> Parity:
     for name, error in parity.items():
         kinds[kind_of(name)] = max(kinds[kind_of(name)], error)
     return {kind: round_up(error) for kind, error in kinds.items()}
-
-
-def _save(model: ir.Model, file: Path) -> None:
-    weights = (value.const_value for value in model.graph.initializers.values())
-    if sum(int(weight.nbytes) for weight in weights if weight is not None) > EXTERNAL_DATA_ABOVE:
-        ir.save(model, file, external_data=f"{file.name}.data")
-    else:
-        ir.save(model, file)

@@ -1,4 +1,4 @@
-"""A file's graph, opened to be looked into or changed; and its way to a runtime."""
+"""A file's graph, opened to be looked into or changed, saved again, or on its way to a runtime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-__all__ = ["check_graph", "found_weight", "open_graph", "to_runtime"]
+__all__ = ["check_graph", "found_weight", "open_graph", "save_graph", "to_runtime"]
+
+LARGEST_MESSAGE = 2**31 - 2**24  # of protobuf, with room for all but the weights
 
 
 def open_graph(file: Path) -> ir.Model:
@@ -54,6 +56,35 @@ def check_graph(file: Path) -> None:
         As `open_graph` does.
     """
     _checked(file)
+
+
+def save_graph(model: ir.Model, path: Path) -> None:
+    """Write a graph with all its weights, over 2 GB to a second file, ``<path>.data``.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        Its large weights may still lie in other files.
+    path : path
+        A passing name, since writing may fail half-way: see
+        `vitonnx.media.atomic_with_companions`.
+
+    Raises
+    ------
+    ModelFileError
+        If the graph has what can't be written.
+    """
+    import onnx_ir as ir
+
+    with understood("the graph"):
+        model = ir.external_data.load_to_model(model)
+        weights = sum(
+            value.const_value.nbytes
+            for value in model.graph.initializers.values()
+            if value.const_value is not None
+        )
+        beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
+        ir.save(model, path, external_data=beside)
 
 
 def to_runtime(model: ir.Model, folder: Path) -> bytes:

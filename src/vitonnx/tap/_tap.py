@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from vitonnx.contract import LOGITS, PATCH_KERNEL, POSITION_EMBEDDING
-from vitonnx.engine import Precision, save_whole
+from vitonnx.engine import Precision
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import (
     NameNodes,
@@ -24,7 +24,7 @@ from vitonnx.graph import (
 )
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
-from vitonnx.modelfile import home, understood, weight_files
+from vitonnx.modelfile import home, save_graph, understood, weight_files
 from vitonnx.tap._any_size import choose_interpolation, try_other_size
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._contract import Joined, join
@@ -212,7 +212,7 @@ def _write(
     if size is not None:
         Regrid(size)(model)
     with atomic_with_companions(target) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
     return read_manifest(model)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from peer_models import TimmTaps, normalised, shake
-from vitonnx.graph import attention_name, tokens_name
+from vitonnx.contract import attention_name, tokens_name
 
 pytestmark = pytest.mark.peers
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from graph.small_graphs import graph, noise, opened
-from vitonnx.graph import ROTARY_COORDINATES
+from vitonnx.contract import ROTARY_COORDINATES
 from vitonnx.positions import patch_coordinates
 from vitonnx.tap._rotary import free_rotary
 

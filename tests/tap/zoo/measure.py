@@ -15,8 +15,8 @@ from onnx import TensorProto, helper
 
 from tap.zoo.specimen import Array, Facts, Reference
 from tap.zoo.write import Cell, build, first_line, make
+from vitonnx.contract import attention_name, tokens_name
 from vitonnx.errors import VitonnxError
-from vitonnx.graph import attention_name, tokens_name
 from vitonnx.tap import tap
 
 # Attention is absolute; the others are parts of their largest magnitude. The same bounds as an

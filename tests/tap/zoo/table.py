@@ -29,14 +29,14 @@ PACKAGES = (
 HEAD = """\
 # What tap was tried on
 
-Vision Transformers with random weights, exported live, tapped, and run on two pictures. A tick:
-grid, prefix tokens and heads are right, every block's attention is within 1e-5 of what the
-framework itself computes, and its tokens, the logits and the embedding within 2e-5 of their
-largest magnitude; within 1e-2 in half precision; files in int8 are compared with themselves.
-A number: see the notes. Of {date}, with
+Vision Transformers with random weights, exported live, tapped, and run on two pictures. A tick
+means: grid, prefix tokens and heads are right; every block's attention is within 1e-5 of the
+framework's own; its tokens, the logits and the embedding are within 2e-5 of their largest
+magnitude. In half precision the limit is 1e-2; int8 files are compared with themselves. A number
+refers to the notes. Measured on {date} with
 {versions}.
 
-In the source, `PYTHONPATH=tests python -m tap.zoo.table FILE.md` does it all again.
+In the source, `PYTHONPATH=tests python -m tap.zoo.table FILE.md` repeats it.
 """
 DONE = "✓"
 

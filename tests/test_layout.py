@@ -1,7 +1,7 @@
 import pytest
 
 from vitonnx.errors import UsageError
-from vitonnx.probes import Layout
+from vitonnx.layout import Layout
 
 
 def layout(*prefix_tokens: str) -> Layout:

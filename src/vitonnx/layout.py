@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
 
+from vitonnx.contract import attention_name
 from vitonnx.errors import UsageError
-
-if TYPE_CHECKING:
-    from vitonnx.manifest import Manifest
 
 __all__ = ["Layout"]
 
@@ -43,11 +40,6 @@ class Layout:
     position_grid: tuple[int, int] | None = None
     position_prefix: tuple[str, ...] = ()
     suffix_tokens: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> Self:
-        """Take from a model's manifest what probes must know."""
-        return cls(**{entry.name: getattr(manifest, entry.name) for entry in fields(cls)})
 
     @property
     def prefix(self) -> int:
@@ -145,4 +137,4 @@ from the end, -12 to -1.
         >>> vit.attention(3)
         'block_03/attention'
         """
-        return f"block_{self.block(block):02d}/attention"
+        return attention_name(self.block(block))

@@ -1,8 +1,8 @@
-"""What the picture probes share: read pictures, probe them, draw or save what was found."""
+"""``vitonnx probe NAME`` of a probe that gives maps: draw or save what it finds in pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import check_stackable, note_untrained
 from vitonnx.cli._console import give, inform, watch
-from vitonnx.cli._engines import explain, open_engines
+from vitonnx.cli._engines import open_engines, print_plans
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Explain,
+    MaxPixels,
+    Model,
+    Output,
+    Pictures,
+    Precision,
+    Quiet,
+    Size,
+    Threads,
+    parse_size,
+)
 from vitonnx.cli._output import (
     ARRAYS,
     FIGURE_OR_ARRAYS,
@@ -28,70 +42,61 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vitonnx.cli._agree import Answer
-    from vitonnx.engine import Engine, Result
+    from vitonnx.engine import Result
 
-__all__ = ["PictureProbe", "run"]
-
-
-@dataclass(frozen=True)
-class PictureProbe:
-    """One call of a picture probe; the models are set side by side."""
-
-    probe: Any
-    models: tuple[str, ...]
-    inputs: tuple[str, ...]
-    size: tuple[int, int] | None
-    max_pixels: int | None
-    output: Path | None
-    runtime: Runtime
-    explain: bool = False
+__all__ = ["probe_pictures"]
 
 
-def run(call: PictureProbe, *, quiet: bool) -> None:
-    """Do it: good pictures are done, bad ones are listed at the end.
-
-    Raises
-    ------
-    typer.Exit
-        With code 1 if a picture was skipped.
-    """
+def probe_pictures(
+    probe: Any,
+    model: Model,
+    pictures: Pictures,
+    compare: Compare = None,
+    size: Size = None,
+    max_pixels: MaxPixels = None,
+    output: Output = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
+    explain: Explain = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask one probe; good pictures are done, bad ones are listed at the end."""
     from vitonnx.engine import Engine
     from vitonnx.media import find_pictures
 
-    notice = partial(inform, quiet=quiet)
-    pictures = find_pictures(call.inputs, notice=notice)
+    notice, models = partial(inform, quiet=quiet), (model, *(compare or []))
+    found = find_pictures(pictures, notice=notice)
     targets = []
-    if call.output is not None:
-        check_output(call.output, FIGURE_OR_ARRAYS, [*pictures, *files_of(call.models)])
-        _check_sheet(call.output, len(pictures))
-    elif not call.explain:
-        targets = name_figures(pictures, f".{call.probe.name}.png", call.models)
+    if output is not None:
+        check_output(output, FIGURE_OR_ARRAYS, [*found, *files_of(models)])
+        _check_sheet(output, len(found))
+    elif not explain:
+        targets = name_figures(found, f".{probe.name}.png", models)
     make = partial(
         Engine,
-        size=call.size,
-        max_pixels=call.max_pixels,
+        size=parse_size(size),
+        max_pixels=max_pixels,
         notice=notice,
-        **call.runtime.options(),
+        **Runtime(device, threads, precision).options(),
     )
-    engines = open_engines(call.models, make, quiet=quiet)
-    manifests = {name: engine.manifest for name, engine in engines.items()}
-    if call.explain:
-        explain(engines, call.probe)
+    engines = open_engines(models, make, quiet=quiet)
+    if explain:
+        print_plans(engines, probe)
         return
-    if call.output is not None and call.output.suffix.lower() == ARRAYS:
-        check_stackable(manifests, call.probe.name)
-    note = note_untrained(manifests, quiet=quiet)
-    look = _Look(call.probe.name, list(engines), note)
-    asked = _ask(engines, pictures, call.probe)
-    answers = watch(asked, total=len(pictures), label="Probing", quiet=quiet)
-    if call.output is None:
+    manifests = {name: engine.manifest for name, engine in engines.items()}
+    if output is not None and output.suffix.lower() == ARRAYS:
+        check_stackable(manifests, probe)
+    look = _Look(probe.name, list(engines), note_untrained(manifests, quiet=quiet))
+    answers = watch(agreed(engines, found, [probe]), total=len(found), label="Probing", quiet=quiet)
+    if output is None:
         firsts = _draw_each(answers, targets, look)
     else:
         kept = list(answers)
         firsts = [first for first, *_ in kept]
         if any(first.error is None for first in firsts):
-            _write(call.output, kept, look)
-            give(call.output)
+            _write(output, kept, look)
+            give(output)
     list_skipped([first.error for first in firsts if first.error], len(firsts))
 
 
@@ -108,17 +113,7 @@ def _check_sheet(output: Path, pictures: int) -> None:
         )
 
 
-def _ask(engines: Mapping[str, Engine], pictures: list[Path], probe: Any) -> Iterator[Answer]:
-    streams = []
-    for name, engine in engines.items():
-        try:
-            streams.append(engine.stream(pictures, [probe]))
-        except UsageError as error:
-            raise UsageError(f"{name}: {error}" if len(engines) > 1 else str(error)) from error
-    return agreed(streams)
-
-
-def _draw_each(answers: Iterable[Answer], targets: list[Path], look: _Look) -> list[Result]:
+def _draw_each(answers: Iterable[Answer], targets: Sequence[Path], look: _Look) -> list[Result]:
     """Draw one file a picture as soon as it is done; keep only what the end needs."""
     from vitonnx.engine import Result
     from vitonnx.plots import save_figure
@@ -133,7 +128,7 @@ def _draw_each(answers: Iterable[Answer], targets: list[Path], look: _Look) -> l
     return results
 
 
-def _write(output: Path, answers: list[Answer], look: _Look) -> None:
+def _write(output: Path, answers: Sequence[Answer], look: _Look) -> None:
     """Write all pictures to one file."""
     from vitonnx.engine import save_comparison, save_results
     from vitonnx.plots import save_figure
@@ -155,13 +150,13 @@ class _Look:
     names: list[str]
     note: str
 
-    def draw(self, answers: list[Answer]) -> Figure:
+    def draw(self, answers: Sequence[Answer]) -> Figure:
         """Draw one picture, or several on one sheet."""
         from vitonnx.plots import plot_results
 
-        return plot_results(self.probe, self.by_model(answers), self.note)
+        return plot_results(self.by_model(answers), self.note)
 
-    def by_model(self, answers: list[Answer]) -> dict[str, list[Result]]:
+    def by_model(self, answers: Sequence[Answer]) -> Mapping[str, list[Result]]:
         """Turn answers by picture into results by model."""
         return {
             name: [answer[model] for answer in answers] for model, name in enumerate(self.names)

@@ -1,4 +1,4 @@
-"""The three pictures of mean attention distance that papers show."""
+"""The three pictures of a table of blocks and heads that papers show."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 from vitonnx.plots._axes import FONT, INK, PALE, axes_for, key_beside, name_axes
-from vitonnx.probes import Summary
+from vitonnx.probes import Table
 
 __all__ = [
     "chosen_blocks",
-    "plot_distance_by_block",
-    "plot_distance_by_head",
+    "highest_of",
     "plot_first_and_last_head",
+    "plot_table_by_block",
+    "plot_table_by_head",
 ]
 
 SIZE = (4.4, 3.0)  # of a figure with one picture, in inches
 MOST_TICKS = 12
 FAN = 0.62  # of a block's width, over which its sorted heads are spread
-UNIT = "mean attention distance (pixels)"
 FIRST, LAST, OTHERS = "#3b528b", "#d1495b", "#c4c4c4"
 FAINTEST = 0.85  # of the colours of blocks; what lies above is too faint on white
 
 
-def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
-    """Draw every head of every block as a point: how far it looks, against its block.
+def plot_table_by_block(table: Table, *, ax: Axes | None = None) -> Figure:
+    """Draw every head of every block as a point: its value against its block.
 
-    The heads of a block stand beside each other, sorted by distance; the colour says which head
+    The heads of a block stand beside each other, sorted by value; the colour says which head
     it is. A thin bar is one standard deviation over the pictures to both sides.
 
     Parameters
     ----------
-    total : Summary
-        Its mean and standard deviation are (blocks, heads), in pixels.
+    table : Table
+        Of a picture, or averaged over many.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
 
@@ -56,14 +56,13 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
 
     Examples
     --------
-    >>> from vitonnx.probes import Distance, DistanceResult
-    >>> result = DistanceResult(distance=np.full((12, 6), 70.0))
-    >>> figure = plot_distance_by_block(Distance().summary([result]))
+    >>> table = Table(values=np.full((12, 6), 70.0), unit="distance (pixels)", title="Distance")
+    >>> figure = plot_table_by_block(table)
     >>> figure.axes[0].get_ylabel()
-    'mean attention distance (pixels)'
+    'distance (pixels)'
     """
     figure, axes = axes_for(ax, SIZE)
-    mean, std = np.asarray(total.mean), np.asarray(total.std)
+    mean, std = _moments(table)
     blocks, heads = mean.shape
     order = mean.argsort(axis=1, kind="stable")
     fan = (np.arange(heads) + 0.5) / heads - 0.5
@@ -77,7 +76,7 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
     points = axes.scatter(
         x, y, c=order, cmap=colours, norm=norm, s=9, linewidth=0.3, edgecolor="white", zorder=2
     )
-    _label(axes, mean + std, "block", blocks)
+    _label(axes, mean + std, "block", blocks, table.unit)
     key = key_beside(axes)
     bar = figure.colorbar(points, cax=key, ticks=_ticks(heads))
     bar.outline.set_visible(False)
@@ -86,7 +85,7 @@ def plot_distance_by_block(total: Summary, *, ax: Axes | None = None) -> Figure:
     return figure
 
 
-def plot_first_and_last_head(total: Summary, *, ax: Axes | None = None) -> Figure:
+def plot_first_and_last_head(table: Table, *, ax: Axes | None = None) -> Figure:
     """Draw the first and the last head as lines over the blocks, above the points of all heads.
 
     The bands are one standard deviation over the pictures to both sides. Heads have no order: the
@@ -94,8 +93,8 @@ def plot_first_and_last_head(total: Summary, *, ax: Axes | None = None) -> Figur
 
     Parameters
     ----------
-    total : Summary
-        Its mean and standard deviation are (blocks, heads), in pixels.
+    table : Table
+        Of a picture, or averaged over many.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
 
@@ -106,14 +105,13 @@ def plot_first_and_last_head(total: Summary, *, ax: Axes | None = None) -> Figur
 
     Examples
     --------
-    >>> from vitonnx.probes import Distance, DistanceResult
-    >>> result = DistanceResult(distance=np.full((12, 6), 70.0))
-    >>> figure = plot_first_and_last_head(Distance().summary([result]))
+    >>> table = Table(values=np.full((12, 6), 70.0), unit="distance (pixels)", title="Distance")
+    >>> figure = plot_first_and_last_head(table)
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['head 0', 'head 5']
     """
     figure, axes = axes_for(ax, SIZE)
-    mean, std = np.asarray(total.mean), np.asarray(total.std)
+    mean, std = _moments(table)
     blocks, heads = mean.shape
     place = np.arange(blocks)
     axes.scatter(np.repeat(place, heads), mean.ravel(), s=7, color=OTHERS, linewidth=0)
@@ -121,20 +119,20 @@ def plot_first_and_last_head(total: Summary, *, ax: Axes | None = None) -> Figur
         y, spread = mean[:, head], std[:, head]
         axes.fill_between(place, y - spread, y + spread, color=colour, alpha=0.2, linewidth=0)
         axes.plot(place, y, color=colour, linewidth=1.4, label=f"head {head}")
-    _label(axes, mean + std, "block", blocks)
+    _label(axes, mean + std, "block", blocks, table.unit)
     _legend(axes)
     return figure
 
 
-def plot_distance_by_head(
-    total: Summary, *, blocks: Sequence[int] | None = None, ax: Axes | None = None
+def plot_table_by_head(
+    table: Table, *, blocks: Sequence[int] | None = None, ax: Axes | None = None
 ) -> Figure:
-    """Draw how far each head of a few blocks looks.
+    """Draw the heads of a few blocks, head by head.
 
     Parameters
     ----------
-    total : Summary
-        Its mean and standard deviation are (blocks, heads), in pixels.
+    table : Table
+        Of a picture, or averaged over many.
     blocks : sequence of int, optional
         Which; -1 is the last. The first two and the last two by default.
     ax : matplotlib.axes.Axes, optional
@@ -152,14 +150,13 @@ def plot_distance_by_head(
 
     Examples
     --------
-    >>> from vitonnx.probes import Distance, DistanceResult
-    >>> result = DistanceResult(distance=np.full((12, 6), 70.0))
-    >>> figure = plot_distance_by_head(Distance().summary([result]), blocks=[3, -1])
+    >>> table = Table(values=np.full((12, 6), 70.0), unit="distance (pixels)", title="Distance")
+    >>> figure = plot_table_by_head(table, blocks=[3, -1])
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['block 3', 'block 11']
     """
     figure, axes = axes_for(ax, SIZE)
-    mean, std = np.asarray(total.mean), np.asarray(total.std)
+    mean, std = _moments(table)
     depth, heads = mean.shape
     chosen = chosen_blocks(blocks, depth)
     colours = mpl.colormaps["plasma"](np.linspace(0, FAINTEST, len(chosen)))
@@ -170,9 +167,21 @@ def plot_distance_by_head(
         axes.plot(
             place, y, color=colour, linewidth=1.2, marker="o", markersize=3, label=f"block {block}"
         )
-    _label(axes, mean + std, "head", heads)
+    _label(axes, mean + std, "head", heads, table.unit)
     _legend(axes)
     return figure
+
+
+def highest_of(table: Table) -> float:
+    """Give the highest value that a picture shows, with its deviation."""
+    values, std = _moments(table)
+    return float(np.nanmax(values + std, initial=1e-9))
+
+
+def _moments(table: Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the values, and how much they deviate: by nothing in a single picture."""
+    values = np.asarray(table.values)
+    return values, np.zeros_like(values) if table.std is None else np.asarray(table.std)
 
 
 def chosen_blocks(blocks: Sequence[int] | None, depth: int) -> list[int]:
@@ -195,9 +204,9 @@ def chosen_blocks(blocks: Sequence[int] | None, depth: int) -> list[int]:
     return list(dict.fromkeys(block % depth for block in wanted))
 
 
-def _label(axes: Axes, highest: NDArray[np.float64], what: str, count: int) -> None:
-    """Name the axes, and let the distance begin at 0."""
-    name_axes(axes, what, UNIT)
+def _label(axes: Axes, highest: NDArray[np.float64], what: str, count: int, unit: str) -> None:
+    """Name the axes, and let the values begin at 0."""
+    name_axes(axes, what, unit)
     axes.set_xlim(-0.6, count - 0.4)
     axes.set_ylim(0, 1.05 * float(np.nanmax(highest, initial=1e-9)))
     axes.set_xticks(_ticks(count))

@@ -24,8 +24,8 @@ Exported = Callable[[str], Path]
 # The command as it is, but for how often it writes its state: at every chance.
 EAGER = """
 import sys
-from vitonnx.cli import _distance_run, main
-_distance_run.SAVE_EVERY_SECONDS = 0
+from vitonnx.cli import _probe_dataset, main
+_probe_dataset.SAVE_EVERY_SECONDS = 0
 sys.exit(main(sys.argv[1:]))
 """
 PICTURES = 1500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -86,7 +87,7 @@ class Engine:
     ----------
     file : Path
         The ONNX file.
-    threads, asked_size
+    threads, fit, max_pixels, asked_size
         As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
         What the file promises, at the size in use.
@@ -118,7 +119,7 @@ class Engine:
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self.file, self.threads = self._find(model), as_threads(threads)
+        self.file, self.threads, self.fit = self._find(model), as_threads(threads), fit
         self.asked_size = sides = None if size is None else as_sides(size)
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
@@ -128,10 +129,20 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = self.manifest
-        self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
-        self._asked_device, self._device = device, choose_device(device)
+        self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
+        self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
+        self._options: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "size": sides,
+            "fit": fit,
+            "precision": self.precision,
+            "in_graph": in_graph,
+            "max_pixels": max_pixels,
+            "notice": notice,
+        }
         # Only its operators tell a calibrated file from one that isn't.
         scales_as_it_comes = self.precision == "int8" and (
             manifest.precision != "int8" or "DynamicQuantizeLinear" in has.operators
@@ -437,7 +448,7 @@ class Engine:
             probes,
             compiled,
             outputs,
-            self._max_pixels,
+            self.max_pixels,
             self._notice,
         )
 
@@ -502,7 +513,7 @@ class Engine:
         return 1 if self._one_by_one else largest_batch(self.manifest, raw=raw)
 
     def _prepare(self, image: Picture) -> Prepared:
-        with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+        with decoded(image, max_pixels=self.max_pixels, notice=self._notice) as opened:
             if self._own_sizes is not None:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
@@ -515,14 +526,8 @@ class Engine:
         size, fit
             See `Engine`.
         """
-        return Engine(
-            self.file,
-            device=self._asked_device,
-            threads=self.threads,
-            size=size,
-            fit=fit,
-            precision=self.precision,
-            in_graph=self.in_graph,
-            max_pixels=self._max_pixels,
-            notice=self._notice,
-        )
+        return self.sibling(size=size, fit=fit)
+
+    def sibling(self, file: Path | None = None, **options: Any) -> Engine:
+        """Open the same file, or one made of it, with the same options but for some."""
+        return Engine(file or self.file, **{**self._options, **options})

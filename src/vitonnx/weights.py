@@ -31,7 +31,7 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
     Returns
     -------
     FiltersResult or PositionsResult
-        Its arrays are NumPy's.
+        Result with NumPy arrays.
 
     Raises
     ------
@@ -49,7 +49,8 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
     """
     if isinstance(probe, Probe):
         raise UsageError(
-            f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
+            f"{probe.name} reads pictures, not weights: use "
+            "vitonnx.Engine(file).probe(pictures, probe)."
         )
     file = Path(path)
     manifest = load_manifest(file)

@@ -60,7 +60,7 @@ PICKLES = {
 def test_pickles(tmp_path: Path, bomb: str, member: str) -> None:
     content = pth.PROTO + PICKLES[bomb] + pth.STOP
     path = cifar.write_tar(tmp_path / "c", PYTHON | {member: content})
-    refused(path, "truncated or damaged", member, "fetch the archive again")
+    refused(path, "truncated or damaged", member, "download the archive again")
 
 
 def entry(kind: bytes, size: int) -> bytes:

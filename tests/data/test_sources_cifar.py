@@ -223,7 +223,7 @@ BAD_BATCHES: dict[str, bytes] = {
     ),
     "text longer than memory": pth.PROTO + b"\x8e" + struct.pack("<Q", 2**62) + RAW,
     "text longer than a number": pth.PROTO + b"\x8e" + struct.pack("<Q", 2**63) + RAW,
-    "nested without end": pth.PROTO + b"(" * 100_000 + b"t" * 100_000 + pth.STOP,
+    "nested too deeply": pth.PROTO + b"(" * 100_000 + b"t" * 100_000 + pth.STOP,
     "text that has no bytes": pth.PROTO
     + pth.call(pth.ask("_codecs", "encode"), pth.text("\u20ac"), pth.text("latin1"))
     + pth.STOP,
@@ -237,7 +237,7 @@ BAD_BATCHES: dict[str, bytes] = {
 @pytest.mark.parametrize("fault", BAD_BATCHES)
 def test_a_damaged_pickle(tmp_path: Path, fault: str) -> None:
     path = cifar.write_tar(tmp_path / "c", changed("data_batch_2", BAD_BATCHES[fault]))
-    refused(path, "truncated or damaged", "data_batch_2", "fetch the archive again")
+    refused(path, "truncated or damaged", "data_batch_2", "download the archive again")
 
 
 BAD_NAMES = {
@@ -271,7 +271,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     [
         (BINARY["data_batch_4.bin"][:-1], "33,802 bytes"),
         (b"", "holds no pictures"),
-        (b"\x0a" + BINARY["data_batch_4.bin"][1:], "labels beyond 0 to 9"),
+        (b"\x0a" + BINARY["data_batch_4.bin"][1:], "labels outside 0 to 9"),
     ],
     ids=["a byte too few", "empty", "label 10"],
 )
@@ -358,8 +358,8 @@ HOSTILE = {
     "a symbolic link": (entry("data", tarfile.SYMTYPE, "/etc/passwd"), "link"),
     "a batch that is a link": (entry("c/data_batch_1", tarfile.SYMTYPE, "/etc/passwd"), "link"),
     "a hard link": (entry("data", tarfile.LNKTYPE, "cifar-10-batches-py/data_batch_1"), "link"),
-    "a device": (entry("data", tarfile.CHRTYPE), "neither a file nor a folder"),
-    "a pipe": (entry("data", tarfile.FIFOTYPE), "neither a file nor a folder"),
+    "a device": (entry("data", tarfile.CHRTYPE), "neither a regular file nor a folder"),
+    "a pipe": (entry("data", tarfile.FIFOTYPE), "neither a regular file nor a folder"),
 }
 
 
@@ -392,7 +392,7 @@ def test_a_member_too_long_is_not_read(tmp_path: Path) -> None:
     ids=["python", "binary"],
 )
 def test_cifar_100(tmp_path: Path, files: dict[str, bytes]) -> None:
-    refused(cifar.write_tar(tmp_path / "c", files), "CIFAR-100", "folder a class")
+    refused(cifar.write_tar(tmp_path / "c", files), "CIFAR-100", "one subfolder per class")
 
 
 def test_another_archive(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ LARGE: Final = 2**20  # bytes
 
 
 def return_memory() -> None:
-    """Let what is freed in this process go back to the system, where the heap is glibc's.
+    """Return freed memory of this process to the system, if the heap is glibc's.
 
-    By itself glibc keeps a heap for each of some sixteen threads and, once a large block was freed,
-    takes blocks of that size from these heaps: after 50 visitors' pictures they held 300 MB of
-    nothing. Here large blocks are always the system's own, and all threads share two heaps.
+    By default glibc keeps a heap for each of some sixteen threads and, once a large block was
+    freed, takes blocks of that size from these heaps: after 50 visitors' pictures they held 300 MB
+    of nothing. Here large blocks always come from the system, and all threads share two heaps.
     """
     if sys.platform != "linux":
         return

@@ -82,18 +82,18 @@ def _name(engine: Engine) -> str:
 
 
 def _reduced(engine: Engine) -> str:
-    """Give the precision that an engine runs in, where it isn't the file's own."""
+    """Return the precision of an engine, if it isn't the file's own."""
     return "" if engine.precision == engine.manifest.precision else engine.precision
 
 
 def _squashes(engine: Engine) -> bool:
-    """Tell whether pictures have sizes of their own in the file, and one on the page."""
+    """Tell whether pictures have their own sizes in the file, but a common one on the page."""
     own, here = load_manifest(engine.file).preprocessing, engine.manifest.preprocessing
     return own.multiple is not None and here.multiple is None
 
 
 def _plain(file: str) -> str:
-    """Write a file that begins with a dash so that nobody takes it for an option."""
+    """Prefix a file name that begins with a dash, so that it isn't taken for an option."""
     return f"./{file}" if file.startswith("-") else file
 
 
@@ -113,7 +113,7 @@ def _options(probe: Probe[object]) -> list[str]:
 
 
 def _call(probe: Probe[object]) -> str:
-    """Write a probe as it is made, without what it is by default."""
+    """Write a probe as Python code, without default arguments."""
     given = {field.name: getattr(probe, field.name) for field in _fields(probe)}
     left_out = {field.name: field.default for field in _fields(probe)}
     words = [f"{name}={_quoted(value)}" for name, value in given.items() if value != left_out[name]]

@@ -1,4 +1,4 @@
-"""CIFAR-10 as it is published: a tar archive of pickles, or of plain records."""
+"""CIFAR-10 as published: a tar archive of pickles, or of plain records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 @dataclass(frozen=True)
 class Form:
-    """A form that CIFAR-10 is published in: the files of its archive, and who reads them."""
+    """Published form of CIFAR-10: the files of its archive, and their reader."""
 
     batches: tuple[str, ...]
     names: str
@@ -57,7 +57,7 @@ def open_cifar10(
     path : Path
         A file, known by what it holds and not by its name.
     size, seed, pictures, progress
-        As `open_data` takes them.
+        As in `open_data`.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def open_cifar10(
 
 
 def _read(path: Path) -> tuple[list[Batch], tuple[str, ...]]:
-    """Read the training batches, the test batch behind them, and the classes' names."""
+    """Read the training batches, then the test batch, and the names of the classes."""
     batches: dict[str, Batch] = {}
     classes: dict[str, tuple[str, ...]] = {}
     others: set[str] = set()
@@ -117,10 +117,10 @@ def _read(path: Path) -> tuple[list[Batch], tuple[str, ...]]:
             raise damaged(path, f"it lacks {', '.join(missing)}")
     if CIFAR_100 & others:
         raise DataError(
-            f"{path} holds CIFAR-100, and only CIFAR-10 is read from its archive: write the "
-            "pictures into a folder a class, and give the folder of these."
+            f"{path} holds CIFAR-100, but only the CIFAR-10 archive can be read: unpack the "
+            "pictures into one subfolder per class, and give their parent folder."
         )
     raise DataError(
-        f"{path} is an archive, but not CIFAR-10's: give cifar-10-python.tar.gz or "
-        "cifar-10-binary.tar.gz, or unpack it and give a folder of class folders."
+        f"{path} is an archive, but not of CIFAR-10: give cifar-10-python.tar.gz or "
+        "cifar-10-binary.tar.gz, or unpack it and give a folder with one subfolder per class."
     )

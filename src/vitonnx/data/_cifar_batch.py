@@ -1,4 +1,4 @@
-"""What a file of CIFAR-10 holds, in either of its forms."""
+"""Content of a CIFAR-10 file, in either form."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_batch(member: Member, pixels: NDArray[np.uint8], labels: Sequence[objec
     Parameters
     ----------
     member : Member
-        For messages.
+        Member of the archive, for messages.
     pixels : uint8 (pictures, 3072)
         All of red, then green, then blue, each row by row.
     labels : sequence (pictures,)
@@ -53,7 +53,7 @@ def make_batch(member: Member, pixels: NDArray[np.uint8], labels: Sequence[objec
         raise damaged(member.path, f"{member.name} holds no pictures")
     numbers = [label for label in labels if isinstance(label, int) and 0 <= label < CLASSES]
     if len(numbers) < len(labels):
-        raise damaged(member.path, f"{member.name} has labels beyond 0 to {CLASSES - 1}")
+        raise damaged(member.path, f"{member.name} has labels outside 0 to {CLASSES - 1}")
     pictures = pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
     return Batch(pictures, np.array(numbers, np.int64))
 

@@ -24,7 +24,8 @@ def read_binary_batch(member: Member) -> Batch:
     if len(content) % RECORD:
         raise damaged(
             member.path,
-            f"{member.name} has {len(content):,} bytes, which are no whole records of {RECORD:,}",
+            f"{member.name} has {len(content):,} bytes, not a multiple of the record size "
+            f"{RECORD:,}",
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
     return make_batch(member, records[:, 1:], records[:, 0].tolist())

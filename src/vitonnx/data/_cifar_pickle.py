@@ -26,13 +26,13 @@ LONGEST_NAME: Final = 100
 
 
 class StoredDtype:
-    """A stand-in for ``numpy.dtype``, of bytes alone."""
+    """Stand-in for ``numpy.dtype``, for bytes only."""
 
     __slots__ = ()
 
     def __new__(cls, code: object, align: object, copy: object) -> StoredDtype:
         if code not in ("u1", b"u1"):
-            raise pickle.UnpicklingError("numbers that are no bytes")
+            raise pickle.UnpicklingError("numbers that aren't bytes")
         return super().__new__(cls)
 
     @staticmethod
@@ -72,7 +72,7 @@ class StoredArray:
                 self.shape, self.content = (rows, columns), content
                 self.order = "F" if fortran else "C"
             case _:
-                raise pickle.UnpicklingError("an array in a form that CIFAR-10 hasn't")
+                raise pickle.UnpicklingError("an array in a form that CIFAR-10 doesn't use")
 
 
 class EncodedText:
@@ -117,8 +117,8 @@ class Unpickler(pickle.Unpickler):
         if asked not in GLOBALS:
             raise DataError(
                 f"{self.member.path} holds the pickle {self.member.name} that asks for "
-                f"{asked[:LONGEST_NAME]!r}, which could run code and which CIFAR-10 doesn't need: "
-                "it is not read. Fetch the archive from its publisher."
+                f"{asked[:LONGEST_NAME]!r}, which could run code and which CIFAR-10 doesn't need, "
+                "so it is refused. Download the archive from its publisher."
             )
         return GLOBALS[asked]
 

@@ -23,7 +23,7 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     Parameters
     ----------
     results : sequence of Result
-        Of one stream; those with an error are listed, not stacked.
+        Results of one stream; those with an error are listed, not stacked.
     probe : str
         The probe's name.
 
@@ -42,7 +42,7 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     """
     good = [result for result in results if result.error is None]
     if not good:
-        raise UsageError("There is no result to save: every picture was skipped.")
+        raise UsageError("there is no result to save: every picture was skipped.")
     names = [
         field.name
         for field in fields(good[0][probe])
@@ -51,8 +51,8 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     shapes = {getattr(result[probe], name).shape for result in good for name in names[:1]}
     if len(shapes) > 1:
         raise UsageError(
-            "These pictures have input sizes of their own, and maps of several sizes don't stack: "
-            "write one picture a file, or give --size HxW for all."
+            "can't stack maps of several sizes, since each of these pictures has its own input "
+            "size: write one file per picture, or give --size HxW for all."
         )
     skipped = [shown(result.file) for result in results if result.error is not None]
     return {
@@ -91,7 +91,7 @@ def save_comparison(path: str | Path, models: Mapping[str, Sequence[Result]], pr
         before the pictures; ``models`` holds their names, and ``files`` and ``skipped`` are the
         same for all.
     models : mapping of str to sequence of Result
-        By the models' names; of the same pictures, with errors in the same places.
+        Results by the models' names, for the same pictures, with errors in the same places.
     probe : str
         The probe's name.
 

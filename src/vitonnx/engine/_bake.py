@@ -40,7 +40,7 @@ def bake(
     logits: bool = False,
     fidelity: Fidelity | None = None,
 ) -> Plan:
-    """Write a file whose outputs are what probes find: ``heads``, ``rollout``, ``distance``.
+    """Write a file whose outputs are the results of probes: ``heads``, ``rollout``, ``distance``.
 
     The input is that of the probe-ready file, ``images``, uint8 (batch, height, width, 3); a probe
     that asks for a pixel has a second one, ``queries``, int64 (batch,), each picture's query token.
@@ -52,22 +52,22 @@ def bake(
     path : path
         The file to write.
     probes : sequence of Probe
-        `Heads`, `Rollout` or `Distance`, or one's own with a `condense`.
+        `Heads`, `Rollout` or `Distance`, or a custom probe with a `condense`.
     size : (height, width), optional
-        Of the input, in pixels, if another than the file's.
+        Input size in pixels, if it differs from the file's.
     precision : "fp32", "fp16", "bf16" or "int8"
-        Of the network's products; a file that is in fewer bits already stays as it is.
+        Precision of the matrix products; a file already in fewer bits stays unchanged.
     fused : bool
         Whether onnxruntime's own operators may be used; else there are standard ones only.
     logits : bool
         Whether the classes' scores are an output too.
     fidelity : Fidelity, optional
-        What the precision costs, to be written into the file.
+        Measured cost of the precision, to store in the file.
 
     Returns
     -------
     Plan
-        What was baked.
+        Plan of the baked graph.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     )
     layout = raw.layout
     queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
-    # First the file itself: what it can't do is no fault of what was made of it.
+    # First run the file itself: its failures must not be blamed on the baked graph.
     reads = sorted({name for probe in plan.probes for name in probe.reads(layout)})
     outputs = raw.run_pixels(noise, reads)
     found = open_session(baked, device=cpu, threads=None).run(

@@ -57,12 +57,12 @@ class Engine:
         ``auto`` (CUDA when it works, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``, or what else
         the installed onnxruntime can use: ``tensorrt``, ``openvino``, ``coreml``, ``directml``.
     threads : int, optional
-        That the runtime may use; its own choice by default.
+        Number of threads of the runtime; its own choice by default.
     size : int or (height, width), optional
-        Of the input, in pixels, if another than the file's: multiples of the patch size. Where the
-        recipe gives every picture a size of its own, all of them are then squashed to this one.
+        Input size in pixels, a multiple of the patch size; by default, that of the file. If the
+        recipe gives every picture its own size, all are then squashed to this one.
     fit : "cut", "pad" or "squash", optional
-        How pictures get the input's shape, instead of as the recipe says: see
+        How pictures are fitted to the input, instead of by the recipe: see
         `vitonnx.manifest.Preprocessing.fitted`.
     precision : str
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
@@ -76,23 +76,23 @@ class Engine:
         probes are compiled where it pays: not for the first few small pictures, which are done
         sooner than a graph is planned, unless it was planned in an earlier run.
     max_pixels : int, optional
-        Of the largest file of a picture that is read: see `vitonnx.media.open_picture`.
+        Largest picture file to read, in pixels: see `vitonnx.media.open_picture`.
     notice : callable, optional
-        Takes a sentence, in any thread, where a huge JPEG is read at a share of its size: see
-        `vitonnx.media.decoded`. Without it none is.
+        Called with a sentence, in any thread, if a huge JPEG is decoded at reduced size: see
+        `vitonnx.media.decoded`. Without it, such JPEGs are refused.
 
     Attributes
     ----------
     file : Path
         The ONNX file.
     threads : int or None
-        As it was given.
+        Number of threads as given.
     manifest : Manifest
-        What the file promises, at the size in use.
+        Manifest of the file, at the size in use.
     device : str
-        What it runs on.
+        Device that runs the model.
     device_note : str or None
-        Where ``auto`` chose the CPU: why.
+        Reason why ``auto`` chose the CPU, if it did.
     outputs : tuple of str
         Names of what `run` returns.
 
@@ -168,13 +168,13 @@ class Engine:
         """
         pixels = [self._prepare(image).pixels for image in _as_sequence(images)]
         if not pixels:
-            raise UsageError("There is no picture to run: give at least one.")
+            raise UsageError("no picture to run: give at least one.")
         shapes = list(dict.fromkeys(each.shape[:2] for each in pixels))
         if len(shapes) > 1:
             sizes = ", ".join(f"{height}x{width}" for height, width in shapes)
             raise UsageError(
-                f"by the recipe of {self.manifest.name} these pictures have inputs of several "
-                f"sizes, {sizes}: run each size alone, or open the engine with a size for all."
+                f"the recipe of {self.manifest.name} gives these pictures several input sizes, "
+                f"{sizes}: run each size on its own, or open the engine with one size for all."
             )
         engine = self if self._own_sizes is None else self._own_sizes.at(shapes[0])
         return engine.run_pixels(np.stack(pixels), self.outputs)
@@ -185,16 +185,15 @@ class Engine:
         Parameters
         ----------
         pixels : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size; an array of any library that has DLPack. On the GPU that
-            runs the model it is used where it lies: what is still being computed into it must be
-            done.
+            RGB, of the manifest's size; an array of any library with DLPack. On the GPU that runs
+            the model it is used in place: pending computations on it must be complete.
         outputs : sequence of str
             Names of the file's outputs.
 
         Raises
         ------
         UsageError
-            If they are others, or lie where the model doesn't run.
+            If shape or type is wrong, or the batch is on another device than the model.
         """
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
         names, size = tuple(outputs), self._batch_size(raw=True)
@@ -219,12 +218,12 @@ class Engine:
         Returns
         -------
         list of Result
-            One a picture, in the order of the input.
+            One result per picture, in the order of the input.
 
         Raises
         ------
         PictureError
-            If a picture can't be read or used; `stream` goes on instead.
+            If a picture can't be read or used; `stream` continues instead.
         UsageError
             If the model doesn't have what the probe asks for.
         """
@@ -241,21 +240,21 @@ class Engine:
         Parameters
         ----------
         pixels : uint8 (batch, height, width, 3)
-            As `run_pixels` takes them.
+            As in `run_pixels`.
         probe : Probe
             `Heads`, `Rollout` or `Distance`; a query pixel is one of the model's input.
 
         Returns
         -------
         list of Result
-            One a picture; their `pixels` are None, as they stay where they lie.
+            One result per picture; their `pixels` are None, as they stay in place.
 
         Raises
         ------
         PictureError
-            If a query lies outside the input.
+            If a query is outside the input.
         UsageError
-            As `run_pixels`, or if the model doesn't have what the probe asks for.
+            As in `run_pixels`, or if the model lacks what the probe needs.
         """
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide([probe])
@@ -278,16 +277,16 @@ class Engine:
         images : iterable of pictures
             Read as they are needed, a few batches ahead.
         probes : sequence of Probe
-            All are answered from one pass through the network.
+            Probes to compute in a single pass through the network.
         summary : mapping of str to Summary, optional
             Totals to go on from, by the probes' names, such as another stream's.
 
         Returns
         -------
         Stream
-            An iterator of one `Result` a picture, in the order of the input; a picture that can't
-            be read or used has `error` set instead of values. Its ``summary`` holds the totals of
-            what was taken from it.
+            Iterator of one `Result` per picture, in the order of the input; for a picture that
+            can't be read or used, `error` is set instead of values. Its ``summary`` holds the
+            totals of the results taken so far.
 
         Raises
         ------
@@ -295,10 +294,10 @@ class Engine:
             If the model doesn't have what a probe asks for; raised by the call itself.
         """
         if len({probe.name for probe in probes}) < len(probes):
-            raise UsageError("Each kind of probe can be asked once a pass.")
+            raise UsageError("a pass can hold each kind of probe only once.")
         for probe in probes:
             if not isinstance(probe, Probe):
-                raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+                raise UsageError(f"{probe} reads weights, not pictures: use vitonnx.probe_weights.")
         if self._own_sizes is not None:
             for probe in probes:
                 probe.reads(self.layout)
@@ -314,7 +313,7 @@ class Engine:
         return Stream(results, probes, summary or {})
 
     def explain(self, probes: Sequence[Probe[Any]]) -> str:
-        """Say what the plan for some probes does, and what it saves.
+        """Describe the plan for some probes, and what it saves.
 
         Returns
         -------
@@ -352,7 +351,7 @@ class Engine:
         )
 
     def _is_quicker_unplanned(self, images: Iterable[object], plan: Plan) -> bool:
-        """Tell whether so few pictures are done before a plan would be made."""
+        """Tell whether so few pictures are done sooner than a plan would be made."""
         if not (
             self.in_graph is None
             and isinstance(images, Sequence)
@@ -369,7 +368,7 @@ class Engine:
     def _divide(
         self, probes: Sequence[Probe[Any]], *, unplanned: bool = False
     ) -> tuple[tuple[GraphProbe[Any], ...], tuple[str, ...]]:
-        """Give the probes that go into the graph, and the outputs that the others read."""
+        """Return the probes that go into the graph, and the outputs that the others read."""
         in_graph = self.in_graph is not False and not unplanned
         compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.
@@ -407,7 +406,7 @@ class Engine:
 
     @property
     def _bytes_a_block(self) -> int:
-        """Of one block's attention, in one picture."""
+        """Bytes of one block's attention, for one picture."""
         return 4 * self.manifest.heads * self.manifest.tokens**2
 
     @property
@@ -434,7 +433,7 @@ class Engine:
             wanted = check_precision(asked)
         if given not in ("fp32", wanted):
             raise UsageError(
-                f"{self.file} is in {given}, and can't be run in {wanted}: export it without "
+                f"can't run {self.file} in {wanted}: it is in {given}. Export it without "
                 "--precision for that."
             )
         if wanted == "bf16":
@@ -462,14 +461,14 @@ class Engine:
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Give height and width; one number is a square."""
+    """Return height and width; one number is a square."""
     sides = (size, size) if isinstance(size, Integral) else size
     if not (
         isinstance(sides, Sequence)
         and len(sides) == 2
         and all(isinstance(side, Integral) for side in sides)
     ):
-        raise UsageError(f"size is {size!r}; it must be pixels, a number or (height, width).")
+        raise UsageError(f"size is {size!r}; it must be a number of pixels or (height, width).")
     return int(sides[0]), int(sides[1])
 
 

@@ -46,7 +46,7 @@ class OwnSizes:
     Parameters
     ----------
     manifest : Manifest
-        Of the file, whose recipe gives every picture its own size.
+        Manifest of the file, whose recipe gives every picture its own size.
     open_at : callable
         Opens the file at a size.
     max_pixels, notice : optional
@@ -65,7 +65,7 @@ class OwnSizes:
         self._engines: dict[tuple[int, int], Engine] = {}
 
     def at(self, size: tuple[int, int]) -> Engine:
-        """Give the engine of a size."""
+        """Return the engine for a size."""
         engine = self._engines.pop(size, None) or self._open_at(size)
         self._engines[size] = engine  # the last that was used is the last to go
         while len(self._engines) > KEPT:
@@ -73,7 +73,7 @@ class OwnSizes:
         return engine
 
     def size_of(self, sides: tuple[int, int]) -> tuple[int, int]:
-        """Give the input size of a picture of some height and width.
+        """Return the input size of a picture of some height and width.
 
         Raises
         ------
@@ -87,9 +87,10 @@ class OwnSizes:
         if not 0 < size[0] * size[1] <= LONGEST * self.manifest.size[0] * self.manifest.size[1]:
             own = "x".join(map(str, self.manifest.size))
             raise PictureError(
-                f"by its recipe, a picture of {sides[0]}x{sides[1]} pixels has an input of more "
-                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: say --size {own} "
-                f"(size=({own.replace('x', ', ')}) in Python), and pictures are squashed to it."
+                f"its recipe gives a picture of {sides[0]}x{sides[1]} pixels an input of more "
+                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: give --size "
+                f"{own} (size=({own.replace('x', ', ')}) in Python), and pictures are squashed to "
+                "it."
             )
         if size != self.manifest.size and not self.manifest.resizable:
             wanted, own = (f"{height}x{width}" for height, width in (size, self.manifest.size))
@@ -103,7 +104,7 @@ class OwnSizes:
     def results(
         self, images: Iterable[Picture | Prepared], probes: Sequence[Probe[Any]]
     ) -> Iterator[Result]:
-        """Give one result a picture, in their order; a bad picture's has an error."""
+        """Yield one result per picture, in order; that of a bad picture has an error."""
         held = (
             (
                 number,

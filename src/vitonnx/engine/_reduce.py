@@ -49,12 +49,12 @@ def reduce_file(
     precision : "fp16", "bf16" or "int8"
         See `vitonnx.Engine`.
     size : (height, width), optional
-        Of the input, in pixels, if another than the file's.
+        Input size in pixels, if it differs from the file's.
     calibration : sequence of pictures, optional
-        In "int8": pictures of the kind that the file is for. The range of every product's input is
-        measured in them, and fixed. Without them inputs are scaled as they come.
+        For "int8", typical pictures. The range of every product's input is measured in them and
+        fixed. Without them, inputs are scaled dynamically.
     max_pixels : int, optional
-        Of them: see `vitonnx.media.open_picture`.
+        Largest of these pictures, in pixels: see `vitonnx.media.open_picture`.
 
     Raises
     ------
@@ -72,13 +72,13 @@ def reduce_file(
     manifest, has = load_promises(source)
     if manifest.precision != "fp32" or wanted == "fp32":
         raise UsageError(
-            f"{source} is in {manifest.precision}, and can't be brought to {wanted}: fewer bits "
-            "are made from a file in fp32."
+            f"can't reduce {source} to {wanted}: it is in {manifest.precision}, and only a file "
+            "in fp32 can be reduced."
         )
     if calibration is not None and wanted != "int8":
-        raise UsageError(f"{wanted} has nothing to calibrate: leave the pictures out, or say int8.")
+        raise UsageError(f"{wanted} has nothing to calibrate: omit the pictures, or use int8.")
     if calibration is not None and not calibration:
-        raise UsageError("int8 can't be calibrated without a picture: give some, or leave it out.")
+        raise UsageError("can't calibrate int8 without pictures: give some, or omit calibration.")
     # Nothing of the runtime's own: the file is for any of them.
     model = plan_graph(open_graph(source), Plan(outputs=tuple(has.outputs), size=size, fused=False))
     states = replace(read_manifest(model), precision=wanted)
@@ -98,7 +98,7 @@ def state_cost(file: str | Path, path: str | Path, fidelity: Fidelity) -> None:
     file, path : path
         The file to read, and the one to write.
     fidelity : Fidelity
-        What was measured.
+        Measured agreement.
     """
     from vitonnx.graph import read_manifest, write_manifest
 

@@ -1,4 +1,4 @@
-"""What the engine says of one picture."""
+"""Result of the engine for one picture."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Prediction:
     Parameters
     ----------
     index : int
-        Of the class.
+        Index of the class.
     label : str or None
-        Its name, where the model knows it.
+        Name of the class, if the model has one.
     probability : float
         Softmax over the logits.
     """
@@ -36,30 +36,30 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """All that was found in one picture.
+    """Results of all probes for one picture.
 
-    With one probe, the attributes of its result are attributes of this one too:
-    ``result.attention`` is ``result["heads"].attention``.
+    With a single probe, the attributes of its result are available directly: ``result.attention``
+    is ``result["heads"].attention``.
 
     Parameters
     ----------
     file : str
         The picture's path as it was given, or ``picture 3`` for the fourth that isn't a file.
     crop : (left, top, right, bottom) or None
-        What the model's patches saw, in pixels of the picture; None if it couldn't be read. It
-        reaches beyond the picture where the input is padded.
+        Part of the picture that the patches cover, in its pixels; None if it couldn't be read. It
+        extends beyond the picture if the input is padded.
     inside : (left, top, right, bottom)
-        What of that is picture and not padding, in shares of its sides.
+        The picture's share of that part (the rest is padding).
     pixels : uint8 (height, width, 3) or None
-        What they saw, resized.
+        Pixels of that part, as resized for the model.
     logits : float32 (classes,) or None
-        None where the model has no head.
+        Class scores; None if the model has no head.
     prediction : Prediction or None
-        Made of the logits.
+        Likeliest class; None if the model has no head.
     values : mapping of str to result
-        By the probes' names.
+        Results by the probes' names.
     error : VitonnxError or None
-        Why there is no result.
+        Reason why there is no result.
     """
 
     file: str
@@ -80,7 +80,9 @@ class Result:
     def __getattr__(self, name: str) -> Any:
         values, error = self.__dict__.get("values", {}), self.__dict__.get("error")
         if error is not None and not name.startswith("__"):
-            raise AttributeError(f"{self.file} has no {name}, as it failed: {error}") from error
+            raise AttributeError(
+                f"{self.file} has no {name}, because it failed: {error}"
+            ) from error
         if len(values) == 1 and not name.startswith("__"):
             return getattr(next(iter(values.values())), name)
         raise AttributeError(
@@ -108,11 +110,11 @@ def best_classes(
     Parameters
     ----------
     logits : float32 (classes,)
-        Of one picture.
+        Scores of one picture.
     classes : tuple of str or None
-        Their names, where the model knows them.
+        Class names, if the model has them.
     count : int
-        How many; all, where there are fewer.
+        Number of classes to return, or all if there are fewer.
 
     Returns
     -------

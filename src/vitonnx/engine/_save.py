@@ -16,7 +16,7 @@ LARGEST_MESSAGE = 2**31 - 2**20  # of protobuf, with room for all but the weight
 
 
 def save_whole(model: ir.Model, path: Path) -> None:
-    """Write a graph to one file, or with its weights beside it, ``<path>.data``, over 2 GB."""
+    """Write a graph to one file, or over 2 GB with its weights in a second one, ``<path>.data``."""
     import onnx_ir as ir
 
     with understood("the graph"):

@@ -5,9 +5,9 @@ takes seconds, and twice as much memory. Here the message is followed by the len
 the parts that are wanted are given to onnx, and all others stay on the disk. The manifest is read
 without onnx, which takes a while to import.
 
-``_wire`` follows messages, ``_outline`` finds out what a file has, ``_parts`` reads single things;
-``_promises`` compares all that with the manifest. ``_places`` says which files a model may read,
-and ``_graph`` opens it for whoever looks into it or changes it.
+``_wire`` follows messages, ``_outline`` lists the content of a file, ``_parts`` reads single parts;
+``_promises`` compares them with the manifest. ``_places`` decides which files a model may read, and
+``_graph`` opens it for reading or editing.
 """
 
 from vitonnx.modelfile._file import require_model_file

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from terminal import Outcome
 

@@ -16,9 +16,9 @@ import onnx_ir as ir
 import pytest
 from PIL import Image
 
+from media.video_files import cut, frames, write_video
 from recipes import slopes, unresizable, with_recipe
 from terminal import contents
-from videos import cut, frames, write_video
 from vitonnx.cli import main
 from vitonnx.graph import read_manifest, write_manifest
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import onnx
 import pytest
 
+from media.video_files import frames, write_video
 from terminal import Outcome, finished
-from videos import frames, write_video
 from vitonnx.cli._console import complain, gauge, give, inform, stage
 from vitonnx.cli._table import Table
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cifar_files as cifar
+from data import cifar_files as cifar
 from terminal import (
     VITONNX,
     Outcome,
@@ -50,7 +50,7 @@ def write_folders(folder: Path, *names: str, each: int = 6) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     """A folder of runs on all three kinds of data, trained in a process of its own."""
     folder = tmp_path_factory.mktemp("trained")
-    archive = cifar.write_tar(folder / "cifar.tar.gz", cifar.python_files(cifar.make_batches()))
+    archive = cifar.write_tar(folder / "cifar.tar.gz", cifar.binary_files(cifar.make_batches()))
     write_folders(folder / "flowers", "aster", "daisy", "iris")
     size = TINY[2:]
     lines = [

@@ -13,9 +13,9 @@ import pytest
 from huggingface_hub import constants
 from PIL import Image
 
-import hub_repositories as repositories
-from hub_served import Hub
-from tapping import assert_right, done
+from names import hub_repositories as repositories
+from names.hub_served import Hub
+from tap.tapping import assert_right, done
 from terminal import Outcome, contents
 from vitonnx.errors import VitonnxError
 from vitonnx.manifest import Padding

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
 from vitonnx.names import is_hub_id
+from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
@@ -57,20 +58,19 @@ def note_untrained(manifests: Mapping[str, Manifest], *, quiet: bool) -> str:
     return f"untrained: random weights{whose}"
 
 
-def check_stackable(manifests: Mapping[str, Manifest], probe: str) -> None:
-    """Refuse models whose maps can't be stacked in one array, before the work begins.
+def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> None:
+    """Refuse models whose maps can't stand in one array, before the work begins.
 
     Raises
     ------
     UsageError
-        If their grids differ, or, with the probe ``heads``, their numbers of heads.
+        If their grids differ, or the parts that the probe's maps have.
     """
-    shapes = {
-        name: f"{manifest.grid[0]}x{manifest.grid[1]} patches"
-        for name, manifest in manifests.items()
-    }
-    if probe == "heads":
-        shapes = {name: f"{manifests[name].heads} heads, {shape}" for name, shape in shapes.items()}
+    shapes = {}
+    for name, manifest in manifests.items():
+        rows, columns = manifest.grid
+        parts = len(probe.parts(manifest))
+        shapes[name] = f"{parts} heads, " * bool(parts) + f"{rows}x{columns} patches"
     first, *_ = shapes
     for name, shape in shapes.items():
         if shape != shapes[first]:

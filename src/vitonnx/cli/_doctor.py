@@ -84,12 +84,18 @@ def _extra_row(name: str, missing: list[str]) -> tuple[str, str, str]:
     return name, f"without {' and '.join(missing)}", f"pip install 'vitonnx[{name}]'"
 
 
-def _cache_rows(folder: Path) -> list[tuple[str, str]]:
-    """List the folder and each folder in it, with their sizes."""
+def _cache_rows(folder: Path) -> list[tuple[str, str, str]]:
+    """Give the size of the folder and of each one in it, and where there is a bound, that too."""
     from rich.filesize import decimal
 
-    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    return [(str(path), decimal(_size(path))) for path in (folder, *inside)]
+    from vitonnx.engine import MOST_PLANS, plans_folder
+
+    inside = {path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
+    bounds = {plans_folder(): f"{decimal(MOST_PLANS)} at most"}
+    return [
+        (str(path), decimal(_size(path)), bounds.get(path, ""))
+        for path in (folder, *sorted(inside | bounds.keys()))
+    ]
 
 
 def _size(folder: Path) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vitonnx.engine import Engine
     from vitonnx.probes import Probe
 
-__all__ = ["explain", "note_fit", "open_engines"]
+__all__ = ["open_engines", "print_plans"]
 
 
 def open_engines(
@@ -50,17 +50,7 @@ def open_engines(
     return dict(zip(names, engines, strict=True))
 
 
-def note_fit(engines: Mapping[str, Engine], frame: tuple[int, int], *, quiet: bool) -> None:
-    """Print a note on models that get a video's frames padded, since no option asked for it."""
-    from vitonnx.video import fit_note
-
-    for engine in engines.values():
-        note = fit_note(engine, frame)
-        if note is not None:
-            inform(note, quiet=quiet)
-
-
-def explain(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
+def print_plans(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
     """Print each model's plan for a probe."""
     for engine in engines.values():
         give(*engine.explain([probe]).splitlines())

@@ -19,8 +19,8 @@ def train(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Folder with one subfolder of pictures per class, CIFAR-10 archive (python or "
-            "binary version), or scenes: synthetic pictures drawn by vitonnx.",
+            help="Folder with one subfolder of pictures per class, CIFAR-10 archive (binary "
+            "version), or scenes: synthetic pictures drawn by vitonnx.",
         ),
     ],
     output: Annotated[

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from vitonnx.contract import QUERIES
 from vitonnx.engine._precision import Precision, reduce_precision
+from vitonnx.layout import Layout
 from vitonnx.modelfile import understood
-from vitonnx.probes import GraphProbe, Layout
+from vitonnx.probes import GraphProbe
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
 __all__ = ["Plan", "plan_graph"]
+
+# The libraries that edit graphs keep state that all threads of a process share.
+ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
     UsageError
         If the model doesn't have what a probe asks for, or the size doesn't fit it.
     """
+    with ONE_AT_A_TIME:
+        return _plan(model, plan)
+
+
+def _plan(model: ir.Model, plan: Plan) -> ir.Model:
     # Editing graphs costs more than a second of imports: a plan that is found ready needs none.
     import onnx_ir.passes.common as common
 
@@ -87,7 +98,7 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
     if plan.size is not None:
         with understood("the graph"):
             Regrid(plan.size)(model)
-    layout = Layout.of(read_manifest(model))
+    layout = read_manifest(model)
     for probe in plan.probes:
         # The probe may be the user's own: its errors must not be blamed on the graph.
         traced = _traced(probe, layout)
@@ -113,9 +124,7 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
 
 
 def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:
-    """Return the probe's computation as a traceable function of arrays."""
-    from vitonnx.graph import QUERIES
-
+    """Give the probe's work as a function of arrays alone, which can be traced."""
     # Wherever a picture was cut out, a query that is not located in it is the same token.
     anywhere = None if probe.located else probe.token(layout, (0, 0, 1, 1))
 

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES, QUERIES
 from vitonnx.engine._batch import Batch
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
 from vitonnx.engine._lane import LANES, Lanes
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
-from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
+from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile import (
     Outline,
@@ -33,14 +33,13 @@ from vitonnx.modelfile import (
     to_runtime,
 )
 
-__all__ = ["IMAGES", "Session", "load_promises", "open_session"]
+__all__ = ["Session", "load_promises", "open_session"]
 
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
 NO_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
 # Memory on a device that is not to be had is none of the runtime's own exceptions.
 RUN_ERRORS: tuple[type[Exception], ...] = (*RUNTIME_ERRORS, RuntimeError)
-IMAGES, QUERIES = "images", "queries"
 
 
 @dataclass(eq=False)
@@ -68,10 +67,20 @@ class Session:
     lanes: Lanes | None = None
     fits: float = math.inf
 
+    def __post_init__(self) -> None:
+        # What the graph says of its outputs; sides that are open have a name, or none.
+        self._shapes: dict[str, list[int | str | None]] = {
+            output.name: output.shape for output in self.session.get_outputs()
+        }
+
     @property
     def in_flight(self) -> int:
         """Number of batches worth running at once."""
         return 1 if self.lanes is None else LANES
+
+    def close(self) -> None:
+        """Let go of the graph; a batch that is in it is finished first."""
+        self.session = self.lanes = None
 
     def run(
         self,
@@ -101,7 +110,7 @@ class Session:
             try:
                 return self._run(images, outputs, queries)
             except MemoryError:
-                self.fits = half
+                self.fits = min(self.fits, half)  # several threads may find out
                 logger.warning(
                     "%d pictures at once need more memory than %s has: continuing with %d.",
                     len(images),
@@ -124,11 +133,12 @@ class Session:
         feed: dict[str, Batch] = {IMAGES: images}
         if queries is not None:
             feed[QUERIES] = queries
+        lanes, session = self.lanes, self.session  # another thread may close it meanwhile
+        if session is None:
+            raise UsageError("The engine was closed while pictures were on their way through it.")
         try:
-            if self.lanes is None:
-                arrays = self.session.run(list(outputs), feed)
-            else:
-                arrays = self.lanes.run(outputs, feed)
+            run = session.run if lanes is None else lanes.run
+            arrays = run(outputs, feed)
         except RUN_ERRORS as error:
             if len(images) > 1 and NO_MEMORY.search(str(error)):
                 raise MemoryError from error
@@ -139,11 +149,6 @@ class Session:
         found = dict(zip(outputs, arrays, strict=True))
         self._check(found, len(images))
         return found
-
-    @cached_property
-    def _shapes(self) -> dict[str, list[int | str | None]]:
-        """Shapes of the outputs as declared; open sides have a name or None."""
-        return {output.name: output.shape for output in self.session.get_outputs()}
 
     def _check(self, found: Mapping[str, NDArray[Any]], batch: int) -> None:
         """Refuse arrays of other shapes than the graph says: the runtime lets them pass."""

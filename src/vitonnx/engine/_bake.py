@@ -262,7 +262,7 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     )
     layout = raw.layout
     queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
-    # First the file itself: what it can't do is no fault of what was made of it.
+    # First run the file itself: its failures must not be blamed on the baked graph.
     reads = sorted({name for probe in plan.probes for name in probe.reads(layout)})
     outputs = raw.run_pixels(noise, reads)
     found = open_session(baked, device=cpu, threads=None).run(

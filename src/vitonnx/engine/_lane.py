@@ -25,9 +25,9 @@ class Lanes:
     Parameters
     ----------
     session : onnxruntime.InferenceSession
-        Which may run in several threads at once.
+        Session that may run in several threads at once.
     device : Device
-        Where inputs are put and outputs are left, until they are brought here.
+        Device that holds inputs and outputs.
     """
 
     def __init__(self, session: Any, device: Device) -> None:
@@ -35,7 +35,7 @@ class Lanes:
         self._free: deque[_Lane] = deque()
 
     def run(self, outputs: tuple[str, ...], feed: Mapping[str, Batch]) -> list[NDArray[Any]]:
-        """Run a batch; what is no NumPy array lies on the device, and is used where it lies."""
+        """Run a batch; an array other than NumPy's is on the device, and is used in place."""
         try:
             lane = self._free.pop()
         except IndexError:  # there are as many as threads have ever needed at once
@@ -47,7 +47,7 @@ class Lanes:
 
 
 class _Lane:
-    """What one batch after the other is bound to."""
+    """Bindings that batches use one after the other."""
 
     def __init__(self, session: Any, device: Device) -> None:
         self.session, self.place = session, (device.memory, device.number)

@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitonnx import errors, probes
     from vitonnx.api._engine import Engine
+    from vitonnx.api._plot import plot
+    from vitonnx.api._video import make_video
     from vitonnx.api._weights import probe_weights
     from vitonnx.engine import Prediction, Result
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
-    from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout
+    from vitonnx.probes import Distance, Entropy, Filters, Heads, Positions, Rollout
 
 __all__ = [
     "Distance",
     "Engine",
+    "Entropy",
     "Filters",
     "Heads",
     "Manifest",
@@ -40,6 +43,8 @@ __all__ = [
     "Source",
     "VitonnxError",
     "errors",
+    "make_video",
+    "plot",
     "probe_weights",
     "probes",
 ]
@@ -52,6 +57,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _HOMES = {
     "Distance": "probes",
     "Engine": "api._engine",
+    "Entropy": "probes",
     "Filters": "probes",
     "Heads": "probes",
     "Manifest": "manifest",
@@ -62,6 +68,8 @@ _HOMES = {
     "Rollout": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
+    "make_video": "api._video",
+    "plot": "api._plot",
     "probe_weights": "api._weights",
 }
 

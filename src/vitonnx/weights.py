@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
+from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Layout, Probe, WeightProbe
+from vitonnx.probes import Found, Probe, WeightProbe, no_probe
 
 __all__ = ["probe_weights"]
 
-Found = TypeVar("Found")
-
-PATCH_KERNEL = "patch_embed/kernel"
+Result = TypeVar("Result", bound=Found)
 
 
-def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Found]) -> Found:
+def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Result]) -> Result:
     """Ask a probe-ready file about its weights.
 
     Only the weights that the probe names are read, so that the size of the file doesn't matter.
@@ -52,23 +51,22 @@ def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Found]) -> Fo
     _refuse_other(probe)
     file = as_path(path)
     manifest = load_manifest(file)
-    layout = Layout.of(manifest)
-    weights = load_weights(file, probe.reads(layout))
+    weights = load_weights(file, probe.reads(manifest))
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    return probe.compute(weights, layout)
+    found = probe.compute(weights, manifest)
+    return replace(found, model=manifest.name, untrained=manifest.untrained)
 
 
 def _refuse_other(probe: object) -> None:
     """Raise a UsageError unless this is one probe of weights."""
-    if isinstance(probe, type):
-        raise UsageError(f"{probe.__name__} is a class: give an instance, {probe.__name__}().")
+    if isinstance(probe, WeightProbe):
+        return
     if isinstance(probe, Probe):
         raise UsageError(
             f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
         )
-    if isinstance(probe, Sequence) and not isinstance(probe, str):
+    if isinstance(probe, list | tuple):
         raise UsageError("Weights are asked one probe at a time: call it once for each of them.")
-    if not (hasattr(probe, "reads") and hasattr(probe, "compute")):
-        raise UsageError(f"{probe!r} is no probe: give an object such as vitonnx.Filters().")
+    raise no_probe(probe, "vitonnx.Filters()")

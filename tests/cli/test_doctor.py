@@ -1,4 +1,4 @@
-"""``vitonnx doctor``: what is installed, what works, and what to type where something doesn't."""
+"""``vitonnx doctor``: show what is installed, what works, and how to mend what doesn't."""
 
 from __future__ import annotations
 
@@ -181,12 +181,15 @@ def test_caches_are_measured(tmp_path: Path) -> None:
     assert caches == {
         str(folder): ["8.0 kB"],
         str(folder / "0.1.0"): ["5.0 kB"],
-        str(folder / "plans"): ["3.0 kB"],
+        str(folder / "plans"): ["3.0 kB", "268.4 MB at most"],
     }
 
 
 def test_no_cache_is_no_failure(tmp_path: Path) -> None:
     outcome = run("doctor", XDG_CACHE_HOME=str(tmp_path))
     assert outcome.code == 0
-    assert tables(outcome)["Caches"] == {str(tmp_path / "vitonnx"): ["0 bytes"]}
+    assert tables(outcome)["Caches"] == {
+        str(tmp_path / "vitonnx"): ["0 bytes"],
+        str(tmp_path / "vitonnx" / "plans"): ["0 bytes", "268.4 MB at most"],
+    }
     assert not (tmp_path / "vitonnx").exists()

@@ -14,7 +14,7 @@ import onnx
 import pytest
 from PIL import Image
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from vitonnx.engine import save_results
 from vitonnx.errors import ModelFileError, PictureError, UsageError

@@ -12,9 +12,9 @@ import onnx_ir as ir
 import pytest
 from PIL import Image
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
-from small_graphs import BATCHES, check, opened, pictures, reaches, read, shapes, squares
+from graph.small_graphs import BATCHES, check, opened, pictures, reaches, read, shapes, squares
 from vitonnx.engine import Plan
 from vitonnx.engine._plan import plan_graph
 from vitonnx.graph import read_manifest
@@ -118,7 +118,7 @@ def test_the_runtimes_own_operators_may_be_left_out(fused: bool, exported: Expor
     file = exported("distilled")
     run_raw = opened(read(file))
     probes = (vx.Heads(block=0), vx.Distance(renormalize=True), vx.Rollout(discard=0.2))
-    layout = Layout.of(read_manifest(ir.load(file)))
+    layout = read_manifest(ir.load(file))
     for asked in (probes, probes[:1]):
         model = planned(file, *asked, outputs=("logits", "block_01/tokens"), fused=fused)
         domains = {node.domain for node in model.graph}

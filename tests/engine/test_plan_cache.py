@@ -16,6 +16,7 @@ import onnx
 import pytest
 
 import vitonnx as vx
+from vitonnx.engine import Plan, _cache
 from vitonnx.probes import Layout
 
 Exported = Callable[[str], Path]
@@ -309,3 +310,67 @@ def test_many_pictures_are_planned_for_at_once(file: Path, plans: Path, count: i
     images = iter([IMAGE]) if count is None else [IMAGE] * count
     list(vx.Engine(file, device="cpu").stream(images, [HEADS]))
     assert len(list(plans.iterdir())) == 1
+
+
+def test_any_source_that_was_mended_is_another_key(tmp_path: Path) -> None:
+    """Not those alone that plan: positions are resampled by a module of the ground floor."""
+    package = tmp_path / "vitonnx"
+    shutil.copytree(Path(vx.__file__).parent, package, ignore=shutil.ignore_patterns("models"))
+    seen = {_cache._own_sources.__wrapped__(package)}
+    for name in ("positions.py", "modelfile/_graph.py", "media/videos/_rgb.py"):
+        with (package / name).open("a") as source:
+            source.write("# mended\n")
+        seen.add(_cache._own_sources.__wrapped__(package))
+    (package / "layout.py").rename(package / "plan.py")
+    seen.add(_cache._own_sources.__wrapped__(package))
+    assert len(seen) == 5
+
+
+def keep(file: Path, width: int, size: int) -> bytes:
+    """Ask for a plan of another width, which takes that many bytes to keep."""
+    graph = bytes([width]) * (size - _cache.DIGEST)
+    return _cache.load_or_plan(file, Plan(size=(8, 8 * width)), lambda: graph)
+
+
+def is_kept(file: Path, width: int) -> bool:
+    return _cache.is_kept(file, Plan(size=(8, 8 * width)))
+
+
+def test_plans_that_were_used_longest_ago_go(
+    file: Path, plans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cache, "MOST_PLANS", 1000)
+    for width in (1, 2, 3):
+        keep(file, width, 300)
+    assert keep(file, 1, 300) == bytes([1]) * 268  # used again
+    keep(file, 4, 300)
+    assert [is_kept(file, width) for width in (1, 2, 3, 4)] == [True, False, True, True]
+    keep(file, 5, 1000)
+    assert [path.stat().st_size for path in plans.iterdir()] == [1000]
+    keep(file, 6, 1001)  # larger than all may be: it is given, and not kept
+    assert is_kept(file, 5)
+    assert not is_kept(file, 6)
+
+
+MANY = """
+import sys
+from pathlib import Path
+from vitonnx.engine import Plan, _cache
+_cache.MOST_PLANS = 10_000
+for width in range(int(sys.argv[2]), 250, 2):
+    graph = bytes([width]) * 968
+    for _ in range(2):
+        assert _cache.load_or_plan(Path(sys.argv[1]), Plan(size=(8, width)), lambda: graph) == graph
+"""
+
+
+def test_processes_share_the_folder(file: Path, tmp_path: Path) -> None:
+    """Each removes what others are about to read or to remove."""
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "xdg")}
+    running = [
+        subprocess.Popen([sys.executable, "-c", MANY, str(file), first], env=environment)
+        for first in ("0", "1", "1")
+    ]
+    assert [each.wait() for each in running] == [0, 0, 0]
+    left = [path.stat().st_size for path in (tmp_path / "xdg" / "vitonnx" / "plans").iterdir()]
+    assert left == [1000] * 10

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peers import TimmTaps, normalised, shake
-from vitonnx.graph import attention_name, tokens_name
+from peer_models import TimmTaps, normalised, shake
+from vitonnx.contract import attention_name, tokens_name
 
 pytestmark = pytest.mark.peers
 

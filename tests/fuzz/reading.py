@@ -11,7 +11,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from fuzz.material import MODEL, PICTURES, RUN
 from vitonnx.data import open_data

@@ -12,9 +12,10 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from small_graphs import BATCHES, check, graph, noise, pictures, read, run
+from graph.small_graphs import BATCHES, check, graph, noise, pictures, read, run
+from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import QUERIES, Attach
+from vitonnx.graph import Attach
 
 Exported = Callable[[str], Path]
 Arrays = Mapping[str, Any]

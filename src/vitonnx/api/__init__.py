@@ -1,6 +1,9 @@
-"""The front door's rooms: the parts of ``vitonnx`` that take a model by name, and draw.
+"""The front door: what the command line can do, as functions of Python.
 
-One room above engine, tap, export and plots, none of which learns of names or hubs. Each public
-function or class has a file here, and a line in ``vitonnx/__init__.py``, which loads it when it is
-first asked for.
+The only room that knows models by name and results by their figures: no room below learns of it.
 """
+
+from vitonnx.api._plot import plot
+from vitonnx.api._video import make_video
+
+__all__ = ["make_video", "plot"]

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from vitonnx import weights
 from vitonnx.names import resolve
-from vitonnx.probes import WeightProbe
+from vitonnx.probes import Found, WeightProbe
 
 __all__ = ["probe_weights"]
 
-Found = TypeVar("Found")
+Result = TypeVar("Result", bound=Found)
 
 
-def probe_weights(model: str | os.PathLike[str], probe: WeightProbe[Found]) -> Found:
+def probe_weights(model: str | os.PathLike[str], probe: WeightProbe[Result]) -> Result:
     """Ask a model about its weights, with no picture and no inference.
 
     Parameters

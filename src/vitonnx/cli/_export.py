@@ -32,26 +32,32 @@ RANDOM = "random"
 
 
 def export(
-    name: Annotated[str | None, typer.Argument(help="A name or alias of `vitonnx models`.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Model name or alias, as listed by `vitonnx models`."),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; NAME.onnx by default.")
+        Path | None, typer.Option("--output", "-o", help="ONNX file to write. (default: NAME.onnx)")
     ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
             "--weights",
             metavar="FILE|random",
-            help="Checkpoint file (several: once each), or random. Fetched if left out.",
+            help="Load the weights from this checkpoint file (repeat for several), or draw them "
+            "at random. By default, the published checkpoint is downloaded.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of random weights; 0 by default.")
+        int | None, typer.Option("--seed", min=0, help="Seed for random weights. (default: 0)")
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
             "--config",
-            help="A model outside the registry: timm's or Hugging Face's config.json, or our own.",
+            metavar="FILE",
+            help="Export a model that isn't in the registry, as described by a config.json of "
+            "timm, Hugging Face or vitonnx.",
         ),
     ] = None,
     size: Size = None,
@@ -62,7 +68,7 @@ def export(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    """Port a checkpoint, export it to ONNX and verify the file against TensorFlow."""
     from vitonnx.demo import demo_models
     from vitonnx.engine import Engine, state_cost
     from vitonnx.extras import require_export
@@ -72,24 +78,26 @@ def export(
 
     if config is not None:
         if not weights:
-            raise UsageError("--config needs --weights: a checkpoint of that model, or random.")
+            raise UsageError(
+                "--config needs --weights: give a checkpoint of that model, or random."
+            )
         spec = read_config_file(config)
         if name is not None:
             spec = _renamed(spec, name)
     elif name in demo_models():
         raise UsageError(
-            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: give its name "
+            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: pass its name "
             "to any command that takes a MODEL."
         )
     elif name is not None and is_hub_id(name):
         raise UsageError(
-            f"{name} needs no export: give it to any command that takes a MODEL, which fetches it "
-            "and makes it probe-ready once, or to `vitonnx tap`."
+            f"{name} needs no export: pass it to `vitonnx tap`, or to any command that takes a "
+            "MODEL, which downloads it and makes it probe-ready once."
         )
     elif name is not None:
         spec = find_model(name)
     else:
-        raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
+        raise UsageError("no model given: pass a name from `vitonnx models`, or --config FILE.")
     target = output or Path(f"{name or spec.name}.onnx")
     read = [*(weights or ()), *([] if config is None else [config])]
     check_writable(target, [word for word in read if word != RANDOM])
@@ -98,13 +106,13 @@ def export(
     require_export()
     what = _weights(weights, seed), parse_size(size)
     if config is None and isinstance(what[0], list):
-        # The registry knows the published heads; a checkpoint may have another, or none. What a
-        # config says is the user's own word: there the checkpoint must have what it says.
+        # The registry describes the published heads; a checkpoint may have another head, or none.
+        # A config comes from the user: the checkpoint must match it.
         spec = fit_readout(spec, list(map(Path, what[0])), tell=partial(inform, quiet=quiet))
     if precision == "fp32":
         _export(spec, target, *what, quiet=quiet)
     else:
-        # Verified in single precision first: only then is it known what fewer bits cost.
+        # Verify in single precision first: the cost of fewer bits is measured against that.
         with temporary_folder() as folder:
             exact, reduced = (folder / f"{name}.onnx" for name in ("fp32", precision))
             _export(spec, exact, *what, quiet=quiet)
@@ -140,10 +148,12 @@ def _export(
 def _weights(words: list[str] | None, seed: int | None) -> list[str] | int | None:
     if words and RANDOM in words:
         if len(words) > 1:
-            raise UsageError("--weights random goes alone: a model is random or it isn't.")
+            raise UsageError("--weights random can't be combined with checkpoint files.")
         return seed or 0
     if seed is not None:
-        raise UsageError("--seed is that of random weights: say --weights random, or leave it out.")
+        raise UsageError(
+            "--seed applies to random weights only: add --weights random, or omit --seed."
+        )
     return words or None
 
 
@@ -154,7 +164,7 @@ def _renamed(spec: ModelSpec, name: str) -> ModelSpec:
 
 
 def _print_parity(parity: Parity, blocks: int) -> None:
-    """Print the largest errors: a row a block, then the outputs."""
+    """Print the largest errors, one row per block, then those of the outputs."""
     from vitonnx.cli._table import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")

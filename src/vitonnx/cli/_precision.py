@@ -1,4 +1,4 @@
-"""What a precision costs, measured and said."""
+"""Measure and report what a precision costs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ __all__ = [
 ]
 
 Precision = Annotated[
-    Literal["fp32", "fp16", "bf16", "int8"], typer.Option("--precision", help="Of the products.")
+    Literal["fp32", "fp16", "bf16", "int8"],
+    typer.Option("--precision", help="Precision of the matrix products."),
 ]
 Compared = Annotated[
     list[str] | None,
     typer.Option(
         "--pictures",
         metavar="INPUT",
-        help="On which fewer bits are compared with fp32: pictures, folders, globs (several: "
-        "once each). Drawn scenes by default.",
+        help="Compare the reduced precision with fp32 on these pictures, folders or globs (repeat "
+        "for several). By default, on synthetic scenes.",
     ),
 ]
 Calibrate = Annotated[
@@ -42,12 +43,12 @@ Calibrate = Annotated[
     typer.Option(
         "--calibrate",
         metavar="INPUT",
-        help="In int8: fix the scales by these pictures, folders, globs (several: once each), "
-        "instead of scaling every picture for itself.",
+        help="int8: fix the scales on these pictures, folders or globs (repeat for several). By "
+        "default, each picture is scaled on its own.",
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
+    bool, typer.Option("--force", help="Write the file even if the precision changes the maps.")
 ]
 
 SCENES = 16
@@ -57,25 +58,27 @@ SCENE_SIDE = 256
 def find_calibration(
     words: Sequence[str] | None, precision: str, *, quiet: bool
 ) -> list[Path] | None:
-    """Check what a precision needs, and find the pictures to calibrate on; None if none are named.
+    """Check that a precision can be used, and find the pictures to calibrate on, if any are named.
 
     Raises
     ------
     DeviceError
-        If nothing here computes in it.
+        If nothing on this machine computes in that precision.
     UsageError
-        If there are none where they should be, or the precision has no scales to fix.
+        If no pictures are found, or the precision has no scales to fix.
     """
     from vitonnx.media import find_pictures
 
     if precision == "bf16":
         from vitonnx.engine import require_bf16
 
-        require_bf16()  # or else nobody could say here what it costs
+        require_bf16()  # without it, the cost can't be measured here
     if not words:
         return None
     if precision != "int8":
-        raise UsageError(f"--calibrate fixes the scales of int8, and {precision} has none.")
+        raise UsageError(
+            f"--calibrate fixes the scales of int8, but {precision} has none: omit it."
+        )
     return find_pictures(words, notice=partial(inform, quiet=quiet))
 
 
@@ -89,7 +92,7 @@ def reduce(
     max_pixels: int | None = None,
     quiet: bool,
 ) -> None:
-    """Write a file in fewer bits, its scales fixed by some pictures where there are any."""
+    """Write a file in fewer bits, with its scales fixed on pictures if there are any."""
     from vitonnx.engine import reduce_file
 
     measured = f", calibrated on {len(calibration)} pictures" if calibration else ""
@@ -112,7 +115,7 @@ def state_fidelity(
     Raises
     ------
     VitonnxError
-        If it costs more than the limit, unless that is forced.
+        If it costs more than the limit, unless forced.
     """
     from vitonnx.engine import RANK_LIMIT, compare_engines
 
@@ -128,14 +131,14 @@ def state_fidelity(
         )
         if not force:
             raise VitonnxError(
-                f"{precision} costs too much on these pictures: nothing was written. Use another "
-                "precision, or --force."
+                f"{precision} costs too much on these pictures, so nothing was written. Use "
+                "another precision, or --force."
             )
     return fidelity
 
 
 def _pictures(words: Sequence[str], *, quiet: bool) -> list[Any]:
-    """Find the pictures, or draw some."""
+    """Find the pictures, or draw scenes."""
     if words:
         from vitonnx.media import find_pictures
 
@@ -151,7 +154,7 @@ def _print(fidelity: Fidelity, precision: str) -> None:
     table = Table(
         title=f"{precision} against fp32, {fidelity.pictures} pictures", title_justify="left"
     )
-    table.add_column("what")
+    table.add_column("measure")
     table.add_column("", justify="right")
     if fidelity.prediction is not None:
         table.row("same prediction", f"{fidelity.prediction:.1%}")

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.contract import EMBEDDING, LOGITS
 from vitonnx.data.scenes import CLASSES, Scene
 from vitonnx.demo._evaluation import Evaluation, Measure
 from vitonnx.demo._interval import bootstrap_interval
@@ -115,11 +116,11 @@ def _known(
 
 
 def _embed(engine: Engine, scenes: Iterable[Scene]) -> NDArray[np.float32]:
-    return engine.run([scene.picture for scene in scenes])["embedding"]
+    return engine.run([scene.picture for scene in scenes])[EMBEDDING]
 
 
 def _classify(engine: Engine, scenes: Sequence[Scene]) -> NDArray[np.int64]:
-    logits = engine.run([scene.picture for scene in scenes])["logits"]
+    logits = engine.run([scene.picture for scene in scenes])[LOGITS]
     return np.asarray(logits.argmax(axis=1), np.int64)
 
 

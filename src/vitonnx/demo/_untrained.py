@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx
 from onnx.numpy_helper import from_array
 
+from vitonnx.contract import PATCH_KERNEL
 from vitonnx.demo._models import config_of
-from vitonnx.graph import PATCH_KERNEL
 from vitonnx.models.train import initial_parameters
 
 __all__ = ["write_untrained"]

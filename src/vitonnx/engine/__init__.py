@@ -2,6 +2,7 @@
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
 from vitonnx.engine._bake import bake
+from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
@@ -22,6 +23,7 @@ from vitonnx.engine._totals import Totals, save_totals, write_table
 __all__ = [
     "DAMAGED",
     "DEVICES",
+    "MOST_PLANS",
     "RANK_LIMIT",
     "Engine",
     "Fidelity",
@@ -43,6 +45,7 @@ __all__ = [
     "find_obstacle",
     "known_operators",
     "place",
+    "plans_folder",
     "predict",
     "prepare",
     "reduce_file",

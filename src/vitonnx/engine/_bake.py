@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vitonnx.contract import LOGITS
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine
 from vitonnx.engine._fidelity import Fidelity
@@ -21,7 +22,7 @@ from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.media import atomic_with_companions
 from vitonnx.modelfile import open_graph
-from vitonnx.probes import GraphProbe, Layout, Probe
+from vitonnx.probes import GraphProbe, Probe
 
 __all__ = ["bake"]
 
@@ -83,12 +84,12 @@ def bake(
     compiled = tuple(probe for probe in probes if isinstance(probe, GraphProbe))
     if not compiled or len(compiled) < len(probes):
         raise UsageError("There is nothing to bake: give probes that have a `condense`.")
-    if logits and "logits" not in has.outputs:
+    if logits and LOGITS not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
-    layout = Layout.of(manifest if size is None else manifest.at(size))
+    layout = manifest if size is None else manifest.at(size)
     for probe in compiled:
         probe.reads(layout)
-    kept = ("logits",) if logits else ()
+    kept = (LOGITS,) if logits else ()
     wanted = check_precision(precision)
     if manifest.precision != "fp32":
         if wanted not in ("fp32", manifest.precision):

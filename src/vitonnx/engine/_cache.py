@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,12 +20,14 @@ from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import load_outline
 
-__all__ = ["is_kept", "load_or_plan"]
+__all__ = ["MOST_PLANS", "is_kept", "load_or_plan", "plans_folder"]
+
+MOST_PLANS = 2**28
+"""Bytes of all plans together: some hundred small ones, or a dozen of large pictures, whose matrix
+that resamples the positions takes ten megabytes and more. Weights stay in the model's file."""
 
 # What a planned graph depends on, besides the file and the plan.
 MAKERS = ("ndonnx", "onnx-ir", "onnxscript", "onnxruntime", "onnxruntime-gpu")
-OWN_CODE = ("graph", "manifest", "modelfile", "probes", "engine")
-LARGEST = 2**28  # bytes of a plan that is kept: its weights stay in the model's file
 DIGEST = 32  # bytes in front of a kept graph, from which a damaged one is known
 
 
@@ -30,7 +35,8 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
     """Give the planned graph of a file: the one that is kept, or a new one, which is kept.
 
     Probes of others are not: what they compute may hang on more than their name says. Nothing is
-    lost where the folder can't be written: the plan is then made every time.
+    lost where the folder can't be written: the plan is then made every time. Where all together
+    are more than `MOST_PLANS`, those go that were used longest ago.
 
     Parameters
     ----------
@@ -48,13 +54,14 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
     if kept is not None:
         return kept
     graph = make()
-    if len(graph) <= LARGEST:
-        try:
+    # What refuses to be written, or to go, another process may hold or have removed.
+    with suppress(OSError, VitonnxError):
+        if len(graph) + DIGEST <= MOST_PLANS:
             place.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(place) as passing:
-                passing.write_bytes(hashlib.sha256(graph).digest() + graph)
-        except (OSError, VitonnxError):
-            pass
+            with atomic_path(place) as passing, passing.open("wb") as stream:
+                stream.write(hashlib.sha256(graph).digest())
+                stream.write(graph)
+            _make_room(place)
     return graph
 
 
@@ -63,13 +70,38 @@ def is_kept(file: Path, plan: Plan) -> bool:
     return _place(file, plan).exists()
 
 
+def plans_folder() -> Path:
+    """Give the folder that plans are kept in, whether or not it is there."""
+    return platformdirs.user_cache_path("vitonnx") / "plans"
+
+
 def _read(place: Path) -> bytes | None:
+    """Give a kept graph, and note that it was used; None where there is none, or a damaged one."""
     try:
-        content = place.read_bytes()
+        with place.open("rb") as stream:
+            digest, graph = stream.read(DIGEST), stream.read()
     except OSError:
         return None
-    digest, graph = content[:DIGEST], content[DIGEST:]
-    return graph if digest == hashlib.sha256(graph).digest() else None
+    if digest != hashlib.sha256(graph).digest():
+        return None
+    with suppress(OSError):  # on many systems, reading alone leaves no trace
+        os.utime(place, ns=(time.time_ns(), place.stat().st_mtime_ns))
+    return graph
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the plans that were used longest ago, until all together are few enough."""
+    plans = []
+    for plan in newest.parent.glob("*.plan"):
+        with suppress(OSError):
+            found = plan.stat()
+            plans.append((plan != newest, -found.st_atime_ns, found.st_size, plan))
+    total = 0
+    for _, _, size, plan in sorted(plans):
+        total += size
+        if total > MOST_PLANS:
+            with suppress(OSError):
+                plan.unlink()
 
 
 def _place(file: Path, plan: Plan) -> Path:
@@ -83,18 +115,23 @@ def _place(file: Path, plan: Plan) -> Path:
     key = {
         "files": stamps,
         "plan": repr(plan),
-        "made by": [_own_code(), *_versions()],
+        "made by": [_own_sources(), *_versions()],
     }
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-    return platformdirs.user_cache_path("vitonnx") / "plans" / f"{name}.plan"
+    return plans_folder() / f"{name}.plan"
 
 
-def _own_code() -> str:
-    """Hash all that plans: whoever works on it must not meet yesterday's graphs."""
+@cache
+def _own_sources(package: Path = Path(vitonnx.__file__).parent) -> str:
+    """Hash the package: whoever changes a line of it must not meet yesterday's graphs.
+
+    All of it, since a plan hangs on more than the folder that makes it; and the sources rather
+    than the version, which is the same between releases.
+    """
     digest = hashlib.sha256()
-    for folder in OWN_CODE:
-        for source in sorted((Path(vitonnx.__file__).parent / folder).glob("*.py")):
-            digest.update(source.read_bytes())
+    for source in sorted(package.rglob("*.py")):
+        digest.update(f"{source.relative_to(package).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()
 
 

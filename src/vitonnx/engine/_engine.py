@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
 from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._batch_size import attention_bytes, largest_batch
@@ -23,7 +24,7 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
-from vitonnx.engine._session import IMAGES, Session, load_promises, open_session
+from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import Sessions
 from vitonnx.engine._stream import Stream
 from vitonnx.engine._unplanned import FirstPictures
@@ -31,12 +32,13 @@ from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
-from vitonnx.probes import GraphProbe, Layout, Probe, Summary, WeightProbe
+from vitonnx.probes import Found, GraphProbe, PictureResult, Probe, Summary, WeightProbe
 from vitonnx.weights import probe_weights
 
 __all__ = ["Engine", "Picture"]
 
-Found = TypeVar("Found")
+InPicture = TypeVar("InPicture", bound=PictureResult)
+InWeights = TypeVar("InWeights", bound=Found)
 
 # Above this the runtime's own pool of memory, which grows by doubling, costs more than it saves.
 LARGE_ATTENTION = 2**26
@@ -84,8 +86,10 @@ class Engine:
     ----------
     file : Path
         The ONNX file.
-    threads, asked_size
-        As they were given: ``asked_size`` is ``size``, as (height, width) or None.
+    threads : int or None
+        As it was given.
+    has_own_size : bool
+        Whether the input has the file's own size, because no other was asked for.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -117,7 +121,8 @@ class Engine:
         notice: Notice | None = None,
     ) -> None:
         self.file, self.threads = self._find(model), as_threads(threads)
-        self.asked_size = sides = None if size is None else as_sides(size)
+        sides = None if size is None else as_sides(size)
+        self.has_own_size = size is None
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
@@ -125,7 +130,7 @@ class Engine:
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
-        self.layout = Layout.of(self.manifest)
+        self.layout = self.manifest
         self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
         self._asked_device, self._device = device, choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
@@ -139,7 +144,7 @@ class Engine:
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
             self._own_sizes = OwnSizes(
-                self.manifest, self._sibling, self._refuse_closed, max_pixels, notice
+                self.manifest, self.resized, self._refuse_closed, max_pixels, notice
             )
         self._sessions = Sessions(self._open_plan, self._refuse_closed)
         self._first_pictures = FirstPictures(self.manifest)
@@ -242,7 +247,19 @@ class Engine:
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    def probe(self, images: Picture | Sequence[Picture], probe: Probe[Any]) -> list[Result]:
+    @overload
+    def probe(
+        self, images: Picture | Iterable[Picture], probe: Probe[InPicture]
+    ) -> list[InPicture]: ...
+
+    @overload
+    def probe(
+        self, images: Picture | Iterable[Picture], probe: Iterable[Probe[Any]]
+    ) -> list[Result]: ...
+
+    def probe(
+        self, images: Picture | Iterable[Picture], probe: Probe[Any] | Iterable[Probe[Any]]
+    ) -> list[Any]:
         """Probe pictures.
 
         Parameters
@@ -250,30 +267,31 @@ class Engine:
         images : picture or iterable of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
-        probe : Probe
-            `Heads`, `Rollout` or `Distance`.
+        probe : Probe or iterable of Probe
+            What is asked, such as `Heads`. Several are answered from one pass.
 
         Returns
         -------
-        list of Result
-            One a picture, in the order of the input.
+        list
+            One entry a picture, in the order of the input: the probe's own result, such as
+            `HeadsResult`; with several probes a `Result` that holds those.
 
         Raises
         ------
         PictureError
             If a picture can't be read or used; `stream` goes on instead.
         UsageError
-            If the model doesn't have what the probe asks for.
+            If the model doesn't have what a probe asks for.
         """
+        asked = as_probes(probe)
         results = []
-        asked = as_probes([probe])
         for result in self.stream(as_pictures(images), asked):
             if result.error is not None:
                 raise result.error
-            results.append(result)
+            results.append(result.only if isinstance(probe, Probe) else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[Any]) -> list[Result]:
+    def probe_pixels(self, pixels: Batch, probe: Probe[InPicture]) -> list[InPicture]:
         """Probe pictures that are ready.
 
         Parameters
@@ -285,8 +303,9 @@ class Engine:
 
         Returns
         -------
-        list of Result
-            One a picture; their `pixels` are None, as they stay where they lie.
+        list
+            The probe's result for each picture; their `pixels` are None, as they stay where they
+            lie.
 
         Raises
         ------
@@ -300,7 +319,8 @@ class Engine:
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide(asked)
         one_pass = self._pass(asked, compiled, outputs)
-        return list(one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled)))
+        results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
+        return [result.only for result in results]
 
     def stream(
         self,
@@ -350,7 +370,7 @@ class Engine:
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
 
-    def probe_weights(self, probe: WeightProbe[Found]) -> Found:
+    def probe_weights(self, probe: WeightProbe[InWeights]) -> InWeights:
         """Ask the file about its weights, which no picture and no inference changes.
 
         Parameters
@@ -444,7 +464,7 @@ class Engine:
         compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.
         read = {probe.name: probe.reads(self.layout) for probe in probes}
-        logits = ("logits",) if "logits" in self.outputs else ()
+        logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
 
@@ -452,7 +472,7 @@ class Engine:
         # What the file is in already takes no work.
         takes = "fp32" if self.precision == self.manifest.precision else self.precision
         # Who asks patch after patch needs one graph, and one session.
-        forms = tuple(getattr(probe, "graph_form", probe) for probe in probes)
+        forms = tuple(probe.graph_form for probe in probes)
         return Plan(forms, outputs, self._size, precision=takes)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
@@ -490,13 +510,20 @@ class Engine:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
 
-    def _sibling(self, size: tuple[int, int]) -> Engine:
-        """Open the same file for pictures of one size."""
+    def resized(self, size: int | tuple[int, int], fit: Fit | None = None) -> Engine:
+        """Open the same file for inputs of another size, with the same options.
+
+        Parameters
+        ----------
+        size, fit
+            See `Engine`.
+        """
         return Engine(
             self.file,
             device=self._asked_device,
             threads=self.threads,
             size=size,
+            fit=fit,
             precision=self.precision,
             in_graph=self.in_graph,
             max_pixels=self._max_pixels,

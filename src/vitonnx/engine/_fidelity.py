@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ __all__ = ["FIDELITY_PROBES", "RANK_LIMIT", "Fidelity", "compare_engines", "meas
 
 MASS = 0.6
 RANK_LIMIT = 0.99
-FIDELITY_PROBES: tuple[Probe[object], ...] = (Heads(mass=MASS), Rollout(), Distance())
+FIDELITY_PROBES: tuple[Probe[Any], ...] = (Heads(mass=MASS), Rollout(), Distance())
 """What is compared."""
 
 

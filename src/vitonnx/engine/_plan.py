@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from vitonnx.contract import QUERIES
 from vitonnx.engine._precision import Precision, reduce_precision
+from vitonnx.layout import Layout
 from vitonnx.modelfile import understood
-from vitonnx.probes import GraphProbe, Layout
+from vitonnx.probes import GraphProbe
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -96,7 +98,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
     if plan.size is not None:
         with understood("the graph"):
             Regrid(plan.size)(model)
-    layout = Layout.of(read_manifest(model))
+    layout = read_manifest(model)
     for probe in plan.probes:
         # Its function may be anybody's: what that raises is no fault of the graph's.
         traced = _traced(probe, layout)
@@ -123,8 +125,6 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
 
 def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:
     """Give the probe's work as a function of arrays alone, which can be traced."""
-    from vitonnx.graph import QUERIES
-
     # Wherever a picture was cut out, a query that is not located in it is the same token.
     anywhere = None if probe.located else probe.token(layout, (0, 0, 1, 1))
 

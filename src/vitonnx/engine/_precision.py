@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES
 from vitonnx.engine._device import Device, require_bf16
 from vitonnx.errors import UsageError
 from vitonnx.media import temporary_folder
@@ -25,7 +26,6 @@ Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 # The patch embedding and the head: little work, and all that is seen and said goes through them.
 ENDS = ("embed", "patch_embed", "head", "norm")
-IMAGES = "images"
 
 
 def check_precision(precision: str) -> Precision:

@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES, QUERIES
 from vitonnx.engine._batch import Batch
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
@@ -32,14 +33,13 @@ from vitonnx.modelfile import (
     to_runtime,
 )
 
-__all__ = ["IMAGES", "Session", "load_promises", "open_session"]
+__all__ = ["Session", "load_promises", "open_session"]
 
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
 NO_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
 # Memory on a device that is not to be had is none of the runtime's own exceptions.
 RUN_ERRORS: tuple[type[Exception], ...] = (*RUNTIME_ERRORS, RuntimeError)
-IMAGES, QUERIES = "images", "queries"
 
 
 @dataclass(eq=False)

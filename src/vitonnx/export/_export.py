@@ -14,16 +14,11 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
+from vitonnx.contract import POSITION_EMBEDDING
 from vitonnx.errors import UsageError
 from vitonnx.export._trace import trace
 from vitonnx.export._verify import kind_of, verify
-from vitonnx.graph import (
-    POSITION_EMBEDDING,
-    Regrid,
-    canonicalise,
-    read_manifest,
-    write_manifest,
-)
+from vitonnx.graph import Regrid, canonicalise, read_manifest, write_manifest
 from vitonnx.manifest import METADATA_KEY, Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
 from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from vitonnx.graph import IMAGES, attention_name, tokens_name
+from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, attention_name, tokens_name
 from vitonnx.manifest import Preprocessing
 from vitonnx.models import VisionTransformer, ViTConfig
 
@@ -94,8 +94,8 @@ def output_names(config: ViTConfig) -> list[str]:
     """List the outputs in the order of the file."""
     blocks = range(config.blocks)
     return [
-        *(["logits"] if config.classes else []),
-        "embedding",
+        *([LOGITS] if config.classes else []),
+        EMBEDDING,
         *(attention_name(block) for block in blocks),
         *(tokens_name(block) for block in blocks),
     ]

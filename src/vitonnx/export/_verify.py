@@ -12,9 +12,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, attention_name, tokens_name
 from vitonnx.errors import ExportError
 from vitonnx.export._trace import normalise
-from vitonnx.graph import IMAGES, attention_name, tokens_name
 from vitonnx.manifest import Manifest
 from vitonnx.models import VisionTransformer
 
@@ -23,7 +23,7 @@ __all__ = ["TOLERANCES", "verify"]
 # Attention is a probability: absolute. All else is relative to the tensor's largest magnitude.
 # A float32 matrix product over 768 to 3072 terms, summed in another order, differs by some 1e-6
 # of its magnitude; 12 to 32 blocks of them add up to less than these.
-TOLERANCES = {"attention": 1e-5, "tokens": 2e-5, "embedding": 2e-5, "logits": 2e-5}
+TOLERANCES = {"attention": 1e-5, "tokens": 2e-5, EMBEDDING: 2e-5, LOGITS: 2e-5}
 
 
 def verify(file: Path, manifest: Manifest, network: VisionTransformer) -> dict[str, float]:
@@ -82,9 +82,9 @@ def _compare(
         compare(attention_name(index), weights.numpy())
         compare(tokens_name(index), x.numpy())
     logits, embedding = network.read_out(x)
-    compare("embedding", embedding.numpy())
+    compare(EMBEDDING, embedding.numpy())
     if logits is not None:
-        compare("logits", logits.numpy())
+        compare(LOGITS, logits.numpy())
     return errors
 
 

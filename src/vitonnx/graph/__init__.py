@@ -1,22 +1,10 @@
 """Small graph passes, shared by export, tap and engine. No framework and no runtime in here."""
 
-from vitonnx.graph._attach import QUERIES, Attach
+from vitonnx.graph._attach import Attach
 from vitonnx.graph._blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
 from vitonnx.graph._constant import constant
-from vitonnx.graph._contract import (
-    IMAGES,
-    PATCH_KERNEL,
-    POSITION_EMBEDDING,
-    RELATIVE_INDEX,
-    RELATIVE_TABLE,
-    ROTARY_COORDINATES,
-    SIDES_KEY,
-    attention_name,
-    read_manifest,
-    tokens_name,
-    write_manifest,
-)
+from vitonnx.graph._contract import read_manifest, write_manifest
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._gelu import FuseGelus
 from vitonnx.graph._halve import Halve
@@ -31,16 +19,8 @@ from vitonnx.graph._rows import RowsFirst
 from vitonnx.graph._weights import TransposeWeights
 
 __all__ = [
-    "IMAGES",
     "IR_VERSION",
     "OPSET",
-    "PATCH_KERNEL",
-    "POSITION_EMBEDDING",
-    "QUERIES",
-    "RELATIVE_INDEX",
-    "RELATIVE_TABLE",
-    "ROTARY_COORDINATES",
-    "SIDES_KEY",
     "Attach",
     "Block",
     "FreeReshapes",
@@ -56,13 +36,11 @@ __all__ = [
     "RowsFirst",
     "TransposeWeights",
     "ancestors",
-    "attention_name",
     "canonicalise",
     "constant",
     "find_blocks",
     "first_join",
     "read_manifest",
     "resample_positions",
-    "tokens_name",
     "write_manifest",
 ]

@@ -10,12 +10,12 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
+from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
 from vitonnx.graph._canonical import IR_VERSION, OPSET
 
-__all__ = ["QUERIES", "Attach"]
+__all__ = ["Attach"]
 
-QUERIES = "queries"
 BATCH = "batch"
 # Larger constants, such as distances between thousands of patches, stay a computation in the file;
 # runtimes do it once, when they load it.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 
+from vitonnx.contract import attention_name
 from vitonnx.graph._blocks import Block, find_blocks
 
 __all__ = ["NameNodes"]
@@ -68,7 +69,7 @@ def _places(graph: ir.Graph, blocks: Sequence[Block]) -> Iterator[tuple[ir.Node,
     places: dict[ir.Node, str] = {}
     for index, block in enumerate(blocks):
         _mark(places, block.stream_in, "embed" if index == 0 else f"block_{index - 1:02d}")
-        _mark(places, block.stream_middle, f"block_{index:02d}/attention")
+        _mark(places, block.stream_middle, attention_name(index))
         _mark(places, block.stream_out, f"block_{index:02d}/mlp")
     for node in graph:
         yield node, places.get(node, "head")

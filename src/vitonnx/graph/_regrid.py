@@ -10,10 +10,10 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from vitonnx.errors import ModelFileError
-from vitonnx.graph._constant import constant
-from vitonnx.graph._contract import (
+from vitonnx.contract import (
+    EMBEDDING,
     IMAGES,
+    LOGITS,
     POSITION_EMBEDDING,
     POSITION_RESAMPLING,
     RELATIVE_INDEX,
@@ -22,10 +22,11 @@ from vitonnx.graph._contract import (
     ROTARY_COORDINATES,
     SIDES_KEY,
     attention_name,
-    read_manifest,
     tokens_name,
-    write_manifest,
 )
+from vitonnx.errors import ModelFileError
+from vitonnx.graph._constant import constant
+from vitonnx.graph._contract import read_manifest, write_manifest
 from vitonnx.manifest import Manifest
 from vitonnx.positions import (
     patch_coordinates,
@@ -206,5 +207,5 @@ def _set_shapes(graph: ir.Graph, manifest: Manifest) -> None:
     for value in [*boundary, *(value for node in graph for value in node.outputs)]:
         if value in boundary and value.name in sides and value.shape is not None:
             value.shape = ir.Shape([value.shape[0], *sides[value.name]])
-        elif value not in boundary or value.name not in ("logits", "embedding"):
+        elif value not in boundary or value.name not in (LOGITS, EMBEDDING):
             value.shape = None

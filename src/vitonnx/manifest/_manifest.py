@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, Self
 
 from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.layout import Layout
 from vitonnx.manifest._limits import LONGEST_MANIFEST, Amount, Count, Grid, Word, Words
 from vitonnx.manifest._recipe import Preprocessing
 
@@ -44,27 +45,19 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """The promises of one probe-ready file.
+class Manifest(Layout):
+    """The promises of one probe-ready file: its `Layout`, and all else that an engine must know.
 
     Parameters
     ----------
     name, family : str
         Of the model: ``vit_small_patch16_224.dino``, ``dino``.
-    patch_size : int
-        Side of a patch in pixels of the input.
-    grid : (rows, columns)
-        Patches of the file's input.
-    prefix_tokens : tuple of str
-        Tokens in front of the patches, in order: ``cls``, ``dist``, ``reg0`` …
-    suffix_tokens : tuple of str
-        Tokens behind the patches, in order, such as YOLOS's detection tokens.
-    blocks, heads, dim : int
-        Depth, attention heads a block, width of the residual stream.
-    position_grid : (rows, columns) or None
-        The grid that the initializer ``position_embedding`` was made for; None without one.
-    position_prefix : tuple of str
-        The prefix tokens that have a row in ``position_embedding``.
+    patch_size, grid, prefix_tokens, suffix_tokens, blocks, heads
+        See `Layout`.
+    position_grid, position_prefix
+        See `Layout`: of the initializer ``position_embedding``.
+    dim : int
+        Width of the residual stream.
     position_interpolation : str or None
         How positions become those of other grids: see `vitonnx.positions`; ``sincos`` and
         ``rotary`` are computed anew, ``none`` has nothing to resample. None where that isn't
@@ -99,8 +92,8 @@ class Manifest:
     blocks: Count
     heads: Count
     dim: Count
-    position_grid: Grid | None
-    position_prefix: Words
+    position_grid: Grid | None = field()  # every file says it, be it null
+    position_prefix: Words = field()
     position_interpolation: Word | None
     preprocessing: Preprocessing
     classes: Words | None
@@ -138,16 +131,6 @@ class Manifest:
     def covered(self) -> tuple[int, int]:
         """Height and width of what the patches cover of the input, from its upper left corner."""
         return self.grid[0] * self.patch_size, self.grid[1] * self.patch_size
-
-    @property
-    def patches(self) -> int:
-        """Number of patches."""
-        return self.grid[0] * self.grid[1]
-
-    @property
-    def tokens(self) -> int:
-        """Prefix tokens, patches and suffix tokens together."""
-        return len(self.prefix_tokens) + self.patches + len(self.suffix_tokens)
 
     @property
     def untrained(self) -> bool:

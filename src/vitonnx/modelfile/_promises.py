@@ -11,6 +11,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
+from vitonnx.contract import (
+    IMAGES,
+    LOGITS,
+    PATCH_KERNEL,
+    POSITION_EMBEDDING,
+    POSITION_RESAMPLING,
+    RELATIVE_INDEX,
+    RELATIVE_TABLE,
+    attention_name,
+    tokens_name,
+)
 from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile._outline import Outline, Tensor, load_outline
@@ -19,9 +30,8 @@ from vitonnx.positions import Interpolation
 __all__ = ["WHOLE", "believed", "load_manifest"]
 
 FLOAT, UINT8, FLOAT16, BFLOAT16 = 1, 2, 10, 16  # numbers of onnx.TensorProto.DataType
-IMAGES = "images"
 OF_A_BLOCK = re.compile(r"block_\d+/(attention|tokens)")
-TABLE = re.compile(r"relative_position_table_\d+")
+TABLE = re.compile(rf"{RELATIVE_TABLE}\d+")
 WHOLE = frozenset(
     ("DequantizeLinear", "DynamicQuantizeMatMul", "MatMulInteger", "MatMulIntegerToFloat")
 ) | {"QAttention", "QGemm", "QLinearMatMul"}
@@ -99,28 +109,28 @@ def _of_weights(manifest: Manifest, outline: Outline) -> Iterator[str]:
     """Compare with the initializers that the contract names."""
     patch, tokens, patches = manifest.patch_size, manifest.tokens, manifest.patches
     promised: dict[str, list[int | None]] = {
-        "relative_position_index": [tokens - len(manifest.suffix_tokens)] * 2,
+        RELATIVE_INDEX: [tokens - manifest.suffix] * 2,
     }
     if manifest.position_grid is not None:
         rows, columns = manifest.position_grid
         count = len(manifest.position_prefix) + rows * columns
-        promised["position_embedding"] = [count, manifest.dim]
+        promised[POSITION_EMBEDDING] = [count, manifest.dim]
         resampled = len(manifest.position_prefix) + patches
-        promised["position_resampling"] = [resampled, count]
-    kernel = outline.weights.get("patch_embed/kernel")
+        promised[POSITION_RESAMPLING] = [resampled, count]
+    kernel = outline.weights.get(PATCH_KERNEL)
     # Its filters need not be as many as the stream is wide: a layer may follow them.
     if kernel is not None and kernel.shape[1:] != [3, patch, patch]:
-        yield _differs("patch_embed/kernel", kernel, [3, patch, patch], " of each filter", start=1)
+        yield _differs(PATCH_KERNEL, kernel, [3, patch, patch], " of each filter", start=1)
     for name, shape in promised.items():
         if name in outline.weights and outline.weights[name].shape != shape:
             yield _differs(name, outline.weights[name], shape)
-    if manifest.position_grid is None and "position_embedding" in outline.weights:
-        yield "position_embedding is there, and of no grid"
-    if manifest.position_grid is not None and "position_embedding" not in outline.weights:
-        yield "position_embedding is missing"
+    if manifest.position_grid is None and POSITION_EMBEDDING in outline.weights:
+        yield f"{POSITION_EMBEDDING} is there, and of no grid"
+    if manifest.position_grid is not None and POSITION_EMBEDDING not in outline.weights:
+        yield f"{POSITION_EMBEDDING} is missing"
     at_home = manifest.position_grid in (None, manifest.grid)
-    if not at_home and "position_resampling" not in outline.weights:
-        yield "position_embedding is of another grid than the input, and nothing resamples it"
+    if not at_home and POSITION_RESAMPLING not in outline.weights:
+        yield f"{POSITION_EMBEDDING} is of another grid than the input, and nothing resamples it"
     tables = [tensor for name, tensor in outline.weights.items() if TABLE.fullmatch(name)]
     if any(table.shape[1:] != [manifest.heads] for table in tables):
         yield f"a table of relative positions isn't of {manifest.heads} heads"
@@ -137,8 +147,8 @@ def _of_outputs(manifest: Manifest, outline: Outline) -> Iterator[str]:
     tokens = manifest.tokens
     promised: dict[str, list[int | None]] = {}
     for block in range(manifest.blocks):
-        promised[f"block_{block:02d}/attention"] = [manifest.heads, tokens, tokens]
-        promised[f"block_{block:02d}/tokens"] = [tokens, manifest.dim]
+        promised[attention_name(block)] = [manifest.heads, tokens, tokens]
+        promised[tokens_name(block)] = [tokens, manifest.dim]
     images: list[int | None] = [*manifest.size, 3]
     yield from _unlike(outline.inputs, {IMAGES: images}, UINT8)
     yield from _unlike(outline.outputs, promised, FLOAT)
@@ -149,7 +159,7 @@ def _of_outputs(manifest: Manifest, outline: Outline) -> Iterator[str]:
         if outline.outputs[name].element != FLOAT:
             yield f"its output {name[:40]!r} isn't float32"
     if manifest.classes is not None:
-        logits = outline.outputs.get("logits", Tensor(0, []))
+        logits = outline.outputs.get(LOGITS, Tensor(0, []))
         if logits.shape[1:] != [len(manifest.classes)]:
             have = "missing" if not logits.shape else str(logits.shape[1:])
             yield f"it names {len(manifest.classes)} classes, and logits are {have}"

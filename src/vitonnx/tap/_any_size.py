@@ -9,9 +9,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES, POSITION_EMBEDDING, attention_name
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph import IMAGES, POSITION_EMBEDDING, Regrid, attention_name, write_manifest
+from vitonnx.graph import Regrid, write_manifest
 from vitonnx.manifest import Manifest
 from vitonnx.positions import Interpolation
 from vitonnx.tap._contract import Joined

@@ -9,13 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.graph import (
-    IMAGES,
-    PATCH_KERNEL,
-    attention_name,
-    constant,
-    tokens_name,
-)
+from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, PATCH_KERNEL, attention_name, tokens_name
+from vitonnx.graph import constant
 from vitonnx.manifest import Preprocessing
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._head import Head
@@ -25,7 +20,7 @@ from vitonnx.tap._patches import Patches, name_weights
 
 __all__ = ["Joined", "join"]
 
-OURS = ("logits", "embedding", IMAGES, PATCH_KERNEL)
+OURS = (LOGITS, EMBEDDING, IMAGES, PATCH_KERNEL)
 OUR_PLACES = ("block_", "embed/", "head/", "position_", "relative_position_", "rotary_")
 
 
@@ -166,8 +161,8 @@ def _add_outputs(
     tail = _Tail(graph, stream, first)
     made: dict[str, ir.Value] = {}
     if head.logits is not None:
-        made["logits"] = tail.single(head.logits, "logits")
-    made["embedding"] = tail.embedding(head, patches)
+        made[LOGITS] = tail.single(head.logits, LOGITS)
+    made[EMBEDDING] = tail.embedding(head, patches)
     for number, block in enumerate(stream.blocks):
         made[attention_name(number)] = tail.attention(block.attention, attention_name(number))
     for number, block in enumerate(stream.blocks):
@@ -220,13 +215,13 @@ class _Tail:
         """Give (batch, width): what the head reads, or else the class token, or the mean."""
         dim = self.stream.dim
         if head.embedding is not None:
-            return self.single(head.embedding, "embedding")
+            return self.single(head.embedding, EMBEDDING)
         if head.mean_of:
             one, other = head.mean_of
             total = self.join.op("Add", [one, other], [self.batch, dim], one.dtype, "head/sum")
             half = constant(self.graph, "head/half", np.array(0.5, _numpy(one)))
             mean = self.join.op("Mul", [total, half], [self.batch, dim], one.dtype, "head/mean")
-            return self.single(mean, "embedding")
+            return self.single(mean, EMBEDDING)
         tokens = self.tokens(head.tokens, "head/tokens")
         if patches.prefix:
             index = constant(self.graph, "head/cls", np.array(0, np.int64))
@@ -235,7 +230,7 @@ class _Tail:
                 [tokens, index],
                 [self.batch, dim],
                 ir.DataType.FLOAT,
-                "embedding",
+                EMBEDDING,
                 axis=1,
             )
         axes = constant(self.graph, "head/axes", np.array([1], np.int64))
@@ -254,7 +249,7 @@ class _Tail:
             [tokens, axes],
             [self.batch, dim],
             ir.DataType.FLOAT,
-            "embedding",
+            EMBEDDING,
             keepdims=0,
         )
 

@@ -11,9 +11,10 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from vitonnx.contract import PATCH_KERNEL, POSITION_EMBEDDING
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import PATCH_KERNEL, POSITION_EMBEDDING, ancestors, constant
+from vitonnx.graph import ancestors, constant
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._input import Input
 from vitonnx.tap._observe import pixel_values

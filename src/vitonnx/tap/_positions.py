@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from vitonnx.graph import POSITION_EMBEDDING
+from vitonnx.contract import POSITION_EMBEDDING
 from vitonnx.tap._contract import Joined
 from vitonnx.tap._learned import Learned, find_learned
 from vitonnx.tap._relative import free_relative

@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from vitonnx.graph import RELATIVE_INDEX, RELATIVE_TABLE, constant
+from vitonnx.contract import RELATIVE_INDEX, RELATIVE_TABLE
+from vitonnx.graph import constant
 from vitonnx.positions import relative_index
 from vitonnx.tap._attention import Attention
 

@@ -9,7 +9,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from vitonnx.graph import ROTARY_COORDINATES, constant
+from vitonnx.contract import ROTARY_COORDINATES
+from vitonnx.graph import constant
 from vitonnx.positions import patch_coordinates
 
 __all__ = ["free_rotary"]

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.graph import SIDES_KEY, constant
+from vitonnx.contract import SIDES_KEY
+from vitonnx.graph import constant
 
 __all__ = ["free_sides"]
 

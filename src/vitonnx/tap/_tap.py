@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
+from vitonnx.contract import LOGITS, PATCH_KERNEL, POSITION_EMBEDDING
 from vitonnx.engine import Precision, save_whole
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import (
-    PATCH_KERNEL,
-    POSITION_EMBEDDING,
     NameNodes,
     OrderNodes,
     Regrid,
@@ -241,7 +240,7 @@ def _manifest(
 ) -> Manifest:
     """Describe what was found, but for names, and for how well it agrees with the original."""
     stream, patches = joined.stream, joined.patches
-    logits = joined.outputs["logits"].shape if "logits" in joined.outputs else None
+    logits = joined.outputs[LOGITS].shape if LOGITS in joined.outputs else None
     classes = known.classes
     if classes is not None and (logits is None or logits[1] != len(classes)):
         classes = None

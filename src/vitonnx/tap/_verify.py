@@ -12,9 +12,9 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from vitonnx.contract import IMAGES, attention_name
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import IMAGES, attention_name
 from vitonnx.manifest import Preprocessing
 from vitonnx.tap._attention import Attention
 from vitonnx.tap._blocks import Stream

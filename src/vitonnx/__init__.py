@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitonnx import errors, probes
     from vitonnx.api._engine import Engine
+    from vitonnx.api._export import export_model
     from vitonnx.api._plot import plot
+    from vitonnx.api._tap import tap_model
     from vitonnx.api._video import make_video
     from vitonnx.api._weights import probe_weights
-    from vitonnx.engine import Prediction, Result
+    from vitonnx.engine import Prediction, Result, bake
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
     from vitonnx.probes import Distance, Entropy, Filters, Heads, Positions, Rollout
@@ -42,11 +44,14 @@ __all__ = [
     "Rollout",
     "Source",
     "VitonnxError",
+    "bake",
     "errors",
+    "export_model",
     "make_video",
     "plot",
     "probe_weights",
     "probes",
+    "tap_model",
 ]
 
 # onnxruntime reports its use to its makers from 1.31 on, unless told not to before its import. Who
@@ -68,9 +73,12 @@ _HOMES = {
     "Rollout": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
+    "bake": "engine",
+    "export_model": "api._export",
     "make_video": "api._video",
     "plot": "api._plot",
     "probe_weights": "api._weights",
+    "tap_model": "api._tap",
 }
 
 

@@ -13,7 +13,6 @@ from PIL import Image
 
 import vitonnx as vx
 from vitonnx.demo import demo_models
-from vitonnx.engine import bake
 
 # Another runtime's kernels sum in another order: of an output's largest magnitude, WebGPU comes to
 # 1e-6. A wrong patch, or a wrong pixel, is off by much more.
@@ -67,11 +66,11 @@ class Baked:
 def make(recipe: Recipe, folder: Path) -> Baked:
     """Bake a file, draw a picture, and look at it by the probes in NumPy."""
     model, picture = folder / "model.onnx", folder / "noise.png"
-    bake(recipe.source, model, recipe.probes, size=recipe.size, logits=recipe.logits)
+    engine = vx.Engine(recipe.source, size=recipe.size, device="cpu", in_graph=False)
+    vx.bake(engine, recipe.probes, model, logits=recipe.logits)
     pixels = np.random.default_rng(5).integers(0, 256, (*recipe.size, 3), np.uint8)
     Image.fromarray(pixels).save(picture)
 
-    engine = vx.Engine(recipe.source, size=recipe.size, device="cpu", in_graph=False)
     [result] = engine.stream([pixels], recipe.probes)
     expected = {
         probe.name: np.asarray(getattr(result[probe.name], RESULTS[probe.name]))

@@ -38,7 +38,7 @@ def probe(file: Path) -> None:
 
 
 def bake_probes(file: Path) -> None:
-    bake(file, "baked.onnx", [vx.Rollout(), vx.Heads()])
+    bake(vx.Engine(file), [vx.Rollout(), vx.Heads()], "baked.onnx")
 
 
 def tap_graph(file: Path) -> None:

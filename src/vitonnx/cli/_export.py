@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,20 +15,15 @@ from vitonnx.cli._precision import (
     Compared,
     Force,
     Precision,
+    fidelity_shown,
     find_calibration,
-    reduce,
-    state_fidelity,
+    find_compared,
+    print_fidelity,
 )
-from vitonnx.errors import UsageError
-
-if TYPE_CHECKING:
-    from vitonnx.export import Parity
-    from vitonnx.models import ModelSpec
 
 EXAMPLE = (
     "Example: vitonnx export vit_small_patch16_224.dino --weights model.safetensors -o dino.onnx"
 )
-RANDOM = "random"
 
 
 def export(
@@ -68,103 +63,34 @@ def export(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX and verify the file against TensorFlow."""
-    from vitonnx.demo import demo_models
-    from vitonnx.engine import Engine, state_cost
-    from vitonnx.extras import require_export
-    from vitonnx.media import check_writable, temporary_folder
-    from vitonnx.models import find_model, fit_readout, read_config_file
-    from vitonnx.names import is_hub_id
+    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    from vitonnx import export_model
 
-    if config is not None:
-        if not weights:
-            raise UsageError(
-                "--config needs --weights: give a checkpoint of that model, or random."
-            )
-        spec = read_config_file(config)
-        if name is not None:
-            spec = _renamed(spec, name)
-    elif name in demo_models():
-        raise UsageError(
-            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: pass its name "
-            "to any command that takes a MODEL."
+    with stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+        exported = export_model(
+            name,
+            output,
+            weights=weights,
+            seed=seed,
+            config=config,
+            size=parse_size(size),
+            precision=precision,
+            calibrate=find_calibration(calibrate, precision, quiet=quiet),
+            pictures=find_compared(pictures, quiet=quiet),
+            force=force,
+            max_pixels=max_pixels,
+            notice=partial(inform, quiet=quiet),
+            progress=show,
         )
-    elif name is not None and is_hub_id(name):
-        raise UsageError(
-            f"{name} needs no export: pass it to `vitonnx tap`, or to any command that takes a "
-            "MODEL, which downloads it and makes it probe-ready once."
-        )
-    elif name is not None:
-        spec = find_model(name)
-    else:
-        raise UsageError("no model given: pass a name from `vitonnx models`, or --config FILE.")
-    target = output or Path(f"{name or spec.name}.onnx")
-    read = [*(weights or ()), *([] if config is None else [config])]
-    check_writable(target, [word for word in read if word != RANDOM])
-    calibration = find_calibration(calibrate, precision, quiet=quiet)
-    check_writable(target, calibration or ())
-    require_export()
-    what = _weights(weights, seed), parse_size(size)
-    if config is None and isinstance(what[0], list):
-        # The registry describes the published heads; a checkpoint may have another head, or none.
-        # A config comes from the user: the checkpoint must match it.
-        spec = fit_readout(spec, list(map(Path, what[0])), tell=partial(inform, quiet=quiet))
-    if precision == "fp32":
-        _export(spec, target, *what, quiet=quiet)
-    else:
-        # Verify in single precision first: the cost of fewer bits is measured against that.
-        with temporary_folder() as folder:
-            exact, reduced = (folder / f"{name}.onnx" for name in ("fp32", precision))
-            _export(spec, exact, *what, quiet=quiet)
-            reduce(exact, reduced, precision, calibration, quiet=quiet, max_pixels=max_pixels)
-            engines = (
-                Engine(exact, precision="fp32", max_pixels=max_pixels),
-                Engine(reduced, max_pixels=max_pixels),
-            )
-            fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
-            state_cost(reduced, target, fidelity)
-    give(target)
-    if weights == [RANDOM]:
-        inform(f"the weights are random (seed {seed or 0}): the model is untrained.", quiet=quiet)
-
-
-def _export(
-    spec: ModelSpec,
-    target: Path,
-    weights: list[str] | int | None,
-    size: tuple[int, int] | None,
-    *,
-    quiet: bool,
-) -> None:
-    with stage(f"Exporting {spec.name}", quiet=quiet) as show:
-        from vitonnx.export import export_model
-
-        tell = partial(inform, quiet=quiet)
-        parity = export_model(spec, target, weights=weights, size=size, progress=show, tell=tell)[1]
     if not quiet:
-        _print_parity(parity, spec.config.blocks)
+        _print_parity(exported.parity, exported.manifest.blocks)
+        if exported.fidelity is not None:
+            print_fidelity(exported.fidelity, precision)
+    give(exported.file)
 
 
-def _weights(words: list[str] | None, seed: int | None) -> list[str] | int | None:
-    if words and RANDOM in words:
-        if len(words) > 1:
-            raise UsageError("--weights random can't be combined with checkpoint files.")
-        return seed or 0
-    if seed is not None:
-        raise UsageError(
-            "--seed applies to random weights only: add --weights random, or omit --seed."
-        )
-    return words or None
-
-
-def _renamed(spec: ModelSpec, name: str) -> ModelSpec:
-    from dataclasses import replace
-
-    return replace(spec, name=name)
-
-
-def _print_parity(parity: Parity, blocks: int) -> None:
-    """Print the largest errors, one row per block, then those of the outputs."""
+def _print_parity(parity: dict[str, float], blocks: int) -> None:
+    """Print the largest errors: a row a block, then the outputs."""
     from vitonnx.cli._table import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vitonnx.tap import Tapped
 
 EXAMPLE = "Example: vitonnx tap model.onnx --preprocess imagenet -o probe-ready.onnx"
-SAVED_MODEL = "saved_model.pb"
 
 
 def tap(
@@ -74,52 +73,31 @@ def tap(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make a Vision Transformer exported by any tool probe-ready."""
-    from vitonnx.media import check_writable, temporary_folder
-    from vitonnx.names import open_foreign
-    from vitonnx.tap import tap as tap_file
+    """Make any Vision Transformer in ONNX probe-ready."""
+    from vitonnx import tap_model
 
-    names = None if prefix is None else tuple(prefix.split(","))
-    check_writable(output, [model])
-    with (
-        temporary_folder() as folder,
-        stage(f"Tapping {Path(model).name}", quiet=quiet) as show,
-        open_foreign(model, preprocess, say=partial(inform, quiet=quiet), progress=show) as foreign,
-    ):
-        source = foreign.file
-        tapped = tap_file(
-            _from_tensorflow(source, folder) if source.is_dir() else source,
+    with stage(f"Tapping {Path(model).name}", quiet=quiet) as show:
+        tapped = tap_model(
+            model,
             output,
-            preprocess=foreign.preprocess,
+            preprocess=preprocess,
             size=parse_size(size),
-            prefix_tokens=names,
+            prefix=prefix,
             interpolation=interpolation,
-            name=foreign.name if name is None else name,
+            name=name,
+            notice=partial(inform, quiet=quiet),
+            progress=show,
         )
     if not quiet:
         _print_findings(tapped)
     give(output)
-    for warning in tapped.warnings:
-        inform(f"{warning}.", quiet=quiet)
-
-
-def _from_tensorflow(model: Path, folder: Path) -> Path:
-    """Convert a SavedModel to a file named after its folder."""
-    if not (model / SAVED_MODEL).is_file():
-        return model  # refused later, like any other folder
-    from vitonnx.extras import require_export
-
-    require_export()
-    from vitonnx.export import convert_saved_model
-
-    return convert_saved_model(model, folder / f"{model.resolve().name}.onnx")
 
 
 def _print_findings(tapped: Tapped) -> None:
-    """Print the parts found, then how well each block agrees."""
+    """Print what was found, and block by block the parity with the original."""
     from vitonnx.cli._table import Table
 
-    console, agreement = results(), tapped.agreement
+    console, parity = results(), tapped.parity
     parts = Table(show_header=False, box=None, pad_edge=False)
     for part, words in tapped.findings:
         parts.row(part, words)
@@ -127,8 +105,8 @@ def _print_findings(tapped: Tapped) -> None:
     table = Table(title="Attention, checked by running the model", title_justify="left")
     for heading in ("block", "softmax", "rows from 1", "times values"):
         table.add_column(heading, justify="left" if heading == "softmax" else "right")
-    checked = zip(tapped.blocks, agreement.rows, agreement.products, strict=True)
+    checked = zip(tapped.blocks, parity.rows, parity.products, strict=True)
     for block, (name, rows, product) in enumerate(checked):
         table.row(str(block), name, f"{rows:.0e}", f"{product:.0e}")
     console.print(table)
-    give(f"outputs, relative difference from the original's: {agreement.outputs:.0e}")
+    give(f"outputs against the original's, relative: {parity.outputs:.0e}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
-from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._batch_size import attention_bytes, largest_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
+from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
@@ -37,8 +38,8 @@ from vitonnx.weights import probe_weights
 
 __all__ = ["Engine", "Picture"]
 
-InPicture = TypeVar("InPicture", bound=PictureResult)
-InWeights = TypeVar("InWeights", bound=Found)
+OfPicture = TypeVar("OfPicture", bound=PictureResult)
+OfWeights = TypeVar("OfWeights", bound=Found)
 
 # Above this the runtime's own pool of memory, which grows by doubling, costs more than it saves.
 LARGE_ATTENTION = 2**26
@@ -86,10 +87,8 @@ class Engine:
     ----------
     file : Path
         The ONNX file.
-    threads : int or None
-        As it was given.
-    has_own_size : bool
-        Whether the input has the file's own size, because no other was asked for.
+    threads, fit, max_pixels, asked_size
+        As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -120,9 +119,8 @@ class Engine:
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self.file, self.threads = self._find(model), as_threads(threads)
-        sides = None if size is None else as_sides(size)
-        self.has_own_size = size is None
+        self.file, self.threads, self.fit = self._find(model), as_threads(threads), fit
+        self.asked_size = sides = None if size is None else as_sides(size)
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
@@ -131,10 +129,20 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = self.manifest
-        self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
-        self._asked_device, self._device = device, choose_device(device)
+        self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
+        self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
+        self._options: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "size": sides,
+            "fit": fit,
+            "precision": self.precision,
+            "in_graph": in_graph,
+            "max_pixels": max_pixels,
+            "notice": notice,
+        }
         # Only its operators tell a calibrated file from one that isn't.
         scales_as_it_comes = self.precision == "int8" and (
             manifest.precision != "int8" or "DynamicQuantizeLinear" in has.operators
@@ -219,7 +227,7 @@ class Engine:
         engine = self if self._own_sizes is None else self._own_sizes.at(shapes[0])
         return engine.run_pixels(np.stack(pixels), self.outputs)
 
-    def run_pixels(self, pixels: Batch, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.
 
         Parameters
@@ -238,7 +246,7 @@ class Engine:
             a name.
         """
         self._refuse_closed()
-        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)
         session = self._open((), names)
         parts = [
@@ -249,8 +257,8 @@ class Engine:
 
     @overload
     def probe(
-        self, images: Picture | Iterable[Picture], probe: Probe[InPicture]
-    ) -> list[InPicture]: ...
+        self, images: Picture | Iterable[Picture], probe: Probe[OfPicture]
+    ) -> list[OfPicture]: ...
 
     @overload
     def probe(
@@ -291,7 +299,7 @@ class Engine:
             results.append(result.only if isinstance(probe, Probe) else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[InPicture]) -> list[InPicture]:
+    def probe_pixels(self, pixels: Pixels, probe: Probe[OfPicture]) -> list[OfPicture]:
         """Probe pictures that are ready.
 
         Parameters
@@ -316,7 +324,7 @@ class Engine:
         """
         self._refuse_closed()
         asked = as_probes([probe])
-        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide(asked)
         one_pass = self._pass(asked, compiled, outputs)
         results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
@@ -370,7 +378,7 @@ class Engine:
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
 
-    def probe_weights(self, probe: WeightProbe[InWeights]) -> InWeights:
+    def probe_weights(self, probe: WeightProbe[OfWeights]) -> OfWeights:
         """Ask the file about its weights, which no picture and no inference changes.
 
         Parameters
@@ -440,7 +448,7 @@ class Engine:
             probes,
             compiled,
             outputs,
-            self._max_pixels,
+            self.max_pixels,
             self._notice,
         )
 
@@ -505,7 +513,7 @@ class Engine:
         return 1 if self._one_by_one else largest_batch(self.manifest, raw=raw)
 
     def _prepare(self, image: Picture) -> Prepared:
-        with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+        with decoded(image, max_pixels=self.max_pixels, notice=self._notice) as opened:
             if self._own_sizes is not None:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
@@ -518,14 +526,8 @@ class Engine:
         size, fit
             See `Engine`.
         """
-        return Engine(
-            self.file,
-            device=self._asked_device,
-            threads=self.threads,
-            size=size,
-            fit=fit,
-            precision=self.precision,
-            in_graph=self.in_graph,
-            max_pixels=self._max_pixels,
-            notice=self._notice,
-        )
+        return self.sibling(size=size, fit=fit)
+
+    def sibling(self, file: Path | None = None, **options: Any) -> Engine:
+        """Open the same file, or one made of it, with the same options but for some."""
+        return Engine(file or self.file, **{**self._options, **options})

@@ -10,13 +10,13 @@ from vitonnx.engine._device import Device
 from vitonnx.errors import UsageError
 from vitonnx.media import Tensor, on_host
 
-__all__ = ["Batch", "ready_batch"]
+__all__ = ["Pixels", "ready_pixels"]
 
 CPU, CUDA = 1, 2  # DLPack's numbers for them
 
 
 @runtime_checkable
-class Batch(Tensor, Protocol):
+class Pixels(Tensor, Protocol):
     """A tensor that can be cut along its first axis."""
 
     @property
@@ -34,7 +34,7 @@ class Batch(Tensor, Protocol):
         """Give some of them."""
 
 
-def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batch:
+def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Pixels:
     """Check pictures that need no more preparation, and bring them where the runtime takes them.
 
     Parameters
@@ -48,7 +48,7 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
 
     Returns
     -------
-    Batch
+    Pixels
         NumPy's where the pictures lie in the processor's memory; or else as they are, on the
         device. Neither is a copy.
 
@@ -57,7 +57,7 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
     UsageError
         If they are others, or lie where the model doesn't run.
     """
-    if not isinstance(pixels, Batch):
+    if not isinstance(pixels, Pixels):
         raise UsageError(f"a {type(pixels).__name__} is no batch: give an array of any library.")
     # "uint8" is what NumPy calls it, and TensorFlow; in PyTorch's words it is "torch.uint8".
     shape, kind = tuple(pixels.shape), str(getattr(pixels.dtype, "name", pixels.dtype))
@@ -78,7 +78,7 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
     )
 
 
-def as_it_lies(pixels: Batch) -> Batch:
+def as_it_lies(pixels: Pixels) -> Pixels:
     """Raise a UsageError unless the runtime can take a tensor where it lies."""
     if not hasattr(onnxruntime.OrtValue, "from_dlpack"):
         raise UsageError(

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
-from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._batch_size import attention_bytes, largest_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
+from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
@@ -227,7 +227,7 @@ class Engine:
         engine = self if self._own_sizes is None else self._own_sizes.at(shapes[0])
         return engine.run_pixels(np.stack(pixels), self.outputs)
 
-    def run_pixels(self, pixels: Batch, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.
 
         Parameters
@@ -245,7 +245,7 @@ class Engine:
             a name.
         """
         self._refuse_closed()
-        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)
         session = self._open((), names)
         parts = [
@@ -256,16 +256,16 @@ class Engine:
 
     @overload
     def probe(
-        self, images: Picture | Sequence[Picture], probe: Probe[OfPicture]
+        self, images: Picture | Iterable[Picture], probe: Probe[OfPicture]
     ) -> list[OfPicture]: ...
 
     @overload
     def probe(
-        self, images: Picture | Iterable[Picture], probe: Sequence[Probe[Any]]
+        self, images: Picture | Iterable[Picture], probe: Iterable[Probe[Any]]
     ) -> list[Result]: ...
 
     def probe(
-        self, images: Picture | Iterable[Picture], probe: Probe[Any] | Sequence[Probe[Any]]
+        self, images: Picture | Iterable[Picture], probe: Probe[Any] | Iterable[Probe[Any]]
     ) -> list[Any]:
         """Probe pictures.
 
@@ -274,7 +274,7 @@ class Engine:
         images : picture or iterable of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
-        probe : Probe or sequence of Probe
+        probe : Probe or iterable of Probe
             What is asked, such as `Heads`. Several are answered from one pass.
 
         Returns
@@ -290,15 +290,15 @@ class Engine:
         UsageError
             If the model doesn't have what a probe asks for.
         """
-        results = []
         asked = as_probes(probe)
+        results = []
         for result in self.stream(as_pictures(images), asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[OfPicture]) -> list[OfPicture]:
+    def probe_pixels(self, pixels: Pixels, probe: Probe[OfPicture]) -> list[OfPicture]:
         """Probe pictures that are ready.
 
         Parameters
@@ -323,7 +323,7 @@ class Engine:
         """
         self._refuse_closed()
         asked = as_probes([probe])
-        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide(asked)
         one_pass = self._pass(asked, compiled, outputs)
         results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
@@ -377,7 +377,7 @@ class Engine:
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
 
-    def probe_weights(self, probe: WeightProbe[OfPicture]) -> Found:
+    def probe_weights(self, probe: WeightProbe[OfWeights]) -> OfWeights:
         """Ask the file about its weights, which no picture and no inference changes.
 
         Parameters

@@ -15,10 +15,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, QUERIES
-from vitonnx.engine._batch import Batch
+from vitonnx.engine._bindings import IN_FLIGHT, Bindings
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
-from vitonnx.engine._lane import LANES, Lanes
+from vitonnx.engine._pixels import Pixels
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
@@ -55,7 +55,7 @@ class Session:
         Names of the outputs.
     session : onnxruntime.InferenceSession
         The runtime's own.
-    lanes : Lanes or None
+    bindings : Bindings or None
         Inputs and outputs bound where the device has memory of its own; None where there is
         nothing to copy.
     fits : float
@@ -65,7 +65,7 @@ class Session:
     device: Device
     outputs: tuple[str, ...]
     session: Any
-    lanes: Lanes | None = None
+    bindings: Bindings | None = None
     fits: float = math.inf
 
     def __post_init__(self) -> None:
@@ -77,15 +77,15 @@ class Session:
     @property
     def in_flight(self) -> int:
         """Number of batches worth running at once."""
-        return 1 if self.lanes is None else LANES
+        return 1 if self.bindings is None else IN_FLIGHT
 
     def close(self) -> None:
         """Let go of the graph; a batch that is in it is finished first."""
-        self.session = self.lanes = None
+        self.session = self.bindings = None
 
     def run(
         self,
-        images: Batch,
+        images: Pixels,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None = None,
     ) -> dict[str, NDArray[Any]]:
@@ -94,7 +94,7 @@ class Session:
         Parameters
         ----------
         images : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size; NumPy's, or as `ready_batch` gives it.
+            RGB, of the manifest's size; NumPy's, or as `ready_pixels` gives it.
         outputs : tuple of str
             Outputs to return.
         queries : int64 (batch,) or None
@@ -126,19 +126,19 @@ class Session:
 
     def _run(
         self,
-        images: Batch,
+        images: Pixels,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None,
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
-        feed: dict[str, Batch] = {IMAGES: images}
+        feed: dict[str, Pixels] = {IMAGES: images}
         if queries is not None:
             feed[QUERIES] = queries
-        lanes, session = self.lanes, self.session  # another thread may close it meanwhile
+        bindings, session = self.bindings, self.session  # another thread may close it meanwhile
         if session is None:
             raise UsageError("The engine was closed while pictures were on their way through it.")
         try:
-            run = session.run if lanes is None else lanes.run
+            run = session.run if bindings is None else bindings.run
             arrays = run(outputs, feed)
         except RUN_ERRORS as error:
             if len(images) > 1 and NO_MEMORY.search(str(error)):
@@ -228,8 +228,8 @@ def open_session(
             "(weights over 2 GB are in a file beside it). Export or copy it again."
         ) from error
     outputs = tuple(output.name for output in session.get_outputs())
-    lanes = None if device.memory == "cpu" else Lanes(session, device)
-    return Session(device, outputs, session, lanes)
+    bindings = None if device.memory == "cpu" else Bindings(session, device)
+    return Session(device, outputs, session, bindings)
 
 
 def _planned(file: Path, plan: Plan) -> bytes:

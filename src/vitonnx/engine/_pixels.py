@@ -10,13 +10,13 @@ from vitonnx.engine._device import Device
 from vitonnx.errors import UsageError
 from vitonnx.media import Tensor, on_host
 
-__all__ = ["Batch", "ready_batch"]
+__all__ = ["Pixels", "ready_pixels"]
 
 CPU, CUDA = 1, 2  # DLPack's numbers for them
 
 
 @runtime_checkable
-class Batch(Tensor, Protocol):
+class Pixels(Tensor, Protocol):
     """A tensor that can be cut along its first axis."""
 
     @property
@@ -34,8 +34,8 @@ class Batch(Tensor, Protocol):
         """Return a slice along the first axis."""
 
 
-def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batch:
-    """Check prepared pictures, and hand them over on the device where the runtime takes them.
+def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Pixels:
+    """Check pictures that need no more preparation, and bring them where the runtime takes them.
 
     Parameters
     ----------
@@ -48,16 +48,16 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
 
     Returns
     -------
-    Batch
-        NumPy array if the pictures are in CPU memory, else the given array on its device. Neither
-        is a copy.
+    Pixels
+        NumPy's where the pictures lie in the processor's memory; or else as they are, on the
+        device. Neither is a copy.
 
     Raises
     ------
     UsageError
         If shape or type is wrong, or the batch is on another device than the model.
     """
-    if not isinstance(pixels, Batch):
+    if not isinstance(pixels, Pixels):
         raise UsageError(f"a {type(pixels).__name__} is not a batch: give an array of any library.")
     # "uint8" is what NumPy calls it, and TensorFlow; in PyTorch's words it is "torch.uint8".
     shape, kind = tuple(pixels.shape), str(getattr(pixels.dtype, "name", pixels.dtype))
@@ -78,8 +78,8 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
     )
 
 
-def as_it_lies(pixels: Batch) -> Batch:
-    """Raise a UsageError unless the runtime can take a tensor in place."""
+def as_it_lies(pixels: Pixels) -> Pixels:
+    """Raise a UsageError unless the runtime can take a tensor where it lies."""
     if not hasattr(onnxruntime.OrtValue, "from_dlpack"):
         raise UsageError(
             f"onnxruntime {onnxruntime.__version__} takes no tensors on a GPU: upgrade it, or "

@@ -123,7 +123,13 @@ def test_a_run_is_exported_again_from_its_own_files(
 def test_the_help_tells_of_the_data(call: Call) -> None:
     outcome = call("train", "--help")
     assert (outcome.code, outcome.err) == (0, "")
-    for word in ("scenes", "CIFAR-10", "class folders", "--resume", "Example: vitonnx train"):
+    for word in (
+        "scenes",
+        "CIFAR-10",
+        "subfolder of pictures per class",
+        "--resume",
+        "Example: vitonnx train",
+    ):
         assert word in " ".join(outcome.out.split()), word
 
 

@@ -260,7 +260,7 @@ def test_models_of_one_name_are_called_by_their_ids(
         "twice.npz",
     )
     assert twice.code == 2
-    assert "named twice" in twice.errors[0]
+    assert "given twice" in twice.errors[0]
 
 
 def test_two_at_once(hub: Hub, home: Path) -> None:

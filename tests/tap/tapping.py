@@ -91,7 +91,7 @@ def assert_sentences(outcome: Outcome, *parts: str) -> None:
     """Check what a refusal says: one or two plain sentences of somebody who expected it."""
     assert_refused(outcome, outcome.code, *parts)
     (error,) = outcome.errors
-    assert "did not expect" not in error, error
+    assert "unexpected error" not in error, error
     assert not re.search(r"\w\.(cc|h|py)\b", error), error  # where a library's code stands
     assert len(re.findall(r"[.?](?= [A-Z`]|$)", error)) <= 2, error
 

@@ -1,4 +1,4 @@
-"""Several models on the same pictures: a picture counts where all of them take it."""
+"""Run several models on the same pictures; a picture counts only if all of them succeed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vitonnx.engine import Engine, Result
 
     Answer: TypeAlias = tuple[Result, ...]
-    """What each model says of one picture: either all have a result, or all the same error."""
+    """Results of all models for one picture: either none failed, or all hold the same error."""
 
 __all__ = ["agreed"]
 

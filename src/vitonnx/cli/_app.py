@@ -34,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
 )
 probe = typer.Typer(
-    help="Ask a model where it looks.",
+    help="Show where a model looks and what its weights tell.",
     epilog="Example: vitonnx probe rollout dino.onnx bird.png -o rollout.png",
     no_args_is_help=True,
 )
@@ -55,11 +55,12 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version.", is_eager=True, callback=_print_version
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
         ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Let tracebacks through; anywhere in the line.")
+        bool,
+        typer.Option("--debug", help="Show tracebacks. Accepted anywhere on the command line."),
     ] = False,
 ) -> None:
     """See where a Vision Transformer looks."""

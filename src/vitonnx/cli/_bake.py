@@ -1,4 +1,4 @@
-"""``vitonnx bake``: probes compiled into the graph, as a file for any runtime."""
+"""``vitonnx bake``: compile probes into the graph, for any runtime."""
 
 from __future__ import annotations
 
@@ -37,45 +37,60 @@ def bake(
         typer.Option(
             "--probe",
             metavar="heads|rollout|distance",
-            help="What the file shall give (several: once each).",
+            help="Compile this probe into the file (repeat for several).",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="ONNX file to write.")
+    ],
     block: Annotated[
-        int, typer.Option("--block", help="Of heads: 0 is the first, -1 the last.")
+        int, typer.Option("--block", help="heads: block to show; 0 is the first, -1 the last.")
     ] = -1,
     query: Annotated[
         str | None,
         typer.Option(
             "--query",
             metavar="TOKEN|patch",
-            help="Of heads: a prefix token, mean, or patch: an input of the file then says which.",
+            help="heads: show the attention of this token: a prefix token, mean (over the patches) "
+            "or patch (set through a second input of the file). (default: cls, or else mean)",
         ),
     ] = None,
     fusion: Annotated[
-        str, typer.Option("--fusion", metavar="mean|max|min", help="Of rollout: over the heads.")
+        str,
+        typer.Option(
+            "--fusion", metavar="mean|max|min", help="rollout: fuse the heads by this function."
+        ),
     ] = "mean",
     discard: Annotated[
-        float, typer.Option("--discard", help="Of rollout: share of attention set to zero.")
+        float,
+        typer.Option(
+            "--discard", help="rollout: set this share of the lowest attention weights to zero."
+        ),
     ] = 0.0,
     renormalize: Annotated[
-        bool, typer.Option("--renormalize", help="Of distance: rescale what goes to the patches.")
+        bool,
+        typer.Option(
+            "--renormalize", help="distance: rescale the attention among patches to sum to 1."
+        ),
     ] = False,
-    logits: Annotated[
-        bool, typer.Option("--logits", help="Give the classes' scores, too.")
-    ] = False,
+    logits: Annotated[bool, typer.Option("--logits", help="Also output the class scores.")] = False,
     size: Size = None,
     max_pixels: MaxPixels = None,
     precision: Precision = "fp32",
     calibrate: Calibrate = None,
     fused: Annotated[
-        bool, typer.Option("--fused", help="Allow onnxruntime's own operators; faster on a GPU.")
+        bool,
+        typer.Option(
+            "--fused",
+            help="Use onnxruntime's own operators: faster on a GPU, but no other runtime can read "
+            "the file.",
+        ),
     ] = False,
     pictures: Compared = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compile probes into the graph: one file, their results as its outputs."""
+    """Compile probes into the graph: one file whose outputs are their results."""
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.engine import Engine
     from vitonnx.engine import bake as bake_probes
@@ -83,11 +98,11 @@ def bake(
     from vitonnx.probes import Distance, Heads, Rollout
 
     if len(set(probe)) < len(probe):
-        raise UsageError("--probe names each kind of probe once.")
+        raise UsageError("--probe names the same probe twice: give each probe once.")
     if isinstance(parse_query(query), tuple):
         raise UsageError(
-            f"--query {query}: a pixel lies in another patch of every picture. Say patch, and the "
-            "file has an input for it."
+            f"--query {query}: a pixel falls into a different patch in each picture. Use --query "
+            "patch: the file then has an input for the patch."
         )
     makers: dict[str, Any] = {
         "heads": lambda: Heads(block=block, query=(0, 0) if query == "patch" else query),
@@ -96,7 +111,7 @@ def bake(
     }
     for name in probe:
         if name not in makers:
-            raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
+            raise UsageError(f"can't bake {name!r}: use {', '.join(makers)}.")
     probes: list[Probe[Any]] = [makers[name]() for name in probe]
     check_writable(output, files_of([model]))
     calibration = find_calibration(calibrate, precision, quiet=quiet)
@@ -123,8 +138,8 @@ def bake(
     give(output)
     if "queries" in baked.inputs:
         inform(
-            "the file has a second input, queries: int64 (batch,), the token of each picture's "
-            "patch, counted from the first prefix token.",
+            "the file has a second input, queries, int64 (batch,): for each picture, the index of "
+            "the patch's token, counted from the first prefix token.",
             quiet=quiet,
         )
 
@@ -132,7 +147,7 @@ def bake(
 def _print_outputs(baked: Baked) -> None:
     from vitonnx.cli._table import Table
 
-    table = Table(title="What the file gives", title_justify="left")
+    table = Table(title="Outputs of the file", title_justify="left")
     for heading in ("name", "type", "shape"):
         table.add_column(heading)
     for name, (kind, shape) in baked.outputs.items():

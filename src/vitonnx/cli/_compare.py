@@ -1,4 +1,4 @@
-"""What it takes to set models side by side: a name for each, and what is untrained."""
+"""Models side by side: names that tell them apart, and which are untrained."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = ["check_stackable", "name_models", "note_untrained"]
 def name_models(
     words: Sequence[str], files: Sequence[Path], manifests: Sequence[Manifest]
 ) -> list[str]:
-    """Call models by their names, or where names are the same by what they were asked for with.
+    """Name models as their manifests do, or by their paths or ids where those names clash.
 
     Parameters
     ----------
     words : sequence of str
-        Each as MODEL on the command line.
+        Models, each as MODEL on the command line.
     files, manifests : sequence
-        What was found.
+        File and manifest of each.
 
     Raises
     ------
     UsageError
-        If a file is named twice.
+        If a model is given twice.
     """
     names = [manifest.name for manifest in manifests]
     if len(set(names)) < len(names):
@@ -40,12 +40,14 @@ def name_models(
             word if is_hub_id(word) else str(file) for word, file in zip(words, files, strict=True)
         ]
     if len(set(files)) < len(files):
-        raise UsageError(f"{', '.join(names)}: a model is named twice; compare it with another.")
+        raise UsageError(
+            f"{', '.join(names)}: a model is given twice. Compare it with another one."
+        )
     return names
 
 
 def note_untrained(manifests: Mapping[str, Manifest], *, quiet: bool) -> str:
-    """Say on stderr that weights are random; and give the line that a figure says it with."""
+    """Print a note if weights are random, and return the line that says so in a figure."""
     untrained = [name for name, manifest in manifests.items() if manifest.untrained]
     if not untrained:
         return ""
@@ -73,6 +75,6 @@ def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> Non
     for name, shape in shapes.items():
         if shape != shapes[first]:
             raise UsageError(
-                f"The maps of {first} ({shapes[first]}) and of {name} ({shape}) can't be stacked "
-                "in one .npz: save each model's alone, or draw a figure."
+                f"can't stack the maps of {first} ({shapes[first]}) and {name} ({shape}) in one "
+                ".npz: save each model on its own, or draw a figure."
             )

@@ -1,4 +1,4 @@
-"""The models of a call, opened before the first picture, so that a wrong name costs no hours."""
+"""Open all models of a call before the first picture, so that a wrong name fails at once."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["open_engines", "print_plans"]
 def open_engines(
     models: Sequence[str], make: Callable[[Path], Engine], *, quiet: bool
 ) -> dict[str, Engine]:
-    """Open models, and say on stderr what is to be said of the device.
+    """Open models, and print notes on their devices to stderr.
 
     Parameters
     ----------
     models : sequence of str
-        Each as MODEL on the command line.
+        Models, each as MODEL on the command line.
     make : callable
-        Opens a file.
+        Function that opens a file.
     quiet : bool
-        Whether to say nothing.
+        Whether to suppress notes.
 
     Returns
     -------
     dict of str to Engine
-        In their order, by what `name_models` calls them.
+        Models in the order given, by their names from `name_models`.
     """
     engines = []
     for model in models:

@@ -27,26 +27,32 @@ EXAMPLE = (
 
 
 def export(
-    name: Annotated[str | None, typer.Argument(help="A name or alias of `vitonnx models`.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Model name or alias, as listed by `vitonnx models`."),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; NAME.onnx by default.")
+        Path | None, typer.Option("--output", "-o", help="ONNX file to write. (default: NAME.onnx)")
     ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
             "--weights",
             metavar="FILE|random",
-            help="Checkpoint file (several: once each), or random. Fetched if left out.",
+            help="Load the weights from this checkpoint file (repeat for several), or draw them "
+            "at random. By default, the published checkpoint is downloaded.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of random weights; 0 by default.")
+        int | None, typer.Option("--seed", min=0, help="Seed for random weights. (default: 0)")
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
             "--config",
-            help="A model outside the registry: timm's or Hugging Face's config.json, or our own.",
+            metavar="FILE",
+            help="Export a model that isn't in the registry, as described by a config.json of "
+            "timm, Hugging Face or vitonnx.",
         ),
     ] = None,
     size: Size = None,
@@ -57,7 +63,7 @@ def export(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    """Port a checkpoint, export it to ONNX and verify the file against TensorFlow."""
     from vitonnx import export_model
 
     with stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
@@ -84,7 +90,7 @@ def export(
 
 
 def _print_parity(parity: dict[str, float], blocks: int) -> None:
-    """Print the largest errors: a row a block, then the outputs."""
+    """Print the largest errors, one row per block, then those of the outputs."""
     from vitonnx.cli._table import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")

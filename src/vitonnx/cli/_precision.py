@@ -1,4 +1,4 @@
-"""Options of a precision, and what it costs, printed."""
+"""Options for a precision, and a table of what it costs."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ __all__ = [
 ]
 
 Precision = Annotated[
-    Literal["fp32", "fp16", "bf16", "int8"], typer.Option("--precision", help="Of the products.")
+    Literal["fp32", "fp16", "bf16", "int8"],
+    typer.Option("--precision", help="Precision of the matrix products."),
 ]
 Compared = Annotated[
     list[str] | None,
     typer.Option(
         "--pictures",
         metavar="INPUT",
-        help="On which fewer bits are compared with fp32: pictures, folders, globs (several: "
-        "once each). Drawn scenes by default.",
+        help="Compare the reduced precision with fp32 on these pictures, folders or globs (repeat "
+        "for several). By default, on synthetic scenes.",
     ),
 ]
 Calibrate = Annotated[
@@ -44,19 +45,19 @@ Calibrate = Annotated[
     typer.Option(
         "--calibrate",
         metavar="INPUT",
-        help="In int8: fix the scales by these pictures, folders, globs (several: once each), "
-        "instead of scaling every picture for itself.",
+        help="int8: fix the scales on these pictures, folders or globs (repeat for several). By "
+        "default, each picture is scaled on its own.",
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
+    bool, typer.Option("--force", help="Write the file even if the precision changes the maps.")
 ]
 
 
 def find_calibration(
     words: Sequence[str] | None, precision: str, *, quiet: bool
 ) -> list[Path] | None:
-    """Find the pictures to calibrate on, if the precision has scales; None if none are named."""
+    """Check that a precision can be used, and find the pictures to calibrate on, if any."""
     from vitonnx.engine import check_reduction
 
     check_reduction(precision, words)
@@ -64,7 +65,7 @@ def find_calibration(
 
 
 def find_compared(words: Sequence[str] | None, *, quiet: bool) -> list[Path] | None:
-    """Find the pictures that are named; None if none are."""
+    """Find the pictures that are named, if any are."""
     from vitonnx.media import find_pictures
 
     return find_pictures(words, notice=partial(inform, quiet=quiet)) if words else None
@@ -72,7 +73,7 @@ def find_compared(words: Sequence[str] | None, *, quiet: bool) -> list[Path] | N
 
 @contextmanager
 def fidelity_shown(*, quiet: bool) -> Iterator[None]:
-    """Print what was measured where a precision is refused."""
+    """Print what was measured if the precision is refused."""
     try:
         yield
     except PrecisionError as error:
@@ -88,7 +89,7 @@ def print_fidelity(fidelity: Fidelity, precision: str) -> None:
     table = Table(
         title=f"{precision} against fp32, {fidelity.pictures} pictures", title_justify="left"
     )
-    table.add_column("what")
+    table.add_column("measure")
     table.add_column("", justify="right")
     if fidelity.prediction is not None:
         table.row("same prediction", f"{fidelity.prediction:.1%}")

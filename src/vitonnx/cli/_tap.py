@@ -1,4 +1,4 @@
-"""``vitonnx tap``: a Vision Transformer in ONNX that somebody else exported, made probe-ready."""
+"""``vitonnx tap``: make a Vision Transformer exported by another tool probe-ready."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ def tap(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="An ONNX file, a model of the hub (hf://ORG/REPO), or the folder of a TensorFlow "
-            "SavedModel.",
+            help="ONNX file, folder of a TensorFlow SavedModel, or hf://ORG/REPO on the Hugging "
+            "Face Hub.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="ONNX file to write.")
+    ],
     preprocess: Annotated[
         str | None,
         typer.Option(
             "--preprocess",
             metavar="imagenet|half|MEAN,STD|timm:NAME|hf:FILE|hf://ORG/REPO[,pad...]",
-            help="How pictures become its input. Read from preprocessor_config.json or config.json "
-            "beside the model, if left out. Behind it: ,pad (all of a picture, padded in the mean "
-            "colour), ,pad=114 or ,pad=#727272 (in another), ,end (at the right and the bottom), "
-            ",squash (all of it, squashed), ,bgr (the network takes blue first).",
+            help="Turn pictures into input this way. By default, read it from "
+            "preprocessor_config.json or config.json beside the model. Append ,pad to keep the "
+            "whole picture and pad it in the mean colour, ,pad=114 or ,pad=#727272 to pad in "
+            "another colour, ,end to pad at the right and the bottom, ,squash to keep the whole "
+            "picture and stretch it, ,bgr for a network that takes blue first.",
         ),
     ] = None,
     size: Annotated[
@@ -43,7 +46,7 @@ def tap(
         typer.Option(
             "--size",
             metavar="N|HxW",
-            help="Input size in pixels. By default the model's own, or its description's.",
+            help="Input size in pixels. By default, that of the model or of its config.",
         ),
     ] = None,
     prefix: Annotated[
@@ -51,7 +54,8 @@ def tap(
         typer.Option(
             "--prefix",
             metavar="NAME,...",
-            help="Names of the tokens in front of the patches, such as cls,dist.",
+            help="Names of the tokens that precede the patches, such as cls,dist. By default, "
+            "derived from the graph.",
         ),
     ] = None,
     interpolation: Annotated[
@@ -59,17 +63,17 @@ def tap(
         typer.Option(
             "--interpolation",
             metavar="timm|dino|huggingface|jax",
-            help="How positions become those of other sizes, where neither the graph nor its "
-            "description says it.",
+            help="Resize position embeddings the way this library does. Needed only where neither "
+            "the graph nor its config tells.",
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="What the model is called, if not as its file or folder is."),
+        typer.Option("--name", help="Name of the model. By default, that of its file or folder."),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make any Vision Transformer in ONNX probe-ready."""
+    """Make a Vision Transformer exported by any tool probe-ready."""
     from vitonnx import tap_model
 
     with stage(f"Tapping {Path(model).name}", quiet=quiet) as show:
@@ -90,7 +94,7 @@ def tap(
 
 
 def _print_findings(tapped: Tapped) -> None:
-    """Print what was found, and block by block the parity with the original."""
+    """Print the parts found, then the parity of each block with the original."""
     from vitonnx.cli._table import Table
 
     console, parity = results(), tapped.parity
@@ -98,11 +102,11 @@ def _print_findings(tapped: Tapped) -> None:
     for part, words in tapped.findings:
         parts.row(part, words)
     console.print(parts)
-    table = Table(title="Attention, checked by running it", title_justify="left")
+    table = Table(title="Attention, checked by running the model", title_justify="left")
     for heading in ("block", "softmax", "rows from 1", "times values"):
         table.add_column(heading, justify="left" if heading == "softmax" else "right")
     checked = zip(tapped.blocks, parity.rows, parity.products, strict=True)
     for block, (name, rows, product) in enumerate(checked):
         table.row(str(block), name, f"{rows:.0e}", f"{product:.0e}")
     console.print(table)
-    give(f"outputs against the original's, relative: {parity.outputs:.0e}")
+    give(f"outputs, relative difference from the original's: {parity.outputs:.0e}")

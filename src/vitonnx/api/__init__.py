@@ -1,11 +1,6 @@
 """The front door: what the command line can do, as functions of Python.
 
-The only room that knows models by name and results by their figures: no room below learns of it.
+The one room above engine, tap, export and plots: it knows models by name and results by their
+figures, and no room below learns of it. Each public function or class has a file here, and a line
+in ``vitonnx/__init__.py``, which loads it when it is first asked for.
 """
-
-from vitonnx.api._export import Exported, export_model
-from vitonnx.api._plot import plot
-from vitonnx.api._tap import tap_model
-from vitonnx.api._video import make_video
-
-__all__ = ["Exported", "export_model", "make_video", "plot", "tap_model"]

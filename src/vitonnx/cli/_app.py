@@ -19,7 +19,7 @@ from vitonnx.cli import (
     _train,
     _video,
 )
-from vitonnx.cli._probe_commands import add_probes, options_in_videos
+from vitonnx.cli._probe_commands import add_probes, options_in_bake, options_in_videos
 from vitonnx.cli._probe_options import with_options
 
 __all__ = ["app"]
@@ -66,16 +66,16 @@ def _root(
     """See where a Vision Transformer looks."""
 
 
+add_probes(probe)
+probe.command("video", epilog=_video.EXAMPLE)(with_options(_video.video, options_in_videos()))
 app.command("demo", epilog=_demo.EXAMPLE)(_demo.demo)
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("tap", epilog=_tap.EXAMPLE)(_tap.tap)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
-app.command("bake", epilog=_bake.EXAMPLE)(_bake.bake)
+app.command("bake", epilog=_bake.EXAMPLE)(with_options(_bake.bake, options_in_bake()))
 app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("app", epilog=_page.EXAMPLE)(_page.page)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
-add_probes(probe)
-probe.command("video", epilog=_video.EXAMPLE)(with_options(_video.video, options_in_videos()))
 app.add_typer(probe, name="probe")

@@ -31,7 +31,6 @@ __all__ = [
     "Size",
     "Threads",
     "parse_fit",
-    "parse_query",
     "parse_size",
 ]
 
@@ -158,18 +157,6 @@ def parse_fit(text: str | None) -> Fit | None:
         case None | "cut" | "pad" | "squash":
             return text
     raise UsageError(f"--fit {text!r} is unknown; use cut, pad or squash.")
-
-
-def parse_query(text: str | None) -> str | tuple[int, int] | None:
-    """Parse a query: a pixel ``y,x``, or else the name of a token.
-
-    Examples
-    --------
-    >>> parse_query("200,240"), parse_query("cls")
-    ((200, 240), 'cls')
-    """
-    match = re.fullmatch(rf"\s*(-?{NUMBER})\s*,\s*(-?{NUMBER})\s*", text or "")
-    return (int(match[1]), int(match[2])) if match else text
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

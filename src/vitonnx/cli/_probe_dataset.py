@@ -64,7 +64,7 @@ def probe_dataset(
         typer.Argument(
             metavar="INPUT...",
             help="Pictures, folders, globs, or text files that list pictures, one a line "
-            "(list.txt, or @FILE). Folders and globs skip figures that vitonnx drew.",
+            "(list.txt, or @FILE). Figures made by vitonnx are skipped in folders and globs.",
         ),
     ],
     output: Annotated[
@@ -73,16 +73,16 @@ def probe_dataset(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write a figure (.png .pdf .svg) or numbers (.npz .json .csv). Default: "
-            "MODEL.PROBE.png here, and a table on stdout.",
+            help="Write a figure (.png, .pdf, .svg) or numbers (.npz, .json, .csv). By "
+            "default, MODEL.PROBE.png in the current folder, and a table on stdout.",
         ),
     ] = None,
     block: Annotated[
         list[int] | None,
         typer.Option(
             "--block",
-            help="Show this block head by head; repeat for more. 0 is the first, -1 the last. "
-            "Default: the first two and the last two.",
+            help="Show this block head by head (repeat for several): 0 is the first, -1 the "
+            "last. By default, the first two and the last two.",
         ),
     ] = None,
     limit: Annotated[
@@ -90,7 +90,9 @@ def probe_dataset(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", help="With --limit, draw a random sample; default: the first ones."),
+        typer.Option(
+            "--seed", help="With --limit, draw a random sample. By default, the first ones."
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad picture instead of skipping it.")

@@ -63,9 +63,13 @@ def with_options(
         command(given, **values)
 
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
-    arguments = [each for each in parameters if "ArgumentInfo" in repr(each.annotation)]
-    others = [each for each in parameters if each not in arguments]
-    signature = inspect.Signature([*arguments, *added, *others])
+    # Behind what names the probes, or else behind the arguments.
+    place = max(
+        place
+        for place, each in enumerate(parameters, start=1)
+        if each.name == "probe" or "ArgumentInfo" in repr(each.annotation)
+    )
+    signature = inspect.Signature([*parameters[:place], *added, *parameters[place:]])
     with_those.__signature__ = signature  # type: ignore[attr-defined]
     with_those.__annotations__ = {
         name: parameter.annotation for name, parameter in signature.parameters.items()

@@ -44,7 +44,7 @@ def report(
         typer.Option(
             "--probe",
             metavar="NAME[:OPTION=VALUE,...]",
-            help="Ask this probe; repeat for more, in the order of the page. Default: "
+            help="Ask this probe; repeat for more, in the order of the page. By default, "
             f"{', '.join(SHOWN)}.",
         ),
     ] = None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from vitonnx.api import make_video
+from vitonnx.api._video import make_video
 from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, give, inform, watch

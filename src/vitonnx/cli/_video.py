@@ -51,7 +51,7 @@ def video(
             "--output",
             "-o",
             metavar="OUT.mp4",
-            help="Write the video here. Default: VIDEO.PROBE.mp4 in this folder.",
+            help="Video to write. By default, VIDEO.PROBE.mp4 in the current folder.",
         ),
     ] = None,
     probe: Annotated[
@@ -77,7 +77,7 @@ def video(
             "--short-side",
             metavar="N",
             help="Give the model's input this short side, in pixels, a multiple of the patch size. "
-            "Default: the file's own. The long side follows from the video.",
+            "By default, the model's. The long side follows from the video.",
         ),
     ] = None,
     fit: FitFrames = None,
@@ -121,7 +121,7 @@ def video(
     ] = 1,
     fps: Annotated[
         float | None,
-        typer.Option("--fps", help="Play a folder of frames at this rate. Default: 25."),
+        typer.Option("--fps", help="Play a folder of frames at this rate. By default, 25."),
     ] = None,
     max_pixels: MaxPixelsOfFrames = None,
     device: Device = "auto",
@@ -130,7 +130,7 @@ def video(
     quiet: Quiet = False,
 ) -> None:
     """Draw what a probe finds in every frame of a video."""
-    from vitonnx.api import make_video
+    from vitonnx.api._video import make_video
     from vitonnx.cli._runtime import Runtime
     from vitonnx.engine import Engine
     from vitonnx.media import check_writable, partial_of

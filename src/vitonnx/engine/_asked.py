@@ -13,7 +13,7 @@ from PIL import Image
 from vitonnx.engine._pass import Picture
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import Tensor
-from vitonnx.probes import Probe
+from vitonnx.probes import Probe, WeightProbe
 
 __all__ = ["as_outputs", "as_pictures", "as_probes", "as_sides", "as_threads"]
 
@@ -97,7 +97,7 @@ def _refuse_other(probe: object) -> None:
         raise UsageError(f"{probe.__name__} is a class: give an instance, {probe.__name__}().")
     if isinstance(probe, Probe):
         return
-    if hasattr(probe, "reads") and hasattr(probe, "compute"):
+    if isinstance(probe, WeightProbe):
         raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
     raise UsageError(
         f"{probe!r} is no probe: give an object such as vitonnx.Heads(), or a list of such objects."

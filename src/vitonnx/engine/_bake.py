@@ -24,7 +24,7 @@ from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
 from vitonnx.modelfile import Tensor, load_manifest, load_outline, open_graph, weight_files
-from vitonnx.probes import GraphProbe, Probe
+from vitonnx.probes import GraphProbe, Probe, options_of
 
 __all__ = ["Baked", "bake"]
 
@@ -79,7 +79,7 @@ def bake(
     engine : Engine
         The model, opened at the size, and with the fit, that the file is for.
     probes : probe or sequence of probes
-        `Heads`, `Rollout` or `Distance`, or one's own with a `condense`.
+        Such as `Heads`, each a `GraphProbe`. One that asks for a pixel takes the query ``patch``.
     path : path
         The file to write.
     precision : "fp32", "fp16", "bf16" or "int8"
@@ -181,7 +181,21 @@ def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any
             raise UsageError(
                 f"{probe.name} can't be baked: without a `condense` it isn't compiled into a graph."
             )
+        _refuse_host_work(probe)
     return compiled
+
+
+def _refuse_host_work(probe: Probe[Any]) -> None:
+    """Refuse options that no graph depends on: a baked file would leave them out in silence."""
+    form = probe.graph_form
+    for option in options_of(type(probe)):
+        asked, baked = getattr(probe, option.name), getattr(form, option.name)
+        if asked != baked:
+            remedy = "leave it out" if baked == option.default else f"use {baked!r} instead"
+            raise UsageError(
+                f"{probe.name} can't be baked with {option.name} {asked!r}, which isn't part of "
+                f"the graph: {remedy}."
+            )
 
 
 def _takes(source: Path, asked: str) -> Precision:

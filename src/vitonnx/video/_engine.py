@@ -68,7 +68,7 @@ def at_shape_of(
 
     One that was opened with a size keeps it, unless `short_side` or `fit` is given.
     """
-    if not engine.has_own_size and short_side is None and fit is None:
+    if engine.asked_size is not None and short_side is None and fit is None:
         return engine
     return engine.resized(*_choose(engine.manifest, frame, short_side, fit))
 

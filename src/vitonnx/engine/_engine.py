@@ -257,7 +257,7 @@ class Engine:
 
     @overload
     def probe(
-        self, images: Picture | Sequence[Picture], probe: Probe[OfPicture]
+        self, images: Picture | Iterable[Picture], probe: Probe[OfPicture]
     ) -> list[OfPicture]: ...
 
     @overload
@@ -378,7 +378,7 @@ class Engine:
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
 
-    def probe_weights(self, probe: WeightProbe[OfPicture]) -> Found:
+    def probe_weights(self, probe: WeightProbe[OfWeights]) -> OfWeights:
         """Ask the file about its weights, which no picture and no inference changes.
 
         Parameters

@@ -56,9 +56,7 @@ def test_nodes_in_any_order(exported: Exported, tmp_path: Path) -> None:
     onnx.save(model, file)
     (found,) = vx.Engine(file, device="cpu", in_graph=True).probe(PIXELS, vx.Rollout())
     (expected,) = vx.Engine(exported("plain"), device="cpu").probe(PIXELS, vx.Rollout())
-    np.testing.assert_allclose(
-        found["rollout"].rollout, expected["rollout"].rollout, rtol=0, atol=1e-6
-    )
+    np.testing.assert_allclose(found.rollout, expected.rollout, rtol=0, atol=1e-6)
 
 
 def _producer(content: bytes) -> bytes:

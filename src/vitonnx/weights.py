@@ -32,7 +32,7 @@ def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Result]) -> R
     Returns
     -------
     FiltersResult or PositionsResult
-        Its arrays are NumPy's.
+        Result with NumPy arrays.
 
     Raises
     ------
@@ -65,7 +65,8 @@ def _refuse_other(probe: object) -> None:
         return
     if isinstance(probe, Probe):
         raise UsageError(
-            f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
+            f"{probe.name} reads pictures, not weights: use "
+            "vitonnx.Engine(file).probe(pictures, probe)."
         )
     if isinstance(probe, list | tuple):
         raise UsageError("Weights are asked one probe at a time: call it once for each of them.")

@@ -122,7 +122,7 @@ def test_threads_with_pictures_of_several_sizes_share_engines(
     def open_at(size: tuple[int, int]) -> Engine:
         sizes.append(size)
         time.sleep(0.05)
-        return sibling(size)
+        return sibling(size=size)
 
     assert engine._own_sizes is not None
     monkeypatch.setattr(engine._own_sizes, "_open_at", open_at)

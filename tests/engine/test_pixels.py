@@ -79,7 +79,7 @@ def test_tensors_that_are_no_pictures(engine: vx.Engine) -> None:
         (Foreign(noise(53, 71)), r"shape \(53, 71\)"),
         (Foreign(noise(53, 71, 3).astype(np.float32)), "float32"),
         (Foreign(noise(2, 53, 71, 3)), r"shape \(2, 53, 71, 3\)"),
-        (Foreign(noise(53, 71, 3), (2, 0)), "lies on a GPU.*probe_pixels"),
+        (Foreign(noise(53, 71, 3), (2, 0)), "is on a GPU.*probe_pixels"),
     ):
         with pytest.raises(PictureError, match=says):
             engine.probe(tensor, vx.Heads())

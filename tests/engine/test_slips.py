@@ -139,6 +139,11 @@ SLIPS: dict[str, tuple[Use, type[vx.VitonnxError], str]] = {
         UsageError,
         r"expected uint8 \(batch, 48, 48, 3\)",
     ),
+    "several probes for one": (
+        lambda engine: engine.probe_pixels(PIXELS, [HEADS]),
+        UsageError,
+        r"\[Heads\(.* is no probe: give an object, such as vitonnx\.Heads\(\)",
+    ),
     "a list for a batch": (
         lambda engine: engine.probe_pixels([PIXELS[0]], HEADS),
         UsageError,

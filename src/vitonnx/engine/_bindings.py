@@ -25,9 +25,9 @@ class Bindings:
     Parameters
     ----------
     session : onnxruntime.InferenceSession
-        Which may run in several threads at once.
+        Session that may run in several threads at once.
     device : Device
-        Where inputs are put and outputs are left, until they are brought here.
+        Device that holds inputs and outputs.
     """
 
     def __init__(self, session: Any, device: Device) -> None:

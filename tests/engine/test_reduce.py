@@ -96,7 +96,8 @@ def test_every_probe_works_on_it(
 
 
 def test_weights_are_read_as_before(files: tuple[Path, Path]) -> None:
-    for probe in (vx.Filters(), vx.Positions()):
+    probes: tuple[Any, ...] = (vx.Filters(), vx.Positions())
+    for probe in probes:
         exact, reduced = (vx.probe_weights(file, probe) for file in files)
         for name, array in vars(exact).items():
             np.testing.assert_array_equal(getattr(reduced, name), array)

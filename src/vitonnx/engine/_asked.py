@@ -63,7 +63,7 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
             )
         return [images]
     if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):
-        raise PictureError(f"a {type(images).__name__} is no picture: {GIVE_PICTURES}")
+        raise PictureError(f"a {type(images).__name__} is not a picture: {GIVE_PICTURES}")
     if isinstance(images, Sequence) and not images:
         raise UsageError("There is no picture in the list: give at least one.")
     return images

@@ -80,7 +80,7 @@ def as_probes(probes: Probe[Any] | Iterable[Probe[Any]]) -> tuple[Probe[Any], ..
     asked: tuple[Probe[Any], ...] = tuple(_listed(probes))
     for probe in asked:
         if isinstance(probe, WeightProbe):
-            raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+            raise UsageError(f"{probe.name} asks for no picture: use vitonnx.probe_weights.")
         if not isinstance(probe, Probe):
             raise no_probe(probe, "vitonnx.Heads()")
     names = [probe.name for probe in asked]

@@ -166,7 +166,7 @@ class _Host(Probe[PictureResult]):
         ([vx.Heads(), vx.Rollout], r"Rollout is a class.*Rollout\(\)"),
         (vx.Filters(), "probe_weights"),
         ("rollout", "'rollout' is no probe"),
-        (_Host(), "host can't be baked.*condense"),
+        (_Host(), "host can't be baked.*GraphProbe"),
         ([vx.Heads(), vx.Heads(block=0)], "heads"),
         (vx.Heads(block=9), "no block 9"),
         (vx.Heads(query=(3, 5)), r"query \(3, 5\).*use 'patch' instead"),
@@ -183,6 +183,10 @@ def test_calls_that_are_wrong(engine: vx.Engine, desk: Path) -> None:
     wrong: Any = engine.file
     with pytest.raises(UsageError, match=r"takes an engine"):
         vx.bake(wrong, vx.Rollout(), "b.onnx")
+    closed = vx.Engine(engine.file, device="cpu")
+    closed.close()
+    with pytest.raises(UsageError, match="closed"):
+        vx.bake(closed, vx.Rollout(), "b.onnx")
     with pytest.raises(UsageError, match="'fp8' is unknown"):
         vx.bake(engine, vx.Rollout(), "b.onnx", precision="fp8")
     with pytest.raises(UsageError, match="fp32 has none"):

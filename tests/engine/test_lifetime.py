@@ -117,7 +117,7 @@ def test_threads_with_pictures_of_several_sizes_share_engines(
     own_sizes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = Engine(own_sizes, device="cpu", in_graph=False)
-    sizes, sibling = [], engine.sibling
+    sizes, sibling = [], engine.resized
 
     def open_at(size: tuple[int, int]) -> Engine:
         sizes.append(size)

@@ -87,8 +87,8 @@ def test_a_page_of_two_models(
     for word in ("tiny_plain", "tiny_pooled", "untrained", "a<b.png", "class ", "pictures: 2"):
         assert word in page.words
     assert "wide.png" not in page.words  # only one was asked to be shown
-    # Heads and rollout of both models; distance, filters, positions.
-    assert page.tags.count("img") == 2 * 2 + 3
+    # Heads and rollout of both models; distance, entropy, filters, positions.
+    assert page.tags.count("img") == 2 * 2 + 4
     assert all(page.descriptions)
     assert not re.search(r"(https?:)?//", re.sub(r"base64,[\w+/=]+", "", text))
     for address in page.addresses:

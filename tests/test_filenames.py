@@ -21,7 +21,7 @@ from vitonnx.modelfile import require_model_file
         ("HTTP://x.org/a.png", ["http://x.org/a.png is", "curl"]),
         ("s3://birds/a.png", ["aws s3 cp s3://birds/a.png ."]),
         ("gs:/birds/a.png", ["gcloud storage cp gs://birds/a.png ."]),
-        ("ftp://x.org/a.png", ["ftp://x.org/a.png is an address", "download it first"]),
+        ("ftp://x.org/a.png", ["ftp://x.org/a.png is a URL", "download it first"]),
         ("file:///home/a%20b.png", ["give the file by its name, /home/a b.png."]),
         ("file:/home/a.png", ["give the file by its name, /home/a.png."]),
     ],

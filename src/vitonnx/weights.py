@@ -72,4 +72,4 @@ def _refuse_other(probe: object) -> None:
     if isinstance(probe, Sequence) and not isinstance(probe, str):
         raise UsageError("Weights are asked one probe at a time: call it once for each of them.")
     if not isinstance(probe, WeightProbe):
-        raise UsageError(f"{probe!r} is no probe: give an object such as vitonnx.Filters().")
+        raise UsageError(f"{probe!r} is not a probe: give an object such as vitonnx.Filters().")

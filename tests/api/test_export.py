@@ -90,12 +90,18 @@ def test_a_precision_that_costs_too_much_writes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "Say which model"),
+        ({}, "no model given"),
         ({"name": "scenes_vit"}, r"finished file.*vitonnx\.Engine"),
         ({"name": "hf://somebody/vit"}, r"needs no export.*vitonnx\.Engine"),
         ({"config": "tiny.json"}, "--config needs --weights"),
-        ({"config": "tiny.json", "weights": ["random", "a.pth"]}, "random go alone"),
-        ({"config": "tiny.json", "weights": "a.pth", "seed": 3}, "seed is that of random"),
+        (
+            {"config": "tiny.json", "weights": ["random", "a.pth"]},
+            "random weights can't be combined",
+        ),
+        (
+            {"config": "tiny.json", "weights": "a.pth", "seed": 3},
+            "a seed applies to random weights only",
+        ),
         ({"config": "tiny.json", "weights": "random", "size": "40"}, "size is '40'"),
         ({"config": "tiny.json", "weights": "random", "size": 41}, "nearest that is: 40x40"),
         ({"config": "tiny.json", "weights": "random", "precision": "fp8"}, "'fp8' is unknown"),
@@ -105,7 +111,7 @@ def test_a_precision_that_costs_too_much_writes_nothing(
         ),
         (
             {"config": "tiny.json", "weights": "random", "precision": "int8", "calibrate": []},
-            "no picture in the list",
+            "no picture given",
         ),
     ],
 )

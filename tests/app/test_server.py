@@ -68,7 +68,7 @@ def test_a_port_that_is_taken(served: Served) -> None:
         (["--auth", "empty.txt"], "names no user"),
         (["--auth", "wordless.txt"], "line 1"),
         (["--auth", "twice.txt"], "line 2"),
-        (["--auth", "."], "can't be read"),
+        (["--auth", "."], "can't read"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

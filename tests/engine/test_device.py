@@ -109,7 +109,7 @@ def test_a_gpu_of_too_high_a_number(exported: Exported) -> None:
 def test_a_driver_says_how_many_gpus_it_sees() -> None:
     obstacle = find_obstacle("cuda:3")
     assert obstacle is not None
-    assert str(obstacle) == "the NVIDIA driver sees 1 GPU, and number 3 is none"
+    assert str(obstacle) == "the NVIDIA driver sees 1 GPU, but none with number 3"
 
 
 @pytest.mark.parametrize(

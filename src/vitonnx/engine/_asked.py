@@ -63,9 +63,9 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
             )
         return [images]
     if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):
-        raise PictureError(f"a {type(images).__name__} is no picture: {GIVE_PICTURES}")
+        raise PictureError(f"a {type(images).__name__} is not a picture: {GIVE_PICTURES}")
     if isinstance(images, Sequence) and not images:
-        raise UsageError("There is no picture in the list: give at least one.")
+        raise UsageError("no picture given: give at least one.")
     return images
 
 
@@ -100,7 +100,8 @@ def _refuse_other(probe: object) -> None:
     if isinstance(probe, WeightProbe):
         raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
     raise UsageError(
-        f"{probe!r} is no probe: give an object such as vitonnx.Heads(), or a list of such objects."
+        f"{probe!r} is not a probe: give an object such as vitonnx.Heads(), or a list of "
+        "such objects."
     )
 
 
@@ -117,5 +118,5 @@ def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise UsageError(f"The model has no output {name!r}; it has {', '.join(known)}.")
     if not names:
-        raise UsageError(f"There is no output to bring: name one of {', '.join(known)}.")
+        raise UsageError(f"no output given: name one of {', '.join(known)}.")
     return names

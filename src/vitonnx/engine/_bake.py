@@ -179,7 +179,7 @@ def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any
     for probe in asked:
         if probe not in compiled:
             raise UsageError(
-                f"{probe.name} can't be baked: without a `condense` it isn't compiled into a graph."
+                f"can't bake {probe.name}: it has no `condense` to compile into the graph."
             )
         _refuse_host_work(probe)
     return compiled
@@ -204,7 +204,7 @@ def _takes(source: Path, asked: str) -> Precision:
     if given == "fp32":
         return wanted
     if wanted not in ("fp32", given):
-        raise UsageError(f"{source} is in {given}, and can't be baked in {wanted}.")
+        raise UsageError(f"can't bake {source} in {wanted}: it is in {given}.")
     return "fp32"
 
 

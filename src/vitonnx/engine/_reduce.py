@@ -121,8 +121,8 @@ def reduce_file(
 def _require_scales(precision: str) -> None:
     if precision != "int8":
         raise UsageError(
-            f"calibration fixes the scales of int8, and {precision} has none: leave the pictures "
-            "out, or say int8."
+            f"calibration fixes the scales of int8, but {precision} has none: omit the pictures, "
+            "or use int8."
         )
 
 

@@ -78,8 +78,8 @@ def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> N
 PROBE_SLIPS: list[tuple[Any, str]] = [
     (vx.Heads, r"Heads is a class: give an instance, Heads\(\)"),
     ("heads", r"'heads' is not a probe: give an object such as vitonnx\.Heads\(\)"),
-    (None, "None is no probe"),
-    (vx, "is no probe"),
+    (None, "None is not a probe"),
+    (vx, "is not a probe"),
     (FILTERS, r"Filters\(count=3.* asks for no picture: use .*probe_weights"),
     (vx.Filters, r"Filters is a class"),
 ]
@@ -102,7 +102,7 @@ WEIGHT_PROBE_SLIPS: list[tuple[Any, str]] = [
     (vx.Filters, r"Filters is a class: give an instance, Filters\(\)"),
     ([FILTERS], "one probe at a time"),
     ("filters", r"'filters' is not a probe: give an object such as vitonnx\.Filters\(\)"),
-    (None, "None is no probe"),
+    (None, "None is not a probe"),
 ]
 
 

@@ -103,7 +103,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_state(tmp_path: Path) -> None:
-    with pytest.raises(VitonnxError, match="can't read .*: Is a directory"):
+    with pytest.raises(VitonnxError, match=r"can't read .*: Is a directory"):
         file_of(tmp_path).load()
 
 

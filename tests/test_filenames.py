@@ -79,5 +79,7 @@ def test_letters_of_every_kind_stay(text: str) -> None:
 def test_a_model_with_such_a_name_is_refused(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"caf\xe9.onnx")
     file.write_bytes(b"model")
-    with pytest.raises(ModelFileError, match=r"caf\\xe9\.onnx has a name that is no UTF-8.*rename"):
+    with pytest.raises(
+        ModelFileError, match=r"caf\\xe9\.onnx has a name that is not UTF-8.*rename"
+    ):
         require_model_file(file)

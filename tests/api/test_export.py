@@ -103,7 +103,7 @@ def test_a_precision_that_costs_too_much_writes_nothing(
             "a seed applies to random weights only",
         ),
         ({"config": "tiny.json", "weights": "random", "size": "40"}, "size is '40'"),
-        ({"config": "tiny.json", "weights": "random", "size": 41}, "nearest that is: 40x40"),
+        ({"config": "tiny.json", "weights": "random", "size": 41}, "nearest multiple is 40x40"),
         ({"config": "tiny.json", "weights": "random", "precision": "fp8"}, "'fp8' is unknown"),
         (
             {"config": "tiny.json", "weights": "random", "precision": "fp16", "calibrate": "a.png"},

@@ -218,5 +218,5 @@ def test_a_picture_that_is_named_twice_is_skipped_twice(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no such devices here")
 def test_a_device_is_no_state() -> None:
-    with pytest.raises(VitonnxError, match="is a device, and only files are read"):
+    with pytest.raises(VitonnxError, match="is a device, but only regular files are read"):
         file_of(Path("/dev/zero")).load()

@@ -126,7 +126,7 @@ def test_any_key_of_a_dict(tmp_path: Path, key: str) -> None:
     }
     tree, told = read(pth.write_nested(tmp_path / "m.pth", content), PLAIN)
     assert_same(tree, TREE, PLAIN)
-    assert told == ["m.pth: optimizer, queue left out, as no part of the model."]
+    assert told == ["m.pth: ignored optimizer, queue, not part of the model."]
     tree, told = read(pth.write_nested(tmp_path / "m.pth", {"saved": {"run": content}}), PLAIN)
     assert_same(tree, TREE, PLAIN)
     assert "saved.run.optimizer, saved.run.queue left out" in told[0]
@@ -295,7 +295,7 @@ def test_googles_other_towers_are_named(tmp_path: Path) -> None:
     write_npz(tmp_path / "m.npz", arrays)
     tree, told = read(tmp_path / "m.npz", PLAIN)
     assert_same(tree, TREE, PLAIN)
-    assert told == ["m.npz: opt/*, params/t, params/txt/* left out, as no part of the model."]
+    assert told == ["m.npz: ignored opt/*, params/t, params/txt/*, not part of the model."]
 
 
 @pytest.mark.parametrize("key_bias", [False, True])

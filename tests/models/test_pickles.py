@@ -59,7 +59,7 @@ HOSTILE = {
     "what lies below a mark": b"\x80\x02N(0s.",
     "a mark that was never set": b"\x80\x02t.",
     "a mark as a value": b"\x80\x02(q\x00.",
-    "fetches a value it never stored": b"\x80\x02h\x00.",
+    "what was never kept": b"\x80\x02h\x00.",
     "keeping far away": b"\x80\x02Nr\x00\x00\x01\x00.",
     "keeping before the beginning": b"Np-1\n.",
     "an extension": b"\x80\x02\x84\x01\x00\x00\x00.",

@@ -94,7 +94,7 @@ def test_a_published_backbone_with_a_head_of_ones_own(call: Call, desk: Path) ->
         "birds.ckpt has a head of 37 classes, where vit_tiny_patch16_224.augreg_in21k_ft_in1k has "
         "one of 1000.",
         "birds.ckpt holds 2 models, state_dict.model.net and state_dict_ema.model.net: "
-        "state_dict_ema.model.net is taken, the moving average, which timm loads too.",
+        "using state_dict_ema.model.net, the moving average, which timm loads too.",
         "birds.ckpt: ignored optimizer, not part of the model.",
     ]
     engine = Engine("birds.onnx", device="cpu")

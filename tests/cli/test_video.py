@@ -139,7 +139,7 @@ def test_one_frame_in_ten_is_bad(call: Call, exported: Exported, desk: Path) -> 
     outcome = probe(call, exported("plain"), "frames")
     assert (outcome.code, outcome.out) == (1, "o.mp4\n")
     (error,) = outcome.errors
-    assert error.startswith("1 of 10 frames in frames left out; frames/6.png")
+    assert error.startswith("1 of 10 frames in frames skipped; frames/6.png")
     assert_plain(error)
     times = look(desk / "o.mp4").times
     assert times == [at for at in even(10) if at != Fraction(6, 25)]

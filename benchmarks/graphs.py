@@ -37,7 +37,7 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
         graphs = {"plain inference": plain}
         for name, probes in PROBES.items():
             graphs[name] = Path(folder) / f"{name}.onnx"
-            bake(file, graphs[name], probes)
+            bake(Engine(file), probes, graphs[name])
         if raw := raw_file(short):
             graphs["raw tf2onnx output, all outputs"] = raw
         height, width = Engine(file, device="cpu").manifest.size

@@ -44,7 +44,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Give the exported file of a tiny model; each is exported once a run."""
-    import tiny
+    import tiny_models as tiny
     from vitonnx.export import export_model
 
     folder = tmp_path_factory.mktemp("exported")

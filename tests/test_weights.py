@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.graph import Regrid, read_manifest, write_manifest

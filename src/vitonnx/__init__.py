@@ -6,7 +6,7 @@ Four lines, and no training framework::
 
     import vitonnx as vx
 
-    engine = vx.Engine("dino.onnx")
+    engine = vx.Engine("scenes_dino")  # a file, or any name that the command line takes
     result = engine.probe("bird.png", vx.Heads())[0]
     result.attention  # float32 (heads, rows, columns)
 """
@@ -19,15 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx import errors, probes
-    from vitonnx.engine import Engine, Prediction, Result
+    from vitonnx.api._engine import Engine
+    from vitonnx.api._export import export_model
+    from vitonnx.api._plot import plot
+    from vitonnx.api._tap import tap_model
+    from vitonnx.api._video import make_video
+    from vitonnx.api._weights import probe_weights
+    from vitonnx.engine import Prediction, Result, bake
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
-    from vitonnx.probes import Distance, Filters, Heads, Positions, Rollout
-    from vitonnx.weights import probe_weights
+    from vitonnx.probes import Distance, Entropy, Filters, Heads, Positions, Rollout
 
 __all__ = [
     "Distance",
     "Engine",
+    "Entropy",
     "Filters",
     "Heads",
     "Manifest",
@@ -38,9 +44,14 @@ __all__ = [
     "Rollout",
     "Source",
     "VitonnxError",
+    "bake",
     "errors",
+    "export_model",
+    "make_video",
+    "plot",
     "probe_weights",
     "probes",
+    "tap_model",
 ]
 
 # onnxruntime reports its use to its makers from 1.31 on, unless told not to before its import. Who
@@ -50,7 +61,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
     "Distance": "probes",
-    "Engine": "engine",
+    "Engine": "api._engine",
+    "Entropy": "probes",
     "Filters": "probes",
     "Heads": "probes",
     "Manifest": "manifest",
@@ -61,7 +73,12 @@ _HOMES = {
     "Rollout": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
-    "probe_weights": "weights",
+    "bake": "engine",
+    "export_model": "api._export",
+    "make_video": "api._video",
+    "plot": "api._plot",
+    "probe_weights": "api._weights",
+    "tap_model": "api._tap",
 }
 
 

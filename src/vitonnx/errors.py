@@ -14,12 +14,18 @@
     ├── ExportError              an export is not what it promised to be
     ├── TrainingError            a training broke down
     ├── ModelFileError           an ONNX file can't be read, or isn't probe-ready
+    ├── PrecisionError           fewer bits cost more than they may
     └── DeviceError              the asked-for device can't be used
 
 Each message is one sentence or two for a person: what happened, why, and what to do about it.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Fidelity
 
 __all__ = [
     "CheckpointError",
@@ -30,6 +36,7 @@ __all__ = [
     "MissingExtraError",
     "ModelFileError",
     "PictureError",
+    "PrecisionError",
     "TrainingError",
     "UnknownModelError",
     "UsageError",
@@ -88,6 +95,22 @@ class TrainingError(VitonnxError):
 
 class ModelFileError(VitonnxError):
     """An ONNX file can't be read, or isn't probe-ready."""
+
+
+class PrecisionError(VitonnxError):
+    """Fewer bits cost more than they may.
+
+    Attributes
+    ----------
+    precision : str
+        The one that was asked for.
+    fidelity : Fidelity
+        What was measured.
+    """
+
+    def __init__(self, message: str, precision: str, fidelity: Fidelity) -> None:
+        super().__init__(message)
+        self.precision, self.fidelity = precision, fidelity
 
 
 class DeviceError(VitonnxError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from vitonnx.errors import UsageError
 
-__all__ = ["in_a_line", "is_text", "refuse_address", "shown", "shown_json"]
+__all__ = ["as_path", "in_a_line", "is_text", "refuse_address", "shown", "shown_json"]
 
 # Paths make one slash of two.
 HUB = re.compile(r"https?://(?:www\.)?huggingface\.co/([\w.-]+/[\w.-]+)", re.IGNORECASE)
@@ -26,6 +28,28 @@ UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 # Of these, what breaks a line, steers whatever shows it, or is no text.
 UNLINED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 BYTES = range(0xDC80, 0xDD00)  # what Python makes of a name's bytes that are no UTF-8
+
+
+def as_path(name: str | os.PathLike[str]) -> Path:
+    """Take the name of a model as a path, which need not be there.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> as_path("dino.onnx").suffix
+    '.onnx'
+    """
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(
+            f"The model is given as {type(name).__name__}: give a path or a name, as text."
+        )
+    if not os.fspath(name):
+        raise UsageError("The name of the model is empty: give a path or a name.")
+    return Path(name)
 
 
 def refuse_address(name: str) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
+from vitonnx.filenames import as_path
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Probe, WeightProbe
+from vitonnx.probes import Found, Probe, WeightProbe
 
 __all__ = ["probe_weights"]
 
-Found = TypeVar("Found")
+Result = TypeVar("Result", bound=Found)
 
 
-def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
+def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Result]) -> Result:
     """Ask a probe-ready file about its weights.
 
     Only the weights that the probe names are read, so that the size of the file doesn't matter.
@@ -46,14 +49,26 @@ def probe_weights(path: str | Path, probe: WeightProbe[Found]) -> Found:
         result = vx.probe_weights("dino.onnx", vx.Positions(metric="cosine"))
         result.similarity  # float32 (patches, patches)
     """
-    if isinstance(probe, Probe):
-        raise UsageError(
-            f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
-        )
-    file = Path(path)
+    _refuse_other(probe)
+    file = as_path(path)
     manifest = load_manifest(file)
     weights = load_weights(file, probe.reads(manifest))
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    return probe.compute(weights, manifest)
+    found = probe.compute(weights, manifest)
+    return replace(found, model=manifest.name, untrained=manifest.untrained)
+
+
+def _refuse_other(probe: object) -> None:
+    """Raise a UsageError unless this is one probe of weights."""
+    if isinstance(probe, type):
+        raise UsageError(f"{probe.__name__} is a class: give an instance, {probe.__name__}().")
+    if isinstance(probe, Probe):
+        raise UsageError(
+            f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
+        )
+    if isinstance(probe, Sequence) and not isinstance(probe, str):
+        raise UsageError("Weights are asked one probe at a time: call it once for each of them.")
+    if not isinstance(probe, WeightProbe):
+        raise UsageError(f"{probe!r} is no probe: give an object such as vitonnx.Filters().")

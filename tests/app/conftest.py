@@ -9,8 +9,8 @@ import pytest
 from benchmarks.visitor import Visitor
 from PIL import Image, ImageOps
 
-from browsing import Person, launch
-from pages_served import ASKED, Served, serve_page
+from app.browsing import Person, launch
+from app.pages_served import ASKED, Served, serve_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served
-from rude import join, send
+from app.pages_served import ASKED, Served
+from app.rude_clients import join, send
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} [\w.:?-]+ [A-Z]+ /[!-~…]* (\d{3}|-) \d+ ms"

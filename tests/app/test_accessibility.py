@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from browsing import Person
-from pages_served import Served
+from app.browsing import Person
+from app.pages_served import Served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

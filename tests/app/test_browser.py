@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Person
-from first_visit import first_visit
+from app.browsing import Person
+from app.first_visit import first_visit
 
 pytestmark = pytest.mark.page
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served, serve_page
+from app.pages_served import ASKED, Served, serve_page
 
 EVENTS = 10_000
 LINES = 20  # at once

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served
-from rude import JSON, join, send
+from app.pages_served import ASKED, Served
+from app.rude_clients import JSON, join, send
 from vitonnx.demo import demo_models
 
 pytestmark = pytest.mark.usefixtures("unharmed")
@@ -235,7 +235,7 @@ def test_what_a_visitor_sends_never_runs_in_a_browser(
 def test_an_uploads_name_leads_nowhere(
     name: str, served: Served, folder: Path, picture: Path
 ) -> None:
-    from rude import multipart
+    from app.rude_clients import multipart
 
     body, headers = multipart(picture.read_bytes(), name)
     answer = send(served.address, "/gradio_api/upload", body, method="POST", headers=headers)

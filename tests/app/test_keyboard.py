@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from browsing import Person
+from app.browsing import Person
 
 pytestmark = pytest.mark.page
 

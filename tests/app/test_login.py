@@ -10,8 +10,8 @@ import httpx
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served, serve_page
-from rude import JSON, multipart, send
+from app.pages_served import ASKED, Served, serve_page
+from app.rude_clients import JSON, multipart, send
 
 ANNA, BOB = ("anna", "correct horse: battery"), ("björn", "staple")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

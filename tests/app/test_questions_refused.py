@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served
-from rude import JSON, connect, join, send
+from app.pages_served import ASKED, Served
+from app.rude_clients import JSON, connect, join, send
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from browsing import Person
-from pages_served import ASKED, Served, serve_page
+from app.browsing import Person
+from app.pages_served import ASKED, Served, serve_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

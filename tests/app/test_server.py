@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pages_served import Served
-from rude import send
+from app.pages_served import Served
+from app.rude_clients import send
 from terminal import run
 from vitonnx.app import Limits, kept_bytes, open_socket
 from vitonnx.cli import main

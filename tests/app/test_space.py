@@ -14,7 +14,7 @@ import onnx_ir as ir
 import pytest
 import yaml
 
-from spaces import program
+from app.space_programs import program
 from terminal import contents
 from vitonnx.app import Limits, export_space
 from vitonnx.demo import demo_models

@@ -18,9 +18,9 @@ import pytest
 from benchmarks.visitor import Visitor
 from wheel.wheelfile import WheelFile
 
-from browsing import Person
-from first_visit import first_visit
-from pages_served import ASKED, Served
+from app.browsing import Person
+from app.first_visit import first_visit
+from app.pages_served import ASKED, Served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

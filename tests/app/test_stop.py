@@ -15,8 +15,8 @@ import httpx
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served, serve_page
-from videos import frames, write_video
+from app.pages_served import ASKED, Served, serve_page
+from media.video_files import frames, write_video
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-import bombs
-from pages_served import ASKED, Served
-from rude import BORDER, connect, multipart, send
+from app.pages_served import ASKED, Served
+from app.rude_clients import BORDER, connect, multipart, send
+from media import picture_bombs as bombs
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 

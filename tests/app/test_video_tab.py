@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from browsing import PATIENCE, Person
+from app.browsing import PATIENCE, Person
 from vitonnx.data.scenes import draw_video
 from vitonnx.demo import draw_video_file
 from vitonnx.media.videos import Frame, VideoWriter

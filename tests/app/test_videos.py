@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from videos import even, frames, write_video
+from media.video_files import even, frames, write_video
 from vitonnx.app import Limits
 from vitonnx.app._videos import StoppedError, Videos
 from vitonnx.demo import demo_models

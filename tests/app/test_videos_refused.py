@@ -14,9 +14,9 @@ import pytest
 from benchmarks.visitor import RefusedError, Visitor
 from PIL import Image
 
-import bombs
-from pages_served import ASKED, Served
-from videos import frames, write_song, write_video
+from app.pages_served import ASKED, Served
+from media import picture_bombs as bombs
+from media.video_files import frames, write_song, write_video
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 

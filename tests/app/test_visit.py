@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import bombs
+from media import picture_bombs as bombs
 from vitonnx.app import Limits
 from vitonnx.app._visit import LONGEST_NAME, Visit, plain_name, receive
 from vitonnx.demo import demo_models

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from pages_served import ASKED, Served, serve_command
+from app.pages_served import ASKED, Served, serve_command
 
 SMALL = """
 from vitonnx.app import Limits, open_socket, run_app

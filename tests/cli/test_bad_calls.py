@@ -123,11 +123,11 @@ def test_an_output_in_a_folder_without_permission(
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        ("", ("Say which model", "vitonnx models", "--config")),
+        ("", ("no model given", "vitonnx models", "--config")),
         ("dino_vits17", ("dino_vits17", "nearest", "dino_vits16", "vitonnx models")),
         ("dino_vits16 --weights random --size big", ("'big'", "HEIGHTxWIDTH")),
         ("dino_vits16 --weights random --seed -1", ("--seed", "0")),
-        ("dino_vits16 --weights random --weights a.pth", ("random", "alone")),
+        ("dino_vits16 --weights random --weights a.pth", ("random", "combined")),
         ("--config nowhere.json --weights random", ("nowhere.json", "JSON")),
         ("--config folder --weights random", ("folder", "JSON")),
         ("--config a.json", ("--config", "--weights")),

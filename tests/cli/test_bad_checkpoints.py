@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import published_names as names
-import tiny
-import torch_files as pth
+import tiny_models as tiny
+from models import published_names as names
+from models import torch_files as pth
 from terminal import Outcome, assert_refused, contents
 from vitonnx.models import ViTConfig, random_parameters
 

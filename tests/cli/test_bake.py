@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from terminal import Outcome
 
@@ -181,9 +181,9 @@ def test_a_baked_file_is_no_probe_ready_one(call: Call, exported: Exported) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--probe", "filters"], "no probe 'filters' to bake; there are heads, rollout, distance"),
-        (["--probe", "heads", "--probe", "heads"], "each kind of probe once"),
-        (["--probe", "heads", "--query", "3,5"], "Say patch"),
+        (["--probe", "filters"], "can't bake 'filters': use heads, rollout, distance"),
+        (["--probe", "heads", "--probe", "heads"], "give each probe once"),
+        (["--probe", "heads", "--query", "3,5"], "Use --query patch"),
         (["--probe", "heads", "--query", "reg7"], "no query token 'reg7'"),
         (["--probe", "heads", "--block", "9"], "no block 9"),
         (["--probe", "rollout", "--discard", "2"], "discard is 2"),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cli.closed_folders import closed
+from media.video_files import frames, write_video
 from terminal import Outcome, assert_refused, contents
-from users import closed
-from videos import frames, write_video
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]

@@ -132,7 +132,7 @@ def test_skipped_pictures_are_listed(
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
     [
-        ("--compare MODEL", 2, ["named twice"]),
+        ("--compare MODEL", 2, ["given twice"]),
         ("--compare none.onnx", 1, ["no file none.onnx"]),
         ("--compare nonsense", 2, ["nonsense", "vitonnx models"]),
         ("--compare OTHER --query dist", 2, ["tiny_pooled: ", "'dist'", "mean"]),

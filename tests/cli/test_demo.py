@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from media.video_files import cut, frames, write_video
 from terminal import Outcome, assert_refused, contents, finished, interrupt, run
-from videos import cut, frames, write_video
 from vitonnx.cli import _demo_evaluate
 from vitonnx.data.scenes import draw_scene
 from vitonnx.demo import Evaluation, demo_models, evaluate

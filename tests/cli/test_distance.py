@@ -136,7 +136,7 @@ def test_models_of_one_name_are_called_by_their_files(
     call("probe", "distance", exported("plain"), *good(album), "--compare", twin, "-o", "x.npz")
     assert read("x.npz")["models"].tolist() == [str(exported("plain")), str(twin)]
     outcome = call("probe", "distance", twin, album, "--compare", twin)
-    assert_refused(outcome, 2, "named twice")
+    assert_refused(outcome, 2, "given twice")
 
 
 def test_limit_takes_the_first_pictures(call: Call, exported: Exported, album: Path) -> None:
@@ -222,7 +222,7 @@ def test_nothing_but_bad_pictures(call: Call, exported: Exported, album: Path, d
         (["ALBUM", "--limit", "0"], 2, "--limit"),
         (["ALBUM", "--block", "2"], 2, "no block 2"),
         (["ALBUM", "--compare", "missing.onnx"], 1, "no file missing.onnx"),
-        (["ALBUM", "-o", "x.xlsx"], 2, "x.xlsx can't be written: its suffix must be .png"),
+        (["ALBUM", "-o", "x.xlsx"], 2, "can't write x.xlsx: its suffix must be .png"),
         (["ALBUM", "-o", "nowhere/x.png"], 2, "nowhere does not exist"),
         (["ALBUM", "-o", "empty.png"], 2, "is a folder"),
         (["ALBUM", "-o", "x.json", "--resume", "./x.json"], 2, "both the output and the state"),

@@ -1,4 +1,4 @@
-"""``vitonnx doctor``: what is installed, what works, and what to type where something doesn't."""
+"""``vitonnx doctor``: show what is installed, what works, and how to mend what doesn't."""
 
 from __future__ import annotations
 

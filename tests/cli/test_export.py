@@ -14,11 +14,11 @@ import onnxruntime
 import pytest
 from safetensors.numpy import save_file
 
-import published_names as names
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
+from models import published_names as names
+from models.torch_files import write_torch
 from terminal import Outcome, contents
-from torch_files import write_torch
 from vitonnx.data.scenes import draw_scene
 from vitonnx.engine import compare_engines
 from vitonnx.manifest import METADATA_KEY, Manifest

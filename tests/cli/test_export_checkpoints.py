@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-from checkpoint_files import ONES, under, write_safetensors
+import tiny_models as tiny
+from models import published_names as names
+from models.checkpoint_files import ONES, under, write_safetensors
+from models.torch_files import write_nested, write_torch
 from terminal import Outcome, assert_refused, contents
-from torch_files import write_nested, write_torch
 from vitonnx import Engine
 from vitonnx.models import find_model, random_parameters
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spaces import program
+from app.space_programs import program
 from terminal import Outcome, assert_refused, contents, interrupt
 
 Call = Callable[..., Outcome]

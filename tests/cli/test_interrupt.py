@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from media.video_files import frames, write_video
 from terminal import VITONNX, Outcome, contents, environment, finished, interrupt, run
-from videos import frames, write_video
 
 Exported = Callable[[str], Path]
 

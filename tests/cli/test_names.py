@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from media.video_files import frames, write_video
 from terminal import VITONNX, Outcome, assert_refused, environment, run
-from videos import frames, write_video
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from terminal import Outcome
 

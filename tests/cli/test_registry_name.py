@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 from safetensors.numpy import save
 
-import published_names as names
+from models import published_names as names
 from terminal import Outcome, assert_refused, contents, run, run_without
 from vitonnx.models import find_model, random_parameters
 

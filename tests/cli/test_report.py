@@ -16,9 +16,9 @@ import onnx_ir as ir
 import pytest
 from PIL import Image
 
+from media.video_files import cut, frames, write_video
 from recipes import slopes, unresizable, with_recipe
 from terminal import contents
-from videos import cut, frames, write_video
 from vitonnx.cli import main
 from vitonnx.graph import read_manifest, write_manifest
 
@@ -107,7 +107,7 @@ def test_bad_calls(desk: Path, exported: Exported, capsys: pytest.CaptureFixture
     for words, reason in (
         (["wide.png", "-o", "r.pdf"], "must be .html for a page"),
         (["wide.png", "-o", "nowhere/r.html"], "does not exist"),
-        (["wide.png", "-o", "r.html", "--compare", plain], "named twice"),
+        (["wide.png", "-o", "r.html", "--compare", plain], "given twice"),
         (["wide.png", "-o", "r.html", "--video", "none.mp4"], "none.mp4"),
         (["empty", "-o", "r.html"], "empty holds no pictures"),
         (["*.tiff", "-o", "r.html"], "*.tiff matches no pictures"),

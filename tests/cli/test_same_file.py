@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx_ir as ir
 import pytest
 
+from media.video_files import frames, write_video
 from terminal import Outcome, assert_refused, contents
-from videos import frames, write_video
 from vitonnx.media import _same, first_among, same_file
 
 Call = Callable[..., Outcome]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cifar_files as cifar
+from data import cifar_files as cifar
 from terminal import (
     VITONNX,
     Outcome,
@@ -50,7 +50,7 @@ def write_folders(folder: Path, *names: str, each: int = 6) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     """A folder of runs on all three kinds of data, trained in a process of its own."""
     folder = tmp_path_factory.mktemp("trained")
-    archive = cifar.write_tar(folder / "cifar.tar.gz", cifar.python_files(cifar.make_batches()))
+    archive = cifar.write_tar(folder / "cifar.tar.gz", cifar.binary_files(cifar.make_batches()))
     write_folders(folder / "flowers", "aster", "daisy", "iris")
     size = TINY[2:]
     lines = [
@@ -123,7 +123,13 @@ def test_a_run_is_exported_again_from_its_own_files(
 def test_the_help_tells_of_the_data(call: Call) -> None:
     outcome = call("train", "--help")
     assert (outcome.code, outcome.err) == (0, "")
-    for word in ("scenes", "CIFAR-10", "class folders", "--resume", "Example: vitonnx train"):
+    for word in (
+        "scenes",
+        "CIFAR-10",
+        "subfolder of pictures per class",
+        "--resume",
+        "Example: vitonnx train",
+    ):
         assert word in " ".join(outcome.out.split()), word
 
 

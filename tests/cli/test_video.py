@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from media.video_files import cut, even, frames, look, uneven, write_song, write_video
 from recipes import unresizable
 from terminal import Outcome, assert_plain, assert_refused, contents, interrupt
-from videos import cut, even, frames, look, uneven, write_song, write_video
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]

@@ -147,7 +147,7 @@ def test_a_model_without_positions(
         ("filters MODEL --components 0", ["components is 0", "at least 1"]),
         ("filters MODEL --count -1", ["count is -1", "at least 1"]),
         ("filters MODEL --count few", ["--count", "integer"]),
-        ("filters MODEL --compare MODEL", ["named twice"]),
+        ("filters MODEL --compare MODEL", ["given twice"]),
         ("filters MODEL --compare nonsense", ["nonsense"]),
         ("filters nonsense", ["nonsense", "vitonnx models"]),
         ("positions MODEL -o map.jpg", ["map.jpg", ".png, .pdf, .svg", ".npz"]),

@@ -140,7 +140,7 @@ def test_it_is_calibrated_at_the_size_that_it_is_for(exported: Exported, tmp_pat
     file, baked = tmp_path / "wide.onnx", tmp_path / "baked.onnx"
     reduce_file(exported("plain"), file, "int8", size=(24, 88), calibration=pictures(3))
     assert load_manifest(file).grid == (3, 11)
-    bake(file, baked, [vx.Rollout()], size=(24, 88))
+    bake(vx.Engine(file), vx.Rollout(), baked)
     (result,) = vx.Engine(file, device="cpu", in_graph=False).probe(pictures(1)[0], vx.Rollout())
     assert result.pixels is not None
     session = onnxruntime.InferenceSession(str(baked), providers=["CPUExecutionProvider"])
@@ -150,9 +150,9 @@ def test_it_is_calibrated_at_the_size_that_it_is_for(exported: Exported, tmp_pat
 
 def test_calls_that_are_wrong(exported: Exported, tmp_path: Path) -> None:
     target = tmp_path / "never.onnx"
-    with pytest.raises(UsageError, match="without a picture"):
+    with pytest.raises(UsageError, match="no picture in the list"):
         reduce_file(exported("plain"), target, "int8", calibration=[])
-    with pytest.raises(UsageError, match="fp16 has nothing to calibrate"):
+    with pytest.raises(UsageError, match="fp16 has none"):
         reduce_file(exported("plain"), target, "fp16", calibration=pictures(1))
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")

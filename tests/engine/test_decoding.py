@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vitonnx as vx
-from bombs import filled_png
+from media.picture_bombs import filled_png
 from vitonnx.media._budget import DECODING
 
 SIDE = 13_300  # the largest square that Pillow reads without being told to

@@ -137,10 +137,11 @@ def test_a_stream_with_two_batches_in_flight(
     pictures = [np.random.default_rng(n).integers(0, 256, (47, 61, 3), np.uint8) for n in range(37)]
     probes: list[vx.Probe[Any]] = [vx.Heads(query=(20, 30)), vx.Rollout()]
     expected = list(engine.stream(pictures, probes))
-    (plan, session), *_ = ((plan, session) for plan, session in engine._sessions.items() if plan)
+    opened = engine._sessions.opened
+    (plan, session), *_ = ((plan, session) for plan, session in opened.items() if plan)
     assert session.in_flight == 1
-    engine._sessions[plan] = bound(session)
-    assert engine._sessions[plan].in_flight == 2
+    opened[plan] = bound(session)
+    assert opened[plan].in_flight == 2
     taken = 0
 
     def counted() -> Iterator[np.ndarray]:

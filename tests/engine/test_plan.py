@@ -12,9 +12,9 @@ import onnx_ir as ir
 import pytest
 from PIL import Image
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
-from small_graphs import BATCHES, check, opened, pictures, reaches, read, shapes, squares
+from graph.small_graphs import BATCHES, check, opened, pictures, reaches, read, shapes, squares
 from vitonnx.engine import Plan
 from vitonnx.engine._plan import plan_graph
 from vitonnx.graph import read_manifest

@@ -301,7 +301,7 @@ def test_a_kept_plan_serves_the_first_picture(file: Path, plans: Path) -> None:
     engine = vx.Engine(file, device="cpu")
     engine.probe(IMAGE, HEADS)
     assert len(list(plans.iterdir())) == 1
-    assert [plan.probes for plan in engine._sessions if plan] == [(HEADS,)]
+    assert [plan.probes for plan in engine._sessions.opened if plan] == [(HEADS,)]
 
 
 @pytest.mark.parametrize("count", [5, None])

@@ -117,7 +117,7 @@ def test_baking_keeps_what_the_file_is_in(
 ) -> None:
     """Nothing is reduced twice, and the baked file says what it is in."""
     baked = tmp_path / "baked.onnx"
-    bake(files[1], baked, [vx.Rollout()])
+    bake(vx.Engine(files[1]), vx.Rollout(), baked)
     metadata = {entry.key: entry.value for entry in onnx.load(baked).metadata_props}
     assert json.loads(metadata["vitonnx.baked"])["precision"] == precision
     engine = vx.Engine(files[1], device="cpu", in_graph=False)
@@ -132,7 +132,7 @@ def test_baking_keeps_what_the_file_is_in(
     assert far(found, expected) < {"fp16": 2e-3, "int8": 1e-5}[precision]
     other = {"fp16": "int8", "int8": "fp16"}[precision]
     with pytest.raises(UsageError, match=f"is in {precision}, and can't be baked in {other}"):
-        bake(files[1], tmp_path / "other.onnx", [vx.Rollout()], precision=other)
+        bake(vx.Engine(files[1]), vx.Rollout(), tmp_path / "other.onnx", precision=other)
     assert [file.name for file in tmp_path.iterdir()] == ["baked.onnx"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baked_files import RECIPES, Baked, make
+from examples.baked_files import RECIPES, Baked, make
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from baked_files import Baked
+from examples.baked_files import Baked
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

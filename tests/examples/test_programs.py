@@ -15,7 +15,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from baked_files import Baked
+from examples.baked_files import Baked
 from vitonnx.modelfile import load_manifest
 
 pytestmark = pytest.mark.examples

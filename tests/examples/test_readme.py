@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pages import read_blocks, read_commands
+from docs.command_blocks import read_blocks, read_commands
 
 pytestmark = pytest.mark.examples
 

@@ -18,7 +18,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from peers import TimmTaps, normalised, shake
+from peer_models import TimmTaps, normalised, shake
 
 DATA = Path(__file__).with_name("data")
 SIZE = (24, 40)

@@ -16,7 +16,7 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-import tiny
+import tiny_models as tiny
 from vitonnx.errors import ExportError, UsageError, VitonnxError
 from vitonnx.export import _export, export_model
 from vitonnx.modelfile import _graph, load_manifest
@@ -168,7 +168,7 @@ def test_a_size_that_does_not_fit_says_the_nearest(tmp_path: Path) -> None:
 def test_two_exports_are_the_same_bytes(tmp_path: Path) -> None:
     """Each in a process of its own, with another order of hash tables."""
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import tiny\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import tiny_models as tiny\n"
         "from vitonnx.export import export_model\n"
         "export_model(tiny.spec('registers'), sys.argv[2], weights=7)\n"
     )

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vit import BLOCKS, CLASSES, GRID, HEADS, PATCH, SIZE, create
-from tapping import ATTENTION, relative_error, run
+from export.keras_vit import BLOCKS, CLASSES, GRID, HEADS, PATCH, SIZE, create
+from tap.tapping import ATTENTION, relative_error, run
 from vitonnx.cli import main
 from vitonnx.errors import ModelFileError
 from vitonnx.export import convert_saved_model

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peers import TimmTaps, normalised, shake
+from peer_models import TimmTaps, normalised, shake
 from vitonnx.contract import attention_name, tokens_name
 
 pytestmark = pytest.mark.peers

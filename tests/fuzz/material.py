@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from foreign_vit import ForeignViT
+from tap.foreign_vit import ForeignViT
 from vitonnx.tap import tap
 
 __all__ = ["FOREIGN", "MODEL", "PICTURES", "RUN", "WAITS", "lay_out"]

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-import tiny
+import tiny_models as tiny
 import vitonnx as vx
 from fuzz.material import MODEL, PICTURES, RUN
 from vitonnx.data import open_data
@@ -38,7 +38,7 @@ def probe(file: Path) -> None:
 
 
 def bake_probes(file: Path) -> None:
-    bake(file, "baked.onnx", [vx.Rollout(), vx.Heads()])
+    bake(vx.Engine(file), [vx.Rollout(), vx.Heads()], "baked.onnx")
 
 
 def tap_graph(file: Path) -> None:

@@ -13,14 +13,13 @@ from zipfile import ZipFile, ZipInfo
 import numpy as np
 from PIL import Image
 
-import cifar_files
-import published_names
-import tiny
-import torch_files
-import videos as made_videos
-from checkpoint_files import write_npz, write_safetensors
-from foreign_vit import ForeignViT
+import tiny_models as tiny
+from data import cifar_files
 from fuzz.material import FOREIGN, MODEL, PICTURES, RUN
+from media import video_files as made_videos
+from models import published_names, torch_files
+from models.checkpoint_files import write_npz, write_safetensors
+from tap.foreign_vit import ForeignViT
 from vitonnx.engine import Engine, StateFile, Survey, survey
 from vitonnx.engine._state_schema import Pass
 from vitonnx.models import random_parameters
@@ -210,15 +209,8 @@ def recipes(desk: Path) -> list[bytes]:
 
 
 def archives(desk: Path) -> list[bytes]:
-    batches = cifar_files.make_batches(3)
-    python, binary = cifar_files.python_files(batches), cifar_files.binary_files(batches)
-    path = desk / "seed.tar"
-    return [
-        cifar_files.write_tar(path, python, compressed=False).read_bytes(),
-        cifar_files.write_tar(
-            path, binary, folder="cifar-10-batches-bin/", compressed=False
-        ).read_bytes(),
-    ]
+    files = cifar_files.binary_files(cifar_files.make_batches(3))
+    return [cifar_files.write_tar(desk / "seed.tar", files, compressed=False).read_bytes()]
 
 
 def _saved(picture: Image.Image, form: str, **options: Any) -> bytes:

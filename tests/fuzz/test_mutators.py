@@ -18,8 +18,6 @@ import onnx
 import pytest
 from PIL import Image
 
-import torch_files
-from foreign_vit import ForeignViT
 from fuzz.mutators import (
     arrays,
     chunks,
@@ -35,6 +33,8 @@ from fuzz.mutators import (
 )
 from fuzz.mutators.inside import in_header, in_member, in_metadata, in_signed, in_tar
 from fuzz.mutators.raw import Mutator
+from models import torch_files
+from tap.foreign_vit import ForeignViT
 
 TRIES = 300
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from small_graphs import BATCHES, check, graph, noise, pictures, read, run
+from graph.small_graphs import BATCHES, check, graph, noise, pictures, read, run
 from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import Attach

@@ -12,8 +12,19 @@ import onnx_ir.passes.common as common
 import pytest
 from numpy.typing import NDArray
 
-import tiny
-from small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, run, shapes
+import tiny_models as tiny
+from graph.small_graphs import (
+    BATCHES,
+    check,
+    graph,
+    kinds,
+    noise,
+    opened,
+    pictures,
+    read,
+    run,
+    shapes,
+)
 from vitonnx.graph import FuseAttention, KeepOutputs, RowsFirst
 
 Exported = Callable[[str], Path]

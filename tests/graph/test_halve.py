@@ -11,7 +11,7 @@ import onnx_ir as ir
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from small_graphs import BATCHES, check, opened, pictures, read
+from graph.small_graphs import BATCHES, check, opened, pictures, read
 from vitonnx.graph import Halve
 
 Exported = Callable[[str], Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, run
+from graph.small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, run
 from vitonnx.graph import KeepOutputs
 
 Exported = Callable[[str], Path]

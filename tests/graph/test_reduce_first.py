@@ -11,8 +11,8 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 import pytest
 
-import tiny
-from small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, reaches, read
+import tiny_models as tiny
+from graph.small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, reaches, read
 from vitonnx.graph import Attach, KeepOutputs, ReduceFirst
 
 Exported = Callable[[str], Path]

@@ -11,8 +11,8 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 import pytest
 
-import tiny
-from small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, shapes
+import tiny_models as tiny
+from graph.small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, shapes
 from vitonnx.graph import KeepOutputs, RowsFirst
 
 Exported = Callable[[str], Path]

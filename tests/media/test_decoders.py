@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from bombs import filled_png
+from media.picture_bombs import filled_png
 from vitonnx.errors import PictureError
 from vitonnx.media import open_picture
 

@@ -43,7 +43,7 @@ def test_nodes_that_wait_for_each_other(
     with pytest.raises(ModelFileError, match="round in a circle"):
         vx.Engine(file, device="cpu", in_graph=True).probe(PIXELS, vx.Rollout())
     with pytest.raises(ModelFileError, match="round in a circle"):
-        bake(file, tmp_path / "out.onnx", [vx.Rollout()])
+        bake(vx.Engine(file), vx.Rollout(), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
 
 
@@ -79,7 +79,7 @@ def test_text_that_is_none(
     file.write_bytes(garble(content))
     for work in (
         lambda: vx.Engine(file, device="cpu", in_graph=True).probe(PIXELS, vx.Rollout()),
-        lambda: bake(file, tmp_path / "out.onnx", [vx.Rollout()]),
+        lambda: bake(vx.Engine(file), vx.Rollout(), tmp_path / "out.onnx"),
     ):
         with pytest.raises(ModelFileError, match=r"text\.onnx"):
             work()
@@ -134,7 +134,7 @@ def test_a_graph_that_would_fill_the_memory(exported: Exported, tmp_path: Path) 
     onnx.save(model, file)
     for work in (
         lambda: vx.Engine(file, device="cpu").probe(PIXELS, vx.Rollout()),
-        lambda: bake(file, tmp_path / "out.onnx", [vx.Rollout()]),
+        lambda: bake(vx.Engine(file), vx.Rollout(), tmp_path / "out.onnx"),
     ):
         with pytest.raises(ModelFileError, match="3,000,000,000 entries"):
             work()

@@ -43,7 +43,7 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "int8": lambda file, folder: probe(file, folder, precision="int8", in_graph=True),
     "another size": lambda file, folder: probe(file, folder, size=(56, 72), in_graph=True),
     "explain": _explain,
-    "bake": lambda file, folder: bake(file, folder / "out.onnx", [vx.Rollout()]),
+    "bake": lambda file, folder: bake(vx.Engine(file), vx.Rollout(), folder / "out.onnx"),
     "reduce": lambda file, folder: reduce_file(file, folder / "out.onnx", "fp16"),
     "weights": _positions,
     "the files": lambda file, folder: weight_files(file),

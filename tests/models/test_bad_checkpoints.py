@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import published_names as names
-import tiny
-from torch_files import write_torch
+import tiny_models as tiny
+from models import published_names as names
+from models.torch_files import write_torch
 from vitonnx.errors import CheckpointError
 from vitonnx.models import ViTConfig, random_parameters, read_checkpoint
 

@@ -15,11 +15,11 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, BadZipFile, Z
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-import torch_files as pth
-from checkpoint_files import assert_same, refusal
-from contained import Outcome, contained
+import tiny_models as tiny
+from measured_process import Outcome, contained
+from models import published_names as names
+from models import torch_files as pth
+from models.checkpoint_files import assert_same, refusal
 from vitonnx.errors import CheckpointError
 from vitonnx.models import random_parameters, read_checkpoint
 from vitonnx.models.checkpoints._open import open_checkpoint
@@ -93,11 +93,16 @@ PICKLES: dict[str, bytes] = {
     "an extension": b"\x82\x01",
 }
 
+IMPORTS = (
+    "import tiny_models as tiny\nfrom pathlib import Path\n"
+    "from vitonnx.models import read_checkpoint"
+)
+
 
 def refused(path: Path) -> Outcome:
     """Read it in a process of its own; give how it was refused, in one sentence."""
     outcome = contained(
-        "import tiny\nfrom pathlib import Path\nfrom vitonnx.models import read_checkpoint",
+        IMPORTS,
         "read_checkpoint([Path(sys.argv[1])], tiny.CONFIGS['plain'])",
         path,
     )
@@ -145,7 +150,7 @@ WIDE = replace(PLAIN, dim=1_024, heads=2, blocks=40, mlp_dim=1_024)
 
 def refused_as_wide(path: Path) -> Outcome:
     return contained(
-        "from dataclasses import replace\nfrom pathlib import Path\nimport tiny\n"
+        "from dataclasses import replace\nfrom pathlib import Path\nimport tiny_models as tiny\n"
         "from vitonnx.models import read_checkpoint\n"
         "plain = tiny.CONFIGS['plain']\n"
         "wide = replace(plain, dim=1_024, heads=2, blocks=40, mlp_dim=1_024)",
@@ -220,7 +225,7 @@ def test_a_heavy_pickle_that_is_followed(tmp_path: Path) -> None:
     texts = (b"\x8c\x03%c\xc4\x80\x94" % (65 + number % 26) for number in range(400_000))
     path = pth.write_zip(tmp_path / "m.pth", b"\x8f" * (2**20 - 2) + b"".join(texts), {})
     outcome = contained(
-        "import tiny\nfrom pathlib import Path\nfrom vitonnx.models import read_checkpoint",
+        IMPORTS,
         "read_checkpoint([Path(sys.argv[1])], tiny.CONFIGS['plain'])",
         path,
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-from checkpoint_files import ONES, assert_same, read, under, write_safetensors
-from torch_files import write_nested, write_torch
+import tiny_models as tiny
+from models import published_names as names
+from models.checkpoint_files import ONES, assert_same, read, under, write_safetensors
+from models.torch_files import write_nested, write_torch
 from vitonnx.errors import CheckpointError
 from vitonnx.models import find_model, random_parameters, read_checkpoint
 

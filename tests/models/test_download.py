@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-import published_names as names
-import tiny
-from torch_files import write_torch
+import tiny_models as tiny
+from models import published_names as names
+from models.torch_files import write_torch
 from vitonnx.models import random_parameters, read_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -10,9 +10,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-from checkpoint_files import assert_same, refusal, write_npz
+import tiny_models as tiny
+from models import published_names as names
+from models.checkpoint_files import assert_same, refusal, write_npz
 from vitonnx.models import random_parameters, read_checkpoint
 
 PLAIN = tiny.CONFIGS["plain"]

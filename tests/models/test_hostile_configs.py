@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contained import contained
+from measured_process import contained
 from vitonnx.errors import UsageError
 from vitonnx.models import (
     ViTConfig,

@@ -11,9 +11,9 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-import torch_files as pth
+import tiny_models as tiny
+from models import published_names as names
+from models import torch_files as pth
 from vitonnx.errors import CheckpointError
 from vitonnx.models import random_parameters, read_checkpoint
 from vitonnx.models.checkpoints import _torch_pickle

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import tiny
+import tiny_models as tiny
 from vitonnx.models import ViTConfig, read_checkpoint, read_config_file
 
 pytestmark = pytest.mark.peers

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-from checkpoint_files import ONES, assert_same, under, write_safetensors
-from torch_files import write_torch
+import tiny_models as tiny
+from models import published_names as names
+from models.checkpoint_files import ONES, assert_same, under, write_safetensors
+from models.torch_files import write_torch
 from vitonnx.errors import CheckpointError
 from vitonnx.models import ModelSpec, ViTConfig, fit_readout, random_parameters, read_checkpoint
 

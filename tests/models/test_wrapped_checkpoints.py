@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import published_names as names
-import tiny
-import torch_files as pth
-from checkpoint_files import ONES, assert_same, read, under, write_npz, write_safetensors
+import tiny_models as tiny
+from models import published_names as names
+from models import torch_files as pth
+from models.checkpoint_files import ONES, assert_same, read, under, write_npz, write_safetensors
 from vitonnx.errors import CheckpointError
 from vitonnx.models import random_parameters, read_checkpoint
 from vitonnx.models.checkpoints._google import GOOGLE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from hub_served import Hub, serve_hub
+from names.hub_served import Hub, serve_hub
 from terminal import Outcome
 from vitonnx.cli import main
 

@@ -13,9 +13,9 @@ import pytest
 from huggingface_hub import constants
 from PIL import Image
 
-import hub_repositories as repositories
-from hub_served import Hub
-from tapping import assert_right, done
+from names import hub_repositories as repositories
+from names.hub_served import Hub
+from tap.tapping import assert_right, done
 from terminal import Outcome, contents
 from vitonnx.errors import VitonnxError
 from vitonnx.manifest import Padding
@@ -260,7 +260,7 @@ def test_models_of_one_name_are_called_by_their_ids(
         "twice.npz",
     )
     assert twice.code == 2
-    assert "named twice" in twice.errors[0]
+    assert "given twice" in twice.errors[0]
 
 
 def test_two_at_once(hub: Hub, home: Path) -> None:

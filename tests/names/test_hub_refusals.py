@@ -12,10 +12,10 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-import hub_repositories as repositories
-from hub_served import Hub
-from no_vits import NO_VITS
-from tapping import done
+from names import hub_repositories as repositories
+from names.hub_served import Hub
+from tap.no_vits import NO_VITS
+from tap.tapping import done
 from terminal import Outcome, assert_refused, contents, interrupt, run
 from vitonnx.errors import DownloadError, VitonnxError
 from vitonnx.modelfile import load_manifest

@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from drawing import drawn, heads_result, patches_of, texts_of
+from plots.drawn_figures import drawn, heads_result, patches_of, texts_of
 from vitonnx.errors import UsageError
 from vitonnx.plots import SheetEntry, compare_models
 from vitonnx.probes import HeadsResult, RolloutResult

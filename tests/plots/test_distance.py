@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from drawing import drawn, drawn_on, texts_of
+from plots.drawn_figures import drawn, drawn_on, texts_of
 from vitonnx.errors import UsageError
 from vitonnx.plots import (
     plot_distance,

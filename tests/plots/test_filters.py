@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drawing import drawn, texts_of
+from plots.drawn_figures import drawn, texts_of
 from vitonnx.plots import plot_filters
 from vitonnx.plots._plate import scale_each
 from vitonnx.probes import FiltersResult

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from drawing import drawn, heads_result, patches_of, texts_of
+from plots.drawn_figures import drawn, heads_result, patches_of, texts_of
 from vitonnx.plots import plot_heads
 from vitonnx.plots._tile import MARK
 

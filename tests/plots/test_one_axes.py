@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from drawing import drawn, heads_result
+from plots.drawn_figures import drawn, heads_result
 from vitonnx import plots
 from vitonnx.errors import UsageError
 from vitonnx.probes import (

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from drawing import drawn, texts_of
+from plots.drawn_figures import drawn, texts_of
 from vitonnx.plots import plot_positions
 from vitonnx.probes import PositionsResult, position_similarity
 

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 
-from drawing import drawn, patches_of, texts_of
+from plots.drawn_figures import drawn, patches_of, texts_of
 from vitonnx.plots import plot_rollout
 from vitonnx.probes import RolloutResult
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from drawing import heads_result
+from plots.drawn_figures import heads_result
 from vitonnx.errors import UsageError
 from vitonnx.plots import plot_heads, save_figure
 

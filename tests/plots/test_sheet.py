@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drawing import drawn, heads_result, patches_of, texts_of
+from plots.drawn_figures import drawn, heads_result, patches_of, texts_of
 from vitonnx.errors import UsageError
 from vitonnx.plots import SheetEntry, contact_sheet
 from vitonnx.probes import RolloutResult

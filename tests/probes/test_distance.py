@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from random_attention import random_attention
+from probes.random_attention import random_attention
 from vitonnx.errors import UsageError
 from vitonnx.probes import mean_attention_distance
 

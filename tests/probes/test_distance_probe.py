@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from random_attention import random_attention
+from probes.random_attention import random_attention
 from vitonnx.probes import Distance, DistanceResult, Layout, Probe, mean_attention_distance
 
 PREFIXES: list[tuple[str, ...]] = [

@@ -5,9 +5,9 @@ from pathlib import Path
 import onnx
 import pytest
 
-from foreign_vit import ForeignViT
-from foreign_ways import WAYS
-from tapping import Call, Refused, Tapped, assert_sentences, done
+from tap.foreign_vit import ForeignViT
+from tap.foreign_ways import WAYS
+from tap.tapping import Call, Refused, Tapped, assert_sentences, done
 from terminal import Outcome, contents
 from vitonnx.cli import main
 

@@ -10,10 +10,10 @@ import onnx
 import pytest
 
 import vitonnx as vx
-from foreign_sketch import Floats
-from foreign_vit import ForeignViT
-from foreign_ways import WAYS
-from tapping import ATTENTION, Call, Refused, Tapped, done, normalised
+from tap.foreign_sketch import Floats
+from tap.foreign_vit import ForeignViT
+from tap.foreign_ways import WAYS
+from tap.tapping import ATTENTION, Call, Refused, Tapped, done, normalised
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.modelfile import load_manifest, load_weights
 from vitonnx.positions import resampling_matrix

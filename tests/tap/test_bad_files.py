@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foreign_ways import WAYS
-from tapping import ATTENTION, Call, Refused, assert_sentences, photographs, run
+from tap.foreign_ways import WAYS
+from tap.tapping import ATTENTION, Call, Refused, assert_sentences, photographs, run
 from terminal import contents
 
 

@@ -9,11 +9,20 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from foreign_sketch import Sketch
-from foreign_vit import ForeignViT
-from no_vit_parts import DIM, HEADS, PATCHES, classified, patches
-from tapping import ATTENTION, TOKENS, Call, Tapped, done, normalised, photographs, relative_error
-from tapping import run as run_all
+from tap.foreign_sketch import Sketch
+from tap.foreign_vit import ForeignViT
+from tap.no_vit_parts import DIM, HEADS, PATCHES, classified, patches
+from tap.tapping import (
+    ATTENTION,
+    TOKENS,
+    Call,
+    Tapped,
+    done,
+    normalised,
+    photographs,
+    relative_error,
+)
+from tap.tapping import run as run_all
 from vitonnx.modelfile import load_manifest, load_outline
 
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from onnxruntime.quantization import quantize_static
 
-from foreign_vit import ForeignViT
+from tap.foreign_vit import ForeignViT
 from vitonnx.tap import tap
 
 

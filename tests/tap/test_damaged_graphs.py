@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from foreign_ways import WAYS
-from tapping import Refused
+from tap.foreign_ways import WAYS
+from tap.tapping import Refused
 
 
 def without_opset(model: onnx.ModelProto) -> None:

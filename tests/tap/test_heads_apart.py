@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from small_graphs import BATCHES, check, graph, kinds, noise, opened
+from graph.small_graphs import BATCHES, check, graph, kinds, noise, opened
 from vitonnx.tap._heads_apart import HeadsApart
 from vitonnx.tap._neutral import DropNeutral
 

@@ -13,8 +13,8 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from foreign_ways import WAYS
-from tapping import assert_right, assert_sentences
+from tap.foreign_ways import WAYS
+from tap.tapping import assert_right, assert_sentences
 from terminal import run_measured
 
 # Beyond what protobuf reads, and what one file may hold.

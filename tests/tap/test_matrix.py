@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo import Cell, cells
-from zoo_exporters import EXPORTERS
-from zoo_measure import outcome
+from tap.zoo.exporters import EXPORTERS
+from tap.zoo.measure import outcome
+from tap.zoo.write import Cell, cells
 
 # Each family, each exporter, each way to write attention and each derivation, once or more.
 CHOSEN = (

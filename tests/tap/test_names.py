@@ -8,8 +8,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from foreign_vit import ForeignViT
-from tapping import Call, done
+from tap.foreign_vit import ForeignViT
+from tap.tapping import Call, done
 from terminal import assert_refused, contents
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest

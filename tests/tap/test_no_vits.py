@@ -10,11 +10,11 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from foreign_ways import WAYS
-from no_vit_networks import windows_and_one_block
-from no_vit_twists import no_nodes
-from no_vits import NO_VITS
-from tapping import Call, Refused, assert_sentences
+from tap.foreign_ways import WAYS
+from tap.no_vit_networks import windows_and_one_block
+from tap.no_vit_twists import no_nodes
+from tap.no_vits import NO_VITS
+from tap.tapping import Call, Refused, assert_sentences
 from terminal import assert_plain, contents
 from vitonnx.errors import ModelFileError
 from vitonnx.modelfile import load_manifest

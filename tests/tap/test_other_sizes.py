@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import vitonnx as vx
-from peers import shake
+from peer_models import shake
 from vitonnx.tap import tap
 
 pytestmark = pytest.mark.peers

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from foreign_ways import WAYS
-from tapping import Call, Refused, Tapped, done
+from tap.foreign_ways import WAYS
+from tap.tapping import Call, Refused, Tapped, done
 from vitonnx.demo import demo_models
 
 

@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from foreign_vit import ForeignViT
-from foreign_ways import WAYS
-from tapping import Call, done
+from tap.foreign_vit import ForeignViT
+from tap.foreign_ways import WAYS
+from tap.tapping import Call, done
 from vitonnx.engine import Engine
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

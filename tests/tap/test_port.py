@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from peers import shake
+from peer_models import shake
 from vitonnx.cli import main
 
 pytestmark = pytest.mark.peers

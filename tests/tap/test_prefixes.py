@@ -8,9 +8,9 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from foreign_vit import ForeignViT
-from foreign_ways import WAYS
-from tapping import Call, Refused, Tapped, done
+from tap.foreign_vit import ForeignViT
+from tap.foreign_ways import WAYS
+from tap.tapping import Call, Refused, Tapped, done
 from vitonnx.modelfile import load_manifest
 from vitonnx.tap._patches import Patches
 from vitonnx.tap._prefix import name_prefix

@@ -12,8 +12,8 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from foreign_vit import ForeignViT
-from tapping import photographs, run
+from tap.foreign_vit import ForeignViT
+from tap.tapping import photographs, run
 from vitonnx.tap import tap
 
 # Wide enough for blocks of 32 weights, and for what rounds them to be more than noise.

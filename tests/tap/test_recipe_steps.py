@@ -10,9 +10,9 @@ import onnx
 import pytest
 
 import vitonnx as vx
-from foreign_vit import ForeignViT
 from recipes import slopes
-from tapping import Call, Refused, done, normalised, photographs, relative_error, run
+from tap.foreign_vit import ForeignViT
+from tap.tapping import Call, Refused, done, normalised, photographs, relative_error, run
 from vitonnx.manifest import Padding
 from vitonnx.modelfile import load_manifest
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tapping import Call, Refused, assert_sentences, done
+from tap.tapping import Call, Refused, assert_sentences, done
 from terminal import contents
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest

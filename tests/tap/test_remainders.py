@@ -12,8 +12,8 @@ from onnx import helper, numpy_helper
 from PIL import Image
 
 import vitonnx as vx
-from foreign_vit import ForeignViT
-from tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
+from tap.foreign_vit import ForeignViT
+from tap.tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
 from terminal import Outcome
 from vitonnx.errors import PictureError
 from vitonnx.manifest import Fit

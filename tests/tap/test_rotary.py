@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
 
-from small_graphs import graph, noise, opened
+from graph.small_graphs import graph, noise, opened
 from vitonnx.contract import ROTARY_COORDINATES
 from vitonnx.positions import patch_coordinates
 from vitonnx.tap._rotary import free_rotary

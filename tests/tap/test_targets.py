@@ -10,9 +10,9 @@ from pathlib import Path
 import onnx
 import pytest
 
-from foreign_ways import WAYS
-from no_vits import NO_VITS
-from tapping import Call, Refused, assert_right, assert_sentences, done, save_outside
+from tap.foreign_ways import WAYS
+from tap.no_vits import NO_VITS
+from tap.tapping import Call, Refused, assert_right, assert_sentences, done, save_outside
 from terminal import contents
 from vitonnx.tap import tap
 

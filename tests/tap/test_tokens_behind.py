@@ -11,8 +11,8 @@ import onnx
 import pytest
 
 import vitonnx as vx
-from foreign_vit import ForeignViT
-from tapping import ATTENTION, Call, Tapped, done, normalised, photographs, run
+from tap.foreign_vit import ForeignViT
+from tap.tapping import ATTENTION, Call, Tapped, done, normalised, photographs, run
 from vitonnx.manifest import METADATA_KEY
 from vitonnx.modelfile import load_manifest, load_weights
 from vitonnx.probes import head_maps, mean_attention_distance, rollout

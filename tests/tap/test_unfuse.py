@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 from numpy.typing import NDArray
 
-from small_graphs import HEADER, check, graph, kinds, noise, run
+from graph.small_graphs import HEADER, check, graph, kinds, noise, run
 from vitonnx.errors import ModelFileError
 from vitonnx.tap._plain import Plain
 from vitonnx.tap._softmax import LastAxisSoftmax

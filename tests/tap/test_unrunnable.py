@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from foreign_ways import WAYS
-from tapping import Call, Refused, assert_right, done
+from tap.foreign_ways import WAYS
+from tap.tapping import Call, Refused, assert_right, done
 
 Change = Callable[[onnx.ModelProto], None]
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import vitonnx as vx
-from foreign_vit import ForeignViT
-from foreign_ways import PREFIXES, WAYS
-from tapping import (
+from tap.foreign_vit import ForeignViT
+from tap.foreign_ways import PREFIXES, WAYS
+from tap.tapping import (
     ATTENTION,
     HALF,
     MEAN,

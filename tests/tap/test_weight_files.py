@@ -12,8 +12,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from foreign_ways import WAYS
-from tapping import Call, Refused, assert_right, assert_sentences, done, save_outside
+from tap.foreign_ways import WAYS
+from tap.tapping import Call, Refused, assert_right, assert_sentences, done, save_outside
 from terminal import contents
 
 Outside = Callable[..., None]

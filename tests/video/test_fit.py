@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import vitonnx as vx
+from media.video_files import even, frames, look, write_exactly
 from recipes import unresizable
-from videos import even, frames, look, write_exactly
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media.videos import open_video
 from vitonnx.plots import Scale, VideoColours

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vitonnx as vx
-from videos import Pixels, even, frames, look, uneven, write_exactly, write_video
+from media.video_files import Pixels, even, frames, look, uneven, write_exactly, write_video
 from vitonnx.errors import PictureError, UsageError, VideoError, VitonnxError
 from vitonnx.media.videos import Frame, open_video
 from vitonnx.plots import Scale, VideoColours

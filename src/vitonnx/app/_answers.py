@@ -15,7 +15,7 @@ from vitonnx.app._visit import Visit
 from vitonnx.contract import LOGITS
 from vitonnx.engine import Engine, Prepared, Result, predict
 from vitonnx.manifest import Manifest
-from vitonnx.probes import Fusion, Heads, Layout, Probe, Rollout
+from vitonnx.probes import Fusion, Heads, Layout, Prediction, Probe, Rollout
 
 __all__ = ["Answers", "kept_bytes"]
 
@@ -154,19 +154,10 @@ class Answers:
         """Ask an engine that is opened for this question alone."""
         engine, shown = self._reopen(model), visit.shown[model]
         local = _in_input(probe, engine.layout, shown)
-        (result,) = engine.probe_pixels(shown.pixels[None], local)
-        values = dict(result.values)
+        (value,) = engine.probe_pixels(shown.pixels[None], local)
         if isinstance(probe, Heads) and isinstance(probe.query, tuple):
-            asked = f"{probe.query[0]},{probe.query[1]}"
-            values["heads"] = replace(values["heads"], query=asked)
-        return replace(
-            result,
-            file=visit.name,
-            crop=shown.crop,
-            inside=shown.inside,
-            pixels=shown.covered,
-            values=values,
-        )
+            value = replace(value, query=f"{probe.query[0]},{probe.query[1]}")
+        return _wrapped(visit, shown, probe, value, value.logits, value.prediction)
 
 
 def kept_bytes(manifest: Manifest) -> int:
@@ -198,15 +189,28 @@ def _result(
     read = {name: outputs[name].astype(np.float32, copy=False) for name in reads}
     (value,) = probe.compute(read, layout, [query])
     logits = outputs[LOGITS][0] if LOGITS in outputs else None
-    return Result(
-        file=visit.name,
-        crop=shown.crop,
-        inside=shown.inside,
-        pixels=shown.covered,
-        logits=logits,
-        prediction=None if logits is None else predict(logits, engine.manifest.classes),
-        values={probe.name: value},
-    )
+    prediction = None if logits is None else predict(logits, engine.manifest.classes)
+    return _wrapped(visit, shown, probe, value, logits, prediction)
+
+
+def _wrapped(
+    visit: Visit,
+    shown: Prepared,
+    probe: Probe[Any],
+    value: Any,
+    logits: Any,
+    prediction: Prediction | None,
+) -> Result:
+    """Say of a result which picture it is of."""
+    known = {
+        "file": visit.name,
+        "crop": shown.crop,
+        "inside": shown.inside,
+        "pixels": shown.covered,
+        "logits": logits,
+        "prediction": prediction,
+    }
+    return Result(**known, values={probe.name: replace(value, **known)})
 
 
 def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from vitonnx.app._answers import Answers
 from vitonnx.engine import Engine
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.plots import ReportPanel, plot_filters, plot_positions
+from vitonnx.plots import ReportPanel, plot_findings
 from vitonnx.probes import Filters, Positions
 from vitonnx.weights import probe_weights
 
@@ -40,12 +40,12 @@ class Figures:
     def _filters(self, models: tuple[str, ...]) -> str:
         found, without = self._ask(models, lambda engine: Filters(components=_components(engine)))
         text = "Filters of the patch embedding, and their principal components"
-        return _figures(found, without, plot_filters, text)
+        return _figures(found, without, text)
 
     def _positions(self, models: tuple[str, ...]) -> str:
         found, without = self._ask(models, lambda engine: Positions())
         text = "How alike the position embeddings of the patches are, a tile for each patch"
-        return _figures(found, without, plot_positions, text)
+        return _figures(found, without, text)
 
     def _ask(
         self, models: tuple[str, ...], probe: Callable[[Engine], Any]
@@ -66,10 +66,9 @@ def _components(engine: Engine) -> int:
     return min(COMPONENTS, manifest.dim - 1, 3 * manifest.patch_size**2)
 
 
-def _figures(
-    found: Mapping[str, Any], without: list[str], plot: Callable[..., Figure], text: str
-) -> str:
-    parts = [_figure(plot(found), f"{text}: {', '.join(found)}.")] if found else []
+def _figures(found: Mapping[str, Any], without: list[str], text: str) -> str:
+    findings = {model: result.finding for model, result in found.items()}
+    parts = [_figure(plot_findings(findings), f"{text}: {', '.join(found)}.")] if found else []
     if without:
         names = html.escape(", ".join(without))
         parts.append(f"<p>{names}: the file has no such weights to show.</p>")

@@ -23,7 +23,7 @@ SHOWN = {
 }
 
 
-def command_line(probe: Probe[object], engines: Sequence[Engine], picture: str, output: str) -> str:
+def command_line(probe: Probe[Any], engines: Sequence[Engine], picture: str, output: str) -> str:
     """Write the command that makes the same file.
 
     Examples
@@ -43,7 +43,7 @@ def command_line(probe: Probe[object], engines: Sequence[Engine], picture: str, 
     return shlex.join([*words, "-o", _plain(output)])
 
 
-def python_lines(asked: Sequence[tuple[Probe[object], Engine]], picture: str) -> str:
+def python_lines(asked: Sequence[tuple[Probe[Any], Engine]], picture: str) -> str:
     """Write the lines that find the same numbers, for each model its probe.
 
     Examples
@@ -97,7 +97,7 @@ def _plain(file: str) -> str:
     return f"./{file}" if file.startswith("-") else file
 
 
-def _options(probe: Probe[object]) -> list[str]:
+def _options(probe: Probe[Any]) -> list[str]:
     match probe:
         case Heads():
             words = ["--block", str(probe.block)]
@@ -112,7 +112,7 @@ def _options(probe: Probe[object]) -> list[str]:
     return []
 
 
-def _call(probe: Probe[object]) -> str:
+def _call(probe: Probe[Any]) -> str:
     """Write a probe as it is made, without what it is by default."""
     given = {field.name: getattr(probe, field.name) for field in _fields(probe)}
     left_out = {field.name: field.default for field in _fields(probe)}
@@ -120,7 +120,7 @@ def _call(probe: Probe[object]) -> str:
     return f"{type(probe).__name__}({', '.join(words)})"
 
 
-def _fields(probe: Probe[object]) -> tuple[Field[Any], ...]:
+def _fields(probe: Probe[Any]) -> tuple[Field[Any], ...]:
     return fields(probe) if is_dataclass(probe) else ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ from vitonnx.app._questions import within
 from vitonnx.app._recipe import command_line, python_lines
 from vitonnx.app._visit import Visit, plain_name
 from vitonnx.engine import Result, Totals, save_comparison, save_results, save_totals
-from vitonnx.plots import plot_distance, plot_results, save_figure
+from vitonnx.plots import plot_findings, plot_results, save_figure
 from vitonnx.probes import Distance, Probe, Summary
 
 __all__ = ["Saved", "save"]
@@ -92,10 +92,12 @@ def save(
 
 def _draw(answers: Answers, visit: Visit, probe: Probe[Any], results: Results) -> Figure:
     if isinstance(probe, Distance):
-        return plot_distance(_totals(probe, results), details=[visit.name])
+        tables = {name: probe.table(total) for name, total in _totals(probe, results).items()}
+        named = {name: replace(each, details=(visit.name,)) for name, each in tables.items()}
+        return plot_findings(named)
     untrained = [model for model in results if answers.engines[model].manifest.untrained]
     note = f"untrained: random weights of {', '.join(untrained)}" if untrained else ""
-    return plot_results(probe.name, results, note)
+    return plot_results(results, note)
 
 
 def _stackable(
@@ -130,5 +132,5 @@ def _totals(probe: Distance, results: Results) -> dict[str, Summary]:
 
 
 def _shape(result: Result, probe: Probe[Any]) -> tuple[int, ...]:
-    value = result[probe.name]
-    return tuple((value.attention if probe.name == "heads" else value.rollout).shape)
+    first, *_ = result[probe.name].arrays().values()
+    return tuple(first.shape)

@@ -14,8 +14,8 @@ from vitonnx.app._questions import Question, within
 from vitonnx.app._visit import Visit
 from vitonnx.engine import Result, best_classes
 from vitonnx.errors import VitonnxError
-from vitonnx.plots import describe, map_of, masks_of, scale_of, unit_of, without_padding
-from vitonnx.probes import Crop, Distance, HeadsResult, RolloutResult
+from vitonnx.plots import describe, scale_of, without_padding
+from vitonnx.probes import Crop, Distance, Maps
 
 __all__ = ["colours", "view"]
 
@@ -53,7 +53,8 @@ def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) 
 
 def colours() -> str:
     """Give the 256 colours of a map, RGBA bytes in base64, as they lie over a grey picture."""
-    table = scale_of(RolloutResult(rollout=np.zeros((1, 1), np.float32))).overlay(np.arange(256))
+    even = Maps(values=np.zeros((1, 1, 1), np.float32), labels=("",), unit="")
+    table = scale_of(even).overlay(np.arange(256))
     return _base64((255 * table).round().astype(np.uint8))
 
 
@@ -78,9 +79,9 @@ def _model(answers: Answers, visit: Visit, name: str, question: Question, pictur
     try:
         rollout = answers.look(visit, name, question.rollout)
         said["classes"] = _classes(rollout, manifest.classes)
-        said["rollout"] = _maps(rollout["rollout"], shown.inside)
+        said["rollout"] = _maps(rollout["rollout"].finding, shown.inside)
         heads = answers.look(visit, name, within(question.heads, manifest.blocks))
-        said["heads"] = _maps(heads["heads"], shown.inside)
+        said["heads"] = _maps(heads["heads"].finding, shown.inside)
     except VitonnxError as error:
         said["error"] = f"{error}"
     return said
@@ -95,31 +96,25 @@ def _classes(result: Result, names: tuple[str, ...] | None) -> list[Json]:
     ]
 
 
-def _maps(result: HeadsResult | RolloutResult, inside: Crop) -> Json:
-    """Give the mean, or the rollout, and then every head, on one scale of 256 colours.
+def _maps(found: Maps, inside: Crop) -> Json:
+    """Give the main map, and then its parts, on one scale of 256 colours.
 
     Maps are whole: the viewer cuts the padding off.
     """
-    scale = scale_of(result, inside)
-    maps = [map_of(result)]
+    scale, maps = scale_of(found, inside), [*np.asarray(found.values)]
     said: Json = {
-        "unit": unit_of(result),
+        "unit": found.unit,
         "low": scale.low,
         "high": scale.high,
         "clipped": scale.clipped,
+        "words": [word for word in describe(found, alone=True) if word],
+        "maps": [_base64((255 * scale.norm(values)).round().astype(np.uint8)) for values in maps],
+        "highest": [_highest(values, inside) for values in maps],
     }
-    if isinstance(result, HeadsResult):
-        maps += [*np.asarray(result.attention)]
-        masks = masks_of(result)
-        said |= {
-            "words": describe(result)[1:],
-            "patch": result.patch,
-            "masks": [None if mask is None else _base64(mask) for mask in masks],
-        }
-    else:
-        said["words"] = describe(result)
-    said["maps"] = [_base64((255 * scale.norm(values)).round().astype(np.uint8)) for values in maps]
-    said["highest"] = [_highest(values, inside) for values in maps]
+    if len(maps) > 1:
+        masks = [None] * len(maps) if found.masks is None else [*np.asarray(found.masks)]
+        said["patch"] = found.mark
+        said["masks"] = [None if mask is None else _base64(mask) for mask in masks]
     return said
 
 

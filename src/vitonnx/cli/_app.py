@@ -9,21 +9,18 @@ import typer
 from vitonnx.cli import (
     _bake,
     _demo,
-    _distance,
     _doctor,
     _export,
-    _filters,
-    _heads,
     _inspect,
     _models,
     _page,
-    _positions,
     _report,
-    _rollout,
     _tap,
     _train,
     _video,
 )
+from vitonnx.cli._probe_commands import add_probes, options_in_bake, options_in_videos
+from vitonnx.cli._probe_options import with_options
 
 __all__ = ["app"]
 
@@ -37,7 +34,7 @@ app = typer.Typer(
     add_completion=False,
 )
 probe = typer.Typer(
-    help="Ask a model where it looks.",
+    help="Show where a model looks and what its weights tell.",
     epilog="Example: vitonnx probe rollout dino.onnx bird.png -o rollout.png",
     no_args_is_help=True,
 )
@@ -58,30 +55,27 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version.", is_eager=True, callback=_print_version
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
         ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Let tracebacks through; anywhere in the line.")
+        bool,
+        typer.Option("--debug", help="Show tracebacks. Accepted anywhere on the command line."),
     ] = False,
 ) -> None:
     """See where a Vision Transformer looks."""
 
 
+add_probes(probe)
+probe.command("video", epilog=_video.EXAMPLE)(with_options(_video.video, options_in_videos()))
 app.command("demo", epilog=_demo.EXAMPLE)(_demo.demo)
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("tap", epilog=_tap.EXAMPLE)(_tap.tap)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)
-app.command("bake", epilog=_bake.EXAMPLE)(_bake.bake)
+app.command("bake", epilog=_bake.EXAMPLE)(with_options(_bake.bake, options_in_bake()))
 app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("app", epilog=_page.EXAMPLE)(_page.page)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
-probe.command("heads", epilog=_heads.EXAMPLE)(_heads.heads)
-probe.command("distance", epilog=_distance.EXAMPLE)(_distance.distance)
-probe.command("rollout", epilog=_rollout.EXAMPLE)(_rollout.rollout)
-probe.command("filters", epilog=_filters.EXAMPLE)(_filters.filters)
-probe.command("positions", epilog=_positions.EXAMPLE)(_positions.positions)
-probe.command("video", epilog=_video.EXAMPLE)(_video.video)
 app.add_typer(probe, name="probe")

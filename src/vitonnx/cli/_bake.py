@@ -1,150 +1,112 @@
-"""``vitonnx bake``: probes compiled into the graph, as a file for any runtime."""
+"""``vitonnx bake``: compile probes into the graph, for any runtime."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitonnx.cli._console import give, inform, results, stage
-from vitonnx.cli._options import MaxPixels, Model, Quiet, Size, parse_query, parse_size
+from vitonnx.cli._options import MaxPixels, Model, Quiet, Size, parse_size
 from vitonnx.cli._output import files_of
 from vitonnx.cli._precision import (
     Calibrate,
     Compared,
     Force,
     Precision,
+    fidelity_shown,
     find_calibration,
-    reduce,
-    state_fidelity,
+    find_compared,
+    print_fidelity,
 )
-from vitonnx.errors import UsageError
+from vitonnx.cli._probe_options import Given, make_probes
+from vitonnx.contract import QUERIES
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Plan
-    from vitonnx.probes import Fusion, Probe
+    from vitonnx.engine import Baked
 
 EXAMPLE = "Example: vitonnx bake dino.onnx --probe heads --probe rollout -o dino.baked.onnx"
 
 
 def bake(
+    given: Given,
     model: Model,
     probe: Annotated[
         list[str],
         typer.Option(
             "--probe",
-            metavar="heads|rollout|distance",
-            help="What the file shall give (several: once each).",
+            metavar="NAME[:OPTION=VALUE,...]",
+            help="Compile this probe into the file (repeat for several). Options behind its name "
+            "are its own, as in heads:block=3.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")],
-    block: Annotated[
-        int, typer.Option("--block", help="Of heads: 0 is the first, -1 the last.")
-    ] = -1,
-    query: Annotated[
-        str | None,
-        typer.Option(
-            "--query",
-            metavar="TOKEN|patch",
-            help="Of heads: a prefix token, mean, or patch: an input of the file then says which.",
-        ),
-    ] = None,
-    fusion: Annotated[
-        str, typer.Option("--fusion", metavar="mean|max|min", help="Of rollout: over the heads.")
-    ] = "mean",
-    discard: Annotated[
-        float, typer.Option("--discard", help="Of rollout: share of attention set to zero.")
-    ] = 0.0,
-    renormalize: Annotated[
-        bool, typer.Option("--renormalize", help="Of distance: rescale what goes to the patches.")
-    ] = False,
-    logits: Annotated[
-        bool, typer.Option("--logits", help="Give the classes' scores, too.")
-    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="ONNX file to write.")
+    ],
+    logits: Annotated[bool, typer.Option("--logits", help="Also output the class scores.")] = False,
     size: Size = None,
     max_pixels: MaxPixels = None,
     precision: Precision = "fp32",
     calibrate: Calibrate = None,
     fused: Annotated[
-        bool, typer.Option("--fused", help="Allow onnxruntime's own operators; faster on a GPU.")
+        bool,
+        typer.Option(
+            "--fused",
+            help="Use onnxruntime's own operators: faster on a GPU, but no other runtime can read "
+            "the file.",
+        ),
     ] = False,
     pictures: Compared = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compile probes into the graph: one file, their results as its outputs."""
+    """Compile probes into the graph: one file whose outputs are their results."""
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.engine import Engine
-    from vitonnx.engine import bake as bake_file
-    from vitonnx.media import check_writable, temporary_folder
-    from vitonnx.modelfile import load_manifest
-    from vitonnx.probes import Distance, Heads, Rollout
+    from vitonnx.engine import bake as bake_probes
+    from vitonnx.media import check_writable
 
-    if len(set(probe)) < len(probe):
-        raise UsageError("--probe names each kind of probe once.")
-    if isinstance(parse_query(query), tuple):
-        raise UsageError(
-            f"--query {query}: a pixel lies in another patch of every picture. Say patch, and the "
-            "file has an input for it."
-        )
-    makers: dict[str, Any] = {
-        "heads": lambda: Heads(block=block, query=(0, 0) if query == "patch" else query),
-        "rollout": lambda: Rollout(fusion=cast("Fusion", fusion), discard=discard),
-        "distance": lambda: Distance(renormalize=renormalize),
-    }
-    for name in probe:
-        if name not in makers:
-            raise UsageError(f"there is no probe {name!r} to bake; there are {', '.join(makers)}.")
-    probes: list[Probe[Any]] = [makers[name]() for name in probe]
+    probes = make_probes(probe, given)
     check_writable(output, files_of([model]))
-    file, sides = resolve_model(model, quiet=quiet), parse_size(size)
-    calibration, fidelity = find_calibration(calibrate, precision, quiet=quiet), None
-    check_writable(output, [*files_of([file]), *(calibration or [])])
-    with temporary_folder() as folder:
-        source = file
-        if calibration is not None:
-            source = folder / "int8.onnx"
-            reduce(
-                file, source, precision, calibration, size=sides, quiet=quiet, max_pixels=max_pixels
-            )
-        if precision != "fp32" and load_manifest(file).precision == "fp32":
-            engines = (
-                Engine(file, size=sides, precision="fp32", max_pixels=max_pixels),
-                Engine(source, size=sides, precision=precision, max_pixels=max_pixels),
-            )
-            fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
-        with stage(f"Baking {file.name}", quiet=quiet):
-            plan = bake_file(
-                source,
-                output,
-                probes,
-                size=sides,
-                precision=precision,
-                fused=fused,
-                logits=logits,
-                fidelity=fidelity,
-            )
+    calibration = find_calibration(calibrate, precision, quiet=quiet)
+    file = resolve_model(model, quiet=quiet)
+    engine = Engine(file, size=parse_size(size), max_pixels=max_pixels)
+    with stage(f"Baking {file.name}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+        baked = bake_probes(
+            engine,
+            probes,
+            output,
+            precision=precision,
+            calibrate=calibration,
+            fused=fused,
+            logits=logits,
+            pictures=find_compared(pictures, quiet=quiet),
+            force=force,
+            notice=partial(inform, quiet=quiet),
+            progress=show,
+        )
     if not quiet:
-        _print_outputs(output, plan)
+        if baked.fidelity is not None:
+            print_fidelity(baked.fidelity, precision)
+        _print_outputs(baked)
     give(output)
-    if plan.located:
+    if QUERIES in baked.inputs:
         inform(
-            "the file has a second input, queries: int64 (batch,), the token of each picture's "
-            "patch, counted from the first prefix token.",
+            "the file has a second input, queries, int64 (batch,): for each picture, the index of "
+            "the patch's token, counted from the first prefix token.",
             quiet=quiet,
         )
 
 
-def _print_outputs(file: Path, plan: Plan) -> None:
+def _print_outputs(baked: Baked) -> None:
     from vitonnx.cli._table import Table
-    from vitonnx.modelfile import load_outline
 
-    outputs = load_outline(file).outputs
-    table = Table(title="What the file gives", title_justify="left")
+    table = Table(title="Outputs of the file", title_justify="left")
     for heading in ("name", "type", "shape"):
         table.add_column(heading)
-    for name in plan.names:
-        sides = ", ".join("batch" if side is None else str(side) for side in outputs[name].shape)
-        table.row(name, "float64" if name == "distance" else "float32", f"({sides})")
+    for name, (kind, shape) in baked.outputs.items():
+        sides = ", ".join("batch" if side is None else str(side) for side in shape)
+        table.row(name, kind, f"({sides})")
     results().print(table)

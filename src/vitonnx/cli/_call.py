@@ -1,4 +1,4 @@
-"""One command, run and brought to an exit code; its errors are left to whoever asked for it."""
+"""Run one command and return its exit code; exceptions pass through to the caller."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ INTERRUPTED = 130
 
 
 def call(command: Callable[..., object], words: Sequence[str]) -> int:
-    """Run a command, and give its exit code.
+    """Run a command, and return its exit code.
 
     Parameters
     ----------
     command : callable
-        Typer's, of the whole tree.
+        Typer's root command.
     words : sequence of str
-        What is typed after ``vitonnx``.
+        Words typed after ``vitonnx``.
 
     Raises
     ------
     UsageError
-        If a word is an address of the net, or holds a NUL character: no command takes one.
+        If a word is a URL or holds a NUL character: no command takes one.
     KeyboardInterrupt
-        At Ctrl-C.
+        On Ctrl-C.
     Exception
-        Whatever the command raises.
+        Any error of the command.
     """
     for word in words:
         if "\0" in word:
-            raise UsageError(f"{word} holds a NUL character, which no name has: leave it out.")
+            raise UsageError(f"{word} holds a NUL character, which no name may: remove it.")
         refuse_address(word.partition("=")[2] if word.startswith("--") else word)
     code = command(list(words), prog_name="vitonnx", standalone_mode=False)
     if code == INTERRUPTED:
-        raise KeyboardInterrupt  # Typer makes a bare exit code of it.
+        raise KeyboardInterrupt  # Typer has turned it into an exit code
     # Results that don't fit on the disk must fail here, and not after main has returned 0.
     sys.stdout.flush()
     return code if isinstance(code, int) else 0

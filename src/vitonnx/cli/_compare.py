@@ -1,14 +1,15 @@
-"""What it takes to set models side by side: a name for each, and what is untrained."""
+"""Models side by side: names that tell them apart, and which are untrained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
 from vitonnx.names import is_hub_id
+from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
@@ -19,19 +20,19 @@ __all__ = ["check_stackable", "name_models", "note_untrained"]
 def name_models(
     words: Sequence[str], files: Sequence[Path], manifests: Sequence[Manifest]
 ) -> list[str]:
-    """Call models by their names, or where names are the same by what they were asked for with.
+    """Name models as their manifests do, or by their paths or ids where those names clash.
 
     Parameters
     ----------
     words : sequence of str
-        Each as MODEL on the command line.
+        Models, each as MODEL on the command line.
     files, manifests : sequence
-        What was found.
+        File and manifest of each.
 
     Raises
     ------
     UsageError
-        If a file is named twice.
+        If a model is given twice.
     """
     names = [manifest.name for manifest in manifests]
     if len(set(names)) < len(names):
@@ -39,12 +40,14 @@ def name_models(
             word if is_hub_id(word) else str(file) for word, file in zip(words, files, strict=True)
         ]
     if len(set(files)) < len(files):
-        raise UsageError(f"{', '.join(names)}: a model is named twice; compare it with another.")
+        raise UsageError(
+            f"{', '.join(names)}: a model is given twice. Compare it with another one."
+        )
     return names
 
 
 def note_untrained(manifests: Mapping[str, Manifest], *, quiet: bool) -> str:
-    """Say on stderr that weights are random; and give the line that a figure says it with."""
+    """Print a note if weights are random, and return the line that says so in a figure."""
     untrained = [name for name, manifest in manifests.items() if manifest.untrained]
     if not untrained:
         return ""
@@ -55,24 +58,23 @@ def note_untrained(manifests: Mapping[str, Manifest], *, quiet: bool) -> str:
     return f"untrained: random weights{whose}"
 
 
-def check_stackable(manifests: Mapping[str, Manifest], probe: str) -> None:
+def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> None:
     """Refuse models whose maps can't stand in one array, before the work begins.
 
     Raises
     ------
     UsageError
-        If their grids differ, or for the probe ``heads`` their numbers of heads.
+        If their grids differ, or the parts that the probe's maps have.
     """
-    shapes = {
-        name: f"{manifest.grid[0]}x{manifest.grid[1]} patches"
-        for name, manifest in manifests.items()
-    }
-    if probe == "heads":
-        shapes = {name: f"{manifests[name].heads} heads, {shape}" for name, shape in shapes.items()}
+    shapes = {}
+    for name, manifest in manifests.items():
+        rows, columns = manifest.grid
+        parts = len(probe.parts(manifest))
+        shapes[name] = f"{parts} heads, " * bool(parts) + f"{rows}x{columns} patches"
     first, *_ = shapes
     for name, shape in shapes.items():
         if shape != shapes[first]:
             raise UsageError(
-                f"The maps of {first} ({shapes[first]}) and of {name} ({shape}) can't be stacked "
-                "in one .npz: save each model's alone, or draw a figure."
+                f"can't stack the maps of {first} ({shapes[first]}) and {name} ({shape}) in one "
+                ".npz: save each model on its own, or draw a figure."
             )

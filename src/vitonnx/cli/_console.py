@@ -1,7 +1,7 @@
-"""Where words go: results to stdout, everything else to stderr; nothing else here prints.
+"""Printing: results go to stdout, everything else to stderr; no other module prints.
 
-Much of what is said is others' text: names of files and models, what libraries say. All of it is
-escaped here, or in `Table`, so that none of it reaches a terminal as anything but letters.
+Much of the text comes from elsewhere: names of files and models, messages of libraries. All of it
+is escaped here or in `Table`, so that no control character reaches a terminal.
 """
 
 from __future__ import annotations
@@ -26,24 +26,23 @@ __all__ = ["complain", "gauge", "give", "inform", "informing_once", "results", "
 Item = TypeVar("Item")
 
 SHOW_AFTER_SECONDS = 2.0
-UNBROKEN = 1000  # columns: a name that grep looks for must not be cut in two
+UNBROKEN = 1000  # columns: a name that grep looks for must not be wrapped
 
-# What `inform` has said, where nothing is to be said twice.
+# Notes that `inform` has printed, while none may be printed twice.
 _said: ContextVar[set[str] | None] = ContextVar("said", default=None)
 
 
 def results() -> Console:
-    """Give the console for results; what isn't a terminal gets plain text of its full width."""
+    """Return the console for results; anything but a terminal gets unwrapped plain text."""
     width = None if Console().is_terminal else UNBROKEN
-    # Names may hold brackets and colons: they are no markup.
+    # Names may hold brackets and colons, which aren't markup.
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def give(*lines: object) -> None:
-    """Print results on stdout, each in a line of its own, and there at once.
+    """Print results to stdout, one per line, unbuffered.
 
-    A path is one that a script opens: where no terminal shows it, marks that turn its letters about
-    stay in it.
+    A path keeps its bidirectional marks unless a terminal shows it: a script may open it.
     """
     for line in lines:
         read = isinstance(line, Path) and not sys.stdout.isatty()
@@ -51,12 +50,12 @@ def give(*lines: object) -> None:
 
 
 def complain(message: object) -> None:
-    """Say on stderr what went wrong, in one line."""
+    """Print an error to stderr, in one line."""
     _say(f"error: {message}")
 
 
 def inform(message: object, *, quiet: bool = False) -> None:
-    """Say on stderr what is good to know."""
+    """Print a note to stderr."""
     said = _said.get()
     if quiet or (said is not None and str(message) in said):
         return
@@ -66,14 +65,14 @@ def inform(message: object, *, quiet: bool = False) -> None:
 
 
 def _say(line: str) -> None:
-    """Write a line to stderr; where nobody takes it, the exit code must do."""
+    """Write a line to stderr; if that fails, the exit code must do."""
     with suppress(OSError):
         print(shown(line), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def informing_once() -> Iterator[None]:
-    """Say the same thing once only, as several commands run inside the block."""
+    """Print each note once only, while several commands run inside the block."""
     token = _said.set(set())
     try:
         yield
@@ -83,12 +82,12 @@ def informing_once() -> Iterator[None]:
 
 @contextmanager
 def stage(label: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Turn a spinner on stderr while something runs; on a terminal only.
+    """Show a spinner on stderr while the block runs, on a terminal only.
 
     Yields
     ------
     callable
-        Takes what is being done now, and shows it behind the label.
+        Takes the current step, and shows it after the label.
     """
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
@@ -100,12 +99,12 @@ def stage(label: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def gauge(label: str, *, quiet: bool) -> Iterator[Callable[..., None]]:
-    """Show on stderr how far something is, if it takes long; on a terminal only.
+    """Show a progress bar on stderr if the block takes long, on a terminal only.
 
     Yields
     ------
     callable
-        Takes how much is done, how much there is in all, and a word on it.
+        Takes the amount done, the total, and a word on the current step.
     """
     with _bar(quiet=quiet) as progress:
         start = time.monotonic()
@@ -131,7 +130,7 @@ def _bar(*, quiet: bool) -> Iterator[Progress]:
 
 
 def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) -> Iterator[Item]:
-    """Pass items on, with a progress bar on stderr if it takes long; on a terminal only."""
+    """Yield items, with a progress bar on stderr if that takes long, on a terminal only."""
     with gauge(label, quiet=quiet) as show:
         for done, item in enumerate(items, 1):
             yield item

@@ -1,4 +1,4 @@
-"""``vitonnx demo --evaluate``: how good the models inside the package are."""
+"""``vitonnx demo --evaluate``: measure how good the models inside the package are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(folder: Path, *, quiet: bool) -> None:
 
 
 def show(evaluation: Evaluation) -> None:
-    """Print what was measured, in per cent."""
+    """Print the measures, in per cent."""
     from vitonnx.cli._table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)

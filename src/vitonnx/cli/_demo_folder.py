@@ -1,4 +1,4 @@
-"""The folder of a demo: made where there is none, kept where there is."""
+"""The folder of a demo, made if it doesn't exist."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ __all__ = ["open_folder"]
 
 
 def open_folder(folder: Path) -> None:
-    """Make a folder, unless it is there, and check that it can be written.
+    """Make a folder if it doesn't exist, and check that it can be written to.
 
     Raises
     ------
     UsageError
         If a file is in its way.
     VitonnxError
-        If the system refuses to make it, or to write in it.
+        If the system refuses to make it, or to write to it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(
-            f"{folder} can't be a folder, as a file is in its way: give another one with -o."
+            f"can't make the folder {folder}: a file is in its way. Give another one with -o."
         ) from error
     except OSError as error:
         raise VitonnxError(
-            f"{folder} can't be made ({error.strerror}): give another folder with -o."
+            f"can't make the folder {folder}: {error.strerror}. Give another one with -o."
         ) from error
     check_place(folder)

@@ -1,4 +1,4 @@
-"""What ``vitonnx demo`` does: lay out a folder, and type the commands in it."""
+"""The steps of ``vitonnx demo``: fill a folder, then run the commands in it."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from vitonnx.media.videos import open_video
 __all__ = ["DemoCall", "run"]
 
 NEXT = """
-Next, pictures and a video of your own:
+Next, try pictures and a video of your own:
   $ vitonnx demo --image bird.png --video walk.mp4
   $ vitonnx probe heads scenes_dino bird.png
 
-These two models know drawn scenes and nothing else. With real weights (needs a network, once):
+These two models know nothing but drawn scenes. To use published weights (downloaded once):
   $ pip install 'vitonnx[export]'
   $ vitonnx export dino_vits16
   $ vitonnx probe heads dino_vits16.onnx bird.png
 
-Everything is in this folder; begin with the page:"""
+Everything is in this folder. Start with the report:"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoCall:
-    """What was asked on the command line."""
+    """Arguments of the command line."""
 
     folder: Path
     images: tuple[Path, ...]
@@ -48,22 +48,22 @@ class DemoCall:
 
 
 def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
-    """Do it.
+    """Run the demo.
 
     Parameters
     ----------
     demo : DemoCall
     command : callable
-        The tree of commands.
+        The root command.
     quiet : bool
-        Whether to name the page and nothing else.
+        Whether to print the path of the report and nothing else.
 
     Raises
     ------
     VitonnxError
-        If a picture or the video can't be read, or the folder can't be written.
+        If a picture or the video can't be read, or the folder can't be written to.
     typer.Exit
-        With code 1 if some of a command's work failed.
+        With code 1 if part of a command's work failed.
     """
     for image in demo.images:
         open_picture(image, max_pixels=demo.max_pixels)
@@ -93,7 +93,7 @@ def _copy_models(folder: Path) -> None:
 
 
 def _type(demo: DemoCall, drawn: Material, command: Callable[..., object], *, quiet: bool) -> int:
-    """Run the commands in the folder, each after its own line; the worst exit code."""
+    """Print and run each command in the folder, and return the worst exit code."""
     own = [image.absolute() for image in demo.images]
     steps = write_steps(
         own or [drawn.pictures.relative_to(demo.folder)],

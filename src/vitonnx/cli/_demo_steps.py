@@ -1,4 +1,4 @@
-"""The commands of the demo: what a person would type in its folder, one after the other."""
+"""The commands of the demo, as a person would type them in its folder."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ __all__ = ["PAGE", "write_steps"]
 
 PAGE: Final = "report.html"
 
-# In pixels: a third more than the models were trained at, for finer maps. They are as accurate
-# there; at twice their own size one thing in four is taken for another.
+# Pixels: a third more than in training, for finer maps. Accuracy stays the same; at twice the
+# training size, a quarter of the objects are misclassified.
 SIZE: Final = 64
 
-MOST_SHOWN: Final = 8  # pictures that the page shows one by one
+MOST_SHOWN: Final = 8  # pictures that the report shows one by one
 
 STEPS: Final = (
     (
-        "Where each head of DINO's last block looks, and the fewest patches that hold 60 % of it:",
+        "Where each head of DINO's last block looks, with the fewest patches holding 60 % of it:",
         "probe heads scenes_dino.onnx {first} --mass 0.6 --size {size} -o heads.png",
     ),
     (
-        "The same of both models and all pictures, as arrays:",
+        "The same for both models and all pictures, as arrays:",
         "probe heads scenes_vit.onnx {pictures} --compare scenes_dino.onnx -o heads.npz",
     ),
     (
-        "Attention followed through all blocks, the supervised model beside DINO's:",
+        "Attention traced through all blocks, the supervised model beside the DINO model:",
         "probe rollout scenes_vit.onnx {pictures} --compare scenes_dino.onnx --size {size} "
         "-o rollout.png",
     ),
     (
-        "How far the heads look, on average over a folder, drawn and as numbers:",
+        "How far the heads look, averaged over a folder, as a figure and as arrays:",
         "probe distance scenes_vit.onnx {album} --compare scenes_dino.onnx -o distance.png",
     ),
     (
@@ -48,7 +48,7 @@ STEPS: Final = (
         "probe positions scenes_vit.onnx --compare scenes_dino.onnx -o positions.png",
     ),
     (
-        "A video, and beside it where both look:",
+        "A video, beside the maps of both models:",
         "probe video scenes_vit.onnx {video} --compare scenes_dino.onnx --short-side {size} "
         "-o video.mp4",
     ),
@@ -69,27 +69,28 @@ def write_steps(
     shown: int,
     limit: str = "",
 ) -> Iterator[tuple[str, str]]:
-    """Write down the commands.
+    """Generate the commands.
 
     Parameters
     ----------
     pictures : sequence of Path
-        Each as INPUT on the command line.
+        Pictures, each as INPUT on the command line.
     album : Path
-        A folder of pictures to average over.
+        Folder of pictures to average over.
     video : Path
+        Video to probe.
     first : Path
-        The picture that is shown at full size.
+        Picture to show at full size.
     shown : int
-        How many pictures the page shows one by one, if they aren't too many.
+        Number of pictures that the report shows one by one, up to a maximum.
     limit : str
-        The option that allows larger pictures, where one was given.
+        Option that allows larger pictures, if one was given.
 
     Yields
     ------
     why, line : str
-        What the command is good for, empty where that has just been said; and what is to be typed
-        after ``vitonnx``.
+        Purpose of the command, empty if it is that of the one before; and the words to type after
+        ``vitonnx``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``vitonnx doctor``: what is installed, what works, and what to type where something doesn't."""
+"""``vitonnx doctor``: show what is installed, what works, and how to mend what doesn't."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ EXAMPLE = "Example: vitonnx doctor"
 
 
 def doctor(quiet: Quiet = False) -> None:
-    """Show what is installed, which devices work, and what to install for those that don't.
+    """Show what is installed, which devices work, and how to enable those that don't.
 
-    With --quiet: the names of the devices that work, and nothing else.
+    With --quiet, print only the names of the devices that work.
     """
     import platformdirs
 
     from vitonnx.cli._installed import declared_extras, installed_packages
 
     if not quiet:
-        # Shown before anything is tried: a broken runtime may take the process with it.
+        # Print this before trying the devices: a broken runtime may crash the process.
         _print("Packages", installed_packages().items())
         _print("Extras", [_extra_row(*extra) for extra in declared_extras().items()])
     try:
@@ -51,7 +51,7 @@ def doctor(quiet: Quiet = False) -> None:
 
 
 def _several_runtimes() -> str | None:
-    """Say how to get rid of all runtimes but one; None where there is no more than one."""
+    """Say how to uninstall all runtimes but one; None where at most one is installed."""
     from vitonnx.runtimes import RUNTIMES, install_line, installed_runtimes
 
     runtimes = installed_runtimes()
@@ -59,13 +59,13 @@ def _several_runtimes() -> str | None:
         return None
     line = install_line(max(runtimes, key=RUNTIMES.index), instead_of=runtimes)
     return (
-        f"{' and '.join(runtimes)} are installed at once, and have overwritten parts of each "
-        f"other in the folder that they share: `{line}` leaves one."
+        f"{' and '.join(runtimes)} are installed at once and have overwritten parts of each "
+        f"other in the folder they share. Keep one with `{line}`."
     )
 
 
 def _try_devices() -> dict[str, Obstacle | None]:
-    """Run something on every device; what the runtime says meanwhile reaches nobody."""
+    """Try every device, with the runtime's own messages silenced."""
     from vitonnx.cli._silence import silence
 
     with silence():
@@ -99,11 +99,11 @@ def _cache_rows(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def _size(folder: Path) -> int:
-    """Add up the bytes of all files below a folder."""
+    """Return the size of all files below a folder, in bytes."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            with suppress(FileNotFoundError):  # another vitonnx may be at work in it
+            with suppress(FileNotFoundError):  # another vitonnx process may be deleting it
                 total += Path(parent, name).lstat().st_size
     return total
 

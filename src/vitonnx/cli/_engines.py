@@ -1,4 +1,4 @@
-"""The models of a call, opened before the first picture, so that a wrong name costs no hours."""
+"""Open all models of a call before the first picture, so that a wrong name fails at once."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from vitonnx.engine import Engine
     from vitonnx.probes import Probe
 
-__all__ = ["explain", "note_fit", "open_engines"]
+__all__ = ["open_engines", "print_plans"]
 
 
 def open_engines(
     models: Sequence[str], make: Callable[[Path], Engine], *, quiet: bool
 ) -> dict[str, Engine]:
-    """Open models, and say on stderr what is to be said of the device.
+    """Open models, and print notes on their devices to stderr.
 
     Parameters
     ----------
     models : sequence of str
-        Each as MODEL on the command line.
+        Models, each as MODEL on the command line.
     make : callable
-        Opens a file.
+        Function that opens a file.
     quiet : bool
-        Whether to say nothing.
+        Whether to suppress notes.
 
     Returns
     -------
     dict of str to Engine
-        In their order, by what `name_models` calls them.
+        Models in the order given, by their names from `name_models`.
     """
     engines = []
     for model in models:
@@ -50,17 +50,7 @@ def open_engines(
     return dict(zip(names, engines, strict=True))
 
 
-def note_fit(engines: Mapping[str, Engine], frame: tuple[int, int], *, quiet: bool) -> None:
-    """Say on stderr which models see a video's frames padded, as nobody asked for it."""
-    from vitonnx.video import fit_note
-
-    for engine in engines.values():
-        note = fit_note(engine, frame)
-        if note is not None:
-            inform(note, quiet=quiet)
-
-
-def explain(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
+def print_plans(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
     """Print each model's plan for a probe."""
     for engine in engines.values():
         give(*engine.explain([probe]).splitlines())

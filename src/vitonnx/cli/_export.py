@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,43 +15,44 @@ from vitonnx.cli._precision import (
     Compared,
     Force,
     Precision,
+    fidelity_shown,
     find_calibration,
-    reduce,
-    state_fidelity,
+    find_compared,
+    print_fidelity,
 )
-from vitonnx.errors import UsageError
-
-if TYPE_CHECKING:
-    from vitonnx.export import Parity
-    from vitonnx.models import ModelSpec
 
 EXAMPLE = (
     "Example: vitonnx export vit_small_patch16_224.dino --weights model.safetensors -o dino.onnx"
 )
-RANDOM = "random"
 
 
 def export(
-    name: Annotated[str | None, typer.Argument(help="A name or alias of `vitonnx models`.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Model name or alias, as listed by `vitonnx models`."),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; NAME.onnx by default.")
+        Path | None, typer.Option("--output", "-o", help="ONNX file to write. (default: NAME.onnx)")
     ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
             "--weights",
             metavar="FILE|random",
-            help="Checkpoint file (several: once each), or random. Fetched if left out.",
+            help="Load the weights from this checkpoint file (repeat for several), or draw them "
+            "at random. By default, the published checkpoint is downloaded.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of random weights; 0 by default.")
+        int | None, typer.Option("--seed", min=0, help="Seed for random weights. (default: 0)")
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
             "--config",
-            help="A model outside the registry: timm's or Hugging Face's config.json, or our own.",
+            metavar="FILE",
+            help="Export a model that isn't in the registry, as described by a config.json of "
+            "timm, Hugging Face or vitonnx.",
         ),
     ] = None,
     size: Size = None,
@@ -63,97 +64,32 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
-    from vitonnx.demo import demo_models
-    from vitonnx.engine import Engine, state_cost
-    from vitonnx.extras import require_export
-    from vitonnx.media import check_writable, temporary_folder
-    from vitonnx.models import find_model, fit_readout, read_config_file
-    from vitonnx.names import is_hub_id
+    from vitonnx import export_model
 
-    if config is not None:
-        if not weights:
-            raise UsageError("--config needs --weights: a checkpoint of that model, or random.")
-        spec = read_config_file(config)
-        if name is not None:
-            spec = _renamed(spec, name)
-    elif name in demo_models():
-        raise UsageError(
-            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: give its name "
-            "to any command that takes a MODEL."
+    with stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+        exported = export_model(
+            name,
+            output,
+            weights=weights,
+            seed=seed,
+            config=config,
+            size=parse_size(size),
+            precision=precision,
+            calibrate=find_calibration(calibrate, precision, quiet=quiet),
+            pictures=find_compared(pictures, quiet=quiet),
+            force=force,
+            max_pixels=max_pixels,
+            notice=partial(inform, quiet=quiet),
+            progress=show,
         )
-    elif name is not None and is_hub_id(name):
-        raise UsageError(
-            f"{name} needs no export: give it to any command that takes a MODEL, which fetches it "
-            "and makes it probe-ready once, or to `vitonnx tap`."
-        )
-    elif name is not None:
-        spec = find_model(name)
-    else:
-        raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
-    target = output or Path(f"{name or spec.name}.onnx")
-    read = [*(weights or ()), *([] if config is None else [config])]
-    check_writable(target, [word for word in read if word != RANDOM])
-    calibration = find_calibration(calibrate, precision, quiet=quiet)
-    check_writable(target, calibration or ())
-    require_export()
-    what = _weights(weights, seed), parse_size(size)
-    if config is None and isinstance(what[0], list):
-        # The registry knows the published heads; a checkpoint may have another, or none. What a
-        # config says is the user's own word: there the checkpoint must have what it says.
-        spec = fit_readout(spec, list(map(Path, what[0])), tell=partial(inform, quiet=quiet))
-    if precision == "fp32":
-        _export(spec, target, *what, quiet=quiet)
-    else:
-        # Verified in single precision first: only then is it known what fewer bits cost.
-        with temporary_folder() as folder:
-            exact, reduced = (folder / f"{name}.onnx" for name in ("fp32", precision))
-            _export(spec, exact, *what, quiet=quiet)
-            reduce(exact, reduced, precision, calibration, quiet=quiet, max_pixels=max_pixels)
-            engines = (
-                Engine(exact, precision="fp32", max_pixels=max_pixels),
-                Engine(reduced, max_pixels=max_pixels),
-            )
-            fidelity = state_fidelity(*engines, pictures, force=force, quiet=quiet)
-            state_cost(reduced, target, fidelity)
-    give(target)
-    if weights == [RANDOM]:
-        inform(f"the weights are random (seed {seed or 0}): the model is untrained.", quiet=quiet)
-
-
-def _export(
-    spec: ModelSpec,
-    target: Path,
-    weights: list[str] | int | None,
-    size: tuple[int, int] | None,
-    *,
-    quiet: bool,
-) -> None:
-    with stage(f"Exporting {spec.name}", quiet=quiet) as show:
-        from vitonnx.export import export_model
-
-        tell = partial(inform, quiet=quiet)
-        parity = export_model(spec, target, weights=weights, size=size, progress=show, tell=tell)[1]
     if not quiet:
-        _print_parity(parity, spec.config.blocks)
+        _print_parity(exported.parity, exported.manifest.blocks)
+        if exported.fidelity is not None:
+            print_fidelity(exported.fidelity, precision)
+    give(exported.file)
 
 
-def _weights(words: list[str] | None, seed: int | None) -> list[str] | int | None:
-    if words and RANDOM in words:
-        if len(words) > 1:
-            raise UsageError("--weights random goes alone: a model is random or it isn't.")
-        return seed or 0
-    if seed is not None:
-        raise UsageError("--seed is that of random weights: say --weights random, or leave it out.")
-    return words or None
-
-
-def _renamed(spec: ModelSpec, name: str) -> ModelSpec:
-    from dataclasses import replace
-
-    return replace(spec, name=name)
-
-
-def _print_parity(parity: Parity, blocks: int) -> None:
+def _print_parity(parity: dict[str, float], blocks: int) -> None:
     """Print the largest errors: a row a block, then the outputs."""
     from vitonnx.cli._table import Table
 

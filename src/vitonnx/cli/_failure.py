@@ -1,4 +1,4 @@
-"""From an exception to a sentence on stderr and an exit code."""
+"""Turn an exception into a sentence on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["explain"]
 
 
 def explain(error: BaseException) -> int:
-    """Say what went wrong, and give the exit code for it."""
+    """Print what went wrong, and return the exit code."""
     match error:
         case VitonnxError():
             complain(error)
@@ -21,34 +21,36 @@ def explain(error: BaseException) -> int:
         case TyperException():
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "vitonnx"
-            # A command without any arguments has shown its help, and leaves no message.
+            # A command without arguments has printed its help, and has no message.
             if message := error.format_message():
                 complain(f"{message} (See `{command} --help`.)")
             return error.exit_code
         case Abort():
             raise KeyboardInterrupt from error
-        case BrokenPipeError():  # whoever read our output has left
+        case BrokenPipeError():  # the reader of our output has left
             pass
         case OSError():
             complain(_describe(error))
         case ImportError():
             complain(
-                f"a package that vitonnx needs is missing or broken ({error}): install it again "
-                "with  pip install --force-reinstall 'vitonnx[export]'  , or without [export] if "
-                "only files are probed."
+                f"a package that vitonnx needs is missing or broken ({error}). Install it again "
+                "with  pip install --force-reinstall 'vitonnx[export]'  (omit [export] if you only "
+                "probe files)."
             )
         case MemoryError():
-            complain("not enough memory: try a smaller --size, or fewer things at once.")
+            complain(
+                "not enough memory: use a smaller --size, or fewer pictures and models at once."
+            )
         case _:
             complain(
-                f"an error that vitonnx did not expect ({type(error).__name__}: {error}). "
-                "Run the command again with --debug and report what it prints."
+                f"unexpected error ({type(error).__name__}: {error}). Run the command again with "
+                "--debug, and report what it prints."
             )
     return 1
 
 
 def _describe(error: OSError) -> str:
-    """Say what the system refused, where nobody who knew more has caught it."""
+    """Describe an error of the system that no caller has explained."""
     name = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{name}the disk is full: free some space, or write elsewhere."

@@ -1,4 +1,4 @@
-"""``vitonnx inspect``: a file's manifest as a table."""
+"""``vitonnx inspect``: print the manifest of a file as a table."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from vitonnx.filenames import shown_json
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest, Preprocessing
 
-SHOWN = 8  # names of tokens, in a line
+SHOWN = 8  # token names listed in full
 
 EXAMPLE = "Example: vitonnx inspect dino.onnx"
-UNKNOWN = "how its positions become those of another grid is not known"
+UNKNOWN = "how to resample its positions to another grid is not known"
 
 
 def inspect(
     model: Model,
-    json: Annotated[bool, typer.Option("--json", help="Print the manifest as it stands.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a probe-ready file says of itself."""
+    """Show the manifest of a probe-ready file: model, preprocessing, source and versions."""
     from vitonnx.cli._resolve import resolve_model
     from vitonnx.cli._table import Table
     from vitonnx.modelfile import load_manifest
@@ -42,7 +42,7 @@ def inspect(
 
 
 def describe(manifest: Manifest) -> dict[str, str]:
-    """Say every field in a person's words."""
+    """Describe every field in words."""
     recipe, source = manifest.preprocessing, manifest.source
     return {
         "name": manifest.name,
@@ -84,26 +84,28 @@ def describe(manifest: Manifest) -> dict[str, str]:
 def _covered(manifest: Manifest) -> str:
     if manifest.covered == manifest.size:
         return ""
-    return f", which cover {_by(manifest.covered)} pixels"
+    return f", covering {_by(manifest.covered)} pixels"
 
 
 def _placed(recipe: Preprocessing) -> str:
-    """Say how a picture becomes the input."""
+    """Describe how a picture becomes the input."""
     to = f"to {_by(recipe.size)}"
-    margin = "" if recipe.crop == 1 else f", a margin cut off ({recipe.crop:g} is kept)"
+    margin = "" if recipe.crop == 1 else f", margin cropped ({recipe.crop:g} kept)"
     if recipe.multiple is not None:
         return f"aspect kept, about {_by(recipe.size)}, sides multiples of {recipe.multiple}"
     if recipe.padding is not None:
-        where = "all round" if recipe.padding.place == "centre" else "at the right and the bottom"
+        where = (
+            "on all sides" if recipe.padding.place == "centre" else "at the right and the bottom"
+        )
         colour = "#{:02x}{:02x}{:02x}".format(*recipe.padding.colour)
         return f"padded {to} {where} in {colour}{margin}"
     if recipe.resize is None:
-        return f"squashed {to}{margin}"
-    return f"shorter side to {recipe.resize}, centre cut {to}"
+        return f"stretched {to}{margin}"
+    return f"shorter side to {recipe.resize}, centre crop {to}"
 
 
 def _few(names: tuple[str, ...]) -> str:
-    """List names; of many, the first and the last."""
+    """List names; where there are many, the first and the last."""
     if len(names) > SHOWN:
         return f"{names[0]} … {names[-1]}, {len(names)} of them"
     return ", ".join(names) or "none"
@@ -115,7 +117,7 @@ def _positions(manifest: Manifest) -> str:
     if grid is None:
         return way or "none"
     kind = "" if manifest.position_grid else " (relative)"
-    return _by(grid) + kind + (f", resampled as by {way}" if way else "")
+    return _by(grid) + kind + (f", resampled as in {way}" if way else "")
 
 
 def _by(sides: tuple[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""What is installed, as the packages say themselves: nothing is imported."""
+"""List what is installed from the packages' metadata, without importing them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("onnx", "onnx-ir", "ndonnx", "numpy", "av")
 
 
 def installed_packages() -> dict[str, str]:
-    """Give the versions of Python and of what vitonnx stands on, by name."""
+    """Return the versions of Python and of the packages that vitonnx needs, by name."""
     return {
         "python": platform.python_version(),
         "vitonnx": version("vitonnx"),
@@ -24,7 +24,7 @@ def installed_packages() -> dict[str, str]:
 
 
 def declared_extras() -> dict[str, list[str]]:
-    """Give the extras of the installed vitonnx, with the modules that each is missing."""
+    """Return the extras of the installed vitonnx, with the modules that each is missing."""
     declared = metadata("vitonnx").get_all("Provides-Extra") or []
     return {extra: missing_modules(extra) for extra in EXTRAS if extra in declared}
 

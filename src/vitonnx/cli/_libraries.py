@@ -1,9 +1,8 @@
-"""What libraries say of their work, in one place: on the command line nobody can mend it.
+"""Silence the messages of libraries, which a user of the command line can't act on.
 
-Their log lines and warnings are dropped here, whichever library it is, and so is what compiled ones
-write past Python. What is in the way of the work comes as an exception. With ``--debug`` none of
-this is done, and all is to be seen. Who imports vitonnx into a program of their own directs them as
-any others.
+Log lines and warnings of all libraries are dropped here, and so is the output that compiled ones
+write past Python. Real obstacles arrive as exceptions. With ``--debug``, nothing is dropped.
+Programs that import vitonnx configure logging as they like.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from contextlib import contextmanager
 
 __all__ = ["unheard_libraries"]
 
-# It brings a handler of its own, and asks the environment how much to say, as it is imported.
+# huggingface_hub installs a handler of its own, and reads its level from here when imported.
 HUB = "HF_HUB_VERBOSITY"
-STDERR = 2  # its number, which compiled libraries write to
+STDERR = 2  # file descriptor that compiled libraries write to
 
 
 class _Notes(logging.Handler):
-    """Says on stderr, as our notes are said, what vitonnx itself logs."""
+    """Prints what vitonnx itself logs as notes on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         from vitonnx.cli._console import inform
@@ -34,10 +33,10 @@ class _Notes(logging.Handler):
 
 @contextmanager
 def unheard_libraries() -> Iterator[None]:
-    """Keep what libraries log and warn of from the terminal while the block runs."""
+    """Keep log lines and warnings of libraries from the terminal while the block runs."""
     everybody, ours = logging.getLogger(), logging.getLogger("vitonnx")
-    # With a handler there, nothing comes to the one that writes to stderr where there is none, and
-    # libraries add none either.
+    # With a handler on the root logger, neither Python's last resort nor the libraries add one
+    # that writes to stderr.
     dropped, notes = logging.NullHandler(), _Notes(logging.WARNING)
     given = os.environ.get(HUB)
     os.environ[HUB] = "critical"
@@ -45,8 +44,7 @@ def unheard_libraries() -> Iterator[None]:
     ours.addHandler(notes)
     try:
         with _stderr_of_python_alone(), warnings.catch_warnings():
-            # What a library thinks of a picture's metadata must not even be an error, as warnings
-            # are to whoever asks Python for it.
+            # Pillow's warnings on metadata must not become errors, even under `python -W error`.
             warnings.filterwarnings("ignore", module=r"PIL\.")
             warnings.showwarning = _drop
             yield
@@ -60,11 +58,11 @@ def unheard_libraries() -> Iterator[None]:
 
 @contextmanager
 def _stderr_of_python_alone() -> Iterator[None]:
-    """Lead the system's stderr nowhere, and Python's own where it led: libtiff, for one, prints."""
+    """Redirect file descriptor 2 to nowhere, but not Python's stderr: libtiff, for one, prints."""
     if (
-        sys.platform == "win32"  # whose console takes letters, and no bytes
+        sys.platform == "win32"  # its console takes characters, not bytes
         or not isinstance(sys.stderr, io.TextIOWrapper)
-        or _number(sys.stderr) != STDERR  # somebody has another one in place of it
+        or _number(sys.stderr) != STDERR  # it has been replaced
     ):
         yield
         return
@@ -97,4 +95,4 @@ def _number(stream: io.TextIOWrapper) -> int | None:
 
 
 def _drop(*_: object, **__: object) -> None:
-    """Say nothing, in place of ``warnings.showwarning``."""
+    """Drop a warning, in place of ``warnings.showwarning``."""

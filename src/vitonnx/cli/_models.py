@@ -1,4 +1,4 @@
-"""``vitonnx models``: what the registry has."""
+"""``vitonnx models``: list the registry."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ EXAMPLE = "Example: vitonnx models dino"
 
 def models(
     pattern: Annotated[
-        str, typer.Argument(help="Only rows whose name, alias or family contains this.")
+        str,
+        typer.Argument(
+            metavar="PATTERN", help="List only models whose name, alias or family contains this."
+        ),
     ] = "",
     quiet: Quiet = False,
 ) -> None:
-    """List the models that have a name: those inside vitonnx, and those that can be exported."""
+    """List the models known by name: those that can be exported, and those inside vitonnx."""
     from vitonnx.cli._table import Table
     from vitonnx.demo import demo_specs
     from vitonnx.errors import UnknownModelError
@@ -31,7 +34,7 @@ def models(
     ]
     if not rows:
         raise UnknownModelError(
-            f"No model's name, alias or family contains {pattern!r}: `vitonnx models` lists all."
+            f"no model's name, alias or family contains {pattern!r}: `vitonnx models` lists all."
         )
     if quiet:
         for spec in rows:

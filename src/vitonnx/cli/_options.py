@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their words are read."""
+"""Options that several commands share, and how their values are parsed."""
 
 from __future__ import annotations
 
@@ -31,38 +31,38 @@ __all__ = [
     "Size",
     "Threads",
     "parse_fit",
-    "parse_query",
     "parse_size",
 ]
 
 MILLION = 1_000_000
-NUMBER = r"\d{1,9}"  # of pixels or seconds; no picture and no video has more
+NUMBER = r"\d{1,9}"  # pixels or seconds; no picture or video has more
 
 
 def _millions(number: int | None) -> int | None:
     return None if number is None else number * MILLION
 
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A probe-ready file, a name of `vitonnx models`, or a hub's hf://ORG/REPO.",
+        help="Probe-ready file, name from `vitonnx models`, or hf://ORG/REPO on the Hugging Face "
+        "Hub.",
     ),
 ]
 Pictures = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT...",
-        help="Pictures, folders of them, globs. In folders and globs, figures of vitonnx are "
-        "passed over.",
+        help="Pictures, folders or globs. Figures made by vitonnx are skipped in folders and "
+        "globs.",
     ),
 ]
 Compare = Annotated[
     list[str] | None,
     typer.Option(
-        "--compare", metavar="MODEL", help="Another model beside it (several: once each)."
+        "--compare", metavar="MODEL", help="Compare with this model (repeat for several)."
     ),
 ]
 Size = Annotated[
@@ -70,7 +70,7 @@ Size = Annotated[
     typer.Option(
         "--size",
         metavar="N|HxW",
-        help="Input size in pixels, multiples of the patch size, if not the file's.",
+        help="Input size in pixels, a multiple of the patch size. By default, that of the model.",
     ),
 ]
 MaxPixels = Annotated[
@@ -80,8 +80,8 @@ MaxPixels = Annotated[
         metavar="MILLIONS",
         min=1,
         callback=_millions,
-        help="The largest picture that is read, in millions of pixels, and none at a share of its "
-        "size; 178 by default.",
+        help="Refuse pictures of more megapixels than this, and decode all others at full size. "
+        "By default, 178, and huge JPEGs are decoded at reduced size.",
     ),
 ]
 MaxPixelsOfFrames = Annotated[
@@ -91,7 +91,7 @@ MaxPixelsOfFrames = Annotated[
         metavar="MILLIONS",
         min=1,
         callback=_millions,
-        help="The largest frame that is read, in millions of pixels; 35 by default.",
+        help="Refuse videos whose frames have more megapixels than this. (default: 35)",
     ),
 ]
 Output = Annotated[
@@ -100,8 +100,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="A picture (.png .pdf .svg) or raw arrays (.npz). "
-        "Without it, PICTURE.PROBE.png is written here for each picture.",
+        help="Write a figure (.png, .pdf, .svg) or raw arrays (.npz). By default, "
+        "PICTURE.PROBE.png in the current folder for each picture.",
     ),
 ]
 FigureOrArrays = Annotated[
@@ -110,8 +110,8 @@ FigureOrArrays = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="A picture (.png .pdf .svg) or raw arrays (.npz). "
-        "Without it, MODEL.PROBE.png is written here.",
+        help="Write a figure (.png, .pdf, .svg) or raw arrays (.npz). By default, "
+        "MODEL.PROBE.png in the current folder.",
     ),
 ]
 FitFrames = Annotated[
@@ -119,9 +119,9 @@ FitFrames = Annotated[
     typer.Option(
         "--fit",
         metavar="cut|pad|squash",
-        help="Keep the file's own input size, and cut frames to its shape, pad them in the "
-        "recipe's mean colour, or squash them. Without it the input takes the video's shape; where "
-        "a file can't, frames are padded.",
+        help="Keep the model's own input size, and crop frames to it, pad them in the mean colour, "
+        "or stretch them. By default, the input takes the shape of the video; models of one fixed "
+        "size get padded frames.",
     ),
 ]
 Device = Annotated[
@@ -129,47 +129,38 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="auto|cpu|cuda[:N]|...",
-        help="What runs the model; `vitonnx doctor` shows all devices, and which work.",
+        help="Run the model on this device; `vitonnx doctor` lists all, and which work.",
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads that the runtime may use.")
+    int | None,
+    typer.Option(
+        "--threads", min=1, help="Run on at most this many threads. By default, the runtime's."
+    ),
 ]
 Precision = Annotated[
     str,
     typer.Option(
         "--precision",
         metavar="auto|fp32|fp16|bf16|int8",
-        help="Of the network's products; auto is fp16 on CUDA, else fp32.",
+        help="Precision of the matrix products; auto is fp16 on CUDA and fp32 elsewhere.",
     ),
 ]
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Only print what would be computed, and what it saves.")
+    bool, typer.Option("--explain", help="Print what would be computed and saved, then stop.")
 ]
 
 
 def parse_fit(text: str | None) -> Fit | None:
-    """Read how frames are fitted, and refuse any other word."""
+    """Parse how frames are fitted, and refuse anything else."""
     match text:
         case None | "cut" | "pad" | "squash":
             return text
     raise UsageError(f"--fit {text!r} is unknown; use cut, pad or squash.")
 
 
-def parse_query(text: str | None) -> str | tuple[int, int] | None:
-    """Read a query: a pixel ``y,x``, or else a token's name.
-
-    Examples
-    --------
-    >>> parse_query("200,240"), parse_query("cls")
-    ((200, 240), 'cls')
-    """
-    match = re.fullmatch(rf"\s*(-?{NUMBER})\s*,\s*(-?{NUMBER})\s*", text or "")
-    return (int(match[1]), int(match[2])) if match else text
-
-
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """Read a size, ``N`` or ``HxW``, height first.
+    """Parse a size, ``N`` or ``HxW``, height first.
 
     Examples
     --------
@@ -180,6 +171,6 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(rf"({NUMBER})(?:[xX]({NUMBER}))?", text)
     if match is None:
-        raise UsageError(f"--size {text!r} is no size: write N or HEIGHTxWIDTH, as in 480x640.")
+        raise UsageError(f"--size {text!r} is not a size: use N or HEIGHTxWIDTH, as in 480x640.")
     height = int(match[1])
     return height, int(match[2] or height)

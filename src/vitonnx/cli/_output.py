@@ -1,4 +1,4 @@
-"""Where results go: which files can be written, and what they are called by default."""
+"""Output files: which can be written, and their default names."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def check_output(
     Parameters
     ----------
     output : path
-        The file.
+        File to write.
     forms : mapping of str to tuple of str
-        What can be written, in words, and the suffixes that ask for it.
+        Kinds of output in words, and the suffixes of each.
     inputs : iterable of str or path, or Files
-        What must not be overwritten.
+        Files that must not be overwritten.
 
     Raises
     ------
     UsageError
-        If it has no suffix that we write, no folder, or is one of the inputs.
+        If its suffix is unknown, its folder doesn't exist, or it is one of the inputs.
     VitonnxError
-        If the system refuses to write in its folder.
+        If the system refuses to write to its folder.
     """
     from vitonnx.media import check_writable
 
@@ -58,7 +58,7 @@ def check_output(
         known = ", or ".join(
             f"{', '.join(suffixes)} for {what}" for what, suffixes in forms.items()
         )
-        raise UsageError(f"{output} can't be written: its suffix must be {known}.")
+        raise UsageError(f"can't write {output}: its suffix must be {known}.")
     check_writable(output, inputs)
 
 
@@ -69,24 +69,24 @@ def settle_output(
     forms: Mapping[str, tuple[str, ...]],
     inputs: Iterable[str | Path] | Files = (),
 ) -> Path:
-    """Choose the name of the results where none is given, and refuse one that can't be written.
+    """Choose a name for the output if none is given, and refuse one that can't be written.
 
     Parameters
     ----------
     output : path or None
-        As it was given.
+        File as given.
     models : iterable of str or path
-        Their files, which the results are called after; or MODELs of the command line, to know as
-        much as can be known before they are looked up, which may take minutes.
+        Files of the models, which the output is named after; or MODELs of the command line, to
+        check what can be checked before they are resolved, which may take minutes.
     ending : str
-        Of a name that we choose, such as ``.distance.png``.
+        Ending of the default name, such as ``.distance.png``.
     forms, inputs
-        As `check_output` takes them.
+        As in `check_output`.
 
     Raises
     ------
     UsageError, VitonnxError
-        As `check_output` does.
+        As in `check_output`.
     """
     from vitonnx.media import Files
 
@@ -100,23 +100,23 @@ def settle_output(
 def name_figures(
     pictures: Sequence[Path], ending: str, models: Iterable[str | Path] = ()
 ) -> list[Path]:
-    """Choose a name here for the figure of each picture, and refuse those that can't be written.
+    """Name the figure of each picture, in the current folder; refuse names that can't be written.
 
     Parameters
     ----------
     pictures : sequence of path
-        All that are probed; of two of one name, the second gets a number.
-    models : iterable of str or path
-        What is read besides.
+        Pictures to probe; where two share a name, the second figure gets a number.
     ending : str
-        Of the figures' names, such as ``.heads.png``.
+        Ending of the figures' names, such as ``.heads.png``.
+    models : iterable of str or path
+        Models, which must not be overwritten either.
 
     Raises
     ------
     UsageError
         If a figure would replace a picture or a model.
     VitonnxError
-        If the system refuses to write here.
+        If the system refuses to write to the current folder.
     """
     from vitonnx.media import check_writable, first_among
 
@@ -126,30 +126,29 @@ def name_figures(
     targets = [Path(f"{stem}{ending}") for stem in stems]
     check_writable(targets[0])
     there = [target for target in targets if target.exists()]
-    read = [*pictures, *files_of(models)] if there else []  # what isn't there yet is read by nobody
+    read = [*pictures, *files_of(models)] if there else []  # a file that doesn't exist is no input
     if (taken := first_among(there, read)) is not None:
         raise UsageError(
-            f"{taken} is one of the inputs, and its name is that of a figure to be written: "
-            "rename it, or work in another folder."
+            f"can't write {taken}: it is one of the inputs. Rename it, or work in another folder."
         )
     return targets
 
 
 def files_of(models: Iterable[str | Path]) -> list[str | Path]:
-    """List what is read of models, with the files beside them that their weights are in."""
+    """List the files of models, including the external files of their weights."""
     from vitonnx.modelfile import weight_files
 
     files: list[str | Path] = []
     for model in models:
         files.append(model)
         if Path(model).is_file():
-            with suppress(VitonnxError):  # of which whoever opens it speaks
+            with suppress(VitonnxError):  # reported when the file is opened
                 files += weight_files(Path(model))
     return files
 
 
 def free_stem(stem: str, taken: Container[str]) -> str:
-    """Add a number to a name that is taken: two pictures of one name are two files.
+    """Add a number to a name that is taken.
 
     Examples
     --------
@@ -161,7 +160,7 @@ def free_stem(stem: str, taken: Container[str]) -> str:
 
 
 def join_stems(files: Iterable[Path]) -> str:
-    """Call a file after the models that it is about.
+    """Build a file name from the names of the models.
 
     Examples
     --------

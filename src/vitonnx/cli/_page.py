@@ -1,4 +1,4 @@
-"""``vitonnx app``: the page, on one's own machine or as a hosted Space."""
+"""``vitonnx app``: serve the page, or write it as a Space."""
 
 from __future__ import annotations
 
@@ -20,39 +20,50 @@ def page(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="Probe-ready files, names of `vitonnx models`, or a hub's hf://ORG/REPO; without "
-            "any, the two models that come with vitonnx.",
+            help="Probe-ready files, names from `vitonnx models`, or hf://ORG/REPO on the Hugging "
+            "Face Hub. By default, the two models that come with vitonnx.",
         ),
     ] = None,
     host: Annotated[
         str,
-        typer.Option("--host", help="Who can come: this machine alone, or 0.0.0.0 for everybody."),
+        typer.Option("--host", help="Listen on this address; 0.0.0.0 admits other machines."),
     ] = HOST,
-    port: Annotated[int, typer.Option("--port", help="0 is any that is free.")] = PORT,
+    port: Annotated[
+        int, typer.Option("--port", help="Listen on this port; 0 picks a free one.")
+    ] = PORT,
     auth: Annotated[
         Path | None,
-        typer.Option("--auth", metavar="FILE", help="Who may come: a user:password a line."),
+        typer.Option(
+            "--auth", metavar="FILE", help="Admit only these users: one user:password per line."
+        ),
     ] = None,
     upload: Annotated[
-        int, typer.Option("--upload", metavar="MB", help="The largest picture or video.")
+        int, typer.Option("--upload", metavar="MB", help="Refuse larger picture or video files.")
     ] = 30,
     pixels: Annotated[
-        int, typer.Option("--pixels", metavar="MILLIONS", help="The largest picture or frame.")
+        int,
+        typer.Option(
+            "--pixels", metavar="MILLIONS", help="Refuse pictures or frames of more megapixels."
+        ),
     ] = 50,
-    seconds: Annotated[int, typer.Option("--seconds", metavar="N", help="The longest video.")] = 20,
+    seconds: Annotated[
+        int, typer.Option("--seconds", metavar="N", help="Refuse longer videos.")
+    ] = 20,
     waiting: Annotated[
-        int, typer.Option("--waiting", metavar="N", help="Questions that may wait in the queue.")
+        int, typer.Option("--waiting", metavar="N", help="Queue at most this many requests.")
     ] = 40,
     memory: Annotated[
         int,
-        typer.Option("--memory", metavar="MB", help="For attention that is kept for the sliders."),
+        typer.Option(
+            "--memory", metavar="MB", help="Keep up to this much attention in memory for sliders."
+        ),
     ] = 160,
     space: Annotated[
         Path | None,
         typer.Option(
             "--export-space",
             metavar="DIR",
-            help="Serve nothing: write a folder that can be pushed to a hosted Space as it is.",
+            help="Serve nothing; write a folder ready to push as a Hugging Face Space.",
         ),
     ] = None,
     device: Device = "auto",
@@ -60,7 +71,7 @@ def page(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Open a page on which pictures can be probed in the browser."""
+    """Serve a page for probing pictures and videos in the browser."""
     from vitonnx.cli._page_run import PageCall, export, run
     from vitonnx.cli._runtime import Runtime
     from vitonnx.extras import require_app
@@ -81,6 +92,6 @@ def page(
         export(call, space, quiet=quiet)
     else:
         raise UsageError(
-            "--host, --port and --auth are for a page that is served from here, and a Space has "
-            "its own: leave them out with --export-space, and say on the hub who may see it."
+            "--host, --port and --auth apply to a page served from here, not to a Space: omit them "
+            "with --export-space, and set on the hub who may see the Space."
         )

@@ -1,4 +1,4 @@
-"""The page served, or written as a Space."""
+"""The steps of ``vitonnx app``: serve the page, or write it as a Space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class PageCall:
-    """What was asked on the command line."""
+    """Arguments of the command line."""
 
     models: tuple[str, ...]
     runtime: Runtime
@@ -44,7 +44,7 @@ class PageCall:
     memory: int
 
     def limits(self) -> Limits:
-        """Give the limits in bytes and pixels."""
+        """Return the limits in bytes and pixels."""
         return Limits(
             upload=self.upload * MEGABYTE,
             pixels=self.pixels * MILLION,
@@ -78,13 +78,13 @@ def export(call: PageCall, folder: Path, *, quiet: bool) -> None:
     Raises
     ------
     UsageError
-        If the folder holds files of somebody else's, or a file has its name.
+        If the folder holds foreign files, or a file has its name.
     VitonnxError
-        If a model can't be opened, or the folder can't be written.
+        If a model can't be opened, or the folder can't be written to.
     """
     limits = call.limits()
     check_space(folder)
-    # They are only looked at here: why this machine has no GPU doesn't matter.
+    # Models are only checked here, so the CPU will do: no note on a missing GPU.
     device = "cpu" if call.runtime.device == "auto" else call.runtime.device
     engines = _open(call.models, replace(call.runtime, device=device), quiet=quiet)
     with stage(f"Writing {folder}", quiet=quiet):
@@ -111,22 +111,22 @@ def _open(models: Sequence[str], runtime: Runtime, *, quiet: bool) -> dict[str, 
 
 
 def _note_memory(engines: Mapping[str, Engine], limits: Limits, *, quiet: bool) -> None:
-    """Say it where not even one picture can be kept in the models that stand side by side."""
+    """Print a note if the memory doesn't hold the attention of even one picture."""
     each = sorted((kept_bytes(engine.manifest) for engine in engines.values()), reverse=True)
     needed = sum(each[: limits.models])
     if needed > limits.memory:
         inform(
-            f"the sliders will run models anew: all attention of a picture takes "
-            f"{needed / MEGABYTE:,.0f} MB here, and {limits.memory // MEGABYTE:,} MB are kept; "
-            f"with --memory {-(-needed // MEGABYTE)} they will not.",
+            f"the sliders will rerun the models: the attention of one picture takes "
+            f"{needed / MEGABYTE:,.0f} MB, but only {limits.memory // MEGABYTE:,} MB may be kept. "
+            f"Allow it with --memory {-(-needed // MEGABYTE)}.",
             quiet=quiet,
         )
 
 
 def _public(name: str, names: Sequence[str]) -> str:
-    """Call a model so that visitors aren't told where it lies on this machine.
+    """Name a model without telling visitors its folder on this machine.
 
-    Models of one name are called by their paths: here by the last part, and a number.
+    Models that share a name are named by their paths: here by the last part and a number.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def _public(name: str, names: Sequence[str]) -> str:
 
 
 def _log(*, quiet: bool) -> None:
-    """Write the access log, and what failed, on stderr."""
+    """Write the access log and failures to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
     log = logging.getLogger("vitonnx.app")

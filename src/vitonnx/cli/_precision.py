@@ -1,40 +1,43 @@
-"""What a precision costs, measured and said."""
+"""Options of a precision, and what it costs, printed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from vitonnx.cli._console import inform, results, stage
-from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.cli._console import inform, results
+from vitonnx.errors import PrecisionError
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Engine, Fidelity
+    from vitonnx.engine import Fidelity
 
 __all__ = [
     "Calibrate",
     "Compared",
     "Force",
     "Precision",
+    "fidelity_shown",
     "find_calibration",
-    "reduce",
-    "state_fidelity",
+    "find_compared",
+    "print_fidelity",
 ]
 
 Precision = Annotated[
-    Literal["fp32", "fp16", "bf16", "int8"], typer.Option("--precision", help="Of the products.")
+    Literal["fp32", "fp16", "bf16", "int8"],
+    typer.Option("--precision", help="Precision of the matrix products."),
 ]
 Compared = Annotated[
     list[str] | None,
     typer.Option(
         "--pictures",
         metavar="INPUT",
-        help="On which fewer bits are compared with fp32: pictures, folders, globs (several: "
-        "once each). Drawn scenes by default.",
+        help="Compare the reduced precision with fp32 on these pictures, folders or globs (repeat "
+        "for several). By default, on synthetic scenes.",
     ),
 ]
 Calibrate = Annotated[
@@ -42,116 +45,51 @@ Calibrate = Annotated[
     typer.Option(
         "--calibrate",
         metavar="INPUT",
-        help="In int8: fix the scales by these pictures, folders, globs (several: once each), "
-        "instead of scaling every picture for itself.",
+        help="int8: fix the scales on these pictures, folders or globs (repeat for several). By "
+        "default, each picture is scaled on its own.",
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Write the file even if the precision costs too much.")
+    bool, typer.Option("--force", help="Write the file even if the precision changes the maps.")
 ]
-
-SCENES = 16
-SCENE_SIDE = 256
 
 
 def find_calibration(
     words: Sequence[str] | None, precision: str, *, quiet: bool
 ) -> list[Path] | None:
-    """Check what a precision needs, and find the pictures to calibrate on; None if none are named.
+    """Find the pictures to calibrate on, if the precision has scales; None if none are named."""
+    from vitonnx.engine import check_reduction
 
-    Raises
-    ------
-    DeviceError
-        If nothing here computes in it.
-    UsageError
-        If there are none where they should be, or the precision has no scales to fix.
-    """
+    check_reduction(precision, words)
+    return find_compared(words, quiet=quiet)
+
+
+def find_compared(words: Sequence[str] | None, *, quiet: bool) -> list[Path] | None:
+    """Find the pictures that are named; None if none are."""
     from vitonnx.media import find_pictures
 
-    if precision == "bf16":
-        from vitonnx.engine import require_bf16
-
-        require_bf16()  # or else nobody could say here what it costs
-    if not words:
-        return None
-    if precision != "int8":
-        raise UsageError(f"--calibrate fixes the scales of int8, and {precision} has none.")
-    return find_pictures(words, notice=partial(inform, quiet=quiet))
+    return find_pictures(words, notice=partial(inform, quiet=quiet)) if words else None
 
 
-def reduce(
-    file: Path,
-    target: Path,
-    precision: str,
-    calibration: Sequence[Path] | None,
-    *,
-    size: tuple[int, int] | None = None,
-    max_pixels: int | None = None,
-    quiet: bool,
-) -> None:
-    """Write a file in fewer bits, its scales fixed by some pictures where there are any."""
-    from vitonnx.engine import reduce_file
-
-    measured = f", calibrated on {len(calibration)} pictures" if calibration else ""
-    with stage(f"Writing {precision}{measured}", quiet=quiet):
-        reduce_file(
-            file, target, precision, size=size, calibration=calibration, max_pixels=max_pixels
-        )
+@contextmanager
+def fidelity_shown(*, quiet: bool) -> Iterator[None]:
+    """Print what was measured where a precision is refused."""
+    try:
+        yield
+    except PrecisionError as error:
+        if not quiet:
+            print_fidelity(error.fidelity, error.precision)
+        raise
 
 
-def state_fidelity(
-    exact: Engine,
-    reduced: Engine,
-    pictures: Sequence[str] | None,
-    *,
-    force: bool,
-    quiet: bool,
-) -> Fidelity:
-    """Compare a precision with single precision, and print the result.
-
-    Raises
-    ------
-    VitonnxError
-        If it costs more than the limit, unless that is forced.
-    """
-    from vitonnx.engine import RANK_LIMIT, compare_engines
-
-    shown, precision = _pictures(pictures or [], quiet=quiet), reduced.precision
-    with stage(f"Comparing {precision} with fp32", quiet=quiet):
-        fidelity = compare_engines(exact, reduced, shown)
-    if not quiet:
-        _print(fidelity, precision)
-    if not fidelity.holds():
-        inform(
-            f"{precision} changes the maps: the rank correlation of heads or rollout is below "
-            f"{RANK_LIMIT}."
-        )
-        if not force:
-            raise VitonnxError(
-                f"{precision} costs too much on these pictures: nothing was written. Use another "
-                "precision, or --force."
-            )
-    return fidelity
-
-
-def _pictures(words: Sequence[str], *, quiet: bool) -> list[Any]:
-    """Find the pictures, or draw some."""
-    if words:
-        from vitonnx.media import find_pictures
-
-        return list(find_pictures(words, notice=partial(inform, quiet=quiet)))
-    from vitonnx.data.scenes import draw_scene
-
-    return [draw_scene(seed, size=(SCENE_SIDE, SCENE_SIDE)).picture for seed in range(SCENES)]
-
-
-def _print(fidelity: Fidelity, precision: str) -> None:
+def print_fidelity(fidelity: Fidelity, precision: str) -> None:
+    """Print what a precision costs."""
     from vitonnx.cli._table import Table
 
     table = Table(
         title=f"{precision} against fp32, {fidelity.pictures} pictures", title_justify="left"
     )
-    table.add_column("what")
+    table.add_column("measure")
     table.add_column("", justify="right")
     if fidelity.prediction is not None:
         table.row("same prediction", f"{fidelity.prediction:.1%}")

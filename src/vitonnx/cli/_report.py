@@ -22,6 +22,8 @@ from vitonnx.cli._options import (
     parse_size,
 )
 
+SHOWN = ("heads", "rollout", "distance", "entropy", "filters:components=28", "positions")
+
 EXAMPLE = "Example: vitonnx report deit.onnx holiday/ --compare dino.onnx -o report.html"
 
 
@@ -35,6 +37,15 @@ def report(
             "-o",
             metavar="FILE.html",
             help="The page to write. Without it, MODEL.report.html is written here.",
+        ),
+    ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--probe",
+            metavar="NAME[:OPTION=VALUE,...]",
+            help="Ask this probe; repeat for more, in the order of the page. By default, "
+            f"{', '.join(SHOWN)}.",
         ),
     ] = None,
     compare: Compare = None,
@@ -59,13 +70,15 @@ def report(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Write one self-contained page: heads, rollout, distance, filters, positions, video."""
+    """Write one self-contained page: what all probes find in pictures, weights and a video."""
+    from vitonnx.cli._probe_options import make_probes
     from vitonnx.cli._report_page import ReportCall, run
     from vitonnx.cli._runtime import Runtime
 
     run(
         ReportCall(
             models=(model, *(compare or [])),
+            probes=tuple(make_probes(probe or SHOWN, {})),
             inputs=tuple(pictures),
             output=output,
             video=video,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import typer
 
+from vitonnx.api._video import make_video
 from vitonnx.cli._agree import agreed
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, give, inform, watch
-from vitonnx.cli._engines import note_fit, open_engines
+from vitonnx.cli._engines import open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
 from vitonnx.cli._runtime import Runtime
@@ -29,22 +31,15 @@ from vitonnx.plots import (
     ReportPanel,
     ReportSection,
     ReportTable,
-    plot_distance,
-    plot_filters,
-    plot_positions,
+    plot_findings,
     plot_results,
     write_report,
 )
-from vitonnx.probes import Distance, Filters, Heads, Positions, Probe, Rollout, Summary
-from vitonnx.video import open_engine, probe_video
+from vitonnx.probes import Found, Maps, Probe, Summary, TableProbe, WeightProbe
 from vitonnx.weights import probe_weights
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["ReportCall", "run"]
 
-COMPONENTS = 28
 BEST = 5
 
 
@@ -53,6 +48,7 @@ class ReportCall:
     """What was asked on the command line."""
 
     models: tuple[str, ...]
+    probes: tuple[Any, ...]
     inputs: tuple[str, ...]
     output: Path | None
     video: Path | None
@@ -72,7 +68,8 @@ class Findings:
 
     shown: list[dict[str, Result]]
     errors: list[VitonnxError]
-    distance: dict[str, Summary]
+    totals: dict[str, dict[str, Summary]]
+    """By the probes' names, then by the models'."""
 
 
 def run(call: ReportCall, *, quiet: bool) -> None:
@@ -87,6 +84,8 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         raise UsageError(
             "--fit says how frames of a video are fitted: give --video VIDEO, or leave it out."
         )
+    if call.video is not None and not _giving_maps(call):
+        raise UsageError("--video is made of maps: name a --probe that gives some, such as heads.")
     notice = partial(inform, quiet=quiet)
     settle = partial(settle_output, ending=".report.html", forms={"a page": (".html",)})
     settle(call.output, call.models)
@@ -104,15 +103,15 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
-    findings = _find(engines, pictures, call.show, quiet=quiet)
+    findings = _find(call, engines, pictures, quiet=quiet)
     errors = findings.errors
     if len(errors) == len(pictures):
         list_skipped(errors, len(pictures))
     sections = [
         _models(engines),
-        *_pictures(findings.shown, engines),
-        _distance(findings.distance),
-        *_weights(engines),
+        *_pictures(findings.shown, engines, _giving_maps(call)),
+        *_tables(call, findings.totals),
+        *_weights(call, engines),
     ]
     lost = None
     if video is not None:
@@ -129,23 +128,29 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         raise typer.Exit(1)
 
 
+def _giving_maps(call: ReportCall) -> list[Probe[Any]]:
+    return [probe for probe in call.probes if isinstance(probe, Probe) and probe.gives is Maps]
+
+
 def _find(
-    engines: Mapping[str, Engine], pictures: Sequence[Path], show: int, *, quiet: bool
+    call: ReportCall, engines: Mapping[str, Engine], pictures: Sequence[Path], *, quiet: bool
 ) -> Findings:
     """Answer all probes from one pass, and keep the whole results of the first pictures alone."""
-    distance = Distance()
-    probes: list[Probe[Any]] = [Heads(), Rollout(), distance]
-    found = Findings([], [], dict.fromkeys(engines, distance.summary()))
-    answers = agreed([engine.stream(pictures, probes) for engine in engines.values()])
+    probes = [probe for probe in call.probes if isinstance(probe, Probe)]
+    adding = [probe for probe in probes if isinstance(probe, TableProbe)]
+    totals = {probe.name: dict.fromkeys(engines, probe.summary()) for probe in adding}
+    found = Findings([], [], totals)
+    answers = agreed(engines, pictures, probes)
     for answer in watch(answers, total=len(pictures), label="Probing", quiet=quiet):
         if answer[0].error is not None:
             found.errors.append(answer[0].error)
             continue
         models = dict(zip(engines, answer, strict=True))
-        for name, result in models.items():
-            total = distance.summary([result[distance.name]])
-            found.distance[name] = found.distance[name].merge(total)
-        if len(found.shown) < show:
+        for probe in adding:
+            of_probe = totals[probe.name]
+            for name, result in models.items():
+                of_probe[name] = of_probe[name].merge(probe.summary([result[probe.name]]))
+        if len(found.shown) < call.show:
             found.shown.append(models)
     return found
 
@@ -158,17 +163,19 @@ def _models(engines: Mapping[str, Engine]) -> ReportSection:
 
 
 def _pictures(
-    shown: Sequence[Mapping[str, Result]], engines: Mapping[str, Engine]
+    shown: Sequence[Mapping[str, Result]],
+    engines: Mapping[str, Engine],
+    probes: Sequence[Probe[Any]],
 ) -> Iterator[ReportSection]:
-    """Give each shown picture a section: predictions, heads and rollout of every model."""
+    """Give each shown picture a section: predictions, and the maps of every probe and model."""
     for models in shown:
         name = Path(next(iter(models.values())).file).name
         panels = [
             ReportPanel(
-                plot_results(probe, {model: [result]}, _untrained(engines[model])),
-                description=f"{what} of {model} on {name}",
+                plot_results({model: [result[probe.name]]}, _untrained(engines[model])),
+                description=f"{probe.name} of {model} on {name}",
             )
-            for probe, what in (("heads", "Attention heads"), ("rollout", "Attention rollout"))
+            for probe in probes
             for model, result in models.items()
         ]
         yield ReportSection(name, table=_predictions(models, engines), panels=panels)
@@ -200,49 +207,43 @@ def _best(logits: np.ndarray, classes: tuple[str, ...] | None) -> list[str]:
     ]
 
 
-def _distance(totals: Mapping[str, Summary]) -> ReportSection:
-    pictures = next(iter(totals.values())).count
-    return ReportSection(
-        "Mean attention distance",
-        text=f"How far the heads look, in pixels of the input; pictures: {pictures}.",
-        panels=[ReportPanel(plot_distance(totals), "Mean attention distance, head by head")],
-    )
+def _tables(
+    call: ReportCall, totals: Mapping[str, Mapping[str, Summary]]
+) -> Iterator[ReportSection]:
+    """Give each probe of blocks and heads a section, the models side by side."""
+    for probe in call.probes:
+        if isinstance(probe, TableProbe):
+            tables = {name: probe.table(total) for name, total in totals[probe.name].items()}
+            pictures = next(iter(tables.values())).count
+            panel = ReportPanel(plot_findings(tables), f"{probe.title}, head by head")
+            text = f"{probe.unit.capitalize()}; pictures: {pictures}."
+            yield ReportSection(probe.title, text=text, panels=[panel])
 
 
-def _weights(engines: Mapping[str, Engine]) -> Iterator[ReportSection]:
-    """Draw what the weights alone tell."""
-    filters = {name: Filters(components=_components(engine)) for name, engine in engines.items()}
-    text = "What the patch embedding looks for, and the principal components of all filters."
-    yield _weights_section("Filters", text, filters, engines, plot_filters)
-    text = "How alike the position embeddings of the patches are."
-    positions = dict.fromkeys(engines, Positions())
-    yield _weights_section("Positions", text, positions, engines, plot_positions)
+def _weights(call: ReportCall, engines: Mapping[str, Engine]) -> Iterator[ReportSection]:
+    """Draw what the weights alone tell, models side by side; one that lacks them is named."""
+    for probe in call.probes:
+        if not isinstance(probe, WeightProbe):
+            continue
+        found = {name: _ask_weights(engine, probe) for name, engine in engines.items()}
+        findings = {name: each.finding for name, each in found.items() if each is not None}
+        without = [name for name, each in found.items() if each is None]
+        text = f"{', '.join(without)}: there are none to show." if without else ""
+        panels = []
+        if findings:
+            words = getattr(next(iter(findings.values())), "details", ())
+            text = f"{', '.join(words).capitalize()}. {text}".strip() if words else text
+            panels = [ReportPanel(plot_findings(findings), text or probe.name)]
+        yield ReportSection(probe.name.capitalize(), text=text, panels=panels)
 
 
-def _weights_section(
-    title: str,
-    text: str,
-    probes: Mapping[str, Any],
-    engines: Mapping[str, Engine],
-    plot: Callable[..., Figure],
-) -> ReportSection:
-    """Set models side by side; one that lacks the weights is named instead."""
-    results, without, description = {}, [], text
-    for name, engine in engines.items():
-        try:
-            results[name] = probe_weights(engine.file, probes[name])
-        except (UsageError, ModelFileError):  # its attention was read: the file is whole
-            without.append(name)
-    if without:
-        text += f" {', '.join(without)}: there are none to show."
-    panels = [ReportPanel(plot(results), description)] if results else []
-    return ReportSection(title, text=text, panels=panels)
-
-
-def _components(engine: Engine) -> int:
-    """Give as many components as the paper shows, or all that so few filters can have."""
-    manifest = engine.manifest
-    return min(COMPONENTS, manifest.dim - 1, 3 * manifest.patch_size**2)
+def _ask_weights(engine: Engine, probe: WeightProbe[Any]) -> Found | None:
+    """Ask as was said, or, where a model has less than that, as usual; None where it has none."""
+    for asked in (probe, type(probe)()):
+        with suppress(UsageError, ModelFileError):  # its attention was read: the file is whole
+            found: Found = probe_weights(engine.file, asked)
+            return found
+    return None
 
 
 def _open_video(call: ReportCall, notice: Notice) -> Video | VideoError:
@@ -270,7 +271,7 @@ def _video(
     except VitonnxError as error:
         lost = f"The page has no video: {error}"
         return ReportSection("Video", text=lost), lost
-    text = "Mean over the heads of the last block, frame by frame."
+    text = f"The maps of {_giving_maps(call)[0].name}, frame by frame."
     section = ReportSection(
         "Video", text=text, panels=[ReportPanel(content, "Video of where they look")]
     )
@@ -280,20 +281,19 @@ def _video(
 def _draw_video(
     call: ReportCall, video: Video, engines: Mapping[str, Engine], *, quiet: bool
 ) -> bytes:
-    of_video = {
-        name: open_engine(engine.file, video.size, fit=call.fit, **call.runtime.options())
-        for name, engine in engines.items()
-    }
-    if call.fit is None:
-        note_fit(of_video, video.size, quiet=quiet)
+    (probe, *_) = _giving_maps(call)
+    # At the video's own shape, whatever size the pictures have.
+    plain = [Engine(engine.file, **call.runtime.options()) for engine in engines.values()]
     with temporary_folder() as folder:
         path = folder / "video.mp4"
-        probe_video(
+        make_video(
             video,
-            list(of_video.values()),
-            Heads(),
+            plain,
+            probe,
             path,
-            titles=list(of_video),
+            fit=call.fit,
+            titles=list(engines),
+            notice=partial(inform, quiet=quiet),
             watch=partial(watch, quiet=quiet),
         )
         return path.read_bytes()

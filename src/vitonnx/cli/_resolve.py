@@ -1,4 +1,4 @@
-"""From MODEL on the command line to a file, with what is said on the way."""
+"""Resolve MODEL of the command line to a file, with notes and a spinner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["resolve_model"]
 
 
 def resolve_model(model: str, *, quiet: bool) -> Path:
-    """Find the file of a model; fetch it and make it probe-ready if it is a name or an id.
+    """Find the file of a model; if it is a name or an id, download it and make it probe-ready.
 
     Raises
     ------

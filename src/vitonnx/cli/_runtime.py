@@ -1,4 +1,4 @@
-"""How models are run: the options that all commands with a model share, in one piece."""
+"""The runtime options that all commands with a model share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["Runtime"]
 
 @dataclass(frozen=True)
 class Runtime:
-    """What is passed on to every `Engine` of a call."""
+    """Options passed on to every `Engine` of a call."""
 
     device: str = "auto"
     threads: int | None = None
     precision: str = "auto"
 
     def options(self) -> dict[str, Any]:
-        """Give the keyword arguments."""
+        """Return the keyword arguments."""
         return asdict(self)

@@ -1,7 +1,7 @@
-"""Signals that ask a process to end: what it does is undone, and the exit code says which it was.
+"""Handle signals that end the process: clean up, and exit with a code that names the signal.
 
-Ctrl-C, SIGTERM and SIGHUP are one `KeyboardInterrupt` to all that runs, so that whoever cleans up
-at the one does so at all of them.
+Ctrl-C, SIGTERM and SIGHUP all raise `KeyboardInterrupt`, so that code which cleans up on one does
+so on all of them.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 if sys.platform != "win32":
     WORDS[signal.SIGHUP] = "hung up"
 
-# Seconds in which a signal is the same one again: `timeout`, and whoever passes Ctrl-C on to its
-# children, send it to the process and to its group. What comes later doesn't want to wait.
+# Seconds within which a second signal counts as the same one: `timeout`, and parents that pass on
+# Ctrl-C, send it to the process and to its group. A later one asks to end at once.
 ONCE = 1.0
-BEHIND = 0.05  # seconds until a finaliser is behind us: this hook is still a part of it
-OF_SIGNALS = 128  # what a shell adds to a signal's number to make an exit code of it
+BEHIND = 0.05  # seconds until a finaliser is over: this hook still runs inside it
+OF_SIGNALS = 128  # a shell adds it to a signal's number to make an exit code
 
 
 class Ending:
-    """Listens to signals while its block runs; those that were ignored or taken stay so.
+    """Handler of ending signals while its block runs; those ignored or handled before stay so.
 
-    Outside the main thread it hears nothing.
+    Outside the main thread it does nothing.
 
     Parameters
     ----------
     last : bool
-        Whether the block is the last that the process does: a signal that comes behind it then
-        ends the process at once. Else those who listened before do so again.
+        Whether the process ends after the block: a later signal then ends it at once. Otherwise
+        the previous handlers are restored.
     """
 
     def __init__(self, *, last: bool) -> None:
@@ -56,7 +56,7 @@ class Ending:
                     self._before[number] = signal.signal(number, self._ask)
         sys.unraisablehook = self._notice
         if self._last:
-            atexit.register(self._be_deaf)  # the first to register is called last
+            atexit.register(self._be_deaf)  # registered first, called last
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,17 +67,17 @@ class Ending:
 
     @property
     def asked(self) -> bool:
-        """Whether a signal came, whatever has become of its exception."""
+        """Whether a signal came, even if its exception was lost."""
         return self._number is not None
 
     def code(self) -> int:
-        """Give the exit code, and say on stderr what happened."""
+        """Return the exit code, and print what happened to stderr."""
         number = self._number or signal.SIGINT
         self._say(number)
         return OF_SIGNALS + number
 
     def close(self) -> None:
-        """Note that the work is done, or undone."""
+        """Note that the work is done, or rolled back."""
         self._over = self._last
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
@@ -92,25 +92,25 @@ class Ending:
             self._end(self._number)
 
     def _end(self, number: int) -> None:
-        """End the process now; what it had in the making goes."""
+        """End the process now, and remove its unfinished files."""
         media = sys.modules.get("vitonnx.media")
-        with suppress(Exception):  # it may not be whole yet
+        with suppress(Exception):  # it may still be importing
             media.remove_own()  # type: ignore[union-attr]
         os._exit(OF_SIGNALS + number)
 
     def _be_deaf(self) -> None:
-        """Let Python take itself apart: it listens no more, and a signal would change the code."""
+        """Ignore signals while Python shuts down, where one would change the exit code."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
 
     def _say(self, number: signal.Signals) -> None:
-        # Past Python, which may be writing at this moment; and not by the number of the system's
-        # stderr, which leads nowhere while libraries are unheard.
+        # Write past Python, which may be writing at this moment; not to file descriptor 2, which
+        # leads nowhere while libraries are silenced.
         with suppress(OSError, ValueError, AttributeError):
             os.write(sys.stderr.fileno(), f"error: {WORDS[number]}.\n".encode())
 
     def _notice(self, event: sys.UnraisableHookArgs) -> None:
-        """Raise once more what came where nothing can be raised, such as in a finaliser."""
+        """Raise again an interrupt that came where none can be raised, as in a finaliser."""
         if isinstance(event.exc_value, KeyboardInterrupt) and self._number is not None:
             number, self._number = self._number, None
             again = threading.Timer(BEHIND, _interrupt, [number])

@@ -1,4 +1,4 @@
-"""Compiled libraries write past Python: what they say is kept from the terminal here."""
+"""Silence compiled libraries, which write past Python to the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["silence"]
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Drop all that is written to this process's stdout and stderr, by whatever language."""
+    """Drop all output to this process's stdout and stderr, from any language."""
     _flush()
     kept = {number: os.dup(number) for number in (1, 2)}
     with Path(os.devnull).open("wb") as nowhere:
@@ -29,6 +29,6 @@ def silence() -> Iterator[None]:
 
 
 def _flush() -> None:
-    """Send what Python still holds where it was meant to go."""
+    """Write out what Python still buffers."""
     sys.stdout.flush()
     sys.stderr.flush()

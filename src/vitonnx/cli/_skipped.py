@@ -1,4 +1,4 @@
-"""What could not be done, at the end, where nobody overlooks it."""
+"""List skipped pictures at the end, where they can't be overlooked."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def list_skipped(reasons: Sequence[object], pictures: int) -> None:
     Parameters
     ----------
     reasons : sequence
-        One a skipped picture.
+        One reason per skipped picture.
     pictures : int
-        How many there were, those included.
+        Number of all pictures, skipped ones included.
 
     Raises
     ------
     typer.Exit
-        With code 1 if there is any.
+        With code 1 if there are any.
     """
     if not reasons:
         return

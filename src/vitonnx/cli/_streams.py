@@ -1,4 +1,4 @@
-"""The three standard streams: there, able to write any letter, and taken leave of at the end."""
+"""The three standard streams: make sure they exist and can write any character."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ ESCAPING = "vitonnx.escaping"
 
 
 def open_streams() -> None:
-    """Have all three lead somewhere, and write what they have no letter for as pages do.
+    """Reopen closed streams, and escape characters that their encoding lacks.
 
-    The number of one that was closed would be that of the next file which is opened: what is meant
-    for a person would land in it.
+    The next file opened would get the descriptor of a closed stream, and messages would end up in
+    that file.
 
     Raises
     ------
     VitonnxError
-        If stdout is closed: nobody could be told what came out.
+        If stdout is closed: results couldn't be printed.
     """
     for number in range(3):
         try:
@@ -32,7 +32,7 @@ def open_streams() -> None:
         except OSError:
             _lead_nowhere(number)
     lost = sys.stdout is None
-    # Python has none of a number that was closed when it began.
+    # Python sets the stream of a descriptor that was closed at startup to None.
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115 - for as long as we live
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
@@ -42,15 +42,15 @@ def open_streams() -> None:
             stream.reconfigure(errors=ESCAPING)
     if lost:
         raise VitonnxError(
-            "standard output is closed, and results could not be printed: send it to a file, or "
-            "to /dev/null."
+            "standard output is closed, so results can't be printed: redirect it to a file, or to "
+            "/dev/null."
         )
 
 
 def drop_output() -> None:
-    """Send off what is still held back, and drop what a stream can't take.
+    """Flush the streams, and drop what they can't take.
 
-    Python would try again as it ends, and complain.
+    Python would try again at exit, and complain.
     """
     for stream in (sys.stdout, sys.stderr):
         try:

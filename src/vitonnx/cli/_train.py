@@ -1,4 +1,4 @@
-"""``vitonnx train``: from labelled pictures to a probe-ready file of one's own."""
+"""``vitonnx train``: train a small model on your pictures, and export it."""
 
 from __future__ import annotations
 
@@ -19,69 +19,77 @@ def train(
         str,
         typer.Argument(
             metavar="DATA",
-            help="A folder of class folders, the archive of CIFAR-10 (python or binary version), "
-            "or the word scenes: pictures that vitonnx draws.",
+            help="Folder with one subfolder of pictures per class, CIFAR-10 archive (binary "
+            "version), or scenes: synthetic pictures drawn by vitonnx.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for all that comes out.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Write everything to this folder.")
     ],
     objective: Annotated[
         Literal["supervised", "dino"],
-        typer.Option("--objective", help="With labels, or by self-distillation without."),
+        typer.Option("--objective", help="Train with labels, or by self-distillation without."),
     ] = "supervised",
     classifier: Annotated[
         Literal["token", "gap"],
-        typer.Option("--classifier", help="What is read: a class token, or the patches' mean."),
+        typer.Option(
+            "--classifier", help="Classify from a class token, or from the mean of the patches."
+        ),
     ] = "token",
     position: Annotated[
         Literal["learned", "sincos"],
-        typer.Option("--position", help="The position embedding: learned, or a fixed table."),
+        typer.Option("--position", help="Learn the position embedding, or use a fixed table."),
     ] = "learned",
-    width: Annotated[int, typer.Option("--width", min=1, help="Of the tokens.")] = 128,
-    depth: Annotated[int, typer.Option("--depth", min=1, help="Blocks.")] = 5,
-    heads: Annotated[int, typer.Option("--heads", min=1, help="Attention heads a block.")] = 4,
-    patch: Annotated[int, typer.Option("--patch", min=1, help="Side of a patch, in pixels.")] = 8,
+    width: Annotated[int, typer.Option("--width", min=1, help="Dimension of the tokens.")] = 128,
+    depth: Annotated[int, typer.Option("--depth", min=1, help="Number of blocks.")] = 5,
+    heads: Annotated[int, typer.Option("--heads", min=1, help="Number of heads per block.")] = 4,
+    patch: Annotated[int, typer.Option("--patch", min=1, help="Patch size in pixels.")] = 8,
     image_size: Annotated[
-        int, typer.Option("--image-size", min=1, help="Side of the pictures, in pixels.")
+        int, typer.Option("--image-size", min=1, help="Input size in pixels.")
     ] = 48,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Rounds through the data.")] = 20,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Pictures a step.")] = 128,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Number of epochs.")] = 20,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Pictures per step.")
+    ] = 128,
     pictures: Annotated[
         int | None,
         typer.Option(
-            "--pictures", min=1, help="Pictures an epoch: all, or 10000 scenes, by default."
+            "--pictures", min=1, help="Pictures per epoch. By default, all, or 10000 scenes."
         ),
     ] = None,
     max_pixels: MaxPixels = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option("--learning-rate", help="At its highest; 0.001 by default, DINO 0.0005."),
+        typer.Option(
+            "--learning-rate", help="Peak learning rate. By default, 0.001, or 0.0005 with dino."
+        ),
     ] = None,
     hue: Annotated[
         float,
         typer.Option(
             "--hue",
-            help="How far augmentation turns the hue, in circles; 0.5 where colour says nothing.",
+            help="Shift the hue by up to this fraction of the colour wheel in augmentation; use "
+            "0.5 where colour carries no information.",
         ),
     ] = 0.1,
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
             "--precision",
-            help="Of products: bfloat16 is faster on processors and GPUs that have it.",
+            help="Precision of the matrix products; bfloat16 is faster on hardware that has it.",
         ),
     ] = "float32",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed for everything random.")] = 0,
     name: Annotated[
-        str | None, typer.Option("--name", help="Of the model; the folder's by default.")
+        str | None,
+        typer.Option("--name", help="Name of the model. By default, that of the folder."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training in DIR after its last epoch.")
+        bool, typer.Option("--resume", help="Resume the training in DIR after its last epoch.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a small Vision Transformer, and export the best of it."""
+    """Train a small Vision Transformer on your pictures, and export its best epoch."""
     from vitonnx.cli._train_run import TrainCall, run
     from vitonnx.extras import require_export
     from vitonnx.models.train import Settings
@@ -103,7 +111,7 @@ def train(
         seed=seed,
     )
     require_export(training=True)
-    with silence():  # its compiled part talks to stderr whatever it is told
+    with silence():  # its compiled part writes to stderr at every log level
         import_module("tensorflow")
     call = TrainCall(data, output, name or output.resolve().name, pictures, max_pixels, resume)
     run(call, settings, quiet=quiet)

@@ -1,4 +1,4 @@
-"""What ``vitonnx train`` does: open the data, train, draw the losses, export."""
+"""The steps of ``vitonnx train``: open the data, train, plot the losses, export."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DESCRIPTION, CURVES, MODEL = "config.json", "losses.png", "model.onnx"
 
 @dataclass(frozen=True)
 class TrainCall:
-    """What was asked on the command line, besides the training's settings."""
+    """Arguments of the command line other than the settings of the training."""
 
     data: str
     folder: Path
@@ -36,7 +36,7 @@ def run(call: TrainCall, settings: Settings, *, quiet: bool) -> None:
     Raises
     ------
     VitonnxError
-        If the data, the folder or the training is bad.
+        If the data or the folder can't be used, or the training fails.
     """
     from vitonnx.data import open_data
     from vitonnx.media import check_place

@@ -13,7 +13,7 @@ import typer
 
 from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, give, inform, watch
-from vitonnx.cli._engines import note_fit, open_engines
+from vitonnx.cli._engines import open_engines
 from vitonnx.cli._options import (
     NUMBER,
     Compare,
@@ -25,23 +25,23 @@ from vitonnx.cli._options import (
     Quiet,
     Threads,
     parse_fit,
-    parse_query,
 )
 from vitonnx.cli._output import check_output, files_of
+from vitonnx.cli._probe_options import Given, make_probes
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from vitonnx.manifest import Manifest
     from vitonnx.plots import VideoStyle
-    from vitonnx.probes import Fusion, Heads, Rollout
     from vitonnx.video import ScaleKind, VideoHead
 
 EXAMPLE = "Example: vitonnx probe video deit.onnx bird.mp4 --compare dino.onnx -o bird.dino.mp4"
 
 
 def video(
+    given: Given,
     model: Model,
-    video: Annotated[
+    source: Annotated[
         Path,
         typer.Argument(metavar="IN", help="A video, an animated picture, or a folder of frames."),
     ],
@@ -51,74 +51,77 @@ def video(
             "--output",
             "-o",
             metavar="OUT.mp4",
-            help="The video to write. Without it, VIDEO.PROBE.mp4 is written here.",
+            help="Video to write. By default, VIDEO.PROBE.mp4 in the current folder.",
         ),
     ] = None,
     probe: Annotated[
-        str, typer.Option("--probe", metavar="heads|rollout", help="What is asked.")
+        str,
+        typer.Option(
+            "--probe",
+            metavar="NAME[:OPTION=VALUE,...]",
+            help="Ask this probe, one that gives maps.",
+        ),
     ] = "heads",
     head: Annotated[
-        str, typer.Option("--head", metavar="mean|N|all", help="Of heads; all is a mosaic.")
+        str,
+        typer.Option(
+            "--head",
+            metavar="mean|N|all",
+            help="Draw the mean of the heads, one head, or a mosaic of all.",
+        ),
     ] = "mean",
-    block: Annotated[
-        int | None, typer.Option("--block", help="Of heads: 0 is the first, -1 the last (default).")
-    ] = None,
-    query: Annotated[
-        str | None,
-        typer.Option("--query", metavar="TOKEN|mean|Y,X", help="Of heads: who looks, as there."),
-    ] = None,
-    fusion: Annotated[
-        str | None,
-        typer.Option("--fusion", metavar="mean|max|min", help="Of rollout: over the heads."),
-    ] = None,
-    discard: Annotated[
-        float | None, typer.Option("--discard", help="Of rollout: share set to zero.")
-    ] = None,
     compare: Compare = None,
     short_side: Annotated[
         int | None,
         typer.Option(
             "--short-side",
             metavar="N",
-            help="Of the model's input, in pixels, a multiple of the patch size; by default that "
-            "of the file's. The longer side follows from the video.",
+            help="Give the model's input this short side, in pixels, a multiple of the patch size. "
+            "By default, the model's. The long side follows from the video.",
         ),
     ] = None,
     fit: FitFrames = None,
     style: Annotated[
-        str, typer.Option("--style", metavar="overlay|heatmap|side-by-side", help="How to draw.")
+        str,
+        typer.Option(
+            "--style",
+            metavar="overlay|heatmap|side-by-side",
+            help="Draw the map on the frame, alone, or beside the frame.",
+        ),
     ] = "overlay",
     colormap: Annotated[
-        str, typer.Option("--colormap", metavar="NAME", help="One of Matplotlib's.")
+        str, typer.Option("--colormap", metavar="NAME", help="Use this colormap of Matplotlib.")
     ] = "inferno",
     opacity: Annotated[
         float,
-        typer.Option("--opacity", help="How much an overlay hides where the map is highest."),
+        typer.Option("--opacity", help="Hide this share of the frame where the map is highest."),
     ] = 0.95,
     smooth: Annotated[
-        int, typer.Option("--smooth", metavar="N", help="Frames of a moving average over time.")
+        int, typer.Option("--smooth", metavar="N", help="Average the maps over N frames.")
     ] = 1,
     scale: Annotated[
         str,
         typer.Option(
             "--scale",
             metavar="video|frame|fixed",
-            help="What shares one scale of colours: the whole video; each frame alone, which "
-            "flickers; or every video there is: 0 to 10 times an even share of the attention.",
+            help="Share one colour scale across the whole video, scale each frame by itself (it "
+            "flickers), or use the same fixed scale in every video: 0 to 10 times an even share of "
+            "the attention.",
         ),
     ] = "video",
     start: Annotated[
-        str | None, typer.Option("--start", metavar="TIME", help="In seconds, or as 1:02:03.5.")
+        str | None,
+        typer.Option("--start", metavar="TIME", help="Start at this time: seconds, or 1:02:03.5."),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--end", metavar="TIME", help="What is shown then is left out.")
+        str | None, typer.Option("--end", metavar="TIME", help="Stop before this time.")
     ] = None,
     every: Annotated[
-        int, typer.Option("--every", metavar="N", help="Take every Nth frame; each lasts longer.")
+        int, typer.Option("--every", metavar="N", help="Take every Nth frame, and show it longer.")
     ] = 1,
     fps: Annotated[
         float | None,
-        typer.Option("--fps", help="Frames a second of a folder, 25 by default."),
+        typer.Option("--fps", help="Play a folder of frames at this rate. By default, 25."),
     ] = None,
     max_pixels: MaxPixelsOfFrames = None,
     device: Device = "auto",
@@ -126,48 +129,43 @@ def video(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Draw where a model looks in every frame of a video."""
+    """Draw what a probe finds in every frame of a video."""
+    from vitonnx.api._video import make_video
     from vitonnx.cli._runtime import Runtime
+    from vitonnx.engine import Engine
     from vitonnx.media import check_writable, partial_of
     from vitonnx.media.videos import Span, open_video
-    from vitonnx.plots import VideoColours
-    from vitonnx.video import VideoOptions, open_engine, probe_video
 
-    asked = _probe(probe, block=block, query=query, fusion=fusion, discard=discard)
-    options = VideoOptions(
-        head=_head(head),
-        smooth=smooth,
-        scale=cast("ScaleKind", scale),
-        colours=VideoColours(cast("VideoStyle", style), colormap, opacity),
-    )
+    (asked,) = make_probes([probe], given)
+    models = (model, *(compare or []))
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
-    target = output or Path(f"{video.resolve().stem}.{asked.name}.mp4")
-    read: list[str | Path] = [video, *video.iterdir()] if video.is_dir() else [video]
-    read += files_of([model, *(compare or [])])
+    target = output or Path(f"{source.resolve().stem}.{asked.name}.mp4")
+    read: list[str | Path] = [source, *source.iterdir()] if source.is_dir() else [source]
+    read += files_of(models)
     check_output(target, {"a video": (".mp4",)}, read)
     check_writable(partial_of(target), read)  # which an interrupt would leave
     notice = partial(inform, quiet=quiet)
-    opened = open_video(video, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
-    make = partial(
-        open_engine,
-        frame=opened.size,
-        short_side=short_side,
-        fit=parse_fit(fit),
-        **Runtime(device, threads, precision).options(),
-    )
-    engines = open_engines([model, *(compare or [])], make, quiet=quiet)
+    opened = open_video(source, span, rate=_rate(fps), max_pixels=max_pixels, notice=notice)
+    make = partial(Engine, **Runtime(device, threads, precision).options())
+    engines = open_engines(models, make, quiet=quiet)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note_untrained(manifests, quiet=quiet)
-    if fit is None:
-        note_fit(engines, opened.size, quiet=quiet)
     try:
-        report = probe_video(
+        report = make_video(
             opened,
             list(engines.values()),
             asked,
             target,
-            options,
+            short_side=short_side,
+            fit=parse_fit(fit),
+            head=_head(head),
+            smooth=smooth,
+            scale=cast("ScaleKind", scale),
+            style=cast("VideoStyle", style),
+            colormap=colormap,
+            opacity=opacity,
             titles=_titles(manifests),
+            notice=notice,
             watch=partial(watch, quiet=quiet),
         )
     except KeyboardInterrupt as interrupt:
@@ -180,32 +178,6 @@ def video(
     if report.lost is not None:
         complain(report.lost)
         raise typer.Exit(1)
-
-
-def _probe(
-    name: str,
-    *,
-    block: int | None,
-    query: str | None,
-    fusion: str | None,
-    discard: float | None,
-) -> Heads | Rollout:
-    """Make the probe, and refuse options of the other one."""
-    from vitonnx.probes import Heads, Rollout
-
-    foreign: dict[str, dict[str, object]] = {
-        "heads": {"--fusion": fusion, "--discard": discard},
-        "rollout": {"--block": block, "--query": query},
-    }
-    if name not in foreign:
-        raise UsageError(f"--probe {name!r} is unknown; use heads or rollout.")
-    for option, value in foreign[name].items():
-        if value is not None:
-            raise UsageError(f"{option} has no meaning for the probe {name}: leave it out.")
-    if name == "heads":
-        return Heads(block=-1 if block is None else block, query=parse_query(query))
-    # Rollout refuses any other word itself, with the list of those there are.
-    return Rollout(fusion=cast("Fusion", fusion or "mean"), discard=discard or 0.0)
 
 
 def _head(text: str) -> VideoHead:

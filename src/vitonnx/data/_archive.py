@@ -17,7 +17,7 @@ from vitonnx.blame import blamed_on
 from vitonnx.errors import DataError
 from vitonnx.regular import refuse_special
 
-__all__ = ["Member", "damaged", "members", "reading"]
+__all__ = ["Member", "damaged", "members"]
 
 GZIP = b"\x1f\x8b"
 
@@ -26,16 +26,16 @@ ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 SEPARATOR = re.compile(r"[/\\]")
 
 MOST_BYTES: Final = 64 * 2**20
-"""The longest member that is read: the longest of CIFAR-10 has 31 MB."""
+"""The longest member that is read: CIFAR-10's have 31 MB."""
 
 LONGEST: Final = 256 * 2**20
-"""Bytes of an archive without its compression: CIFAR-10's have 178 and 184 million."""
+"""Bytes of an archive without its compression: CIFAR-10's has 184 million."""
 
 LONGEST_HEADERS: Final = 64 * 2**10
 """Bytes in front of a member: 512, and three times that where its name is long."""
 
 MOST_MEMBERS: Final = 1_000
-"""CIFAR-10's have nine."""
+"""CIFAR-10's has nine."""
 
 
 class Tape:
@@ -104,7 +104,7 @@ class Member:
         if self._entry.size > most:
             raise damaged(self.path, f"{self.name} has {self._entry.size:,} bytes")
         self._tape.left = self._entry.size
-        with reading(self.path):
+        with _reading(self.path):
             file = self._archive.extractfile(self._entry)
             return file.read() if file is not None else b""
 
@@ -112,24 +112,6 @@ class Member:
 def damaged(path: Path, reason: str) -> DataError:
     """Make the error for an archive that broke off or was changed on its way."""
     return DataError(_sentence(path, reason))
-
-
-def reading(path: Path, name: str = "") -> AbstractContextManager[None]:
-    """Turn all that is raised by what is read inside into `damaged`.
-
-    Parameters
-    ----------
-    path : Path
-        The archive's.
-    name : str
-        The member's, where one is read.
-    """
-    member = f"{name}: " if name else ""
-    return blamed_on(path, DataError, lambda reason: _sentence(path, f"{member}{reason}"))
-
-
-def _sentence(path: Path, reason: str) -> str:
-    return f"{path} is truncated or damaged ({reason}): fetch the archive again."
 
 
 def members(path: Path) -> Iterator[Member]:
@@ -153,7 +135,7 @@ def members(path: Path) -> Iterator[Member]:
     with _open(path) as file, _tar(path, tape := Tape(file)) as archive:
         for count in itertools.count():
             tape.left = LONGEST_HEADERS
-            with reading(path):
+            with _reading(path):
                 entry = archive.next()
             if entry is None:
                 break
@@ -162,7 +144,7 @@ def members(path: Path) -> Iterator[Member]:
             _check(path, entry)
             if entry.isfile():
                 yield Member(path, entry.name.rpartition("/")[2], archive, entry, tape)
-        with reading(path):
+        with _reading(path):
             while tape.read_on():
                 pass
 
@@ -178,14 +160,23 @@ def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
 
 
 def _tar(path: Path, tape: Tape) -> tarfile.TarFile:
-    with reading(path):
+    with _reading(path):
         try:
             return tarfile.open(fileobj=cast("IO[bytes]", tape), mode="r:")
         except tarfile.ReadError as error:
             raise DataError(
                 f"{path} is neither a folder nor a tar archive: give a folder of class folders, or "
-                "CIFAR-10's archive as it was fetched, such as cifar-10-python.tar.gz."
+                "CIFAR-10's archive as it was fetched, cifar-10-binary.tar.gz."
             ) from error
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    """Turn all that is raised by what is read inside into `damaged`."""
+    return blamed_on(path, DataError, lambda reason: _sentence(path, reason))
+
+
+def _sentence(path: Path, reason: str) -> str:
+    return f"{path} is truncated or damaged ({reason}): fetch the archive again."
 
 
 def _check(path: Path, entry: tarfile.TarInfo) -> None:

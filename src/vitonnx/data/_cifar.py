@@ -1,50 +1,48 @@
-"""CIFAR-10 as it is published: a tar archive of pickles, or of plain records."""
+"""CIFAR-10 as it is published in its binary version: a tar archive of plain records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.data._archive import Member, damaged, members
-from vitonnx.data._cifar_batch import Batch
-from vitonnx.data._cifar_binary import read_binary_batch, read_binary_names
-from vitonnx.data._cifar_pickle import read_pickled_batch, read_pickled_names
 from vitonnx.data._draw import draw_evenly
 from vitonnx.data._split import LabelledPictures, StoredSplit
 from vitonnx.data._squares import Progress, read_squares
 from vitonnx.errors import DataError
 
-__all__ = ["open_cifar10"]
+__all__ = ["open_cifar10", "refuse_pickles"]
 
-BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+BATCHES: Final = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
+NAMES: Final = "batches.meta.txt"
+"""The file of the classes' names."""
+
+PICKLED: Final = "batches.meta"
+"""The file of the classes' names in the Python version, whose files are all pickles."""
+
+CIFAR_100: Final = {"meta", "fine_label_names.txt"}
+"""Only CIFAR-100's archives hold these, the Python version and the binary one."""
+
+CLASSES: Final = 10
+SIDE: Final = 32
+RECORD: Final = 1 + 3 * SIDE * SIDE
+"""Bytes of a picture: its label; then all of red, of green and of blue, each row by row."""
+
+LONGEST_NAMES: Final = 2**16
+"""Bytes of the file of names: CIFAR-10's has 61."""
+LONGEST_NAME: Final = 100
+"""Letters of a class's name: CIFAR-10's longest, automobile, has ten."""
 
 
-@dataclass(frozen=True)
-class Form:
-    """A form that CIFAR-10 is published in: the files of its archive, and who reads them."""
+class Batch(NamedTuple):
+    """Pictures uint8 (pictures, 32, 32, 3) and labels int64 (pictures,)."""
 
-    batches: tuple[str, ...]
-    names: str
-    read_batch: Callable[[Member], Batch]
-    read_names: Callable[[Member], tuple[str, ...]]
-
-
-FORMS = (
-    Form(BATCHES, "batches.meta", read_pickled_batch, read_pickled_names),
-    Form(
-        tuple(f"{name}.bin" for name in BATCHES),
-        "batches.meta.txt",
-        read_binary_batch,
-        read_binary_names,
-    ),
-)
-
-# Only CIFAR-100's archives hold these, the Python form and the binary one.
-CIFAR_100 = {"meta", "fine_label_names.txt"}
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
 
 
 def open_cifar10(
@@ -66,8 +64,8 @@ def open_cifar10(
     Raises
     ------
     DataError
-        If it is not CIFAR-10's archive, is truncated or damaged, or would run code or reach out
-        of a folder.
+        If it is not CIFAR-10's binary archive, is truncated or damaged, or would reach out of a
+        folder.
     """
     batches, classes = _read(path)
     labels = np.concatenate([batch.labels for batch in batches])
@@ -93,34 +91,79 @@ def open_cifar10(
     )
 
 
+def refuse_pickles(folder: Path) -> None:
+    """Refuse the folder that CIFAR-10's Python version unpacks to.
+
+    Raises
+    ------
+    DataError
+        If it is one.
+    """
+    if (folder / PICKLED).is_file():
+        raise _pickled(folder)
+
+
 def _read(path: Path) -> tuple[list[Batch], tuple[str, ...]]:
     """Read the training batches, the test batch behind them, and the classes' names."""
     batches: dict[str, Batch] = {}
-    classes: dict[str, tuple[str, ...]] = {}
+    classes: tuple[str, ...] = ()
     others: set[str] = set()
     for member in members(path):
         name = member.name
-        form = next((form for form in FORMS if name in (*form.batches, form.names)), None)
-        if form is None:
-            others.add(name)
-        elif name in batches or name in classes:
+        if name == PICKLED or f"{name}.bin" in BATCHES:
+            raise _pickled(path)
+        if name in batches or (classes and name == NAMES):
             raise damaged(path, f"it holds {name} twice")
-        elif name == form.names:
-            classes[name] = form.read_names(member)
+        if name in BATCHES:
+            batches[name] = _read_batch(member)
+        elif name == NAMES:
+            classes = _read_names(member)
         else:
-            batches[name] = form.read_batch(member)
-    for form in FORMS:
-        missing = [name for name in (*form.batches, form.names) if name not in batches | classes]
-        if not missing:
-            return [batches[name] for name in form.batches], classes[form.names]
-        if len(missing) <= len(form.batches):
+            others.add(name)
+    if batches or classes:
+        missing = [name for name in BATCHES if name not in batches]
+        if missing := missing + [NAMES] * (not classes):
             raise damaged(path, f"it lacks {', '.join(missing)}")
+        return [batches[name] for name in BATCHES], classes
     if CIFAR_100 & others:
         raise DataError(
             f"{path} holds CIFAR-100, and only CIFAR-10 is read from its archive: write the "
-            "pictures into a folder a class, and give the folder of these."
+            "pictures into one folder per class, and give the folder that holds these."
         )
     raise DataError(
-        f"{path} is an archive, but not CIFAR-10's: give cifar-10-python.tar.gz or "
-        "cifar-10-binary.tar.gz, or unpack it and give a folder of class folders."
+        f"{path} is an archive, but not CIFAR-10's: give cifar-10-binary.tar.gz, or unpack it and "
+        "give a folder of class folders."
+    )
+
+
+def _read_batch(member: Member) -> Batch:
+    """Read a ``.bin`` file: for each picture a byte for the label, and its pixels."""
+    content = member.read()
+    if len(content) % RECORD:
+        raise damaged(
+            member.path,
+            f"{member.name} has {len(content):,} bytes, which are no whole records of {RECORD:,}",
+        )
+    if not content:
+        raise damaged(member.path, f"{member.name} holds no pictures")
+    records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
+    labels = records[:, 0].astype(np.int64)
+    if labels.max() >= CLASSES:
+        raise damaged(member.path, f"{member.name} has labels beyond 0 to {CLASSES - 1}")
+    return Batch(records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels)
+
+
+def _read_names(member: Member) -> tuple[str, ...]:
+    """Read ``batches.meta.txt``, a class a line."""
+    lines = member.read(LONGEST_NAMES).decode("latin-1").splitlines()
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not len(names) == len(set(names)) == CLASSES or max(map(len, names)) > LONGEST_NAME:
+        raise damaged(member.path, f"{member.name} doesn't name {CLASSES} classes")
+    return names
+
+
+def _pickled(path: Path) -> DataError:
+    return DataError(
+        f"{path} is CIFAR-10's Python version, whose files are pickles: these can run code, and "
+        "are not read. Give the binary version instead, cifar-10-binary.tar.gz."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vitonnx.data._cifar import open_cifar10
+from vitonnx.data._cifar import open_cifar10, refuse_pickles
 from vitonnx.data._class_folders import subfolders
 from vitonnx.data._folder import open_folder
 from vitonnx.data._split import LabelledPictures
@@ -39,9 +39,9 @@ def open_data(
         - a folder that holds a folder of pictures for each class; or ``train`` and ``val`` (or
           ``valid``, ``validation``, ``test``) that hold such folders each. Without them a tenth
           of each class is drawn for validation;
-        - CIFAR-10's archive as it is published, ``cifar-10-python.tar.gz`` or
+        - CIFAR-10's archive as it is published in its binary version,
           ``cifar-10-binary.tar.gz``, also without the compression. Its test pictures are for
-          validation. It is read without running or unpacking anything.
+          validation. It is read without unpacking it.
     size : int
         Side of the pictures, in pixels. Others are scaled so that the shorter side fits, with
         antialiased bicubic, and cropped to their centre; of the stored sets all pictures are kept
@@ -92,6 +92,7 @@ def open_data(
     refuse_address(os.fspath(data))
     path = Path(data)
     if path.is_dir():
+        refuse_pickles(path)
         return open_folder(path, size, seed, pictures, max_pixels, progress, notice)
     if path.exists():
         return open_cifar10(path, size, seed, pictures, progress)

@@ -1,17 +1,18 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
 from vitonnx.engine._archive import save_comparison, save_results, stack_results
-from vitonnx.engine._bake import bake
+from vitonnx.engine._asked import as_pictures, as_sides
+from vitonnx.engine._bake import Baked, bake
 from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._fidelity import RANK_LIMIT, Fidelity, compare_engines
+from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
 from vitonnx.engine._foreign import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._reduce import reduce_file, state_cost
+from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
 from vitonnx.engine._result import Prediction, Result, best_classes, predict
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
@@ -23,7 +24,7 @@ __all__ = [
     "DAMAGED",
     "DEVICES",
     "MOST_PLANS",
-    "RANK_LIMIT",
+    "Baked",
     "Engine",
     "Fidelity",
     "Obstacle",
@@ -38,10 +39,14 @@ __all__ = [
     "Stream",
     "Survey",
     "Totals",
+    "as_pictures",
+    "as_sides",
     "bake",
     "best_classes",
+    "check_reduction",
     "compare_engines",
     "find_obstacle",
+    "hold_fidelity",
     "known_operators",
     "place",
     "plans_folder",
@@ -55,7 +60,7 @@ __all__ = [
     "save_results",
     "save_totals",
     "stack_results",
-    "state_cost",
+    "state_fidelity",
     "survey",
     "value_types",
     "write_table",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +42,8 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     good = [result for result in results if result.error is None]
     if not good:
         raise UsageError("There is no result to save: every picture was skipped.")
-    names = [
-        field.name
-        for field in fields(good[0][probe])
-        if isinstance(getattr(good[0][probe], field.name), np.ndarray)
-    ]
-    shapes = {getattr(result[probe], name).shape for result in good for name in names[:1]}
+    found = [result[probe].arrays() for result in good]
+    shapes = {next(iter(arrays.values())).shape for arrays in found}
     if len(shapes) > 1:
         raise UsageError(
             "These pictures have input sizes of their own, and maps of several sizes don't stack: "
@@ -56,7 +51,7 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
         )
     skipped = [shown(result.file) for result in results if result.error is not None]
     return {
-        **{name: np.stack([getattr(result[probe], name) for result in good]) for name in names},
+        **{name: np.stack([arrays[name] for arrays in found]) for name in found[0]},
         "crop": np.array([result.crop for result in good], np.float64),
         "files": np.array([shown(result.file) for result in good], np.str_),
         "skipped": np.array(skipped, np.str_),

@@ -4,106 +4,240 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vitonnx.contract import LOGITS
+from vitonnx.engine._asked import as_pictures, as_probes
 from vitonnx.engine._device import choose_device
-from vitonnx.engine._engine import Engine
-from vitonnx.engine._fidelity import Fidelity
+from vitonnx.engine._engine import Engine, Picture
+from vitonnx.engine._fidelity import Fidelity, hold_fidelity
 from vitonnx.engine._plan import Plan, plan_graph
-from vitonnx.engine._precision import check_precision
+from vitonnx.engine._precision import Precision, check_precision
+from vitonnx.engine._reduce import check_reduction, reduce_file
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.manifest import BAKED_KEY, Manifest
-from vitonnx.media import atomic_with_companions
-from vitonnx.modelfile import open_graph, save_graph
-from vitonnx.probes import GraphProbe, Probe
+from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
+from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
+from vitonnx.modelfile import (
+    Tensor,
+    load_manifest,
+    load_outline,
+    open_graph,
+    save_graph,
+    weight_files,
+)
+from vitonnx.probes import GraphProbe, Probe, options_of
 
-__all__ = ["bake"]
+__all__ = ["Baked", "bake"]
 
 # Single precision against NumPy on the host: rounding in another order, and no more.
 TOLERANCE = 1e-5
 
 
-def bake(
-    file: str | Path,
-    path: str | Path,
-    probes: Sequence[Probe[Any]],
-    *,
-    size: tuple[int, int] | None = None,
-    precision: str = "fp32",
-    fused: bool = False,
-    logits: bool = False,
-    fidelity: Fidelity | None = None,
-) -> Plan:
-    """Write a file whose outputs are what probes find: ``heads``, ``rollout``, ``distance``.
-
-    The input is that of the probe-ready file, ``images``, uint8 (batch, height, width, 3); a probe
-    that asks for a pixel has a second one, ``queries``, int64 (batch,), each picture's query token.
+@dataclass(frozen=True)
+class Baked:
+    """A file that probes were compiled into.
 
     Parameters
     ----------
-    file : path
-        A probe-ready file.
+    file : Path
+        The file that was written.
+    inputs, outputs : dict of str to (str, tuple)
+        By name, each one's type, such as ``float32``, and its shape; None where a side is open, as
+        the batch is.
+    fidelity : Fidelity or None
+        What the precision costs, where fewer bits were asked for.
+    """
+
+    file: Path
+    inputs: dict[str, tuple[str, tuple[int | None, ...]]]
+    outputs: dict[str, tuple[str, tuple[int | None, ...]]]
+    fidelity: Fidelity | None = None
+
+
+def bake(
+    engine: Engine,
+    probes: Probe[Any] | Sequence[Probe[Any]],
+    path: str | Path,
+    *,
+    precision: str = "fp32",
+    calibrate: Picture | Sequence[Picture] | None = None,
+    fused: bool = False,
+    logits: bool = False,
+    pictures: Picture | Sequence[Picture] | None = None,
+    force: bool = False,
+    notice: Notice = lambda sentence: None,
+    progress: Notice = lambda now: None,
+) -> Baked:
+    """Compile probes into a model's graph, and write it as a file for any runtime.
+
+    The file has an output for each probe, of its name. Its input is that of the model, ``images``,
+    uint8 (batch, height, width, 3), at the size of the engine; how pictures become it, the file's
+    manifest says as the engine does it. A probe that asks for a pixel has a second input,
+    ``queries``, int64 (batch,), each picture's query token.
+
+    Parameters
+    ----------
+    engine : Engine
+        The model, opened at the size, and with the fit, that the file is for.
+    probes : probe or sequence of probes
+        Such as `Heads`, each a `GraphProbe`. One that asks for a pixel takes the query ``patch``.
     path : path
         The file to write.
-    probes : sequence of Probe
-        `Heads`, `Rollout` or `Distance`, or one's own with a `condense`.
-    size : (height, width), optional
-        Of the input, in pixels, if another than the file's.
     precision : "fp32", "fp16", "bf16" or "int8"
-        Of the network's products; a file that is in fewer bits already stays as it is.
+        Of the network's products in the file, whatever the engine computes in; a model that is in
+        fewer bits already stays as it is.
+    calibrate : picture or sequence of pictures, optional
+        In "int8": fix the scales by these, instead of scaling every picture for itself.
     fused : bool
         Whether onnxruntime's own operators may be used; else there are standard ones only.
     logits : bool
         Whether the classes' scores are an output too.
-    fidelity : Fidelity, optional
-        What the precision costs, to be written into the file.
+    pictures : picture or sequence of pictures, optional
+        On which fewer bits are compared with single precision; drawn scenes by default.
+    force : bool
+        Whether the file is written even if the precision costs too much.
+    notice : callable
+        Takes a sentence where too high a cost is accepted.
+    progress : callable
+        Takes what is being done now.
 
     Returns
     -------
-    Plan
-        What was baked.
+    Baked
 
     Raises
     ------
+    DeviceError
+        If nothing here computes in the precision.
     ModelFileError
-        If the file isn't probe-ready.
+        If the model can't be read.
+    PictureError
+        If a picture can't be read or used.
+    PrecisionError
+        If the precision costs too much; nothing is written then.
     UsageError
         If there is nothing to bake, or the model doesn't have what a probe asks for.
     VitonnxError
         If the baked graph does not give what NumPy gives; nothing is written then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import vitonnx as vx
+    >>> from vitonnx.demo import demo_models
+    >>> engine = vx.Engine(demo_models()["scenes_dino"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bake(engine, vx.Rollout(), f"{folder}/baked.onnx").outputs
+    {'rollout': ('float32', (None, 12, 12))}
     """
-    source = Path(file)
+    if not isinstance(engine, Engine):
+        raise UsageError(
+            f"bake takes an engine, such as vitonnx.Engine({engine!r}), and then probes."
+        )
+    source, compiled = engine.file, _compiled(probes)
     manifest, has = load_promises(source)
-    compiled = tuple(probe for probe in probes if isinstance(probe, GraphProbe))
-    if not compiled or len(compiled) < len(probes):
-        raise UsageError("There is nothing to bake: give probes that have a `condense`.")
+    check_reduction(precision, calibrate)
+    measured, shown = (
+        None if some is None else tuple(as_pictures(some)) for some in (calibrate, pictures)
+    )
+    read = (each for each in (*(measured or ()), *(shown or ())) if isinstance(each, str | Path))
+    check_writable(path, [source, *weight_files(source), *read])
     if logits and LOGITS not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
-    layout = manifest if size is None else manifest.at(size)
     for probe in compiled:
-        probe.reads(layout)
-    kept = (LOGITS,) if logits else ()
-    wanted = check_precision(precision)
-    if manifest.precision != "fp32":
-        if wanted not in ("fp32", manifest.precision):
-            raise UsageError(
-                f"{source} is in {manifest.precision}, and can't be baked in {wanted}."
+        probe.reads(engine.layout)
+    size = None if engine.manifest.size == manifest.size else engine.manifest.size
+    kept, fidelity = (LOGITS,) if logits else (), None
+    with temporary_folder() as folder:
+        if measured is not None:
+            progress(f"{precision}, calibrated on {len(measured)} pictures")
+            source = folder / "int8.onnx"
+            reduce_file(
+                engine.file,
+                source,
+                precision,
+                size=size,
+                fit=engine.fit,
+                calibration=measured,
+                max_pixels=engine.max_pixels,
             )
-        wanted = "fp32"
-    plan = Plan(compiled, kept, size, fused=fused, precision=wanted)
+        if precision != "fp32" and manifest.precision == "fp32":
+            progress(f"comparing {precision} with fp32")
+            exact = engine.sibling(precision="fp32")
+            reduced = engine.sibling(source, precision=precision)
+            fidelity = hold_fidelity(exact, reduced, shown, force=force, notice=notice)
+        progress("writing the file")
+        plan = Plan(compiled, kept, size, fused=fused, precision=_takes(source, precision))
+        return _write(source, Path(path), plan, engine.manifest.preprocessing, fidelity)
+
+
+def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:
+    """Give probes as a tuple, and refuse in a sentence whatever can't be baked."""
+    asked = as_probes(probes)
+    compiled = tuple(probe for probe in asked if isinstance(probe, GraphProbe))
+    if not asked:
+        raise UsageError("There is nothing to bake: give a probe, such as vitonnx.Rollout().")
+    for probe in asked:
+        if probe not in compiled:
+            raise UsageError(
+                f"{probe.name} can't be baked: without a `condense` it isn't compiled into a graph."
+            )
+        _refuse_host_work(probe)
+    return compiled
+
+
+def _refuse_host_work(probe: Probe[Any]) -> None:
+    """Refuse options that no graph depends on: a baked file would leave them out in silence."""
+    form = probe.graph_form
+    for option in options_of(type(probe)):
+        asked, baked = getattr(probe, option.name), getattr(form, option.name)
+        if asked != baked:
+            remedy = "leave it out" if baked == option.default else f"use {baked!r} instead"
+            raise UsageError(
+                f"{probe.name} can't be baked with {option.name} {asked!r}, which isn't part of "
+                f"the graph: {remedy}."
+            )
+
+
+def _takes(source: Path, asked: str) -> Precision:
+    """Give the precision that is still to be reached; what the file is in already takes no work."""
+    given, wanted = load_manifest(source).precision, check_precision(asked)
+    if given == "fp32":
+        return wanted
+    if wanted not in ("fp32", given):
+        raise UsageError(f"{source} is in {given}, and can't be baked in {wanted}.")
+    return "fp32"
+
+
+def _write(
+    source: Path, path: Path, plan: Plan, recipe: Preprocessing, fidelity: Fidelity | None
+) -> Baked:
+    from vitonnx.graph import read_manifest, write_manifest
+
     model = plan_graph(open_graph(source), plan)
+    manifest = replace(read_manifest(model), preprocessing=recipe)
+    write_manifest(model, manifest)
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
         save_graph(model, passing)
-        if wanted == manifest.precision == "fp32":
+        if plan.precision == manifest.precision == "fp32":
             _verify(source, passing, plan)
-    return plan
+    outline = load_outline(path)
+    return Baked(path, _described(outline.inputs), _described(outline.outputs), fidelity)
+
+
+def _described(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int | None, ...]]]:
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    return {
+        name: (str(tensor_dtype_to_np_dtype(each.element)), tuple(each.shape))
+        for name, each in tensors.items()
+    }
 
 
 def _says(plan: Plan, manifest: Manifest, fidelity: Fidelity | None) -> Mapping[str, Any]:

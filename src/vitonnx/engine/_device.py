@@ -138,7 +138,7 @@ def require_bf16(device: Device | None = None) -> None:
 
 
 def _named(device: str) -> Device:
-    if device not in DEVICES and not re.fullmatch(r"cuda:\d+", device):
+    if device not in DEVICES and not re.fullmatch(r"cuda:\d+", str(device)):
         known = ", ".join(("auto", *DEVICES))
         raise UsageError(f"device {device!r} is unknown; use {known}, or cuda:N.")
     return Device("cuda:0" if device == "cuda" else device)

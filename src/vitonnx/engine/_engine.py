@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vitonnx.contract import IMAGES, LOGITS
+from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
 from vitonnx.engine._batch import Batch, ready_batch
+from vitonnx.engine._batch_size import attention_bytes, largest_batch
 from vitonnx.engine._cache import is_kept
-from vitonnx.engine._device import choose_device, require_bf16
+from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._plan import Plan
-from vitonnx.engine._precision import Precision, check_precision
+from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result import Result
 from vitonnx.engine._session import Session, load_promises, open_session
+from vitonnx.engine._sessions import Sessions
 from vitonnx.engine._stream import Stream
+from vitonnx.engine._unplanned import FirstPictures
 from vitonnx.errors import UsageError
+from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest
-from vitonnx.media import Notice, Tensor, decoded
-from vitonnx.probes import GraphProbe, Probe, Summary
+from vitonnx.media import Notice, decoded
+from vitonnx.probes import Found, GraphProbe, PictureResult, Probe, Summary, WeightProbe
+from vitonnx.weights import probe_weights
 
 __all__ = ["Engine", "Picture"]
 
-# Attention is by far the largest output: 22 MB a picture for ViT-B/16 at 224, 3.7 GB for ViT-S/8
-# at 480. A batch holds as many pictures as fit here, at most eight and at least one; there are two
-# at a time, one in the network and one in the probes.
-BATCH_BYTES = 2**29
-LARGEST_BATCH = 8
-MOST_THREADS = 4096  # more than any machine has cores; the runtime makes as many as it is told
+OfPicture = TypeVar("OfPicture", bound=PictureResult)
+OfWeights = TypeVar("OfWeights", bound=Found)
+
 # Above this the runtime's own pool of memory, which grows by doubling, costs more than it saves.
 LARGE_ATTENTION = 2**26
-# Planning takes as long as several small pictures: so few, with so little attention, are probed by
-# the file as it is.
-FEW_PICTURES = 4
-LITTLE_ATTENTION = 2**26  # bytes of all blocks
 
 
 class Engine:
     """A probe-ready model, ready to run.
 
+    One engine may serve several threads. It keeps its sessions until it is closed, or the last
+    reference to it goes: use it in a ``with`` block where that must not wait.
+
     Parameters
     ----------
-    path : path
+    model : str or path
         The ONNX file.
     device : str
         ``auto`` (CUDA when it works, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``, or what else
@@ -86,8 +87,8 @@ class Engine:
     ----------
     file : Path
         The ONNX file.
-    threads : int or None
-        As it was given.
+    threads, fit, max_pixels, asked_size
+        As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
         What the file promises, at the size in use.
     device : str
@@ -107,7 +108,7 @@ class Engine:
 
     def __init__(
         self,
-        path: str | Path,
+        model: str | os.PathLike[str],
         *,
         device: str = "auto",
         threads: int | None = None,
@@ -118,40 +119,84 @@ class Engine:
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        if threads is not None and not 1 <= threads <= MOST_THREADS:
-            raise UsageError(f"threads is {threads}; it must be from 1 to {MOST_THREADS}.")
-        sides = None if size is None else _sides(size)
-        self.file, self.threads = Path(path), threads
+        self.file, self.threads, self.fit = self._find(model), as_threads(threads), fit
+        self.asked_size = sides = None if size is None else as_sides(size)
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
-        # As some take that were tapped from a graph for one picture.
-        self._one_by_one = has.inputs[IMAGES].shape[0] == 1
         self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = self.manifest
-        self.in_graph, self._max_pixels, self._notice = in_graph, max_pixels, notice
-        self._asked_device, self._device = device, choose_device(device)
+        self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
+        self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
-        self.precision = self._precision(precision)
+        self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
+        self._options: dict[str, Any] = {
+            "device": device,
+            "threads": threads,
+            "size": sides,
+            "fit": fit,
+            "precision": self.precision,
+            "in_graph": in_graph,
+            "max_pixels": max_pixels,
+            "notice": notice,
+        }
         # Only its operators tell a calibrated file from one that isn't.
-        self._scales_as_it_comes = self.precision == "int8" and (
+        scales_as_it_comes = self.precision == "int8" and (
             manifest.precision != "int8" or "DynamicQuantizeLinear" in has.operators
         )
+        # Some files that were tapped from a graph for one picture take no more.
+        self._one_by_one = scales_as_it_comes or has.inputs[IMAGES].shape[0] == 1
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
-            self._own_sizes = OwnSizes(self.manifest, self._sibling, max_pixels, notice)
-        self._sessions: dict[Plan | None, Session] = {}
-        self._done_unplanned: Counter[Plan] = Counter()
+            self._own_sizes = OwnSizes(
+                self.manifest, self.resized, self._refuse_closed, max_pixels, notice
+            )
+        self._sessions = Sessions(self._open_plan, self._refuse_closed)
+        self._first_pictures = FirstPictures(self.manifest)
+        self._closed = False
 
-    def run(self, images: Picture | Sequence[Picture]) -> dict[str, NDArray[np.float32]]:
+    # Where the model's file is: a front door may know it by other names.
+    _find = staticmethod(as_path)
+
+    def __repr__(self) -> str:
+        height, width = self.manifest.size
+        return (
+            f"<Engine {self.manifest.name!r}, {height}x{width} pixels, on {self.device} in "
+            f"{self.precision}{', closed' if self._closed else ''}: {str(self.file)!r}>"
+        )
+
+    def __enter__(self) -> Self:
+        self._refuse_closed()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the memory of the model. What was found stays; nothing more can be asked.
+
+        A stream that is still open raises a UsageError at its next batch. To close an engine twice
+        changes nothing.
+        """
+        self._closed = True
+        self._sessions.close()
+        if self._own_sizes is not None:
+            self._own_sizes.close()
+
+    def run(self, images: Picture | Iterable[Picture]) -> dict[str, NDArray[np.float32]]:
         """Run pictures through the model.
 
         Parameters
         ----------
-        images : picture or sequence of pictures
+        images : picture or iterable of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
 
@@ -165,9 +210,11 @@ class Engine:
         PictureError
             If a picture can't be read.
         UsageError
-            If pictures have input sizes of their own, and these are several.
+            If there is no picture, or pictures have input sizes of their own, and these are
+            several.
         """
-        pixels = [self._prepare(image).pixels for image in _as_sequence(images)]
+        self._refuse_closed()
+        pixels = [self._prepare(image).pixels for image in as_pictures(images)]
         if not pixels:
             raise UsageError("There is no picture to run: give at least one.")
         shapes = list(dict.fromkeys(each.shape[:2] for each in pixels))
@@ -195,10 +242,12 @@ class Engine:
         Raises
         ------
         UsageError
-            If they are others, or lie where the model doesn't run.
+            If they are others, or lie where the model doesn't run; or if the file has no output of
+            a name.
         """
+        self._refuse_closed()
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
-        names, size = tuple(outputs), self._batch_size(raw=True)
+        names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)
         session = self._open((), names)
         parts = [
             session.run(pixels[start : start + size], names)
@@ -206,37 +255,51 @@ class Engine:
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    def probe(self, images: Picture | Sequence[Picture], probe: Probe[Any]) -> list[Result]:
+    @overload
+    def probe(
+        self, images: Picture | Sequence[Picture], probe: Probe[OfPicture]
+    ) -> list[OfPicture]: ...
+
+    @overload
+    def probe(
+        self, images: Picture | Iterable[Picture], probe: Sequence[Probe[Any]]
+    ) -> list[Result]: ...
+
+    def probe(
+        self, images: Picture | Iterable[Picture], probe: Probe[Any] | Sequence[Probe[Any]]
+    ) -> list[Any]:
         """Probe pictures.
 
         Parameters
         ----------
-        images : picture or sequence of pictures
+        images : picture or iterable of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
-        probe : Probe
-            `Heads`, `Rollout` or `Distance`.
+        probe : Probe or sequence of Probe
+            What is asked, such as `Heads`. Several are answered from one pass.
 
         Returns
         -------
-        list of Result
-            One a picture, in the order of the input.
+        list
+            One entry a picture, in the order of the input: the probe's own result, such as
+            `HeadsResult`; with several probes a `Result` that holds those.
 
         Raises
         ------
         PictureError
             If a picture can't be read or used; `stream` goes on instead.
         UsageError
-            If the model doesn't have what the probe asks for.
+            If the model doesn't have what a probe asks for.
         """
         results = []
-        for result in self.stream(_as_sequence(images), [probe]):
+        asked = as_probes(probe)
+        for result in self.stream(as_pictures(images), asked):
             if result.error is not None:
                 raise result.error
-            results.append(result)
+            results.append(result.only if isinstance(probe, Probe) else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[Any]) -> list[Result]:
+    def probe_pixels(self, pixels: Batch, probe: Probe[OfPicture]) -> list[OfPicture]:
         """Probe pictures that are ready.
 
         Parameters
@@ -248,8 +311,9 @@ class Engine:
 
         Returns
         -------
-        list of Result
-            One a picture; their `pixels` are None, as they stay where they lie.
+        list
+            The probe's result for each picture; their `pixels` are None, as they stay where they
+            lie.
 
         Raises
         ------
@@ -258,10 +322,13 @@ class Engine:
         UsageError
             As `run_pixels`, or if the model doesn't have what the probe asks for.
         """
+        self._refuse_closed()
+        asked = as_probes([probe])
         pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
-        compiled, outputs = self._divide([probe])
-        one_pass = self._pass([probe], compiled, outputs)
-        return list(one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled)))
+        compiled, outputs = self._divide(asked)
+        one_pass = self._pass(asked, compiled, outputs)
+        results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
+        return [result.only for result in results]
 
     def stream(
         self,
@@ -295,11 +362,8 @@ class Engine:
         UsageError
             If the model doesn't have what a probe asks for; raised by the call itself.
         """
-        if len({probe.name for probe in probes}) < len(probes):
-            raise UsageError("Each kind of probe can be asked once a pass.")
-        for probe in probes:
-            if not isinstance(probe, Probe):
-                raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+        self._refuse_closed()
+        probes = as_probes(probes)
         if self._own_sizes is not None:
             for probe in probes:
                 probe.reads(self.layout)
@@ -314,8 +378,37 @@ class Engine:
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
 
-    def explain(self, probes: Sequence[Probe[Any]]) -> str:
+    def probe_weights(self, probe: WeightProbe[OfPicture]) -> Found:
+        """Ask the file about its weights, which no picture and no inference changes.
+
+        Parameters
+        ----------
+        probe : WeightProbe
+            `Filters` or `Positions`. They see the file's own weights, whatever size the engine was
+            opened with.
+
+        Returns
+        -------
+        FiltersResult or PositionsResult
+            Its arrays are NumPy's.
+
+        Raises
+        ------
+        ModelFileError
+            If the file lacks a weight.
+        UsageError
+            If the probe asks for pictures, or the model doesn't have what it asks for.
+        """
+        self._refuse_closed()
+        return probe_weights(self.file, probe)
+
+    def explain(self, probes: Probe[Any] | Iterable[Probe[Any]]) -> str:
         """Say what the plan for some probes does, and what it saves.
+
+        Parameters
+        ----------
+        probes : Probe or iterable of Probe
+            Which would share a pass through the network.
 
         Returns
         -------
@@ -327,11 +420,18 @@ class Engine:
         UsageError
             If the model doesn't have what a probe asks for.
         """
-        compiled, outputs = self._divide(probes)
+        self._refuse_closed()
+        compiled, outputs = self._divide(as_probes(probes))
         plan = self._plan(compiled, outputs)
         lines = explain_plan(self.file, plan, self.manifest)
         runs = f"runs on: {self.device}, in {self.precision}, in batches of {self.batch_size}"
         return "\n".join([*lines, runs])
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise UsageError(
+                f"The engine of {self.file} is closed, and answers no more: open another."
+            )
 
     def _pass(
         self,
@@ -348,24 +448,21 @@ class Engine:
             probes,
             compiled,
             outputs,
-            self._max_pixels,
+            self.max_pixels,
             self._notice,
         )
 
     def _is_quicker_unplanned(self, images: Iterable[object], plan: Plan) -> bool:
         """Tell whether so few pictures are done before a plan would be made."""
-        if not (
+        return (
             self.in_graph is None
             and isinstance(images, Sequence)
-            and self.manifest.blocks * self._bytes_a_block <= LITTLE_ATTENTION
+            and self._first_pictures.are_small
             and self._is_as_it_is
-            and plan not in self._sessions
+            and plan not in self._sessions.opened
             and not is_kept(self.file, plan)
-        ):
-            return False
-        # An application may ask for one picture at a time, again and again.
-        self._done_unplanned[plan] += len(images)
-        return self._done_unplanned[plan] <= FEW_PICTURES
+            and self._first_pictures.take(plan, len(images))
+        )
 
     def _divide(
         self, probes: Sequence[Probe[Any]], *, unplanned: bool = False
@@ -383,7 +480,7 @@ class Engine:
         # What the file is in already takes no work.
         takes = "fp32" if self.precision == self.manifest.precision else self.precision
         # Who asks patch after patch needs one graph, and one session.
-        forms = tuple(getattr(probe, "graph_form", probe) for probe in probes)
+        forms = tuple(probe.graph_form for probe in probes)
         return Plan(forms, outputs, self._size, precision=takes)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
@@ -391,15 +488,16 @@ class Engine:
         # All outputs at the file's own size are the file as it is.
         everything = not probes and set(outputs) == set(self.outputs)
         plan = None if everything and self._is_as_it_is else self._plan(probes, outputs)
-        if plan not in self._sessions:
-            self._sessions[plan] = open_session(
-                self.file,
-                device=self._device,
-                threads=self.threads,
-                plan=plan,
-                large=self.batch_size * self._bytes_a_block > LARGE_ATTENTION,
-            )
-        return self._sessions[plan]
+        return self._sessions.of(plan)
+
+    def _open_plan(self, plan: Plan | None) -> Session:
+        return open_session(
+            self.file,
+            device=self._device,
+            threads=self.threads,
+            plan=plan,
+            large=self.batch_size * attention_bytes(self.manifest) > LARGE_ATTENTION,
+        )
 
     @property
     def _is_as_it_is(self) -> bool:
@@ -407,74 +505,29 @@ class Engine:
         return self._size is None and self.precision == self.manifest.precision
 
     @property
-    def _bytes_a_block(self) -> int:
-        """Of one block's attention, in one picture."""
-        return 4 * self.manifest.heads * self.manifest.tokens**2
-
-    @property
     def batch_size(self) -> int:
         """The most pictures that are probed at once."""
         return self._batch_size(raw=self.in_graph is False)
 
     def _batch_size(self, *, raw: bool) -> int:
-        """Fit a batch into memory: with all its attention, or with one block's at a time."""
-        if self._one_by_one or self._scales_as_it_comes:
-            return 1
-        manifest = self.manifest
-        # In the graph: a block's scores and weights, and what a rollout keeps of every block.
-        in_graph = 3 * manifest.heads + manifest.blocks
-        maps = manifest.heads * manifest.blocks if raw else in_graph
-        return max(1, min(LARGEST_BATCH, BATCH_BYTES // (4 * maps * manifest.tokens**2)))
-
-    def _precision(self, asked: str) -> Precision:
-        given = self.manifest.precision
-        if asked == "auto":
-            cuda = self.device.startswith("cuda")
-            wanted = "fp16" if given == "fp32" and cuda else given
-        else:
-            wanted = check_precision(asked)
-        if given not in ("fp32", wanted):
-            raise UsageError(
-                f"{self.file} is in {given}, and can't be run in {wanted}: export it without "
-                "--precision for that."
-            )
-        if wanted == "bf16":
-            require_bf16(self._device)
-        return wanted
+        return 1 if self._one_by_one else largest_batch(self.manifest, raw=raw)
 
     def _prepare(self, image: Picture) -> Prepared:
-        with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+        with decoded(image, max_pixels=self.max_pixels, notice=self._notice) as opened:
             if self._own_sizes is not None:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)
 
-    def _sibling(self, size: tuple[int, int]) -> Engine:
-        """Open the same file for pictures of one size."""
-        return Engine(
-            self.file,
-            device=self._asked_device,
-            threads=self.threads,
-            size=size,
-            precision=self.precision,
-            in_graph=self.in_graph,
-            max_pixels=self._max_pixels,
-            notice=self._notice,
-        )
+    def resized(self, size: int | tuple[int, int], fit: Fit | None = None) -> Engine:
+        """Open the same file for inputs of another size, with the same options.
 
+        Parameters
+        ----------
+        size, fit
+            See `Engine`.
+        """
+        return self.sibling(size=size, fit=fit)
 
-def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Give height and width; one number is a square."""
-    sides = (size, size) if isinstance(size, Integral) else size
-    if not (
-        isinstance(sides, Sequence)
-        and len(sides) == 2
-        and all(isinstance(side, Integral) for side in sides)
-    ):
-        raise UsageError(f"size is {size!r}; it must be pixels, a number or (height, width).")
-    return int(sides[0]), int(sides[1])
-
-
-def _as_sequence(images: Picture | Sequence[Picture]) -> Sequence[Picture]:
-    if isinstance(images, str | Path | Image.Image | np.ndarray | Tensor):
-        return [images]
-    return images
+    def sibling(self, file: Path | None = None, **options: Any) -> Engine:
+        """Open the same file, or one made of it, with the same options but for some."""
+        return Engine(file or self.file, **{**self._options, **options})

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.engine._asked import as_pictures
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._result import Result
+from vitonnx.errors import PrecisionError
+from vitonnx.media import Notice
 from vitonnx.probes import Distance, Heads, Probe, Rollout
 
-__all__ = ["FIDELITY_PROBES", "RANK_LIMIT", "Fidelity", "compare_engines", "measure_fidelity"]
+__all__ = ["FIDELITY_PROBES", "Fidelity", "compare_engines", "hold_fidelity", "measure_fidelity"]
 
 MASS = 0.6
 RANK_LIMIT = 0.99
-FIDELITY_PROBES: tuple[Probe[object], ...] = (Heads(mass=MASS), Rollout(), Distance())
+SCENES = 16
+SCENE_SIZE = 256, 256
+FIDELITY_PROBES: tuple[Probe[Any], ...] = (Heads(mass=MASS), Rollout(), Distance())
 """What is compared."""
 
 
@@ -57,14 +63,62 @@ class Fidelity:
         }
 
 
-def compare_engines(exact: Engine, reduced: Engine, pictures: Sequence[Picture]) -> Fidelity:
+def hold_fidelity(
+    exact: Engine,
+    reduced: Engine,
+    pictures: Picture | Sequence[Picture] | None = None,
+    *,
+    force: bool = False,
+    notice: Notice = lambda sentence: None,
+) -> Fidelity:
+    """Measure what a reduced precision costs, and refuse one that costs too much.
+
+    Parameters
+    ----------
+    exact, reduced : Engine
+        Of the same model, at the same size.
+    pictures : picture or sequence of pictures, optional
+        As engines take them; drawn scenes by default.
+    force : bool
+        Whether any cost is accepted.
+    notice : callable
+        Takes a sentence where too high a cost is accepted.
+
+    Raises
+    ------
+    PictureError
+        If a picture can't be read or used.
+    PrecisionError
+        If a rank correlation is too low, unless that is forced.
+    """
+    fidelity = compare_engines(exact, reduced, _scenes() if pictures is None else pictures)
+    if fidelity.holds():
+        return fidelity
+    cost = (
+        f"the rank correlation of its maps with those of fp32 is {fidelity.heads:.3f} for heads "
+        f"and {fidelity.rollout:.3f} for rollout, and {RANK_LIMIT} is asked of both"
+    )
+    if not force:
+        raise PrecisionError(
+            f"{reduced.precision} costs too much on these pictures, so nothing was written: "
+            f"{cost}. Use another precision, or --force (force=True in Python).",
+            reduced.precision,
+            fidelity,
+        )
+    notice(f"{reduced.precision} changes the maps: {cost}.")
+    return fidelity
+
+
+def compare_engines(
+    exact: Engine, reduced: Engine, pictures: Picture | Sequence[Picture]
+) -> Fidelity:
     """Measure what a reduced precision costs, against single precision, over some pictures.
 
     Parameters
     ----------
     exact, reduced : Engine
         Of the same model, at the same size.
-    pictures : sequence of pictures
+    pictures : picture or sequence of pictures
         As engines take them.
 
     Raises
@@ -72,7 +126,8 @@ def compare_engines(exact: Engine, reduced: Engine, pictures: Sequence[Picture])
     PictureError
         If a picture can't be read or used.
     """
-    answers = [list(engine.stream(pictures, FIDELITY_PROBES)) for engine in (exact, reduced)]
+    shown = tuple(as_pictures(pictures))
+    answers = [list(engine.stream(shown, FIDELITY_PROBES)) for engine in (exact, reduced)]
     for result in (result for answer in answers for result in answer):
         if result.error is not None:
             raise result.error
@@ -127,6 +182,12 @@ def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> 
     """
     ranks = [np.argsort(np.argsort(values, axis=None)) for values in (one, other)]
     return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 12)
+
+
+def _scenes() -> list[Picture]:
+    from vitonnx.data.scenes import draw_scene
+
+    return [draw_scene(seed, size=SCENE_SIZE).picture for seed in range(SCENES)]
 
 
 def _mean(values: Iterable[float]) -> float:

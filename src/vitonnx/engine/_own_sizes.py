@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vitonnx.engine._ahead import map_ahead
@@ -49,6 +50,8 @@ class OwnSizes:
         Of the file, whose recipe gives every picture its own size.
     open_at : callable
         Opens the file at a size.
+    refuse_closed : callable
+        Raises an error once the engine of all sizes is closed.
     max_pixels, notice : optional
         See `vitonnx.media.decoded`.
     """
@@ -57,20 +60,31 @@ class OwnSizes:
         self,
         manifest: Manifest,
         open_at: Callable[[tuple[int, int]], Engine],
+        refuse_closed: Callable[[], None],
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self.manifest, self._open_at = manifest, open_at
+        self.manifest, self._open_at, self._refuse_closed = manifest, open_at, refuse_closed
         self._max_pixels, self._notice = max_pixels, notice
+        self._lock = Lock()
         self._engines: dict[tuple[int, int], Engine] = {}
 
     def at(self, size: tuple[int, int]) -> Engine:
         """Give the engine of a size."""
-        engine = self._engines.pop(size, None) or self._open_at(size)
-        self._engines[size] = engine  # the last that was used is the last to go
-        while len(self._engines) > KEPT:
-            del self._engines[next(iter(self._engines))]
-        return engine
+        with self._lock:
+            self._refuse_closed()
+            engine = self._engines.pop(size, None) or self._open_at(size)
+            self._engines[size] = engine  # the last that was used is the last to go
+            while len(self._engines) > KEPT:  # not closed: another thread may be using it
+                del self._engines[next(iter(self._engines))]
+            return engine
+
+    def close(self) -> None:
+        """Close the engines of all sizes."""
+        with self._lock:
+            for engine in self._engines.values():
+                engine.close()
+            self._engines.clear()
 
     def size_of(self, sides: tuple[int, int]) -> tuple[int, int]:
         """Give the input size of a picture of some height and width.
@@ -118,6 +132,7 @@ class OwnSizes:
                 continue
             names: deque[str] = deque()
             for result in self.at(size).stream(_pictures(group, names), probes):
+                self._refuse_closed()
                 error, name = result.error, names.popleft()
                 if error is not None:
                     error = type(error)(str(error).replace(result.file, name))

@@ -130,16 +130,25 @@ class Pass:
             probe.name: self._results(probe, arrays, [queries[probe.name] for *_, queries in good])
             for probe in self.probes
         }
-        classes = self.manifest.classes
         for row, (place, result, _) in enumerate(good):
             logits = arrays[LOGITS][row] if LOGITS in arrays else None
-            answers[place] = replace(
-                result,
-                logits=logits,
-                prediction=None if logits is None else predict(logits, classes),
-                values={name: values[row] for name, values in by_probe.items()},
-            )
+            known = self._known(result, logits)
+            values = {name: replace(found[row], **known) for name, found in by_probe.items()}
+            answers[place] = replace(result, **known, values=values)
         return answers
+
+    def _known(self, result: Result, logits: NDArray[np.float32] | None) -> dict[str, Any]:
+        """Say of a picture what the results of all probes say of it."""
+        return {
+            "model": self.manifest.name,
+            "untrained": self.manifest.untrained,
+            "file": result.file,
+            "crop": result.crop,
+            "inside": result.inside,
+            "pixels": result.pixels,
+            "logits": logits,
+            "prediction": None if logits is None else predict(logits, self.manifest.classes),
+        }
 
     def _results(
         self, probe: Probe[Any], arrays: Arrays, queries: Sequence[int | None]

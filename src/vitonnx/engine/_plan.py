@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.contract import QUERIES
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 __all__ = ["Plan", "plan_graph"]
+
+# The libraries that edit graphs keep state that all threads of a process share.
+ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,11 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
     UsageError
         If the model doesn't have what a probe asks for, or the size doesn't fit it.
     """
+    with ONE_AT_A_TIME:
+        return _plan(model, plan)
+
+
+def _plan(model: ir.Model, plan: Plan) -> ir.Model:
     # Editing graphs costs more than a second of imports: a plan that is found ready needs none.
     import onnx_ir.passes.common as common
 

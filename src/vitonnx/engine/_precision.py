@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES
+from vitonnx.engine._device import Device, require_bf16
 from vitonnx.errors import UsageError
 from vitonnx.media import temporary_folder
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-__all__ = ["Precision", "check_precision", "reduce_precision"]
+__all__ = ["Precision", "check_precision", "choose_precision", "reduce_precision"]
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
@@ -39,6 +41,39 @@ def check_precision(precision: str) -> Precision:
         if precision == each:
             return each
     raise UsageError(f"precision {precision!r} is unknown; there are {', '.join(known)}.")
+
+
+def choose_precision(asked: str, given: Precision, device: Device, file: Path) -> Precision:
+    """Choose what a file runs in.
+
+    Parameters
+    ----------
+    asked : str
+        A precision, or ``auto``: the file's own, but on CUDA half precision for a file in single.
+    given : Precision
+        What the file is in.
+    device : Device
+        That runs it.
+    file : path
+        For errors.
+
+    Raises
+    ------
+    UsageError
+        If there is no such precision, or the file or the device can't be run in it.
+    """
+    if asked == "auto":
+        wanted = "fp16" if given == "fp32" and device.name.startswith("cuda") else given
+    else:
+        wanted = check_precision(asked)
+    if given not in ("fp32", wanted):
+        raise UsageError(
+            f"{file} is in {given}, and can't be run in {wanted}: export it without --precision "
+            "for that."
+        )
+    if wanted == "bf16":
+        require_bf16(device)
+    return wanted
 
 
 def reduce_precision(

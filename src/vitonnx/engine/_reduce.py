@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.engine._asked import as_pictures
+from vitonnx.engine._device import require_bf16
 from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision, reduce_precision
 from vitonnx.engine._preprocess import read
 from vitonnx.engine._session import load_promises
 from vitonnx.errors import UsageError
-from vitonnx.manifest import Preprocessing
+from vitonnx.manifest import Fit, Preprocessing
 from vitonnx.media import atomic_with_companions
 from vitonnx.modelfile import open_graph, save_graph
 
@@ -25,7 +27,30 @@ if TYPE_CHECKING:
 
     from vitonnx.engine._fidelity import Fidelity
 
-__all__ = ["reduce_file", "state_cost"]
+__all__ = ["check_reduction", "reduce_file", "state_fidelity"]
+
+
+def check_reduction(precision: str, calibration: object = None) -> None:
+    """See that a precision can be measured here, and that its calibration is one.
+
+    Parameters
+    ----------
+    precision : str
+        The one that is asked for.
+    calibration : picture or sequence of pictures, optional
+        What its scales are to be fixed by.
+
+    Raises
+    ------
+    DeviceError
+        If nothing here computes in it, so that nobody could say what it costs.
+    UsageError
+        If there is no such precision, or no scales to fix in it.
+    """
+    if check_precision(precision) == "bf16":
+        require_bf16()
+    if calibration is not None:
+        _require_scales(precision)
 
 
 def reduce_file(
@@ -34,7 +59,8 @@ def reduce_file(
     precision: str,
     *,
     size: tuple[int, int] | None = None,
-    calibration: Sequence[Picture] | None = None,
+    fit: Fit | None = None,
+    calibration: Picture | Sequence[Picture] | None = None,
     max_pixels: int | None = None,
 ) -> None:
     """Write a probe-ready file again, its products in fewer bits, with all its outputs.
@@ -49,7 +75,9 @@ def reduce_file(
         See `vitonnx.Engine`.
     size : (height, width), optional
         Of the input, in pixels, if another than the file's.
-    calibration : sequence of pictures, optional
+    fit : "cut", "pad" or "squash", optional
+        How pictures get the input's shape, if not as the file's recipe says.
+    calibration : picture or sequence of pictures, optional
         In "int8": pictures of the kind that the file is for. The range of every product's input is
         measured in them, and fixed. Without them inputs are scaled as they come.
     max_pixels : int, optional
@@ -74,23 +102,31 @@ def reduce_file(
             f"{source} is in {manifest.precision}, and can't be brought to {wanted}: fewer bits "
             "are made from a file in fp32."
         )
-    if calibration is not None and wanted != "int8":
-        raise UsageError(f"{wanted} has nothing to calibrate: leave the pictures out, or say int8.")
-    if calibration is not None and not calibration:
-        raise UsageError("int8 can't be calibrated without a picture: give some, or leave it out.")
+    shown = None
+    if calibration is not None:
+        _require_scales(wanted)
+        shown = as_pictures(calibration)
     # Nothing of the runtime's own: the file is for any of them.
     model = plan_graph(open_graph(source), Plan(outputs=tuple(has.outputs), size=size, fused=False))
     states = replace(read_manifest(model), precision=wanted)
-    pixels = None
-    if calibration is not None:
-        pixels = _pixels(calibration, states.preprocessing, max_pixels)
+    if fit is not None:
+        states = replace(states, preprocessing=states.preprocessing.fitted(fit))
+    pixels = None if shown is None else _pixels(shown, states.preprocessing, max_pixels)
     model = reduce_precision(model, wanted, calibration=pixels)
     write_manifest(model, states)
     _write(model, path)
 
 
-def state_cost(file: str | Path, path: str | Path, fidelity: Fidelity) -> None:
-    """Write a file of `reduce_file` again, with what it costs (`compare_engines`) in its manifest.
+def _require_scales(precision: str) -> None:
+    if precision != "int8":
+        raise UsageError(
+            f"calibration fixes the scales of int8, and {precision} has none: leave the pictures "
+            "out, or say int8."
+        )
+
+
+def state_fidelity(file: str | Path, path: str | Path, fidelity: Fidelity) -> None:
+    """Write a file of `reduce_file` again, with its fidelity (`compare_engines`) in its manifest.
 
     Parameters
     ----------
@@ -112,7 +148,7 @@ def _write(model: ir.Model, path: str | Path) -> None:
 
 
 def _pixels(
-    pictures: Sequence[Picture], recipe: Preprocessing, max_pixels: int | None
+    pictures: Iterable[Picture], recipe: Preprocessing, max_pixels: int | None
 ) -> Iterator[NDArray[np.uint8]]:
     """Prepare pictures one by one: the runtime computes all outputs of each."""
     recipe = replace(recipe, multiple=None)  # the graph that is calibrated has one size

@@ -1,4 +1,4 @@
-"""What the engine says of one picture."""
+"""What the engine finds in one picture, and the class that it predicts."""
 
 from __future__ import annotations
 
@@ -9,79 +9,72 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.errors import VitonnxError
-from vitonnx.probes import WHOLE, Crop
+from vitonnx.errors import UsageError
+from vitonnx.probes import Finding, PictureResult, Prediction
 
 __all__ = ["Prediction", "Result", "best_classes", "predict"]
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The class that a model's head names first.
-
-    Parameters
-    ----------
-    index : int
-        Of the class.
-    label : str or None
-        Its name, where the model knows it.
-    probability : float
-        Softmax over the logits.
-    """
-
-    index: int
-    label: str | None
-    probability: float
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Result:
-    """All that was found in one picture.
+class Result(PictureResult):
+    """What several probes found in one picture.
 
-    With one probe, the attributes of its result are attributes of this one too:
-    ``result.attention`` is ``result["heads"].attention``.
+    Each probe's result is an item, and an attribute, of the probe's name: ``result.heads`` is
+    ``result["heads"]``.
 
     Parameters
     ----------
-    file : str
-        The picture's path as it was given, or ``picture 3`` for the fourth that isn't a file.
-    crop : (left, top, right, bottom) or None
-        What the model's patches saw, in pixels of the picture; None if it couldn't be read. It
-        reaches beyond the picture where the input is padded.
-    inside : (left, top, right, bottom)
-        What of that is picture and not padding, in shares of its sides.
-    pixels : uint8 (height, width, 3) or None
-        What they saw, resized.
-    logits : float32 (classes,) or None
-        None where the model has no head.
-    prediction : Prediction or None
-        Made of the logits.
-    values : mapping of str to result
+    values : mapping of str to PictureResult
         By the probes' names.
-    error : VitonnxError or None
-        Why there is no result.
     """
 
-    file: str
-    crop: Crop | None = None
-    inside: Crop = WHOLE
-    pixels: NDArray[np.uint8] | None = None
-    logits: NDArray[np.float32] | None = None
-    prediction: Prediction | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
-    error: VitonnxError | None = None
+
+    @property
+    def finding(self) -> Finding:
+        """The finding of the only probe.
+
+        Raises
+        ------
+        UsageError
+            If there are several.
+        """
+        finding: Finding = self.only.finding
+        return finding
+
+    @property
+    def only(self) -> Any:
+        """The result of the only probe.
+
+        Raises
+        ------
+        UsageError
+            If there are several.
+        """
+        if len(self.values) != 1:
+            raise UsageError(
+                f"{self.file} has results of {', '.join(self.values) or 'no probe'}: choose one, "
+                'as in result["heads"].'
+            )
+        return next(iter(self.values.values()))
 
     def __getitem__(self, probe: str) -> Any:
+        if self.error is not None:
+            raise KeyError(f"{self.file} has no {probe}, as it failed: {self.error}")
         return self.values[probe]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.values)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         values, error = self.__dict__.get("values", {}), self.__dict__.get("error")
-        if error is not None and not name.startswith("__"):
+        if error is not None:
             raise AttributeError(f"{self.file} has no {name}, as it failed: {error}") from error
-        if len(values) == 1 and not name.startswith("__"):
+        if name in values:
+            return values[name]
+        if len(values) == 1:
             return getattr(next(iter(values.values())), name)
         raise AttributeError(
             f"a result of {', '.join(values) or 'no probe'} has no attribute {name!r}"

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from vitonnx.engine._device import Device
 from vitonnx.engine._lane import LANES, Lanes
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
-from vitonnx.errors import DeviceError, ModelFileError, VitonnxError
+from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
 from vitonnx.heap import return_memory
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile import (
@@ -69,10 +68,20 @@ class Session:
     lanes: Lanes | None = None
     fits: float = math.inf
 
+    def __post_init__(self) -> None:
+        # What the graph says of its outputs; sides that are open have a name, or none.
+        self._shapes: dict[str, list[int | str | None]] = {
+            output.name: output.shape for output in self.session.get_outputs()
+        }
+
     @property
     def in_flight(self) -> int:
         """How many batches it is worth to run at once."""
         return 1 if self.lanes is None else LANES
+
+    def close(self) -> None:
+        """Let go of the graph; a batch that is in it is finished first."""
+        self.session = self.lanes = None
 
     def run(
         self,
@@ -102,7 +111,7 @@ class Session:
             try:
                 return self._run(images, outputs, queries)
             except MemoryError:
-                self.fits = half
+                self.fits = min(self.fits, half)  # several threads may find out
                 logger.warning(
                     "%d pictures at once need more memory than %s has: going on with %d.",
                     len(images),
@@ -125,11 +134,12 @@ class Session:
         feed: dict[str, Batch] = {IMAGES: images}
         if queries is not None:
             feed[QUERIES] = queries
+        lanes, session = self.lanes, self.session  # another thread may close it meanwhile
+        if session is None:
+            raise UsageError("The engine was closed while pictures were on their way through it.")
         try:
-            if self.lanes is None:
-                arrays = self.session.run(list(outputs), feed)
-            else:
-                arrays = self.lanes.run(outputs, feed)
+            run = session.run if lanes is None else lanes.run
+            arrays = run(outputs, feed)
         except RUN_ERRORS as error:
             if len(images) > 1 and NO_MEMORY.search(str(error)):
                 raise MemoryError from error
@@ -140,11 +150,6 @@ class Session:
         found = dict(zip(outputs, arrays, strict=True))
         self._check(found, len(images))
         return found
-
-    @cached_property
-    def _shapes(self) -> dict[str, list[int | str | None]]:
-        """What the graph says of its outputs; sides that are open have a name, or none."""
-        return {output.name: output.shape for output in self.session.get_outputs()}
 
     def _check(self, found: Mapping[str, NDArray[Any]], batch: int) -> None:
         """Refuse arrays of other shapes than the graph says: the runtime lets them pass."""

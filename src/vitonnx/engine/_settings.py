@@ -46,7 +46,7 @@ def run_settings(
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
     settings: dict[str, str | int] = {
-        "the probe": repr(probe),
+        "the probe": repr(probe.graph_form),
         "the number of pictures": len(files),
         "the hash of the pictures' names in their order": _hash_names(files),
         "the number of models": len(engines),

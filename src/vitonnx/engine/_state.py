@@ -18,7 +18,7 @@ from vitonnx.engine._state_schema import Pass, StateContent, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import atomic_path
-from vitonnx.probes import Bounded, Probe
+from vitonnx.probes import TableProbe
 from vitonnx.regular import refuse_special
 
 __all__ = ["Settings", "StateFile"]
@@ -58,17 +58,9 @@ class StateFile:
 
     @classmethod
     def of_run(
-        cls, path: Path, engines: Sequence[Engine], files: Sequence[str], probe: Probe[Any]
+        cls, path: Path, engines: Sequence[Engine], files: Sequence[str], probe: TableProbe[Any]
     ) -> StateFile:
-        """Give the file of a run, which one model after the other goes through the pictures in.
-
-        Raises
-        ------
-        UsageError
-            If the probe has no totals, or doesn't know what they can be.
-        """
-        if not isinstance(probe, Bounded):
-            raise UsageError(f"the probe {probe.name} has no totals whose bounds are known.")
+        """Give the file of a run, which one model after the other goes through the pictures in."""
         passes = [
             Pass(probe.shape(engine.layout), probe.largest(engine.layout), engine.batch_size)
             for engine in engines

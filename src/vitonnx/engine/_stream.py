@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from vitonnx.engine._result import Result
-from vitonnx.probes import Probe, Summary, Totalled
+from vitonnx.probes import Probe, Summary, TableProbe
 
 __all__ = ["Stream"]
 
@@ -28,7 +28,7 @@ class Stream(Iterator[Result]):
         summary: Mapping[str, Summary],
     ) -> None:
         self._results = results
-        self._totalled = {probe.name: probe for probe in probes if isinstance(probe, Totalled)}
+        self._totalled = {probe.name: probe for probe in probes if isinstance(probe, TableProbe)}
         self.summary: dict[str, Summary] = {
             name: summary.get(name) or probe.summary() for name, probe in self._totalled.items()
         }

@@ -10,7 +10,7 @@ from typing import Any
 
 from vitonnx.engine._engine import Engine
 from vitonnx.errors import UsageError
-from vitonnx.probes import Probe, Summary, Totalled
+from vitonnx.probes import Probe, Summary, TableProbe
 
 __all__ = ["Survey", "survey"]
 
@@ -70,7 +70,7 @@ def survey(
     PictureError
         If a picture can't be read or used, and `strict`.
     """
-    if not isinstance(probe, Totalled):
+    if not isinstance(probe, TableProbe):
         raise UsageError(f"the probe {probe.name} has no totals to survey.")
     ahead = itertools.islice(files, found.position, None)
     stream = engine.stream(ahead, [probe], summary={probe.name: found.summary})

@@ -12,7 +12,7 @@ and ``_graph`` opens it for whoever looks into it or changes it, and saves it.
 
 from vitonnx.modelfile._file import require_model_file
 from vitonnx.modelfile._graph import check_graph, open_graph, save_graph, to_runtime
-from vitonnx.modelfile._outline import Outline, load_outline
+from vitonnx.modelfile._outline import Outline, Tensor, load_outline
 from vitonnx.modelfile._parts import is_ours, load_weights
 from vitonnx.modelfile._places import home, weight_files, weight_names
 from vitonnx.modelfile._promises import WHOLE, believed, load_manifest
@@ -22,6 +22,7 @@ from vitonnx.modelfile._understood import understood
 __all__ = [
     "WHOLE",
     "Outline",
+    "Tensor",
     "believed",
     "check_graph",
     "home",

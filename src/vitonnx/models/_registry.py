@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 
@@ -32,13 +33,15 @@ def registry() -> tuple[ModelSpec, ...]:
     return tuple(rows())
 
 
-def find_model(name: str) -> ModelSpec:
+def find_model(name: str, *, also: Iterable[str] = ()) -> ModelSpec:
     """Find a model by its name or an alias.
 
     Parameters
     ----------
     name : str
         timm's name, or an alias such as torch.hub's.
+    also : iterable of str
+        Names outside the registry that may have been meant.
 
     Returns
     -------
@@ -60,8 +63,9 @@ def find_model(name: str) -> ModelSpec:
     names = _by_name()
     if name in names:
         return names[name]
-    begun = [known for known in names if known.startswith(name)] if name else []
-    near = [near for near in get_close_matches(name, names, n=NEAREST) if near not in begun]
+    meant = [*names, *also]
+    begun = [known for known in meant if known.startswith(name)] if name else []
+    near = [near for near in get_close_matches(name, meant, n=NEAREST) if near not in begun]
     nearest = ", ".join((begun + near)[:NEAREST])
     hint = f"; the nearest are {nearest}" if nearest else ""
     raise UnknownModelError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitonnx.errors import ModelFileError, UnknownModelError
-from vitonnx.filenames import refuse_address
+from vitonnx.filenames import as_path, refuse_address
 from vitonnx.names._id import HubId, is_hub_id
 from vitonnx.names._kept import cache_folder
 from vitonnx.names._listener import Listener, Say, ignore
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["resolve"]
 
 
-def resolve(model: str | Path, *, say: Say = ignore, progress: Say = ignore) -> Path:
+def resolve(model: str | os.PathLike[str], *, say: Say = ignore, progress: Say = ignore) -> Path:
     """Find the file of a model; what is published is fetched and made probe-ready once.
 
     Parameters
@@ -50,12 +51,12 @@ def resolve(model: str | Path, *, say: Say = ignore, progress: Say = ignore) -> 
     >>> resolve("scenes_dino").name
     'scenes_dino.onnx'
     """
-    listener, word = Listener(say, progress), str(model)
+    path, word = as_path(model), str(model)
+    listener = Listener(say, progress)
     if is_hub_id(word):
         from vitonnx.names._make import find_hub_model
 
         return find_hub_model(HubId.parse(word), listener)
-    path = Path(model)
     if path.exists():
         return path
     from vitonnx.demo import demo_models
@@ -69,7 +70,7 @@ def resolve(model: str | Path, *, say: Say = ignore, progress: Say = ignore) -> 
             f"There is no file {model}: check the path, or make it with `vitonnx export`."
         )
     try:
-        spec = find_model(word)
+        spec = find_model(word, also=demo_models())
     except UnknownModelError as error:
         raise UnknownModelError(f"There is no file {model}, and {error}") from None
     return _export_once(spec, listener)

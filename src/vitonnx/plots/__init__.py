@@ -7,22 +7,11 @@ pyplot and Matplotlib's settings as they are.
 
 from vitonnx.plots import _home  # noqa: F401, before all else of Matplotlib
 from vitonnx.plots._compare import compare_models
-from vitonnx.plots._distance import (
-    plot_distance_by_block,
-    plot_distance_by_head,
-    plot_first_and_last_head,
-)
-from vitonnx.plots._distance_page import plot_distance
-from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, describe, map_of, scale_of, unit_of
-from vitonnx.plots._filters import plot_filter_plate, plot_filters
-from vitonnx.plots._heads import masks_of, plot_heads
+from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, describe, scale_of
 from vitonnx.plots._losses import plot_losses
-from vitonnx.plots._map import plot_map
-from vitonnx.plots._positions import (
-    plot_position_matrix,
-    plot_position_tiles,
-    plot_positions,
-)
+from vitonnx.plots._maps import plot_map, plot_maps
+from vitonnx.plots._matrices import plot_matrices, plot_matrix, plot_tiles
+from vitonnx.plots._plates import plot_plate, plot_plates
 from vitonnx.plots._report import (
     Report,
     ReportPanel,
@@ -30,11 +19,16 @@ from vitonnx.plots._report import (
     ReportTable,
     write_report,
 )
-from vitonnx.plots._results import plot_results
-from vitonnx.plots._rollout import plot_rollout
+from vitonnx.plots._results import plot_findings, plot_results
 from vitonnx.plots._save import save_figure
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._sheet import contact_sheet
+from vitonnx.plots._table import (
+    plot_first_and_last_head,
+    plot_table_by_block,
+    plot_table_by_head,
+)
+from vitonnx.plots._tables import plot_tables
 from vitonnx.plots._tile import without_padding
 from vitonnx.plots._video_colours import VideoColours, VideoStyle
 from vitonnx.plots._video_frame import VideoPainter
@@ -56,26 +50,23 @@ __all__ = [
     "compare_models",
     "contact_sheet",
     "describe",
-    "map_of",
-    "masks_of",
-    "plot_distance",
-    "plot_distance_by_block",
-    "plot_distance_by_head",
-    "plot_filter_plate",
-    "plot_filters",
+    "plot_findings",
     "plot_first_and_last_head",
-    "plot_heads",
     "plot_losses",
     "plot_map",
-    "plot_position_matrix",
-    "plot_position_tiles",
-    "plot_positions",
+    "plot_maps",
+    "plot_matrices",
+    "plot_matrix",
+    "plot_plate",
+    "plot_plates",
     "plot_results",
-    "plot_rollout",
+    "plot_table_by_block",
+    "plot_table_by_head",
+    "plot_tables",
+    "plot_tiles",
     "save_figure",
     "scale_of",
     "scale_of_stream",
-    "unit_of",
     "without_padding",
     "write_report",
 ]

@@ -1,4 +1,4 @@
-"""Where the tiles of the heads' figure stand."""
+"""Where the tiles of a picture's maps stand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vitonnx.plots._page import LABEL
 
-__all__ = ["GAP", "GROUP", "Place", "arrange_heads"]
+__all__ = ["GAP", "GROUP", "Place", "arrange_tiles"]
 
 GAP = 0.08  # between tiles of a group, in inches
 GROUP = 0.22  # between groups
@@ -38,15 +38,15 @@ class Place(NamedTuple):
         return self.top + self.height
 
 
-def arrange_heads(heads: int, *, aspect: float, width: float) -> list[Place]:
-    """Find a place for the picture, the mean and each head.
+def arrange_tiles(parts: int, *, aspect: float, width: float) -> list[Place]:
+    """Find a place for the picture, the main map and each part.
 
-    A few heads stand in one row with picture and mean. More stand in a block, with the picture
-    and the mean one above the other to its left, together as high as it is.
+    A few parts stand in one row with picture and main map. More stand in a block, with the picture
+    and the main map one above the other to its left, together as high as it is.
 
     Parameters
     ----------
-    heads : int
+    parts : int
         How many.
     aspect : float
         Height of a tile over its width.
@@ -56,18 +56,18 @@ def arrange_heads(heads: int, *, aspect: float, width: float) -> list[Place]:
     Returns
     -------
     list of Place
-        Of the picture, the mean, head 0, head 1 …
+        Of the picture, the main map, part 0, part 1 …
 
     Examples
     --------
-    >>> picture, mean, *block = arrange_heads(12, aspect=1.0, width=8)
+    >>> picture, main, *block = arrange_tiles(12, aspect=1.0, width=8)
     >>> len({place.left for place in block}), len({place.top for place in block})
     (4, 3)
-    >>> math.isclose(mean.bottom, block[-1].bottom) and math.isclose(block[-1].right, 8)
+    >>> math.isclose(main.bottom, block[-1].bottom) and math.isclose(block[-1].right, 8)
     True
     """
-    rows = math.isqrt(heads)
-    columns = math.ceil(heads / rows)
+    rows = math.isqrt(parts)
+    columns = math.ceil(parts / rows)
     if rows == 1:
         tile = (width - GROUP - columns * GAP) / (columns + 2)
         lead = [Place(left, LABEL, tile, tile * aspect) for left in (0, tile + GAP)]
@@ -83,6 +83,6 @@ def arrange_heads(heads: int, *, aspect: float, width: float) -> list[Place]:
     across, down = tile + GAP, LABEL + tile * aspect + GAP
     block = [
         Place(start + column * across, LABEL + row * down, tile, tile * aspect)
-        for row, column in (divmod(head, columns) for head in range(heads))
+        for row, column in (divmod(part, columns) for part in range(parts))
     ]
     return lead + block

@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP, Place
 from vitonnx.plots._axes import PALE
-from vitonnx.plots._entry import (
-    MOST_PICTURES,
-    SheetEntry,
-    common_scale,
-    describe,
-    map_of,
-    unit_of,
-)
-from vitonnx.plots._heads import describe_heads, masks_of
+from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, common_scale, describe
 from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import (
@@ -33,7 +25,6 @@ from vitonnx.plots._tile import (
     outline_patches,
     without_padding,
 )
-from vitonnx.probes import HeadsResult
 
 __all__ = ["compare_models"]
 
@@ -46,13 +37,13 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
 
     Each model has a column, with a scale and a colour bar of its own: models with other numbers of
     patches have other weights. A map lies on the pixels that its own model saw; the picture in
-    colours is what the first model saw. Of a single picture the heads are drawn too. It is a whole
-    page and takes no `ax`; `plot_map` does.
+    colours is what the first model saw. Of a single picture the parts are drawn too, such as heads.
+    It is a whole page and takes no `ax`; `plot_map` does.
 
     Parameters
     ----------
     models : mapping of str to sequence of SheetEntry
-        By the models' names, results of one probe for the same 1 to 400 pictures.
+        By the models' names, findings of one probe for the same 1 to 400 pictures.
     note : str
         A line in red below the caption, such as "untrained: random weights".
 
@@ -68,9 +59,10 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
 
     Examples
     --------
-    >>> from vitonnx.probes import RolloutResult
-    >>> result = RolloutResult(rollout=np.full((2, 3), 1 / 7, np.float32))
-    >>> entry = SheetEntry(np.zeros((32, 48, 3), np.uint8), result, "bird.png")
+    >>> from vitonnx.probes import Maps
+    >>> values = np.full((1, 2, 3), 1 / 7, np.float32)
+    >>> maps = Maps(values=values, labels=("attention rollout",), unit="rollout weight")
+    >>> entry = SheetEntry(np.zeros((32, 48, 3), np.uint8), maps, "bird.png")
     >>> figure = compare_models({"supervised": [entry] * 5, "DINO": [entry] * 5})
     >>> len(figure.axes)  # five pictures with two maps each, and two colour bars
     17
@@ -100,10 +92,10 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
     )
     for top, (entry, *_), (of_first, *_) in zip(tops, pictures, tiles, strict=True):
         axes = page.tile(0, top + LABEL, *of_first[0].place[2:], entry.file)
-        draw_picture(axes, entry.pixels, map_of(entry.result).shape, entry.inside)
+        draw_picture(axes, entry.pixels, entry.main.shape, entry.inside)
         _mark_query(axes, entry)
     for number, (model, entries) in enumerate(models.items()):
-        left, result = width + GROUP + number * across, entries[0].result
+        left, maps = width + GROUP + number * across, entries[0].maps
         own = ", ".join(word for word in words[number] if word not in common)
         page.text(left, 0, model, room=across - GROUP, weight="bold")
         page.text(left, LABEL, own, room=across - GROUP, colour=PALE)
@@ -113,23 +105,19 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
             for entry, of_one in zip(entries, column, strict=True)
             for tile in of_one
         ]
-        scale = common_scale(shown, result)
+        scale = common_scale(shown, maps)
         for top, entry, of_one in zip(tops, entries, column, strict=True):
             _draw(page, left, top, entry, of_one, scale)
         start = tops[0] + LABEL
         length = min(bottom - start, LONGEST_BAR)
-        page.colour_bar(left + width + GROUP, start, length, scale, unit_of(result))
+        page.colour_bar(left + width + GROUP, start, length, scale, maps.unit)
     return page.figure
 
 
 def _describe(entry: SheetEntry, *, alone: bool) -> list[str]:
     """Say in words what a model's maps show, and of a picture alone what the model predicts."""
-    if not alone:
-        return describe(entry.result)
-    predicted = [f"predicted: {entry.prediction}"] if entry.prediction else []
-    if isinstance(entry.result, HeadsResult):
-        return [*describe_heads(entry.result), *predicted]
-    return [*describe(entry.result), *predicted]
+    words = [word for word in describe(entry.maps, alone=alone) if word]
+    return [*words, f"predicted: {entry.prediction}"] if alone and entry.prediction else words
 
 
 def _say_whose(models: list[str], pictures: list[tuple[SheetEntry, ...]]) -> list[str]:
@@ -150,25 +138,20 @@ class _Tile(NamedTuple):
 
 
 def _tiles(entry: SheetEntry, width: float, *, alone: bool) -> list[_Tile]:
-    """Arrange the map of one picture, and below it the heads, if any, of a picture alone."""
-    result, values = entry.result, map_of(entry.result)
+    """Arrange the main map of one picture, and below it the parts, if any, of a picture alone."""
     aspect = aspect_of(entry.pixels, entry.inside)
     main = Place(0, LABEL, width, width * aspect)
     if not alone:
-        return [_Tile(main, entry.prediction, values, None)]
-    if not isinstance(result, HeadsResult):
-        return [_Tile(main, "attention rollout", values, None)]
-    maps = np.asarray(result.attention)
-    masks = masks_of(result)
-    columns = math.ceil(len(maps) / math.isqrt(len(maps)))
+        return [_Tile(main, entry.prediction, entry.main, None)]
+    places, parts = [main], len(entry.maps.values) - 1
+    columns = math.ceil(parts / math.isqrt(parts)) if parts else 1
     side = (width - (columns - 1) * GAP) / columns
-    tiles = [_Tile(main, "mean of the heads", values, masks[0])]
-    for head, (of_head, mask) in enumerate(zip(maps, masks[1:], strict=True)):
-        row, column = divmod(head, columns)
+    for row, column in (divmod(part, columns) for part in range(parts)):
         top = main.bottom + GAP + LABEL + row * (side * aspect + GAP + LABEL)
-        place = Place(column * (side + GAP), top, side, side * aspect)
-        tiles.append(_Tile(place, f"head {head}", of_head, mask))
-    return tiles
+        places.append(Place(column * (side + GAP), top, side, side * aspect))
+    values, masks = np.asarray(entry.maps.values), entry.maps.masks
+    of_each = [None] * len(values) if masks is None else list(np.asarray(masks))
+    return list(map(_Tile, places, entry.maps.labels, values, of_each))
 
 
 def _draw(
@@ -183,5 +166,5 @@ def _draw(
 
 
 def _mark_query(axes: Axes, entry: SheetEntry) -> None:
-    if isinstance(entry.result, HeadsResult) and entry.result.patch is not None:
-        mark_patch(axes, entry.result.patch)
+    if entry.maps.mark is not None:
+        mark_patch(axes, entry.maps.mark)

@@ -1,71 +1,115 @@
-"""From what models say of pictures to the figure that fits: one picture, a sheet, or models."""
+"""From what models found to the figure that fits: the one place that tells findings apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from matplotlib.figure import Figure
 
+from vitonnx.errors import UsageError
 from vitonnx.plots._compare import compare_models
 from vitonnx.plots._entry import SheetEntry
-from vitonnx.plots._heads import plot_heads
-from vitonnx.plots._rollout import plot_rollout
+from vitonnx.plots._maps import plot_maps
+from vitonnx.plots._matrices import plot_matrices
+from vitonnx.plots._plates import plot_plates
 from vitonnx.plots._sheet import contact_sheet
+from vitonnx.plots._tables import plot_tables
+from vitonnx.probes import Finding, Maps, Matrix, PictureResult, Plate, Table
 
-if TYPE_CHECKING:
-    from vitonnx.engine import Result
-
-__all__ = ["plot_results"]
+__all__ = ["plot_findings", "plot_results"]
 
 
-def plot_results(probe: str, models: Mapping[str, Sequence[Result]], note: str = "") -> Figure:
-    """Draw one picture at full size, or several on a sheet; several models stand side by side.
-
-    It is a whole page and takes no `ax`; `plot_map` does.
+def plot_findings(
+    models: Mapping[str, Finding], note: str = "", *, blocks: Sequence[int] | None = None
+) -> Figure:
+    """Draw one finding of each model, several models side by side.
 
     Parameters
     ----------
-    probe : str
-        ``heads`` or ``rollout``.
-    models : mapping of str to sequence of Result
-        By the models' names, of the same pictures; none has an error.
+    models : mapping of str to Table, Plate or Matrix
+        Findings of one probe, by the models' names. Maps lie on pictures: see `plot_results`.
     note : str
-        See `plot_heads`.
+        A line in red below the caption, such as "untrained: random weights".
+    blocks : sequence of int, optional
+        Of tables: those shown head by head; see `plot_table_by_head`.
 
     Returns
     -------
     matplotlib.figure.Figure
         Independent of pyplot.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to draw, or nobody knows how.
     """
+    kinds: list[tuple[type, Any]] = [
+        (Table, lambda found, **rest: plot_tables(found, blocks=blocks, **rest)),
+        (Plate, plot_plates),
+        (Matrix, plot_matrices),
+    ]
+    for kind, plot in kinds:
+        if models and all(isinstance(finding, kind) for finding in models.values()):
+            figure: Figure = plot(models, note=note)
+            return figure
+    names = ", ".join(dict.fromkeys(type(finding).__name__ for finding in models.values()))
+    raise UsageError(f"there is no figure of {names or 'nothing'}.")
+
+
+def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") -> Figure:
+    """Draw what was found in pictures: maps of one picture at full size, or several on a sheet.
+
+    It is a whole page and takes no `ax`; `plot_map` does.
+
+    Parameters
+    ----------
+    models : mapping of str to sequence of PictureResult
+        By the models' names, of the same pictures; none has an error. Several models stand side by
+        side. What is no map is drawn of the first picture alone.
+    note : str
+        See `plot_maps`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Independent of pyplot.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to draw.
+    """
+    findings = {name: [result.finding for result in results] for name, results in models.items()}
+    if not all(isinstance(each, Maps) for of_model in findings.values() for each in of_model):
+        if any(len(of_model) != 1 for of_model in findings.values()):
+            raise UsageError("only maps are drawn for several pictures: draw one picture.")
+        return plot_findings({name: finding for name, (finding,) in findings.items()}, note)
     entries = {
         name: [
             SheetEntry(
-                result.pixels,
-                result[probe],
-                Path(result.file).name,
-                _predicted(result),
-                result.inside,
+                result.pixels, finding, Path(result.file).name, _predicted(result), result.inside
             )
-            for result in results
-            if result.pixels is not None
+            for result, finding in zip(results, findings[name], strict=True)
+            if result.pixels is not None and isinstance(finding, Maps)
         ]
         for name, results in models.items()
     }
+    if not any(entries.values()):
+        raise UsageError("there is nothing to draw: results keep no pixels of prepared pictures.")
     if len(entries) > 1:
         return compare_models(entries, note=note)
     ((name, of_model),) = entries.items()
     if len(of_model) > 1:
         return contact_sheet(of_model, model=name, note=note)
-    pixels, result, file, prediction, inside = of_model[0]
-    plot: Callable[..., Figure] = plot_heads if probe == "heads" else plot_rollout
-    return plot(
-        pixels, result, model=name, file=file, prediction=prediction, note=note, inside=inside
+    pixels, maps, file, prediction, inside = of_model[0]
+    return plot_maps(
+        pixels, maps, model=name, file=file, prediction=prediction, note=note, inside=inside
     )
 
 
-def _predicted(result: Result) -> str:
+def _predicted(result: PictureResult) -> str:
     """Say the predicted class, where there is a head."""
     if result.prediction is None:
         return ""

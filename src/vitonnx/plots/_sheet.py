@@ -10,17 +10,9 @@ from matplotlib.figure import Figure
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP
 from vitonnx.plots._axes import PALE
-from vitonnx.plots._entry import (
-    MOST_PICTURES,
-    SheetEntry,
-    common_scale,
-    describe,
-    map_of,
-    unit_of,
-)
+from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, common_scale, describe
 from vitonnx.plots._page import BAR_ROOM, LABEL, Page
 from vitonnx.plots._tile import aspect_of, draw_map, draw_picture, mark_patch, without_padding
-from vitonnx.probes import HeadsResult
 
 __all__ = ["contact_sheet"]
 
@@ -29,15 +21,15 @@ TALLEST = 1.5  # height of a tile over its width, where pictures have shapes of 
 
 
 def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str = "") -> Figure:
-    """Draw several pictures, each beside its rollout or the mean of its heads.
+    """Draw several pictures, each beside its main map.
 
-    All maps share one scale; see `plot_heads` and `plot_rollout`. It is a whole page and takes no
+    All maps share one scale; see `plot_maps`. It is a whole page and takes no
     `ax`; `plot_map` does.
 
     Parameters
     ----------
     entries : sequence of SheetEntry
-        Results of one probe and one model; 1 to 400.
+        Findings of one probe and one model; 1 to 400.
     model, note : str
         For the caption; empty ones are left out.
 
@@ -54,9 +46,10 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
     Examples
     --------
     >>> import numpy as np
-    >>> from vitonnx.probes import RolloutResult
-    >>> result = RolloutResult(rollout=np.full((2, 3), 1 / 7, np.float32))
-    >>> entry = SheetEntry(np.zeros((32, 48, 3), np.uint8), result, "bird.png")
+    >>> from vitonnx.probes import Maps
+    >>> values = np.full((1, 2, 3), 1 / 7, np.float32)
+    >>> maps = Maps(values=values, labels=("attention rollout",), unit="rollout weight")
+    >>> entry = SheetEntry(np.zeros((32, 48, 3), np.uint8), maps, "bird.png")
     >>> len(contact_sheet([entry] * 5).axes)  # two tiles a picture, and the colour bar
     11
     """
@@ -65,14 +58,8 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
             f"a contact sheet holds 1 to {MOST_PICTURES} pictures, not {len(entries)}: "
             "write a picture each, or the raw arrays as .npz."
         )
-    maps = [map_of(entry.result) for entry in entries]
-    scale = common_scale(
-        [
-            without_padding(values, entry.inside)
-            for values, entry in zip(maps, entries, strict=True)
-        ],
-        entries[0].result,
-    )
+    shown = [without_padding(entry.main, entry.inside) for entry in entries]
+    scale = common_scale(shown, entries[0].maps)
     columns = min(4, math.ceil(math.sqrt(len(entries) / 2)))
     rows = math.ceil(len(entries) / columns)
     label = 2 * LABEL if any(entry.prediction for entry in entries) else LABEL
@@ -85,10 +72,10 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         columns * across + BAR_ROOM,
         height,
         title=model,
-        details=describe(entries[0].result),
+        details=describe(entries[0].maps, alone=False),
         note=note,
     )
-    for number, (entry, values, aspect) in enumerate(zip(entries, maps, aspects, strict=True)):
+    for number, (entry, aspect) in enumerate(zip(entries, aspects, strict=True)):
         row, column = divmod(number, columns)
         left, top = column * across, row * down
         page.text(left, top, entry.file, room=2 * TILE + GAP)
@@ -97,10 +84,10 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         seen, overlay = (
             page.tile(at, top + label, wide, wide * aspect) for at in (left, left + wide + GAP)
         )
-        draw_picture(seen, entry.pixels, values.shape, entry.inside)
-        draw_map(overlay, entry.pixels, values, scale, entry.inside)
-        if isinstance(entry.result, HeadsResult) and entry.result.patch is not None:
-            mark_patch(seen, entry.result.patch)
+        draw_picture(seen, entry.pixels, entry.main.shape, entry.inside)
+        draw_map(overlay, entry.pixels, entry.main, scale, entry.inside)
+        if entry.maps.mark is not None:
+            mark_patch(seen, entry.maps.mark)
     bar = min(height, 3 * down - GROUP) - label
-    page.colour_bar(columns * across, label, bar, scale, unit_of(entries[0].result))
+    page.colour_bar(columns * across, label, bar, scale, entries[0].maps.unit)
     return page.figure

@@ -1,14 +1,115 @@
-"""How far attention reaches: the distance in pixels between who looks and what is looked at."""
+"""The probe ``distance``: how far every head of every block looks."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import array_api_compat
 
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
+from vitonnx.probes._finding import Table
+from vitonnx.probes._option import option
 from vitonnx.probes._patches import others
+from vitonnx.probes._probe import Queries, TableProbe
+from vitonnx.probes._result import PictureResult
 
-__all__ = ["mean_attention_distance", "token_distances"]
+__all__ = ["Distance", "DistanceResult", "mean_attention_distance", "token_distances"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DistanceResult(PictureResult):
+    """How far every head looks, in one picture.
+
+    Parameters
+    ----------
+    distance : float64 (blocks, heads)
+        In pixels of the model's input.
+    """
+
+    distance: Array
+
+    @property
+    def finding(self) -> Table:
+        """The distances."""
+        return Table(values=self.distance, unit=Distance.unit, title=Distance.title)
+
+
+@dataclass(frozen=True)
+class Distance(TableProbe[DistanceResult]):
+    """Mean attention distance of every head of every block.
+
+    Parameters
+    ----------
+    renormalize : bool
+        Whether a patch's attention to the patches is rescaled to sum to 1 once all other tokens
+        are left out; not so by default, as published.
+
+    References
+    ----------
+    Dosovitskiy et al. 2021, arXiv:2010.11929, appendix D.7. Raghu et al. 2021, arXiv:2108.08810.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vit = Layout(grid=(1, 2), patch_size=16, prefix_tokens=("cls",), blocks=1, heads=3)
+    >>> attention = {"block_00/attention": np.full((5, 3, 3, 3), 1 / 3)}
+    >>> total = Distance().summary(Distance().compute(attention, vit, [None] * 5))
+    >>> total.count, total.mean.round(2).tolist()
+    (5, [[5.33, 5.33, 5.33]])
+    """
+
+    name: ClassVar[str] = "distance"
+    help: ClassVar[str] = "Measure how far every head of every block looks, over many pictures."
+    example: ClassVar[str] = "--limit 1000 --seed 0"
+    unit: ClassVar[str] = "mean attention distance (pixels)"
+    title: ClassVar[str] = "Mean attention distance"
+
+    renormalize: bool = option(
+        False, "Rescale attention to sum to 1 over the patches; the papers don't."
+    )
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """Whether attention is rescaled."""
+        return ("attention rescaled over the patches",) if self.renormalize else ()
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float64 (batch, blocks, heads): distances in pixels."""
+        names = self.reads(layout)
+        distances = token_distances(
+            layout.grid,
+            patch_size=layout.patch_size,
+            prefix=layout.prefix,
+            suffix=layout.suffix,
+            like=outputs[names[0]],
+        )
+        blocks = [
+            mean_attention_distance(
+                outputs[name],
+                grid=layout.grid,
+                patch_size=layout.patch_size,
+                prefix=layout.prefix,
+                suffix=layout.suffix,
+                renormalize=self.renormalize,
+                distances=distances,
+            )
+            for name in names
+        ]
+        return array_api_compat.array_namespace(*blocks).stack(blocks, axis=1)
+
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> DistanceResult:
+        """Make the result of one picture, of its (blocks, heads)."""
+        return DistanceResult(distance=condensed)
+
+    def largest(self, layout: Layout) -> float:
+        """Give the largest distance of two patches, in pixels."""
+        rows, columns = (layout.patch_size * (side - 1) for side in layout.grid)
+        return math.hypot(rows, columns)
 
 
 def mean_attention_distance(

@@ -1,16 +1,271 @@
-"""Attention of one query over the patches, head by head, and the patches that hold its mass."""
+"""The probe ``heads``: where the heads of one block look from one query token."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from numbers import Integral
+from typing import ClassVar
 
 import array_api_compat
 
-from vitonnx.errors import UsageError
+from vitonnx.errors import PictureError, UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
+from vitonnx.probes._crop import Crop
+from vitonnx.probes._finding import Maps
+from vitonnx.probes._option import option
 from vitonnx.probes._patches import fold_patches
+from vitonnx.probes._probe import GraphProbe, Queries
+from vitonnx.probes._result import PictureResult
 
-__all__ = ["check_mass", "head_maps", "mass_mask"]
+__all__ = ["Heads", "HeadsResult", "head_maps", "mass_mask", "read_query"]
+
+PATCH = "patch"
+
+
+def read_query(text: str) -> str | tuple[int, int]:
+    """Read a query: a pixel ``y,x``, or else the name of a token.
+
+    Examples
+    --------
+    >>> read_query("200,240"), read_query("cls")
+    ((200, 240), 'cls')
+    """
+    pixel = re.fullmatch(r"\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*", text)
+    return (int(pixel[1]), int(pixel[2])) if pixel else text
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HeadsResult(PictureResult):
+    """Where the heads of one block look, in one picture.
+
+    Parameters
+    ----------
+    attention : float32 (heads, rows, columns)
+        Attention of the query token to every patch, not rescaled.
+    mean : float32 (rows, columns)
+        Mean over the heads.
+    mask : bool (heads, rows, columns) or None
+        The smallest set of patches that holds the probe's `mass`; None where none was asked for.
+    mass : float or None
+        That share.
+    block : int
+        Counted from 0.
+    query : str
+        Name of the query token, ``mean`` for the mean over the patches, or ``y,x``.
+    patch : (row, column) or None
+        The query's patch, where it is one.
+    """
+
+    attention: Array
+    mean: Array
+    mask: Array | None
+    mass: float | None
+    block: int
+    query: str
+    patch: tuple[int, int] | None
+
+    @property
+    def finding(self) -> Maps:
+        """The mean of the heads, and every head."""
+        xp = array_api_compat.array_namespace(self.attention)
+        masks, outlined = None, ""
+        if self.mass is not None and self.mask is not None:
+            of_mean = mass_mask(self.mean[None, None, ...], self.mass)[0, ...]
+            masks = xp.concat([of_mean, self.mask])
+            outlined = f"{self.mass:.0%} of the attention to patches"
+        return Maps(
+            values=xp.concat([self.mean[None, ...], self.attention]),
+            labels=("mean of the heads", *_head_labels(self.attention.shape[0])),
+            unit="attention weight",
+            details=(f"block {self.block}", f"query: {self._asked()}"),
+            masks=masks,
+            outlined=outlined,
+            mark=self.patch,
+        )
+
+    def _asked(self) -> str:
+        if self.patch is not None:
+            y, x = self.query.split(",")
+            return f"pixel y {y}, x {x}"
+        return "mean of the patches" if self.query == "mean" else self.query
+
+
+@dataclass(frozen=True)
+class Heads(GraphProbe[HeadsResult]):
+    """Attention of one query token over the patches, head by head.
+
+    Parameters
+    ----------
+    block : int
+        0 is the first block, -1 the last.
+    query : str, (y, x) or None
+        Name of a token that is no patch, such as ``"cls"``, ``"dist"``, ``"reg0"`` or
+        ``"suffix0"``; ``"mean"``, the mean over the patches; or a pixel of the picture, which
+        stands for the patch that covers it. None is the class token, or the mean over the patches
+        where the model has no class token. ``"patch"`` is for `vitonnx.bake` alone: an input of
+        the baked file then says which patch.
+    mass : float in (0, 1] or None
+        Also find the smallest set of patches that holds this share of the patches' attention.
+
+    Raises
+    ------
+    UsageError
+        If the mass is out of its range, or the query is of another form.
+
+    References
+    ----------
+    Caron et al. 2021, arXiv:2104.14294.
+
+    Examples
+    --------
+    >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+    >>> Heads(block=-1).reads(vit)
+    ('block_11/attention',)
+    >>> Heads(query=(100, 40)).token(vit, (0, 0, 224, 224))  # row 6, column 2
+    87
+    """
+
+    name: ClassVar[str] = "heads"
+    help: ClassVar[str] = "Show where each head of a block looks."
+    example: ClassVar[str] = "--mass 0.6"
+    gives = Maps
+    shares = True
+
+    block: int = option(-1, "Show the heads of this block: 0 is the first, -1 the last.")
+    query: str | tuple[int, int] | None = option(
+        None,
+        "Look from this query: a token that is not a patch (cls, dist, reg0), mean for the mean "
+        "over the patches, or a pixel of the picture for its patch. By default, cls, or mean in a "
+        "model without cls.",
+        metavar="TOKEN|mean|Y,X",
+        read=read_query,
+    )
+    mass: float | None = option(
+        None, "Outline the fewest patches that hold this share of the attention.", in_graph=False
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mass is not None:
+            check_mass(self.mass)
+        if not (self.query is None or isinstance(self.query, str) or _is_pixel(self.query)):
+            raise UsageError(
+                f"query {self.query!r} is neither a token's name nor a pixel (y, x), "
+                "two whole numbers."
+            )
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the one output that is read: the block's attention.
+
+        Raises
+        ------
+        UsageError
+            If the model has no such block, or no such query token.
+        """
+        if isinstance(self.query, str) and self.query not in (*layout.names, "mean", PATCH):
+            tokens = ", ".join((*layout.names, "mean"))
+            raise UsageError(
+                f"the model has no query token {self.query!r}; there are {tokens}, "
+                "or a pixel of the picture as y,x."
+            )
+        return (layout.attention(self.block),)
+
+    def token(self, layout: Layout, crop: Crop) -> int | None:
+        """Find the query token of a picture of which the model saw `crop`.
+
+        Parameters
+        ----------
+        layout : Layout
+            The model's.
+        crop : (left, top, right, bottom)
+            In pixels of the picture.
+
+        Returns
+        -------
+        int or None
+            Index of the token; None for the mean over the patches.
+
+        Raises
+        ------
+        PictureError
+            If the query is a pixel outside the crop.
+        UsageError
+            If it is ``"patch"``, which names none.
+        """
+        if self.query is None:
+            return layout.class_token
+        if self.query == "mean":
+            return None
+        if self.query == PATCH:
+            raise UsageError("query 'patch' is for baked files: give a pixel of the picture, y,x.")
+        if isinstance(self.query, str):
+            return layout.token(self.query)
+        left, top, right, bottom = crop
+        row = _cell(self.query[0], top, bottom, layout.grid[0])
+        column = _cell(self.query[1], left, right, layout.grid[1])
+        if row is None or column is None:
+            raise PictureError(
+                f"the query pixel y {self.query[0]}, x {self.query[1]} lies outside the crop that "
+                f"the model sees: y {_pixels(top, bottom)}, x {_pixels(left, right)}."
+            )
+        return layout.prefix + row * layout.grid[1] + column
+
+    @property
+    def located(self) -> bool:
+        """Whether the query is a pixel, which lies in another patch of every picture."""
+        return self.query == PATCH or isinstance(self.query, tuple)
+
+    @property
+    def graph_form(self) -> Heads:
+        """The probe without what its graph does not depend on: which pixel is asked, and the mass.
+
+        Examples
+        --------
+        >>> Heads(query=(100, 40), mass=0.6).graph_form == Heads(query=(7, 7)).graph_form
+        True
+        """
+        form = super().graph_form
+        return replace(form, query=PATCH) if self.located else form
+
+    def parts(self, layout: Layout) -> tuple[str, ...]:
+        """Name the heads."""
+        return _head_labels(layout.heads)
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (batch, heads, rows, columns): the queries' attention to the patches."""
+        attention = outputs[layout.attention(self.block)]
+        xp = array_api_compat.array_namespace(attention)
+        maps = head_maps(
+            attention,
+            grid=layout.grid,
+            prefix=layout.prefix,
+            suffix=layout.suffix,
+            query=queries,
+        )
+        return xp.astype(maps, xp.float32)
+
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> HeadsResult:
+        """Make the result of one picture, of its (heads, rows, columns)."""
+        xp = array_api_compat.array_namespace(condensed)
+        mask = None if self.mass is None else mass_mask(condensed[None, ...], self.mass)[0, ...]
+        return HeadsResult(
+            attention=condensed,
+            mean=xp.mean(condensed, axis=0),
+            mask=mask,
+            mass=self.mass,
+            block=layout.block(self.block),
+            query=self._label(layout),
+            patch=layout.patch(query),
+        )
+
+    def _label(self, layout: Layout) -> str:
+        if self.query is None:
+            return "mean" if layout.class_token is None else "cls"
+        return self.query if isinstance(self.query, str) else f"{self.query[0]},{self.query[1]}"
 
 
 def head_maps(
@@ -141,3 +396,26 @@ def check_mass(mass: float) -> None:
     """Raise a UsageError unless ``0 < mass <= 1``."""
     if not 0 < mass <= 1:
         raise UsageError(f"mass is {mass}; it must be more than 0 and at most 1, such as 0.6.")
+
+
+def _head_labels(heads: int) -> tuple[str, ...]:
+    return tuple(f"head {head}" for head in range(heads))
+
+
+def _is_pixel(query: object) -> bool:
+    return (
+        isinstance(query, tuple)
+        and len(query) == 2
+        and all(isinstance(side, Integral) for side in query)
+    )
+
+
+def _cell(pixel: int, start: float, stop: float, cells: int) -> int | None:
+    """Which of the equal cells from start to stop holds the pixel's centre; None if none does."""
+    position = math.floor((pixel + 0.5 - start) / (stop - start) * cells)
+    return position if 0 <= position < cells else None
+
+
+def _pixels(start: float, stop: float) -> str:
+    """Name the first and last pixel whose centres lie from start to stop."""
+    return f"{math.ceil(start - 0.5)} to {math.ceil(stop - 0.5) - 1}"

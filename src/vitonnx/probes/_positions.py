@@ -1,18 +1,144 @@
-"""How alike the position embeddings of the patches are."""
+"""The probe ``positions``: how alike the position embeddings of the patches are."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 import array_api_compat
 
+from vitonnx.contract import POSITION_EMBEDDING
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._finding import Matrix
+from vitonnx.probes._option import option
+from vitonnx.probes._probe import WeightProbe
+from vitonnx.probes._result import Found
 
-__all__ = ["Metric", "check_metric", "position_similarity"]
+__all__ = ["Metric", "Positions", "PositionsResult", "position_similarity"]
+
 
 Metric = Literal["cosine", "dot"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PositionsResult(Found):
+    """How alike the position embeddings of the patches are.
+
+    Parameters
+    ----------
+    similarity : float32 (patches, patches)
+        Of every patch with every other; prefix tokens are left out.
+    grid : (rows, columns)
+        Of these patches: the checkpoint's own grid, whatever size the file was exported at.
+    metric : "cosine" or "dot"
+        The probe's.
+    """
+
+    similarity: Array
+    grid: tuple[int, int]
+    metric: Metric
+
+    @property
+    def finding(self) -> Matrix:
+        """The matrix, and the grid of the patches that it compares."""
+        return Matrix(
+            values=self.similarity,
+            unit="cosine similarity" if self.metric == "cosine" else "dot product",
+            item="patch, row by row",
+            details=("position embeddings of the patches",),
+            # So that models can be compared; the dot product has no bounds.
+            bounds=(-1.0, 1.0) if self.metric == "cosine" else None,
+            grid=self.grid,
+        )
+
+
+@dataclass(frozen=True)
+class Positions(WeightProbe[PositionsResult]):
+    """Similarity of the position embeddings of all patches.
+
+    Parameters
+    ----------
+    metric : "cosine" or "dot"
+        The cosine of the angle, or the dot product.
+
+    Raises
+    ------
+    UsageError
+        If there is no such metric.
+
+    References
+    ----------
+    Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vit = Layout(grid=(2, 3), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6,
+    ...              position_grid=(2, 3), position_prefix=("cls",))
+    >>> result = Positions().compute({"position_embedding": np.eye(7)}, vit)
+    >>> result.similarity.shape  # the class token is left out
+    (6, 6)
+    """
+
+    name: ClassVar[str] = "positions"
+    help: ClassVar[str] = "Show how alike position embeddings are. Needs no picture."
+    example: ClassVar[str] = "--metric cosine"
+    gives = Matrix
+
+    metric: Metric = option("cosine", "Compare by the cosine of the angle, or by the dot product.")
+
+    def __post_init__(self) -> None:
+        check_metric(self.metric)
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the one weight that is read: the position embedding.
+
+        Raises
+        ------
+        UsageError
+            If the model has none.
+        """
+        _grid(layout)
+        return (POSITION_EMBEDDING,)
+
+    def compute(self, weights: Mapping[str, Array], layout: Layout) -> PositionsResult:
+        """Make the result.
+
+        Parameters
+        ----------
+        weights : mapping of str to array
+            Holds the position embedding, (positions, dim).
+        layout : Layout
+            The model's.
+
+        Raises
+        ------
+        UsageError
+            If the embedding doesn't fit the layout.
+        """
+        grid, embedding = _grid(layout), weights[POSITION_EMBEDDING]
+        xp = array_api_compat.array_namespace(embedding)
+        similarity = position_similarity(
+            xp.astype(embedding, xp.float32),
+            grid=grid,
+            prefix=len(layout.position_prefix),
+            metric=self.metric,
+        )
+        return PositionsResult(similarity=similarity, grid=grid, metric=self.metric)
+
+
+def _grid(layout: Layout) -> tuple[int, int]:
+    """Give the grid of the position embedding; refuse a model without one."""
+    if layout.position_grid is None:
+        raise UsageError(
+            "the model has no position embedding to compare: it knows positions by rotation or by "
+            "relative bias, or not at all."
+        )
+    return layout.position_grid
 
 
 def position_similarity(

@@ -1,35 +1,55 @@
-"""What every probe is to the engine: a name, what it reads, and what it makes of it."""
+"""What every probe is: a question with a name and options, put to a model's arrays."""
 
 from __future__ import annotations
 
+import functools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from dataclasses import replace
+from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
+
+import array_api_compat
 
 from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
+from vitonnx.probes._finding import Finding, Table
+from vitonnx.probes._option import options_of
+from vitonnx.probes._result import Found, PictureResult
+from vitonnx.probes._summary import Summary
 
-__all__ = ["GraphProbe", "Probe", "Queries"]
+__all__ = ["GraphProbe", "Probe", "Queries", "Question", "TableProbe", "WeightProbe"]
 
 Queries: TypeAlias = int | Array | None
 """The query token of all pictures, or int64 (batch,), one of each; None where there is none."""
 
-Result_co = TypeVar("Result_co", covariant=True)
+Result = TypeVar("Result", bound=PictureResult)
+OfWeights = TypeVar("OfWeights", bound=Found)
 
 
-@runtime_checkable
-class Probe(Protocol[Result_co]):
-    """One question to a model, asked of any number of pictures.
+class Question(ABC):
+    """What questions to pictures and to weights have in common.
 
-    The engine calls `reads` once, `token` for every picture, and `compute` for every batch.
+    A probe is a frozen dataclass whose fields are its options, each declared with `option`.
     """
 
-    @property
-    def name(self) -> str:
-        """The probe's name, as on the command line."""
+    name: ClassVar[str]
+    """The probe's name: on the command line, in results, and in file names."""
+    help: ClassVar[str] = ""
+    """What the command does, in one sentence, verb first."""
+    example: ClassVar[str] = ""
+    """Options worth showing in an example of the command."""
+    gives: ClassVar[type[Finding]]
+    """The shape of what is found."""
 
+    def __post_init__(self) -> None:
+        """Check the options that say what they allow."""
+        for each in options_of(type(self)):
+            each.check(getattr(self, each.name))
+
+    @abstractmethod
     def reads(self, layout: Layout) -> tuple[str, ...]:
-        """Name the model's outputs that the probe needs.
+        """Name the model's outputs, or its weights, that the probe needs.
 
         Raises
         ------
@@ -37,18 +57,55 @@ class Probe(Protocol[Result_co]):
             If the model doesn't have what the probe asks for.
         """
 
+
+class Probe(Question, Generic[Result]):
+    """One question to a model, asked of any number of pictures.
+
+    The engine calls `reads` once, `token` for every picture, and `compute` for every batch. A probe
+    that needs no more than one array for all its results extends `GraphProbe` instead.
+    """
+
+    from_zero: ClassVar[bool] = True
+    """Whether the colours of its maps begin at 0; otherwise at the lowest value."""
+    shares: ClassVar[bool] = False
+    """Whether the values of its maps are shares of a whole, as attention weights are."""
+
     def token(self, layout: Layout, crop: Crop) -> int | None:
-        """Find the query token of one picture; None is the mean over the patches.
+        """Find the query token of one picture; None where there is none, or no single one.
+
+        Parameters
+        ----------
+        layout : Layout
+            The model's.
+        crop : (left, top, right, bottom)
+            What the model sees, in pixels of the picture.
 
         Raises
         ------
         PictureError
             If the query lies outside what the model saw of this picture.
         """
+        return None
 
+    @property
+    def located(self) -> bool:
+        """Whether the query token differs from picture to picture."""
+        return False
+
+    @property
+    def graph_form(self) -> Self:
+        """The probe with only those options that its graph depends on."""
+        others = [each for each in options_of(type(self)) if not each.in_graph]
+        return replace(self, **{each.name: each.default for each in others})  # type: ignore[type-var]
+
+    def parts(self, layout: Layout) -> tuple[str, ...]:
+        """Name the parts of its maps, such as heads; none where a picture has one map."""
+        return ()
+
+    @abstractmethod
     def compute(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]
-    ) -> Sequence[Result_co]:
+    ) -> Sequence[Result]:
         """Make one result for each picture of a batch.
 
         Parameters
@@ -62,18 +119,14 @@ class Probe(Protocol[Result_co]):
         """
 
 
-@runtime_checkable
-class GraphProbe(Probe[Result_co], Protocol[Result_co]):
-    """A probe that can be compiled into the graph: its work is one function on plain arrays.
+class GraphProbe(Probe[Result]):
+    """A probe that is compiled into the graph: its work is one function on plain arrays.
 
-    `compute` is `condense`, then `results`. In a planned graph `condense` has become nodes of the
-    graph, and only what it gives leaves the device.
+    In a planned graph `condense` has become nodes of the graph, and only what it gives leaves the
+    device.
     """
 
-    @property
-    def located(self) -> bool:
-        """Whether the query token differs from picture to picture."""
-
+    @abstractmethod
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Boil the outputs down to one array, stacked on batch, that all results are made of.
 
@@ -90,7 +143,91 @@ class GraphProbe(Probe[Result_co], Protocol[Result_co]):
             The token that `token` finds: an array where the probe is `located`.
         """
 
+    @abstractmethod
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> Result:
+        """Make the result of one picture, of its part of what `condense` gives."""
+
     def results(
         self, condensed: Array, layout: Layout, queries: Sequence[int | None]
-    ) -> Sequence[Result_co]:
+    ) -> list[Result]:
         """Make one result for each picture of a batch."""
+        return [
+            self.result(condensed[picture, ...], layout, query)
+            for picture, query in enumerate(queries)
+        ]
+
+    def compute(
+        self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]
+    ) -> list[Result]:
+        """Make one result for each picture of a batch, without a graph."""
+        tokens = queries[0] if len(set(queries)) == 1 else _stacked(queries, outputs)
+        return self.results(self.condense(outputs, layout, tokens), layout, queries)
+
+
+class TableProbe(GraphProbe[Result]):
+    """A probe of one value for every head of every block, which adds up over a data set.
+
+    `condense` gives (batch, blocks, heads).
+    """
+
+    gives = Table
+    unit: ClassVar[str]
+    """What is measured, and in what."""
+    title: ClassVar[str]
+    """What is measured, as a heading."""
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the outputs that are read: the attention of all blocks."""
+        return tuple(layout.attention(block) for block in range(layout.blocks))
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """How it is measured, in words, where that is not as usual."""
+        return ()
+
+    @abstractmethod
+    def largest(self, layout: Layout) -> float:
+        """Give the largest value that there can be; the least is 0."""
+
+    def shape(self, layout: Layout) -> tuple[int, int]:
+        """Give the shape of a summary: (blocks, heads)."""
+        return layout.blocks, layout.heads
+
+    def summary(self, results: Sequence[Result] = ()) -> Summary:
+        """Sum up results: of no picture by default, to begin with."""
+        parts = (Summary.of(next(iter(result.arrays().values()))) for result in results)
+        return functools.reduce(Summary.merge, parts, Summary())
+
+    def table(self, summary: Summary) -> Table:
+        """Give the finding of a summary."""
+        return Table(
+            values=summary.mean,
+            std=summary.std,
+            count=summary.count,
+            unit=self.unit,
+            title=self.title,
+            details=self.details,
+        )
+
+
+class WeightProbe(Question, Generic[OfWeights]):
+    """One question to a model's weights: no picture, and no inference."""
+
+    @abstractmethod
+    def compute(self, weights: Mapping[str, Array], layout: Layout) -> OfWeights:
+        """Make the result.
+
+        Parameters
+        ----------
+        weights : mapping of str to array
+            At least what `reads` names.
+        layout : Layout
+            The model's.
+        """
+
+
+def _stacked(queries: Sequence[int | None], outputs: Mapping[str, Array]) -> Array:
+    """Give the queries as an array beside the outputs."""
+    (output, *_) = outputs.values()
+    xp = array_api_compat.array_namespace(output)
+    return xp.asarray(queries, dtype=xp.int64, device=array_api_compat.device(output))

@@ -1,21 +1,133 @@
-"""Attention rollout: attention and skip connections of all blocks folded into one map."""
+"""The probe ``rollout``: attention followed through all blocks, back to the patches."""
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import array_api_compat
-import numpy as np
 
 from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
+from vitonnx.probes._crop import Crop
+from vitonnx.probes._finding import Maps
+from vitonnx.probes._option import option
+from vitonnx.probes._patches import fold_patches
+from vitonnx.probes._probe import GraphProbe, Queries
+from vitonnx.probes._result import PictureResult
 
-__all__ = ["Fusion", "check_rollout_options", "rollout"]
+__all__ = ["Fusion", "Rollout", "RolloutResult", "rollout"]
 
 Fusion = Literal["mean", "max", "min"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RolloutResult(PictureResult):
+    """Where the output looks through all blocks, in one picture.
+
+    Parameters
+    ----------
+    rollout : float32 (rows, columns)
+        Share of each patch, not rescaled: together with the prefix tokens they sum to 1.
+    fusion, discard
+        The probe's.
+    """
+
+    rollout: Array
+    fusion: Fusion = "mean"
+    discard: float = 0.0
+
+    @property
+    def finding(self) -> Maps:
+        """The one map."""
+        discarded = [f"discarded: {self.discard:.0%}"] if self.discard else []
+        return Maps(
+            values=self.rollout[None, ...],
+            labels=("attention rollout",),
+            unit="rollout weight",
+            details=("rollout of all blocks", f"fusion of heads: {self.fusion}", *discarded),
+            from_zero=Rollout.from_zero,
+        )
+
+
+@dataclass(frozen=True)
+class Rollout(GraphProbe[RolloutResult]):
+    """Attention rollout from the class token to the patches.
+
+    A model without class token is asked for the mean over its patches.
+
+    Parameters
+    ----------
+    fusion : "mean", "max" or "min"
+        Over the heads; "mean" is the published one.
+    discard : float in [0, 1)
+        Share of each block's fused attention whose smallest entries are set to zero.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of its range.
+
+    References
+    ----------
+    Abnar & Zuidema 2020, arXiv:2005.00928, section 3.
+
+    Examples
+    --------
+    >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=2, heads=6)
+    >>> Rollout().reads(vit)
+    ('block_00/attention', 'block_01/attention')
+    """
+
+    name: ClassVar[str] = "rollout"
+    help: ClassVar[str] = "Show where the output looks, through all blocks."
+    example: ClassVar[str] = "--discard 0.9"
+    gives = Maps
+    shares = True
+    from_zero = False  # the skip connections spread part of a rollout evenly
+
+    fusion: Fusion = option("mean", "Fuse the heads of a block by this.")
+    discard: float = option(
+        0.0, "Set this share of each block's attention to zero, the smallest first."
+    )
+
+    def __post_init__(self) -> None:
+        check_rollout_options(self.fusion, self.discard)
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the outputs that are read: the attention of all blocks."""
+        return tuple(layout.attention(block) for block in range(layout.blocks))
+
+    def token(self, layout: Layout, crop: Crop) -> int | None:
+        """Give the class token, the same in every picture; None where the model has none."""
+        return layout.class_token
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (batch, rows, columns): the share of each patch."""
+        class_token = layout.class_token
+        patches = slice(layout.prefix, layout.prefix + layout.patches)
+        shares = rollout(
+            [outputs[name] for name in self.reads(layout)],
+            fusion=self.fusion,
+            discard=self.discard,
+            query=patches if class_token is None else class_token,
+            class_token=class_token,
+        )
+        xp = array_api_compat.array_namespace(shares)
+        return fold_patches(
+            xp.astype(shares, xp.float32),
+            grid=layout.grid,
+            prefix=layout.prefix,
+            suffix=layout.suffix,
+        )
+
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> RolloutResult:
+        """Make the result of one picture, of its (rows, columns)."""
+        return RolloutResult(rollout=condensed, fusion=self.fusion, discard=self.discard)
 
 
 def rollout(
@@ -157,7 +269,7 @@ def _largest(fused: Array, tokens: int, discard: float) -> Array:
     flat, place = xp.reshape(fused, (-1, tokens * tokens)), int(discard * tokens * tokens)
     if array_api_compat.is_numpy_namespace(xp):
         # The standard has nothing but sorting, which takes ten times as long.
-        threshold = np.partition(flat, place, axis=-1)[:, place, None, None]
+        threshold = xp.partition(flat, place, axis=-1)[:, place, None, None]
     else:
         threshold = xp.sort(flat, axis=-1)[:, place, None, None]
     return fused >= threshold

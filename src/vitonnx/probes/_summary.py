@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Self
 
 import array_api_compat
 
-from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 
-__all__ = ["Bounded", "Summary", "Totalled"]
+__all__ = ["Summary"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,22 +70,3 @@ class Summary:
         mean = self.mean + difference * (other.count / count)
         between = difference * difference * (self.count * other.count / count)
         return Summary(count, mean, self.squares + other.squares + between)
-
-
-@runtime_checkable
-class Totalled(Protocol):
-    """A probe whose results add up over a data set."""
-
-    def summary(self, results: Sequence[Any] = ()) -> Summary:
-        """Sum up results: of no picture by default, to begin with."""
-
-
-@runtime_checkable
-class Bounded(Totalled, Protocol):
-    """A probe that knows what its totals can be: a run that was killed goes on with such alone."""
-
-    def shape(self, layout: Layout) -> tuple[int, ...]:
-        """Give the shape of what adds up of a model: that of a summary's mean."""
-
-    def largest(self, layout: Layout) -> float:
-        """Give the largest value that can add up of a model; the least is zero."""

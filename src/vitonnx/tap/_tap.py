@@ -38,7 +38,7 @@ from vitonnx.tap._prefix import check_prefix, name_prefix
 from vitonnx.tap._prepare import prepare
 from vitonnx.tap._recipe import describe, description_files
 from vitonnx.tap._understand import understand
-from vitonnx.tap._verify import Agreement, Original, Tolerance, verify
+from vitonnx.tap._verify import Original, Parity, Tolerance, verify
 
 if TYPE_CHECKING:
     from vitonnx.models import Description
@@ -50,7 +50,7 @@ PACKAGES = ("vitonnx", "onnx", "onnx-ir", "onnxscript", "numpy")
 
 @dataclass(frozen=True)
 class Tapped:
-    """What was found, and how well it agrees with the original.
+    """What was found, and how closely it gives what the original gives.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ class Tapped:
         The softmax of each block, by its name in the original.
     warnings : tuple of str
         What was guessed, or isn't there.
-    agreement : Agreement
-        Between the original and what was written.
+    parity : Parity
+        Of what was written with the original.
     """
 
     manifest: Manifest
     findings: tuple[tuple[str, str], ...]
     blocks: tuple[str, ...]
     warnings: tuple[str, ...]
-    agreement: Agreement
+    parity: Parity
 
 
 def tap(
@@ -176,7 +176,7 @@ def _tap(
     )
     manifest = resample_positions(model.graph, manifest)
     tolerance = Tolerance.of(precision)
-    agreement = verify(original, joined, tolerance)
+    parity = verify(original, joined, tolerance)
     others = try_other_size(
         joined, manifest, candidates, original_at if fixed is None else None, tolerance
     )
@@ -185,9 +185,9 @@ def _tap(
         position_interpolation=others.interpolation,
         size_fixed_by=others.reason,
         parity={
-            "outputs": round_up(agreement.outputs),
-            "rows": round_up(max(agreement.rows)),
-            "product": round_up(max(agreement.products)),
+            "outputs": round_up(parity.outputs),
+            "rows": round_up(max(parity.rows)),
+            "product": round_up(max(parity.products)),
         },
     )
     manifest = _write(joined, manifest, size, target)
@@ -198,7 +198,7 @@ def _tap(
     )
     warnings = (*missing(parts.patches, pictures, parts.stream), *filter(None, notes))
     findings = (*findings, describe_positions(positions, others.interpolation))
-    return Tapped(manifest, findings, softmaxes, warnings, agreement)
+    return Tapped(manifest, findings, softmaxes, warnings, parity)
 
 
 def _write(
@@ -238,7 +238,7 @@ def _manifest(
     known: Description,
     precision: Precision,
 ) -> Manifest:
-    """Describe what was found, but for names, and for how well it agrees with the original."""
+    """Describe what was found, but for names, and for its parity with the original."""
     stream, patches = joined.stream, joined.patches
     logits = joined.outputs[LOGITS].shape if LOGITS in joined.outputs else None
     classes = known.classes

@@ -21,7 +21,7 @@ from vitonnx.tap._blocks import Stream
 from vitonnx.tap._contract import Joined
 from vitonnx.tap._input import Input
 
-__all__ = ["Agreement", "Original", "Tolerance", "difference", "verify"]
+__all__ = ["Original", "Parity", "Tolerance", "difference", "verify"]
 
 AT_ONCE = 2**28  # bytes of attention that are fetched together
 # Where tokens are rounded to whole numbers, one unit in the last place becomes a step, and steps
@@ -90,8 +90,8 @@ class Original:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How well a tapped graph agrees with the original, and with itself.
+class Parity:
+    """How closely a tapped graph gives what the original gives, and what it should itself.
 
     Parameters
     ----------
@@ -108,12 +108,12 @@ class Agreement:
     products: tuple[float, ...]
 
 
-def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Agreement:
+def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Parity:
     """Run both graphs on the same pictures.
 
     Returns
     -------
-    Agreement
+    Parity
 
     Raises
     ------
@@ -144,9 +144,7 @@ def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Agreemen
         name = attention_name(block)
         _limit(rows, tolerance.rows, f"the rows of {name} don't sum to 1")
         _limit(product, tolerance.product, f"{name} times values isn't its block's own product")
-    return Agreement(
-        worst, tuple(rows for rows, _ in errors), tuple(product for _, product in errors)
-    )
+    return Parity(worst, tuple(rows for rows, _ in errors), tuple(product for _, product in errors))
 
 
 def _normalise(images: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.float32]:

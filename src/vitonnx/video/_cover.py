@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Place, place
-from vitonnx.probes import Crop, Heads, Rollout, cells_within
+from vitonnx.probes import Crop, Probe, cells_within
 
 __all__ = ["Cover"]
 
@@ -63,7 +64,7 @@ class Cover:
         """Leave the padding out of (maps, rows, columns)."""
         return maps[:, self.rows, self.columns]
 
-    def query(self, engine: Engine, probe: Heads | Rollout) -> tuple[int, int] | None:
+    def query(self, engine: Engine, probe: Probe[Any]) -> tuple[int, int] | None:
         """Find the patch that is asked, where it is one, among those that are shown.
 
         Raises

@@ -9,7 +9,7 @@ from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.modelfile import load_manifest
 
-__all__ = ["fit_note", "open_engine"]
+__all__ = ["at_shape_of", "fit_note", "open_engine"]
 
 # A frame's sides: a model's attention grows with the square of the longer one, and no video's
 # frames are so slim that this would be too few.
@@ -55,6 +55,22 @@ def open_engine(
     manifest = load_manifest(Path(file))
     size, fit = _choose(manifest, frame, short_side, fit)
     return Engine(file, size=size, fit=fit, device=device, threads=threads, precision=precision)
+
+
+def at_shape_of(
+    engine: Engine,
+    frame: tuple[int, int],
+    *,
+    short_side: int | None = None,
+    fit: Fit | None = None,
+) -> Engine:
+    """Give an engine of the same model that sees whole frames; see `open_engine`.
+
+    One that was opened with a size keeps it, unless `short_side` or `fit` is given.
+    """
+    if engine.asked_size is not None and short_side is None and fit is None:
+        return engine
+    return engine.resized(*_choose(engine.manifest, frame, short_side, fit))
 
 
 def _choose(

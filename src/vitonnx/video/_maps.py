@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Result
 from vitonnx.media.videos import Frame, Video
-from vitonnx.probes import Heads, HeadsResult, Rollout
+from vitonnx.probes import Maps as Finding
+from vitonnx.probes import Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._cover import Cover
 from vitonnx.video._options import VideoHead
 
-__all__ = ["Maps", "map_shape", "maps_of_video", "smoothed"]
+__all__ = ["Maps", "maps_of_video", "smoothed"]
 
 Maps = list[NDArray[np.float32]]
 """Of one frame: for each model its maps, (maps, rows, columns)."""
@@ -26,7 +28,7 @@ def maps_of_video(
     video: Video,
     engines: Sequence[Engine],
     covers: Sequence[Cover],
-    probe: Heads | Rollout,
+    probe: Probe[Any],
     head: VideoHead,
 ) -> Generator[Maps]:
     """Probe every frame of a video with every model.
@@ -50,7 +52,7 @@ def maps_of_video(
         ]
         for results in zip(*streams, strict=True):
             yield [
-                cover.cut(_maps(result, probe.name, head))
+                cover.cut(_maps(result, head))
                 for result, cover in zip(results, covers, strict=True)
             ]
 
@@ -59,22 +61,16 @@ def _decoded(video: Video) -> Ahead[Frame]:
     return Ahead(video.read(), depth=frames_ahead(video.size))
 
 
-def _maps(result: Result, probe: str, head: VideoHead) -> NDArray[np.float32]:
+def _maps(result: Result, head: VideoHead) -> NDArray[np.float32]:
     """Take the maps that are drawn."""
     if result.error is not None:
         raise result.error
-    found = result[probe]
-    if not isinstance(found, HeadsResult):
-        return np.asarray(found.rollout)[None]
+    finding = result.finding
+    assert isinstance(finding, Finding)
+    values = np.asarray(finding.values)
     if head == "mean":
-        return np.asarray(found.mean)[None]
-    maps = np.asarray(found.attention)
-    return maps if head == "all" else maps[head : head + 1]
-
-
-def map_shape(engine: Engine, cover: Cover, head: VideoHead) -> tuple[int, int, int]:
-    """How many maps a model gives a frame, and their rows and columns."""
-    return (engine.layout.heads if head == "all" else 1, *cover.shape)
+        return values[:1]
+    return values[1:] if head == "all" else values[1 + head : 2 + head]
 
 
 def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:

@@ -21,7 +21,7 @@ class VideoOptions:
     Parameters
     ----------
     head : int, "mean" or "all"
-        Of the probe ``heads``: one head, their mean, or a mosaic of all.
+        Of probes with a map for each head: one head, their mean, or a mosaic of all.
     smooth : int
         Frames of the temporal moving average, half of them before a frame and half after it; 1 is
         none. At both ends of the video the mean is over the frames that there are.

@@ -7,17 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError, VideoError
 from vitonnx.media import atomic_with_partial
 from vitonnx.media.videos import Frame, Video, VideoWriter
 from vitonnx.plots import Panel, VideoPainter
-from vitonnx.probes import Heads, Rollout
+from vitonnx.probes import Maps as Finding
+from vitonnx.probes import Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._cover import Cover
-from vitonnx.video._maps import Maps, map_shape, maps_of_video, smoothed
+from vitonnx.video._maps import Maps, maps_of_video, smoothed
 from vitonnx.video._options import VideoHead, VideoOptions
 from vitonnx.video._scales import Scaling, scaling_by_frame, scaling_of_video, scaling_to_fixed
 from vitonnx.video._spool import Spool
@@ -65,7 +66,7 @@ def _unwatched(items: Iterable[Item], *, total: int | None, label: str) -> Itera
 def probe_video(
     video: Video,
     engines: Sequence[Engine],
-    probe: Heads | Rollout,
+    probe: Probe[Any],
     path: str | Path,
     options: VideoOptions | None = None,
     *,
@@ -84,8 +85,8 @@ def probe_video(
         See `vitonnx.media.open_video`.
     engines : sequence of Engine
         See `open_engine`. Several stand side by side, right of the original.
-    probe : Heads or Rollout
-        Asked of each.
+    probe : Probe
+        One that gives maps, such as `Heads`.
     path : path
         The video to write, .mp4: H.264, with the timestamps and the sound of the original. At
         Ctrl-C what was drawn until then is left as ``NAME.partial.mp4``.
@@ -110,7 +111,7 @@ def probe_video(
     path, options = Path(path), options or VideoOptions()
     covers = [Cover.of(engine, video.size) for engine in engines]
     painter = _painter(video, engines, covers, probe, options, titles)
-    from_zero = isinstance(probe, Heads)
+    from_zero = probe.from_zero
     with ExitStack() as stack:
         passing = stack.enter_context(atomic_with_partial(path))
         sound = video.sound()
@@ -122,7 +123,7 @@ def probe_video(
         match options.scale:
             case "video":
                 shapes = [
-                    map_shape(engine, cover, options.head)
+                    (len(_labels(engine, probe, options.head)), *cover.shape)
                     for engine, cover in zip(engines, covers, strict=True)
                 ]
                 spool = stack.enter_context(Spool(passing.parent, shapes))
@@ -171,29 +172,27 @@ def _painter(
     video: Video,
     engines: Sequence[Engine],
     covers: Sequence[Cover],
-    probe: Heads | Rollout,
+    probe: Probe[Any],
     options: VideoOptions,
     titles: Sequence[str],
 ) -> VideoPainter:
     """Arrange the video, and refuse what can't be before the work begins."""
     if not engines:
         raise UsageError("A video of maps needs at least one model.")
+    if probe.gives is not Finding:
+        raise UsageError(f"{probe.name} gives no maps, and a video is made of maps: ask another.")
+    if options.scale == "fixed" and not probe.shares:
+        raise UsageError(
+            f"the maps of {probe.name} are no shares of a whole, which the fixed scale is made "
+            "for: use the scale video or frame."
+        )
     for engine in engines:
         probe.reads(engine.layout)
-        if isinstance(options.head, int) and not 0 <= options.head < engine.layout.heads:
-            raise UsageError(
-                f"{engine.manifest.name} has no head {options.head}; it has heads 0 to "
-                f"{engine.layout.heads - 1}."
-            )
-    if isinstance(probe, Rollout) and options.head != "mean":
-        raise UsageError(
-            "rollout goes through all heads at once and has none to choose: leave the head out, "
-            "or ask the probe heads."
-        )
+        _check_head(engine, probe, options.head)
     several = len(engines) > 1
     names = titles or [engine.manifest.name for engine in engines]
     panels = [
-        Panel(name if several else "", _head_labels(engine, options.head))
+        Panel(name if several else "", _labels(engine, probe, options.head))
         for name, engine in zip(names, engines, strict=True)
     ]
     beside = several or options.colours.style == "side-by-side"
@@ -207,7 +206,18 @@ def _painter(
     )
 
 
-def _head_labels(engine: Engine, head: VideoHead) -> tuple[str, ...]:
-    if head != "all":
-        return ("",)
-    return tuple(f"head {index}" for index in range(engine.layout.heads))
+def _labels(engine: Engine, probe: Probe[Any], head: VideoHead) -> tuple[str, ...]:
+    """Name the maps of a frame, where there are several."""
+    return probe.parts(engine.layout) if head == "all" else ("",)
+
+
+def _check_head(engine: Engine, probe: Probe[Any], head: VideoHead) -> None:
+    parts = len(probe.parts(engine.layout))
+    if head != "mean" and not parts:
+        raise UsageError(
+            f"{probe.name} has one map of all heads and none to choose: leave the head out."
+        )
+    if isinstance(head, int) and not 0 <= head < parts:
+        raise UsageError(
+            f"{engine.manifest.name} has no head {head}; it has heads 0 to {parts - 1}."
+        )

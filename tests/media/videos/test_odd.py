@@ -16,9 +16,9 @@ import pytest
 from av import VideoFrame
 from PIL import Image
 
-from bombs import filled_gif
-from contained import contained
-from videos import Pixels, even, frames, look, write_exactly, write_video
+from measured_process import contained
+from media.picture_bombs import filled_gif
+from media.video_files import Pixels, even, frames, look, write_exactly, write_video
 from vitonnx.errors import PictureError, VideoError, VitonnxError
 from vitonnx.media import find_pictures, open_picture
 from vitonnx.media.videos import Frame, Span, VideoWriter, open_video, read_facts

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from videos import (
+from media.video_files import (
     cut,
     decodable,
     even,

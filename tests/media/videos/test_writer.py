@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videos import Seen, cut, even, frames, look, uneven, write_exactly, write_video
+from media.video_files import Seen, cut, even, frames, look, uneven, write_exactly, write_video
 from vitonnx.media.videos import Frame, Span, VideoWriter, open_video
 
 MILLISECOND = Fraction(1, 1000)

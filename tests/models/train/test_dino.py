@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from easy_pictures import SIDE, TINY, easy_pictures
+from models.train.easy_pictures import SIDE, TINY, easy_pictures
 from vitonnx.models.train._dino import (
     CENTRE_MOMENTUM,
     LOCAL_CROPS,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import tiny
+import tiny_models as tiny
 from vitonnx.models.train._initial import initial_parameters
 from vitonnx.models.train._network import begin_network
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from easy_pictures import TINY, easy_pictures
+from models.train.easy_pictures import TINY, easy_pictures
 from terminal import contents
 from vitonnx.errors import CheckpointError, TrainingError, UsageError
 from vitonnx.models.train import BEST, Settings, train

@@ -6,7 +6,7 @@ name ends the reading. Not even PyTorch is imported, let alone trusted.
 
 A pickle may also try to set attributes of what it holds, our stand-ins included. Their
 ``__setstate__`` is static and does nothing, so that it meets this on an instance and on the class
-alike. None of them copies what it is given, as `vitonnx.pickles` asks of them.
+alike. None of them copies what it is given, as `read_pickle` asks of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import IO, Any, Final, TypeGuard
 import numpy as np
 
 from vitonnx.errors import CheckpointError
-from vitonnx.pickles import PickleLimitError, is_key, read_pickle
+from vitonnx.models.checkpoints._pickles import PickleLimitError, is_key, read_pickle
 
 __all__ = ["Storage", "StoredTensor", "state_dicts", "unpickle"]
 

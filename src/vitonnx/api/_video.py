@@ -1,0 +1,130 @@
+"""From a video to a video of maps, as the command ``vitonnx probe video`` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.engine import Engine
+    from vitonnx.manifest import Fit
+    from vitonnx.media import Notice
+    from vitonnx.media.videos import Video
+    from vitonnx.plots import VideoStyle
+    from vitonnx.probes import Probe
+    from vitonnx.video import ScaleKind, VideoHead, VideoReport, Watch
+
+__all__ = ["make_video"]
+
+
+def make_video(
+    video: str | Path | Video,
+    engines: Engine | Sequence[Engine],
+    probe: Probe[Any],
+    path: str | Path,
+    *,
+    start: float | Fraction | None = None,
+    end: float | Fraction | None = None,
+    every: int = 1,
+    rate: float | Fraction | None = None,
+    max_pixels: int | None = None,
+    short_side: int | None = None,
+    fit: Fit | None = None,
+    head: VideoHead = "mean",
+    smooth: int = 1,
+    scale: ScaleKind = "video",
+    style: VideoStyle = "overlay",
+    colormap: str = "inferno",
+    opacity: float = 0.95,
+    titles: Sequence[str] = (),
+    notice: Notice | None = None,
+    watch: Watch | None = None,
+) -> VideoReport:
+    """Draw what a probe finds in every frame of a video.
+
+    Parameters
+    ----------
+    video : path or Video
+        A video, an animated picture, or a folder of frames; or what `open_video` gives, which has
+        its span already.
+    engines : Engine or sequence of Engine
+        The models; several stand side by side, to the right of the original. Frames are seen
+        whole, at the video's own shape, unless an engine was opened with a size.
+    probe : Probe
+        One that gives maps, such as `Heads`.
+    path : path
+        The video to write, ``.mp4``.
+    start, end : float, optional
+        Take the frames from one time to before the other, in seconds.
+    every : int
+        Take every Nth frame.
+    rate : float, optional
+        Frames a second of a folder; 25 by default.
+    max_pixels : int, optional
+        Of the largest frame that is read.
+    short_side : int, optional
+        Of the models' input, in pixels, a multiple of the patch size.
+    fit : "cut", "pad" or "squash", optional
+        Keep the file's own input size, and fit frames to it.
+    head, smooth, scale
+        See `vitonnx.video.VideoOptions`.
+    style, colormap, opacity
+        See `vitonnx.plots.VideoColours`.
+    titles : sequence of str, optional
+        Names of the models in the video.
+    notice : callable, optional
+        Takes sentences that are good to know.
+    watch : callable, optional
+        Is given each pass over the frames, to show how far it is.
+
+    Returns
+    -------
+    VideoReport
+
+    Raises
+    ------
+    UsageError
+        If an option can't be, the probe gives no maps, or the path can't be written.
+    VitonnxError
+        If the video can't be read or written, or a frame can't be probed.
+
+    Examples
+    --------
+    ::
+
+        engine = vx.Engine("dino_vits16")
+        vx.make_video("walk.mp4", [engine], vx.Heads(), "walk.maps.mp4", smooth=5)
+    """
+    from vitonnx.media import check_writable
+    from vitonnx.media.videos import Span, open_video
+    from vitonnx.plots import VideoColours
+    from vitonnx.video import VideoOptions, at_shape_of, fit_note, probe_video
+
+    options = VideoOptions(
+        head=head, smooth=smooth, scale=scale, colours=VideoColours(style, colormap, opacity)
+    )
+    given = [engines] if not isinstance(engines, Sequence) else list(engines)
+    if not isinstance(video, str | Path):
+        opened = video
+        if (start, end, every, rate) != (None, None, 1, None):
+            raise UsageError("the video is open already: give start, end, every and rate there.")
+    else:
+        check_writable(Path(path), [video])
+        span = Span(start=_exact(start), end=_exact(end), every=every)
+        opened = open_video(video, span, rate=_exact(rate), max_pixels=max_pixels, notice=notice)
+    seeing = [at_shape_of(each, opened.size, short_side=short_side, fit=fit) for each in given]
+    if fit is None and notice is not None:
+        for engine in seeing:
+            if (note := fit_note(engine, opened.size)) is not None:
+                notice(note)
+    rest = {} if watch is None else {"watch": watch}
+    return probe_video(opened, seeing, probe, path, options, titles=titles, **rest)
+
+
+def _exact(number: float | Fraction | None) -> Fraction | None:
+    """Give seconds, or frames a second, as a fraction."""
+    return None if number is None else Fraction(number).limit_denominator(1_000_000)

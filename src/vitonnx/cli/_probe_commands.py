@@ -1,0 +1,96 @@
+"""``vitonnx probe``: a command for every probe, inside or installed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from vitonnx.cli._bake import bake
+from vitonnx.cli._probe_dataset import probe_dataset
+from vitonnx.cli._probe_options import (
+    Given,
+    make_probe,
+    say_unusable,
+    shared_options,
+    with_options,
+)
+from vitonnx.cli._probe_pictures import probe_pictures
+from vitonnx.cli._probe_weights import probe_weights_of
+from vitonnx.cli._video import video
+from vitonnx.probes import (
+    GraphProbe,
+    Maps,
+    Option,
+    ProbeClass,
+    TableProbe,
+    WeightProbe,
+    load_probes,
+    options_of,
+)
+
+__all__ = ["add_probes", "options_in_bake", "options_in_videos"]
+
+
+def takes(probe: ProbeClass) -> Callable[..., None]:
+    """Give what the command of a probe does."""
+    if issubclass(probe, WeightProbe):
+        return probe_weights_of
+    return probe_dataset if issubclass(probe, TableProbe) else probe_pictures
+
+
+def add_probes(tree: typer.Typer) -> None:
+    """Add a command for each probe; one that takes a command's own names is left out."""
+    found = load_probes()
+    for name, probe in list(found.classes.items()):
+        clash = [option.flag for option in options_of(probe) if option.name in _own_names(probe)]
+        if name == "video" or clash:
+            taken = f"{', '.join(clash)} is" if clash else "its name is"
+            found.complaints.append(
+                f"the probe {name!r} can't be used: {taken} one of the command's own. Rename it."
+            )
+            del found.classes[name]
+        else:
+            tree.command(name, epilog=_example(probe))(_command(probe))
+
+
+def options_in_bake() -> list[Option]:
+    """List the options of all probes that are compiled into a graph."""
+    return shared_options(
+        probe for probe in load_probes().classes.values() if issubclass(probe, GraphProbe)
+    )
+
+
+def options_in_videos() -> list[Option]:
+    """List the options of all probes that give maps."""
+    return shared_options(probe for probe in load_probes().classes.values() if probe.gives is Maps)
+
+
+def _own_names(probe: ProbeClass) -> set[str]:
+    """Give the names that options have in the commands that ask a probe, but its own."""
+    commands = [takes(probe)]
+    if issubclass(probe, GraphProbe):
+        commands.append(bake)
+    if probe.gives is Maps:
+        commands.append(video)
+    return {name for command in commands for name in inspect.signature(command).parameters}
+
+
+def _command(probe: ProbeClass) -> Callable[..., None]:
+    run = takes(probe)
+
+    def command(given: Given, **values: Any) -> None:
+        say_unusable()
+        run(make_probe(probe, given), **values)
+
+    # The command's own parameters are those of what it runs.
+    command.__signature__ = inspect.signature(run, eval_str=True)  # type: ignore[attr-defined]
+    return with_options(command, options_of(probe), help=probe.help)
+
+
+def _example(probe: ProbeClass) -> str:
+    pictures = {probe_weights_of: "", probe_dataset: " pictures/"}.get(takes(probe), " bird.png")
+    words = f"vitonnx probe {probe.name} dino.onnx{pictures} {probe.example}".rstrip()
+    return f"Example: {words} -o {probe.name}.png"

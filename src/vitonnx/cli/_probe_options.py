@@ -1,0 +1,192 @@
+"""Options of probes on the command line: taken from the probes, where each is declared once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from vitonnx.cli._console import inform
+from vitonnx.errors import UsageError
+from vitonnx.probes import Option, ProbeClass, find_probe, load_probes, options_of
+
+__all__ = ["Given", "make_probe", "make_probes", "say_unusable", "shared_options", "with_options"]
+
+Given: TypeAlias = Mapping[str, str | bool | None]
+"""Options as they were typed, by name; None where nothing was."""
+
+# Commas between settings, and not those within one: query=100,40,block=3.
+BETWEEN = re.compile(r",(?=[A-Za-z_-]+=)")
+
+
+def with_options(
+    command: Callable[..., None],
+    options: Iterable[Option],
+    *,
+    help: str = "",  # noqa: A002
+) -> Callable[..., None]:
+    """Give a command the options of probes beside its own.
+
+    Parameters
+    ----------
+    command : callable
+        Its first parameter takes what was `Given` of these options; the others are its own.
+    options : iterable of Option
+        To add.
+    help : str
+        What the command does, if not what its docstring says.
+
+    Returns
+    -------
+    callable
+        With the signature that Typer reads.
+    """
+    options = list(options)
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    added = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if option.kind is bool or option.default is None else str(option.default),
+            annotation=_annotation(option),
+        )
+        for option in options
+    ]
+
+    @functools.wraps(command)
+    def with_those(**values: Any) -> None:
+        given = {option.name: values.pop(option.name) for option in options}
+        command(given, **values)
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+    # Behind what names the probes, or else behind the arguments.
+    place = max(
+        place
+        for place, each in enumerate(parameters, start=1)
+        if each.name == "probe" or "ArgumentInfo" in repr(each.annotation)
+    )
+    signature = inspect.Signature([*parameters[:place], *added, *parameters[place:]])
+    with_those.__signature__ = signature  # type: ignore[attr-defined]
+    with_those.__annotations__ = {
+        name: parameter.annotation for name, parameter in signature.parameters.items()
+    }
+    with_those.__doc__ = help or command.__doc__
+    return with_those
+
+
+def _annotation(option: Option) -> Any:
+    if option.kind is bool:
+        return Annotated[bool | None, typer.Option(option.flag, help=option.help)]
+    metavar = option.placeholder
+    return Annotated[str | None, typer.Option(option.flag, metavar=metavar, help=option.help)]
+
+
+def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
+    """Join the options of several probes, for a command that asks some of them.
+
+    None has a default: what isn't typed is left to each probe. Options that no graph depends on
+    are left out.
+    """
+    found: dict[str, Option] = {}
+    for probe in probes:
+        for option in options_of(probe):
+            if option.in_graph:
+                found.setdefault(option.name, _without_default(option, probe.name))
+    return list(found.values())
+
+
+def _without_default(option: Option, probe: str) -> Option:
+    return Option(
+        option.name,
+        option.kind,
+        None,
+        f"[{probe}] {option.help}".replace("[", r"\["),
+        option.choices,
+        option.metavar,
+    )
+
+
+def make_probe(probe: ProbeClass, given: Given) -> Any:
+    """Make a probe of its options as they were typed.
+
+    Raises
+    ------
+    UsageError
+        If a value can't be read, or the probe refuses it.
+    """
+    known = {option.name: option for option in options_of(probe)}
+    values = {
+        name: known[name].parse(value) if isinstance(value, str) else value
+        for name, value in given.items()
+        if value is not None
+    }
+    return probe(**values)
+
+
+def make_probes(words: Sequence[str], shared: Given) -> list[Any]:
+    """Make the probes that ``--probe`` names, each with its own options and those that it shares.
+
+    Parameters
+    ----------
+    words : sequence of str
+        ``NAME`` or ``NAME:option=value,option=value``.
+    shared : mapping
+        Options of the command: each goes to every probe that has it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such probe or option, one is named twice, or an option is nobody's.
+
+    Examples
+    --------
+    >>> make_probes(["heads:query=100,40,block=3", "rollout"], {"fusion": "max"})
+    [Heads(block=3, query=(100, 40), mass=None), Rollout(fusion='max', discard=0.0)]
+    """
+    say_unusable()
+    said = {name: value for name, value in shared.items() if value is not None}
+    probes, unused = [], dict(said)
+    for word in words:
+        name, _, settings = word.partition(":")
+        probe = find_probe(name)
+        known = {option.name for option in options_of(probe)}
+        own = _settings(name, settings, known)
+        unused = {option: value for option, value in unused.items() if option not in known}
+        mine = {option: value for option, value in said.items() if option in known}
+        probes.append(make_probe(probe, {**mine, **own}))
+    names = [probe.name for probe in probes]
+    if len(set(names)) < len(names):
+        raise UsageError("--probe names each kind of probe once.")
+    for option in unused:
+        asked = f"the probe{'s' * (len(names) > 1)} {' and '.join(names)}"
+        flag = "--" + option.replace("_", "-")
+        raise UsageError(f"{flag} has no meaning for {asked}: leave it out.")
+    return probes
+
+
+def _settings(probe: str, text: str, known: Iterable[str]) -> dict[str, str]:
+    """Read what stands behind a probe's name."""
+    found = {}
+    for setting in filter(None, BETWEEN.split(text)):
+        name, equals, value = setting.partition("=")
+        option = name.strip().lstrip("-").replace("-", "_")
+        if not equals:
+            raise UsageError(
+                f"--probe {probe}:{text}: {setting!r} sets nothing: write option=value."
+            )
+        if option not in known:
+            options = ", ".join(known) or "none"
+            raise UsageError(f"--probe {probe}:{text}: {probe} has no option {name}: {options}.")
+        found[option] = value
+    return found
+
+
+@functools.cache
+def say_unusable() -> None:
+    """Name on stderr, once, the installed probes that can't be used."""
+    for complaint in load_probes().complaints:
+        inform(complaint)

@@ -1,0 +1,163 @@
+"""``vitonnx probe NAME`` of a probe that gives maps: draw or save what it finds in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitonnx.cli._agree import agreed
+from vitonnx.cli._compare import check_stackable, note_untrained
+from vitonnx.cli._console import give, inform, watch
+from vitonnx.cli._engines import open_engines, print_plans
+from vitonnx.cli._options import (
+    Compare,
+    Device,
+    Explain,
+    MaxPixels,
+    Model,
+    Output,
+    Pictures,
+    Precision,
+    Quiet,
+    Size,
+    Threads,
+    parse_size,
+)
+from vitonnx.cli._output import (
+    ARRAYS,
+    FIGURE_OR_ARRAYS,
+    FIGURES,
+    check_output,
+    files_of,
+    name_figures,
+)
+from vitonnx.cli._runtime import Runtime
+from vitonnx.cli._skipped import list_skipped
+from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vitonnx.cli._agree import Answer
+    from vitonnx.engine import Result
+
+__all__ = ["probe_pictures"]
+
+
+def probe_pictures(
+    probe: Any,
+    model: Model,
+    pictures: Pictures,
+    compare: Compare = None,
+    size: Size = None,
+    max_pixels: MaxPixels = None,
+    output: Output = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = "auto",
+    explain: Explain = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask one probe; good pictures are done, bad ones are listed at the end."""
+    from vitonnx.engine import Engine
+    from vitonnx.media import find_pictures
+
+    notice, models = partial(inform, quiet=quiet), (model, *(compare or []))
+    found = find_pictures(pictures, notice=notice)
+    targets = []
+    if output is not None:
+        check_output(output, FIGURE_OR_ARRAYS, [*found, *files_of(models)])
+        _check_sheet(output, len(found))
+    elif not explain:
+        targets = name_figures(found, f".{probe.name}.png", models)
+    make = partial(
+        Engine,
+        size=parse_size(size),
+        max_pixels=max_pixels,
+        notice=notice,
+        **Runtime(device, threads, precision).options(),
+    )
+    engines = open_engines(models, make, quiet=quiet)
+    if explain:
+        print_plans(engines, probe)
+        return
+    manifests = {name: engine.manifest for name, engine in engines.items()}
+    if output is not None and output.suffix.lower() == ARRAYS:
+        check_stackable(manifests, probe)
+    look = _Look(probe.name, list(engines), note_untrained(manifests, quiet=quiet))
+    answers = watch(agreed(engines, found, [probe]), total=len(found), label="Probing", quiet=quiet)
+    if output is None:
+        firsts = _draw_each(answers, targets, look)
+    else:
+        kept = list(answers)
+        firsts = [first for first, *_ in kept]
+        if any(first.error is None for first in firsts):
+            _write(output, kept, look)
+            give(output)
+    list_skipped([first.error for first in firsts if first.error], len(firsts))
+
+
+def _check_sheet(output: Path, pictures: int) -> None:
+    """Refuse a contact sheet that nobody could read, before the work begins."""
+    if output.suffix.lower() not in FIGURES:
+        return
+    from vitonnx.plots import MOST_PICTURES
+
+    if pictures > MOST_PICTURES:
+        raise UsageError(
+            f"A contact sheet holds at most {MOST_PICTURES} pictures, not {pictures}: save arrays "
+            "(-o maps.npz), or leave -o out for a file a picture."
+        )
+
+
+def _draw_each(answers: Iterable[Answer], targets: Sequence[Path], look: _Look) -> list[Result]:
+    """Draw one file a picture as soon as it is done; keep only what the end needs."""
+    from vitonnx.engine import Result
+    from vitonnx.plots import save_figure
+
+    results: list[Result] = []
+    for answer, target in zip(answers, targets, strict=True):
+        result = answer[0]
+        if result.error is None:
+            save_figure(look.draw([answer]), target)
+            give(target)
+        results.append(Result(file=result.file, error=result.error))
+    return results
+
+
+def _write(output: Path, answers: Sequence[Answer], look: _Look) -> None:
+    """Write all pictures to one file."""
+    from vitonnx.engine import save_comparison, save_results
+    from vitonnx.plots import save_figure
+
+    if output.suffix.lower() != ARRAYS:
+        good = [answer for answer in answers if answer[0].error is None]
+        save_figure(look.draw(good), output)
+    elif len(look.names) > 1:
+        save_comparison(output, look.by_model(answers), look.probe)
+    else:
+        save_results(output, [result for (result,) in answers], look.probe)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What all figures of a call have in common."""
+
+    probe: str
+    names: list[str]
+    note: str
+
+    def draw(self, answers: Sequence[Answer]) -> Figure:
+        """Draw one picture, or several on one sheet."""
+        from vitonnx.plots import plot_results
+
+        return plot_results(self.by_model(answers), self.note)
+
+    def by_model(self, answers: Sequence[Answer]) -> Mapping[str, list[Result]]:
+        """Turn answers by picture into results by model."""
+        return {
+            name: [answer[model] for answer in answers] for model, name in enumerate(self.names)
+        }

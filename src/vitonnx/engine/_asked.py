@@ -1,0 +1,121 @@
+"""What callers give an engine, taken as they mean it, or refused in a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vitonnx.engine._pass import Picture
+from vitonnx.errors import PictureError, UsageError
+from vitonnx.media import Tensor
+from vitonnx.probes import Probe, WeightProbe
+
+__all__ = ["as_outputs", "as_pictures", "as_probes", "as_sides", "as_threads"]
+
+MOST_THREADS = 4096  # more than any machine has cores; the runtime makes as many as it is told
+GIVE_PICTURES = (
+    "give a path, a Pillow image or a uint8 array (height, width, 3), or a list of such pictures."
+)
+
+
+def as_threads(threads: int | None) -> int | None:
+    """Raise a UsageError unless the runtime can be told to use so many threads."""
+    if threads is None:
+        return None
+    if not isinstance(threads, Integral) or not 1 <= threads <= MOST_THREADS:
+        raise UsageError(f"threads is {threads!r}; it must be from 1 to {MOST_THREADS}.")
+    return int(threads)
+
+
+def as_sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Give height and width; one number is a square."""
+    sides = (size, size) if isinstance(size, Integral) else size
+    if not (
+        isinstance(sides, Sequence)
+        and len(sides) == 2
+        and all(isinstance(side, Integral) for side in sides)
+    ):
+        raise UsageError(f"size is {size!r}; it must be pixels, a number or (height, width).")
+    return int(sides[0]), int(sides[1])
+
+
+def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
+    """Give pictures as a collection; one is a collection of itself.
+
+    Raises
+    ------
+    UsageError
+        If there are none.
+    PictureError
+        If they are no pictures.
+    """
+    if isinstance(images, str | os.PathLike | Image.Image | np.ndarray | Tensor):
+        shape = tuple(getattr(images, "shape", ()))
+        if len(shape) == 4:
+            raise PictureError(
+                f"an array of shape {shape} is several pictures: give list(array), or use "
+                "`probe_pixels` or `run_pixels` if they have the model's input size already."
+            )
+        return [images]
+    if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):
+        raise PictureError(f"a {type(images).__name__} is no picture: {GIVE_PICTURES}")
+    if isinstance(images, Sequence) and not images:
+        raise UsageError("There is no picture in the list: give at least one.")
+    return images
+
+
+def as_probes(probes: Probe[Any] | Iterable[Probe[Any]]) -> tuple[Probe[Any], ...]:
+    """Give picture probes as a tuple; one is a tuple of itself.
+
+    Raises
+    ------
+    UsageError
+        If one is no probe, asks for no picture, or is there twice.
+    """
+    one = isinstance(probes, Probe | str | type) or not isinstance(probes, Iterable)
+    given: Iterable[Any] = [probes] if one else probes  # type: ignore[assignment]
+    asked: tuple[Probe[Any], ...] = tuple(given)
+    for probe in asked:
+        _refuse_other(probe)
+    names = [probe.name for probe in asked]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(
+            f"Each kind of probe can be asked once a pass, and {twice} is there "
+            f"{names.count(twice)} times: ask for the others in a pass of their own."
+        )
+    return asked
+
+
+def _refuse_other(probe: object) -> None:
+    """Raise a UsageError unless this is a probe of pictures."""
+    if isinstance(probe, type):
+        raise UsageError(f"{probe.__name__} is a class: give an instance, {probe.__name__}().")
+    if isinstance(probe, Probe):
+        return
+    if isinstance(probe, WeightProbe):
+        raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+    raise UsageError(
+        f"{probe!r} is no probe: give an object such as vitonnx.Heads(), or a list of such objects."
+    )
+
+
+def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Give the names of a file's outputs, of which there is at least one.
+
+    Raises
+    ------
+    UsageError
+        If the file has no output of a name.
+    """
+    names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"The model has no output {name!r}; it has {', '.join(known)}.")
+    if not names:
+        raise UsageError(f"There is no output to bring: name one of {', '.join(known)}.")
+    return names

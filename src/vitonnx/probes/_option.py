@@ -1,0 +1,204 @@
+"""An option of a probe, declared once: where its field is."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from vitonnx.errors import UsageError
+
+__all__ = ["Option", "option", "options_of"]
+
+Value = TypeVar("Value")
+
+KEY = "vitonnx.option"
+KINDS = {bool: "", int: "N", float: "X", str: "TEXT"}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a field says of its option beside its type and default."""
+
+    help: str
+    metavar: str | None
+    read: Callable[[str], Any] | None
+    in_graph: bool
+    least: float | None
+    most: float | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a probe, as commands and controls need it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the field; on the command line, ``--name`` with dashes.
+    kind : type
+        bool, int, float or str.
+    default : object
+        Value where nothing is given.
+    help : str
+        One sentence, verb first.
+    choices : tuple of str
+        The words allowed; empty for any.
+    in_graph : bool
+        Whether the compiled graph depends on it. Other options affect figures and masks only.
+    least, most : float or None
+        Bounds, inclusive.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    read: Callable[[str], Any] | None = None
+    in_graph: bool = True
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def flag(self) -> str:
+        """Its spelling on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for the value in a command's help."""
+        return self.metavar or "|".join(self.choices) or KINDS[self.kind]
+
+    def parse(self, text: str) -> Any:
+        """Read a value from a word of the command line.
+
+        Raises
+        ------
+        UsageError
+            If the word is no such value.
+
+        Examples
+        --------
+        >>> Option("block", int, -1, "Take this block.").parse("3")
+        3
+        >>> Option("block", int, -1, "Take this block.").parse("last")
+        Traceback (most recent call last):
+            ...
+        vitonnx.errors.UsageError: --block 'last' is not a whole number.
+        """
+        if self.read is not None:
+            return self.read(text)
+        try:
+            match self.kind.__name__:
+                case "bool":
+                    return {"true": True, "false": False}[text.lower()]
+                case "int":
+                    return int(text)
+                case "float":
+                    return float(text)
+        except (KeyError, ValueError) as error:
+            wanted = {bool: "true or false", int: "a whole number", float: "a number"}[self.kind]
+            raise UsageError(f"{self.flag} {text!r} is not {wanted}.") from error
+        return text
+
+    def check(self, value: Any) -> None:
+        """Raise a UsageError unless the value is allowed."""
+        if value is None or value == self.default:
+            return
+        if self.choices and value not in self.choices:
+            raise UsageError(
+                f"{self.name} {value!r} is unknown; there are {', '.join(self.choices)}."
+            )
+        low, high = self.least, self.most
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = (
+                f"{low:g} or more"
+                if high is None
+                else f"{high:g} or less"
+                if low is None
+                else f"from {low:g} to {high:g}"
+            )
+            raise UsageError(f"{self.name} is {value}; it must be {bounds}.")
+
+
+def option(
+    default: Value,
+    help: str,  # noqa: A002 - the word of command lines
+    *,
+    metavar: str | None = None,
+    read: Callable[[str], Any] | None = None,
+    in_graph: bool = True,
+    least: float | None = None,
+    most: float | None = None,
+) -> Value:
+    """Declare a field of a probe as an option of all commands that ask it.
+
+    Its type is the field's annotation: bool, int, float, str or a Literal of words, each possibly
+    ``| None``. Any other type needs `read`.
+
+    Parameters
+    ----------
+    default : object
+        Value where nothing is given.
+    help : str
+        One sentence, verb first, for ``--help``.
+    metavar : str, optional
+        What stands for the value there.
+    read : callable, optional
+        Reads the value from a word.
+    in_graph : bool
+        Whether the compiled graph depends on it.
+    least, most : float, optional
+        Bounds, inclusive; `Probe` checks them.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Question:
+    ...     block: int = option(-1, "Take this block; -1 is the last.")
+    >>> [(found.flag, found.default) for found in options_of(Question)]
+    [('--block', -1)]
+    """
+    declared = Declared(help, metavar, read, in_graph, least, most)
+    return field(default=default, metadata={KEY: declared})
+
+
+def options_of(probe: type) -> tuple[Option, ...]:
+    """List the options of a probe's class, in the order of its fields.
+
+    Raises
+    ------
+    TypeError
+        If the type of one can't be read from a command line.
+    """
+    declared = [entry for entry in fields(probe) if KEY in entry.metadata]
+    if not declared:
+        return ()
+    hints = get_type_hints(probe)
+    return tuple(_option(entry.name, hints[entry.name], entry) for entry in declared)
+
+
+def _option(name: str, hint: Any, entry: Any) -> Option:
+    said: Declared = entry.metadata[KEY]
+    given = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    (first, *others) = [each for each in given if each is not type(None)]
+    choices = tuple(map(str, get_args(first))) if get_origin(first) is Literal else ()
+    kind = str if choices or said.read else first
+    if kind not in KINDS or (others and said.read is None):
+        raise TypeError(f"option {name} is of type {hint}: give it a `read`.")
+    default = None if entry.default is MISSING else entry.default
+    return Option(
+        name,
+        kind,
+        default,
+        said.help,
+        choices,
+        said.metavar,
+        said.read,
+        said.in_graph,
+        said.least,
+        said.most,
+    )

@@ -1,0 +1,192 @@
+"""Slips that are likely: each is refused in a sentence that says what, why and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vitonnx as vx
+from vitonnx.errors import ModelFileError, PictureError, UnknownModelError, UsageError
+
+PICTURE = np.random.default_rng(7).integers(0, 256, (53, 71, 3), np.uint8)
+PIXELS = PICTURE[None, :48, :48]
+HEADS, FILTERS = vx.Heads(), vx.Filters(count=3)
+
+Use = Callable[[Any], object]
+
+
+@pytest.fixture(scope="module")
+def engine() -> vx.Engine:
+    return vx.Engine("scenes_vit", device="cpu")
+
+
+def refused(use: Use, engine: Any, kind: type[vx.VitonnxError], says: str) -> None:
+    with pytest.raises(kind, match=says) as caught:
+        use(engine)
+    said = str(caught.value)
+    assert said.endswith((".", ")"))
+    assert "\n" not in said
+    assert len(said) < 400
+
+
+# Each way of asking takes the same pictures, and refuses the same of them.
+PICTURE_SLIPS: list[tuple[str, Any, type[vx.VitonnxError], str]] = [
+    ("none", None, PictureError, "a NoneType is no picture: give a path"),
+    ("number", 3, PictureError, "a int is no picture"),
+    ("a list of numbers", [3], PictureError, "a int is no picture"),
+    ("a list with none", [None], PictureError, "a NoneType is no picture"),
+    ("an empty list", [], UsageError, "no picture in the list: give at least one"),
+    ("a list in a list", [[PICTURE]], PictureError, "a list is no picture"),
+    ("bytes", b"\x89PNG", PictureError, "a bytes is no picture"),
+    ("a dict", {"bird": PICTURE}, PictureError, "a dict is no picture"),
+    ("floats", PICTURE / 255, PictureError, "float64 array of .*; expected uint8"),
+    ("grey", PICTURE[..., 0], PictureError, r"shape \(53, 71\); expected uint8 \(height, width, 3"),
+    ("channels first", PICTURE.transpose(2, 0, 1), PictureError, r"shape \(3, 53, 71\)"),
+    ("a batch", np.stack([PICTURE] * 2), PictureError, r"list\(array\).*probe_pixels"),
+    ("no pixels", PICTURE[:0], PictureError, r"shape \(0, 71, 3\)"),
+    ("no file", "no such bird.png", PictureError, "no such bird.png"),
+    ("a folder", Path(), PictureError, "folder"),
+    ("an empty name", "", PictureError, "folder"),
+]
+
+
+@pytest.mark.parametrize("way", ["run", "probe"])
+@pytest.mark.parametrize(("given", "kind", "says"), [row[1:] for row in PICTURE_SLIPS])
+def test_pictures_that_are_none(
+    given: Any, kind: type[vx.VitonnxError], says: str, way: str, engine: vx.Engine
+) -> None:
+    ways: dict[str, Use] = {
+        "run": lambda engine: engine.run(given),
+        "probe": lambda engine: engine.probe(given, HEADS),
+    }
+    refused(ways[way], engine, kind, says)
+
+
+def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "bird.png")
+    for one in (PICTURE, Image.fromarray(PICTURE), tmp_path / "bird.png"):
+        for given in (one, [one], (one,), iter([one])):
+            (result,) = engine.probe(given, HEADS)
+            assert result.attention.shape == (4, 6, 6)
+
+
+PROBE_SLIPS: list[tuple[Any, str]] = [
+    (vx.Heads, r"Heads is a class: give an instance, Heads\(\)"),
+    ("heads", r"'heads' is no probe: give an object such as vitonnx\.Heads\(\)"),
+    (None, "None is no probe"),
+    (vx, "is no probe"),
+    (FILTERS, r"Filters\(count=3.* asks for no picture: use .*probe_weights"),
+    (vx.Filters, r"Filters is a class"),
+]
+
+
+@pytest.mark.parametrize("way", ["probe", "probe_pixels", "stream", "explain"])
+@pytest.mark.parametrize(("given", "says"), PROBE_SLIPS)
+def test_probes_that_are_none(given: Any, says: str, way: str, engine: vx.Engine) -> None:
+    ways: dict[str, Use] = {
+        "probe": lambda engine: engine.probe(PICTURE, given),
+        "probe_pixels": lambda engine: engine.probe_pixels(PIXELS, given),
+        "stream": lambda engine: engine.stream([PICTURE], [HEADS, given]),
+        "explain": lambda engine: engine.explain([HEADS, given]),
+    }
+    refused(ways[way], engine, UsageError, says)
+
+
+WEIGHT_PROBE_SLIPS: list[tuple[Any, str]] = [
+    (HEADS, r"heads asks for pictures: use .*\.probe\("),
+    (vx.Filters, r"Filters is a class: give an instance, Filters\(\)"),
+    ([FILTERS], "one probe at a time"),
+    ("filters", r"'filters' is no probe: give an object such as vitonnx\.Filters\(\)"),
+    (None, "None is no probe"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), WEIGHT_PROBE_SLIPS)
+def test_weight_probes_that_are_none(given: Any, says: str, engine: vx.Engine) -> None:
+    refused(lambda engine: engine.probe_weights(given), engine, UsageError, says)
+    refused(lambda _: vx.probe_weights("scenes_vit", given), engine, UsageError, says)
+
+
+SLIPS: dict[str, tuple[Use, type[vx.VitonnxError], str]] = {
+    "the same probe twice in a stream": (
+        lambda engine: engine.stream([PICTURE], [HEADS, vx.Heads(block=0)]),
+        UsageError,
+        "heads is there 2 times",
+    ),
+    "the same probe twice, explained": (
+        lambda engine: engine.explain([HEADS, vx.Rollout(), HEADS]),
+        UsageError,
+        "heads is there 2 times",
+    ),
+    "a block that is not there": (
+        lambda engine: engine.probe(PICTURE, vx.Heads(block=5)),
+        UsageError,
+        "no block 5",
+    ),
+    "an output that is not there": (
+        lambda engine: engine.run_pixels(PIXELS, ["logit"]),
+        UsageError,
+        "no output 'logit'; it has .*logits",
+    ),
+    "no output": (lambda engine: engine.run_pixels(PIXELS, []), UsageError, "no output to bring"),
+    "one picture for a batch": (
+        lambda engine: engine.run_pixels(PIXELS[0], ["logits"]),
+        UsageError,
+        r"expected uint8 \(batch, 48, 48, 3\)",
+    ),
+    "a list for a batch": (
+        lambda engine: engine.probe_pixels([PIXELS[0]], HEADS),
+        UsageError,
+        "a list is no batch",
+    ),
+}
+
+
+@pytest.mark.parametrize(("use", "kind", "says"), SLIPS.values(), ids=SLIPS)
+def test_slips(use: Use, kind: type[vx.VitonnxError], says: str, engine: vx.Engine) -> None:
+    refused(use, engine, kind, says)
+
+
+MODELS: list[tuple[Any, type[vx.VitonnxError], str]] = [
+    ("scenes_vti", UnknownModelError, "the nearest are .*scenes_vit"),
+    ("dino_vits61", UnknownModelError, "the nearest are dino_vits16"),
+    ("dino.onnx", ModelFileError, "no file dino.onnx"),
+    ("https://host/dino.onnx", UsageError, "is an address"),
+    ("hf://", UsageError, "hf://ORG/REPO"),
+    ("", UsageError, "name of the model is empty"),
+    (None, UsageError, "given as NoneType: give a path or a name"),
+    (7, UsageError, "given as int"),
+    (["scenes_vit"], UsageError, "given as list"),
+]
+
+
+@pytest.mark.parametrize("use", [vx.Engine, lambda name: vx.probe_weights(name, FILTERS)])
+@pytest.mark.parametrize(("name", "kind", "says"), MODELS)
+def test_models_that_are_none(
+    name: Any, kind: type[vx.VitonnxError], says: str, use: Use, desk: Path
+) -> None:
+    refused(use, name, kind, says)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"threads": 0}, "threads is 0; it must be from 1 to"),
+        ({"threads": "four"}, "threads is 'four'"),
+        ({"threads": 2.5}, "threads is 2.5"),
+        ({"size": 48.5}, "it must be pixels"),
+        ({"size": 50}, "multiple"),
+        ({"fit": "stretch"}, "stretch"),
+        ({"precision": "fp8"}, "fp8"),
+        ({"precision": None}, "None"),
+        ({"device": "gpu"}, "gpu"),
+        ({"device": 0}, "0"),
+    ],
+)
+def test_options_that_can_not_be(options: dict[str, Any], says: str) -> None:
+    refused(lambda name: vx.Engine(name, **options), "scenes_vit", UsageError, says)

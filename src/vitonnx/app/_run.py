@@ -1,4 +1,4 @@
-"""From models to a page that is served."""
+"""Run the page with some models."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def run_app(
     Parameters
     ----------
     engines : mapping of str to Engine
-        By the names that visitors choose from; the first two are shown at the start.
+        Engines by the names that visitors choose from; the first two are shown at the start.
     at : socket
         See `open_socket`.
     limits : Limits, optional
-        What it takes.
+        Limits of the page.
     users, ready, closing
         See `serve`.
 

@@ -24,7 +24,7 @@ def write_untrained(source: Path, target: Path, *, seed: int) -> None:
     target : Path
         The copy; all else in it is as in the source.
     seed : int
-        Of `initial_parameters`.
+        Seed of `initial_parameters`.
     """
     values = initial_parameters(config_of(source), seed)
     # TensorFlow holds (patch, patch, 3, dim), the file (dim, 3, patch, patch).

@@ -139,6 +139,7 @@ def bake(
         raise UsageError(
             f"bake takes an engine, such as vitonnx.Engine({engine!r}), and then probes."
         )
+    engine._refuse_closed()
     source, compiled = engine.file, _compiled(probes)
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
@@ -178,17 +179,17 @@ def bake(
 
 def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:
     """Give probes as a tuple, and refuse in a sentence whatever can't be baked."""
-    asked = as_probes(probes)
-    compiled = tuple(probe for probe in asked if isinstance(probe, GraphProbe))
+    asked, compiled = as_probes(probes), []
     if not asked:
         raise UsageError("There is nothing to bake: give a probe, such as vitonnx.Rollout().")
     for probe in asked:
-        if probe not in compiled:
+        if not isinstance(probe, GraphProbe):
             raise UsageError(
-                f"{probe.name} can't be baked: without a `condense` it isn't compiled into a graph."
+                f"{probe.name} can't be baked: no GraphProbe, it isn't compiled into the graph."
             )
         _refuse_host_work(probe)
-    return compiled
+        compiled.append(probe)
+    return tuple(compiled)
 
 
 def _refuse_host_work(probe: Probe[Any]) -> None:
@@ -262,7 +263,7 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     )
     layout = raw.layout
     queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
-    # First the file itself: what it can't do is no fault of what was made of it.
+    # First run the file itself: its failures must not be blamed on the baked graph.
     reads = sorted({name for probe in plan.probes for name in probe.reads(layout)})
     outputs = raw.run_pixels(noise, reads)
     found = open_session(baked, device=cpu, threads=None).run(

@@ -26,15 +26,15 @@ LARGEST_MESSAGE = 2**31 - 2**24  # of protobuf, with room for all but the weight
 
 
 def open_graph(file: Path) -> ir.Model:
-    """Open a file's graph, whoever made it; its large weights are read as they are asked for.
+    """Open the graph of any file; its large weights are read when needed.
 
-    Its nodes have names, and are in an order in which they can be run.
+    Its nodes have names, and are in an order in which they can run.
 
     Raises
     ------
     ModelFileError
-        If it is no ONNX model or a damaged one, its nodes wait for each other, it would fill the
-        memory, or it keeps weights anywhere but in regular files of its own folder.
+        If it is not an ONNX model, is damaged, has cyclic nodes, would exhaust memory, or keeps
+        weights anywhere but in regular files of its own folder.
     """
     import onnx_ir as ir
 
@@ -53,7 +53,7 @@ def check_graph(file: Path) -> None:
     Raises
     ------
     ModelFileError
-        As `open_graph` does.
+        As in `open_graph`.
     """
     _checked(file)
 
@@ -93,7 +93,7 @@ def to_runtime(model: ir.Model, folder: Path) -> bytes:
     Parameters
     ----------
     model : onnx_ir.Model
-        Of `open_graph`; its weights that aren't in memory all lie in the folder.
+        Model from `open_graph`; its weights that aren't in memory are all in the folder.
     folder : path
         See `home`.
     """
@@ -147,7 +147,7 @@ def _set_location(tensor: onnx.TensorProto, location: str) -> None:
 
 
 def _sort(model: ir.Model, file: Path) -> None:
-    """Put nodes behind what they read: some tools leave them anywhere, and runtimes don't mind."""
+    """Sort nodes after their inputs: some tools store them in any order, which runtimes accept."""
     import onnx_ir as ir
     import onnx_ir.passes.common as common
 
@@ -155,6 +155,6 @@ def _sort(model: ir.Model, file: Path) -> None:
         common.TopologicalSortPass()(model)
     except (ValueError, ir.passes.PassError) as error:
         raise ModelFileError(
-            f"{file} is damaged: nodes of its graph need each other's results, round in a circle. "
-            "Export or copy it again."
+            f"{file} is damaged: nodes of its graph depend on each other in a cycle. Export or "
+            "copy it again."
         ) from error

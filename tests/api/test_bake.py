@@ -15,6 +15,7 @@ from PIL import Image
 import vitonnx as vx
 from vitonnx.errors import PrecisionError, UsageError
 from vitonnx.modelfile import load_manifest
+from vitonnx.probes import Probe
 
 Command = Callable[..., None]
 Exported = Callable[[str], Path]
@@ -144,7 +145,7 @@ def test_a_precision_that_costs_too_much(
     assert "int8 changes the maps" in sentence
 
 
-class _Host:
+class _Host(Probe[Any]):
     """A probe that NumPy alone computes."""
 
     name = "host"
@@ -152,9 +153,7 @@ class _Host:
     def reads(self, layout: object) -> tuple[str, ...]:
         return ("block_00/attention",)
 
-    def token(self, layout: object, crop: object) -> None: ...
-
-    def compute(self, outputs: object, layout: object, queries: object) -> list[int]:
+    def compute(self, outputs: object, layout: object, queries: object) -> list[Any]:
         return [0]
 
 
@@ -166,7 +165,7 @@ class _Host:
         ([vx.Heads(), vx.Rollout], r"Rollout is a class.*Rollout\(\)"),
         (vx.Filters(), "probe_weights"),
         ("rollout", "'rollout' is no probe"),
-        (_Host(), "host can't be baked.*condense"),
+        (_Host(), "host can't be baked.*GraphProbe"),
         ([vx.Heads(), vx.Heads(block=0)], "heads"),
         (vx.Heads(block=9), "no block 9"),
     ],
@@ -181,6 +180,10 @@ def test_calls_that_are_wrong(engine: vx.Engine, desk: Path) -> None:
     wrong: Any = engine.file
     with pytest.raises(UsageError, match=r"takes an engine"):
         vx.bake(wrong, vx.Rollout(), "b.onnx")
+    closed = vx.Engine(engine.file, device="cpu")
+    closed.close()
+    with pytest.raises(UsageError, match="closed"):
+        vx.bake(closed, vx.Rollout(), "b.onnx")
     with pytest.raises(UsageError, match="'fp8' is unknown"):
         vx.bake(engine, vx.Rollout(), "b.onnx", precision="fp8")
     with pytest.raises(UsageError, match="fp32 has none"):

@@ -93,7 +93,7 @@ def test_nobody_else_is_harmed(alone: bool, page: Served, picture: Path, load: b
         assert memory(page) - before < 100 * MEGABYTE
         if alone:
             assert burst.statuses[429] > events / 2
-            assert burst.sentences == {"Too many questions at once: wait a moment, then go on."}
+            assert burst.sentences == {"Too many requests at once: wait a moment, then try again."}
             assert refused == 0
         # Seconds, on a machine with other work, whose two cores also send the burst.
         assert max(waits) < 15

@@ -227,7 +227,7 @@ def test_nothing_but_bad_pictures(call: Call, exported: Exported, album: Path, d
         (["ALBUM", "-o", "empty.png"], 2, "is a folder"),
         (["ALBUM", "-o", "x.json", "--resume", "./x.json"], 2, "both the output and the state"),
         (["ALBUM", "--resume", "nowhere/state.json"], 2, "nowhere does not exist"),
-        (["ALBUM", "--resume", "empty"], 2, "empty can't be written, because it is a folder"),
+        (["ALBUM", "--resume", "empty"], 2, "can't write empty: it is a folder"),
         (["ALBUM", "--resume", "list.json"], 1, "holds no state"),
     ],
 )

@@ -150,7 +150,7 @@ def test_a_video_that_is_cut_off(
     assert main(["report", str(exported("plain")), *words]) == 1
     out, err = capsys.readouterr()
     assert out == "r.html\n"
-    assert re.fullmatch(r"error: cut\.mp4 is cut off or damaged: \d+ frames .*\n", err)
+    assert re.fullmatch(r"error: cut\.mp4 is truncated or damaged: \d+ frames .*\n", err)
     page = Page((desk / "r.html").read_text(encoding="utf-8"))
     assert page.tags.count("video") == 1
 

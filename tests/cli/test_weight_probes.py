@@ -171,7 +171,7 @@ def test_bad_calls(
 @pytest.mark.parametrize(
     ("kind", "parts"),
     [
-        ("text", ["no ONNX model"]),
+        ("text", ["not an ONNX model"]),
         ("cut", ["damaged"]),
         ("foreign", ["isn't probe-ready", "vitonnx tap"]),
         ("missing.onnx", ["There is no file"]),

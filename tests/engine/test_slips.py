@@ -77,7 +77,7 @@ def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> N
 
 PROBE_SLIPS: list[tuple[Any, str]] = [
     (vx.Heads, r"Heads is a class: give an instance, Heads\(\)"),
-    ("heads", r"'heads' is no probe: give an object such as vitonnx\.Heads\(\)"),
+    ("heads", r"'heads' is no probe: give an object, such as vitonnx\.Heads\(\)"),
     (None, "None is no probe"),
     (vx, "is no probe"),
     (FILTERS, r"Filters\(count=3.* asks for no picture: use .*probe_weights"),
@@ -101,7 +101,7 @@ WEIGHT_PROBE_SLIPS: list[tuple[Any, str]] = [
     (HEADS, r"heads asks for pictures: use .*\.probe\("),
     (vx.Filters, r"Filters is a class: give an instance, Filters\(\)"),
     ([FILTERS], "one probe at a time"),
-    ("filters", r"'filters' is no probe: give an object such as vitonnx\.Filters\(\)"),
+    ("filters", r"'filters' is no probe: give an object, such as vitonnx\.Filters\(\)"),
     (None, "None is no probe"),
 ]
 

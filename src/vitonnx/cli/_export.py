@@ -63,7 +63,7 @@ def export(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    """Port a checkpoint, export it to ONNX and verify the file against TensorFlow."""
     from vitonnx import export_model
 
     with Stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
@@ -90,7 +90,7 @@ def export(
 
 
 def _print_parity(parity: dict[str, float], blocks: int) -> None:
-    """Print the largest errors: a row a block, then the outputs."""
+    """Print the largest errors, one row per block, then those of the outputs."""
     from vitonnx.cli._table import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")

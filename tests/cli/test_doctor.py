@@ -23,11 +23,11 @@ FRAMEWORKS = {"tensorflow", "keras", "tf2onnx", "matplotlib", "av", "torch"}
 # A device that talks past Python, in both directions, as it is looked for.
 TALKING = """
 import os, sys
-from vitonnx.engine import _nvidia
+from vitonnx.engine import _accelerators
 def talk():
     os.write(1, b"noise"); os.write(2, b"noise"); print("noise")
     return 1
-_nvidia._count_gpus = talk
+_accelerators._count_gpus = talk
 from vitonnx.cli import main
 sys.exit(main(["doctor"]))
 """

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine._bindings import Bindings
 from vitonnx.engine._device import Device
+from vitonnx.engine._pixels import Bindings
 from vitonnx.engine._session import Session
 from vitonnx.errors import VitonnxError
 

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import DEVICES, _device, _nvidia, find_obstacle, require_bf16
+from vitonnx.engine import DEVICES, _accelerators, _device, find_obstacle, require_bf16
 from vitonnx.engine._accelerators import ACCELERATORS, Accelerator
 from vitonnx.engine._device import Device, choose_device
 from vitonnx.engine._session import open_session
@@ -27,7 +27,7 @@ NVIDIA = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
-            ACCELERATORS[name].provider not in HERE or _nvidia.why_no_gpu(0) is None,
+            ACCELERATORS[name].provider not in HERE or _accelerators.why_no_gpu(0) is None,
             reason="the provider isn't in this onnxruntime, or it works",
         ),
     )
@@ -38,7 +38,7 @@ NVIDIA = [
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """An NVIDIA driver that sees a GPU, as far as we can tell before the libraries are loaded."""
-    monkeypatch.setattr(_nvidia, "_count_gpus", lambda: 1)
+    monkeypatch.setattr(_accelerators, "_count_gpus", lambda: 1)
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "CPU", "cuda:", "cuda:x", "cuda:-1", "openvino:1"])
@@ -67,7 +67,7 @@ def test_bfloat16_takes_a_gpu_that_has_it(
 
 
 def test_where_there_is_no_gpu_there_is_no_capability() -> None:
-    assert _nvidia.compute_capability(997) == (0, 0)
+    assert _accelerators.compute_capability(997) == (0, 0)
 
 
 def test_the_cpu_works_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -197,7 +197,7 @@ def test_libraries_that_do_not_load_are_one_line(
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" not in HERE, reason="there is no CUDA to fail")
-@pytest.mark.skipif(_nvidia.why_no_gpu(0) is None, reason="there is a GPU, so CUDA loads")
+@pytest.mark.skipif(_accelerators.why_no_gpu(0) is None, reason="there is a GPU, so CUDA loads")
 @pytest.mark.usefixtures("driver")
 def test_auto_goes_on_where_cuda_does_not_load(
     exported: Exported, capfd: pytest.CaptureFixture[str]
@@ -210,7 +210,9 @@ def test_auto_goes_on_where_cuda_does_not_load(
 
 
 @pytest.mark.skipif("TensorrtExecutionProvider" not in HERE, reason="there is no TensorRT to fail")
-@pytest.mark.skipif(_nvidia.why_no_gpu(0) is None, reason="there is a GPU, so TensorRT may load")
+@pytest.mark.skipif(
+    _accelerators.why_no_gpu(0) is None, reason="there is a GPU, so TensorRT may load"
+)
 def test_a_device_that_cannot_take_a_model_does_not_end_on_the_cpu(
     exported: Exported, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ from vitonnx.errors import PictureError
 from vitonnx.manifest import Fit
 from vitonnx.modelfile import load_manifest, load_weights
 from vitonnx.video import open_engine
-from vitonnx.video._cover import Cover
+from vitonnx.video._fit import Cover
 
 # 3 x 5 patches of 8 pixels, on 29 x 43: 29 / 3 is 9, and so is 43 / 5 rounded up.
 REST = ForeignViT(rest=(5, 3), prefix=2)

@@ -13,10 +13,8 @@ from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
-from vitonnx.engine._result import Prediction, Result, best_classes, predict
-from vitonnx.engine._settings import run_settings
-from vitonnx.engine._state import StateFile
-from vitonnx.engine._stream import Stream
+from vitonnx.engine._result import Prediction, Result, Stream, best_classes, predict
+from vitonnx.engine._state import StateFile, run_settings
 from vitonnx.engine._survey import Survey, survey
 from vitonnx.engine._totals import Totals, save_totals, write_table
 

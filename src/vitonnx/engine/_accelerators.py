@@ -1,12 +1,13 @@
-"""Accelerators by name, and the packages that bring them."""
+"""Accelerators by name, the packages that bring them, and what NVIDIA's driver says."""
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import sys
 from dataclasses import dataclass
 
-__all__ = ["ACCELERATORS", "CPU", "CUDA", "Accelerator"]
+__all__ = ["ACCELERATORS", "CPU", "CUDA", "Accelerator", "compute_capability", "why_no_gpu"]
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -102,3 +103,58 @@ ACCELERATORS = {
         ),
     )
 }
+
+
+MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, …_MINOR
+
+
+def why_no_gpu(number: int) -> str | None:
+    """Return the reason why there is no GPU of that number; None if there is one."""
+    gpus = _count_gpus()
+    if gpus is None:
+        return "there is no NVIDIA driver on this machine"
+    if gpus == 0:
+        return "the NVIDIA driver sees no GPU"
+    if number >= gpus:
+        return (
+            f"the NVIDIA driver sees {gpus} GPU{'s' * (gpus != 1)}, but none with number {number}"
+        )
+    return None
+
+
+def compute_capability(number: int) -> tuple[int, int]:
+    """Return the compute capability of a GPU; (0, 0) if there is none of that number.
+
+    References
+    ----------
+    CUDA driver API, ``cuDeviceGetAttribute``.
+    """
+    driver, device = _driver(), ctypes.c_int()
+    if driver is None or driver.cuDeviceGet(ctypes.byref(device), number) != 0:
+        return 0, 0
+    parts = []
+    for attribute in (MAJOR, MINOR):
+        value = ctypes.c_int()
+        driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
+        parts.append(value.value)
+    return parts[0], parts[1]
+
+
+def _count_gpus() -> int | None:
+    """Ask the driver; None if there is none."""
+    driver = _driver()
+    if driver is None:
+        return None
+    count = ctypes.c_int()
+    return count.value if driver.cuDeviceGetCount(ctypes.byref(count)) == 0 else 0
+
+
+def _driver() -> ctypes.CDLL | None:
+    """Load the driver and wake it; None if there is none."""
+    library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        driver = ctypes.CDLL(library)
+    except OSError:
+        return None
+    driver.cuInit(0)  # where this fails, so do all questions after it
+    return driver

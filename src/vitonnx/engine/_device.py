@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 import onnxruntime
 
-from vitonnx.engine._accelerators import ACCELERATORS, CPU, CUDA, Accelerator
-from vitonnx.engine._nvidia import compute_capability, why_no_gpu
+from vitonnx.engine._accelerators import (
+    ACCELERATORS,
+    CPU,
+    CUDA,
+    Accelerator,
+    compute_capability,
+    why_no_gpu,
+)
 from vitonnx.engine._trial import RUNTIME_ERRORS, Providers, first_line, loads_and_runs
 from vitonnx.errors import DeviceError, UsageError
 from vitonnx.runtimes import install_line, installed_runtimes

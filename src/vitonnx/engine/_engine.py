@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
-from vitonnx.engine._batch_size import attention_bytes, largest_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
@@ -24,11 +23,9 @@ from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._result import Result
+from vitonnx.engine._result import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
-from vitonnx.engine._sessions import Sessions
-from vitonnx.engine._stream import Stream
-from vitonnx.engine._unplanned import FirstPictures
+from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
 from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest

@@ -1,18 +1,18 @@
-"""What the engine finds in one picture, and the class that it predicts."""
+"""What the engine finds in one picture, the class that it predicts, and results as they come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
-from vitonnx.probes import Finding, PictureResult, Prediction
+from vitonnx.probes import Finding, PictureResult, Prediction, Probe, Summary, TableProbe
 
-__all__ = ["Prediction", "Result", "best_classes", "predict"]
+__all__ = ["Prediction", "Result", "Stream", "best_classes", "predict"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -126,3 +126,36 @@ def best_classes(
 
 def _label(index: int, classes: tuple[str, ...] | None) -> str | None:
     return classes[index] if classes and index < len(classes) else None
+
+
+class Stream(Iterator[Result]):
+    """The results of a pass over any number of pictures, one at a time.
+
+    Attributes
+    ----------
+    summary : mapping of str to Summary
+        Totals of the results taken so far, by the names of those probes that have totals;
+        pictures with an error don't count.
+    """
+
+    def __init__(
+        self,
+        results: Iterator[Result],
+        probes: Sequence[Probe[Any]],
+        summary: Mapping[str, Summary],
+    ) -> None:
+        self._results = results
+        self._totalled = {probe.name: probe for probe in probes if isinstance(probe, TableProbe)}
+        self.summary: dict[str, Summary] = {
+            name: summary.get(name) or probe.summary() for name, probe in self._totalled.items()
+        }
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Result:
+        result = next(self._results)
+        if result.error is None:
+            for name, probe in self._totalled.items():
+                self.summary[name] = self.summary[name].merge(probe.summary([result[name]]))
+        return result

@@ -15,10 +15,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, QUERIES
-from vitonnx.engine._bindings import IN_FLIGHT, Bindings
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
-from vitonnx.engine._pixels import Pixels
+from vitonnx.engine._pixels import IN_FLIGHT, Bindings, Pixels
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError

@@ -1,14 +1,16 @@
-"""An engine's sessions: each plan's is opened once, whichever threads ask for it."""
+"""An engine's sessions, how many pictures go through one at once, and how many through none."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from threading import Lock
 
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._session import Session
+from vitonnx.manifest import Manifest
 
-__all__ = ["Sessions"]
+__all__ = ["FirstPictures", "Sessions", "attention_bytes", "largest_batch"]
 
 
 class Sessions:
@@ -47,3 +49,58 @@ class Sessions:
             for session in self.opened.values():
                 session.close()
             self.opened.clear()
+
+
+# Planning takes as long as several small pictures: so few, with so little attention, are probed by
+# the file as it is.
+FEW_PICTURES = 4
+LITTLE_ATTENTION = 2**26  # bytes of all blocks
+
+
+class FirstPictures:
+    """Counts the pictures that are probed without a plan: an application may ask for one at a time.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The model's, at the size in use.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.are_small = manifest.blocks * attention_bytes(manifest) <= LITTLE_ATTENTION
+        self._lock = Lock()
+        self._done: Counter[Plan] = Counter()
+
+    def take(self, plan: Plan, count: int) -> bool:
+        """Count pictures that a plan could serve, and tell whether they are done without it."""
+        with self._lock:
+            self._done[plan] += count
+            return self._done[plan] <= FEW_PICTURES
+
+
+# Attention is by far the largest output: 22 MB a picture for ViT-B/16 at 224, 3.7 GB for ViT-S/8
+# at 480. A batch holds as many pictures as fit here, at most eight and at least one; there are two
+# at a time, one in the network and one in the probes.
+BATCH_BYTES = 2**29
+LARGEST_BATCH = 8
+
+
+def attention_bytes(manifest: Manifest) -> int:
+    """Give the bytes of one block's attention, in one picture."""
+    return 4 * manifest.heads * manifest.tokens**2
+
+
+def largest_batch(manifest: Manifest, *, raw: bool) -> int:
+    """Fit a batch into memory.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The model's, at the size in use.
+    raw : bool
+        Whether the attention of all blocks leaves the graph, or one block's at a time is in memory.
+    """
+    # In the graph: a block's scores and weights, and what a rollout keeps of every block.
+    in_graph = 3 * manifest.heads + manifest.blocks
+    maps = manifest.heads * manifest.blocks if raw else in_graph
+    return max(1, min(LARGEST_BATCH, BATCH_BYTES // (4 * maps * manifest.tokens**2)))

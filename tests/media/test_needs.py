@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, features
 
 from vitonnx.errors import PictureError
 from vitonnx.media import open_picture
-from vitonnx.media._needs import bytes_needed
+from vitonnx.media._budget import bytes_needed
 
 SIDE = 1900
 MEASURING = """
@@ -23,7 +23,7 @@ import sys, threading
 from pathlib import Path
 from PIL import Image
 from vitonnx.media import open_picture
-from vitonnx.media._needs import bytes_needed
+from vitonnx.media._budget import bytes_needed
 from vitonnx.media._picture_file import opened_picture
 
 def peak():

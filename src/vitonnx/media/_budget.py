@@ -1,4 +1,4 @@
-"""Memory that threads share for decoding: a request that exceeds what is left waits."""
+"""Memory for decoding: what a picture takes, by its header, and what all threads share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Final
 
 from PIL import Image
 
-__all__ = ["DECODING", "MOST_BYTES", "Budget"]
+from vitonnx.media._decoders import bytes_held
+
+__all__ = ["DECODING", "JPEGS", "MOST_BYTES", "Budget", "bytes_needed", "reduce_to_fit"]
 
 MOST_BYTES: Final = 3 * 2**29
 """Of all that is decoded at once in this process, 1.5 GiB: with a model beside it that is less than
@@ -86,3 +88,87 @@ DECODING: Final = Budget(MOST_BYTES)
 """The one of this process."""
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=DECODING.renew)
+
+
+# Pillow stores a picture of these modes in so many bytes a pixel, any other in four.
+STORED: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+RGB: Final = 4
+"""Bytes a pixel of a second picture: the RGB that is made of one in another mode, or one turned."""
+
+COEFFICIENT: Final = 2
+"""Bytes a channel of a pixel: a JPEG that comes in several scans is kept so, up to its end."""
+JPEGS: Final = {"JPEG", "MPO"}
+# They may hold a PNG or a JPEG 2000 of any size, whatever their own header says.
+NESTING: Final = {"ICO", "ICNS"}
+
+
+def bytes_needed(picture: Image.Image, share: int = 1) -> int | None:
+    """Estimate what a picture takes at its peak, decoded, turned upright and in RGB.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Picture as opened.
+    share : int
+        Divisor of a JPEG's sides in decoding.
+
+    Returns
+    -------
+    int or None
+        Bytes; None where the header doesn't tell.
+    """
+    if picture.format in NESTING:
+        return None
+    stored = STORED.get(picture.mode, 4)
+    pixels = picture.width * picture.height
+    decoding = stored * pixels // share**2 + bytes_held(picture)
+    if picture.format in JPEGS and _has_several_scans(picture):
+        decoding += COEFFICIENT * len(picture.getbands()) * pixels
+    return max(decoding, (stored + RGB) * pixels // share**2)
+
+
+def _has_several_scans(picture: Image.Image) -> bool:
+    """Tell whether a JPEG is progressive, or stores its channels one after the other."""
+    channels = len(picture.getbands())
+    if "progressive" in picture.info:
+        return True
+    file = getattr(picture, "fp", None)
+    if file is None or file.closed:
+        return True  # it may
+    # Pillow stands behind the header of the first scan, which names the scan's channels.
+    behind = file.tell()
+    length = 6 + 2 * channels
+    file.seek(max(0, behind - length))
+    header = file.read(3)
+    file.seek(behind)
+    return bool(header != bytes([0, length, channels]))
+
+
+SHARES = (2, 4, 8)  # what a JPEG's decoder can divide its sides by
+
+
+def reduce_to_fit(picture: Image.Image) -> int | None:
+    """Have a JPEG decoded at the largest share of its size that fits into `DECODING`.
+
+    Scaling down from the result differs by up to 4 of 255 levels from scaling down the original, as
+    the decoder averages the frequencies of a block rather than its pixels.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Opened, and not yet decoded.
+
+    Returns
+    -------
+    int or None
+        Bytes that it needs then; None where no share fits, or it isn't a JPEG.
+    """
+    if picture.format not in JPEGS:
+        return None
+    for share in SHARES:
+        needed = bytes_needed(picture, share)
+        if needed is not None and needed <= DECODING.whole:
+            width, height = picture.size
+            picture.draft(None, (width // share, height // share))
+            return needed if picture.width < width else None
+    return None

@@ -10,11 +10,34 @@ from typing import NoReturn
 
 from vitonnx.errors import UsageError
 from vitonnx.filenames import refuse_address
-from vitonnx.media._formats import suffixes_read
-from vitonnx.media._own import is_own_figure
-from vitonnx.media._passed_over import PassedOver
+from vitonnx.media._formats import PassedOver, suffixes_read
 
-__all__ = ["Notice", "find_picture_names", "find_pictures", "natural_key"]
+__all__ = [
+    "SOFTWARE",
+    "Notice",
+    "find_picture_names",
+    "find_pictures",
+    "is_own_figure",
+    "natural_key",
+]
+
+SOFTWARE = "vitonnx"
+
+# A PNG's text chunks stand behind its header, which is 33 bytes long.
+MARK = b"tEXtSoftware\0" + SOFTWARE.encode()
+BEGINNING = 128
+
+
+def is_own_figure(path: Path) -> bool:
+    """Look whether a PNG says that vitonnx drew it, as `vitonnx.plots.save_figure` has it say."""
+    if path.suffix.lower() != ".png":
+        return False
+    try:
+        with path.open("rb") as file:
+            return MARK in file.read(BEGINNING)
+    except OSError:
+        return False  # Whoever opens it as a picture says what is wrong with it.
+
 
 Notice = Callable[[str], object]
 """Takes a sentence for a person."""

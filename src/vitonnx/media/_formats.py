@@ -1,13 +1,24 @@
-"""The supported formats of pictures: a fixed list, since Pillow alone would try all it knows."""
+"""The formats of pictures that are read, and files among pictures that aren't."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
-from PIL import Image
+from PIL import Image, features
 
-__all__ = ["formats_read", "read_heic", "suffixes_read"]
+__all__ = [
+    "HEAD",
+    "Kind",
+    "PassedOver",
+    "formats_read",
+    "is_read",
+    "kind_of",
+    "read_heic",
+    "suffixes_read",
+]
 
 # What cameras, scanners, browsers and programs for drawing write, and Pillow decodes by itself, in
 # this process. Not among them is what starts another program or has none of its own decoders (EPS
@@ -19,7 +30,7 @@ FORMATS = (
     *("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "JPEG2000", "BMP", "PSD", "PPM", "QOI"),
     *("ICO", "CUR", "ICNS", "DDS", "SGI", "SUN", "PCX", "DCX", "XBM", "DIB", "TGA"),
 )
-HEIC = "HEIF"  # as pillow-heif, and so Pillow, call it
+HEIF = "HEIF"  # HEIC, as pillow-heif, and so Pillow, call it
 # What Pillow calls some JPEGs once they are open: those of phones, with several pictures.
 SEVERAL = "MPO"
 
@@ -27,7 +38,7 @@ SEVERAL = "MPO"
 def formats_read() -> tuple[str, ...]:
     """Return the formats that may be opened, by Pillow's names, if this Pillow has them."""
     Image.init()  # Pillow fills its tables when it first needs them.
-    return tuple(name for name in (*FORMATS, HEIC) if name in Image.OPEN)
+    return tuple(name for name in (*FORMATS, HEIF) if name in Image.OPEN)
 
 
 @cache
@@ -49,3 +60,142 @@ def read_heic() -> bool:
 
     register_heif_opener()
     return True
+
+
+HEAD = 32  # bytes at the start of a file that its content is told from
+
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
+EITHER_BRANDS = {b"mif1", b"msf1"}  # of HEIC and of AVIF: the compatible brands say which
+
+VIDEOS = ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .vob .webm .wmv"
+CAMERAS = ".3fr .arw .cr2 .cr3 .dng .erf .nef .nrw .orf .pef .raf .raw .rw2 .sr2 .srw .x3f"
+HEICS = ".heic .heics .heif .heifs .hif"
+AVIFS = ".avif .avifs"  # where Pillow is built without
+OTHERS = (
+    ".ai .emf .eps .exr .fit .fits .fli .hdr .jxl .jxr .kra .pcd .ps .psb .svg .svgz .wdp .wmf "
+    ".xcf .xpm"
+)
+EPS_HEADS = (b"%!PS", b"\xc5\xd0\xd3\xc6")  # PostScript, as text and behind a preview
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that isn't read as a picture.
+
+    Parameters
+    ----------
+    name : str
+        Name of the kind.
+    remedy : str
+        Advice on what to do.
+    is_video : bool
+        Whether it moves.
+    """
+
+    name: str
+    remedy: str
+    is_video: bool = False
+
+    @property
+    def one(self) -> str:
+        """Describe a single file."""
+        return f"a {self.name}" if self.is_video else self.name
+
+    def counted(self, count: int) -> str:
+        """Describe a number of files.
+
+        Examples
+        --------
+        >>> kind_of(".mp4").counted(2), kind_of(".svg").counted(2)
+        ('2 videos', '2 SVG')
+        """
+        return f"{count} {self.name}{'s' * (self.is_video and count != 1)}"
+
+
+VIDEO = Kind("video", "videos are for `vitonnx probe video`", is_video=True)
+HEIC = Kind("HEIC", "to read it:  pip install 'vitonnx[heic]'")
+AVIF = Kind("AVIF", "to read it:  pip install --upgrade pillow")
+CONVERTED = "convert it to PNG or JPEG"
+EPS = Kind("EPS", CONVERTED)
+
+
+def kind_of(suffix: str, head: bytes = b"") -> Kind | None:
+    r"""Identify an unsupported file by its content and suffix.
+
+    Parameters
+    ----------
+    suffix : str
+        Suffix of the file name.
+    head : bytes
+        First `HEAD` bytes of the file, if known. They take precedence over the suffix.
+
+    Returns
+    -------
+    Kind or None
+        None if the file isn't one to expect among pictures.
+
+    Examples
+    --------
+    >>> kind_of(".HEIC").name, kind_of(".jpg", b"\0\0\0\x18ftypheic\0\0").name
+    ('HEIC', 'HEIC')
+    >>> kind_of(".txt") is None
+    True
+    """
+    return _by_content(head) or _by_suffix().get(suffix.lower())
+
+
+@cache
+def _by_suffix() -> dict[str, Kind]:
+    pictures = [*CAMERAS.split(), *OTHERS.split()]
+    return {
+        **{suffix: Kind(suffix[1:].upper(), CONVERTED) for suffix in pictures},
+        **dict.fromkeys(HEICS.split(), HEIC),
+        **dict.fromkeys(AVIFS.split(), AVIF),
+        **dict.fromkeys(VIDEOS.split(), VIDEO),
+    }
+
+
+def _by_content(head: bytes) -> Kind | None:
+    if head.startswith(b"\x1aE\xdf\xa3") or (head[:4], head[8:11]) == (b"RIFF", b"AVI"):
+        return VIDEO
+    if head.startswith(EPS_HEADS):
+        return EPS
+    if head[4:8] != b"ftyp":
+        return None
+    brand, compatible = head[8:12], head[16:]
+    if brand in (b"avif", b"avis") or (brand in EITHER_BRANDS and b"avi" in compatible):
+        return AVIF
+    return HEIC if brand in HEIC_BRANDS | EITHER_BRANDS else VIDEO
+
+
+def is_read(kind: Kind) -> bool:
+    """Tell whether a kind is supported after all, as HEIC and AVIF are if Pillow can read them."""
+    return (kind is HEIC and read_heic()) or (kind is AVIF and bool(features.check("avif")))
+
+
+class PassedOver:
+    """Count of skipped files that a user may miss: videos, and pictures in unsupported formats.
+
+    Notes, tables and other files that aren't pictures are not counted.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Kind, tuple[int, str]] = {}
+
+    def add(self, path: Path) -> None:
+        """Take note of a file that isn't read as a picture."""
+        kind = kind_of(path.suffix)
+        if kind is None or not path.is_file():
+            return
+        count, first = self._found.get(kind, (0, path.name))
+        self._found[kind] = count + 1, min(first, path.name)
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def __str__(self) -> str:
+        """Name each kind, one of its files, and what to do."""
+        return ", ".join(
+            f"{kind.counted(count)} ({first}{' …' * (count > 1)}; {kind.remedy})"
+            for kind, (count, first) in sorted(self._found.items(), key=lambda item: item[0].name)
+        )

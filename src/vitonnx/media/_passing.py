@@ -23,8 +23,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from vitonnx.media._held import Held, held
-from vitonnx.media._lock import lock_new
+from vitonnx.media._held import Held, held, lock_new
 
 __all__ = ["passing_folder", "remove_leftovers", "remove_own", "temporary_folder"]
 

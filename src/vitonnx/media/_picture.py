@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vitonnx.errors import PictureError
-from vitonnx.media._budget import DECODING
-from vitonnx.media._needs import bytes_needed
+from vitonnx.media._arrays import Tensor, on_host
+from vitonnx.media._budget import DECODING, bytes_needed, reduce_to_fit
 from vitonnx.media._picture_file import damaged_if_raised, opened_picture, refuse_pixels
-from vitonnx.media._reduced import reduce_to_fit
 from vitonnx.media._rgb import to_rgb
-from vitonnx.media._tensor import Tensor, on_host
 
 __all__ = ["Decoded", "PictureSource", "decoded", "open_picture"]
 

@@ -15,8 +15,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from vitonnx.blame import blamed_on, reason_of, why_unopened
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.filenames import refuse_address
-from vitonnx.media._formats import formats_read
-from vitonnx.media._kinds import HEAD, Kind, is_read, kind_of
+from vitonnx.media._formats import HEAD, Kind, formats_read, is_read, kind_of
 from vitonnx.media._slow import refuse_long_header, refuse_runs_in_icon, refuse_slow
 from vitonnx.regular import refuse_special
 

@@ -1,7 +1,6 @@
 """Videos in and out. PyAV is imported here and nowhere else, as it takes a fifth of a second."""
 
-from vitonnx.media.videos._facts import VideoFacts, read_facts
-from vitonnx.media.videos._open import open_video
+from vitonnx.media.videos._open_video import VideoFacts, open_video, read_facts
 from vitonnx.media.videos._video import Frame, Span, Video
 from vitonnx.media.videos._writer import VideoWriter
 

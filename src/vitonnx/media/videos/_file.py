@@ -13,15 +13,16 @@ from av.container import InputContainer
 from PIL import Image
 
 from vitonnx.errors import UsageError, VideoError
-from vitonnx.media.videos._clock import (
+from vitonnx.media.videos._container import opened, video_errors
+from vitonnx.media.videos._limits import (
     LONGEST_STILL,
     USUAL_RATE,
     believed_rate,
     believed_time,
+    most_pixels,
+    refuse_frames,
     time_of_day,
 )
-from vitonnx.media.videos._container import opened, video_errors
-from vitonnx.media.videos._limit import most_pixels, refuse_frames
 from vitonnx.media.videos._rgb import UprightRgb, square_size
 from vitonnx.media.videos._sound import Sound
 from vitonnx.media.videos._video import Frame, Span, spanned

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vitonnx.errors import PictureError, UsageError, VideoError
 from vitonnx.media._find import Notice, find_pictures
 from vitonnx.media._picture import open_picture
-from vitonnx.media.videos._limit import most_pixels
+from vitonnx.media.videos._limits import most_pixels
 from vitonnx.media.videos._video import Frame, Span
 
 __all__ = ["VideoFolder"]

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vitonnx.errors import PictureError, UsageError, VideoError
-from vitonnx.media._formats import suffixes_read
-from vitonnx.media._kinds import HEAD, kind_of
+from vitonnx.media._formats import HEAD, kind_of, suffixes_read
 from vitonnx.media._picture_file import damaged, damaged_if_raised, opened_picture
 from vitonnx.media._rgb import to_rgb
-from vitonnx.media.videos._clock import LONGEST_STILL, believed_rate
 from vitonnx.media.videos._container import video_errors
-from vitonnx.media.videos._limit import MOST_PIXELS, most_pixels
+from vitonnx.media.videos._limits import LONGEST_STILL, MOST_PIXELS, believed_rate, most_pixels
 from vitonnx.media.videos._video import Frame, Span, spanned
 
 __all__ = ["PictureVideo", "is_picture_video"]

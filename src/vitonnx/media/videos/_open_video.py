@@ -1,21 +1,66 @@
-"""Videos in: files, animated pictures, and folders of frames."""
+"""Videos in: files, animated pictures and folders of frames; and what a header says of one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from vitonnx.errors import UsageError, VideoError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._find import Notice
-from vitonnx.media.videos._file import VideoFile
+from vitonnx.media.videos._container import CONTAINERS, opened, video_errors
+from vitonnx.media.videos._file import VideoFile, end_of, video_of
 from vitonnx.media.videos._folder import VideoFolder
 from vitonnx.media.videos._picture_video import PictureVideo, is_picture_video
 from vitonnx.media.videos._video import Span, Video
 from vitonnx.regular import refuse_special
 
-__all__ = ["FOLDER_RATE", "open_video"]
+__all__ = ["FOLDER_RATE", "VideoFacts", "open_video", "read_facts"]
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """Facts from the header of a video.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Coded size in pixels.
+    seconds : Fraction or None
+        Duration; None if the file doesn't tell.
+    """
+
+    size: tuple[int, int]
+    seconds: Fraction | None
+
+
+def read_facts(path: Path, formats: Sequence[str] = CONTAINERS) -> VideoFacts:
+    """Read the header of a video, to decide whether to decode it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    formats : sequence of str
+        The containers that may be opened, as FFmpeg calls them; by default all that are read.
+
+    Returns
+    -------
+    VideoFacts
+
+    Raises
+    ------
+    VideoError
+        If it is not a video, or its container isn't supported.
+    """
+    with video_errors(path), opened(path, formats) as container:
+        stream = video_of(container, path)
+        size = (stream.codec_context.height, stream.codec_context.width)
+        return VideoFacts(size, end_of(container, stream))
+
 
 FOLDER_RATE = Fraction(25)
 

@@ -16,7 +16,7 @@ from vitonnx.errors import PictureError, UsageError
 from vitonnx.media.videos import open_video
 from vitonnx.plots import Scale, VideoColours
 from vitonnx.video import VideoOptions, fit_note, open_engine, probe_video
-from vitonnx.video._cover import Cover
+from vitonnx.video._fit import Cover
 
 Exported = Callable[[str], Path]
 

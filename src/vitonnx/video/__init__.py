@@ -5,7 +5,7 @@ nothing, media know no models, and plots run none. Here frames go from a video t
 maps, and from maps through plots to a video.
 """
 
-from vitonnx.video._engine import at_shape_of, fit_note, open_engine
+from vitonnx.video._fit import at_shape_of, fit_note, open_engine
 from vitonnx.video._options import ScaleKind, VideoHead, VideoOptions
 from vitonnx.video._probe_video import VideoReport, Watch, probe_video
 

@@ -17,11 +17,16 @@ from vitonnx.plots import Panel, VideoPainter
 from vitonnx.probes import Maps as Finding
 from vitonnx.probes import Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
-from vitonnx.video._cover import Cover
+from vitonnx.video._fit import Cover
 from vitonnx.video._maps import Maps, maps_of_video, smoothed
 from vitonnx.video._options import VideoHead, VideoOptions
-from vitonnx.video._scales import Scaling, scaling_by_frame, scaling_of_video, scaling_to_fixed
-from vitonnx.video._spool import Spool
+from vitonnx.video._scales import (
+    Scaling,
+    Spool,
+    scaling_by_frame,
+    scaling_of_video,
+    scaling_to_fixed,
+)
 
 __all__ = ["VideoReport", "Watch", "probe_video"]
 

@@ -1,14 +1,26 @@
-"""The three ways from values to colours: of the whole video, of each frame, or fixed."""
+"""From values to colours by one of three scales, and maps on the disk until theirs is known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vitonnx.plots import Scale, scale_of_stream
 from vitonnx.video._maps import Maps
 
-__all__ = ["EVEN_SHARES", "Scaling", "scaling_by_frame", "scaling_of_video", "scaling_to_fixed"]
+__all__ = [
+    "EVEN_SHARES",
+    "Scaling",
+    "Spool",
+    "scaling_by_frame",
+    "scaling_of_video",
+    "scaling_to_fixed",
+]
 
 Scaling: TypeAlias = Callable[[Maps], list[Scale]]
 """Gives the scales of one frame's maps, one for each model."""
@@ -51,3 +63,52 @@ def scaling_to_fixed(patches: Iterable[int]) -> Scaling:
     """Give each model a scale that depends on nothing but its number of patches."""
     scales = [Scale(low=0.0, high=EVEN_SHARES / count, clipped=True) for count in patches]
     return lambda maps: scales
+
+
+class Spool:
+    """A temporary file of maps, that grows with the video where memory must not.
+
+    Parameters
+    ----------
+    folder : Path
+        Where there is room. Not the system's folder for temporary files, which may be in memory.
+    shapes : sequence of (maps, rows, columns)
+        Of each model's maps in each frame.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, or the folder can't be written to.
+    """
+
+    def __init__(self, folder: Path, shapes: Sequence[tuple[int, int, int]]) -> None:
+        self._folder, self._shapes = folder, shapes
+        self._values = sum(int(np.prod(shape)) for shape in shapes)
+        self.frames = 0
+
+    def fill(self, maps: Iterable[Maps]) -> Iterator[Maps]:
+        """Write maps, and hand each on when it is written."""
+        for each in maps:
+            self._file.write(b"".join(np.asarray(model, "<f4").tobytes() for model in each))
+            self.frames += 1
+            yield each
+
+    def read(self) -> Iterator[Maps]:
+        """Read all maps from the first frame on; one reading at a time."""
+        self._file.seek(0)
+        for _ in range(self.frames):
+            values = np.frombuffer(self._file.read(4 * self._values), "<f4")
+            yield _split(values, self._shapes)
+
+    def __enter__(self) -> Self:
+        self._file = TemporaryFile(dir=self._folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _split(values: NDArray[np.float32], shapes: Sequence[tuple[int, int, int]]) -> Maps:
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    parts = np.split(values, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

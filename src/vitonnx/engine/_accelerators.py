@@ -15,35 +15,15 @@ CUDA = "CUDAExecutionProvider"
 
 @dataclass(frozen=True)
 class Accelerator:
-    """A kind of device, and the runtime's part that drives it.
+    """A kind of device, and the runtime's part that drives it."""
 
-    Parameters
-    ----------
-    name : str
-        Name for ``--device``.
-    title : str
-        Name as its makers write it.
-    provider : str
-        The runtime's own name.
-    requirement : str
-        The package that has the provider, as pip takes it.
-    systems : tuple of str
-        Systems for which the package exists, as in `sys.platform`.
-    needs : str
-        What the provider needs in order to load.
-    remedy : str or None
-        The line that brings it, where pip can.
-    nvidia : bool
-        Whether it runs on an NVIDIA GPU.
-    """
-
-    name: str
-    title: str
-    provider: str
-    requirement: str
-    systems: tuple[str, ...]
-    needs: str
-    remedy: str | None = None
+    name: str  # for ``--device``
+    title: str  # as its makers write it
+    provider: str  # the runtime's own name
+    requirement: str  # the package that has the provider, as pip takes it
+    systems: tuple[str, ...]  # for which the package exists, as in `sys.platform`
+    needs: str  # what the provider needs in order to load
+    remedy: str | None = None  # the line that brings it, where pip can
     nvidia: bool = False
 
     @property
@@ -123,21 +103,14 @@ def why_no_gpu(number: int) -> str | None:
 
 
 def compute_capability(number: int) -> tuple[int, int]:
-    """Return the compute capability of a GPU; (0, 0) if there is none of that number.
-
-    References
-    ----------
-    CUDA driver API, ``cuDeviceGetAttribute``.
-    """
+    """Return the compute capability of a GPU; (0, 0) if there is none of that number."""
     driver, device = _driver(), ctypes.c_int()
     if driver is None or driver.cuDeviceGet(ctypes.byref(device), number) != 0:
         return 0, 0
-    parts = []
-    for attribute in (MAJOR, MINOR):
-        value = ctypes.c_int()
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    for attribute, value in ((MAJOR, major), (MINOR, minor)):
         driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
-        parts.append(value.value)
-    return parts[0], parts[1]
+    return major.value, minor.value
 
 
 def _count_gpus() -> int | None:

@@ -70,13 +70,7 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
 
 
 def as_probes(probes: Probe[Any] | Iterable[Probe[Any]]) -> tuple[Probe[Any], ...]:
-    """Give picture probes as a tuple; one is a tuple of itself.
-
-    Raises
-    ------
-    UsageError
-        If one is no probe, asks for no picture, or is there twice.
-    """
+    """Give picture probes, each asked once, as a tuple; one is a tuple of itself."""
     asked: tuple[Probe[Any], ...] = tuple(_listed(probes))
     for probe in asked:
         if isinstance(probe, WeightProbe):
@@ -99,13 +93,7 @@ def _listed(probes: Any) -> Iterable[Any]:
 
 
 def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Give the names of a file's outputs, of which there is at least one.
-
-    Raises
-    ------
-    UsageError
-        If the file has no output of a name.
-    """
+    """Give the names of outputs that a file has, of which there is at least one."""
     names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
     for name in names:
         if name not in known:

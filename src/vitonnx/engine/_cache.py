@@ -32,20 +32,11 @@ DIGEST = 32  # bytes in front of a kept graph, from which a damaged one is known
 
 
 def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
-    """Return the planned graph of a file, from the cache or newly planned and cached.
+    """Return the planned graph of a file, serialised, from the cache or newly made and cached.
 
     Probes of others are not: what they compute may hang on more than their name says. Nothing is
-    lost where the folder can't be written: the plan is then made every time. Where all together
-    are more than `MOST_PLANS`, those go that were used longest ago.
-
-    Parameters
-    ----------
-    file : path
-        The model.
-    plan : Plan
-        Plan to look up or carry out.
-    make : callable
-        Makes the graph, serialised.
+    lost where the folder can't be written: the plan is then made every time. Where all together are
+    more than `MOST_PLANS`, those go that were used longest ago.
     """
     if not all(type(probe).__module__.startswith("vitonnx.") for probe in plan.probes):
         return make()

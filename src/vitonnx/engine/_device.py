@@ -27,18 +27,10 @@ BF16_SINCE = (8, 0)  # NVIDIA's Ampere, of 2020
 
 @dataclass(frozen=True)
 class Device:
-    """A device, and why it isn't a faster one.
+    """A device, and why it isn't a faster one."""
 
-    Parameters
-    ----------
-    name : str
-        ``cpu``, ``cuda:N``, or another of `DEVICES`.
-    note : str or None
-        Reason why ``auto`` chose the CPU, if it did.
-    """
-
-    name: str
-    note: str | None = None
+    name: str  # "cpu", "cuda:N", or another of `DEVICES`
+    note: str | None = None  # why "auto" chose the CPU, if it did
 
     @property
     def accelerator(self) -> Accelerator | None:
@@ -81,20 +73,10 @@ class Obstacle:
 
 
 def choose_device(device: str = "auto") -> Device:
-    """Choose a device that the machine has.
+    """Choose a device that the machine has: one of `DEVICES`, ``cuda:N`` or ``auto``.
 
-    Parameters
-    ----------
-    device : str
-        ``auto``: CUDA where there is a GPU for it, else the CPU; or one of `DEVICES`; or
-        ``cuda:N``.
-
-    Raises
-    ------
-    UsageError
-        If no device has that name.
-    DeviceError
-        If the device is given explicitly and doesn't work.
+    ``auto`` is CUDA where there is a GPU for it, else the CPU. A device that is named and doesn't
+    work is a DeviceError.
 
     Examples
     --------

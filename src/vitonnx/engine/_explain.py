@@ -20,22 +20,7 @@ FUSED = "MultiHeadAttention"
 
 
 def explain_plan(file: Path, plan: Plan, manifest: Manifest) -> list[str]:
-    """Plan a file, and look at what came out.
-
-    Parameters
-    ----------
-    file : path
-        The model.
-    plan : Plan
-        Plan to describe.
-    manifest : Manifest
-        The model's, at the size in use.
-
-    Returns
-    -------
-    list of str
-        Lines of text, one per fact.
-    """
+    """Plan a file, and say in lines what came out; the manifest is at the size in use."""
     from vitonnx.modelfile import open_graph
 
     model = open_graph(file)

@@ -135,13 +135,7 @@ def compare_engines(
 
 
 def measure_fidelity(exact: Sequence[Result], reduced: Sequence[Result]) -> Fidelity:
-    """Compare results of the same pictures.
-
-    Parameters
-    ----------
-    exact, reduced : sequence of Result
-        Results of the `FIDELITY_PROBES`, picture by picture.
-    """
+    """Compare results of the `FIDELITY_PROBES` for the same pictures."""
     pairs = list(zip(exact, reduced, strict=True))
     same = [
         one.prediction.index == other.prediction.index

@@ -43,16 +43,7 @@ class _Opened(NamedTuple):
 class OwnSizes:
     """The engines of one file at several sizes, of which a few are kept.
 
-    Parameters
-    ----------
-    manifest : Manifest
-        Manifest of the file, whose recipe gives every picture its own size.
-    open_at : callable
-        Opens the file at a size.
-    refuse_closed : callable
-        Raises an error once the engine of all sizes is closed.
-    max_pixels, notice : optional
-        See `vitonnx.media.decoded`.
+    The manifest's recipe gives every picture its own size.
     """
 
     def __init__(
@@ -86,13 +77,7 @@ class OwnSizes:
             self._engines.clear()
 
     def size_of(self, sides: tuple[int, int]) -> tuple[int, int]:
-        """Return the input size of a picture of some height and width.
-
-        Raises
-        ------
-        PictureError
-            If the file can't take it.
-        """
+        """Return the input size of a picture of some height and width, if the file can take it."""
         try:
             size = self.manifest.preprocessing.for_picture(sides).size
         except UsageError:  # its sides are none that any input has

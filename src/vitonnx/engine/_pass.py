@@ -33,23 +33,11 @@ Done = TypeVar("Done")
 def map_ahead(
     function: Callable[[Item], Done], items: Iterable[Item], *, threads: int, ahead: int
 ) -> Generator[Done, None, None]:
-    """Apply a function in its own threads, a few items ahead of the consumer.
+    """Apply a function in its own threads, at most so many items ahead of the consumer.
 
-    Parameters
-    ----------
-    function : callable
-        Should spend its time where Python's lock is released, as decoders and the runtime do.
-    items : iterable
-        Read by the thread that takes the results.
-    threads : int
-        Number of threads.
-    ahead : int
-        Largest number of items started before their results are requested.
-
-    Yields
-    ------
-    result of the function
-        Results in the order of the items. Errors of the function are raised here, in their place.
+    The items are read by the thread that takes the results, which come in their order; an error of
+    the function is raised in its place. The function should spend its time where Python's lock is
+    released, as decoders and the runtime do.
 
     Examples
     --------

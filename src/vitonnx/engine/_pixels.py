@@ -41,25 +41,8 @@ class Pixels(Tensor, Protocol):
 def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Pixels:
     """Check pictures that need no more preparation, and bring them where the runtime takes them.
 
-    Parameters
-    ----------
-    pixels : uint8 (batch, height, width, 3)
-        RGB.
-    size : (height, width)
-        Input size of the model, in pixels.
-    device : Device
-        Device that runs the model.
-
-    Returns
-    -------
-    Pixels
-        NumPy's where the pictures lie in the processor's memory; or else as they are, on the
-        device. Neither is a copy.
-
-    Raises
-    ------
-    UsageError
-        If shape or type is wrong, or the batch is on another device than the model.
+    They are uint8 (batch, height, width, 3) of the input's size. The result is NumPy's where they
+    lie in the processor's memory, else what was given; neither is a copy.
     """
     if not isinstance(pixels, Pixels):
         raise UsageError(f"a {type(pixels).__name__} is not a batch: give an array of any library.")
@@ -104,15 +87,7 @@ IN_FLIGHT = 2
 
 
 class Bindings:
-    """Runs batches of one session, each on a binding of its own.
-
-    Parameters
-    ----------
-    session : onnxruntime.InferenceSession
-        Session that may run in several threads at once.
-    device : Device
-        Device that holds inputs and outputs.
-    """
+    """Runs batches of one session, in any threads, each on a binding of its own."""
 
     def __init__(self, session: Any, device: Device) -> None:
         self.session, self.device = session, device

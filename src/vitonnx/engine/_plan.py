@@ -58,24 +58,10 @@ class Plan:
 
 
 def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
-    """Bring a probe-ready graph into the planned form.
+    """Bring a probe-ready graph, which is used up, into the planned form.
 
-    Parameters
-    ----------
-    model : onnx_ir.Model
-        Probe-ready; it is used up.
-    plan : Plan
-        Plan to carry out.
-
-    Returns
-    -------
-    onnx_ir.Model
-        Graph whose outputs are the plan's `names`, in order.
-
-    Raises
-    ------
-    UsageError
-        If the model doesn't have what a probe asks for, or the size doesn't fit it.
+    Its outputs are then the plan's `names`, in order. A UsageError says where the model lacks what
+    a probe asks for, or the size doesn't fit it.
     """
     with ONE_AT_A_TIME:
         return _plan(model, plan)

@@ -44,23 +44,10 @@ def check_precision(precision: str) -> Precision:
 
 
 def choose_precision(asked: str, given: Precision, device: Device, file: Path) -> Precision:
-    """Choose what a file runs in.
+    """Choose what a file that is `given` in one precision runs in.
 
-    Parameters
-    ----------
-    asked : str
-        A precision, or ``auto``: the file's own, but on CUDA half precision for a file in single.
-    given : Precision
-        What the file is in.
-    device : Device
-        That runs it.
-    file : path
-        For errors.
-
-    Raises
-    ------
-    UsageError
-        If there is no such precision, or the file or the device can't be run in it.
+    ``auto`` is the file's own, but on CUDA half precision for a file in single. A UsageError says
+    where there is no such precision, or neither file nor device can be run in it.
     """
     if asked == "auto":
         wanted = "fp16" if given == "fp32" and device.name.startswith("cuda") else given
@@ -83,26 +70,14 @@ def reduce_precision(
     *,
     calibration: Iterable[NDArray[np.uint8]] | None = None,
 ) -> ir.Model:
-    """Write a graph in fewer bits; inputs and outputs keep their types.
+    """Write a planned graph in fewer bits; inputs and outputs keep their types.
 
-    Parameters
-    ----------
-    model : onnx_ir.Model
-        Planned; its weights are read.
-    precision : "fp32", "fp16", "bf16" or "int8"
-        16 bits but for softmax, the sums of norms and what probes compute; or 8-bit
-        products with constant weights, each output channel scaled for itself. The patch embedding
-        and the head are left as they are.
-    probes : tuple of str
-        Names of the probes in the graph: their nodes stay in single precision.
-    calibration : iterable of uint8 (batch, height, width, 3), optional
-        Pictures in which the range of every product's input is measured once and for all; for
-        "int8" only. Without them, inputs are scaled dynamically.
-
-    Returns
-    -------
-    onnx_ir.Model
-        Another model for "int8", else the given one.
+    In 16 bits is all but softmax, the sums of norms and what the `probes` of these names compute;
+    in "int8" are the products with constant weights, each output channel scaled for itself. The
+    patch embedding and the head are left as they are. In pictures for `calibration`, uint8 (batch,
+    height, width, 3), the range of every product's input is measured once and for all; without
+    them, "int8" scales inputs dynamically. The result is another model for "int8", else the given
+    one.
     """
     if precision == "fp32":
         return model

@@ -76,19 +76,9 @@ def read(
     max_pixels: int | None = None,
     notice: Notice | None = None,
 ) -> Prepared:
-    """Decode and prepare a picture, within the memory that all decoding threads share.
+    """Decode and `prepare` a picture, within the memory that all decoding threads share.
 
-    Parameters
-    ----------
-    source, max_pixels, notice
-        As in `vitonnx.media.decoded`.
-    recipe, covered
-        As in `prepare`.
-
-    Raises
-    ------
-    PictureError
-        If it can't be read, or made ready.
+    What can't be read, or made ready, is a PictureError.
     """
     with decoded(source, max_pixels=max_pixels, notice=notice) as (picture, sides):
         name = source if isinstance(source, str | os.PathLike) else "the picture"

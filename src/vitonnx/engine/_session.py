@@ -44,28 +44,13 @@ RUN_ERRORS: tuple[type[Exception], ...] = (*RUNTIME_ERRORS, RuntimeError)
 
 @dataclass(eq=False)
 class Session:
-    """An open graph: where it runs, what it gives, and a way to run it.
-
-    Parameters
-    ----------
-    device : Device
-        Device that runs the graph.
-    outputs : tuple of str
-        Names of the outputs.
-    session : onnxruntime.InferenceSession
-        The runtime's own.
-    bindings : Bindings or None
-        Inputs and outputs bound where the device has memory of its own; None where there is
-        nothing to copy.
-    fits : float
-        Pictures that memory is enough for, as far as has been seen.
-    """
+    """An open graph: where it runs, what it gives, and a way to run it."""
 
     device: Device
     outputs: tuple[str, ...]
-    session: Any
-    bindings: Bindings | None = None
-    fits: float = math.inf
+    session: Any  # the runtime's own
+    bindings: Bindings | None = None  # where the device has memory of its own to copy to
+    fits: float = math.inf  # pictures that memory is enough for, as far as has been seen
 
     def __post_init__(self) -> None:
         # What the graph says of its outputs; sides that are open have a name, or none.
@@ -88,22 +73,11 @@ class Session:
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """Run a batch.
+        """Run a batch, uint8 (batch, height, width, 3), and return some outputs.
 
-        Parameters
-        ----------
-        images : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size; NumPy's, or as `ready_pixels` gives it.
-        outputs : tuple of str
-            Outputs to return.
-        queries : int64 (batch,) or None
-            Each picture's query token, where the plan has a probe that asks for it.
-
-        Raises
-        ------
-        VitonnxError
-            If the runtime fails. Where memory is short, batches are halved first, and the log says
-            so: a slow answer is better than none.
+        `queries`, int64 (batch,), are each picture's query token, where the plan has a probe that
+        asks for it. Where memory is short, batches are halved first, and the log says so: a slow
+        answer is better than none. If the runtime fails all the same, that is a VitonnxError.
         """
         half = (len(images) + 1) // 2
         if len(images) <= self.fits:
@@ -172,30 +146,12 @@ def open_session(
     plan: Plan | None = None,
     large: bool = False,
 ) -> Session:
-    """Open a probe-ready file.
+    """Open a probe-ready file, as planned or, without a plan, unchanged.
 
-    Parameters
-    ----------
-    file : path
-        The ONNX file.
-    device : Device
-        See `choose_device`.
-    threads : int or None
-        Number of threads per operator; None leaves it to the runtime.
-    plan : Plan or None
-        Plan to carry out; None opens the file unchanged.
-    large : bool
-        Give memory back between nodes instead of keeping it for the next: slower where arrays are
-        small, and much less memory where attention is large. It holds for the whole process.
-
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read.
-    DeviceError
-        If the device can't take this model.
-    UsageError
-        If the plan's size, or what a probe asks for, doesn't fit the model.
+    If `large`, memory is given back between nodes instead of kept for the next: slower where arrays
+    are small, and much less memory where attention is large. It holds for the whole process. A
+    ModelFileError says what is wrong with the file, a DeviceError what the device can't take, and a
+    UsageError what of the plan doesn't fit the model.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
@@ -239,10 +195,7 @@ def _planned(file: Path, plan: Plan) -> bytes:
 def load_promises(file: Path) -> tuple[Manifest, Outline]:
     """Read what a file promises and has, and see that both agree; nothing is started.
 
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read, has no manifest, breaks the manifest's promises, or is baked.
+    It is a ModelFileError if they don't, there is no manifest, or the file is baked.
     """
     outline = load_outline(file)
     manifest = believed(outline, file)

@@ -14,15 +14,7 @@ __all__ = ["FirstPictures", "Sessions", "attention_bytes", "largest_batch"]
 
 
 class Sessions:
-    """The open sessions of one file, by their plans.
-
-    Parameters
-    ----------
-    open_plan : callable
-        Opens the session of a plan; None stands for the file as it is.
-    refuse_closed : callable
-        Raises an error once the engine is closed.
-    """
+    """The open sessions of one file by their plans, of which None is the file as it is."""
 
     def __init__(
         self, open_plan: Callable[[Plan | None], Session], refuse_closed: Callable[[], None]
@@ -58,13 +50,7 @@ LITTLE_ATTENTION = 2**26  # bytes of all blocks
 
 
 class FirstPictures:
-    """Counts the pictures that are probed without a plan: an application may ask for one at a time.
-
-    Parameters
-    ----------
-    manifest : Manifest
-        The model's, at the size in use.
-    """
+    """Counts the pictures that are probed without a plan: an application may ask one by one."""
 
     def __init__(self, manifest: Manifest) -> None:
         self.are_small = manifest.blocks * attention_bytes(manifest) <= LITTLE_ATTENTION
@@ -93,12 +79,7 @@ def attention_bytes(manifest: Manifest) -> int:
 def largest_batch(manifest: Manifest, *, raw: bool) -> int:
     """Fit a batch into memory.
 
-    Parameters
-    ----------
-    manifest : Manifest
-        The model's, at the size in use.
-    raw : bool
-        Whether the attention of all blocks leaves the graph, or one block's at a time is in memory.
+    If `raw`, the attention of all blocks leaves the graph; else one block's at a time is in memory.
     """
     # In the graph: a block's scores and weights, and what a rollout keeps of every block.
     in_graph = 3 * manifest.heads + manifest.blocks

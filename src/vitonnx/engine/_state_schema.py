@@ -46,39 +46,17 @@ class StateContent(_Strict):
 
 @dataclass(frozen=True)
 class Pass:
-    """One model's pass over the pictures.
+    """One model's pass over the pictures."""
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the result for one picture.
-    largest : float
-        Largest possible value of a result; the smallest is zero.
-    batch_size : int
-        After so many pictures a state may be left.
-    """
-
-    shape: tuple[int, ...]
-    largest: float
-    batch_size: int
+    shape: tuple[int, ...]  # of the result for one picture
+    largest: float  # that a result can be; 0 is the least
+    batch_size: int  # states are written between batches
 
 
 def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> list[Survey]:
-    """Turn a state into surveys, if the run at hand can have left it.
+    """Turn a state into surveys, one per model and pass, each begun when the one before has ended.
 
-    Parameters
-    ----------
-    state : _State
-        State from the file.
-    files : sequence of str
-        All pictures.
-    passes : sequence of Pass
-        One pass per model; each begins when the one before has ended.
-
-    Raises
-    ------
-    ValueError
-        With what is impossible.
+    A ValueError says why the run at hand can't have left it.
     """
     if len(state.surveys) != len(passes):
         raise ValueError(f"it holds {len(state.surveys)} models instead of {len(passes)}")

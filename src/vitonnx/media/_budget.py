@@ -37,11 +37,6 @@ class Budget:
     request for more than the whole waits until no other is active. A thread must not request more
     while it holds some: two of them could wait for each other.
 
-    Parameters
-    ----------
-    whole : int
-        Size in bytes.
-
     Examples
     --------
     >>> budget = Budget(100)
@@ -105,17 +100,8 @@ NESTING: Final = {"ICO", "ICNS"}
 def bytes_needed(picture: Image.Image, share: int = 1) -> int | None:
     """Estimate what a picture takes at its peak, decoded, turned upright and in RGB.
 
-    Parameters
-    ----------
-    picture : PIL.Image.Image
-        Picture as opened.
-    share : int
-        Divisor of a JPEG's sides in decoding.
-
-    Returns
-    -------
-    int or None
-        Bytes; None where the header doesn't tell.
+    It is a picture as opened, of which a JPEG's sides may be divided by `share`. The bytes are None
+    where the header doesn't tell.
     """
     if picture.format in NESTING:
         return None
@@ -151,17 +137,9 @@ def reduce_to_fit(picture: Image.Image) -> int | None:
     """Have a JPEG decoded at the largest share of its size that fits into `DECODING`.
 
     Scaling down from the result differs by up to 4 of 255 levels from scaling down the original, as
-    the decoder averages the frequencies of a block rather than its pixels.
-
-    Parameters
-    ----------
-    picture : PIL.Image.Image
-        Opened, and not yet decoded.
-
-    Returns
-    -------
-    int or None
-        Bytes that it needs then; None where no share fits, or it isn't a JPEG.
+    the decoder averages the frequencies of a block rather than its pixels. The picture is opened,
+    and not yet decoded. Return the bytes that it needs then; None where no share fits, or it is no
+    JPEG.
     """
     if picture.format not in JPEGS:
         return None

@@ -31,16 +31,6 @@ def bytes_held(picture: Image.Image) -> int:
 
     Formats that are unpacked line by line hold next to nothing, and those that come in strips or
     tiles hold one of them at a time.
-
-    Parameters
-    ----------
-    picture : PIL.Image.Image
-        Picture as opened.
-
-    Returns
-    -------
-    int
-        Bytes.
     """
     pixels = picture.width * picture.height
     if picture.format == "WEBP":

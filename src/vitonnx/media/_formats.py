@@ -80,20 +80,10 @@ EPS_HEADS = (b"%!PS", b"\xc5\xd0\xd3\xc6")  # PostScript, as text and behind a p
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file that isn't read as a picture.
-
-    Parameters
-    ----------
-    name : str
-        Name of the kind.
-    remedy : str
-        Advice on what to do.
-    is_video : bool
-        Whether it moves.
-    """
+    """A kind of file that isn't read as a picture."""
 
     name: str
-    remedy: str
+    remedy: str  # what to do, for a person
     is_video: bool = False
 
     @property
@@ -120,19 +110,9 @@ EPS = Kind("EPS", CONVERTED)
 
 
 def kind_of(suffix: str, head: bytes = b"") -> Kind | None:
-    r"""Identify an unsupported file by its content and suffix.
+    r"""Identify an unsupported file by its first `HEAD` bytes, or else by its suffix.
 
-    Parameters
-    ----------
-    suffix : str
-        Suffix of the file name.
-    head : bytes
-        First `HEAD` bytes of the file, if known. They take precedence over the suffix.
-
-    Returns
-    -------
-    Kind or None
-        None if the file isn't one to expect among pictures.
+    It is None if the file isn't one to expect among pictures.
 
     Examples
     --------

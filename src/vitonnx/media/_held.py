@@ -35,22 +35,10 @@ else:
 
 
 def lock_new(path: Path) -> int:
-    """Make a file and lock it.
+    """Make a file and lock it; return the descriptor that holds the lock until it is closed.
 
     On a file system without locks, the file is made unlocked: it can't be locked then, and appears
-    in use.
-
-    Returns
-    -------
-    int
-        The descriptor that holds the lock until it is closed.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process was faster, and has locked or removed it.
-    OSError
-        If it can't be made.
+    in use. A BlockingIOError says that another process was faster, and has locked or removed it.
     """
     descriptor = os.open(path, FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -69,19 +57,9 @@ def lock_new(path: Path) -> int:
 
 
 def try_lock(path: Path, *, dir_fd: int | None = None) -> int | None:
-    """Lock a file that is there; None if it is locked, gone, or can't be locked.
+    """Lock a file, as `lock_new` does; None if it is locked, gone, or can't be locked.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    dir_fd : int or None
-        The open folder that `path` is relative to.
-
-    Returns
-    -------
-    int or None
-        As in `lock_new`.
+    `dir_fd` is the open folder that the path is relative to.
     """
     try:
         descriptor = os.open(path, FLAGS, dir_fd=dir_fd)
@@ -107,18 +85,10 @@ def _is_still(path: Path, descriptor: int, dir_fd: int | None = None) -> bool:
 
 
 class Held(NamedTuple):
-    """A folder that is open.
-
-    Parameters
-    ----------
-    folder : Path
-        Path of the folder when it was opened.
-    descriptor : int or None
-        File descriptor of the folder; None where removal relative to one isn't possible (Windows).
-    """
+    """A folder that is held open; its path may lead elsewhere by now."""
 
     folder: Path
-    descriptor: int | None
+    descriptor: int | None  # None where nothing can be removed relative to one (Windows)
 
     def is_ours(self) -> bool:
         """Tell whether the folder belongs to this user and no other user can enter it."""
@@ -154,13 +124,7 @@ class Held(NamedTuple):
 
 @contextmanager
 def held(folder: Path) -> Iterator[Held]:
-    """Open a folder without following links.
-
-    Raises
-    ------
-    OSError
-        If it doesn't exist, or is not a folder.
-    """
+    """Open a folder without following links; an OSError if it is missing or none."""
     if sys.platform == "win32" or not shutil.rmtree.avoids_symlink_attacks:
         yield Held(folder, None)
         return

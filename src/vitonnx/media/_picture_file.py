@@ -39,21 +39,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.Image]:
     """Open a picture file and read its header, but not its pixels.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    max_pixels : int, optional
-        See `vitonnx.media.open_picture`.
-
-    Yields
-    ------
-    PIL.Image.Image
-
-    Raises
-    ------
-    PictureError
-        If it can't be read, is too large, or is not a picture.
+    It is a PictureError if it can't be read, has more than `max_pixels`, or is no picture.
     """
     refuse_special(path, PictureError)
     try:
@@ -104,15 +90,10 @@ def refuse_pixels(path: Path, picture: Image.Image, max_pixels: int | None) -> N
 
 @contextmanager
 def damaged_if_raised(name: str | Path) -> Iterator[None]:
-    """Turn whatever a decoder raises into one sentence on its picture.
+    """Turn whatever a decoder raises into one sentence on its picture, a PictureError.
 
     Decoders raise anything on damaged files: SyntaxError, AssertionError, struct.error, and errors
     of the libraries they use.
-
-    Raises
-    ------
-    PictureError
-        In place of any error that isn't vitonnx's own.
     """
     with blamed_on(name, PictureError, lambda reason: _damaged(name, reason)):
         try:

@@ -16,28 +16,12 @@ TILE = 2**18  # pixels that are converted at a time: some megabytes beside the p
 
 
 def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
-    """Convert a picture to RGB.
+    """Convert a picture of any mode to RGB; one that is in RGB already is returned as it is.
 
     Transparent pictures are blended over white, and 16 bits are scaled to 8; this takes next to no
     memory beyond the picture and its RGB, in any mode. Embedded colour profiles are not applied:
-    the published models were trained without them.
-
-    Parameters
-    ----------
-    picture : PIL.Image.Image
-        Picture of any mode, left unchanged.
-    name : str
-        Name of the picture for messages.
-
-    Returns
-    -------
-    PIL.Image.Image, mode RGB
-        The same, where it is in RGB already.
-
-    Raises
-    ------
-    PictureError
-        If it is unknown which value is white: floats, and integers beyond 16 bits.
+    the published models were trained without them. Floats, and integers beyond 16 bits, are a
+    PictureError, as it is unknown which value is white.
     """
     match picture.mode:
         case "F":

@@ -26,12 +26,7 @@ HEADER: Final = 2**16  # Pillow reads it byte by byte; a comment is a program's 
 
 
 def refuse_long_header(path: Path, file: IO[bytes]) -> None:
-    """Refuse a PPM whose width, height and maximum aren't in its first 64 KiB.
-
-    Raises
-    ------
-    PictureError
-    """
+    """Refuse a PPM whose width, height and maximum aren't in its first 64 KiB."""
     head = file.read(HEADER)
     more = bool(file.read(1))
     file.seek(0)
@@ -48,12 +43,7 @@ def refuse_long_header(path: Path, file: IO[bytes]) -> None:
 
 
 def refuse_slow(path: Path, picture: Image.Image, file: IO[bytes]) -> None:
-    """Refuse a large file of a kind that Pillow unpacks in Python.
-
-    Raises
-    ------
-    PictureError
-    """
+    """Refuse a large file of a kind that Pillow unpacks in Python."""
     tiles = getattr(picture, "tile", None)
     codec = tiles[0][0] if tiles else ""
     if codec in BY_THE_BYTE:
@@ -74,10 +64,6 @@ def refuse_runs_in_icon(path: Path, file: IO[bytes]) -> None:
     """Refuse an icon of bitmaps in runs: no program writes them, and a run may have any length.
 
     Pillow unpacks an icon as soon as it opens it.
-
-    Raises
-    ------
-    PictureError
     """
     start = file.read(6)
     if start.startswith(ICON) and len(start) == 6:

@@ -27,19 +27,12 @@ def frames_ahead(size: tuple[int, int]) -> int:
 
 
 class Ahead(Generic[Item]):
-    """Take items from a source in a thread, and hand them on in order.
+    """Take items from a source in a thread, and hand them on in order, at most `depth` waiting.
 
     Use it as a context manager: leaving the block stops the thread after the item that it is at,
-    and closes the source if that is a generator. The engine's `map_ahead` is for functions that
-    can run in any thread and be left behind; a decoder or an encoder stays in one, and must be at
-    rest before its file is closed, also at a second Ctrl-C.
-
-    Parameters
-    ----------
-    source : iterable
-        Read in the thread alone.
-    depth : int
-        The most items that wait to be taken.
+    and closes the source if that is a generator. The engine's `map_ahead` is for functions that can
+    run in any thread and be left behind; a decoder or an encoder stays in one, and must be at rest
+    before its file is closed, also at a second Ctrl-C.
 
     Examples
     --------

@@ -147,15 +147,9 @@ def _by(sides: tuple[int, int]) -> str:
 class Cover:
     """The patches that show some of a frame, and where they lie on it.
 
-    Parameters
-    ----------
-    rows, columns : slice
-        Those that show some of the frame; others are padding.
-    box : (left, top, right, bottom)
-        Where they lie, in shares of the frame's sides: beyond them where a patch is padded in
-        part, and within them where the frame is cut, or the patches leave some of it over.
-    place : Place
-        Of the model's input on the frame.
+    The rows and columns that aren't of it are padding. The box, left, top, right and bottom, is in
+    shares of the frame's sides: beyond them where a patch is padded in part, and within them where
+    the frame is cut, or the patches leave some of it over.
     """
 
     rows: slice
@@ -194,13 +188,7 @@ class Cover:
         return maps[:, self.rows, self.columns]
 
     def query(self, engine: Engine, probe: Probe[Any]) -> tuple[int, int] | None:
-        """Find the patch that is asked, where it is one, among those that are shown.
-
-        Raises
-        ------
-        PictureError
-            If it is a pixel that no patch shows.
-        """
+        """Find the patch that is asked, where it is one, among those that are shown."""
         patch = engine.layout.patch(self.place.token(probe, engine.layout))
         if patch is None:
             return None

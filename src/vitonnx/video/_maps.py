@@ -31,19 +31,9 @@ def maps_of_video(
     probe: Probe[Any],
     head: VideoHead,
 ) -> Generator[Maps]:
-    """Probe every frame of a video with every model.
+    """Probe every frame of a video with every model; yield those patches that show some of it.
 
     Each model reads the video for itself, as they run through it in batches of their own.
-
-    Yields
-    ------
-    list of float32 (maps, rows, columns)
-        One a frame, of those patches that show some of it.
-
-    Raises
-    ------
-    VitonnxError
-        If a frame can't be probed.
     """
     with ExitStack() as stack:
         streams = [
@@ -76,13 +66,8 @@ def _maps(result: Result, head: VideoHead) -> NDArray[np.float32]:
 def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:
     """Average maps over time.
 
-    Parameters
-    ----------
-    maps : iterable of list of arrays
-        One list a frame.
-    frames : int
-        Of the average: as many before a frame as after it, and one more before where the number is
-        even. At both ends the mean is over those that there are.
+    The mean is of some frames: as many before one as after it, and one more before where the number
+    is even. At both ends it is over those that there are.
 
     Examples
     --------

@@ -32,16 +32,9 @@ EVEN_SHARES = 10
 def scaling_of_video(
     read: Callable[[], Iterable[Maps]], *, models: int, from_zero: bool
 ) -> Scaling:
-    """Give each model one scale for all frames.
+    """Give each model one scale for all frames, which `read` gives each time that it is called.
 
-    Parameters
-    ----------
-    read : callable
-        Gives the maps of all frames, each time it is called.
-    models : int
-        How many.
-    from_zero : bool
-        Whether scales begin at 0; else at the lowest value that there is.
+    Scales begin at 0, or at the lowest value that there is.
     """
 
     def of_model(model: int) -> Scale:
@@ -68,17 +61,8 @@ def scaling_to_fixed(patches: Iterable[int]) -> Scaling:
 class Spool:
     """A temporary file of maps, that grows with the video where memory must not.
 
-    Parameters
-    ----------
-    folder : Path
-        Where there is room. Not the system's folder for temporary files, which may be in memory.
-    shapes : sequence of (maps, rows, columns)
-        Of each model's maps in each frame.
-
-    Raises
-    ------
-    OSError
-        If the disk is full, or the folder can't be written to.
+    Its folder should not be the system's for temporary files, which may be in memory. The shapes,
+    (maps, rows, columns), are of each model's maps in each frame.
     """
 
     def __init__(self, folder: Path, shapes: Sequence[tuple[int, int, int]]) -> None:

@@ -36,21 +36,10 @@ OPENED_PIXELS = 178_956_970
 
 @contextmanager
 def opened(path: Path, formats: Sequence[str] = CONTAINERS) -> Iterator[InputContainer]:
-    """Open a video's container and read its header.
+    """Open a video's container, if it is one of `formats`, and read its header.
 
-    FFmpeg is given the open file and no name of one: it can open no other.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    formats : sequence of str
-        The containers that may be opened, as FFmpeg calls them.
-
-    Raises
-    ------
-    VideoError
-        If it can't be read, or is in no such container.
+    FFmpeg is given the open file and no name of one: it can open no other. What can't be opened is
+    a VideoError.
     """
     with _file(path) as file:
         options = {
@@ -86,13 +75,7 @@ def _file(path: Path) -> BinaryIO:
 
 
 def video_errors(name: str | Path) -> AbstractContextManager[None]:
-    """Turn whatever a library raises on a video into one sentence.
-
-    Raises
-    ------
-    VideoError
-        In place of any error that isn't vitonnx's own.
-    """
+    """Turn whatever a library raises on a video into one sentence, a VideoError."""
     return blamed_on(
         name,
         VideoError,

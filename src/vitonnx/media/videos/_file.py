@@ -39,20 +39,8 @@ DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: their clocks begin anywhere
 class VideoFile:
     """A video in a file; see `Video`.
 
-    Parameters
-    ----------
-    path : Path
-        Path of the video.
-    span : Span
-        Frames to read.
-    max_pixels : int, optional
-        Largest frame, in pixels; `MOST_PIXELS` by default.
-
-    Raises
-    ------
-    VideoError
-        If it can't be read, has no video stream, its frames are too large, or none of the span can
-        be decoded.
+    It is a VideoError if it can't be read, has no video stream, its frames have more than
+    `max_pixels`, `MOST_PIXELS` by default, or none of the span can be decoded.
     """
 
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:

@@ -20,28 +20,10 @@ __all__ = ["VideoFolder"]
 
 
 class VideoFolder:
-    """A video in a folder of pictures; see `Video`.
+    """A video in a folder of pictures; see `Video`, and `open_video` for its options.
 
     A picture that can't be read, or is of another size than the first that can, is left out; the
-    one before it is shown in its place.
-
-    Parameters
-    ----------
-    path : Path
-        Path of the folder.
-    span : Span
-        Frames to read.
-    rate : Fraction
-        Frames a second.
-    max_pixels, notice : optional
-        See `open_video`.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds no pictures, or none in the span.
-    VideoError
-        If none of them can be read.
+    one before it is shown in its place. If none can be read, that is a VideoError.
     """
 
     def __init__(

@@ -39,13 +39,7 @@ def most_pixels(allowed: int | None) -> int:
 
 
 def refuse_frames(name: str, size: tuple[int, int], most: int = MOST_PIXELS) -> None:
-    """Refuse a video by the height and width of its frames.
-
-    Raises
-    ------
-    VideoError
-        If they have more pixels than are allowed.
-    """
+    """Refuse a video by the height and width of its frames: a VideoError."""
     height, width = size
     if height * width > most:
         raise VideoError(

@@ -66,21 +66,8 @@ def _is_moving_and_upright(path: Path) -> bool:
 class PictureVideo:
     """A video in a WebP or an AVIF; other pictures are videos of one frame. See `Video`.
 
-    Parameters
-    ----------
-    path : Path
-        Path of the video.
-    span : Span
-        Frames to read.
-    max_pixels : int, optional
-        Largest frame, in pixels; `MOST_PIXELS` by default.
-
-    Raises
-    ------
-    VideoError
-        If no frame of the span can be read.
-    UsageError
-        If there is none in the span.
+    It is a VideoError if no frame of the span can be read, or one has more than `max_pixels`,
+    `MOST_PIXELS` by default; and a UsageError if there is none in the span.
     """
 
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:

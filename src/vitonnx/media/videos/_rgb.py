@@ -21,12 +21,8 @@ HD_HEIGHT = 720  # from here on what doesn't say its colours has those of HD, as
 class UprightRgb:
     """Converts the frames of one video to RGB, makes their pixels square, and turns them upright.
 
-    The converter of one frame is kept for the next: making it costs more than using it.
-
-    Parameters
-    ----------
-    aspect : Fraction or None
-        Width of a pixel over its height; None, 0 and 1 are square.
+    The converter of one frame is kept for the next: making it costs more than using it. The aspect
+    is a pixel's, as in `square_size`.
     """
 
     def __init__(self, aspect: Fraction | None = None) -> None:
@@ -61,14 +57,9 @@ class UprightRgb:
 
 
 def square_size(size: tuple[int, int], aspect: Fraction | None) -> tuple[int, int]:
-    """Return height and width of a frame with square pixels.
+    """Return height and width of a frame of some coded size once its pixels are square.
 
-    Parameters
-    ----------
-    size : (height, width)
-        Coded size in pixels.
-    aspect : Fraction or None
-        Width of a pixel over its height; None, 0 and 1 are square.
+    The aspect is the width of a pixel over its height; None, 0 and 1 are square.
 
     Examples
     --------

@@ -34,21 +34,9 @@ class Track:
 
 
 class Sound:
-    """All sound tracks of a video.
+    """All sound tracks of a video, as far as they are between start and end on its own clock.
 
-    Parameters
-    ----------
-    path : Path
-        The video.
-    offset : Fraction
-        Seconds to subtract from all times.
-    start, end : Fraction or None
-        Seconds on the video's own clock, between which sound is kept.
-
-    Raises
-    ------
-    VideoError
-        If the video can't be read.
+    The offset, in seconds, is subtracted from all times.
     """
 
     def __init__(
@@ -84,13 +72,7 @@ class Sound:
         return [stream for stream in self._input.streams.audio if _can_be_read(stream)]
 
     def attach(self, output: OutputContainer) -> None:
-        """Add a stream for every track to a video that is about to be written.
-
-        Raises
-        ------
-        VideoError
-            If a track is of a kind that can't be written.
-        """
+        """Add a stream for every track to a video that is about to be written."""
         with video_errors(self._path):
             for source in self._streams:
                 copied = _codec(source) in COPIED
@@ -105,13 +87,7 @@ class Sound:
                 self._tracks[source.index] = Track(source, target, copied)
 
     def packets(self) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
-        """Yield packets to write, each with its time in seconds, in the video's order.
-
-        Raises
-        ------
-        VideoError
-            If it can't be carried over.
-        """
+        """Yield packets to write, each with its time in seconds, in the video's order."""
         with video_errors(self._path):
             sources = tuple(track.source for track in self._tracks.values())
             try:

@@ -118,19 +118,9 @@ def spanned(
 ) -> Iterator[tuple[Shown, Fraction, Fraction]]:
     """Keep the frames of a span, each shown until the next one.
 
-    Parameters
-    ----------
-    frames : iterable of (time, frame)
-        Frames in display order; none after the end of the span is requested.
-    span : Span
-        Frames to select.
-    end : callable
-        Returns the end of the last frame, once there are no more.
-
-    Yields
-    ------
-    frame, time, end
-        Seconds on the video's own clock.
+    Frames come with their times, in display order, and none after the end of the span is requested;
+    `end` returns the end of the last one, once there are no more. Yield each frame with its time
+    and its end, in seconds on the video's own clock.
 
     Examples
     --------

@@ -106,10 +106,6 @@ def export_model(
     progress : callable
         Takes what is being done now.
 
-    Returns
-    -------
-    Exported
-
     Raises
     ------
     PrecisionError

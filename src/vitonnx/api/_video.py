@@ -81,10 +81,6 @@ def make_video(
     watch : callable, optional
         Is given each pass over the frames, to show how far it is.
 
-    Returns
-    -------
-    VideoReport
-
     Raises
     ------
     UsageError

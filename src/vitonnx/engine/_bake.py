@@ -106,10 +106,6 @@ def bake(
     progress : callable
         Takes what is being done now.
 
-    Returns
-    -------
-    Baked
-
     Raises
     ------
     DeviceError
@@ -244,14 +240,12 @@ def _described(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int 
 def _says(plan: Plan, manifest: Manifest, fidelity: Fidelity | None) -> Mapping[str, Any]:
     reduced = plan.precision != "fp32"
     return {
-        "probes": {probe.name: _options(probe) for probe in plan.probes},
+        "probes": {
+            probe.name: asdict(probe) if is_dataclass(probe) else {} for probe in plan.probes
+        },
         "precision": plan.precision if reduced else manifest.precision,
         "fidelity": manifest.fidelity if fidelity is None else fidelity.numbers(),
     }
-
-
-def _options(probe: object) -> dict[str, Any]:
-    return asdict(probe) if is_dataclass(probe) and not isinstance(probe, type) else {}
 
 
 def _verify(source: Path, baked: Path, plan: Plan) -> None:

@@ -128,7 +128,5 @@ def _own_sources(package: Path = Path(vitonnx.__file__).parent) -> str:
 
 def _versions() -> Iterator[str]:
     for name in MAKERS:
-        try:
+        with suppress(PackageNotFoundError):
             yield f"{name} {version(name)}"
-        except PackageNotFoundError:
-            continue

@@ -438,14 +438,7 @@ class Engine:
     ) -> Pass:
         session = session or self._open(compiled, outputs)
         return Pass(
-            session,
-            self.manifest,
-            self.layout,
-            probes,
-            compiled,
-            outputs,
-            self.max_pixels,
-            self._notice,
+            session, self.manifest, probes, compiled, outputs, self.max_pixels, self._notice
         )
 
     def _is_quicker_unplanned(self, images: Iterable[object], plan: Plan) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,10 +75,7 @@ def _blocks(found: list[str], kind: str) -> str:
 
 
 def _count(value: ir.Value) -> int:
-    total = 1
-    for side in (value.shape or ())[1:]:
-        total *= side if isinstance(side, int) else 1
-    return total
+    return math.prod(side for side in (value.shape or ())[1:] if isinstance(side, int))
 
 
 def _names(names: Iterable[str]) -> str:

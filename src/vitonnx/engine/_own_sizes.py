@@ -78,24 +78,24 @@ class OwnSizes:
 
     def size_of(self, sides: tuple[int, int]) -> tuple[int, int]:
         """Return the input size of a picture of some height and width, if the file can take it."""
+        height, width = own = self.manifest.size
+        remedy = (
+            f"give --size {height}x{width} (size={own} in Python), and pictures are squashed to it."
+        )
         try:
             size = self.manifest.preprocessing.for_picture(sides).size
         except UsageError:  # its sides are none that any input has
             size = (0, 0)
-        if not 0 < size[0] * size[1] <= LONGEST * self.manifest.size[0] * self.manifest.size[1]:
-            own = "x".join(map(str, self.manifest.size))
+        if not 0 < size[0] * size[1] <= LONGEST * height * width:
             raise PictureError(
                 f"its recipe gives a picture of {sides[0]}x{sides[1]} pixels an input of more "
-                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: give --size "
-                f"{own} (size=({own.replace('x', ', ')}) in Python), and pictures are squashed to "
-                "it."
+                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: {remedy}"
             )
-        if size != self.manifest.size and not self.manifest.resizable:
-            wanted, own = (f"{height}x{width}" for height, width in (size, self.manifest.size))
+        if size != own and not self.manifest.resizable:
             raise PictureError(
                 f"by its recipe, a picture of {sides[0]}x{sides[1]} pixels has an input of "
-                f"{wanted}, but {self.manifest.name} takes only {own}: give --size {own} "
-                f"(size=({own.replace('x', ', ')}) in Python), and pictures are squashed to it."
+                f"{size[0]}x{size[1]}, but {self.manifest.name} takes only {height}x{width}: "
+                f"{remedy}"
             )
         return size
 

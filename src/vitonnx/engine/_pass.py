@@ -22,7 +22,7 @@ from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.media import Notice, Tensor, open_picture
-from vitonnx.probes import GraphProbe, Layout, Probe
+from vitonnx.probes import GraphProbe, Probe
 
 __all__ = ["DECODERS", "Pass", "Picture", "hold", "map_ahead"]
 
@@ -82,7 +82,6 @@ class Pass:
 
     session: Session
     manifest: Manifest
-    layout: Layout
     probes: Sequence[Probe[Any]]
     compiled: Sequence[GraphProbe[Any]]
     outputs: tuple[str, ...]
@@ -103,7 +102,7 @@ class Pass:
         """Give one result a picture of those that are ready; pixels of queries are their own."""
         height, width = self.manifest.covered
         crop = (0.0, 0.0, float(width), float(height))
-        queries = {probe.name: probe.token(self.layout, crop) for probe in self.probes}
+        queries = {probe.name: probe.token(self.manifest, crop) for probe in self.probes}
         for start in range(0, len(pixels), batch_size):
             part = pixels[start : start + batch_size]
             names = [f"picture {start + row}" for row in range(len(part))]
@@ -120,7 +119,7 @@ class Pass:
         try:
             picture = image if isinstance(image, Prepared) else self._read(image)
             crop = picture.crop
-            queries = {probe.name: picture.token(probe, self.layout) for probe in self.probes}
+            queries = {probe.name: picture.token(probe, self.manifest) for probe in self.probes}
         except VitonnxError as error:
             if crop is not None:  # what went wrong in a picture that could be read
                 error = PictureError(f"{name}: {error}")
@@ -186,8 +185,8 @@ class Pass:
         self, probe: Probe[Any], arrays: Arrays, queries: Sequence[int | None]
     ) -> Sequence[Any]:
         if isinstance(probe, GraphProbe) and probe in self.compiled:
-            return probe.results(arrays[probe.name], self.layout, queries)
-        return probe.compute(arrays, self.layout, queries)
+            return probe.results(arrays[probe.name], self.manifest, queries)
+        return probe.compute(arrays, self.manifest, queries)
 
 
 def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +36,10 @@ def check_precision(precision: str) -> Precision:
     >>> check_precision("fp16")
     'fp16'
     """
-    known: tuple[Precision, ...] = get_args(Precision)
-    for each in known:
-        if precision == each:
-            return each
-    raise UsageError(f"precision {precision!r} is unknown; use {', '.join(known)}.")
+    if precision not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise UsageError(f"precision {precision!r} is unknown; use {known}.")
+    return cast("Precision", precision)
 
 
 def choose_precision(asked: str, given: Precision, device: Device, file: Path) -> Precision:

@@ -121,10 +121,6 @@ def prepare(
     sides : (height, width), optional
         Size of the original, if the picture was decoded at reduced size; the place refers to it.
 
-    Returns
-    -------
-    Prepared
-
     Examples
     --------
     >>> recipe = Preprocessing(resize=256, size=(224, 224), crop=0.875, interpolation="bicubic",

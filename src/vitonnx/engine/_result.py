@@ -107,10 +107,6 @@ def best_classes(
     count : int
         Number of classes to return, or all if there are fewer.
 
-    Returns
-    -------
-    list of Prediction
-
     Examples
     --------
     >>> [best.label for best in best_classes(np.arange(3.0), ("cat", "dog", "owl"), 2)]

@@ -161,7 +161,10 @@ def open_session(
     if plan is None:
         check_graph(file)
     else:
-        model = load_or_plan(file, plan, lambda: _planned(file, plan))
+        # The large weights of a planned graph stay where they are.
+        model = load_or_plan(
+            file, plan, lambda: to_runtime(plan_graph(open_graph(file), plan), home(file))
+        )
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(home(file))
         )
@@ -185,11 +188,6 @@ def open_session(
     outputs = tuple(output.name for output in session.get_outputs())
     bindings = None if device.memory == "cpu" else Bindings(session, device)
     return Session(device, outputs, session, bindings)
-
-
-def _planned(file: Path, plan: Plan) -> bytes:
-    """Plan the graph and serialise it; its large weights stay where they are."""
-    return to_runtime(plan_graph(open_graph(file), plan), home(file))
 
 
 def load_promises(file: Path) -> tuple[Manifest, Outline]:

@@ -111,28 +111,17 @@ def save_totals(path: str | Path, totals: Totals) -> None:
 
 def write_table(stream: TextIO, totals: Totals) -> None:
     """Write totals as CSV, a row for every head."""
-    csv.writer(stream).writerows(_table(totals))
+    writer = csv.writer(stream)
+    writer.writerow(("model", "block", "head", *MOMENTS, "count"))
+    for model, total in totals.summaries.items():
+        for place in np.ndindex(total.mean.shape):
+            moments = (float(getattr(total, name)[place]) for name in MOMENTS)
+            writer.writerow((_cell(model), *place, *moments, total.count))
 
 
 def _shown(names: Iterable[str]) -> list[str]:
     """Escape control characters in names."""
     return [shown(name) for name in names]
-
-
-def _table(totals: Totals) -> list[tuple[Any, ...]]:
-    header = ("model", "block", "head", "mean", "std", "count")
-    return [header] + [
-        (
-            _cell(model),
-            block,
-            head,
-            float(total.mean[block, head]),
-            float(total.std[block, head]),
-            total.count,
-        )
-        for model, total in totals.summaries.items()
-        for block, head in np.ndindex(total.mean.shape)
-    ]
 
 
 def _cell(text: str) -> str:

@@ -62,11 +62,14 @@ def atomic_folder(path: str | Path, *, record: str) -> Iterator[Path]:
         made = passing / target.name
         made.mkdir()
         yield made
-        new = sorted(_files(made))
+        files = (file for file in made.rglob("*") if not file.is_dir())
+        new = sorted(file.relative_to(made).as_posix() for file in files)
         (made / record).write_text("\n".join([*new, ""]), encoding="utf-8")
         if target.is_dir():
             _check_way(target, new, old)
-            _replace(made, target, [record, *new])
+            for name in [record, *new]:
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                (made / name).replace(target / name)
             for name in old - {*new}:
                 (target / name).unlink(missing_ok=True)
         else:
@@ -139,10 +142,6 @@ def _read(folder: Path, record: str) -> set[str]:
     }
 
 
-def _files(folder: Path) -> list[str]:
-    return [file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()]
-
-
 def _check_way(target: Path, new: list[str], old: set[str]) -> None:
     """Refuse to replace what the list doesn't name."""
     for name in new:
@@ -155,9 +154,3 @@ def _check_way(target: Path, new: list[str], old: set[str]) -> None:
                 f"{place} would be replaced, but vitonnx didn't write it: move it away, or give "
                 "another folder."
             )
-
-
-def _replace(made: Path, target: Path, names: list[str]) -> None:
-    for name in names:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (made / name).replace(target / name)

@@ -92,10 +92,6 @@ def find_picture_names(
     inputs, notice
         As in `find_pictures`.
 
-    Returns
-    -------
-    list of str
-
     Raises
     ------
     UsageError

@@ -161,17 +161,12 @@ def _fitted(
 
 
 def _of_array(source: object) -> Image.Image:
-    if isinstance(source, np.ndarray):
-        return _from_array(source)
-    if isinstance(source, Tensor):
-        return _from_array(on_host(source))
-    raise PictureError(
-        f"a {type(source).__name__} is not a picture: give a path, a Pillow image, or a uint8 "
-        "array (height, width, 3)."
-    )
-
-
-def _from_array(array: NDArray[np.uint8]) -> Image.Image:
+    if not isinstance(source, np.ndarray | Tensor):
+        raise PictureError(
+            f"a {type(source).__name__} is not a picture: give a path, a Pillow image, or a uint8 "
+            "array (height, width, 3)."
+        )
+    array = source if isinstance(source, np.ndarray) else on_host(source)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
         raise PictureError(
             f"the picture is a {array.dtype} array of shape {array.shape}; expected uint8 "

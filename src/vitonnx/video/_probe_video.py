@@ -102,10 +102,6 @@ def probe_video(
     watch : callable, optional
         Is given each of the two passes over the frames, to show how far it is.
 
-    Returns
-    -------
-    VideoReport
-
     Raises
     ------
     UsageError

@@ -19,6 +19,7 @@ from vitonnx.media.videos._limits import (
     USUAL_RATE,
     believed_rate,
     believed_time,
+    lost_frames,
     most_pixels,
     refuse_frames,
     time_of_day,
@@ -151,11 +152,7 @@ class VideoFile:
             elif missing > 0:
                 lost, about = lost + missing, "about "
         if lost:
-            frames = "frame" if lost == 1 else "frames"
-            self.complaint = (
-                f"{self.name} is truncated or damaged: {about}{lost} {frames} couldn't be decoded "
-                "and were skipped."
-            )
+            self.complaint = lost_frames(self.name, lost, about)
 
     def _nothing(self) -> VideoError | UsageError:
         if self._has_frames or (self._span != Span() and self._video_end is not None):

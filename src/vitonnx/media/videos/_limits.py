@@ -15,6 +15,7 @@ __all__ = [
     "USUAL_RATE",
     "believed_rate",
     "believed_time",
+    "lost_frames",
     "most_pixels",
     "refuse_frames",
     "time_of_day",
@@ -54,6 +55,15 @@ USUAL_RATE = Fraction(25)
 SLOWEST, FASTEST = Fraction(1, 86_400), Fraction(1_000_000)
 LONGEST_VIDEO = 10**8  # seconds: three years
 LONGEST_STILL = 86_400  # seconds: a clock that makes a larger step is broken
+
+
+def lost_frames(name: str, lost: int, about: str = "") -> str:
+    """Say that a video has lost frames."""
+    frames = "frame" if lost == 1 else "frames"
+    return (
+        f"{name} is truncated or damaged: {about}{lost} {frames} couldn't be decoded and were "
+        "skipped."
+    )
 
 
 def believed_rate(*told: Fraction | int | None) -> Fraction:

@@ -47,10 +47,6 @@ def read_facts(path: Path, formats: Sequence[str] = CONTAINERS) -> VideoFacts:
     formats : sequence of str
         The containers that may be opened, as FFmpeg calls them; by default all that are read.
 
-    Returns
-    -------
-    VideoFacts
-
     Raises
     ------
     VideoError
@@ -89,10 +85,6 @@ def open_video(
         little more than 8K: the largest that H.264 has a level for.
     notice : callable, optional
         For a folder: see `vitonnx.media.find_pictures`.
-
-    Returns
-    -------
-    Video
 
     Raises
     ------

@@ -15,7 +15,13 @@ from vitonnx.media._formats import HEAD, kind_of, suffixes_read
 from vitonnx.media._picture_file import damaged, damaged_if_raised, opened_picture
 from vitonnx.media._rgb import to_rgb
 from vitonnx.media.videos._container import video_errors
-from vitonnx.media.videos._limits import LONGEST_STILL, MOST_PIXELS, believed_rate, most_pixels
+from vitonnx.media.videos._limits import (
+    LONGEST_STILL,
+    MOST_PIXELS,
+    believed_rate,
+    lost_frames,
+    most_pixels,
+)
 from vitonnx.media.videos._video import Frame, Span, spanned
 
 __all__ = ["PictureVideo", "is_picture_video"]
@@ -103,11 +109,7 @@ class PictureVideo:
         """Decode to the end, which also finds what is missing."""
         yield from frames.read()
         if frames.lost:
-            noun = "frame" if frames.lost == 1 else "frames"
-            self.complaint = (
-                f"{self.name} is truncated or damaged: {frames.lost} {noun} couldn't be decoded "
-                "and were skipped."
-            )
+            self.complaint = lost_frames(self.name, frames.lost)
 
 
 class _Frames:

@@ -79,11 +79,13 @@ class Sound:
                 if copied:
                     target = output.add_stream_from_template(source)
                 else:
-                    rate = _aac_rate(source.codec_context.sample_rate)
+                    rate = source.codec_context.sample_rate
+                    rate = rate if rate in AAC_RATES else USUAL_RATE
                     target = output.add_stream("aac", rate=rate)
                     channels = source.codec_context.layout.nb_channels
                     target.codec_context.layout = AAC_LAYOUTS.get(channels, "stereo")
-                target.metadata.update(_language(source))
+                if "language" in source.metadata:
+                    target.metadata["language"] = source.metadata["language"]
                 self._tracks[source.index] = Track(source, target, copied)
 
     def packets(self) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
@@ -140,14 +142,6 @@ def _can_be_read(stream: AudioStream) -> bool:
 
 def _codec(stream: AudioStream) -> str:
     return stream.codec_context.codec.canonical_name
-
-
-def _aac_rate(rate: int) -> int:
-    return rate if rate in AAC_RATES else USUAL_RATE
-
-
-def _language(stream: AudioStream) -> dict[str, str]:
-    return {"language": stream.metadata["language"]} if "language" in stream.metadata else {}
 
 
 def _decoded(packet: Packet[AudioStream]) -> list[AudioFrame]:

@@ -24,7 +24,7 @@ from vitonnx.modelfile import weight_files
 from vitonnx.probes import Probe, TableProbe
 from vitonnx.regular import refuse_special
 
-__all__ = ["Settings", "StateFile", "run_settings"]
+__all__ = ["StateFile", "run_settings"]
 
 VERSIONS = {
     "onnxruntime": onnxruntime.__version__,

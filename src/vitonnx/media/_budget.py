@@ -13,7 +13,7 @@ from PIL import Image
 
 from vitonnx.media._decoders import bytes_held
 
-__all__ = ["DECODING", "JPEGS", "MOST_BYTES", "Budget", "bytes_needed", "reduce_to_fit"]
+__all__ = ["DECODING", "Budget", "bytes_needed", "reduce_to_fit"]
 
 MOST_BYTES: Final = 3 * 2**29
 """Of all that is decoded at once in this process, 1.5 GiB: with a model beside it that is less than

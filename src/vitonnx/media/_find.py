@@ -12,14 +12,7 @@ from vitonnx.errors import UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media._formats import PassedOver, suffixes_read
 
-__all__ = [
-    "SOFTWARE",
-    "Notice",
-    "find_picture_names",
-    "find_pictures",
-    "is_own_figure",
-    "natural_key",
-]
+__all__ = ["SOFTWARE", "Notice", "find_picture_names", "find_pictures", "natural_key"]
 
 SOFTWARE = "vitonnx"
 

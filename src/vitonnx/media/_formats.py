@@ -9,16 +9,7 @@ from pathlib import Path
 
 from PIL import Image, features
 
-__all__ = [
-    "HEAD",
-    "Kind",
-    "PassedOver",
-    "formats_read",
-    "is_read",
-    "kind_of",
-    "read_heic",
-    "suffixes_read",
-]
+__all__ = ["HEAD", "Kind", "PassedOver", "formats_read", "is_read", "kind_of", "suffixes_read"]
 
 # What cameras, scanners, browsers and programs for drawing write, and Pillow decodes by itself, in
 # this process. Not among them is what starts another program or has none of its own decoders (EPS

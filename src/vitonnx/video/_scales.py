@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 from vitonnx.plots import Scale, scale_of_stream
 from vitonnx.video._maps import Maps
 
-__all__ = [
-    "EVEN_SHARES",
-    "Scaling",
-    "Spool",
-    "scaling_by_frame",
-    "scaling_of_video",
-    "scaling_to_fixed",
-]
+__all__ = ["Scaling", "Spool", "scaling_by_frame", "scaling_of_video", "scaling_to_fixed"]
 
 Scaling: TypeAlias = Callable[[Maps], list[Scale]]
 """Gives the scales of one frame's maps, one for each model."""

@@ -18,7 +18,7 @@ from vitonnx.media.videos._picture_video import PictureVideo, is_picture_video
 from vitonnx.media.videos._video import Span, Video
 from vitonnx.regular import refuse_special
 
-__all__ = ["FOLDER_RATE", "VideoFacts", "open_video", "read_facts"]
+__all__ = ["VideoFacts", "open_video", "read_facts"]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx import errors, probes
-    from vitonnx.api._engine import Engine
     from vitonnx.api._export import export_model
+    from vitonnx.api._named_engine import Engine
     from vitonnx.api._plot import plot
     from vitonnx.api._tap import tap_model
     from vitonnx.api._video import make_video
@@ -61,7 +61,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
     "Distance": "probes",
-    "Engine": "api._engine",
+    "Engine": "api._named_engine",
     "Entropy": "probes",
     "Filters": "probes",
     "Heads": "probes",

@@ -314,7 +314,7 @@ def test_any_source_that_was_mended_is_another_key(tmp_path: Path) -> None:
     package = tmp_path / "vitonnx"
     shutil.copytree(Path(vx.__file__).parent, package, ignore=shutil.ignore_patterns("models"))
     seen = {_cache._own_sources.__wrapped__(package)}
-    for name in ("positions.py", "modelfile/_graph.py", "media/videos/_rgb.py"):
+    for name in ("positions.py", "modelfile/_graph.py", "media/videos/_upright.py"):
         with (package / name).open("a") as source:
             source.write("# mended\n")
         seen.add(_cache._own_sources.__wrapped__(package))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vitonnx.engine import StateFile, Survey
-from vitonnx.engine._state import _checksum
+from vitonnx.engine._state_file import _checksum
 from vitonnx.engine._state_schema import Pass
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import Summary

@@ -11,8 +11,8 @@ import pytest
 from vitonnx.errors import UsageError
 from vitonnx.video import VideoOptions
 from vitonnx.video._fit import fitting_size
-from vitonnx.video._maps import Maps, smoothed
 from vitonnx.video._scales import Spool
+from vitonnx.video._video_maps import Maps, smoothed
 
 SHAPES = [(1, 3, 5), (3, 2, 7)]
 

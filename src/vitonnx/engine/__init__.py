@@ -1,20 +1,20 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
-from vitonnx.engine._archive import save_comparison, save_results, stack_results
 from vitonnx.engine._asked import as_pictures, as_sides
 from vitonnx.engine._bake import Baked, bake
 from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
-from vitonnx.engine._foreign import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
-from vitonnx.engine._result import Prediction, Result, Stream, best_classes, predict
-from vitonnx.engine._state import StateFile, run_settings
+from vitonnx.engine._result_stream import Prediction, Result, Stream, best_classes, predict
+from vitonnx.engine._run_values import DAMAGED, known_operators, run_values, value_types
+from vitonnx.engine._save_results import save_comparison, save_results, stack_results
+from vitonnx.engine._state_file import StateFile, run_settings
 from vitonnx.engine._survey import Survey, survey
 from vitonnx.engine._totals import Totals, save_totals, write_table
 

@@ -22,7 +22,7 @@ from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._result import Result, Stream
+from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
 from vitonnx.errors import UsageError

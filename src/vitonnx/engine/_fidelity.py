@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitonnx.engine._asked import as_pictures
 from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._result import Result
+from vitonnx.engine._result_stream import Result
 from vitonnx.errors import PrecisionError
 from vitonnx.media import Notice
 from vitonnx.probes import Distance, Heads, Probe, Rollout

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vitonnx.engine._pass import DECODERS, Picture, hold, map_ahead
 from vitonnx.engine._preprocess import Prepared, prepare, scaling_errors
-from vitonnx.engine._result import Result
+from vitonnx.engine._result_stream import Result
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.media import Decoded, Notice, decoded

@@ -17,7 +17,7 @@ from PIL import Image
 from vitonnx.contract import LOGITS
 from vitonnx.engine._pixels import Pixels
 from vitonnx.engine._preprocess import Prepared, read
-from vitonnx.engine._result import Result, predict
+from vitonnx.engine._result_stream import Result, predict
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest

@@ -1,6 +1,6 @@
 """Pictures and files in and out; videos are in `vitonnx.media.videos`."""
 
-from vitonnx.media._arrays import Tensor, on_host, save_arrays, stack_models
+from vitonnx.media._arrays_in_out import Tensor, on_host, save_arrays, stack_models
 from vitonnx.media._atomic import (
     atomic_path,
     atomic_with_companions,
@@ -10,7 +10,13 @@ from vitonnx.media._atomic import (
     partial_of,
 )
 from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_place
-from vitonnx.media._find import SOFTWARE, Notice, find_picture_names, find_pictures, natural_key
+from vitonnx.media._find_pictures import (
+    SOFTWARE,
+    Notice,
+    find_picture_names,
+    find_pictures,
+    natural_key,
+)
 from vitonnx.media._lists import read_lists
 from vitonnx.media._passing import passing_folder, remove_own, temporary_folder
 from vitonnx.media._picture import Decoded, PictureSource, decoded, open_picture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from vitonnx.errors import PictureError
-from vitonnx.media._arrays import Tensor, on_host
+from vitonnx.media._arrays_in_out import Tensor, on_host
 from vitonnx.media._budget import DECODING, bytes_needed, reduce_to_fit
 from vitonnx.media._picture_file import damaged_if_raised, opened_picture, refuse_pixels
 from vitonnx.media._rgb import to_rgb

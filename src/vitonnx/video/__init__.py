@@ -6,8 +6,8 @@ maps, and from maps through plots to a video.
 """
 
 from vitonnx.video._fit import at_shape_of, fit_note, open_engine
-from vitonnx.video._options import ScaleKind, VideoHead, VideoOptions
 from vitonnx.video._probe_video import VideoReport, Watch, probe_video
+from vitonnx.video._video_options import ScaleKind, VideoHead, VideoOptions
 
 __all__ = [
     "ScaleKind",

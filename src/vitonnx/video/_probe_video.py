@@ -18,8 +18,6 @@ from vitonnx.probes import Maps as Finding
 from vitonnx.probes import Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._fit import Cover
-from vitonnx.video._maps import Maps, maps_of_video, smoothed
-from vitonnx.video._options import VideoHead, VideoOptions
 from vitonnx.video._scales import (
     Scaling,
     Spool,
@@ -27,6 +25,8 @@ from vitonnx.video._scales import (
     scaling_of_video,
     scaling_to_fixed,
 )
+from vitonnx.video._video_maps import Maps, maps_of_video, smoothed
+from vitonnx.video._video_options import VideoHead, VideoOptions
 
 __all__ = ["VideoReport", "Watch", "probe_video"]
 
@@ -111,7 +111,8 @@ def probe_video(
     """
     path, options = Path(path), options or VideoOptions()
     covers = [Cover.of(engine, video.size) for engine in engines]
-    painter = _painter(video, engines, covers, probe, options, titles)
+    names = titles or [engine.manifest.name for engine in engines]
+    painter = _painter(video, engines, covers, probe, options, names)
     from_zero = probe.from_zero
     with ExitStack() as stack:
         passing = stack.enter_context(atomic_with_partial(path))
@@ -145,7 +146,6 @@ def probe_video(
         # In a thread of its own, so that no Ctrl-C comes between a frame and its place in the file.
         written = stack.enter_context(Ahead(map(writer.write, drawn), depth=1))
         frames = sum(1 for _ in watch(written, total=video.frames, label="Drawing"))
-    names = titles or [engine.manifest.name for engine in engines]
     padded = tuple(
         name
         for name, engine in zip(names, engines, strict=True)
@@ -175,7 +175,7 @@ def _painter(
     covers: Sequence[Cover],
     probe: Probe[Any],
     options: VideoOptions,
-    titles: Sequence[str],
+    names: Sequence[str],
 ) -> VideoPainter:
     """Arrange the video, and refuse what can't be before the work begins."""
     if not engines:
@@ -191,7 +191,6 @@ def _painter(
         probe.reads(engine.layout)
         _check_head(engine, probe, options.head)
     several = len(engines) > 1
-    names = titles or [engine.manifest.name for engine in engines]
     panels = [
         Panel(name if several else "", _labels(engine, probe, options.head))
         for name, engine in zip(names, engines, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.plots import Scale, scale_of_stream
-from vitonnx.video._maps import Maps
+from vitonnx.video._video_maps import Maps
 
 __all__ = ["Scaling", "Spool", "scaling_by_frame", "scaling_of_video", "scaling_to_fixed"]
 

@@ -15,7 +15,7 @@ from vitonnx.errors import UsageError, VideoError
 from vitonnx.media import open_picture
 from vitonnx.media.videos import Span, open_video, read_facts
 from vitonnx.media.videos._container import opened
-from vitonnx.media.videos._file import video_of
+from vitonnx.media.videos._video_file import video_of
 
 LENGTHS = [40, 80, 120, 50, 70, 110, 130]  # milliseconds
 STARTS = [0, *accumulate(LENGTHS[:-1])]

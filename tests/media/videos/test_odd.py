@@ -169,7 +169,7 @@ def test_all_kinds_of_videos_have_the_limit(
     make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make(tmp_path)
-    monkeypatch.setattr("vitonnx.media.videos._limits.MOST_PIXELS", 71 * 53 - 1)
+    monkeypatch.setattr("vitonnx.media.videos._video_limits.MOST_PIXELS", 71 * 53 - 1)
     with pytest.raises(VideoError, match=r"3,762.* --max-pixels|more than the 3,762"):
         open_video(path)
     assert open_video(path, max_pixels=71 * 53).size == (53, 71)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from vitonnx.errors import UsageError, VideoError
 from vitonnx.filenames import refuse_address
-from vitonnx.media._find import Notice
+from vitonnx.media._find_pictures import Notice
 from vitonnx.media.videos._container import CONTAINERS, opened, video_errors
-from vitonnx.media.videos._file import VideoFile, end_of, video_of
-from vitonnx.media.videos._folder import VideoFolder
 from vitonnx.media.videos._picture_video import PictureVideo, is_picture_video
 from vitonnx.media.videos._video import Span, Video
+from vitonnx.media.videos._video_file import VideoFile, end_of, video_of
+from vitonnx.media.videos._video_folder import VideoFolder
 from vitonnx.regular import refuse_special
 
 __all__ = ["VideoFacts", "open_video", "read_facts"]

@@ -15,14 +15,14 @@ from vitonnx.media._formats import HEAD, kind_of, suffixes_read
 from vitonnx.media._picture_file import damaged, damaged_if_raised, opened_picture
 from vitonnx.media._rgb import to_rgb
 from vitonnx.media.videos._container import video_errors
-from vitonnx.media.videos._limits import (
+from vitonnx.media.videos._video import Frame, Span, spanned
+from vitonnx.media.videos._video_limits import (
     LONGEST_STILL,
     MOST_PIXELS,
     believed_rate,
     lost_frames,
     most_pixels,
 )
-from vitonnx.media.videos._video import Frame, Span, spanned
 
 __all__ = ["PictureVideo", "is_picture_video"]
 

@@ -14,7 +14,10 @@ from PIL import Image
 
 from vitonnx.errors import UsageError, VideoError
 from vitonnx.media.videos._container import opened, video_errors
-from vitonnx.media.videos._limits import (
+from vitonnx.media.videos._sound import Sound
+from vitonnx.media.videos._upright import UprightRgb, square_size
+from vitonnx.media.videos._video import Frame, Span, spanned
+from vitonnx.media.videos._video_limits import (
     LONGEST_STILL,
     USUAL_RATE,
     believed_rate,
@@ -24,9 +27,6 @@ from vitonnx.media.videos._limits import (
     refuse_frames,
     time_of_day,
 )
-from vitonnx.media.videos._rgb import UprightRgb, square_size
-from vitonnx.media.videos._sound import Sound
-from vitonnx.media.videos._video import Frame, Span, spanned
 
 __all__ = ["VideoFile", "end_of", "video_of"]
 

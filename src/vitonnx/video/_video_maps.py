@@ -16,7 +16,7 @@ from vitonnx.probes import Maps as Finding
 from vitonnx.probes import Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._fit import Cover
-from vitonnx.video._options import VideoHead
+from vitonnx.video._video_options import VideoHead
 
 __all__ = ["Maps", "maps_of_video", "smoothed"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.engine._result import Result
+from vitonnx.engine._result_stream import Result
 from vitonnx.errors import UsageError
 from vitonnx.filenames import shown
 from vitonnx.media import save_arrays, stack_models

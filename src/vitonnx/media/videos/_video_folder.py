@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import PictureError, UsageError, VideoError
-from vitonnx.media._find import Notice, find_pictures
+from vitonnx.media._find_pictures import Notice, find_pictures
 from vitonnx.media._picture import open_picture
-from vitonnx.media.videos._limits import most_pixels
 from vitonnx.media.videos._video import Frame, Span
+from vitonnx.media.videos._video_limits import most_pixels
 
 __all__ = ["VideoFolder"]
 

@@ -71,9 +71,9 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write one self-contained page: what all probes find in pictures, weights and a video."""
+    from vitonnx.cli._engines import Runtime
     from vitonnx.cli._probe_options import make_probes
     from vitonnx.cli._report_page import ReportCall, run
-    from vitonnx.cli._runtime import Runtime
 
     run(
         ReportCall(

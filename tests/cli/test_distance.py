@@ -100,7 +100,7 @@ def test_without_an_output_a_figure_and_a_table(
     outcome = call("probe", "distance", exported("plain"), *good(album))
     assert (outcome.code, outcome.errors) == (0, [])
     title, heading, *rows, file = outcome.out.splitlines()
-    assert title == "tiny_plain: mean attention distance in pixels; pictures: 10"
+    assert title == "tiny_plain: mean attention distance (pixels); pictures: 10"
     assert heading.split() == ["block", "head", "0", "1", "2"]
     printed = np.array([[float(cell) for cell in row.split()] for row in rows])
     mean = expected(exported("plain"), good(album)).mean(axis=0)
@@ -263,7 +263,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
 ) -> None:
     """Nobody, root included, writes in this folder."""
     outcome = call("probe", "distance", exported("plain"), album, "-o", "/proc/x.npz")
-    assert_refused(outcome, 1, "/proc/x.npz can't be written")
+    assert_refused(outcome, 1, "can't write /proc/x.npz")
 
 
 def test_pictures_that_one_model_alone_takes_are_said(

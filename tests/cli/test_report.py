@@ -87,8 +87,8 @@ def test_a_page_of_two_models(
     for word in ("tiny_plain", "tiny_pooled", "untrained", "a<b.png", "class ", "pictures: 2"):
         assert word in page.words
     assert "wide.png" not in page.words  # only one was asked to be shown
-    # Heads and rollout of both models; distance, filters, positions.
-    assert page.tags.count("img") == 2 * 2 + 3
+    # Heads and rollout of both models; distance, entropy, filters, positions.
+    assert page.tags.count("img") == 2 * 2 + 4
     assert all(page.descriptions)
     assert not re.search(r"(https?:)?//", re.sub(r"base64,[\w+/=]+", "", text))
     for address in page.addresses:
@@ -113,7 +113,7 @@ def test_bad_calls(desk: Path, exported: Exported, capsys: pytest.CaptureFixture
         (["*.tiff", "-o", "r.html"], "*.tiff matches no pictures"),
         (["wide.png", "-o", "empty"], "suffix must be .html"),
         (["wide.png", "-o", "empty.html"], "it is a folder"),
-        (["wide.png", "-o", "/proc/r.html"], "/proc/r.html can't be written"),
+        (["wide.png", "-o", "/proc/r.html"], "can't write /proc/r.html"),
         (["wide.png", "--size", "41"], "patch size 8"),
     ):
         assert main(["report", plain, *words]) in (1, 2)

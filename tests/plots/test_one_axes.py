@@ -29,7 +29,8 @@ Draw: TypeAlias = Callable[[Axes | None], Figure]
 
 rng = np.random.default_rng(5)
 PIXELS = rng.integers(0, 256, (48, 80, 3), dtype=np.uint8)
-HEADS = heads_result(rng.uniform(size=(6, 3, 5)).astype(np.float32), mass=0.6, patch=(1, 2))
+ATTENTION = rng.uniform(size=(6, 3, 5)).astype(np.float32)
+HEADS = heads_result(ATTENTION, mass=0.6, query="20,40", patch=(1, 2))
 ROLLOUT = RolloutResult(rollout=rng.uniform(size=(3, 5)).astype(np.float32))
 DISTANCES = [DistanceResult(distance=rng.uniform(1, 90, (7, 3))) for _ in range(2)]
 TABLE = Distance().table(Distance().summary(DISTANCES))

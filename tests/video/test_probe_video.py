@@ -266,11 +266,12 @@ def test_what_can_not_be(exported: Exported, video: Path, tmp_path: Path) -> Non
 
     refused(UsageError, "no head 3; it has heads 0 to 2", vx.Heads(), head=3)
     refused(UsageError, "no block 9", vx.Heads(block=9))
-    refused(UsageError, "rollout goes through all heads", vx.Rollout(), head="all")
+    refused(UsageError, "rollout has one map of all heads", vx.Rollout(), head="all")
+    refused(UsageError, "distance gives no maps", vx.Distance())
     refused(PictureError, "lies outside", vx.Heads(query=(500, 3)))
     with pytest.raises(UsageError, match="at least one model"):
         probe_video(open_video(video), [], vx.Heads(), tmp_path / "o.mp4")
-    with pytest.raises(UsageError, match="nearest that is: 48x88"):
+    with pytest.raises(UsageError, match="nearest multiple is 48x88"):
         open_engine(exported("plain"), (82, 148), short_side=47)
     with pytest.raises(UsageError, match="at least one patch"):
         open_engine(exported("plain"), (82, 148), short_side=0)

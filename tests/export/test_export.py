@@ -19,7 +19,7 @@ import pytest
 import tiny_models as tiny
 from vitonnx.errors import ExportError, UsageError, VitonnxError
 from vitonnx.export import _export, export_model
-from vitonnx.modelfile import _graph, load_manifest
+from vitonnx.modelfile import _graph, load_manifest, save_graph
 from vitonnx.models import VisionTransformer, random_parameters
 from vitonnx.positions import sincos_table
 
@@ -191,7 +191,7 @@ def test_a_graph_that_differs_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The verification compares the file with the network: change the graph on the way."""
-    save = _export.save_graph
+    save = save_graph
 
     def save_wrongly(model: ir.Model, file: Path) -> None:
         bias = model.graph.initializers["block_01/mlp/fc2/bias"]

@@ -165,7 +165,7 @@ class _Host(Probe[PictureResult]):
         (vx.Rollout, r"Rollout is a class.*Rollout\(\)"),
         ([vx.Heads(), vx.Rollout], r"Rollout is a class.*Rollout\(\)"),
         (vx.Filters(), "probe_weights"),
-        ("rollout", "'rollout' is no probe"),
+        ("rollout", "'rollout' is not a probe"),
         (_Host(), "host can't be baked.*GraphProbe"),
         ([vx.Heads(), vx.Heads(block=0)], "heads"),
         (vx.Heads(block=9), "no block 9"),

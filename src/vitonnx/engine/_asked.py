@@ -63,9 +63,9 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
             )
         return [images]
     if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):
-        raise PictureError(f"a {type(images).__name__} is no picture: {GIVE_PICTURES}")
+        raise PictureError(f"a {type(images).__name__} is not a picture: {GIVE_PICTURES}")
     if isinstance(images, Sequence) and not images:
-        raise UsageError("There is no picture in the list: give at least one.")
+        raise UsageError("no picture given: give at least one.")
     return images
 
 
@@ -80,7 +80,7 @@ def as_probes(probes: Probe[Any] | Iterable[Probe[Any]]) -> tuple[Probe[Any], ..
     asked: tuple[Probe[Any], ...] = tuple(_listed(probes))
     for probe in asked:
         if isinstance(probe, WeightProbe):
-            raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
+            raise UsageError(f"{probe.name} asks for no picture: use vitonnx.probe_weights.")
         if not isinstance(probe, Probe):
             raise no_probe(probe, "vitonnx.Heads()")
     names = [probe.name for probe in asked]
@@ -111,5 +111,5 @@ def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise UsageError(f"The model has no output {name!r}; it has {', '.join(known)}.")
     if not names:
-        raise UsageError(f"There is no output to bring: name one of {', '.join(known)}.")
+        raise UsageError(f"no output given: name one of {', '.join(known)}.")
     return names

@@ -242,11 +242,11 @@ def no_probe(given: object, instead: str) -> UsageError:
     Examples
     --------
     >>> no_probe("heads", "vitonnx.Heads()")
-    UsageError("'heads' is no probe: give an object, such as vitonnx.Heads().")
+    UsageError("'heads' is not a probe: give an object, such as vitonnx.Heads().")
     """
     if isinstance(given, type):
         return UsageError(f"{given.__name__} is a class: give an instance, {given.__name__}().")
-    return UsageError(f"{reprlib.repr(given)} is no probe: give an object, such as {instead}.")
+    return UsageError(f"{reprlib.repr(given)} is not a probe: give an object, such as {instead}.")
 
 
 def _stacked(queries: Sequence[int | None], outputs: Mapping[str, Array]) -> Array:

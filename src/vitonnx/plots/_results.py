@@ -26,6 +26,9 @@ def plot_findings(
 ) -> Figure:
     """Draw one finding of each model, several models side by side.
 
+    It is a whole page and takes no `ax`; the functions for one axes do, such as
+    `plot_table_by_block`.
+
     Parameters
     ----------
     models : mapping of str to Table, Plate or Matrix

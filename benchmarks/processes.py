@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,15 +44,20 @@ print(json.dumps({"seconds": min(seconds), "peak": peak}))
 def in_process(
     way: str, model: Path, picture: Path, probe: str, size: int, rounds: int
 ) -> dict[str, float]:
-    """Probe one picture some times; give the best time in seconds, and the peak in MB."""
+    """Probe one picture some times; give the best time in seconds, and the peak in MB.
+
+    No plan is kept from before: the peak is that of planning too.
+    """
     arguments = [way, str(model), str(picture), probe, str(size), str(rounds)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    with tempfile.TemporaryDirectory() as cache:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, *arguments],
+            cwd=ROOT,
+            env=os.environ | {"XDG_CACHE_HOME": cache},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 

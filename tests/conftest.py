@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 pytest_plugins = ["fuzz.options"]
 
@@ -23,13 +24,29 @@ if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[number % len(cores) :: workers])
 
-# Planned graphs are kept in a cache of the tests' own, which goes when they end.
-CACHE = tempfile.TemporaryDirectory(prefix="vitonnx-tests-")
-os.environ["XDG_CACHE_HOME"] = CACHE.name
+# Planned graphs are kept in a cache of the tests' own, one for all workers; it goes when they end.
+PREFIX = "vitonnx-tests-"
+if PREFIX not in os.environ.get("XDG_CACHE_HOME", ""):
+    CACHE = tempfile.TemporaryDirectory(prefix=PREFIX)
+    os.environ["XDG_CACHE_HOME"] = CACHE.name
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every
 # program that they start: the tests of Ctrl-C need it heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--load",
+        action="store_true",
+        help="let each test that is marked load take its minutes, instead of a shortened run",
+    )
+
+
+@pytest.fixture(scope="session")
+def load(request: pytest.FixtureRequest) -> bool:
+    """Whether load tests take their minutes."""
+    return bool(request.config.getoption("--load"))
 
 
 @pytest.fixture
@@ -43,16 +60,26 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Give the exported file of a tiny model; each is exported once a run."""
-    import tiny_models as tiny
-    from vitonnx.export import export_model
-
-    folder = tmp_path_factory.mktemp("exported")
+    """Give the exported file of a tiny model; each is exported once a run, for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the workers share
+    folder /= "exported"
+    folder.mkdir(exist_ok=True)
 
     def file(kind: str = "plain") -> Path:
         path = folder / f"{kind}.onnx"
         if not path.exists():
-            export_model(tiny.spec(kind), path, weights=7)
+            with FileLock(folder / f"{kind}.lock"):
+                if not path.exists():
+                    _export(kind, path)
         return path
 
     return file
+
+
+def _export(kind: str, path: Path) -> None:
+    import tiny_models as tiny
+    from vitonnx.export import export_model
+
+    export_model(tiny.spec(kind), path, weights=7)

@@ -65,7 +65,7 @@ def test_the_ways_differ() -> None:
 
 
 def test_an_unknown_way_lists_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"'cubic' is unknown; there are timm, dino"):
+    with pytest.raises(UsageError, match=r"'cubic' is unknown; use timm, dino"):
         resampling_matrix((2, 2), (3, 3), interpolation="cubic")
 
 

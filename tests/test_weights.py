@@ -89,7 +89,7 @@ def test_probes_are_asked_where_they_can_answer(exported: Exported) -> None:
     with pytest.raises(UsageError, match=r"Filters\(count=3.* use vitonnx\.probe_weights"):
         vx.Engine(exported("plain"), device="cpu").probe([], asked)
     asked = vx.Heads()
-    with pytest.raises(UsageError, match=r"heads asks for pictures: use vitonnx\.Engine"):
+    with pytest.raises(UsageError, match=r"heads reads pictures, not weights: use vitonnx\.Engine"):
         vx.probe_weights(exported("plain"), asked)
 
 

@@ -1,4 +1,4 @@
-"""Whose fault it is when a library raises something over a file that somebody gave."""
+"""Turn any error that a library raises on a bad file into a sentence about that file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ OF_THE_SYSTEM = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOSPC}
 def blamed_on(
     name: object, kind: type[VitonnxError], damage: Callable[[str], str]
 ) -> Iterator[None]:
-    """Say in a sentence on a file what is raised while it is read.
+    """Replace errors raised while a file is read by a sentence about the file.
 
-    It is the file's fault, whatever it is: libraries are not made for files that lie, and each
-    raises what it likes. But for four kinds: vitonnx's own errors and those of a broken
-    installation or of our own names pass; and of the system's, and of memory, it is said so.
+    Libraries aren't made for malicious files and raise anything, so the file is blamed. There are
+    four exceptions: vitonnx's own errors and those of a broken installation pass through; errors of
+    the system and lack of memory are reported as such.
 
     Parameters
     ----------
     name : object
-        What the file is called.
+        Name of the file.
     kind : type of VitonnxError
-        Of the error that is raised instead.
+        Type of the error to raise instead.
     damage : callable
         Makes the sentence, from what the library says in one line.
 
@@ -49,15 +49,15 @@ def blamed_on(
     except (VitonnxError, ImportError, NameError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except MemoryError as error:
-        raise kind(f"{name} needs more memory than there is.") from error
+        raise kind(f"{name} needs more memory than there is: use a smaller file.") from error
     except BaseException as error:  # those of libraries in Rust are none of Exception
         if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
-            raise kind(f"{name} can't be read: {error.strerror}.") from error
+            raise kind(f"can't read {name}: {error.strerror}.") from error
         raise kind(damage(reason_of(error))) from error
 
 
 def why_unopened(error: OSError | ValueError) -> str:
-    """Say why a name can't be opened: the system's reason, or Python's, as of one with a NUL in it.
+    """Explain why a name can't be opened: the system's reason, or Python's, as for a NUL.
 
     Examples
     --------
@@ -69,5 +69,5 @@ def why_unopened(error: OSError | ValueError) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Give what an error says, in one line that isn't endless."""
+    """Return the message of an error, in one line of limited length."""
     return " ".join(str(error).split())[:LONGEST_REASON].rstrip(" .:") or type(error).__name__

@@ -4,15 +4,15 @@
 
     VitonnxError                 the work failed                         exit code 1
     ├── UsageError               the call was wrong                      exit code 2
-    │   ├── UnknownModelError    no registry row of that name
+    │   ├── UnknownModelError    no model of that name
     │   └── MissingExtraError    an optional dependency is not installed
     ├── PictureError             a picture can't be read or used
-    ├── VideoError                a video can't be read or used
+    ├── VideoError               a video can't be read or used
     ├── DataError                a data set to train on can't be read or used
     ├── CheckpointError          a checkpoint can't be read, or is of another model
-    ├── DownloadError            a checkpoint can't be fetched
-    ├── ExportError              an export is not what it promised to be
-    ├── TrainingError            a training broke down
+    ├── DownloadError            a checkpoint can't be downloaded
+    ├── ExportError              an export breaks its promises
+    ├── TrainingError            a training diverged
     ├── ModelFileError           an ONNX file can't be read, or isn't probe-ready
     ├── PrecisionError           fewer bits cost more than they may
     └── DeviceError              the asked-for device can't be used
@@ -58,7 +58,7 @@ class UsageError(VitonnxError, ValueError):
 
 
 class UnknownModelError(UsageError):
-    """There is no model of that name in the registry."""
+    """The registry has no model of that name."""
 
 
 class MissingExtraError(UsageError):
@@ -66,11 +66,11 @@ class MissingExtraError(UsageError):
 
 
 class PictureError(VitonnxError):
-    """A picture can't be read, or can't be used for what was asked."""
+    """A picture can't be read, or can't be used for the request."""
 
 
 class VideoError(VitonnxError):
-    """A video can't be read, or can't be used for what was asked."""
+    """A video can't be read, or can't be used for the request."""
 
 
 class DataError(VitonnxError):
@@ -82,7 +82,7 @@ class CheckpointError(VitonnxError):
 
 
 class DownloadError(VitonnxError):
-    """A checkpoint can't be fetched."""
+    """A checkpoint can't be downloaded."""
 
 
 class ExportError(VitonnxError):
@@ -90,7 +90,7 @@ class ExportError(VitonnxError):
 
 
 class TrainingError(VitonnxError):
-    """A training broke down."""
+    """A training diverged."""
 
 
 class ModelFileError(VitonnxError):
@@ -114,4 +114,4 @@ class PrecisionError(VitonnxError):
 
 
 class DeviceError(VitonnxError):
-    """The device that was asked for can't be used."""
+    """The requested device can't be used."""

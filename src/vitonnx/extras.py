@@ -28,11 +28,11 @@ def require_export(*, training: bool = False) -> None:
     Raises
     ------
     MissingExtraError
-        With the line that installs it.
+        With the command that installs it.
     """
     if missing := missing_modules("export"):
         raise MissingExtraError(
-            f"Exporting and training need {' and '.join(missing)}, which can't be imported here: "
+            f"exporting and training need {' and '.join(missing)}, which can't be imported here: "
             "install the export extra with  pip install 'vitonnx[export]'"
         )
 
@@ -52,17 +52,17 @@ def require_app() -> None:
     Raises
     ------
     MissingExtraError
-        With the line that installs it.
+        With the command that installs it.
     """
     if missing := missing_modules("app"):
         raise MissingExtraError(
-            f"The page needs {' and '.join(missing)}, which can't be imported here: install the "
+            f"the page needs {' and '.join(missing)}, which can't be imported here: install the "
             "app extra with  pip install 'vitonnx[app]'"
         )
 
 
 def missing_modules(extra: str) -> list[str]:
-    """Give those of an extra's modules that can't be found; nothing is imported."""
+    """List the modules of an extra that can't be found, without importing any."""
     return [module for module in EXTRAS[extra] if not _installed(module)]
 
 

@@ -53,7 +53,7 @@ def as_path(name: str | os.PathLike[str]) -> Path:
 
 
 def refuse_address(name: str) -> None:
-    """Refuse an address of the net where a file is asked for, and say how to get the file.
+    """Refuse a URL where a file is expected, and say how to get the file.
 
     Raises
     ------
@@ -75,18 +75,18 @@ read and written: download it first, and give the file's name (aws s3 cp s3://bi
     scheme, rest = found[1].lower(), name[found.end() :]
     if scheme == "file":
         path = unquote(urlsplit(f"file:///{rest}").path)
-        raise UsageError(f"{name} is an address: give the file by its name, {path}.")
+        raise UsageError(f"{name} is a URL: give the file by its name, {path}.")
     address = f"{scheme}://{rest}"
     hub = HUB.match(address)
     if hub is not None:
         raise UsageError(
-            f"{address} is an address: a model of the hub is named hf://{hub[1]}, hf://ORG/REPO in "
-            "general; any other file of it is to be downloaded first."
+            f"{address} is a URL: give a model on the hub as hf://{hub[1]} (in general "
+            "hf://ORG/REPO), or download any other file first."
         )
     way = f" ({WAYS[scheme].format(address=address)})" if scheme in WAYS else ""
     raise UsageError(
-        f"{address} is an address, and only files of this machine are read and written: download "
-        f"it first, and give the file's name{way}."
+        f"{address} is a URL, but only files on this machine are read and written: download it "
+        f"first, and give the file's name{way}."
     )
 
 
@@ -102,10 +102,10 @@ def is_text(name: str) -> bool:
 
 
 def shown(text: str) -> str:
-    r"""Escape what is no letter, so that somebody's text stands in a line and says nothing to it.
+    r"""Escape control characters, so that foreign text fits in a line and can't steer a terminal.
 
     A name may hold line breaks, and codes that clear a terminal or write backwards; on Linux it is
-    any bytes, and not always text. A path without such is given as it is.
+    any bytes, and not always text. A path without these is returned unchanged.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def shown(text: str) -> str:
 
 
 def in_a_line(text: str) -> str:
-    r"""Escape what is no part of a line, and leave all letters and marks: programs read it.
+    r"""Escape what would break a line, and keep all letters and marks, for programs to read.
 
     Examples
     --------

@@ -1,16 +1,16 @@
 """Positions at other grids: every published way of resampling an embedding is a matrix.
 
-All of them work along rows and along columns apart, so that a matrix is the Kronecker product of
-two small ones. Each is named after the code that does so:
+All of them treat rows and columns separately, so that a matrix is the Kronecker product of two
+small ones. Each is named after the code that does so:
 
 ``timm``
-    Bicubic to the asked-for size, antialiased: pytorch-image-models, ``resample_abs_pos_embed``.
+    Bicubic to the requested size, antialiased: pytorch-image-models, ``resample_abs_pos_embed``.
 ``dino``
     Bicubic with the scale (n + 0.1) / sqrt(positions), not antialiased: facebookresearch/dino,
     ``interpolate_pos_encoding``; facebookresearch/dinov2 too, for its models without registers
     (those with registers go timm's way).
 ``huggingface``
-    Bicubic to the asked-for size, not antialiased: transformers, ``interpolate_pos_encoding``.
+    Bicubic to the requested size, not antialiased: transformers, ``interpolate_pos_encoding``.
 ``jax``
     Linear, corners on corners: google-research/vision_transformer, ``scipy.ndimage.zoom``.
 
@@ -56,9 +56,9 @@ def resampling_matrix(
     Parameters
     ----------
     old_grid, new_grid : (rows, columns)
-        Patches that the embedding has rows for, and shall have.
+        Patch grids of the embedding as it is, and as wanted.
     interpolation : "timm", "dino", "huggingface" or "jax"
-        Whose arithmetic.
+        Method to follow.
     prefix : int
         Rows of prefix tokens in front, left as they are.
 
@@ -82,8 +82,8 @@ def resampling_matrix(
     """
     if interpolation not in get_args(Interpolation):
         raise UsageError(
-            f"position interpolation {interpolation!r} is unknown; "
-            f"there are {', '.join(get_args(Interpolation))}."
+            f"position interpolation {interpolation!r} is unknown; use "
+            f"{', '.join(get_args(Interpolation))}."
         )
     old_patches, new_patches = math.prod(old_grid), math.prod(new_grid)
     matrix = np.zeros((prefix + new_patches, prefix + old_patches), np.float32)
@@ -104,7 +104,7 @@ def resampling_matrix(
 def _along_one_side(
     old: int, new: int, interpolation: str, dino_side: float
 ) -> NDArray[np.float64]:
-    """Give (new, old) weights; rows sum to 1."""
+    """Return (new, old) weights; rows sum to 1."""
     match interpolation:
         case "jax":
             return _linear(old, new)
@@ -117,7 +117,7 @@ def _along_one_side(
 
 
 def relative_index(grid: tuple[int, int], prefix: int = 0) -> NDArray[np.int64]:
-    """Say which row of a table of relative positions each pair of tokens has.
+    """Return the row of a table of relative positions for each pair of tokens.
 
     Parameters
     ----------
@@ -129,8 +129,9 @@ def relative_index(grid: tuple[int, int], prefix: int = 0) -> NDArray[np.int64]:
     Returns
     -------
     int64 (tokens, tokens)
-        For a query (first axis) and a key, the offset of their patches: row by row from the most
-        negative, query minus key. With a class token, three rows more: from it, to it, to itself.
+        For a query (first axis) and a key, the row of the offset of their patches: row by row from
+        the most negative, query minus key. With a class token, three more rows: from it, to it, to
+        itself.
 
     References
     ----------
@@ -195,7 +196,7 @@ def relative_matrix(
 
 
 def patch_coordinates(grid: tuple[int, int], prefix: int = 0) -> NDArray[np.float32]:
-    """Give the centres of patches in a picture whose sides run from -1 to 1.
+    """Return the centres of patches in a picture whose sides run from -1 to 1.
 
     Parameters
     ----------
@@ -232,7 +233,7 @@ def _bilinear(old: int, new: int) -> NDArray[np.float64]:
 
 
 def _along_offsets(old: int, new: int) -> NDArray[np.float64]:
-    """Linear weights between offsets that are taken to grow by a constant factor."""
+    """Return linear weights between offsets assumed to grow by a constant factor."""
     low, high, factor = 1.01, 1.5, 1.0
     while high - low > 1e-6:
         factor = (low + high) / 2
@@ -245,7 +246,7 @@ def _along_offsets(old: int, new: int) -> NDArray[np.float64]:
 
 
 def _between(places: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give linear weights of values at some places, (at, places)."""
+    """Return linear weights of values at given positions, (at, places)."""
     weights = np.zeros((len(at), len(places)))
     if len(places) == 1:
         weights[:] = 1
@@ -326,7 +327,7 @@ def sincos_table(
     Raises
     ------
     UsageError
-        If `dim` is no multiple of 4.
+        If `dim` is not a multiple of 4.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What may be read as a file: nothing that would wait for ever, or never end."""
+"""Refuse inputs that would block forever or never end."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ KINDS = {
 
 
 def refuse_special(path: str | os.PathLike[str], error: type[VitonnxError]) -> None:
-    """Refuse pipes, sockets and devices, behind links too, before anything opens them.
+    """Refuse pipes, sockets and devices, also behind links, before anything opens them.
 
-    Folders and what isn't there are left to whoever opens them.
+    Folders and missing files are left to the reader.
 
     Parameters
     ----------
     path : str or Path
-        Of the input.
+        Path of the input.
     error : type of VitonnxError
         The reader's own.
 
@@ -50,11 +50,11 @@ gives into a file, and give that.
         return
     if kind is not None:
         raise error(
-            f"{shown(os.fspath(path))} is {kind}, and only files are read: write what it gives "
-            "into a file, and give that."
+            f"{shown(os.fspath(path))} is {kind}, but only regular files are read: write its "
+            "content to a file, and give that."
         )
 
 
 def special_kind(mode: int) -> str | None:
-    """Say what a file's mode makes of it: a pipe, a socket, a device; None for anything else."""
+    """Return the kind of a special file (pipe, socket, device) by its mode; None for others."""
     return KINDS.get(stat.S_IFMT(mode))

@@ -12,7 +12,7 @@ RUNTIMES = ("onnxruntime", "onnxruntime-directml", "onnxruntime-openvino", "onnx
 
 
 def installed_runtimes() -> dict[str, str]:
-    """Give the versions of the runtimes that pip knows of, by name; nothing is imported."""
+    """Return the versions of installed runtimes by name, without importing them."""
     found = {}
     for name in RUNTIMES:
         try:
@@ -23,14 +23,15 @@ def installed_runtimes() -> dict[str, str]:
 
 
 def install_line(requirement: str, *, instead_of: dict[str, str]) -> str:
-    """Give the line that installs a runtime in the place of others.
+    """Return the command that installs a runtime in place of others.
 
     Parameters
     ----------
     requirement : str
-        As pip takes it.
+        Requirement for pip.
     instead_of : dict
-        Of `installed_runtimes`. Uninstalling one breaks all that share its folder, so all go first.
+        Result of `installed_runtimes`. Uninstalling one breaks all that share its folder, so all
+        are uninstalled first.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,7 +10,7 @@ from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Found, Probe, WeightProbe
+from vitonnx.probes import Found, Probe, WeightProbe, no_probe
 
 __all__ = ["probe_weights"]
 
@@ -33,7 +32,7 @@ def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Result]) -> R
     Returns
     -------
     FiltersResult or PositionsResult
-        Its arrays are NumPy's.
+        Result with NumPy arrays.
 
     Raises
     ------
@@ -62,13 +61,13 @@ def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Result]) -> R
 
 def _refuse_other(probe: object) -> None:
     """Raise a UsageError unless this is one probe of weights."""
-    if isinstance(probe, type):
-        raise UsageError(f"{probe.__name__} is a class: give an instance, {probe.__name__}().")
+    if isinstance(probe, WeightProbe):
+        return
     if isinstance(probe, Probe):
         raise UsageError(
-            f"{probe.name} asks for pictures: use vitonnx.Engine(file).probe(pictures, probe)."
+            f"{probe.name} reads pictures, not weights: use "
+            "vitonnx.Engine(file).probe(pictures, probe)."
         )
-    if isinstance(probe, Sequence) and not isinstance(probe, str):
+    if isinstance(probe, list | tuple):
         raise UsageError("Weights are asked one probe at a time: call it once for each of them.")
-    if not isinstance(probe, WeightProbe):
-        raise UsageError(f"{probe!r} is no probe: give an object such as vitonnx.Filters().")
+    raise no_probe(probe, "vitonnx.Filters()")

@@ -15,6 +15,7 @@ from PIL import Image
 import vitonnx as vx
 from vitonnx.errors import PrecisionError, UsageError
 from vitonnx.modelfile import load_manifest
+from vitonnx.probes import Maps, PictureResult, Probe
 
 Command = Callable[..., None]
 Exported = Callable[[str], Path]
@@ -144,18 +145,17 @@ def test_a_precision_that_costs_too_much(
     assert "int8 changes the maps" in sentence
 
 
-class _Host:
+class _Host(Probe[PictureResult]):
     """A probe that NumPy alone computes."""
 
     name = "host"
+    gives = Maps
 
     def reads(self, layout: object) -> tuple[str, ...]:
         return ("block_00/attention",)
 
-    def token(self, layout: object, crop: object) -> None: ...
-
-    def compute(self, outputs: object, layout: object, queries: object) -> list[int]:
-        return [0]
+    def compute(self, outputs: object, layout: object, queries: object) -> list[PictureResult]:
+        return []
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,12 @@ class _Host:
         (vx.Rollout, r"Rollout is a class.*Rollout\(\)"),
         ([vx.Heads(), vx.Rollout], r"Rollout is a class.*Rollout\(\)"),
         (vx.Filters(), "probe_weights"),
-        ("rollout", "'rollout' is no probe"),
-        (_Host(), "host can't be baked.*condense"),
+        ("rollout", "'rollout' is not a probe"),
+        (_Host(), "host can't be baked.*GraphProbe"),
         ([vx.Heads(), vx.Heads(block=0)], "heads"),
         (vx.Heads(block=9), "no block 9"),
+        (vx.Heads(query=(3, 5)), r"query \(3, 5\).*use 'patch' instead"),
+        (vx.Heads(mass=0.6), "mass 0.6.*leave it out"),
     ],
 )
 def test_probes_that_cant_be_baked(probes: Any, says: str, engine: vx.Engine, desk: Path) -> None:
@@ -181,6 +183,10 @@ def test_calls_that_are_wrong(engine: vx.Engine, desk: Path) -> None:
     wrong: Any = engine.file
     with pytest.raises(UsageError, match=r"takes an engine"):
         vx.bake(wrong, vx.Rollout(), "b.onnx")
+    closed = vx.Engine(engine.file, device="cpu")
+    closed.close()
+    with pytest.raises(UsageError, match="closed"):
+        vx.bake(closed, vx.Rollout(), "b.onnx")
     with pytest.raises(UsageError, match="'fp8' is unknown"):
         vx.bake(engine, vx.Rollout(), "b.onnx", precision="fp8")
     with pytest.raises(UsageError, match="fp32 has none"):

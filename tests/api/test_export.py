@@ -90,12 +90,12 @@ def test_a_precision_that_costs_too_much_writes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "Say which model"),
+        ({}, "no model given"),
         ({"name": "scenes_vit"}, r"finished file.*vitonnx\.Engine"),
         ({"name": "hf://somebody/vit"}, r"needs no export.*vitonnx\.Engine"),
         ({"config": "tiny.json"}, "--config needs --weights"),
-        ({"config": "tiny.json", "weights": ["random", "a.pth"]}, "random go alone"),
-        ({"config": "tiny.json", "weights": "a.pth", "seed": 3}, "seed is that of random"),
+        ({"config": "tiny.json", "weights": ["random", "a.pth"]}, "random can't be combined"),
+        ({"config": "tiny.json", "weights": "a.pth", "seed": 3}, "seed applies to random"),
         ({"config": "tiny.json", "weights": "random", "size": "40"}, "size is '40'"),
         ({"config": "tiny.json", "weights": "random", "size": 41}, "nearest that is: 40x40"),
         ({"config": "tiny.json", "weights": "random", "precision": "fp8"}, "'fp8' is unknown"),

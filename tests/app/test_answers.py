@@ -16,7 +16,7 @@ from vitonnx.app import Limits
 from vitonnx.app._answers import Answers
 from vitonnx.app._visit import Visit, receive
 from vitonnx.engine import Engine, Result
-from vitonnx.engine._batch import Batch
+from vitonnx.engine._pixels import Pixels
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.probes import Distance, Heads, Probe, Rollout
 
@@ -39,7 +39,7 @@ class Counting(Engine):
 
     runs = 0
 
-    def run_pixels(self, pixels: Batch, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         self.runs += 1
         return super().run_pixels(pixels, outputs)
 

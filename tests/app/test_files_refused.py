@@ -181,7 +181,7 @@ def test_by_another_components_value(visitor: Visitor) -> None:
     """Gradio looks for files in every value, however deep, and of every component."""
     named = {"path": "https://example.com/a.png", "meta": META}
     for values in ([[named], *ASKED[1:]], [ASKED[0], {"deep": [{"er": named}]}, *ASKED[2:]]):
-        with pytest.raises(RefusedError, match="not uploaded here") as refused:
+        with pytest.raises(RefusedError, match="not uploaded to this page") as refused:
             visitor.call("look", *values)
         assert refused.value.status == 400
 

@@ -37,7 +37,7 @@ def test_who_knows_the_password_is_answered(anna: Visitor, guarded: Served) -> N
     assert anna.call("look", *ASKED)[0]["models"]
     with (
         Visitor(guarded.address, user=BOB) as visitor,
-        pytest.raises(RefusedError, match="no picture here"),
+        pytest.raises(RefusedError, match="There is no picture"),
     ):
         visitor.call("look", *ASKED)
 

@@ -141,7 +141,7 @@ def test_too_few_values_or_too_many(values: list[Any], served: Served, visitor: 
 def test_what_is_no_question(path: str, body: bytes, served: Served) -> None:
     answer = send(served.address, f"/gradio_api/{path}", body, method="POST", headers=JSON)
     assert answer.status == 400
-    assert answer.sentence.startswith("The question")
+    assert answer.sentence.startswith("The request")
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(hosted: Served, python: Path
         [python, program], env={**os.environ, "PORT": port}, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: 0.0.0.0:{port} can't be served")
+    assert done.stderr.startswith(f"error: can't serve 0.0.0.0:{port}")
     assert done.stderr.count("\n") == 1
 
 

@@ -94,7 +94,7 @@ def test_a_video_is_finished_and_delivered(place: Path, tmp_path: Path) -> None:
             for path in ("/", "/gradio_api/queue/join", "/gradio_api/upload"):
                 reply = http.request("GET" if path == "/" else "POST", path)
                 assert reply.status_code == 503
-                assert "come again" in reply.json()["detail"]
+                assert "try again soon" in reply.json()["detail"]
         wanted.thread.join(60)
         code = page.process.wait(60)
     assert wanted.refusal is None

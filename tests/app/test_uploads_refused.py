@@ -179,7 +179,7 @@ def test_what_was_before_a_refused_picture_is_over(visitor: Visitor, picture: Pa
     with pytest.raises(RefusedError, match="is not a picture"):
         visitor.call("receive", visitor.upload(b"no picture", "cat.jpg"), *ASKED)
     for question in (["look"], ["save", "heads"]):
-        with pytest.raises(RefusedError, match="There is no picture here"):
+        with pytest.raises(RefusedError, match="There is no picture"):
             visitor.call(*question, *ASKED)
     assert visitor.call("receive", visitor.upload(picture, "bird.jpg"), *ASKED)[1]["models"]
 

@@ -72,7 +72,7 @@ def test_bytes_are_the_numbers_on_the_scale(answers: Answers, visit: Visit) -> N
     heads = Heads(block=1, query=(41, 67))
     for model in asked(answers, visit, heads):
         found = answers.look(visit, model["name"], heads)["heads"]
-        scale = scale_of(found)
+        scale = scale_of(found.finding)
         maps = [found.mean, *found.attention]
         for encoded, expected in zip(model["heads"]["maps"], maps, strict=True):
             # A byte is a 255th of the scale; what lies beyond its ends is its end.
@@ -181,7 +181,8 @@ def test_what_is_padding_is_told_and_not_counted(
     data = base64.b64decode(model["picture"].partition(",")[2])
     assert Image.open(io.BytesIO(data)).size == (112, 160)
     found = answers.look(visit, "pads", Rollout())
-    assert model["rollout"]["high"] == pytest.approx(scale_of(found["rollout"], found.inside).high)
+    scale = scale_of(found.finding, found.inside)
+    assert model["rollout"]["high"] == pytest.approx(scale.high)
     highest = model["rollout"]["highest"][0]
     assert highest["column"] < 4
     assert highest["value"] == pytest.approx(found.rollout[:, :4].max())

@@ -40,7 +40,7 @@ def test_the_third_of_two_makes_the_first_be_forgotten(small: Served, picture: P
     first, second, third = visitors
     assert second.call("look", *ONE)[0]["models"]
     assert third.call("look", *ONE)[0]["models"]
-    with pytest.raises(RefusedError, match="There is no picture here, or no longer"):
+    with pytest.raises(RefusedError, match="There is no picture, or it has been removed"):
         first.call("look", *ONE)
     with pytest.raises(RefusedError, match="There is no picture"):
         first.call("save", "heads", *ONE)

@@ -19,7 +19,7 @@ Exported = Callable[[str], Path]
 BAD = {
     "missing.png": ("does not exist", "check"),
     "text.png": ("not a picture", "PNG"),
-    "cut.jpg": ("damaged or cut off", "again"),
+    "cut.jpg": ("damaged or truncated", "again"),
     "empty.png": ("empty", "again"),
     "bomb.png": ("bomb", "pixels"),
 }

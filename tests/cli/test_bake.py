@@ -20,6 +20,7 @@ Exported = Callable[[str], Path]
 
 BATCH = 3
 KINDS = ["plain", "distilled", "registers", "pooled"]
+PROBES = (vx.Heads(), vx.Rollout(), vx.Distance(), vx.Entropy())
 
 
 def run(file: str, **feed: np.ndarray) -> dict[str, np.ndarray]:
@@ -37,16 +38,16 @@ def noise(size: tuple[int, int]) -> np.ndarray:
 def test_a_baked_file_gives_what_numpy_gives(
     kind: str, fused: list[str], call: Call, exported: Exported
 ) -> None:
-    words = ["--probe", "heads", "--probe", "rollout", "--probe", "distance", *fused]
-    outcome = call("bake", exported(kind), *words, "--size", "24x88", "-o", "baked.onnx")
+    words = [word for probe in PROBES for word in ("--probe", probe.name)]
+    outcome = call("bake", exported(kind), *words, *fused, "--size", "24x88", "-o", "baked.onnx")
     assert outcome.code == 0, outcome.err
     assert outcome.out.splitlines()[-1] == "baked.onnx"
     onnx.checker.check_model("baked.onnx", full_check=True)
     engine = vx.Engine(exported(kind), device="cpu", size=(24, 88), in_graph=False)
     pixels = noise((24, 88))
     found = run("baked.onnx", images=pixels)
-    assert list(found) == ["heads", "rollout", "distance"]
-    for probe in (vx.Heads(), vx.Rollout(), vx.Distance()):
+    assert list(found) == [probe.name for probe in PROBES]
+    for probe in PROBES:
         raw = engine.run_pixels(pixels, probe.reads(engine.layout))
         token = probe.token(engine.layout, (0, 0, 1, 1))
         expected = probe.condense(raw, engine.layout, token)
@@ -181,9 +182,17 @@ def test_a_baked_file_is_no_probe_ready_one(call: Call, exported: Exported) -> N
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--probe", "filters"], "can't bake 'filters': use heads, rollout, distance"),
-        (["--probe", "heads", "--probe", "heads"], "give each probe once"),
-        (["--probe", "heads", "--query", "3,5"], "Use --query patch"),
+        (["--probe", "filters"], "asks for no picture"),
+        (["--probe", "head"], "no probe 'head'. Did you mean heads?"),
+        (["--probe", "heads", "--probe", "heads"], "--probe names each kind of probe once"),
+        (["--probe", "heads", "--query", "3,5"], "query (3, 5)"),
+        (["--probe", "heads", "--query", "3,5"], "use 'patch' instead"),
+        (["--probe", "heads:mass=0.6"], "mass 0.6"),
+        (["--probe", "heads", "--mass", "0.6"], "--mass"),
+        (["--probe", "heads", "--fusion", "max"], "--fusion has no meaning for the probe heads"),
+        (["--probe", "heads:fusion=max"], "heads has no option fusion"),
+        (["--probe", "heads:block"], "'block' sets nothing"),
+        (["--probe", "heads:block=last"], "--block 'last' is not a whole number"),
         (["--probe", "heads", "--query", "reg7"], "no query token 'reg7'"),
         (["--probe", "heads", "--block", "9"], "no block 9"),
         (["--probe", "rollout", "--discard", "2"], "discard is 2"),
@@ -205,7 +214,7 @@ def test_a_model_without_a_head_has_no_logits(call: Call, exported: Exported) ->
     assert "no logits" in outcome.errors[0]
 
 
-@pytest.mark.parametrize("probe", ["heads", "rollout", "distance"])
+@pytest.mark.parametrize("probe", ["heads", "rollout", "distance", "entropy"])
 def test_explain_prints_the_plan_and_runs_nothing(
     probe: str, call: Call, exported: Exported, desk: Path
 ) -> None:

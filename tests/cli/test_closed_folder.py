@@ -69,7 +69,7 @@ def test_what_writes_nothing_is_not_refused(probe: str, here: Path, call: Call) 
 
 def test_training_looks_before_it_reads(call: Call, desk: Path) -> None:
     (desk / "file").write_text("mine")
-    assert_refused(call("train", "nowhere", "-o", "file"), 2, "file can't be a folder")
+    assert_refused(call("train", "nowhere", "-o", "file"), 2, "can't make the folder file")
 
 
 def test_a_figure_replaces_no_picture(

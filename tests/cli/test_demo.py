@@ -164,7 +164,7 @@ def test_pictures_and_a_video_of_ones_own_quietly(desk: Path) -> None:
     outcome = newcomer("demo", *own, "-o", "out", "-q")
     assert (outcome.code, outcome.out) == (1, "out/report.html\n"), outcome
     assert len(outcome.errors) == len(outcome.err.splitlines()) == 2
-    assert all("walk.mp4 is cut off or damaged" in error for error in outcome.errors)
+    assert all("walk.mp4 is truncated or damaged" in error for error in outcome.errors)
     assert {path.name for path in (desk / "out").iterdir()} == WRITTEN | {"mine.txt"}
     assert (desk / "out" / "mine.txt").read_text() == "mine"
     with Image.open(desk / "out" / "heads.png") as picture:
@@ -201,9 +201,7 @@ def test_an_error_of_a_command_keeps_its_sentence_and_code(call: Call, desk: Pat
     (desk / "vitonnx-demo" / "rollout.png").mkdir(parents=True)
     outcome = call("demo")
     assert outcome.code == 2
-    assert outcome.errors == [
-        "rollout.png can't be written, because it is a folder: give a file name."
-    ]
+    assert outcome.errors == ["can't write rollout.png: it is a folder. Give a file name."]
     assert outcome.out.splitlines()[-1].startswith("$ vitonnx probe rollout")
 
 

@@ -100,7 +100,7 @@ def test_without_an_output_a_figure_and_a_table(
     outcome = call("probe", "distance", exported("plain"), *good(album))
     assert (outcome.code, outcome.errors) == (0, [])
     title, heading, *rows, file = outcome.out.splitlines()
-    assert title == "tiny_plain: mean attention distance in pixels; pictures: 10"
+    assert title == "tiny_plain: mean attention distance (pixels); pictures: 10"
     assert heading.split() == ["block", "head", "0", "1", "2"]
     printed = np.array([[float(cell) for cell in row.split()] for row in rows])
     mean = expected(exported("plain"), good(album)).mean(axis=0)
@@ -227,7 +227,7 @@ def test_nothing_but_bad_pictures(call: Call, exported: Exported, album: Path, d
         (["ALBUM", "-o", "empty.png"], 2, "is a folder"),
         (["ALBUM", "-o", "x.json", "--resume", "./x.json"], 2, "both the output and the state"),
         (["ALBUM", "--resume", "nowhere/state.json"], 2, "nowhere does not exist"),
-        (["ALBUM", "--resume", "empty"], 2, "empty can't be written, because it is a folder"),
+        (["ALBUM", "--resume", "empty"], 2, "can't write empty: it is a folder"),
         (["ALBUM", "--resume", "list.json"], 1, "holds no state"),
     ],
 )

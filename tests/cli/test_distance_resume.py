@@ -24,12 +24,11 @@ Exported = Callable[[str], Path]
 # The command as it is, but for how often it writes its state: at every chance.
 EAGER = """
 import sys
-from vitonnx.cli import _distance_run, main
-_distance_run.SAVE_EVERY_SECONDS = 0
+from vitonnx.cli import _probe_dataset, main
+_probe_dataset.SAVE_EVERY_SECONDS = 0
 sys.exit(main(sys.argv[1:]))
 """
 PICTURES = 1500
-KILLS = 10
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +73,16 @@ def position(state: Path) -> int:
     return sum(int(found["position"]) for found in surveys)
 
 
+@pytest.mark.load
 def test_killed_at_any_moment_it_ends_with_the_same_bits(
-    exported: Exported, many: Path, desk: Path
+    exported: Exported, many: Path, desk: Path, load: bool
 ) -> None:
     rng = random.Random(os.urandom(8))
     state = desk / "state.json"
     usual = words(exported("plain"), many, "--compare", exported("distilled"))
     finish(*usual, "-o", "whole.npz")
     positions = []
-    for _ in range(KILLS):
+    for _ in range(10 if load else 3):
         before = position(state)
         process = start(*usual, "--resume", str(state), "-o", "resumed.npz")
         try:

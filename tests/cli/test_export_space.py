@@ -45,8 +45,8 @@ def test_names_are_those_of_the_page(exported: Exported, call: Call, desk: Path)
     ("words", "code", "parts"),
     [
         (["--export-space", "theirs"], 2, ["theirs holds files", "empty"]),
-        (["--export-space", "file"], 2, ["file can't be a folder"]),
-        (["--export-space", "file/space"], 2, ["file/space can't be a folder"]),
+        (["--export-space", "file"], 2, ["can't make the folder file"]),
+        (["--export-space", "file/space"], 2, ["can't make the folder file/space"]),
         (["--export-space", "s", "--host", "0.0.0.0"], 2, ["--host", "--export-space", "hub"]),
         (["--export-space", "s", "--port", "8000"], 2, ["--port", "--export-space"]),
         (["--export-space", "s", "--auth", "file"], 2, ["--auth", "--export-space"]),

@@ -21,6 +21,7 @@ COMMANDS = [
     "probe heads",
     "probe rollout",
     "probe distance",
+    "probe entropy",
 ]
 
 
@@ -51,6 +52,7 @@ def test_the_example_works(
 ) -> None:
     shutil.copy(exported("plain"), desk / "dino.onnx")
     shutil.copy(pictures / "landscape.png", desk / "bird.png")
+    shutil.copytree(pictures, desk / "pictures")
     outcome = call(*example(call, command)[1:])
     assert (outcome.code, outcome.errors) == (0, [])
     assert outcome.out
@@ -61,7 +63,8 @@ def test_the_example_works(
     [
         ("probe heads", "PICTURE.PROBE.png"),
         ("probe rollout", "PICTURE.PROBE.png"),
-        ("probe distance", "MODEL.distance.png"),
+        ("probe distance", "MODEL.PROBE.png"),
+        ("probe entropy", "MODEL.PROBE.png"),
         ("probe filters", "MODEL.PROBE.png"),
         ("probe positions", "MODEL.PROBE.png"),
         ("probe video", "VIDEO.PROBE.mp4"),

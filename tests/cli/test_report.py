@@ -87,8 +87,8 @@ def test_a_page_of_two_models(
     for word in ("tiny_plain", "tiny_pooled", "untrained", "a<b.png", "class ", "pictures: 2"):
         assert word in page.words
     assert "wide.png" not in page.words  # only one was asked to be shown
-    # Heads and rollout of both models; distance, filters, positions.
-    assert page.tags.count("img") == 2 * 2 + 3
+    # Heads and rollout of both models; distance, entropy, filters, positions.
+    assert page.tags.count("img") == 2 * 2 + 4
     assert all(page.descriptions)
     assert not re.search(r"(https?:)?//", re.sub(r"base64,[\w+/=]+", "", text))
     for address in page.addresses:
@@ -150,7 +150,7 @@ def test_a_video_that_is_cut_off(
     assert main(["report", str(exported("plain")), *words]) == 1
     out, err = capsys.readouterr()
     assert out == "r.html\n"
-    assert re.fullmatch(r"error: cut\.mp4 is cut off or damaged: \d+ frames .*\n", err)
+    assert re.fullmatch(r"error: cut\.mp4 is truncated or damaged: \d+ frames .*\n", err)
     page = Page((desk / "r.html").read_text(encoding="utf-8"))
     assert page.tags.count("video") == 1
 

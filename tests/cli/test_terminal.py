@@ -15,7 +15,7 @@ import pytest
 
 from media.video_files import frames, write_video
 from terminal import Outcome, finished
-from vitonnx.cli._console import complain, gauge, give, inform, stage
+from vitonnx.cli._console import Gauge, Stage, complain, give, inform
 from vitonnx.cli._table import Table
 
 Call = Callable[..., Outcome]
@@ -125,9 +125,9 @@ def test_all_ways_to_say_something(capsys: pytest.CaptureFixture[str]) -> None:
     give(EVIL)
     inform(EVIL)
     complain(EVIL)
-    with stage(EVIL, quiet=False) as show:
+    with Stage(EVIL, quiet=False) as show:
         show(EVIL)
-    with gauge(EVIL, quiet=False) as progress:
+    with Gauge(EVIL, quiet=False) as progress:
         progress(1, 2, EVIL)
     table = Table()
     table.row(EVIL)
@@ -146,9 +146,9 @@ made = _console.Console
 _console.Console = lambda **more: made(**more, force_terminal=True, width=400)
 _console.SHOW_AFTER_SECONDS = 0.0
 evil = {EVIL!r}
-with _console.stage(evil, quiet=False) as show:
+with _console.Stage(evil, quiet=False) as show:
     show(evil)
-with _console.gauge(evil, quiet=False) as progress:
+with _console.Gauge(evil, quiet=False) as progress:
     progress(1, 2, evil)
 """
     outcome = finished([sys.executable, "-c", script])

@@ -153,7 +153,7 @@ def test_pictures_that_can_not_be_read_are_listed(call: Call, desk: Path, bad: P
     ("data", "parts"),
     [
         ("nowhere", ["nowhere does not exist", "the word scenes"]),
-        ("empty", ["empty", "no class folders"]),
+        ("empty", ["empty", "no subfolders"]),
         ("one", ["one", "class"]),
         ("text.tar.gz", ["text.tar.gz"]),
     ],
@@ -191,7 +191,7 @@ def test_bad_calls(words: list[str], parts: list[str], call: Call, desk: Path) -
 def test_bad_folders(call: Call, desk: Path) -> None:
     (desk / "file").write_text("mine")
     words = ["train", "scenes", *TINY, "--pictures", "16"]
-    assert_refused(call(*words, "-o", "file"), 2, "file can't be a folder", "give another")
+    assert_refused(call(*words, "-o", "file"), 2, "can't make the folder file", "Use another")
     assert_refused(call(*words), 2, "--output")
     (desk / "run").mkdir()
     (desk / "run" / "state.safetensors").write_text("older")
@@ -202,7 +202,7 @@ def test_bad_folders(call: Call, desk: Path) -> None:
 
 def test_a_training_that_breaks_down(call: Call, desk: Path) -> None:
     words = ["train", "scenes", *TINY, "--pictures", "32", "--learning-rate", "1e30", "-o", "run"]
-    assert_refused(call(*words), 1, "Training broke down", "nothing is kept", "--learning-rate")
+    assert_refused(call(*words), 1, "training diverged", "nothing is kept", "--learning-rate")
     assert contents(desk) == {"run": b"a folder"}
 
 

@@ -153,7 +153,7 @@ def test_a_cut_video(call: Call, exported: Exported, desk: Path) -> None:
     assert (outcome.code, outcome.out) == (1, "o.mp4\n")
     there = len(look(desk / "o.mp4").pictures)
     (error,) = outcome.errors
-    assert error.startswith(f"cut.mp4 is cut off or damaged: {60 - there} frames could not be")
+    assert error.startswith(f"cut.mp4 is truncated or damaged: {60 - there} frames could not be")
     assert_plain(error)
     assert 20 < there < 60
 
@@ -180,7 +180,8 @@ def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
         (["--block", "9"], 2, ["no block 9"]),
         (["--query", "dist"], 2, ["dist"]),
         (["--query", "900,3"], 1, ["outside"]),
-        (["--probe", "distance"], 2, ["distance", "heads or rollout"]),
+        (["--probe", "distance"], 2, ["distance gives no maps"]),
+        (["--probe", "filters"], 2, ["filters"]),
         (["--fusion", "max"], 2, ["--fusion", "heads"]),
         (["--probe", "rollout", "--block", "1"], 2, ["--block", "rollout"]),
         (["--probe", "rollout", "--head", "all"], 2, ["rollout", "heads"]),
@@ -193,8 +194,8 @@ def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
         (["--smooth", "0"], 2, ["smooth is 0"]),
         (["--every", "0"], 2, ["every is 0"]),
         (["--start", "soon"], 2, ["--start", "soon"]),
-        (["--start", "2", "--end", "1"], 2, ["nothing lies between"]),
-        (["--start", "9"], 2, ["no frame in the part", "s long"]),
+        (["--start", "2", "--end", "1"], 2, ["nothing in between"]),
+        (["--start", "9"], 2, ["no frame in the requested range", "s long"]),
         (["--fps", "10"], 2, ["--fps"]),
         (["--fps", "0"], 2, ["--fps", "0.01"]),
         (["--compare", "missing.onnx"], 1, ["missing.onnx"]),

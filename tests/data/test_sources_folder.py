@@ -220,13 +220,13 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_no_class_folders(tmp_path: Path) -> None:
-    refused(tmp_path, str(tmp_path), "no class folders", "a folder a class")
+    refused(tmp_path, str(tmp_path), "no subfolders", "subfolders such as")
     write_picture(tmp_path / "0.png", 0)
-    refused(tmp_path, "no class folders")
+    refused(tmp_path, "no subfolders")
 
 
 def test_one_class(tmp_path: Path) -> None:
-    refused(write_classes(tmp_path, {"cat": 3}), "only one class folder, cat", "another class")
+    refused(write_classes(tmp_path, {"cat": 3}), "only one subfolder, cat", "another class")
 
 
 @pytest.mark.parametrize("content", [None, "notes.txt", ".hidden.png"])
@@ -249,11 +249,11 @@ def test_no_picture_of_a_class_can_be_read(tmp_path: Path) -> None:
     write_classes(tmp_path, {"cat": 3, "dog": 2})
     for number in range(2):
         (tmp_path / "dog" / f"{number}.png").write_bytes(b"Dear picture")
-    refused(tmp_path, f"None of the pictures in {tmp_path / 'dog'} can be read", "remove")
+    refused(tmp_path, f"none of the pictures in {tmp_path / 'dog'} can be read", "remove")
 
 
 def test_none_is_left_for_validation(tmp_path: Path) -> None:
-    refused(write_classes(tmp_path, {"cat": 1, "dog": 1}), "for validation", "two at least")
+    refused(write_classes(tmp_path, {"cat": 1, "dog": 1}), "for validation", "at least two")
 
 
 def test_no_validation_picture_can_be_read(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_pictures_that_lie_flat_in_their_split(tmp_path: Path, flat: str) -> Non
     for path in (tmp_path / flat).glob("*/0.png"):
         path.rename(tmp_path / flat / f"{path.parent.name}.png")
         path.parent.rmdir()
-    refused(tmp_path, str(tmp_path / flat), "no class folders")
+    refused(tmp_path, str(tmp_path / flat), "no subfolders")
 
 
 def test_a_folder_without_permission(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_folder_of_the_same_name_is_not_guessed_at(folder: Path) -> None:
         (folder / name).mkdir()
         for number in range(2):
             Image.new("RGB", (9, 7)).save(folder / name / f"{number}.png")
-    with pytest.raises(UsageError, match=r"write \./scenes for the folder"):
+    with pytest.raises(UsageError, match=r"use \./scenes for the folder"):
         open_data("scenes", SIZE, 0)
     meant: list[str | Path] = ["./scenes", "scenes/", folder, Path("scenes")]
     for data in meant:
@@ -94,5 +94,5 @@ def test_a_folder_of_the_same_name_without_classes_changes_nothing(folder: Path)
     """As a run that was written into it."""
     (folder / "loss.csv").touch()
     assert open_data("scenes", SIZE, 0).classes == tuple(CLASSES)
-    with pytest.raises(DataError, match="no class folders"):
+    with pytest.raises(DataError, match="no subfolders"):
         open_data("./scenes", SIZE, 0)

@@ -52,7 +52,7 @@ def test_an_unknown_device_lists_the_known(name: str) -> None:
 def test_bfloat16_takes_a_gpu_that_has_it(
     exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DeviceError, match=r"bf16 can't be computed on cpu.*Use fp16, or fp32"):
+    with pytest.raises(DeviceError, match=r"can't compute in bf16 on cpu.*Use fp16 or fp32"):
         vx.Engine(exported("plain"), device="cpu", precision="bf16")
     for capability, works in (((0, 0), False), ((7, 5), False), ((8, 0), True), ((9, 0), True)):
         monkeypatch.setattr(_device, "compute_capability", lambda number, found=capability: found)
@@ -86,7 +86,7 @@ def test_a_device_is_chosen_exactly_if_nothing_is_in_the_way(
     else:
         with pytest.raises(DeviceError) as caught:
             choose_device(name)
-        assert str(caught.value).startswith(f"{name} can't be used: {obstacle}. Use --device cpu")
+        assert str(caught.value).startswith(f"can't use {name}: {obstacle}. Use --device cpu")
     # Not a word of the runtime's own reaches the user.
     assert capfd.readouterr() == ("", "")
 
@@ -97,7 +97,7 @@ def test_auto_is_cuda_where_it_works_and_else_the_cpu_with_the_reason(exported: 
         assert (engine.device, engine.device_note) == ("cuda:0", None)
     else:
         assert engine.device == "cpu"
-        assert engine.device_note == f"running on the CPU, as {obstacle}."
+        assert engine.device_note == f"running on the CPU: {obstacle}."
 
 
 def test_a_gpu_of_too_high_a_number(exported: Exported) -> None:

@@ -248,15 +248,15 @@ def test_files_that_are_not_probe_ready(exported: Exported, tmp_path: Path) -> N
     file.write_bytes(b"")
     refused("is empty")
     file.write_bytes(good.read_bytes()[:5000])
-    refused("is no ONNX model, or a damaged one")
+    refused("is not an ONNX model, or is damaged")
     file.write_text("not a model at all, but long enough to be read as one")
-    refused("is no ONNX model, or a damaged one")
+    refused("is not an ONNX model, or is damaged")
     without_manifest(good, file)
     refused("vitonnx tap")
     with_manifest(good, file, contract_version=3)
     refused("contract version 3.*upgrade")
     with_manifest(good, file, grid=[5, 5])
-    refused("breaks its manifest's promise: its patches are")
+    refused("breaks a promise of its manifest: its patches are")
     with_manifest(good, file, preprocessing={})
     refused("damaged manifest")
     with_manifest(good, file, contract_version="1")
@@ -321,7 +321,7 @@ def test_one_open_picture_can_be_given_many_times(exported: Exported, files: lis
 
 @pytest.mark.parametrize("size", [(48.0, 48.0), (48,), "48", (48, 48, 3), 48.5])
 def test_a_size_that_is_none_is_refused(exported: Exported, size: object) -> None:
-    with pytest.raises(UsageError, match="it must be pixels"):
+    with pytest.raises(UsageError, match="it must be a number of pixels"):
         vx.Engine(exported("plain"), device="cpu", size=size)  # type: ignore[arg-type]
 
 

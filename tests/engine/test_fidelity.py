@@ -68,5 +68,5 @@ def test_int8_does_not_depend_on_the_batch(exported: Exported) -> None:
 
 
 def test_an_unknown_precision_is_refused(exported: Exported) -> None:
-    with pytest.raises(UsageError, match="'fp8' is unknown; there are fp32, fp16, bf16, int8"):
+    with pytest.raises(UsageError, match="'fp8' is unknown; use fp32, fp16, bf16, int8"):
         vx.Engine(exported("plain"), precision="fp8")

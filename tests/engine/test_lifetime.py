@@ -117,12 +117,12 @@ def test_threads_with_pictures_of_several_sizes_share_engines(
     own_sizes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = Engine(own_sizes, device="cpu", in_graph=False)
-    sizes, sibling = [], engine._sibling
+    sizes, sibling = [], engine.resized
 
     def open_at(size: tuple[int, int]) -> Engine:
         sizes.append(size)
         time.sleep(0.05)
-        return sibling(size)
+        return sibling(size=size)
 
     assert engine._own_sizes is not None
     monkeypatch.setattr(engine._own_sizes, "_open_at", open_at)

@@ -182,7 +182,7 @@ def test_every_picture_at_its_own_size(exported: Exported, tmp_path: Path) -> No
     total = stream.summary["distance"]
     assert total.count == 6
     np.testing.assert_allclose(total.mean, np.mean(distances, 0), rtol=1e-5)
-    with pytest.raises(UsageError, match="don't stack"):
+    with pytest.raises(UsageError, match="can't stack"):
         save_results(tmp_path / "all.npz", good, "rollout")
     save_results(tmp_path / "one.npz", good[:1], "rollout")
 
@@ -238,7 +238,7 @@ def test_pixels_equal_timms(mode: str, size: tuple[int, int], picture: tuple[int
 
 
 def test_recipes_that_contradict_themselves() -> None:
-    with pytest.raises(UsageError, match="either cuts pictures"):
+    with pytest.raises(UsageError, match="either crops pictures"):
         recipe((40, 56), resize=40, padding=CENTRE)
     with pytest.raises(UsageError, match="from 0 to 255"):
         Padding(colour=(0, 0, 256))

@@ -18,12 +18,12 @@ from graph.small_graphs import BATCHES, check, opened, pictures, reaches, read, 
 from vitonnx.engine import Plan
 from vitonnx.engine._plan import plan_graph
 from vitonnx.graph import read_manifest
-from vitonnx.probes import Layout
+from vitonnx.probes import GraphProbe, Layout, Maps, PictureResult, Prediction, Probe
 
 Exported = Callable[[str], Path]
 Probes = Sequence[Any]
 
-ALL = (vx.Heads(), vx.Rollout(), vx.Distance())
+ALL = (vx.Heads(), vx.Rollout(), vx.Distance(), vx.Entropy())
 PROBES: list[Any] = [
     vx.Heads(),
     vx.Heads(block=0),
@@ -35,6 +35,7 @@ PROBES: list[Any] = [
     vx.Rollout(fusion="max", discard=0.3),
     vx.Distance(),
     vx.Distance(renormalize=True),
+    vx.Entropy(),
 ]
 
 # Both ways compute in single precision; a planned graph sums in another order, and its fused
@@ -43,6 +44,8 @@ WEIGHTS: dict[str, Any] = {"atol": 2e-6, "rtol": 1e-5}
 LOGITS: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-5}
 # Pixels: a sum of some thousand products of up to 1, times a distance of up to 60.
 DISTANCES: dict[str, Any] = {"atol": 1e-4, "rtol": 1e-5}
+# Nats: a sum of some dozen weights times their logarithms.
+ENTROPIES: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-5}
 
 
 @pytest.fixture(autouse=True)
@@ -79,16 +82,18 @@ def same(file: Path, probes: Probes, size: tuple[int, int] | None = None) -> Non
 def equal(planned: Any, raw: Any) -> None:
     found, expected = vars(planned), vars(raw)
     assert list(found) == list(expected)
+    tolerances = {"distance": DISTANCES, "logits": LOGITS, "entropy": ENTROPIES}
     for name, value in expected.items():
-        if not isinstance(value, np.ndarray):
+        if isinstance(value, Prediction):
+            assert (found[name].index, found[name].label) == (value.index, value.label)
+        elif not isinstance(value, np.ndarray):
             assert found[name] == value
         elif value.dtype == bool:
             np.testing.assert_array_equal(found[name], value)
         else:
             assert found[name].dtype == value.dtype
             assert found[name].shape == value.shape
-            tolerance = DISTANCES if name == "distance" else WEIGHTS
-            np.testing.assert_allclose(found[name], value, **tolerance)
+            np.testing.assert_allclose(found[name], value, **tolerances.get(name, WEIGHTS))
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=str)
@@ -224,8 +229,9 @@ def test_no_two_attentions_are_held_at_once(
 def test_what_leaves_the_graph_is_small(exported: Exported) -> None:
     model = planned(exported("plain"), *ALL, outputs=("logits",))
     sides = {value.name: list(value.shape or ())[1:] for value in model.graph.outputs}
-    assert list(sides) == ["logits", "heads", "rollout", "distance"]
-    assert sides == {"logits": [11], "heads": [3, 5, 7], "rollout": [5, 7], "distance": [2, 3]}
+    assert list(sides) == ["logits", "heads", "rollout", "distance", "entropy"]
+    maps = {"heads": [3, 5, 7], "rollout": [5, 7]}
+    assert sides == {"logits": [11], **maps, "distance": [2, 3], "entropy": [2, 3]}
 
 
 @pytest.mark.parametrize("outputs", [("logits", "block_00/tokens"), ("block_00/tokens", "logits")])
@@ -236,46 +242,47 @@ def test_outputs_come_in_the_order_of_the_plan(
     assert [value.name for value in model.graph.outputs] == [*outputs, "heads"]
 
 
-class Probe:
-    """A probe of a user's own."""
-
-    name: ClassVar[str] = "own"
-
-    def reads(self, layout: Layout) -> tuple[str, ...]:
-        return (layout.attention(-1),)
-
-    def token(self, layout: Layout, crop: object) -> int | None:
-        return None
-
-    def compute(
-        self, outputs: Mapping[str, Any], layout: Layout, queries: Sequence[int | None]
-    ) -> list[Any]:
-        largest = outputs[layout.attention(-1)].max(axis=(1, 2, 3))
-        return [Found(largest[row]) for row in range(len(queries))]
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OwnResult(PictureResult):
     """What a user's own probe found."""
 
     value: Any
 
+    @property
+    def finding(self) -> Maps:
+        raise NotImplementedError
+
+
+class Own(Probe[OwnResult]):
+    """A probe of a user's own."""
+
+    name: ClassVar[str] = "own"
+    gives = Maps
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        return (layout.attention(-1),)
+
+    def compute(
+        self, outputs: Mapping[str, Any], layout: Layout, queries: Sequence[int | None]
+    ) -> list[OwnResult]:
+        largest = outputs[layout.attention(-1)].max(axis=(1, 2, 3))
+        return [OwnResult(value=largest[row]) for row in range(len(queries))]
+
 
 def test_a_probe_that_can_not_be_compiled_works_beside_others(exported: Exported) -> None:
-    same(exported("plain"), [Probe(), vx.Heads(block=0), vx.Distance()])
-    (result,) = vx.Engine(exported("plain"), device="cpu").probe(photographs()[:1], Probe())
-    assert 1 / 36 < result["own"].value <= 1
+    same(exported("plain"), [Own(), vx.Heads(block=0), vx.Distance()])
+    (result,) = vx.Engine(exported("plain"), device="cpu").probe(photographs()[:1], Own())
+    assert 1 / 36 < result.value <= 1
 
 
 @dataclass(frozen=True)
-class Compiled(Probe):
+class Compiled(GraphProbe[OwnResult]):
     """A probe of a user's own, which can be compiled."""
 
-    what: str = "row"
+    name: ClassVar[str] = "own"
+    gives = Maps
 
-    @property
-    def located(self) -> bool:
-        return False
+    what: str = "row"
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
         tokens = ("block_00/tokens",) if self.what == "norms" else ()
@@ -299,13 +306,8 @@ class Compiled(Probe):
             return xp.sum(outputs[layout.attention(1)] @ attention, axis=(1, 2))
         return attention  # all of it
 
-    def compute(
-        self, outputs: Mapping[str, Any], layout: Layout, queries: Sequence[int | None]
-    ) -> list[Any]:
-        return self.results(self.condense(outputs, layout, None), layout, queries)
-
-    def results(self, condensed: Any, layout: Layout, queries: Sequence[int | None]) -> list[Any]:
-        return [Found(condensed[row]) for row in range(len(queries))]
+    def result(self, condensed: Any, layout: Layout, query: int | None) -> OwnResult:
+        return OwnResult(value=condensed)
 
 
 @pytest.mark.parametrize(

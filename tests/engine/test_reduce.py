@@ -16,6 +16,7 @@ import vitonnx as vx
 from vitonnx.engine import bake, reduce_file
 from vitonnx.errors import UsageError
 from vitonnx.modelfile import load_manifest
+from vitonnx.probes import WeightProbe
 
 Exported = Callable[[str], Path]
 
@@ -96,7 +97,8 @@ def test_every_probe_works_on_it(
 
 
 def test_weights_are_read_as_before(files: tuple[Path, Path]) -> None:
-    for probe in (vx.Filters(), vx.Positions()):
+    probes: list[WeightProbe[Any]] = [vx.Filters(), vx.Positions()]
+    for probe in probes:
         exact, reduced = (vx.probe_weights(file, probe) for file in files)
         for name, array in vars(exact).items():
             np.testing.assert_array_equal(getattr(reduced, name), array)

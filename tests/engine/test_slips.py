@@ -36,14 +36,14 @@ def refused(use: Use, engine: Any, kind: type[vx.VitonnxError], says: str) -> No
 
 # Each way of asking takes the same pictures, and refuses the same of them.
 PICTURE_SLIPS: list[tuple[str, Any, type[vx.VitonnxError], str]] = [
-    ("none", None, PictureError, "a NoneType is no picture: give a path"),
-    ("number", 3, PictureError, "a int is no picture"),
-    ("a list of numbers", [3], PictureError, "a int is no picture"),
-    ("a list with none", [None], PictureError, "a NoneType is no picture"),
+    ("none", None, PictureError, "a NoneType is not a picture: give a path"),
+    ("number", 3, PictureError, "a int is not a picture"),
+    ("a list of numbers", [3], PictureError, "a int is not a picture"),
+    ("a list with none", [None], PictureError, "a NoneType is not a picture"),
     ("an empty list", [], UsageError, "no picture in the list: give at least one"),
-    ("a list in a list", [[PICTURE]], PictureError, "a list is no picture"),
-    ("bytes", b"\x89PNG", PictureError, "a bytes is no picture"),
-    ("a dict", {"bird": PICTURE}, PictureError, "a dict is no picture"),
+    ("a list in a list", [[PICTURE]], PictureError, "a list is not a picture"),
+    ("bytes", b"\x89PNG", PictureError, "a bytes is not a picture"),
+    ("a dict", {"bird": PICTURE}, PictureError, "a dict is not a picture"),
     ("floats", PICTURE / 255, PictureError, "float64 array of .*; expected uint8"),
     ("grey", PICTURE[..., 0], PictureError, r"shape \(53, 71\); expected uint8 \(height, width, 3"),
     ("channels first", PICTURE.transpose(2, 0, 1), PictureError, r"shape \(3, 53, 71\)"),
@@ -77,10 +77,10 @@ def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> N
 
 PROBE_SLIPS: list[tuple[Any, str]] = [
     (vx.Heads, r"Heads is a class: give an instance, Heads\(\)"),
-    ("heads", r"'heads' is no probe: give an object such as vitonnx\.Heads\(\)"),
-    (None, "None is no probe"),
-    (vx, "is no probe"),
-    (FILTERS, r"Filters\(count=3.* asks for no picture: use .*probe_weights"),
+    ("heads", r"'heads' is not a probe: give an object, such as vitonnx\.Heads\(\)"),
+    (None, "None is not a probe"),
+    (vx, "is not a probe"),
+    (FILTERS, r"filters asks for no picture: use .*probe_weights"),
     (vx.Filters, r"Filters is a class"),
 ]
 
@@ -98,11 +98,11 @@ def test_probes_that_are_none(given: Any, says: str, way: str, engine: vx.Engine
 
 
 WEIGHT_PROBE_SLIPS: list[tuple[Any, str]] = [
-    (HEADS, r"heads asks for pictures: use .*\.probe\("),
+    (HEADS, r"heads reads pictures, not weights: use .*\.probe\("),
     (vx.Filters, r"Filters is a class: give an instance, Filters\(\)"),
     ([FILTERS], "one probe at a time"),
-    ("filters", r"'filters' is no probe: give an object such as vitonnx\.Filters\(\)"),
-    (None, "None is no probe"),
+    ("filters", r"'filters' is not a probe: give an object, such as vitonnx\.Filters\(\)"),
+    (None, "None is not a probe"),
 ]
 
 
@@ -139,10 +139,15 @@ SLIPS: dict[str, tuple[Use, type[vx.VitonnxError], str]] = {
         UsageError,
         r"expected uint8 \(batch, 48, 48, 3\)",
     ),
+    "several probes for one": (
+        lambda engine: engine.probe_pixels(PIXELS, [HEADS]),
+        UsageError,
+        r"\[Heads\(.* is not a probe: give an object, such as vitonnx\.Heads\(\)",
+    ),
     "a list for a batch": (
         lambda engine: engine.probe_pixels([PIXELS[0]], HEADS),
         UsageError,
-        "a list is no batch",
+        "a list is not a batch",
     ),
 }
 
@@ -156,7 +161,7 @@ MODELS: list[tuple[Any, type[vx.VitonnxError], str]] = [
     ("scenes_vti", UnknownModelError, "the nearest are .*scenes_vit"),
     ("dino_vits61", UnknownModelError, "the nearest are dino_vits16"),
     ("dino.onnx", ModelFileError, "no file dino.onnx"),
-    ("https://host/dino.onnx", UsageError, "is an address"),
+    ("https://host/dino.onnx", UsageError, "is a URL"),
     ("hf://", UsageError, "hf://ORG/REPO"),
     ("", UsageError, "name of the model is empty"),
     (None, UsageError, "given as NoneType: give a path or a name"),

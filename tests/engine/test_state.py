@@ -175,32 +175,34 @@ def test_settings_of_another_kind_are_none(settings: object, tmp_path: Path) -> 
         (lambda found: found[0].update(position=32), "a position of 32 among 31"),
         (lambda found: found[0].update(position=23, count=22), "a position of 23 among 31"),
         (lambda found: found[0].update(skipped={}), "a count of 23 after 24"),
-        (lambda found: found[0].update(skipped={"x.png": "bad"}), "skipped that isn't among"),
-        (lambda found: found[0].update(skipped={"29.png": "bad"}), "skipped that isn't among"),
+        (lambda found: found[0].update(skipped={"x.png": "bad"}), "skipped that wasn't reached"),
+        (lambda found: found[0].update(skipped={"29.png": "bad"}), "skipped that wasn't reached"),
         (lambda found: found[0].update(mean=[[1.0] * 5] * 2), r"shape \(2, 5\)"),
         (lambda found: found[0].update(squares=[[1.0] * 3] * 5), r"shape \(5, 3\)"),
         (lambda found: found[0].update(mean=[[1.0], [1.0, 2.0]]), "inhomogeneous"),
         (lambda found: found[0].update(mean=[]), r"shape \(0,\)"),
         (lambda found: found[0].update(mean=1.0), r"shape \(\)"),
-        (lambda found: found[0].update(mean=[[float("nan")] * 5] * 3), "that are no numbers"),
-        (lambda found: found[0].update(squares=[[float("inf")] * 5] * 3), "that are no numbers"),
+        (lambda found: found[0].update(mean=[[float("nan")] * 5] * 3), "that aren't numbers"),
+        (lambda found: found[0].update(squares=[[float("inf")] * 5] * 3), "that aren't numbers"),
         (lambda found: found[0].update(squares=[[-1e-9] * 5] * 3), "squares from -1e-09"),
         (lambda found: found[0].update(squares=[[1e12] * 5] * 3), "squares from 1e[+]12"),
         (lambda found: found[0].update(mean=[[-6.0] * 5] * 3), "means from -6"),
         (lambda found: found[0].update(mean=[[1e6] * 5] * 3), "means from 1e[+]06"),
-        (lambda found: found[1].update(mean=[[1.0] * 5] * 3), "numbers of no picture"),
-        (lambda found: found[1].update(mean=1.0), "numbers of no picture"),
+        (lambda found: found[1].update(mean=[[1.0] * 5] * 3), "numbers without a picture"),
+        (lambda found: found[1].update(mean=1.0), "numbers without a picture"),
         (lambda found: found.pop(), "of 1 models"),
         (lambda found: found.append(found[1]), "of 3 models"),
-        (lambda found: found.reverse(), "before the one before it was done"),
-        (lambda found: found[1].update(found[0]), "before the one before it was done"),
+        (lambda found: found.reverse(), "before the previous one was done"),
+        (lambda found: found[1].update(found[0]), "before the previous one was done"),
     ],
 )
 def test_numbers_that_no_run_leaves_are_refused(
     change: Change, reason: str, tmp_path: Path
 ) -> None:
     state = written(tmp_path / "s.json", lambda content: change(content["surveys"]))
-    with pytest.raises(VitonnxError, match=f"what this run can't have left .*{reason}") as caught:
+    with pytest.raises(
+        VitonnxError, match=f"a state that this run can't have written .*{reason}"
+    ) as caught:
         state.load()
     assert caught.value.exit_code == 1
 

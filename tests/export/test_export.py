@@ -19,7 +19,7 @@ import pytest
 import tiny_models as tiny
 from vitonnx.errors import ExportError, UsageError, VitonnxError
 from vitonnx.export import _export, export_model
-from vitonnx.modelfile import load_manifest
+from vitonnx.modelfile import _graph, load_manifest
 from vitonnx.models import VisionTransformer, random_parameters
 from vitonnx.positions import sincos_table
 
@@ -191,14 +191,14 @@ def test_a_graph_that_differs_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The verification compares the file with the network: change the graph on the way."""
-    save = _export._save
+    save = _export.save_graph
 
     def save_wrongly(model: ir.Model, file: Path) -> None:
         bias = model.graph.initializers["block_01/mlp/fc2/bias"]
         bias.const_value = ir.tensor(np.ones(21, np.float32), name=bias.name)
         save(model, file)
 
-    monkeypatch.setattr(_export, "_save", save_wrongly)
+    monkeypatch.setattr(_export, "save_graph", save_wrongly)
     (tmp_path / "old.onnx").write_bytes(b"old")
     with pytest.raises(ExportError, match=r"block_01/tokens differs from TensorFlow's by"):
         export_model(tiny.spec(), tmp_path / "old.onnx", weights=7)
@@ -219,7 +219,7 @@ def test_a_weight_that_is_not_a_number_is_not_written(
 def test_weights_that_are_too_large_go_beside_the_graph(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exported: Exported
 ) -> None:
-    monkeypatch.setattr(_export, "EXTERNAL_DATA_ABOVE", 1000)
+    monkeypatch.setattr(_graph, "LARGEST_MESSAGE", 1000)
     export_model(tiny.spec(), tmp_path / "large.onnx", weights=7)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["large.onnx", "large.onnx.data"]
     images = noise(2)

@@ -32,7 +32,7 @@ def test_an_icon_that_pillow_asserts_away(tmp_path: Path) -> None:
     stream = io.BytesIO()
     Image.new("P", (128, 128)).save(stream, "png")
     (tmp_path / "a.jpg").write_bytes(icns(stream.getvalue()))
-    with pytest.raises(PictureError, match=r"a\.jpg is damaged or cut off \(AssertionError\)"):
+    with pytest.raises(PictureError, match=r"a\.jpg is damaged or truncated \(AssertionError\)"):
         open_picture(tmp_path / "a.jpg")
 
 
@@ -63,7 +63,7 @@ def test_any_error_at_any_step(
         raise error
 
     monkeypatch.setattr(owner, step, fail)
-    with pytest.raises(PictureError, match=r"a\.png is damaged or cut off"):
+    with pytest.raises(PictureError, match=r"a\.png is damaged or truncated"):
         open_picture(tmp_path / "a.png")
 
 

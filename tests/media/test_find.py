@@ -91,11 +91,13 @@ def test_figures_that_vitonnx_drew_are_passed_over(folder: Path) -> None:
 
 def test_nothing_but_our_own_figures_is_said_to_be_so(folder: Path) -> None:
     save_figure(Figure(), folder / "sheet.PNG")
-    with pytest.raises(UsageError, match=r"sheet\.\* matches no pictures but figures that vitonnx"):
+    with pytest.raises(
+        UsageError, match=r"sheet\.\* matches no pictures except figures that vitonnx"
+    ):
         find_pictures(["sheet.*"])
     (folder / "new").mkdir()
     save_figure(Figure(), folder / "new" / "sheet.png")
-    with pytest.raises(UsageError, match=r"new holds no pictures but figures that vitonnx drew"):
+    with pytest.raises(UsageError, match=r"new holds no pictures except figures that vitonnx drew"):
         find_pictures(["new"])
 
 
@@ -153,12 +155,12 @@ def test_nothing_found_is_a_wrong_call(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("inputs", [[], [""], ["frame10.png", ""]])
 def test_no_name_is_a_wrong_call(folder: Path, inputs: list[str]) -> None:
-    with pytest.raises(UsageError, match="no pictures are named"):
+    with pytest.raises(UsageError, match="no pictures given"):
         find_pictures(inputs)
 
 
 def test_a_folder_that_may_not_be_read(closed_folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"closed can't be searched for pictures: Permission"):
+    with pytest.raises(UsageError, match=r"can't search .*closed for pictures: Permission"):
         find_pictures([closed_folder])
 
 
@@ -181,5 +183,5 @@ def test_a_name_longer_than_any() -> None:
 
 
 def test_a_glob_deeper_than_any_folder() -> None:
-    with pytest.raises(UsageError, match="is no glob"):
+    with pytest.raises(UsageError, match="is not a valid glob"):
         find_pictures(["*/" * 1500 + "a.png"])

@@ -44,7 +44,7 @@ def test_the_other_order_of_bytes(desk: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a.png\n".encode("utf-16-le"), "list.txt is no list of pictures, or one in UTF-16"),
+        ("a.png\n".encode("utf-16-le"), "list.txt is not a list of pictures, or it is in UTF-16"),
         ("a.png\n".encode("utf-16")[:-1], "list.txt begins as a list in UTF-16, and isn't"),
     ],
 )

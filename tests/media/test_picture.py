@@ -232,7 +232,7 @@ def test_a_truncated_file(tmp_path: Path, kind: str, share: float) -> None:
     content = buffer.getvalue()
     path = tmp_path / "bird.png"
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(PictureError, match=r"bird\.png is (damaged or cut off|not a picture)"):
+    with pytest.raises(PictureError, match=r"bird\.png is (damaged or truncated|not a picture)"):
         open_picture(path)
 
 
@@ -313,11 +313,11 @@ def test_large_pictures_are_tried_in_silence(tmp_path: Path) -> None:
     large = png_of_size(tmp_path / "large.png", 10_000, 9_000)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with pytest.raises(PictureError, match=r"large\.png is damaged or cut off"):
+        with pytest.raises(PictureError, match=r"large\.png is damaged or truncated"):
             open_picture(large)
     assert not caught
 
 
 def test_a_file_without_permission(closed_folder: Path) -> None:
-    with pytest.raises(PictureError, match=r"closed\.png can't be read: there is no permission"):
+    with pytest.raises(PictureError, match=r"can't read .*closed\.png: permission denied"):
         open_picture(closed_folder / "closed.png")

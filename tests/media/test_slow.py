@@ -94,7 +94,7 @@ def test_an_icon_in_runs_is_refused(tmp_path: Path) -> None:
     entry = struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 8, len(bitmap), 22)
     path = tmp_path / "a.ico"
     path.write_bytes(entry + bitmap)
-    with pytest.raises(PictureError, match="an icon that holds a bitmap in runs"):
+    with pytest.raises(PictureError, match="an icon that holds a run-length encoded bitmap"):
         open_picture(path, max_pixels=10**9)
     Image.new("RGBA", (32, 32)).save(path, bitmap_format="bmp")
     assert open_picture(path).size == (32, 32)

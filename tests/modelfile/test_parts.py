@@ -138,7 +138,7 @@ def test_values_of_another_number_than_the_shape(tmp_path: Path, exported: Expor
 def test_what_is_no_model(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(content)
-    with pytest.raises(ModelFileError, match="is no ONNX model, or a damaged one"):
+    with pytest.raises(ModelFileError, match="is not an ONNX model, or is damaged"):
         load_manifest(file)
 
 

@@ -26,7 +26,7 @@ PIXELS = np.random.default_rng(5).integers(0, 256, (47, 61, 3), np.uint8)
 
 def probe(file: Path, folder: Path, **options: Any) -> NDArray[Any]:
     (result,) = vx.Engine(file, device="cpu", **options).probe(PIXELS, vx.Rollout())
-    return np.asarray(result["rollout"].rollout)
+    return np.asarray(result.rollout)
 
 
 def _explain(file: Path, folder: Path) -> str:

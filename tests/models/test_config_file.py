@@ -353,14 +353,14 @@ def test_a_deit_without_a_recipe_has_its_authors(read: Read) -> None:
         ({"hidden_size": "6"}, None, "'6' as 'hidden_size'"),
         ({"layer_norm_eps": 0}, None, "'layer_norm_eps'"),
         ({"id2label": {"0": "a", "2": "b"}}, None, "'id2label'"),
-        ({"image_size": 10}, None, "no multiple of the patch size"),
+        ({"image_size": 10}, None, "not a multiple of the patch size"),
         ({"patch_size": [4, 2]}, None, "'patch_size'"),
         ({}, {"do_resize": False}, "'do_resize'"),
         ({}, {"rescale_factor": -1.0}, "'rescale_factor'"),
         ({}, {"resample": 4}, "'resample'"),
         ({}, {"size": {"longest_edge": 8}}, "'pad_size'"),
-        ({}, {"size": {"shortest_edge": 8}}, "a size of its own"),
-        ({}, {"size": {"shortest_edge": 8, "longest_edge": 9}}, "a size of its own"),
+        ({}, {"size": {"shortest_edge": 8}}, "its own size"),
+        ({}, {"size": {"shortest_edge": 8, "longest_edge": 9}}, "its own size"),
         ({}, {"do_align_long_axis": True}, "'do_align_long_axis'"),
         ({}, {"patch_size": 16}, "'patch_size'"),
         ({}, {"image_processor_type": "DonutImageProcessor"}, "DonutImageProcessor"),
@@ -421,7 +421,7 @@ def test_all_of_our_own_fields(read: Read) -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"depth": 3}, "has 'depth' which vitonnx does not know: there are activation, blocks"),
+        ({"depth": 3}, "has 'depth' which vitonnx doesn't know: it knows activation, blocks"),
         ({"name": None}, "None as 'name'; it must be a text"),
         ({"heads": "3"}, "'3' as 'heads'; it must be a whole number"),
         ({"heads": True}, "True as 'heads'; it must be a whole number"),
@@ -440,7 +440,7 @@ def test_all_of_our_own_fields(read: Read) -> None:
         ({"preprocessing": {"colour": 1}}, "has 'colour' under 'preprocessing'"),
         (
             {"preprocessing": OWN["preprocessing"] | {"size": 224}},
-            "224 as 'preprocessing.size', which is not its image_size [40, 56]",
+            "224 as 'preprocessing.size', which differs from its image_size [40, 56]",
         ),
         ({"preprocessing": OWN["preprocessing"] | {"crop": 1.5}}, "'preprocessing.crop'"),
     ],
@@ -462,16 +462,16 @@ def test_our_own_fields_that_must_be_there(read: Read, key: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "is no JSON: it goes wrong at line 1, column 2; correct it there"),
+        ("{", "is not valid JSON: fix it at line 1, column 2"),
         (
             '{"name": "x",\n  dim: 3}',
-            "is no JSON: it goes wrong at line 2, column 3; correct it there",
+            "is not valid JSON: fix it at line 2, column 3",
         ),
-        ("", "is no JSON: it goes wrong at line 1, column 1; correct it there"),
-        ("1" * 5000, "is no JSON of a model: a number in it is too long"),
-        ("[1, 2]", "is no JSON object: put its fields between braces"),
+        ("", "is not valid JSON: fix it at line 1, column 1"),
+        ("1" * 5000, "does not describe a model: a number in it is too long"),
+        ("[1, 2]", "is not a JSON object: put its fields in braces"),
         ("{}", "describes no model: it has neither 'architecture'"),
-        ("[" * 100_000, "it is nested without end"),
+        ("[" * 100_000, "it is nested too deeply"),
         (json.dumps(OWN | {"epsilon": float("inf")}), "'epsilon'; it must be a number above 0"),
     ],
 )
@@ -483,9 +483,9 @@ def test_no_json_of_a_model(read: Read, text: str, says: str) -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(UsageError, match=r"can't be read .*: give the path of a JSON file"):
+        with pytest.raises(UsageError, match=r"can't read .*\. Give the path of a JSON file"):
             read_config_file(path)
     binary = tmp_path / "binary.json"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="is no JSON: it is no text"):
+    with pytest.raises(UsageError, match="is not JSON: it is not text"):
         read_config_file(binary)

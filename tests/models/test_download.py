@@ -136,7 +136,7 @@ def test_from_a_hub_once(tmp_path: Path, hub: Hub, client: Client) -> None:
 
 def test_a_hub_without_the_file(hub: Hub, client: Client) -> None:
     (text,) = client.fetch("dino_vits16")
-    assert "vit_small_patch16_224.dino can't be fetched (404 Client Error): download " in text
+    assert "can't download vit_small_patch16_224.dino (404 Client Error): download " in text
     assert f" {hub.address}{HUB_PATH} by hand" in text
     assert text.endswith("and give it with --weights model.safetensors.")
 
@@ -152,7 +152,7 @@ def test_no_connection(client: Client) -> None:
 
 def test_offline_and_not_cached(hub: Hub, client: Client) -> None:
     (text,) = client.fetch("dino_vits16", HF_HUB_OFFLINE="1")
-    assert "(HF_HUB_OFFLINE is set, and it was not fetched before)" in text
+    assert "(HF_HUB_OFFLINE is set, and it wasn't downloaded before)" in text
     assert f"{hub.address}{HUB_PATH}" in text
     assert hub.asked == []
 
@@ -181,7 +181,7 @@ def test_a_broken_connection_leaves_nothing(tmp_path: Path, hub: Hub, client: Cl
 def test_plain_addresses_that_fail(hub: Hub, client: Client) -> None:
     urls = [f"{hub.address}/dino/backbone.pth", f"{hub.address}/dino/head.pth"]
     (text,) = client.fetch("dino_vitb16_linear", *urls)
-    assert "can't be fetched (HTTP Error 404: Not Found): " in text
+    assert "(HTTP Error 404: Not Found): " in text
     assert f"download {urls[0]} and {urls[1]} by hand, and give them" in text
     assert text.endswith("with --weights backbone.pth --weights head.pth.")
     hub.asked.clear()
@@ -192,5 +192,5 @@ def test_plain_addresses_that_fail(hub: Hub, client: Client) -> None:
 
 def test_nothing_published(client: Client) -> None:
     (text,) = client.fetch("dino_vits16", "")
-    assert text.startswith("DownloadError: nobody publishes a checkpoint of")
+    assert text.startswith("DownloadError: vitonnx knows no published checkpoint of")
     assert text.endswith("give yours with --weights FILE.")

@@ -35,7 +35,7 @@ NPY = {
     "negative sides": npy(header("-2, -2"), content=bytes(16)),
     "a byte too few": npy(header("2, 2"), content=bytes(15)),
     "a byte too many": npy(header("2, 2"), content=bytes(17)),
-    "nested without end": npy("(" * 9_000),
+    "nested too deeply": npy("(" * 9_000),
     "lists without end": npy("[" * 5_000 + "]" * 5_000),
     "signs without end": npy(header("-" * 9_000 + "1,")),
     "a text that is never closed": npy("{'descr': '<f4', 'shape': (2L, '''"),
@@ -96,7 +96,7 @@ def tensor(shape: list[int], end: int, dtype: str = "F32", start: int = 0) -> di
 
 
 SAFETENSORS: dict[str, object] = {
-    "nested without end": b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "nested too deeply": b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "outside the file": {"a": tensor([10], 40)},
     "on top of each other": {"a": tensor([1], 4), "b": tensor([1], 4)},
     "with a gap": {"a": tensor([1], 8, start=4)},
@@ -117,7 +117,7 @@ def test_headers_of_safetensors(tmp_path: Path, fault: str) -> None:
     head = values if isinstance(values, bytes) else json.dumps(values).encode()
     path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(4))
     said = refusal(path)
-    assert "truncated or damaged" in said or "axes" in said or "is no checkpoint" in said
+    assert "truncated or damaged" in said or "axes" in said or "is not a checkpoint" in said
 
 
 @pytest.mark.parametrize("length", [2**63, 2**32, 99 * 2**20])
@@ -141,11 +141,11 @@ def test_types_that_are_no_weights(tmp_path: Path, dtype: str) -> None:
         content += raw
     head = json.dumps(entries).encode()
     path.write_bytes(struct.pack("<Q", len(head)) + head + content)
-    assert f"other than floating-point numbers in {name} ({dtype})" in refusal(path)
+    assert f"numbers that aren't floating-point in {name} ({dtype})" in refusal(path)
 
 
 def test_an_index_of_shards_is_no_checkpoint(tmp_path: Path) -> None:
     """Where it says that they are, nobody looks."""
     path = tmp_path / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"norm.bias": "../../etc/passwd"}}))
-    assert "give these themselves" in refusal(path)
+    assert "give the shards themselves" in refusal(path)

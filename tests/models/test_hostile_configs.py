@@ -122,17 +122,17 @@ def test_any_value_under_any_key(tmp_path: Path, number: int) -> None:
 
 
 LARGE = {
-    "blocks": (OWN | {"blocks": 10**7}, "a whole number, 100,000 at most"),
+    "blocks": (OWN | {"blocks": 10**7}, "a whole number, at most 100,000"),
     "blocks that are many": (OWN | {"blocks": 10**5}, "blocks is 100,000"),
     "width": (OWN | {"dim": 99_999}, "dim is 99,999"),
-    "classes": (OWN | {"classes": 10**7}, "a whole number, 100,000 at most"),
-    "names of classes": (OWN | {"classes": ["a"] * 10**6}, "a list of texts, 100,000 at most"),
-    "registers": (HUGGINGFACE | {"num_register_tokens": 10**9}, "1,000 at most"),
-    "registers of timm": (TIMM | {"model_args": {"reg_tokens": 10**9}}, "1,000 at most"),
-    "a picture": (OWN | {"image_size": 10**9}, "in pixels, 16,384 at most"),
+    "classes": (OWN | {"classes": 10**7}, "a whole number, at most 100,000"),
+    "names of classes": (OWN | {"classes": ["a"] * 10**6}, "a list of at most 100,000 texts"),
+    "registers": (HUGGINGFACE | {"num_register_tokens": 10**9}, "at most 1,000"),
+    "registers of timm": (TIMM | {"model_args": {"reg_tokens": 10**9}}, "at most 1,000"),
+    "a picture": (OWN | {"image_size": 10**9}, "in pixels, at most 16,384"),
     "a table of positions": (
         OWN | {"position": "sincos", "image_size": 2**14, "patch_size": 1},
-        "more than 65,536",
+        "at most 65,536",
     ),
 }
 
@@ -152,13 +152,13 @@ def test_sizes_that_no_model_has(tmp_path: Path, what: str) -> None:
 
 
 TEXTS = {
-    "nested without end": ("[" * 10**6, "nested without end"),
-    "objects without end": ('{"a":' * 10**5, "nested without end"),
+    "nested too deeply": ("[" * 10**6, "nested too deeply"),
+    "objects without end": ('{"a":' * 10**5, "nested too deeply"),
     "digits without end": ('{"a":' + "1" * 10**6 + "}", "a number in it is too long"),
     "a whole book": ('{"a":"' + "x" * 2**24 + '"}', "more than 16,777,216 bytes"),
     "keys without end": (
         json.dumps(OWN | {f"k{number}": 0 for number in range(10**5)}),
-        "'k4' and 99995 more which vitonnx does not know",
+        "'k4' and 99995 more which vitonnx doesn't know",
     ),
     "a key without end": (json.dumps(OWN | {"k" * 10**6: 0}), "kkk...kkk"),
     "a value that is deep": (
@@ -209,7 +209,7 @@ def test_honest_descriptions_are_read(tmp_path: Path) -> None:
 
 def test_random_weights_of_a_model_that_nobody_has() -> None:
     config = ViTConfig(dim=2**15, heads=8, mlp_dim=2**16, blocks=1_000)
-    with pytest.raises(UsageError, match="random ones are drawn for 2,147,483,648 at most"):
+    with pytest.raises(UsageError, match="random ones are limited to 2,147,483,648"):
         random_parameters(config, 0)
 
 

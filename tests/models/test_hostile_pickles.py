@@ -255,5 +255,5 @@ def test_a_stream_whose_storages_are_cut_or_swapped(tmp_path: Path) -> None:
     last = list(ARRAYS.values())[-1]
     start = len(whole) - last.nbytes - 8
     path.write_bytes(whole[:start] + struct.pack("<q", last.size + 1) + whole[start + 8 :])
-    with pytest.raises(CheckpointError, match="is not all there"):
+    with pytest.raises(CheckpointError, match="is incomplete"):
         read_checkpoint([path], PLAIN)

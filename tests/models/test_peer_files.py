@@ -200,7 +200,7 @@ def test_what_transformers_saves_of_dinov2_and_mae(tmp_path: Path, kind: str) ->
     old = read_checkpoint([tmp_path / "model.safetensors"], config, tell=told.append)
     new = read_checkpoint([tmp_path / "v5.bin"], config)
     left = "decoder.*" if family == "ViTMAE" else "embeddings.mask_token"
-    assert told == [f"model.safetensors: {left} left out, as no part of the model."]
+    assert told == [f"model.safetensors: ignored {left}, not part of the model."]
     assert list(old) == list(new) == list(config.parameters())
     for name, array in old.items():
         np.testing.assert_array_equal(array, new[name], err_msg=name)

@@ -173,7 +173,7 @@ def test_what_a_recipe_says(
         ("ViltImageProcessor", {"size_divisor": 32}, "Vilt"),
         ("YolosImageProcessor", {}, "shortest_edge 800, longest_edge 1333"),
         ("DetrImageProcessor", {"size": 800, "max_size": 1333}, "longest_edge 1333"),
-        ("CLIPImageProcessor", {"do_center_crop": False}, "a size of its own"),
+        ("CLIPImageProcessor", {"do_center_crop": False}, "its own size"),
         ("MobileViTImageProcessor", {}, "'crop_size'"),  # 224 of 256
         ("ViTImageProcessor", {"do_resize": False}, "'do_resize'"),
         ("ViTImageProcessor", {"do_image_splitting": True}, "'do_image_splitting'"),

@@ -112,7 +112,7 @@ def test_lightning_with_everything_beside(tmp_path: Path, legacy: bool) -> None:
     tree, told = read(tmp_path / "last.ckpt", PLAIN)
     assert_same(tree, TREE, PLAIN)
     assert told == [
-        "last.ckpt: callbacks, lr_schedulers, criterion.* left out, as no part of the model."
+        "last.ckpt: ignored callbacks, lr_schedulers, criterion.*, not part of the model."
     ]
 
 
@@ -144,7 +144,7 @@ def test_an_optimizers_moments_are_no_model(tmp_path: Path, nested: bool) -> Non
         write_safetensors(path, under("optimizer.exp_avg.", moments) | under("net.", state))
     tree, told = read(path, PLAIN)
     assert_same(tree, TREE, PLAIN)
-    assert told == [f"m: optimizer{'' if nested else '.*'} left out, as no part of the model."]
+    assert told == [f"m: ignored optimizer{'' if nested else '.*'}, not part of the model."]
 
 
 SEVERAL = {
@@ -251,7 +251,7 @@ def test_what_training_leaves_is_named(tmp_path: Path, name: str, place: str) ->
     write_safetensors(tmp_path / "m.st", arrays)
     tree, told = read(tmp_path / "m.st", HEADLESS)
     assert_same(tree, TREE, HEADLESS)
-    assert told == [f"m.st: {LEFT_OVER[name]} left out, as no part of the model."]
+    assert told == [f"m.st: ignored {LEFT_OVER[name]}, not part of the model."]
 
 
 @pytest.mark.parametrize("name", ["surplus", "neck.conv.weight", "blocks.0.extra", "blocks.2.x"])
@@ -286,7 +286,7 @@ def test_a_head_that_is_left_out_is_named(
     write_safetensors(tmp_path / "m", convention(TREE, PLAIN))
     tree, told = read(tmp_path / "m", HEADLESS)
     assert_same(tree, TREE, HEADLESS)
-    assert told == [f"m: {left} left out, as no part of the model."]
+    assert told == [f"m: ignored {left}, not part of the model."]
 
 
 def test_googles_other_towers_are_named(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_a_second_file_with_nothing_of_a_model(tmp_path: Path) -> None:
     arrays = names.timm(TREE, PLAIN)
     backbone = pth.write_torch(tmp_path / "backbone.pth", arrays)
     two = pth.write_nested(tmp_path / "two.pth", {"a": {"x": ONES}, "b": {"x": ONES}})
-    with pytest.raises(CheckpointError, match=r"two\.pth holds no model but arrays under a, b"):
+    with pytest.raises(CheckpointError, match=r"two\.pth holds no model, only arrays under a, b"):
         read_checkpoint([backbone, two], PLAIN)
     rest = pth.write_nested(tmp_path / "rest.pth", {"optimizer": {"state": {"x": ONES}}})
     with pytest.raises(CheckpointError, match="under nothing of a model"):

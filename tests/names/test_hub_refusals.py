@@ -96,7 +96,7 @@ def test_neither_graph_nor_checkpoint(hub: Hub, refused: Refused) -> None:
 
 def test_graphs_of_other_names(hub: Hub, refused: Refused) -> None:
     hub.push("ada/vit", {"onnx/encoder.onnx": b"", "onnx/decoder.onnx": b"", "README.md": b""})
-    refused("hf://ada/vit", 2, "say which file, as in hf://ada/vit/onnx/decoder.onnx", "encoder")
+    refused("hf://ada/vit", 2, "give one of them, as in hf://ada/vit/onnx/decoder.onnx", "encoder")
 
 
 def test_a_checkpoint_of_another_family(hub: Hub, refused: Refused) -> None:
@@ -110,7 +110,7 @@ def test_no_recipe(hub: Hub, refused: Refused, call: Call, desk: Path) -> None:
     line = "vitonnx tap hf://ada/bare --preprocess imagenet -o bare.onnx"
     refused("hf://ada/bare", 2, f"`{line}`", "image_mean")
     hub.push("ada/bare", {"onnx/model.onnx": repositories.graph()})
-    refused("hf://ada/bare", 2, f"has no recipe from picture to input: say one, as in `{line}`")
+    refused("hf://ada/bare", 2, f"has no preprocessing recipe: give one, as in `{line}`")
     # The graph is in the hub's cache, and the line does what it says.
     hub.asked.clear()
     done(call(*line.split()[1:]))
@@ -148,7 +148,7 @@ def test_gated(hub: Hub, refused: Refused) -> None:
 def test_private(hub: Hub, refused: Refused, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.push("ada/dinov2-small", repositories.optimum())
     hub.repositories["ada/dinov2-small"].token = "hf_let_me_in"
-    refused(ID, 2, "a private one", "HF_TOKEN")
+    refused(ID, 2, "it is private", "HF_TOKEN")
     monkeypatch.setenv("HF_TOKEN", "hf_let_me_in")
     done(call("inspect", ID))
 
@@ -157,7 +157,7 @@ def test_private(hub: Hub, refused: Refused, call: Call, monkeypatch: pytest.Mon
 def test_a_hub_in_trouble(hub: Hub, refused: Refused, status: int) -> None:
     hub.push("ada/dinov2-small", repositories.optimum())
     hub.status = status
-    refused(ID, 1, f"it answers {status}", "try again later")
+    refused(ID, 1, f"status {status}", "try again later")
 
 
 def test_no_hub(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_no_hub(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_offline(hub: Hub, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    refused(ID, 1, "HF_HUB_OFFLINE", "not fetched before")
+    refused(ID, 1, "HF_HUB_OFFLINE", "not downloaded before")
     assert hub.asked == []
 
 
@@ -242,7 +242,7 @@ def test_a_hub_that_says_no_commit(
     repository = hub.repositories["ada/dinov2-small"]
     repository.commits["../../secret"] = repository.commits.pop(repository.branches["main"])
     repository.branches["main"] = "../../secret"
-    refused(ID, 1, "doesn't say at which commit")
+    refused(ID, 1, "doesn't tell the commit")
 
 
 def test_what_is_no_vit(hub: Hub, refused: Refused) -> None:
@@ -276,6 +276,6 @@ def test_a_checkpoint_on_this_machine_alone(
         huggingface_hub.hf_hub_download("ada/tiny", name)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     file = "hf://ada/tiny/model.safetensors"
-    assert_refused(call("inspect", "hf://ada/tiny"), 1, "HF_HUB_OFFLINE", f"is here: {file}")
+    assert_refused(call("inspect", "hf://ada/tiny"), 1, "HF_HUB_OFFLINE", f"that exists: {file}")
     assert_nothing_kept(home)
     assert resolve(file).name == "tiny.model.onnx"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from vitonnx.probes import HeadsResult, mass_mask
+from vitonnx.probes import HeadsResult, Maps, mass_mask
 
 
 def heads_result(
@@ -29,6 +29,17 @@ def heads_result(
         query=query,
         patch=patch,
     )
+
+
+def heads_maps(
+    attention: NDArray[np.float32],
+    *,
+    mass: float | None = None,
+    query: str = "cls",
+    patch: tuple[int, int] | None = None,
+) -> Maps:
+    """Make the finding of maps (heads, rows, columns)."""
+    return heads_result(attention, mass=mass, query=query, patch=patch).finding
 
 
 def drawn(figure: Figure) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from plots.drawn_figures import drawn, heads_result, patches_of, texts_of
+from plots.drawn_figures import drawn, heads_maps, patches_of, texts_of
 from vitonnx.errors import UsageError
 from vitonnx.plots import SheetEntry, compare_models
-from vitonnx.probes import HeadsResult, RolloutResult
+from vitonnx.probes import RolloutResult
 
 GRID = (3, 5)
 LONG = "a model with a name that is far too long " * 5
@@ -28,8 +28,8 @@ def hot(patch: tuple[int, int], grid: tuple[int, int] = GRID) -> NDArray[np.floa
 
 
 def rolled(patch: tuple[int, int], grid: tuple[int, int] = GRID, level: int = 85) -> SheetEntry:
-    result = RolloutResult(rollout=hot(patch, grid))
-    return SheetEntry(crop(level, grid), result, "bird.png", "finch (87%)")
+    maps = RolloutResult(rollout=hot(patch, grid)).finding
+    return SheetEntry(crop(level, grid), maps, "bird.png", "finch (87%)")
 
 
 def looked(
@@ -40,7 +40,7 @@ def looked(
 ) -> SheetEntry:
     query = "cls" if patch is None else "20,55"
     maps = np.stack([hot(place, grid) for place in patches])
-    return SheetEntry(crop(grid=grid), heads_result(maps, mass=mass, query=query, patch=patch), "a")
+    return SheetEntry(crop(grid=grid), heads_maps(maps, mass=mass, query=query, patch=patch), "a")
 
 
 def brightest(axes: Axes, pixels: NDArray[np.float64], grid: tuple[int, int]) -> tuple[int, int]:
@@ -73,7 +73,7 @@ def test_every_model_has_a_column_and_every_picture_a_row(pictures: int) -> None
 
 def test_every_model_has_its_own_colours() -> None:
     faint, strong = (
-        SheetEntry(crop(), RolloutResult(rollout=hot((1, 3)) * level), "bird.png")
+        SheetEntry(crop(), RolloutResult(rollout=hot((1, 3)) * level).finding, "bird.png")
         for level in (0.1, 1)
     )
     figure = compare_models({"faint": [faint], "strong": [strong]})
@@ -140,8 +140,8 @@ def test_mask_and_query_are_marked() -> None:
 
 def test_what_models_have_in_common_is_said_once() -> None:
     twelve, five = looked((1, 3)), looked((1, 3))
-    assert isinstance(five.result, HeadsResult)
-    five = five._replace(result=replace(five.result, block=4), prediction="wren (9%)")
+    maps = replace(five.maps, details=("block 4", "query: cls"))
+    five = five._replace(maps=maps, prediction="wren (9%)")
     figure = compare_models({"dino": [twelve], "deit": [five]}, note="untrained: random weights")
     texts = texts_of(figure)
     assert {"query: cls", "block 7", "block 4, predicted: wren (9%)"} <= set(texts)

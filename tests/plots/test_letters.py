@@ -19,7 +19,7 @@ from vitonnx.plots import (
     VideoColours,
     VideoPainter,
     _letters,
-    plot_rollout,
+    plot_maps,
     save_figure,
 )
 from vitonnx.plots._axes import FONT
@@ -73,7 +73,7 @@ def font(tmp_path: Path, poor: None) -> None:
 
 def page(title: str) -> Figure:
     result = RolloutResult(rollout=np.full((3, 5), 1 / 16, np.float32))
-    return plot_rollout(np.zeros((24, 40, 3), np.uint8), result, model=title, file=title)
+    return plot_maps(np.zeros((24, 40, 3), np.uint8), result.finding, model=title, file=title)
 
 
 def test_what_no_font_has_is_escaped() -> None:

@@ -20,7 +20,7 @@ from vitonnx.probes import (
     Distance,
     DistanceResult,
     FiltersResult,
-    HeadsResult,
+    Maps,
     PositionsResult,
     RolloutResult,
 )
@@ -29,9 +29,11 @@ Draw: TypeAlias = Callable[[Axes | None], Figure]
 
 rng = np.random.default_rng(5)
 PIXELS = rng.integers(0, 256, (48, 80, 3), dtype=np.uint8)
-HEADS = heads_result(rng.uniform(size=(6, 3, 5)).astype(np.float32), mass=0.6, patch=(1, 2))
+ATTENTION = rng.uniform(size=(6, 3, 5)).astype(np.float32)
+HEADS = heads_result(ATTENTION, mass=0.6, query="20,40", patch=(1, 2))
 ROLLOUT = RolloutResult(rollout=rng.uniform(size=(3, 5)).astype(np.float32))
-TOTAL = Distance().summary([DistanceResult(distance=rng.uniform(1, 90, (7, 3))) for _ in range(2)])
+DISTANCES = [DistanceResult(distance=rng.uniform(1, 90, (7, 3))) for _ in range(2)]
+TABLE = Distance().table(Distance().summary(DISTANCES))
 FILTERS = FiltersResult(
     filters=rng.normal(size=(33, 5, 7, 3)).astype(np.float32),
     components=None,
@@ -41,16 +43,16 @@ POSITIONS = PositionsResult(
     similarity=rng.uniform(-1, 1, (15, 15)).astype(np.float32), grid=(3, 5), metric="cosine"
 )
 DRAWN: dict[str, Draw] = {
-    "plot_distance_by_block": lambda ax: plots.plot_distance_by_block(TOTAL, ax=ax),
-    "plot_distance_by_head": lambda ax: plots.plot_distance_by_head(TOTAL, ax=ax),
-    "plot_filter_plate": lambda ax: plots.plot_filter_plate(FILTERS, ax=ax),
-    "plot_first_and_last_head": lambda ax: plots.plot_first_and_last_head(TOTAL, ax=ax),
-    "plot_map": lambda ax: plots.plot_map(PIXELS, HEADS, ax=ax),
-    "plot_position_matrix": lambda ax: plots.plot_position_matrix(POSITIONS, ax=ax),
-    "plot_position_tiles": lambda ax: plots.plot_position_tiles(POSITIONS, ax=ax),
+    "plot_first_and_last_head": lambda ax: plots.plot_first_and_last_head(TABLE, ax=ax),
+    "plot_map": lambda ax: plots.plot_map(PIXELS, HEADS.finding, ax=ax),
+    "plot_matrix": lambda ax: plots.plot_matrix(POSITIONS.finding, ax=ax),
+    "plot_plate": lambda ax: plots.plot_plate(FILTERS.finding, ax=ax),
+    "plot_table_by_block": lambda ax: plots.plot_table_by_block(TABLE, ax=ax),
+    "plot_table_by_head": lambda ax: plots.plot_table_by_head(TABLE, ax=ax),
+    "plot_tiles": lambda ax: plots.plot_tiles(POSITIONS.finding, ax=ax),
 }
-PAGES = ["compare_models", "contact_sheet", "plot_distance", "plot_filters", "plot_heads"]
-PAGES += ["plot_positions", "plot_results", "plot_rollout"]
+PAGES = ["compare_models", "contact_sheet", "plot_maps", "plot_matrices", "plot_plates"]
+PAGES += ["plot_results", "plot_tables"]
 
 
 def test_every_function_takes_axes_or_says_that_it_is_a_page() -> None:
@@ -110,7 +112,7 @@ def map_in(figure: Figure) -> np.ndarray:
 
 @pytest.mark.parametrize("head", [None, 0, 5])
 def test_a_map_is_that_of_a_head_or_of_the_mean(head: int | None) -> None:
-    figure = plots.plot_map(PIXELS, HEADS, head=head)
+    figure = plots.plot_map(PIXELS, HEADS.finding, part=head)
     high = np.percentile(HEADS.attention, 99.5)  # of all heads, whichever is drawn
     expected = HEADS.mean if head is None else HEADS.attention[head]
     np.testing.assert_allclose(map_in(figure), np.clip(expected, 0, high), rtol=1e-6)
@@ -120,32 +122,30 @@ def test_a_map_is_that_of_a_head_or_of_the_mean(head: int | None) -> None:
 
 
 def test_a_map_of_a_rollout() -> None:
-    figure = plots.plot_map(PIXELS, ROLLOUT)
+    figure = plots.plot_map(PIXELS, ROLLOUT.finding)
     low, high = float(ROLLOUT.rollout.min()), np.percentile(ROLLOUT.rollout, 99.5)
     np.testing.assert_allclose(map_in(figure), np.clip(ROLLOUT.rollout, low, high), rtol=1e-6)
     assert figure.axes[0].child_axes[0].get_ylabel() == "rollout weight"
 
 
 def test_a_map_keeps_the_shape_of_its_picture() -> None:
-    figure = plots.plot_map(PIXELS, HEADS, ax=Figure(figsize=(5, 5)).subplots())
+    figure = plots.plot_map(PIXELS, HEADS.finding, ax=Figure(figsize=(5, 5)).subplots())
     drawn(figure)
     box = figure.axes[0].get_window_extent()
     assert box.height / box.width == pytest.approx(48 / 80, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("result", "head", "says"),
-    [(HEADS, 6, "no head 6; the model has heads 0 to 5"), (HEADS, -1, "no head -1"),
-     (ROLLOUT, 0, "leave the head out")],
+    ("maps", "part", "says"),
+    [(HEADS.finding, 6, "no part 6: mean of the heads has parts 0 to 5"),
+     (HEADS.finding, -1, "no part -1"), (ROLLOUT.finding, 0, "leave the part out")],
 )  # fmt: skip
-def test_heads_that_there_are_not(
-    result: HeadsResult | RolloutResult, head: int, says: str
-) -> None:
+def test_parts_that_there_are_not(maps: Maps, part: int, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        plots.plot_map(PIXELS, result, head=head)
+        plots.plot_map(PIXELS, maps, part=part)
 
 
 def test_one_scale_serves_tiles_and_matrix() -> None:
-    for plot in (plots.plot_position_tiles, plots.plot_position_matrix):
-        (key,) = plot(POSITIONS).axes[0].child_axes
+    for plot in (plots.plot_tiles, plots.plot_matrix):
+        (key,) = plot(POSITIONS.finding).axes[0].child_axes
         assert (key.get_ylim(), key.get_ylabel()) == ((-1, 1), "cosine similarity")

@@ -12,13 +12,12 @@ from vitonnx.plots import (
     SheetEntry,
     compare_models,
     contact_sheet,
-    plot_heads,
     plot_map,
-    plot_rollout,
+    plot_maps,
     scale_of,
     without_padding,
 )
-from vitonnx.probes import HeadsResult, RolloutResult
+from vitonnx.probes import HeadsResult, Maps, RolloutResult
 
 # An input of 5 x 7 patches of 8 pixels, of which rows 1.5 to 4 are picture; the rest is blue.
 INSIDE = (0.0, 0.3, 1.0, 0.8)
@@ -32,7 +31,7 @@ def pixels() -> np.ndarray:
     return drawn
 
 
-def heads() -> HeadsResult:
+def heads() -> Maps:
     attention = np.stack([ROLLOUT, ROLLOUT[::-1], ROLLOUT])
     return HeadsResult(
         attention=attention,
@@ -42,7 +41,11 @@ def heads() -> HeadsResult:
         block=1,
         query="20,9",
         patch=(2, 1),
-    )
+    ).finding
+
+
+def rolled() -> Maps:
+    return RolloutResult(rollout=ROLLOUT).finding
 
 
 def tiles(figure: Figure) -> list[Axes]:
@@ -55,15 +58,15 @@ def tiles(figure: Figure) -> list[Axes]:
 
 
 ENTRY = SheetEntry(pixels(), heads(), "a.png", inside=INSIDE)
-ROLLED = SheetEntry(pixels(), RolloutResult(rollout=ROLLOUT), "a.png", inside=INSIDE)
+ROLLED = SheetEntry(pixels(), rolled(), "a.png", inside=INSIDE)
 
 
 @pytest.mark.parametrize(
     "figure",
     [
-        plot_rollout(pixels(), RolloutResult(rollout=ROLLOUT), inside=INSIDE),
-        plot_heads(pixels(), heads(), inside=INSIDE),
-        plot_map(pixels(), heads(), head=1, inside=INSIDE),
+        plot_maps(pixels(), rolled(), inside=INSIDE),
+        plot_maps(pixels(), heads(), inside=INSIDE),
+        plot_map(pixels(), heads(), part=1, inside=INSIDE),
         contact_sheet([ENTRY] * 3),
         compare_models({name: [ENTRY] for name in "ab"}),
         compare_models({name: [ROLLED] * 2 for name in "ab"}),
@@ -88,8 +91,8 @@ def test_the_padding_is_left_out(figure: Figure) -> None:
 
 
 def test_a_sheet_of_several_shapes_keeps_them() -> None:
-    tall = SheetEntry(pixels(), RolloutResult(rollout=ROLLOUT), "t", inside=(0.4, 0, 0.6, 1))
-    wide = SheetEntry(pixels(), RolloutResult(rollout=ROLLOUT), "w", inside=INSIDE)
+    tall = SheetEntry(pixels(), rolled(), "t", inside=(0.4, 0, 0.6, 1))
+    wide = SheetEntry(pixels(), rolled(), "w", inside=INSIDE)
     figure = contact_sheet([tall, wide])
     shapes = [axes.get_window_extent() for axes in tiles(figure)]
     found = [box.height / box.width for box in shapes]
@@ -97,6 +100,6 @@ def test_a_sheet_of_several_shapes_keeps_them() -> None:
 
 
 def test_the_scale_is_of_the_picture() -> None:
-    assert scale_of(RolloutResult(rollout=ROLLOUT), INSIDE).high < 0.03
-    assert scale_of(RolloutResult(rollout=ROLLOUT)).high > 8
+    assert scale_of(rolled(), INSIDE).high < 0.03
+    assert scale_of(rolled()).high > 8
     assert without_padding(ROLLOUT, INSIDE).shape == (3, 7)  # a row in part

@@ -7,15 +7,15 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from plots.drawn_figures import heads_result
+from plots.drawn_figures import heads_maps
 from vitonnx.errors import UsageError
-from vitonnx.plots import plot_heads, save_figure
+from vitonnx.plots import plot_maps, save_figure
 
 
 def figure() -> Figure:
     maps = np.random.default_rng(0).uniform(0, 1, (6, 3, 5)).astype(np.float32)
     crop = np.random.default_rng(1).integers(0, 256, (48, 80, 3), dtype=np.uint8)
-    return plot_heads(crop, heads_result(maps, mass=0.6), model="vit", file="bird.png")
+    return plot_maps(crop, heads_maps(maps, mass=0.6), model="vit", file="bird.png")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plots.drawn_figures import drawn, heads_result, patches_of, texts_of
+from plots.drawn_figures import drawn, heads_maps, patches_of, texts_of
 from vitonnx.errors import UsageError
 from vitonnx.plots import SheetEntry, contact_sheet
 from vitonnx.probes import RolloutResult
@@ -26,7 +26,7 @@ def hot(patch: tuple[int, int]) -> NDArray[np.float32]:
 def test_every_picture_stands_beside_its_map(pictures: int) -> None:
     places = [(number % 3, number % 5) for number in range(pictures)]
     entries = [
-        SheetEntry(crop(8 * number), RolloutResult(rollout=hot(place)), f"{number}.png")
+        SheetEntry(crop(8 * number), RolloutResult(rollout=hot(place)).finding, f"{number}.png")
         for number, place in enumerate(places)
     ]
     figure = contact_sheet(entries)
@@ -45,7 +45,7 @@ def test_every_picture_stands_beside_its_map(pictures: int) -> None:
 
 def test_heads_show_their_mean() -> None:
     maps = np.stack([hot((1, 3)), hot((1, 3)), hot((0, 0))])
-    figure = contact_sheet([SheetEntry(crop(), heads_result(maps), "bird.png")], model="vit")
+    figure = contact_sheet([SheetEntry(crop(), heads_maps(maps), "bird.png")], model="vit")
     brightness = patches_of(figure.axes[1], drawn(figure), GRID).mean(axis=-1)
     assert brightness[1, 3] > brightness[0, 0] > brightness[2, 2] + 0.1
     caption = " ".join(texts_of(figure))
@@ -55,7 +55,7 @@ def test_heads_show_their_mean() -> None:
 
 def test_pictures_share_one_scale() -> None:
     entries = [
-        SheetEntry(crop(), heads_result(np.full((2, *GRID), level, np.float32)), "a.png")
+        SheetEntry(crop(), heads_maps(np.full((2, *GRID), level, np.float32)), "a.png")
         for level in (0.1, 0.3)
     ]
     figure = contact_sheet(entries)
@@ -67,7 +67,7 @@ def test_pictures_share_one_scale() -> None:
 @pytest.mark.parametrize("prediction", ["", "a class with many names, each of them long"])
 def test_no_text_is_clipped_or_overlaps(prediction: str) -> None:
     entries = [
-        SheetEntry(crop(), heads_result(hot((1, 3))[None]), f"{number}" + "x" * 99, prediction)
+        SheetEntry(crop(), heads_maps(hot((1, 3))[None]), f"{number}" + "x" * 99, prediction)
         for number in range(7)
     ]
     figure = contact_sheet(entries, model="vit " * 99, note="untrained: random weights")
@@ -81,6 +81,6 @@ def test_no_text_is_clipped_or_overlaps(prediction: str) -> None:
 
 @pytest.mark.parametrize("pictures", [0, 401])
 def test_pages_have_bounds(pictures: int) -> None:
-    entry = SheetEntry(crop(), RolloutResult(rollout=hot((1, 3))), "bird.png")
+    entry = SheetEntry(crop(), RolloutResult(rollout=hot((1, 3))).finding, "bird.png")
     with pytest.raises(UsageError, match=f"1 to 400 pictures, not {pictures}"):
         contact_sheet([entry] * pictures)

@@ -86,7 +86,7 @@ def test_the_checkpoint_s_own_positions_stay(tapped: Tapped) -> None:
 def test_a_guess_is_said_and_a_word_is_not(call: Call, desk: Path) -> None:
     onnx.save(WAYS["class"].model(), "model.onnx")
     said = call("tap", "model.onnx", "-o", "out.onnx", "--preprocess", "imagenet")
-    assert "a guess: say --interpolation" in said.err
+    assert "a guess: give --interpolation" in said.err
     words = ["--preprocess", "imagenet", "--interpolation", "dino"]
     quiet = call("tap", "model.onnx", "-o", "out.onnx", *words)
     done(quiet)
@@ -95,7 +95,7 @@ def test_a_guess_is_said_and_a_word_is_not(call: Call, desk: Path) -> None:
 
 
 def test_an_interpolation_of_nothing(desk: Path) -> None:
-    with pytest.raises(UsageError, match="no meaning"):
+    with pytest.raises(UsageError, match="doesn't apply"):
         choose_interpolation(Positions(None, 0, 2), "jax", None)
 
 
@@ -120,8 +120,8 @@ def test_what_is_added_to_scores_in_no_known_way_keeps_the_size(desk: Path) -> N
     onnx.save(vit.model(), "model.onnx")
     found = tap("model.onnx", "out.onnx", preprocess="imagenet")
     assert not found.manifest.resizable
-    assert any("the model keeps its size: what it adds to its scores" in w for w in found.warnings)
-    with pytest.raises(ModelFileError, match="24x40 alone: what it adds to its scores"):
+    assert any("the model keeps its size: its attention bias" in w for w in found.warnings)
+    with pytest.raises(ModelFileError, match="24x40 only: its attention bias"):
         vx.Engine("out.onnx", device="cpu", size=(40, 32)).probe(
             [np.zeros((40, 32, 3), np.uint8)], vx.Heads(query="mean")
         )

@@ -25,7 +25,7 @@ def test_tokens_that_no_head_reads_are_registers(call: Call, desk: Path) -> None
     onnx.save(ForeignViT(prefix=4, places=False, readout="mean").model(), "model.onnx")
     outcome = call("tap", "model.onnx", "-o", "out.onnx", "--preprocess", "imagenet")
     done(outcome)
-    assert "by what the head reads: say --prefix where that is wrong" in outcome.err
+    assert "by what the head reads: give --prefix if that is wrong" in outcome.err
     names = load_manifest(desk / "out.onnx").prefix_tokens
     assert names == ("reg0", "reg1", "reg2", "reg3")
     # A map of the class token of a model that has none would be a map of a register.

@@ -114,7 +114,7 @@ def test_what_is_said_behind_a_recipe(
         ("imagenet,pad=", "0 to 255"),
         ("imagenet,pad=#12345", "#RRGGBB"),
         ("imagenet,end", ",pad,end"),
-        ("imagenet,pad,squash", "either padded or squashed"),
+        ("imagenet,pad,squash", "either pad or squash"),
         ("imagenet,pad,pad=3", "once"),
         ("imagenet,padding", "pad=GREY"),
         ("pad", "pad=GREY"),
@@ -132,4 +132,4 @@ def test_what_a_file_beside_has_and_vitonnx_has_not(
 ) -> None:
     recipe = {"image_processor_type": "YolosImageProcessor"}
     (desk / "preprocessor_config.json").write_text(json.dumps(recipe))
-    refused(vit_file, 2, "preprocessor_config.json", "a size of its own", "--preprocess", words="")
+    refused(vit_file, 2, "preprocessor_config.json", "its own size", "--preprocess", words="")

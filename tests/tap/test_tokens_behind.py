@@ -66,9 +66,9 @@ def test_probes_in_the_graph_are_those_of_the_numbers(file: Path) -> None:
         expected = np.stack([each[number] for each in distances])
         np.testing.assert_allclose(distance.distance, expected, atol=PIXELS)
     for name, token in (("suffix2", VIT.tokens - 1), ("mean", None)):
-        (result, _) = engine.probe(pictures, vx.Heads(query=name))
+        (asked, _) = engine.probe(pictures, vx.Heads(query=name))
         expected = head_maps(blocks[-1], query=token, **layout)[0]
-        np.testing.assert_allclose(result.attention, expected, atol=ATTENTION)
+        np.testing.assert_allclose(asked.attention, expected, atol=ATTENTION)
 
 
 def test_all_commands_take_it(file: Path, call: Call) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 import vitonnx as vx
 from media.video_files import Pixels, even, frames, look, uneven, write_exactly, write_video
+from vitonnx.engine import Engine
 from vitonnx.errors import PictureError, UsageError, VideoError, VitonnxError
 from vitonnx.media.videos import Frame, open_video
 from vitonnx.plots import Scale, VideoColours
@@ -34,7 +35,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_exactly(path, pictures, uneven(19, 1000), clock=1000, sound="aac")
 
 
-def whole(file: Path, path: Path) -> vx.Engine:
+def whole(file: Path, path: Path) -> Engine:
     return open_engine(file, open_video(path).size, device="cpu")
 
 
@@ -42,7 +43,7 @@ def pixels_of(path: Path) -> list[Pixels]:
     return [frame.pixels for frame in open_video(path).read()]
 
 
-def mean_maps(engine: vx.Engine, path: Path) -> NDArray[np.float32]:
+def mean_maps(engine: Engine, path: Path) -> NDArray[np.float32]:
     """The mean of the heads of every frame, one frame at a time."""
     found = [engine.probe(picture, vx.Heads())[0].mean for picture in pixels_of(path)]
     return np.stack(found)
@@ -265,7 +266,8 @@ def test_what_can_not_be(exported: Exported, video: Path, tmp_path: Path) -> Non
 
     refused(UsageError, "no head 3; it has heads 0 to 2", vx.Heads(), head=3)
     refused(UsageError, "no block 9", vx.Heads(block=9))
-    refused(UsageError, "rollout goes through all heads", vx.Rollout(), head="all")
+    refused(UsageError, "rollout has one map of all heads", vx.Rollout(), head="all")
+    refused(UsageError, "distance gives no maps", vx.Distance())
     refused(PictureError, "lies outside", vx.Heads(query=(500, 3)))
     with pytest.raises(UsageError, match="at least one model"):
         probe_video(open_video(video), [], vx.Heads(), tmp_path / "o.mp4")

@@ -149,8 +149,8 @@ def export_model(
     if config is None and isinstance(source, list):
         from vitonnx.models import fit_readout
 
-        # The registry knows the published heads; a checkpoint may have another, or none. What a
-        # config says is the user's own word: there the checkpoint must have what it says.
+        # The registry describes the published heads; a checkpoint may have another head, or none.
+        # A config comes from the user: the checkpoint must match it.
         spec = fit_readout(spec, source, tell=notice)
 
     def write(file: Path) -> dict[str, float]:
@@ -162,7 +162,7 @@ def export_model(
     if precision == "fp32":
         parity = write(target)
     else:
-        # Verified in single precision first: only then is it known what fewer bits cost.
+        # Verify in single precision first: the cost of fewer bits is measured against that.
         with temporary_folder() as folder:
             exact, reduced = (folder / f"{each}.onnx" for each in ("fp32", precision))
             parity = write(exact)
@@ -188,20 +188,22 @@ def _describe(name: str | None, config: str | Path | None, weights: list[str | P
 
     if config is not None:
         if not weights:
-            raise UsageError("--config needs --weights: a checkpoint of that model, or random.")
+            raise UsageError(
+                "--config needs --weights: give a checkpoint of that model, or random."
+            )
         spec = read_config_file(Path(config))
         return spec if name is None else replace(spec, name=name)
     if name is None:
-        raise UsageError("Say which model: a name of `vitonnx models`, or --config FILE.json.")
+        raise UsageError("no model given: pass a name from `vitonnx models`, or --config FILE.")
     if name in demo_models():
         raise UsageError(
-            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: give its name "
+            f"{name} comes with vitonnx as a finished file, {demo_models()[name]}: pass its name "
             "to any command that takes a MODEL, or to vitonnx.Engine."
         )
     if is_hub_id(name):
         raise UsageError(
-            f"{name} needs no export: give it to vitonnx.Engine or any command that takes a MODEL, "
-            "which fetches it and makes it probe-ready once, or to `vitonnx tap`."
+            f"{name} needs no export: pass it to `vitonnx tap`, or to vitonnx.Engine or any "
+            "command that takes a MODEL, which downloads it and makes it probe-ready once."
         )
     return find_model(name)
 
@@ -216,10 +218,10 @@ def _source(weights: list[str | Path], seed: int | None) -> list[Path] | int | N
     """Give the checkpoint's files, or a seed; None is the published checkpoint."""
     if RANDOM in weights:
         if len(weights) > 1:
-            raise UsageError("Weights that are random go alone: a model is random or it isn't.")
+            raise UsageError("--weights random can't be combined with checkpoint files.")
         return seed or 0
     if seed is not None:
         raise UsageError(
-            "The seed is that of random weights: say --weights random, or leave it out."
+            "--seed applies to random weights only: add --weights random, or omit --seed."
         )
     return [Path(file) for file in weights] or None

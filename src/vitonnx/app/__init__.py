@@ -1,4 +1,4 @@
-"""The page: probe a picture of one's own in the browser. It needs the extra ``app``."""
+"""The page: probe your own pictures in the browser. Needs the extra ``app``."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The access log: who asked for what, and how it went; nothing of what pictures show."""
+"""Access log: sessions, requests and outcomes, but nothing of the pictures' content."""
 
 from __future__ import annotations
 

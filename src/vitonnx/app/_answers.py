@@ -1,4 +1,4 @@
-"""What models say of the visitors' pictures: each picture runs once through each model."""
+"""Run models on the visitors' pictures: each picture runs once through each model."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ RESULTS = 1000
 class Answers:
     """Asks models, and keeps what they said for as long as there is room.
 
-    Attention is kept in half precision, which the eye can't tell from single; what is saved as
-    numbers is asked again, and exact. Where the attention of one picture is larger than the whole
-    memory, the model runs for every question, with the probe in its graph.
+    Attention is cached in half precision, which the eye can't tell from single; saved numbers are
+    computed again, exactly. If the attention of one picture exceeds the whole memory, the model
+    runs for every request, with the probe in its graph.
 
     Parameters
     ----------
     engines : mapping of str to Engine
-        By the names that visitors choose from.
+        Engines by the names that visitors choose from.
     memory : int
         Bytes that may be kept.
     reopen : callable
@@ -54,19 +54,19 @@ class Answers:
         self._running = threading.Lock()
 
     def warm(self) -> None:
-        """Run every model once: the first visitor shall not wait for what can be done before."""
+        """Run every model once, so that the first visitor needn't wait for setup."""
         for name, engine in self.engines.items():
             if self.keeps(name):
                 height, width = engine.manifest.size
                 engine.run_pixels(np.zeros((1, height, width, 3), np.uint8), engine.outputs)
 
     def look(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
-        """Answer for the eye: from what is kept, where the picture was asked about before.
+        """Answer for display, from the cache if the picture was asked about before.
 
         Raises
         ------
         PictureError
-            If the probe's query lies outside what the model sees.
+            If the probe's query is outside what the model sees.
         UsageError
             If the model doesn't have what the probe asks for.
         """
@@ -93,7 +93,7 @@ class Answers:
         Raises
         ------
         PictureError, UsageError
-            As `look`.
+            As in `look`.
         """
         engine = self.engines[model]
         with self._running:
@@ -103,12 +103,12 @@ class Answers:
         return _result(visit, model, engine, probe, outputs)
 
     def forget(self, visit: Visit) -> None:
-        """Drop what is kept for a visitor."""
+        """Drop a visitor's cached attention."""
         for memory in (self._outputs, self._results):
             memory.forget(visit.key)
 
     def keeps(self, model: str) -> bool:
-        """Tell whether all attention of a picture can be kept, so that answers come at once."""
+        """Tell whether all attention of a picture fits the cache, so that answers are immediate."""
         return kept_bytes(self.engines[model].manifest) <= self._outputs.limit
 
     @property
@@ -117,7 +117,7 @@ class Answers:
         return self._outputs.held
 
     def _whole(self, visit: Visit, model: str) -> Outputs:
-        """Give a model's outputs for a picture: what is kept, or what it says now."""
+        """Return a model's outputs for a picture, cached or newly computed."""
         question = (visit.key, model)
         outputs = self._outputs.get(question)
         if outputs is None:
@@ -151,7 +151,7 @@ class Answers:
         }
 
     def _ask_once(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
-        """Ask an engine that is opened for this question alone."""
+        """Ask an engine opened for this request only."""
         engine, shown = self._reopen(model), visit.shown[model]
         local = _in_input(probe, engine.layout, shown)
         (value,) = engine.probe_pixels(shown.pixels[None], local)
@@ -161,7 +161,7 @@ class Answers:
 
 
 def kept_bytes(manifest: Manifest) -> int:
-    """Give the bytes that are kept of one picture: two for each weight, and a little besides.
+    """Return the cached bytes of one picture: two per weight, and a small overhead.
 
     The weights are those of all heads, and of their fusion.
 
@@ -214,7 +214,7 @@ def _wrapped(
 
 
 def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:
-    """Give the probe with its pixel of the picture as one of the model's input."""
+    """Return the probe with its pixel of the picture turned into one of the model's input."""
     if not isinstance(probe, Heads) or not probe.located:
         return probe
     patch = layout.patch(shown.token(probe, layout))

@@ -1,4 +1,4 @@
-"""The first tab: the maps of the visitor's picture, and what is asked of them."""
+"""The first tab: the maps of the visitor's picture, and their controls."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class AttentionTab:
     Parameters
     ----------
     answers : Answers
-        Of the page.
+        Answers of the page.
     questions : Questions
-        That may be asked.
+        Reader of requests.
     uploads : Uploads
-        That are taken.
+        Reader of uploads.
     limits : Limits
         The page's.
     """
@@ -47,7 +47,7 @@ class AttentionTab:
             self._viewer = make_viewer("viewer")
 
     def connect(self, picture: gr.Image, controls: Controls) -> None:
-        """Say which event is answered how."""
+        """Connect events to their handlers."""
         inputs = [self.visit, *controls.asked]
         picture.change(
             self.receive,
@@ -111,7 +111,7 @@ class AttentionTab:
         Returns
         -------
         view, block
-            The slider goes as far as the deepest of them.
+            Set the slider's range to the deepest of the models.
         """
         question = self._questions.read(visit, *asked)
         last = self._questions.deepest(question.models) - 1
@@ -122,7 +122,7 @@ class AttentionTab:
 
     @kindly
     def look(self, visit: Visit | None, *asked: Any) -> Any:
-        """Answer what the sliders ask, from what is kept."""
+        """Answer the sliders from the cache."""
         visit = here(visit)
         return view(self._answers, visit, self._questions.read(visit, *asked), pictures=False)
 
@@ -139,7 +139,7 @@ class AttentionTab:
             # By way of a float, which is as large as a place can be.
             pixel = (int(float(event.y)), int(float(event.x)))
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise UsageError("The place of a click is two whole numbers, y and x.") from error
+            raise UsageError("a click is placed by two whole numbers, y and x.") from error
         return self.look(visit, models, PATCH, pixel, *rest), pixel, PATCH
 
     @kindly
@@ -149,7 +149,7 @@ class AttentionTab:
         return self.look(visit, models, DEFAULT, None, *rest), None, DEFAULT
 
     def _forget(self, visit: Visit | None) -> None:
-        """Free what is kept for a picture that is looked at no more."""
+        """Free the cache of a picture that is no longer shown."""
         if visit is not None:
             visit.over = True
             self._answers.forget(visit)

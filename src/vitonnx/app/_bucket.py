@@ -1,4 +1,4 @@
-"""How often something may be done."""
+"""Rate limits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MOST = 10_000  # names that are remembered; who was away for the longest time st
 
 
 class Buckets:
-    """A bucket of permissions for each name: it begins full, and fills again as time goes by.
+    """Token bucket for each name: it begins full, and refills over time.
 
     Parameters
     ----------
     size : int
         Permissions in a full bucket: how many may come at once.
     rate : float
-        How many come back in a second.
+        Tokens refilled per second.
     clock : callable
         Gives seconds.
 

@@ -1,4 +1,4 @@
-"""What a visitor chooses: models, who looks, and where."""
+"""Controls of a visitor: models, query and pixel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Controls", "lay_out_controls"]
 
 @dataclass(frozen=True)
 class Controls:
-    """The components whose values make a question."""
+    """Components whose values make a request."""
 
     models: gr.CheckboxGroup
     who: gr.Radio
@@ -28,7 +28,7 @@ class Controls:
 
     @property
     def asked(self) -> list[Component]:
-        """In the order of `Questions.read`."""
+        """Components in the order of `Questions.read`."""
         return [
             self.models,
             self.who,
@@ -68,7 +68,7 @@ def lay_out_controls(models: gr.CheckboxGroup, engines: Mapping[str, Engine]) ->
 
 
 def _who(engines: Mapping[str, Engine]) -> list[tuple[str, str]]:
-    """List who can be asked, in words and as `Questions` calls it."""
+    """List the queries, in words and as `Questions` names them."""
     tokens = [token for engine in engines.values() for token in engine.manifest.prefix_tokens]
     others = [token for token in dict.fromkeys(tokens) if token != "cls"]
     return [

@@ -1,4 +1,4 @@
-"""Open, or closing: nobody new comes in, and what runs is finished."""
+"""Open or closing: while closing, no new request is admitted, and running ones finish."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEW_WORK: Final = (
 
 
 class Doors:
-    """Counts who is inside, and tells who asks whether the page is well.
+    """Counts active requests, and answers health checks.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Doors:
     models : sequence of str
         Names for ``/healthz``.
     left : callable
-        Takes a visitor whose heartbeat has ended.
+        Called with a visitor whose heartbeat has ended.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Doors:
         if path == HEALTH:
             await self._health()(scope, receive, send)
         elif self.closing and (path == "/" or path.startswith(NEW_WORK)):
-            sentence = "The page is being stopped, and takes nothing new: come again soon."
+            sentence = "The page is shutting down and accepts no new requests: try again soon."
             await refusal(503, sentence)(scope, receive, send)
         elif path.startswith(HEARTBEAT):
             await self._beat(scope, receive, send)
@@ -87,7 +87,7 @@ class Doors:
         return True
 
     async def _emptied(self) -> None:
-        """Wait until nobody is inside, nor comes back for a file that was made."""
+        """Wait until no request is active, and no visitor returns for a finished file."""
         while self._inside:
             while self._inside:
                 self._left.clear()

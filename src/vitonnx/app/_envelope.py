@@ -1,4 +1,4 @@
-"""What stands on the envelope of a question: who asks, and which files it names."""
+"""The envelope of a request: its session, and the files it names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_VISITOR: Final = 100  # letters; Gradio's own visitors have eleven
 
 
 def read_envelope(body: bytes, folder: Folder) -> str:
-    """Read the JSON that a visitor sends, and tell who it is.
+    """Read the JSON of a request, and return its session.
 
     Gradio fetches a file that is named by an address, wherever in the values it is, and of any
     size: so all files must be those that came through the page.
@@ -24,31 +24,31 @@ def read_envelope(body: bytes, folder: Folder) -> str:
     Parameters
     ----------
     body : bytes
-        As it came.
+        Body as received.
     folder : Folder
-        Where all files lie that may be named.
+        Folder of all files that may be named.
 
     Returns
     -------
     str
-        The visitor; empty if nobody says so.
+        Session of the visitor, empty if missing.
 
     Raises
     ------
     UsageError
-        If it is no question of the page's.
+        If it is not a request of the page.
     """
     try:
         said = json.loads(body)
         places = list(_places(said))
     except (ValueError, RecursionError) as error:
-        raise UsageError("The question is not of the form that the page gives it.") from error
+        raise UsageError("The request doesn't have the form that the page sends.") from error
     visitor = said.get("session_hash") or "" if isinstance(said, dict) else None
     if not isinstance(visitor, str) or len(visitor) > LONGEST_VISITOR:
-        raise UsageError("The question does not say who asks as the page does.")
+        raise UsageError("The request has no session as the page sends it.")
     for place in places:
         if not isinstance(place, str) or not folder.has(place):
-            raise UsageError("The file was not uploaded here: choose it again.")
+            raise UsageError("The file was not uploaded to this page: choose it again.")
     return visitor
 
 

@@ -17,7 +17,7 @@ __all__ = ["lay_out_examples"]
 def lay_out_examples(component: Component, paths: Sequence[Path]) -> None:
     """Show files; one that is clicked on comes as if it had been uploaded.
 
-    Not by `gradio.Examples`: it makes the component anew for its visitor, and no longer `as_files`.
+    `gradio.Examples` won't do: it recreates the component for its visitor, without `as_files`.
     """
     if not paths:
         return
@@ -29,7 +29,7 @@ def lay_out_examples(component: Component, paths: Sequence[Path]) -> None:
         try:
             return samples[index][0]
         except (IndexError, TypeError) as error:
-            raise UsageError("There is no such example: choose one that is shown.") from error
+            raise UsageError("There is no such example: choose one of those shown.") from error
 
     shown.click(
         choose,

@@ -1,4 +1,4 @@
-"""What nobody foresaw ends in a sentence for one visitor, and in a note for who runs the page."""
+"""Turn unexpected errors into a sentence for the visitor and a log entry for the operator."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ class Failures:
 
 
 def _is_wordless(start: Message) -> bool:
-    """Tell Starlette's ``Internal Server Error`` from errors that say more."""
+    """Tell Starlette's ``Internal Server Error`` from errors with a message."""
     kind = Headers(raw=start["headers"]).get("content-type", "")
     return start["status"] == 500 and kind.startswith("text/plain")

@@ -1,4 +1,4 @@
-"""What the weights of the chosen models tell, as figures on the page."""
+"""Figures of the chosen models' weights on the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Figures:
     Parameters
     ----------
     answers : Answers
-        Of the page.
+        Answers of the page.
     """
 
     def __init__(self, answers: Answers) -> None:

@@ -1,4 +1,4 @@
-"""The page's own folder: what comes in and what is made lies in it, and goes with it."""
+"""The page's own folder for uploads and results, removed with the page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MADE: Final = "made-"
 
 
 class Folder:
-    """Where a page keeps its files.
+    """Folder for the files of a page.
 
     Parameters
     ----------
     path : Path
-        Of the folder, which is nobody else's.
+        Path of the folder, used by this process only.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,25 +37,25 @@ class Folder:
         return Path(tempfile.mkdtemp(prefix=MADE, dir=self.path))
 
     def holds(self, path: Path) -> bool:
-        """Tell whether a file lies in it, whatever links and dots its path has."""
+        """Tell whether a file is in the folder, whatever links and dots its path has."""
         return path.resolve().is_relative_to(self.path.resolve())
 
     def has(self, place: str) -> bool:
-        """Tell whether the words are a path in it: an address is none, nor what a NUL is in."""
+        """Tell whether words are a path in the folder: URLs and words with a NUL are not."""
         try:
             return self.holds(Path(place))
         except ValueError:
             return False
 
     def settle(self) -> None:
-        """Let what lies in it now stay: it is the page's own, such as its examples."""
+        """Keep the files that are in the folder now, since they are the page's own examples."""
         self._own = {file for file, _ in self._files()}
 
     def tidy(self, room: int) -> int:
-        """Delete what is old, and of the rest the oldest where it is too much.
+        """Delete old files, and the oldest of the rest while they exceed the limit.
 
-        Whatever came or was made lies here until then, parts of uploads that were cut off too. A
-        picture is read as soon as it is here; only who writes to this moment needs a minute.
+        Uploads and results stay until then, including parts of interrupted uploads. A picture is
+        read on arrival; only a file being written needs a minute.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What may come in: known addresses, bodies of a bearable size, and from nobody too much."""
+"""Admit requests to known addresses, with bodies of limited size, at a limited rate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UPLOAD: Final = f"{API}upload"
 FILE: Final = f"{API}file="
 QUESTION: Final = f"{API}queue/join"
 
-# All that the page and its clients use. Gradio has more, such as a proxy, which nobody needs here.
+# Addresses that the page and its clients use. Gradio has more, such as a proxy, not needed here.
 PAGE: Final = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico", "/robots.txt")
 PLAIN: Final = ("/", "/config", "/config/", "/login", "/login/", "/logout", "/manifest.json")
 PARTS: Final = (
@@ -48,7 +48,7 @@ LOGINS, LOGINS_A_SECOND = 10, 0.2
 
 
 class Guard:
-    """Refuses what can't be meant well, before Gradio reads it.
+    """Refuses malicious requests before Gradio reads them.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Guard:
     limits : Limits
         The page's.
     folder : Folder
-        Where uploads lie.
+        Folder of uploads.
     turns : Turns
         The page's queue.
     """
@@ -76,7 +76,9 @@ class Guard:
         if not _known(path):
             await refusal(404, "There is nothing at this address.")(scope, receive, send)
         elif path.startswith(FILE) and not self._folder.has(path.removeprefix(FILE)):
-            await refusal(403, "There is no such file here, or no longer.")(scope, receive, send)
+            await refusal(403, "There is no such file, or it has been removed.")(
+                scope, receive, send
+            )
         elif path.startswith(UPLOAD) and scope["method"] == "POST":
             await self._upload(scope, receive, send)
         elif scope["method"] == "POST":
@@ -90,7 +92,7 @@ class Guard:
         declared = min(_declared(scope), limit + 1) or limit
         too_large = refusal(
             413,
-            f"The file is larger than the {self._limits.megabytes} MB that are taken here.",
+            f"The file is larger than the {self._limits.megabytes} MB allowed here.",
         )
         if declared > limit:
             await too_large(scope, receive, send)
@@ -98,9 +100,9 @@ class Guard:
         self._coming += declared
         try:
             room = self._limits.disk - self._coming
-            # A walk through the folder, in which others shall be answered.
+            # Walks through the folder, so it must not block other requests.
             if await asyncio.to_thread(self._folder.tidy, room) > room:
-                full = "So many files came in at once that there is no room: try again in a minute."
+                full = "Too many files are being uploaded at once: try again in a minute."
                 await refusal(503, full)(scope, receive, send)
             else:
                 await self._take(scope, receive, send, limit, too_large)
@@ -145,7 +147,7 @@ class Guard:
             body = await read_body(receive, limit)
             visitor = "" if login else read_envelope(body, self._folder)
         except TooLargeError:
-            said = refusal(413, "The question is longer than any that the page asks.")
+            said = refusal(413, "The request is longer than any that the page sends.")
         except UsageError as error:
             said = refusal(400, str(error))
         else:
@@ -155,20 +157,20 @@ class Guard:
         await said(scope, receive, send)
 
     def _slow_down(self, scope: Scope) -> JSONResponse | None:
-        """Refuse one who guesses passwords."""
+        """Refuse a visitor who guesses passwords."""
         address = str((scope.get("client") or ("",))[0])
         if self._logins.take(address):
             return None
-        return refusal(429, "Too many tries to log in: wait a minute.")
+        return refusal(429, "Too many login attempts: wait a minute.")
 
     def _wait(self, path: str, visitor: str) -> JSONResponse | None:
-        """Refuse one who takes more of the queue than a share."""
+        """Refuse a visitor who exceeds a fair share of the queue."""
         if not path.startswith(QUESTION):
             return None
         if not visitor:
-            return refusal(400, "The question does not say who asks.")
+            return refusal(400, "The request has no session.")
         if self._turns.has_enough(visitor):
-            return refusal(429, "Too many questions at once: wait a moment, then go on.")
+            return refusal(429, "Too many requests at once: wait a moment, then try again.")
         return None
 
 
@@ -179,6 +181,6 @@ def _known(path: str) -> bool:
 
 
 def _declared(scope: Scope) -> int:
-    """Give the length that a body says it has; 0 if it says none."""
+    """Return the declared length of a body; 0 if none is declared."""
     length = Headers(scope=scope).get("content-length", "0")
     return int(length) if length.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""Errors as sentences for one visitor, and for nobody else."""
+"""Show errors as sentences, to the visitor concerned only."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
-UNEXPECTED = (
-    "The page failed at this, and has noted why. Try again, or with another picture; everybody "
-    "else's work goes on."
-)
+UNEXPECTED = "The page failed at this and has logged why. Try again, or with another picture."
 
 
 def kindly(work: Callable[Given, Answer]) -> Callable[Given, Answer]:

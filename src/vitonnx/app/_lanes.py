@@ -1,4 +1,4 @@
-"""Which events of the page wait for each other, and what happens to those that come often."""
+"""Concurrency of the page's events: which ones wait for each other, and which are dropped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Lane(TypedDict):
 
 
 class Manner(TypedDict):
-    """What happens to an event while the one before isn't answered."""
+    """Treatment of an event while the previous one isn't answered."""
 
     trigger_mode: Literal["multiple", "always_last"]
     show_progress: Literal["hidden"]

@@ -1,4 +1,4 @@
-"""How much one visitor may ask, and how much all of them together."""
+"""Limits per visitor, and for all visitors together."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ MOST_PIXELS = 178_000_000  # Pillow itself refuses 2 * PIL.Image.MAX_IMAGE_PIXEL
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the page takes, and what it keeps.
+    """Limits of the page.
 
     Parameters
     ----------
     upload : int
         Bytes of a picture or video.
     pixels : int
-        Of a picture, and of a frame of a video, before anything is decoded.
+        Largest picture or video frame, checked before anything is decoded.
     seconds : int
-        Of a video.
+        Longest video.
     waiting : int
-        Questions in the queue; who comes then is asked to come again.
+        Largest number of requests in the queue; others are asked to try again.
     memory : int
         Bytes of attention that is kept, so that no slider runs a model again.
     disk : int
-        Bytes of all that came or was made and lies on the disk. It is deleted after an hour, and
-        the oldest of it before where there is more.
+        Largest size of all uploads and results on the disk, in bytes. They are deleted after an
+        hour, and the oldest of them earlier if there are more.
     visitors : int
-        Whose picture is kept; the one who was away for the longest time is forgotten first.
+        Number of visitors whose picture is kept; the least recently active is dropped first.
     models : int
-        That one visitor sets side by side.
+        Number of models that a visitor can show side by side.
 
     Raises
     ------

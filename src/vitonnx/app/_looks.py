@@ -1,4 +1,4 @@
-"""How the page looks where Gradio draws it: its theme, its style, and names for its examples."""
+"""Look of the page in Gradio: theme, style, and names of its examples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["looks", "read_asset"]
 
 
 def looks() -> dict[str, Any]:
-    """Give what Gradio takes when it mounts the page.
+    """Return the arguments for mounting the page in Gradio.
 
     Gradio's own grey and orange are too pale to be read on white; these have a contrast of 4.5 at
     least (WCAG 2.1, 1.4.3).
@@ -31,5 +31,5 @@ def looks() -> dict[str, Any]:
 
 
 def read_asset(name: str) -> str:
-    """Read a style or a script that lies beside this file."""
+    """Read a style or a script beside this file."""
     return files("vitonnx.app").joinpath(name).read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ Key: TypeAlias = tuple[Any, ...]
 
 
 class Memory(Generic[Value]):
-    """Values by their keys, of so many bytes in all; what was not used for the longest time goes.
+    """Cache of values, limited in bytes; the least recently used ones are dropped.
 
     It can be used from several threads.
 
@@ -42,14 +42,14 @@ class Memory(Generic[Value]):
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> Value | None:
-        """Give a value, or None if it was never kept or is forgotten."""
+        """Return a value, or None if it was never stored or has been dropped."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def keep(self, key: Key, value: Value) -> None:
-        """Keep a value, and forget others where there is no room."""
+        """Store a value, and drop others if there is no room."""
         size = self._size(value)
         with self._lock:
             self._drop(key)

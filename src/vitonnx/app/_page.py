@@ -1,4 +1,4 @@
-"""The page: its parts, where they stand, and who answers whom."""
+"""The page: its parts, layout and handlers."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def build_page(
     Parameters
     ----------
     answers : Answers
-        Of its models; the first two are shown at the start.
+        Answers of its models; the first two are shown at the start.
     videos : Videos
-        That makes videos of the same models.
+        Maker of videos with the same models.
     limits : Limits
-        What it takes.
+        Limits of the page.
     folder : Folder
         The page's own.
     pictures, video_files : sequence of Path

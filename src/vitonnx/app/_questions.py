@@ -1,4 +1,4 @@
-"""From the values of the controls to a question for the models."""
+"""Turn the values of the controls into a request for the models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pixel: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Question:
-    """What a visitor asks: both probes of the same models.
+    """Request of a visitor: both probes of the same models.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ class Questions:
     Parameters
     ----------
     engines : mapping of str to Engine
-        The models that may be asked.
+        Models that may be chosen.
     most : int
-        How many at a time.
+        Largest number of models at a time.
     """
 
     def __init__(self, engines: Mapping[str, Engine], most: int) -> None:
@@ -72,7 +72,7 @@ class Questions:
         Raises
         ------
         UsageError
-            If something of it can't be asked.
+            If part of it is invalid.
         """
         query = None if who == DEFAULT else who if who != PATCH else pixel or _middle(visit)
         return Question(
@@ -94,7 +94,7 @@ class Questions:
             raise UsageError(f"No model is chosen: choose from {there_are}.")
         if len(models) > self._most:
             raise UsageError(
-                f"{len(models)} models are more than can be seen side by side: choose at most "
+                f"{len(models)} models are too many to show side by side: choose at most "
                 f"{self._most}."
             )
         if unknown := [model for model in models if model not in self._engines]:
@@ -118,5 +118,5 @@ def within(probe: Asked, blocks: int) -> Asked:
 
 
 def _middle(visit: Visit | None) -> Pixel | None:
-    """Give the pixel that is asked before any is clicked on."""
+    """Return the default pixel, used before any is clicked on."""
     return None if visit is None else (visit.size[0] // 2, visit.size[1] // 2)

@@ -82,18 +82,18 @@ def _name(engine: Engine) -> str:
 
 
 def _reduced(engine: Engine) -> str:
-    """Give the precision that an engine runs in, where it isn't the file's own."""
+    """Return the precision of an engine, if it isn't the file's own."""
     return "" if engine.precision == engine.manifest.precision else engine.precision
 
 
 def _squashes(engine: Engine) -> bool:
-    """Tell whether pictures have sizes of their own in the file, and one on the page."""
+    """Tell whether pictures have their own sizes in the file, but a common one on the page."""
     own, here = load_manifest(engine.file).preprocessing, engine.manifest.preprocessing
     return own.multiple is not None and here.multiple is None
 
 
 def _plain(file: str) -> str:
-    """Write a file that begins with a dash so that nobody takes it for an option."""
+    """Prefix a file name that begins with a dash, so that it isn't taken for an option."""
     return f"./{file}" if file.startswith("-") else file
 
 

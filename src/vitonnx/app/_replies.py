@@ -13,7 +13,7 @@ class TooLargeError(Exception):
 
 
 def refusal(status: int, sentence: str) -> JSONResponse:
-    """Say no in a sentence; `detail` is what Gradio's page shows to its visitor."""
+    """Refuse with a sentence; `detail` is what Gradio's page shows to the visitor."""
     return JSONResponse({"detail": sentence}, status)
 
 
@@ -36,7 +36,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read once more, and then what comes after it."""
+    """Return a body that was already read, then what follows it."""
     given = False
 
     async def again() -> Message:

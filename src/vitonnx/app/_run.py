@@ -1,4 +1,4 @@
-"""From models to a page that is served."""
+"""Run the page with some models."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from vitonnx.app._answers import Answers
 from vitonnx.app._folder import own_folder
-from vitonnx.app._heap import return_memory
 from vitonnx.app._limits import Limits
 from vitonnx.app._page import build_page
 from vitonnx.app._server import serve
 from vitonnx.app._videos import Videos
 from vitonnx.demo import draw_pictures, draw_video_file
 from vitonnx.engine import Engine
+from vitonnx.heap import return_memory
 
 __all__ = ["run_app"]
 
@@ -32,11 +32,11 @@ def run_app(
     Parameters
     ----------
     engines : mapping of str to Engine
-        By the names that visitors choose from; the first two are shown at the start.
+        Engines by the names that visitors choose from; the first two are shown at the start.
     at : socket
         See `open_socket`.
     limits : Limits, optional
-        What it takes.
+        Limits of the page.
     users, ready, closing
         See `serve`.
 
@@ -45,7 +45,7 @@ def run_app(
     KeyboardInterrupt
         At Ctrl-C, once what ran is done.
     """
-    return_memory()
+    return_memory(heaps=2)
     limits = limits or Limits()
     # One size for all pictures of a model, so that every question is one of the same graph.
     engines = {

@@ -25,14 +25,14 @@ Results: TypeAlias = dict[str, list[Result]]
 
 @dataclass(frozen=True)
 class Saved:
-    """What was written.
+    """Saved files, and the code that makes them.
 
     Parameters
     ----------
     files : list of Path
         The figure, and the numbers.
     command : str
-        For a terminal: a line, or one for each file of numbers.
+        Command for a terminal: one line, or one per file of numbers.
     python : str
         Lines of Python.
     """
@@ -47,22 +47,22 @@ def save(
 ) -> Saved:
     """Write what one probe finds in a visitor's picture.
 
-    The numbers are those of ``vitonnx probe`` with the command line that is given. Models whose
-    maps differ in shape, and so can't stand in one array, have a file each; so have models of
-    different depths, where one of them shows its last block in place of the one that is asked for.
+    The numbers are those of ``vitonnx probe`` with the command line given. Models whose maps differ
+    in shape, and so can't be stacked in one array, get a file each; so do models of different
+    depths if one of them shows its last block in place of the one chosen.
 
     Parameters
     ----------
     answers : Answers
-        Of the page.
+        Answers of the page.
     visit : Visit
         The picture.
     models : list of str
         Side by side.
     probe : Heads, Rollout or Distance
-        What is asked.
+        Probe to save.
     folder : Path
-        Where to write.
+        Folder to write to.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def _draw(answers: Answers, visit: Visit, probe: Probe[Any], results: Results) -
 def _stackable(
     results: Results, probes: Mapping[str, Probe[Any]], stem: str
 ) -> Iterator[tuple[str, Results]]:
-    """Give the parts that fit into one file each: all models, or one by one."""
+    """Return the groups that fit into one file each: all models, or each alone."""
     (probe, *others) = probes.values()
     same = all(other == probe for other in others)
     if same and (

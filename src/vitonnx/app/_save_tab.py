@@ -26,9 +26,9 @@ class SaveTab:
     Parameters
     ----------
     answers : Answers
-        Of the page.
+        Answers of the page.
     questions : Questions
-        That may be asked.
+        Reader of requests.
     folder : Folder
         The page's own.
     """
@@ -36,7 +36,7 @@ class SaveTab:
     def __init__(self, answers: Answers, questions: Questions, folder: Folder) -> None:
         self._answers, self._questions, self._folder = answers, questions, folder
         with gr.Tab("Save"):
-            gr.Markdown("A figure, the raw numbers, and how to make them without the page.")
+            gr.Markdown("A figure, the raw numbers, and the code that makes them without the page.")
             self._what = gr.Radio(
                 ["heads", "rollout", "distance"], value="heads", label="What", elem_id="what"
             )
@@ -50,7 +50,7 @@ class SaveTab:
             self._python = gr.Code(label="Python", language="python", interactive=False)
 
     def connect(self, visit: gr.State, controls: Controls) -> None:
-        """Say which event is answered how."""
+        """Connect events to their handlers."""
         self._write.click(
             self.save,
             [visit, self._what, *controls.asked],

@@ -43,10 +43,12 @@ def open_socket(host: str, port: int) -> socket.socket:
     Raises
     ------
     UsageError
-        If it can't be taken.
+        If it can't be used.
     """
     if not 0 <= port <= 65535:
-        raise UsageError(f"port {port} can't be: choose one from 0 (any that is free) to 65535.")
+        raise UsageError(
+            f"port {port} is out of range: choose one from 0 (any free port) to 65535."
+        )
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -59,8 +61,8 @@ def open_socket(host: str, port: int) -> socket.socket:
             undo.pop_all()
     except OSError as error:
         raise UsageError(
-            f"{host}:{port} can't be served ({error.strerror or error}): choose another port, such "
-            "as 0 for any that is free, or another host."
+            f"can't serve {host}:{port}: {error.strerror or error}. Choose another port, such as "
+            "0 for any free one, or another host."
         ) from error
     return taken
 
@@ -78,7 +80,7 @@ def serve(
     left: Callable[[str], object] = lambda visitor: None,
     cut: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve the page until the process is asked to end; then finish what runs.
+    """Serve the page until the process is asked to end, then finish running requests.
 
     Parameters
     ----------
@@ -91,17 +93,17 @@ def serve(
     folder : Folder
         The page's own.
     models : sequence of str
-        Their names, for ``/healthz``.
+        Names of the models, for ``/healthz``.
     users : sequence of (user, password)
-        Who may come; everybody, if there are none.
+        Users to admit; everyone, if empty.
     ready : callable
-        Takes the address, once visitors can come.
+        Called with the address, once visitors can connect.
     closing : callable
-        Takes a sentence on how it ends.
+        Called with a sentence when the page shuts down.
     left : callable
-        Takes a visitor who has closed the page.
+        Called with a visitor who has closed the page.
     cut : callable
-        Called when what still runs shall end now.
+        Called when running requests must end now.
 
     Raises
     ------
@@ -156,7 +158,7 @@ def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) ->
     # Without this Gradio believes itself in a test, and lets visitors name any file of the machine.
     page.has_launched = True
     for handler in page.fns.values():
-        # Else Gradio describes them, with the models' names, to whoever has yet to log in.
+        # Otherwise Gradio describes them, with the models' names, before login.
         handler.api_visibility = "undocumented"
     return mounted
 
@@ -190,7 +192,7 @@ class _Server(uvicorn.Server):
         """End when all is done; at a second signal, at once."""
         self.interrupted |= sig == signal.SIGINT
         if self._doors.closing or self._loop is None:
-            # What is cut off now fails, which is no news to whoever asked for it.
+            # Requests cut off now fail, as expected.
             logging.disable()
             self._cut()
             self.should_exit = self.force_exit = True
@@ -199,11 +201,13 @@ class _Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._begin_end)
 
     def _begin_end(self) -> None:
-        self._closing("finishing what runs, and taking nothing new; a second signal ends at once.")
+        self._closing(
+            "finishing running requests and accepting no new ones; a second signal ends at once."
+        )
         self._end = asyncio.create_task(self._close())
 
     async def _close(self) -> None:
         if not await self._doors.close(PATIENCE):
-            self._closing(f"something still ran after {PATIENCE:.0f} s: it is ended.")
+            self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
             self._cut()
         self.should_exit = True

@@ -1,4 +1,4 @@
-"""The page as a folder that can be pushed to a hosted Space as it is."""
+"""Write the page as a folder that can be pushed to a hosted Space unchanged."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ def export_space(
     Parameters
     ----------
     folder : str or Path
-        One that isn't there, is empty, or was written by this function before: then what it wrote
-        is replaced, and nothing else.
+        Folder that doesn't exist, is empty, or was written by this function before: then the files
+        written are replaced, and no others.
     models : mapping of str to Path
         Probe-ready files, by the names that visitors choose from; the first two are shown at the
         start.
     limits : Limits, optional
-        What the page takes.
+        Limits of the page.
     device, threads, precision
-        As `vitonnx.Engine` takes them, where the Space runs.
+        As for `vitonnx.Engine`, where the Space runs.
 
     Raises
     ------
     UsageError
-        If the folder holds files of somebody else's, or a file has its name.
+        If the folder holds foreign files, or a file has its name.
     ModelFileError
         If a model's file isn't probe-ready, or lacks a part.
     VitonnxError
@@ -100,7 +100,7 @@ def check_space(folder: str | Path) -> None:
     Raises
     ------
     UsageError, VitonnxError
-        As `export_space`.
+        As in `export_space`.
     """
     check_folder(folder, record=RECORD)
 
@@ -122,13 +122,13 @@ def _copy_models(models: Mapping[str, Path], folder: Path) -> dict[str, str | No
 
 
 def _homes(folder: Path) -> Iterator[Path]:
-    """Give places for a model: files that share a name don't share a folder."""
+    """Return places for a model's files: files that share a name don't share a folder."""
     models = folder / "models"
     return itertools.chain([models], (models / str(number) for number in itertools.count(2)))
 
 
 def _beside(file: Path) -> list[str]:
-    """List the files beside a model that its large weights stand in."""
+    """List the external weight files of a model."""
     weight_files(file)  # which refuses those that no model may read
     names = weight_names(file)
     for name in names:
@@ -141,7 +141,7 @@ def _beside(file: Path) -> list[str]:
 
 
 def _licences(models: Mapping[str, Path], places: Mapping[str, str | None]) -> dict[str, Any]:
-    """Say under which licence each model is, and the Space with all of them."""
+    """List the licence of each model, and that of the Space with all of them."""
     packaged = {spec.name: spec.licence for spec in demo_specs()}
     rows, found = [], set()
     for name, place in places.items():
@@ -172,7 +172,7 @@ def _quoted(value: str | int | None) -> str:
 
 
 def _counted(number: int) -> str:
-    """Write a number as people who change it read it: whole megabytes as such.
+    """Write a number for human readers: whole megabytes as such.
 
     Examples
     --------

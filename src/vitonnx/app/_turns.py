@@ -1,4 +1,4 @@
-"""A fair share of the queue, which Gradio itself gives to whoever asks first."""
+"""Share the queue fairly among visitors: Gradio itself serves first come, first served."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ HEARD: Final = 100
 
 
 class Turns:
-    """Knows how much of the queue is whose.
+    """Keeps count of each visitor's share of the queue.
 
     Parameters
     ----------
     page : gradio.Blocks
-        Whose queue it is.
+        Page with the queue.
     """
 
     def __init__(self, page: gr.Blocks) -> None:
         self._page = page
 
     def has_enough(self, visitor: str) -> bool:
-        """Tell whether a visitor has as much waiting as one may have: questions, or answers."""
+        """Tell whether a visitor has reached the limit of waiting requests, or of results."""
         queue = self._page._queue
         lanes = queue.event_queue_per_concurrency_id.values()
         waiting = [event.session_hash for lane in lanes for event in lane.queue]

@@ -23,9 +23,9 @@ class Upload(NamedTuple):
     Parameters
     ----------
     path : Path
-        Where it lies, or is said to lie.
+        Claimed path of the file.
     name : str
-        As the visitor calls it: not to be trusted.
+        Name given by the visitor, not to be trusted.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Upload(NamedTuple):
 
 
 class Uploads:
-    """Tells what was uploaded from what is only said to be.
+    """Tells uploaded files from claimed ones.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ class Uploads:
         Raises
         ------
         UsageError
-            If it lies anywhere else, or was deleted after its time.
+            If it is anywhere else, or has been deleted after its time.
         """
         if not (self._folder.holds(upload.path) and upload.path.is_file()):
             name = plain_name(upload.name)
-            raise UsageError(f"{name} is not here, or no longer: choose it again.")
+            raise UsageError(f"{name} isn't uploaded, or no longer: choose it again.")
 
 
 def as_files(component: Input) -> Input:
     """Let a picture or video of Gradio's give an `Upload`: it decodes nothing, and runs no program.
 
-    It stays an object of its class: Gradio writes a file beside the source of every new one.
+    It must stay an instance of its class: Gradio writes a file beside the source of every subclass.
     """
     vars(component)["preprocess"] = _upload
     return component

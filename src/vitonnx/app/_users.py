@@ -1,4 +1,4 @@
-"""Who may come: a file of users and passwords."""
+"""Read the file of users and passwords."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def read_users(path: Path) -> list[tuple[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise UsageError(f"{path} can't be read: {reason}.") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"can't read {path}: {reason}.") from error
     users: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -42,9 +42,9 @@ def read_users(path: Path) -> list[tuple[str, str]]:
         user, colon, password = line.partition(":")
         user = user.strip()
         if not (user and colon and password):
-            raise UsageError(f"{path}, line {number}, is not of the form user:password.")
+            raise UsageError(f"{path}, line {number}: the form is not user:password.")
         if user in users:
-            raise UsageError(f"{path}, line {number}, names a user for the second time.")
+            raise UsageError(f"{path}, line {number}: this user is named twice.")
         users[user] = password
     if not users:
         raise UsageError(f"{path} names no user: write a line of the form user:password.")

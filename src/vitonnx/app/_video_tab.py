@@ -32,11 +32,11 @@ class VideoTab:
     Parameters
     ----------
     videos : Videos
-        That makes them.
+        Maker of the videos.
     questions : Questions
-        That may be asked.
+        Reader of requests.
     uploads : Uploads
-        That are taken.
+        Reader of uploads.
     folder : Folder
         The page's own.
     limits : Limits
@@ -58,8 +58,8 @@ class VideoTab:
         self._uploads, self._folder = uploads, folder
         with gr.Tab("Video"):
             gr.Markdown(
-                f"At most {limits.seconds} s and {limits.megabytes} MB. The models, the block and "
-                "rollout's options are those that are chosen for the picture."
+                f"At most {limits.seconds} s and {limits.megabytes} MB. Models, block and rollout "
+                "options are those chosen for the picture."
             )
             self._video = as_files(
                 gr.Video(label="Video", sources=["upload"], elem_id="video", height=260)
@@ -77,7 +77,7 @@ class VideoTab:
             self._said = gr.Markdown(elem_id="video-said")
 
     def connect(self, controls: Controls) -> None:
-        """Say which event is answered how."""
+        """Connect events to their handlers."""
         # Not by Gradio's `cancels`: it gives the next one a turn while a video is still being made.
         self._make.click(
             self.want, outputs=self._said, api_name="want", queue=False, show_progress="hidden"
@@ -135,7 +135,7 @@ class VideoTab:
             visitor=_visitor(request),
             progress=lambda share, words: progress(share, desc=words),
         )
-        padded = f"Padded to the only size it takes: {', '.join(report.padded)}."
+        padded = f"Padded to the one size it takes: {', '.join(report.padded)}."
         said = [f"{report.frames} frames.", report.padded and padded, report.sound, report.lost]
         return str(output), " ".join(words for words in said if words)
 

@@ -30,7 +30,7 @@ FASTEST = 60  # frames a second
 
 
 class StoppedError(VideoError):
-    """The visitor wants no more of it."""
+    """The visitor has stopped the video."""
 
 
 class Videos:
@@ -39,7 +39,7 @@ class Videos:
     Parameters
     ----------
     engines : mapping of str to Engine
-        The page's models; each video opens them anew, at its own size.
+        Engines of the page; each video opens them again, at its own size.
     limits : Limits
         The page's.
     """
@@ -74,15 +74,15 @@ class Videos:
         Parameters
         ----------
         path, name
-            Of the video that was uploaded, and what the visitor calls it.
+            Path of the uploaded video, and its name given by the visitor.
         models, probe, options
             See `probe_video`.
         output : Path
             The video to write.
         visitor : str
-            Whose it is; see `stop`.
+            Visitor who asked for it; see `stop`.
         progress : callable
-            Takes the share that is done, and what is being done.
+            Called with the share done, and the current step.
 
         Raises
         ------
@@ -102,8 +102,8 @@ class Videos:
             # A model sees the short side at its own size: a strip would be any number of tokens.
             if max(video.size) > SLIMMEST * min(video.size):
                 raise VideoError(
-                    f"{name} has frames of {video.size[0]}x{video.size[1]} pixels; at most "
-                    f"{SLIMMEST} times as long as broad is taken here: cut them."
+                    f"{name} has frames of {video.size[0]}x{video.size[1]} pixels; the longer "
+                    f"side may be at most {SLIMMEST} times the shorter: crop the video."
                 )
             engines = [
                 open_engine(
@@ -142,7 +142,7 @@ class Videos:
         return stop is not None
 
     def stop_all(self) -> None:
-        """Stop everybody's videos."""
+        """Stop all videos."""
         for visitor in list(self._stops):
             self.stop(visitor)
 
@@ -151,11 +151,9 @@ class Videos:
         return FASTEST * self._limits.seconds
 
     def _check(self, path: Path, name: str) -> None:
-        """Refuse by the header alone what is too much."""
+        """Refuse a video that exceeds the limits, by its header."""
         if path.stat().st_size > self._limits.upload:
-            raise VideoError(
-                f"{name} is larger than the {self._limits.megabytes} MB that are taken here."
-            )
+            raise VideoError(f"{name} is larger than the {self._limits.megabytes} MB allowed here.")
         facts = read_facts(path, FORMATS)
         height, width = facts.size
         if height * width > self._limits.pixels:
@@ -163,7 +161,7 @@ class Videos:
         if facts.seconds is not None and facts.seconds > self._limits.seconds:
             raise VideoError(
                 f"{name} lasts {float(facts.seconds):.0f} s; at most {self._limits.seconds} s are "
-                "taken here: cut it, or use `vitonnx probe video`, which takes any length."
+                "allowed here: cut it, or use `vitonnx probe video`, which takes any length."
             )
 
 
@@ -178,8 +176,8 @@ def _watch(
 ) -> Iterator[Item]:
     for number, item in enumerate(items):
         if stop.is_set():
-            raise StoppedError("Stopped, as you asked.")
+            raise StoppedError("Stopped at your request.")
         if number >= most:
-            raise VideoError(f"The video has more than {most} frames: cut it, or leave some out.")
+            raise VideoError(f"The video has more than {most} frames: cut it, or skip frames.")
         progress(min(1.0, number / total) if total else 0.0, f"{label}: frame {number + 1}")
         yield item

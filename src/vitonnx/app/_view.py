@@ -1,4 +1,4 @@
-"""What the viewer in the browser draws, as plain JSON: small maps of bytes, and words."""
+"""Data for the viewer in the browser, as plain JSON: small maps of bytes, and words."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def view(answers: Answers, visit: Visit, question: Question, *, pictures: bool) 
     Parameters
     ----------
     answers : Answers
-        Of the page.
+        Answers of the page.
     visit : Visit
         The picture.
     question : Question
-        What is asked.
+        Request of the visitor.
     pictures : bool
         Whether to send what does not depend on the query too, the pixels and the distances: the
         viewer keeps those that it has.
@@ -59,7 +59,7 @@ def colours() -> str:
 
 
 def _model(answers: Answers, visit: Visit, name: str, question: Question, pictures: bool) -> Json:
-    """Say what one model sees; a query that it does not see is a sentence in its place."""
+    """Describe one model's maps; for a query that it doesn't see, a sentence instead."""
     engine, shown = answers.engines[name], visit.shown[name]
     manifest = engine.manifest
     said: Json = {
@@ -119,7 +119,7 @@ def _maps(found: Maps, inside: Crop) -> Json:
 
 
 def _highest(values: NDArray[np.float32], inside: Crop) -> Json:
-    """Say which patch of the picture has most, for those who can't see it."""
+    """Describe the patch with the highest value, for visitors who can't see it."""
     values = without_padding(values, inside)
     row, column = divmod(int(values.argmax()), values.shape[1])
     return {"row": row, "column": column, "value": float(values[row, column])}

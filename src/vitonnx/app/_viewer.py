@@ -1,4 +1,4 @@
-"""The viewer: HTML of Gradio's that draws maps, and tells which patch was asked about."""
+"""The viewer: HTML in Gradio that draws maps, and reports which patch was clicked on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ HTML = '<div class="viewer"></div><div class="spoken" aria-live="polite"></div>'
 def make_viewer(elem_id: str) -> gr.HTML:
     """Make maps of several models over their picture, drawn in the browser.
 
-    Its value is what `vitonnx.app._view.view` gives. The event ``ask`` brings ``y`` and ``x``, a
-    pixel of the picture; ``release`` says that the default query is wanted again.
+    Its value comes from `vitonnx.app._view.view`. The event ``ask`` brings ``y`` and ``x``, a pixel
+    of the picture; ``release`` restores the default query.
 
-    It is no class of its own: Gradio writes a file beside the source of every new component.
+    It must not be a subclass: Gradio writes a file beside the source of every new component.
     """
     return gr.HTML(
         None,

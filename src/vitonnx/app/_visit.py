@@ -1,4 +1,4 @@
-"""A picture that somebody shows to the page: checked, and made ready for every model."""
+"""A visitor's picture, checked and prepared for every model."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 @dataclass(eq=False)
 class Visit:
-    """What one visitor shows.
+    """A visitor's picture.
 
     Parameters
     ----------
     key : str
         Nobody else's, and not to be guessed.
     source : Path
-        Of the file that was uploaded; another content has another path.
+        Path of the uploaded file; other content has another path.
     name : str
         The picture's file name, without any folder.
     size : (height, width)
-        Of the whole picture, upright.
+        Size of the whole picture, upright.
     shown : mapping of str to Prepared
-        What each model sees of it. The picture itself is not kept.
+        Each model's input. The picture itself is not kept.
     portraits : mapping of str to bytes
         The same for the eye, a JPEG: what a model sees may be 48 pixels wide.
     over : bool
@@ -59,16 +59,16 @@ class Visit:
 def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits) -> Visit:
     """Take a picture that was uploaded.
 
-    Its header is read first: what is too large is refused before a pixel is decoded.
+    Its header is read first: too large a picture is refused before a pixel is decoded.
 
     Parameters
     ----------
     path : Path
-        Where it lies.
+        Path of the file.
     name : str
-        What the visitor calls it; folders in it are dropped.
+        Name given by the visitor; folders in it are dropped.
     engines : mapping of str to Engine
-        All that the page has.
+        All engines of the page.
     limits : Limits
         The page's.
 
@@ -100,7 +100,7 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
 
 
 def here(visit: Visit | None) -> Visit:
-    """Give the picture that is asked about.
+    """Return the visitor's current picture.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def here(visit: Visit | None) -> Visit:
         If there is none.
     """
     if visit is None or visit.over:
-        raise UsageError("There is no picture here, or no longer: choose one.")
+        raise UsageError("There is no picture, or it has been removed: choose one.")
     return visit
 
 
@@ -130,7 +130,7 @@ def _portraits(picture: Image.Image, crops: Mapping[str, Crop]) -> dict[str, byt
 
 
 def plain_name(name: str) -> str:
-    r"""Give the last part of a path of any system, without what no file name should hold.
+    r"""Return the last part of a path of any system, without characters unfit for a file name.
 
     Examples
     --------
@@ -146,20 +146,20 @@ def plain_name(name: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    """Give the beginning of a text that has so many bytes."""
+    """Return the beginning of a text, cut to a number of bytes."""
     return text.encode()[:length].decode(errors="ignore")
 
 
 def _open(path: Path, name: str, limits: Limits) -> Image.Image:
-    """Read the header of a picture, and no more if it is too large."""
+    """Read the header of a picture, and refuse it if it is too large."""
     if path.stat().st_size > limits.upload:
         raise PictureError(
             f"{name} has {path.stat().st_size / MEGABYTE:.0f} MB; at most {limits.megabytes} MB "
-            "are taken here: scale it down first."
+            "are allowed here: scale it down first."
         )
     too_large = PictureError(
-        f"{name} has more than the {limits.pixels / 1e6:.0f} million pixels that are taken "
-        "here: scale it down first."
+        f"{name} has more than the {limits.pixels / 1e6:.0f} million pixels allowed here: scale "
+        "it down first."
     )
     try:
         picture = Image.open(path, formats=FORMATS)
@@ -167,8 +167,8 @@ def _open(path: Path, name: str, limits: Limits) -> Image.Image:
         raise too_large from error
     except Exception as error:  # Pillow's readers raise anything on damaged files.
         raise PictureError(
-            f"{name} is not a picture, or of a kind that is not taken here: "
-            "PNG, JPEG, WebP, AVIF, GIF, BMP and TIFF are."
+            f"{name} is not a picture in a format supported here: use PNG, JPEG, WebP, AVIF, GIF, "
+            "BMP or TIFF."
         ) from error
     if picture.width * picture.height > limits.pixels:
         picture.close()

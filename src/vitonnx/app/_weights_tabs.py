@@ -21,9 +21,9 @@ class WeightsTabs:
     Parameters
     ----------
     answers : Answers
-        Of the page.
+        Answers of the page.
     questions : Questions
-        That may be asked.
+        Reader of requests.
     """
 
     def __init__(self, answers: Answers, questions: Questions) -> None:
@@ -36,7 +36,7 @@ class WeightsTabs:
             self._positions = gr.HTML(elem_id="positions", min_height=80)
 
     def connect(self, models: gr.CheckboxGroup) -> None:
-        """Say which event is answered how."""
+        """Connect events to their handlers."""
         self._filters_tab.select(self.filters, models, self._filters, api_name="filters", **FIGURE)
         self._positions_tab.select(
             self.positions, models, self._positions, api_name="positions", **FIGURE

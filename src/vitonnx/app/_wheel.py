@@ -30,7 +30,7 @@ FIRST: Final = "1580601600"  # 2 February 2020, as hatchling has it
 
 
 def own_version() -> str:
-    """Give the version that the wheel has.
+    """Return the version of the wheel.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def write_wheel(folder: Path) -> Path:
     Parameters
     ----------
     folder : Path
-        Where to.
+        Folder to write to.
 
     Returns
     -------
@@ -89,11 +89,11 @@ def package_files(package: Path) -> list[Path]:
 
 
 def _metadata(installed: Distribution) -> dict[str, bytes]:
-    """Read what a wheel of this package says of itself."""
+    """Read the metadata for a wheel of this package."""
     if "app" not in (installed.metadata.get_all("Provides-Extra") or []):
         raise VitonnxError(
-            "the metadata of the installed vitonnx don't know its app extra, so they are older "
-            "than vitonnx itself: install it again with  pip install 'vitonnx[app]'  , or in a "
+            "the metadata of the installed vitonnx lack the app extra, so they are older than "
+            "vitonnx itself: install it again with  pip install 'vitonnx[app]'  , or in a "
             "checkout with  pip install -e '.[app]'"
         )
     found = {}
@@ -103,7 +103,7 @@ def _metadata(installed: Distribution) -> dict[str, bytes]:
             found["/".join(rest)] = Path(str(installed.locate_file(file))).read_bytes()
     if "METADATA" not in found or "WHEEL" not in found:
         raise VitonnxError(
-            "vitonnx was installed without a list of its files, so that no wheel can be made of "
+            "vitonnx was installed without a list of its files, so no wheel can be built from "
             "it: install it again with pip."
         )
     version = f"Version: {own_version()}".encode()

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         from vitonnx.cli._main import run
-    except KeyboardInterrupt:  # before anybody listens: as `_main` would answer it
+    except KeyboardInterrupt:  # before signals are handled: answer as `_main` does
         if arguments is not None:
             raise
         sys.stderr.write("error: interrupted.\n")

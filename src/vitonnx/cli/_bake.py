@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import give, inform, results, stage
+from vitonnx.cli._console import Stage, give, inform, results
 from vitonnx.cli._options import MaxPixels, Model, Quiet, Size, parse_size
 from vitonnx.cli._output import files_of
 from vitonnx.cli._precision import (
@@ -73,7 +73,7 @@ def bake(
     calibration = find_calibration(calibrate, precision, quiet=quiet)
     file = resolve_model(model, quiet=quiet)
     engine = Engine(file, size=parse_size(size), max_pixels=max_pixels)
-    with stage(f"Baking {file.name}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+    with Stage(f"Baking {file.name}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
         baked = bake_probes(
             engine,
             probes,

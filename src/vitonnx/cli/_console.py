@@ -21,7 +21,7 @@ from rich.text import Text
 
 from vitonnx.filenames import in_a_line, shown
 
-__all__ = ["complain", "gauge", "give", "inform", "informing_once", "results", "stage", "watch"]
+__all__ = ["Gauge", "Stage", "complain", "give", "inform", "informing_once", "results", "watch"]
 
 Item = TypeVar("Item")
 
@@ -80,58 +80,63 @@ def informing_once() -> Iterator[None]:
         _said.reset(token)
 
 
-@contextmanager
-def stage(label: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show a spinner on stderr while the block runs, on a terminal only.
+class Stage:
+    """A spinner on stderr while a block runs, on a terminal only.
 
-    Yields
-    ------
-    callable
-        Takes the current step, and shows it after the label.
+    The block gets a function that takes the current step, and shows it after the label.
     """
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda now: None
-    else:
-        with console.status(Text(shown(label))) as status:
-            yield lambda now: status.update(Text(shown(f"{label}: {now}")))
+
+    def __init__(self, label: str, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._label = label
+        self._status = None
+        if not quiet and console.is_terminal:
+            self._status = console.status(Text(shown(label)))
+
+    def __enter__(self) -> Callable[[str], None]:
+        if self._status is not None:
+            self._status.start()
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def _show(self, now: str) -> None:
+        if self._status is not None:
+            self._status.update(Text(shown(f"{self._label}: {now}")))
 
 
-@contextmanager
-def gauge(label: str, *, quiet: bool) -> Iterator[Callable[..., None]]:
-    """Show a progress bar on stderr if the block takes long, on a terminal only.
+class Gauge:
+    """A progress bar on stderr if a block takes long, on a terminal only.
 
-    Yields
-    ------
-    callable
-        Takes the amount done, the total, and a word on the current step.
+    The block gets a function that takes the amount done, the total, and a word on the current step.
     """
-    with _bar(quiet=quiet) as progress:
-        start = time.monotonic()
-        task = progress.add_task(escape(shown(label)), total=None)
 
-        def show(done: int, total: int | None, word: str = "") -> None:
-            described = f"{label}: {word}" if word else label
-            progress.update(task, completed=done, total=total, description=escape(shown(described)))
-            if not progress.live.is_started and time.monotonic() - start > SHOW_AFTER_SECONDS:
-                progress.start()
+    def __init__(self, label: str, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        disable = quiet or not console.is_terminal
+        self._label, self._started = label, time.monotonic()
+        self._progress = Progress(console=console, transient=True, disable=disable)
+        self._task = self._progress.add_task(escape(shown(label)), total=None)
 
-        yield show
+    def __enter__(self) -> Callable[..., None]:
+        return self._show
 
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
 
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Progress]:
-    console = Console(stderr=True)
-    progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
-    try:
-        yield progress
-    finally:
-        progress.stop()
+    def _show(self, done: int, total: int | None, word: str = "") -> None:
+        words = escape(shown(f"{self._label}: {word}" if word else self._label))
+        self._progress.update(self._task, completed=done, total=total, description=words)
+        late = time.monotonic() - self._started > SHOW_AFTER_SECONDS
+        if late and not self._progress.live.is_started:
+            self._progress.start()
 
 
 def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) -> Iterator[Item]:
     """Yield items, with a progress bar on stderr if that takes long, on a terminal only."""
-    with gauge(label, quiet=quiet) as show:
+    with Gauge(label, quiet=quiet) as show:
         for done, item in enumerate(items, 1):
             yield item
             show(done, total)

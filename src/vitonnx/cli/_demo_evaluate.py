@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.cli._console import gauge, give, results
+from vitonnx.cli._console import Gauge, give, results
 from vitonnx.cli._demo_folder import open_folder
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def run(folder: Path, *, quiet: bool) -> None:
     from vitonnx.demo import evaluate
 
     open_folder(folder)
-    with gauge("Measuring", quiet=quiet) as progress:
+    with Gauge("Measuring", quiet=quiet) as progress:
         evaluation = evaluate(progress=progress)
     evaluation.save(folder / FILE)
     show(evaluation)

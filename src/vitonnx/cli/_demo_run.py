@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from vitonnx.cli._call import call
-from vitonnx.cli._console import gauge, give, informing_once
+from vitonnx.cli._console import Gauge, give, informing_once
 from vitonnx.cli._demo_evaluate import show
 from vitonnx.cli._demo_folder import open_folder
 from vitonnx.cli._demo_steps import PAGE, write_steps
@@ -71,7 +71,7 @@ def run(demo: DemoCall, command: Callable[..., object], *, quiet: bool) -> None:
         open_video(demo.video, max_pixels=demo.max_pixels)
     open_folder(demo.folder)
     _copy_models(demo.folder)
-    with gauge("Drawing scenes", quiet=quiet) as progress:
+    with Gauge("Drawing scenes", quiet=quiet) as progress:
         drawn = draw_material(demo.folder, progress=progress)
     if quiet:
         with redirect_stdout(io.StringIO()):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._compare import name_models
-from vitonnx.cli._console import give, inform, stage
+from vitonnx.cli._console import Stage, give, inform
 from vitonnx.cli._resolve import resolve_model
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def open_engines(
     engines = []
     for model in models:
         file = resolve_model(model, quiet=quiet)
-        with stage(f"Opening {file.name}", quiet=quiet):
+        with Stage(f"Opening {file.name}", quiet=quiet):
             engines.append(make(file))
     for note in dict.fromkeys(engine.device_note for engine in engines):
         if note is not None:

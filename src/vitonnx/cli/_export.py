@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._console import give, inform, results, stage
+from vitonnx.cli._console import Stage, give, inform, results
 from vitonnx.cli._options import MaxPixels, Quiet, Size, parse_size
 from vitonnx.cli._precision import (
     Calibrate,
@@ -63,10 +63,10 @@ def export(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Port a checkpoint, export it to ONNX, and verify the file against TensorFlow."""
+    """Port a checkpoint, export it to ONNX and verify the file against TensorFlow."""
     from vitonnx import export_model
 
-    with stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
+    with Stage(f"Exporting {name or 'a model'}", quiet=quiet) as show, fidelity_shown(quiet=quiet):
         exported = export_model(
             name,
             output,
@@ -90,7 +90,7 @@ def export(
 
 
 def _print_parity(parity: dict[str, float], blocks: int) -> None:
-    """Print the largest errors: a row a block, then the outputs."""
+    """Print the largest errors, one row per block, then those of the outputs."""
     from vitonnx.cli._table import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")

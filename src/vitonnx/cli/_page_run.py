@@ -20,7 +20,7 @@ from vitonnx.app import (
     run_app,
 )
 from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import give, inform, stage
+from vitonnx.cli._console import Stage, give, inform
 from vitonnx.cli._engines import open_engines
 from vitonnx.cli._runtime import Runtime
 from vitonnx.demo import demo_models
@@ -87,7 +87,7 @@ def export(call: PageCall, folder: Path, *, quiet: bool) -> None:
     # Models are only checked here, so the CPU will do: no note on a missing GPU.
     device = "cpu" if call.runtime.device == "auto" else call.runtime.device
     engines = _open(call.models, replace(call.runtime, device=device), quiet=quiet)
-    with stage(f"Writing {folder}", quiet=quiet):
+    with Stage(f"Writing {folder}", quiet=quiet):
         files = {name: engine.file for name, engine in engines.items()}
         export_space(folder, files, limits=limits, **call.runtime.options())
     give(folder)

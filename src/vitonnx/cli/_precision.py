@@ -1,4 +1,4 @@
-"""Options of a precision, and what it costs, printed."""
+"""Options for a precision, and a table of what it costs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Force = Annotated[
 def find_calibration(
     words: Sequence[str] | None, precision: str, *, quiet: bool
 ) -> list[Path] | None:
-    """Find the pictures to calibrate on, if the precision has scales; None if none are named."""
+    """Check that a precision can be used, and find the pictures to calibrate on, if any."""
     from vitonnx.engine import check_reduction
 
     check_reduction(precision, words)
@@ -65,7 +65,7 @@ def find_calibration(
 
 
 def find_compared(words: Sequence[str] | None, *, quiet: bool) -> list[Path] | None:
-    """Find the pictures that are named; None if none are."""
+    """Find the pictures that are named, if any are."""
     from vitonnx.media import find_pictures
 
     return find_pictures(words, notice=partial(inform, quiet=quiet)) if words else None
@@ -73,7 +73,7 @@ def find_compared(words: Sequence[str] | None, *, quiet: bool) -> list[Path] | N
 
 @contextmanager
 def fidelity_shown(*, quiet: bool) -> Iterator[None]:
-    """Print what was measured where a precision is refused."""
+    """Print what was measured if the precision is refused."""
     try:
         yield
     except PrecisionError as error:

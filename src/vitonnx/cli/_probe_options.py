@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -95,19 +96,9 @@ def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
     for probe in probes:
         for option in options_of(probe):
             if option.in_graph:
-                found.setdefault(option.name, _without_default(option, probe.name))
+                help_ = rf"\[{probe.name}] {option.help}"
+                found.setdefault(option.name, replace(option, default=None, help=help_))
     return list(found.values())
-
-
-def _without_default(option: Option, probe: str) -> Option:
-    return Option(
-        option.name,
-        option.kind,
-        None,
-        f"[{probe}] {option.help}".replace("[", r"\["),
-        option.choices,
-        option.metavar,
-    )
 
 
 def make_probe(probe: ProbeClass, given: Given) -> Any:

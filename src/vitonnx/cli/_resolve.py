@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from vitonnx.cli._console import inform, stage
+from vitonnx.cli._console import Stage, inform
 
 __all__ = ["resolve_model"]
 
@@ -20,5 +20,5 @@ def resolve_model(model: str, *, quiet: bool) -> Path:
     """
     from vitonnx.names import resolve
 
-    with stage(f"Finding {model}", quiet=quiet) as show:
+    with Stage(f"Finding {model}", quiet=quiet) as show:
         return resolve(model, say=partial(inform, quiet=quiet), progress=show)

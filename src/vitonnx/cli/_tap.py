@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import give, inform, results, stage
+from vitonnx.cli._console import Stage, give, inform, results
 from vitonnx.cli._options import Quiet, parse_size
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def tap(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Make any Vision Transformer in ONNX probe-ready."""
+    """Make a Vision Transformer exported by any tool probe-ready."""
     from vitonnx import tap_model
 
-    with stage(f"Tapping {Path(model).name}", quiet=quiet) as show:
+    with Stage(f"Tapping {Path(model).name}", quiet=quiet) as show:
         tapped = tap_model(
             model,
             output,
@@ -94,7 +94,7 @@ def tap(
 
 
 def _print_findings(tapped: Tapped) -> None:
-    """Print what was found, and block by block the parity with the original."""
+    """Print the parts found, then the parity of each block with the original."""
     from vitonnx.cli._table import Table
 
     console, parity = results(), tapped.parity
@@ -109,4 +109,4 @@ def _print_findings(tapped: Tapped) -> None:
     for block, (name, rows, product) in enumerate(checked):
         table.row(str(block), name, f"{rows:.0e}", f"{product:.0e}")
     console.print(table)
-    give(f"outputs against the original's, relative: {parity.outputs:.0e}")
+    give(f"outputs, relative difference from the original's: {parity.outputs:.0e}")

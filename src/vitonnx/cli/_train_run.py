@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.cli._console import gauge, give, inform, stage
+from vitonnx.cli._console import Gauge, Stage, give, inform
 from vitonnx.cli._skipped import list_skipped
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(call: TrainCall, settings: Settings, *, quiet: bool) -> None:
 
     folder, name = call.folder, call.name
     check_place(folder)
-    with gauge("Reading pictures", quiet=quiet) as show:
+    with Gauge("Reading pictures", quiet=quiet) as show:
         opened = open_data(
             call.data,
             settings.image_size,
@@ -64,7 +64,7 @@ def run(call: TrainCall, settings: Settings, *, quiet: bool) -> None:
         measures = ", ".join(f"{key} {value:.4g}" for key, value in list(rows[-1].items())[1:])
         inform(f"epoch {len(rows)} of {settings.epochs}: {measures}", quiet=quiet)
 
-    with gauge("Training", quiet=quiet) as show:
+    with Gauge("Training", quiet=quiet) as show:
         train(
             opened,
             settings,
@@ -73,7 +73,7 @@ def run(call: TrainCall, settings: Settings, *, quiet: bool) -> None:
             on_step=lambda done, steps, loss: show(done, steps, f"loss {loss:.3f}"),
             on_epoch=keep,
         )
-    with stage(f"Exporting {name}", quiet=quiet) as tell:
+    with Stage(f"Exporting {name}", quiet=quiet) as tell:
         from vitonnx.export import export_model
 
         export_model(spec, folder / MODEL, weights=[folder / BEST], progress=tell)

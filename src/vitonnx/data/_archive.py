@@ -39,28 +39,28 @@ MOST_MEMBERS: Final = 1_000
 
 
 class Tape:
-    """An uncompressed archive, read no further and no more at once than it is told to.
+    """Uncompressed archive, read strictly as far as requested.
 
     Parameters
     ----------
     file : binary file
-        What is read.
+        File to read.
     """
 
     def __init__(self, file: gzip.GzipFile | io.BufferedReader) -> None:
         self.file = file
-        self.left = LONGEST_HEADERS  # may be read before somebody allows more
+        self.left = LONGEST_HEADERS  # bytes that may be read before more are allowed
 
     def read(self, size: int) -> bytes:
         """Read bytes that are allowed."""
         if size > self.left:
-            raise tarfile.TarError("a header of it is too long")
+            raise tarfile.TarError("one of its headers is too long")
         self.left -= size
         self._stay_before(self.tell() + size)
         return self.file.read(size)
 
     def read_on(self) -> bytes:
-        """Read some of what is left of the archive; nothing at its end."""
+        """Read some of the rest of the archive; empty at its end."""
         self.left = 2**20
         return self.read(self.left)
 
@@ -70,12 +70,12 @@ class Tape:
         return self.file.seek(place)
 
     def tell(self) -> int:
-        """Give the place of what is read next."""
+        """Return the position of the next byte."""
         return self.file.tell()
 
     def _stay_before(self, place: int) -> None:
         if place > LONGEST:
-            raise tarfile.TarError(f"it goes on behind {LONGEST:,} bytes")
+            raise tarfile.TarError(f"it is longer than {LONGEST:,} bytes")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Member:
     path : Path
         The archive's.
     name : str
-        Its own, without the folders.
+        Own name, without the folders.
     """
 
     path: Path
@@ -129,8 +129,8 @@ def members(path: Path) -> Iterator[Member]:
     Raises
     ------
     DataError
-        If it is no such archive, is truncated or damaged (the checksum of gzip is compared), or
-        holds what could reach out of a folder: a link, a device, or a path that climbs.
+        If it is not such an archive, is truncated or damaged (the checksum of gzip is compared), or
+        holds an entry that could reach outside a folder: a link, a device, or a path with "..".
     """
     with _open(path) as file, _tar(path, tape := Tape(file)) as archive:
         for count in itertools.count():
@@ -156,7 +156,7 @@ def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
             compressed = file.read(len(GZIP)) == GZIP
         return gzip.open(path) if compressed else path.open("rb")
     except OSError as error:
-        raise DataError(f"{path} can't be read ({error.strerror}): check the file.") from error
+        raise DataError(f"can't read {path}: {error.strerror}. Check the file.") from error
 
 
 def _tar(path: Path, tape: Tape) -> tarfile.TarFile:
@@ -181,14 +181,14 @@ def _sentence(path: Path, reason: str) -> str:
 
 def _check(path: Path, entry: tarfile.TarInfo) -> None:
     if ABSOLUTE.match(entry.name) or ".." in SEPARATOR.split(entry.name):
-        fault = "whose path leads out of the archive"
+        fault = "whose path leads outside the archive"
     elif entry.issym() or entry.islnk():
         fault = "which is a link"
     elif entry.issparse() or not (entry.isfile() or entry.isdir()):
-        fault = "which is neither a file nor a folder as they are stored"
+        fault = "which is neither a regular file nor a folder"
     else:
         return
     raise DataError(
-        f"{path} holds {entry.name!r}, {fault}: no published data set has that, so nothing of it "
-        "is read. Fetch the archive from its publisher."
+        f"{path} holds {entry.name!r}, {fault}: no published data set has one, so the archive is "
+        "refused. Download it from its publisher."
     )

@@ -55,7 +55,7 @@ def open_cifar10(
     path : Path
         A file, known by what it holds and not by its name.
     size, seed, pictures, progress
-        As `open_data` takes them.
+        As in `open_data`.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def _read(path: Path) -> tuple[list[Batch], tuple[str, ...]]:
-    """Read the training batches, the test batch behind them, and the classes' names."""
+    """Read the training batches, then the test batch, and the names of the classes."""
     batches: dict[str, Batch] = {}
     classes: tuple[str, ...] = ()
     others: set[str] = set()

@@ -18,12 +18,12 @@ def list_classes(
 ) -> tuple[tuple[str, ...], list[Path], NDArray[np.int64]]:
     """List the pictures in a folder of class folders.
 
-    Files beside the class folders are passed over.
+    Files beside the class folders are ignored.
 
     Parameters
     ----------
     folder : Path
-        Its folders are the classes; hidden ones are none.
+        Folder whose subfolders are the classes; hidden ones are ignored.
     among : tuple of str, optional
         The classes that there can be; without it, the folder says which there are.
     notice : callable, optional
@@ -34,9 +34,9 @@ def list_classes(
     tuple of str
         The classes, in natural order: ``class2`` before ``class10``.
     list of Path
-        All pictures, a class after the other.
+        All pictures, class by class.
     int64 (pictures,)
-        Their labels.
+        Label of each picture.
 
     Raises
     ------
@@ -46,15 +46,15 @@ def list_classes(
     names = subfolders(folder)
     if not names:
         raise DataError(
-            f"{folder} holds no class folders, but training needs to know what a picture shows: "
-            f"put the pictures into a folder a class, such as {folder / 'cat'} and "
+            f"{folder} has no subfolders, but training needs one per class to know what a picture "
+            f"shows: put the pictures into subfolders such as {folder / 'cat'} and "
             f"{folder / 'dog'}."
         )
     if among is None:
         if len(names) == 1:
             raise DataError(
-                f"{folder} holds only one class folder, {names[0]}, and with one class there is "
-                "nothing to tell apart: add a folder for another class."
+                f"{folder} has only one subfolder, {names[0]}, but training needs at least two "
+                "classes: add a subfolder for another class."
             )
         among = tuple(names)
     files: list[Path] = []
@@ -62,15 +62,15 @@ def list_classes(
     for name in names:
         if name not in among:
             raise DataError(
-                f"{folder} holds a class folder {name} that the training pictures lack: rename it "
-                "as theirs, or remove it."
+                f"{folder} has a class {name} that the training pictures lack: rename the "
+                "subfolder to match theirs, or remove it."
             )
         try:
             found = find_pictures([folder / name], notice=notice)
         except UsageError as error:
             raise DataError(
-                f"{error} Each folder in {folder} is taken for a class: put pictures into it, or "
-                "remove it."
+                f"{error} Each subfolder of {folder} is a class: put pictures into it, or remove "
+                "it."
             ) from error
         files += found
         labels += [among.index(name)] * len(found)
@@ -88,7 +88,5 @@ def subfolders(folder: Path) -> list[str]:
     try:
         names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     except OSError as error:
-        raise DataError(
-            f"{folder} can't be read ({error.strerror}): check its permissions."
-        ) from error
+        raise DataError(f"can't read {folder}: {error.strerror}. Check its permissions.") from error
     return sorted((name for name in names if not name.startswith(".")), key=natural_key)

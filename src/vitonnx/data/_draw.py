@@ -19,7 +19,7 @@ def draw_share(labels: NDArray[np.int64], generator: np.random.Generator) -> NDA
     Parameters
     ----------
     labels : int64 (pictures,)
-        Their classes.
+        Class of each picture.
     generator : numpy.random.Generator
         Draws them.
 
@@ -48,16 +48,16 @@ def draw_evenly(
     Parameters
     ----------
     labels : int64 (pictures,)
-        Their classes.
+        Class of each picture.
     count : int
-        How many to draw.
+        Number of pictures to draw.
     generator : numpy.random.Generator
         Draws them.
 
     Returns
     -------
     int64 (drawn,)
-        Which ones, in their order.
+        Indices of the pictures drawn, in order.
 
     Examples
     --------

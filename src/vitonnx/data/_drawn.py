@@ -32,7 +32,7 @@ class DrawnSplit:
     Parameters
     ----------
     seed : sequence of int
-        Where every scene's seed begins; epoch and index follow.
+        Start of every scene's seed; epoch and index follow.
     count, size : int
         Scenes an epoch, and their side in pixels.
     anew : bool
@@ -59,14 +59,14 @@ class DrawnSplit:
 
 
 def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:
-    """Give one-object scenes, for training anew in every epoch.
+    """Return one-object scenes, drawn anew for training in every epoch.
 
     Parameters
     ----------
     size : int
         Side of the pictures, in pixels.
     seed : int
-        Of all of them.
+        Seed of all scenes.
     pictures : int or None
         Scenes an epoch for training; None takes `TRAINING_SCENES`.
 

@@ -36,10 +36,10 @@ def open_folder(
     Parameters
     ----------
     folder : Path
-        Of class folders, or of ``train`` and one of ``val``, ``valid``, ``validation``, ``test``,
-        which hold class folders each.
+        Folder with one subfolder per class, or with ``train`` and one of ``val``, ``valid``,
+        ``validation`` or ``test``, each of which has the classes' subfolders.
     size, seed, pictures, max_pixels, progress, notice
-        As `open_data` takes them.
+        As in `open_data`.
 
     Returns
     -------
@@ -72,8 +72,7 @@ def open_folder(
     rows = np.setdiff1d(np.arange(len(files)), list(unreadable))
     if len(rows) == 0:
         raise DataError(
-            f"None of the {len(files)} pictures in {folder} can be read; of the first: "
-            f"{unreadable[0]}"
+            f"none of the {len(files)} pictures in {folder} can be read; the first: {unreadable[0]}"
         )
     generator = np.random.default_rng(seed)
     if validation is not None:
@@ -84,13 +83,13 @@ def open_folder(
     shown = set(labels[train].tolist())
     if lost := [name for number, name in enumerate(classes) if number not in shown]:
         raise DataError(
-            f"None of the pictures in {training / lost[0]} can be read, so that nothing shows this "
-            "class: mend them, or remove the folder."
+            f"none of the pictures in {training / lost[0]} can be read, so this class has no "
+            "example: replace them, or remove the folder."
         )
     if len(held_out) == 0:
         raise DataError(
             f"{validation or folder} leaves no picture for validation: "
-            + ("none of them can be read." if validation else "give each class two at least.")
+            + ("none of them can be read." if validation else "give each class at least two.")
         )
     if pictures is not None:
         train = train[draw_evenly(labels[train], pictures, generator)]

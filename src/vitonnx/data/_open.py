@@ -47,16 +47,16 @@ def open_data(
         antialiased bicubic, and cropped to their centre; of the stored sets all pictures are kept
         in memory, 4 GiB at most.
     seed : int
-        Of all that is drawn.
+        Seed for everything random.
     pictures : int or None
         Training pictures an epoch: so many scenes, or of a stored set at most so many, drawn
         evenly from its classes. None takes 10,000 scenes, or all of a stored set.
     max_pixels : int or None
-        Of a picture in a folder: see `vitonnx.media.open_picture`.
+        Largest picture in a folder, in pixels: see `vitonnx.media.open_picture`.
     progress : callable or None
         Is called as ``progress(done, total)`` while pictures are read.
     notice : callable or None
-        Of a folder: see `vitonnx.media.find_pictures`.
+        For a folder: see `vitonnx.media.find_pictures`.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def open_data(
     Raises
     ------
     DataError
-        If there is no such data set, or it can't be read or trained on.
+        If the data set doesn't exist, can't be read, or can't be used for training.
     UsageError
         If ``size``, ``seed`` or ``pictures`` can't be, or ``"scenes"`` may mean a folder.
 
@@ -97,8 +97,8 @@ def open_data(
     if path.exists():
         return open_cifar10(path, size, seed, pictures, progress)
     raise DataError(
-        f"{path} does not exist: give a folder of class folders, CIFAR-10's archive, or the word "
-        "scenes."
+        f"{path} does not exist: give a folder with one subfolder per class, the CIFAR-10 "
+        "archive, or the word scenes."
     )
 
 
@@ -107,6 +107,6 @@ def _check_that_scenes_are_meant() -> None:
     folder = Path("scenes")
     if folder.is_dir() and subfolders(folder):
         raise UsageError(
-            "scenes means the scenes that vitonnx draws, but here is a folder of this name too: "
-            "write ./scenes for the folder, or work in another place for the drawn ones."
+            "scenes means the scenes that vitonnx draws, but there is also a folder of this "
+            "name: use ./scenes for the folder, or work in another folder for the drawn scenes."
         )

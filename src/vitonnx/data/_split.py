@@ -27,9 +27,9 @@ class Split(Protocol):
         Parameters
         ----------
         indices : sequence of int
-            Which, from 0 to the split's length.
+            Indices of pictures, from 0 to the length of the split.
         epoch : int
-            Matters only where the pictures are made up anew in every epoch.
+            Epoch; matters only where pictures are drawn anew in every epoch.
 
         Returns
         -------
@@ -49,7 +49,7 @@ class StoredSplit:
     labels : int64 (all,)
         The numbers of their classes.
     rows : int64 (pictures of this split,)
-        Which of them belong to it.
+        Indices of the pictures that belong to the split.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class LabelledPictures:
     classes : tuple of str
         Names; a label is a place in it.
     train, validation : Split
-        They have no picture in common.
+        Splits, without common pictures.
     skipped : tuple of str
         A sentence for each file that can't be read, with its name and the reason.
     """

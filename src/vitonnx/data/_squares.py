@@ -34,13 +34,13 @@ def read_squares(
     Parameters
     ----------
     count : int
-        Of the pictures.
+        Number of pictures.
     read : callable
         Gives the picture of a number in RGB, or raises a PictureError.
     size : int
         Side of the squares, in pixels.
     name : str
-        What messages call the data set.
+        Name of the data set for messages.
     progress : callable or None
         Is called as ``progress(done, count)``.
 
@@ -64,9 +64,9 @@ def read_squares(
     needed = count * size * size * 3
     if needed > MOST_BYTES:
         raise DataError(
-            f"{name} would take {needed / 2**30:.1f} GiB of memory as {count:,} pictures of {size} "
-            f"by {size} pixels, and more than {MOST_BYTES // 2**30} are not for small data sets: "
-            "take a smaller image size or fewer pictures."
+            f"{name} would take {needed / 2**30:.1f} GiB of memory as {count:,} pictures of "
+            f"{size} by {size} pixels, but at most {MOST_BYTES // 2**30} are allowed: use a "
+            "smaller image size or fewer pictures."
         )
     squares = np.empty((count, size, size, 3), np.uint8)
 

@@ -1,7 +1,7 @@
-"""Two small models inside the package, pictures to try them on, and what they are worth.
+"""Two small models inside the package, pictures to try them on, and their evaluation.
 
-A newcomer's first minute needs no network: ``vitonnx demo``. Nothing here needs TensorFlow, and
-importing this package imports nothing heavy: each name is loaded when it is first asked for.
+A first try needs no network: ``vitonnx demo``. Nothing here needs TensorFlow, and importing this
+package imports nothing heavy: each name is loaded on first use.
 """
 
 from __future__ import annotations

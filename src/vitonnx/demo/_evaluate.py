@@ -39,18 +39,18 @@ def evaluate(
 ) -> Evaluation:
     """Measure what the models know, and where they look.
 
-    On scenes of one object, at the models' own size: the accuracy of the supervised model; that
-    of DINO's embeddings, by the votes of the 20 nearest of other scenes; and of both, and of
-    DINO's network with random weights, the `saliency`.
+    Measure on scenes of one object, at the models' own size: the accuracy of the supervised model;
+    the accuracy of DINO's embeddings, by a vote of the 20 nearest neighbours; and the `saliency` of
+    both, and of DINO's network with random weights.
 
     Parameters
     ----------
     scenes : int
-        To measure on.
+        Number of scenes to measure on.
     known : int
-        Other scenes, whose labels the nearest neighbours know.
+        Number of other scenes, with known labels, for the nearest neighbours.
     progress : callable, optional
-        Takes how many of the known scenes are done, and how many there are.
+        Called with the number of known scenes done, and their total.
 
     Returns
     -------

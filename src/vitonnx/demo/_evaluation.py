@@ -1,4 +1,4 @@
-"""What the models inside the package are worth, in numbers."""
+"""Results of evaluating the models inside the package."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["Evaluation", "Measure", "stored_evaluation"]
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One number, and what was asked of it.
+    """One measure, with its goal.
 
     Parameters
     ----------
     name : str
-        What was measured, of which model.
+        Name of the measure and of the model.
     value : float
         Mean over the scenes, from 0 to 1.
     low, high : float
-        Its 95 % bootstrap interval.
+        Limits of the 95 % bootstrap interval.
     goal, required : float or None
-        What was hoped for, and what it takes; None where nothing was asked.
+        Desired and required value; None if there is none.
     met : bool or None
         Whether it has what it takes.
     """
@@ -42,14 +42,14 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All measures of one evaluation.
+    """All measures of an evaluation.
 
     Parameters
     ----------
     scenes : int
-        That were measured on.
+        Number of scenes measured on.
     known : int
-        Whose labels the nearest neighbours know.
+        Number of labelled scenes for the nearest neighbours.
     models : dict of str to str
         The models' names, and the SHA-256 of their files.
     measures : tuple of Measure
@@ -78,7 +78,7 @@ class Evaluation:
 
 
 def stored_evaluation() -> Evaluation:
-    """Read the evaluation that stands beside the models in the package.
+    """Read the evaluation stored beside the models in the package.
 
     `vitonnx demo --evaluate` measures again.
     """

@@ -1,4 +1,4 @@
-"""How sure a mean is: the bootstrap."""
+"""Confidence interval of a mean, by the bootstrap."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def bootstrap_interval(
     Parameters
     ----------
     values : (pictures,)
-        One number a picture.
+        One number per picture.
     share : float in (0, 1)
-        Of the resamples' means, as many left out below the interval as above it.
+        Share of the resampled means inside the interval; equal shares are below and above it.
     resamples : int
         Drawn with replacement, each as many as there are values.
     seed : int
-        Of NumPy's PCG64 generator.
+        Seed of NumPy's PCG64 generator.
 
     Returns
     -------

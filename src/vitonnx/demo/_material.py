@@ -37,7 +37,7 @@ VIDEO_INDEX: Final = 30  # a cat and a cup, which hardly ever hide each other
 
 @dataclass(frozen=True)
 class Material:
-    """What was drawn.
+    """Pictures, album and video of the demo.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def draw_material(
     folder : Path
         Files in it that have our names are replaced, all others stay.
     progress : callable, optional
-        Takes how much is drawn, and how much there is in all.
+        Called with the amount drawn, and the total.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def draw_material(
 
 
 def draw_pictures(folder: Path) -> tuple[Path, ...]:
-    """Draw the pictures to look at into a folder; their names say what is on them.
+    """Draw pictures to look at into a folder; their names list the objects in them.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def draw_video_file(path: Path, progress: Callable[[int], None] = lambda frames:
     path : Path
         The file to write.
     progress : callable, optional
-        Takes how many frames are drawn.
+        Called with the number of frames drawn.
 
     Raises
     ------

@@ -30,8 +30,8 @@ def demo_models() -> dict[str, Path]:
     -------
     dict of str to Path
         ``scenes_vit``, trained with labels, and ``scenes_dino``, trained without, by DINO: two
-        small Vision Transformers, on pictures that `vitonnx.data.scenes` draws. A card beside each
-        file says how it was made and how good it is. On the command line their names are enough.
+        small Vision Transformers, trained on pictures drawn by `vitonnx.data.scenes`. A card beside
+        each file says how it was made and how good it is. The command line accepts these names.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def config_of(file: Path) -> ViTConfig:
     Returns
     -------
     ViTConfig
-        Its parameters are the initializers of the file.
+        Config whose parameters are the initializers of the file.
     """
     manifest = load_manifest(file)
     (hidden,) = load_weights(file, [HIDDEN]).values()

@@ -1,4 +1,4 @@
-"""How well the attention of a model outlines what a picture shows, as DINO's paper measures it."""
+"""How well attention outlines the object of a picture, measured as in the DINO paper."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def jaccard(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.fl
     Parameters
     ----------
     masks : bool (heads, rows, columns)
-        Of patches: each stands for a square of pixels.
+        Masks over patches, each of which covers a square of pixels.
     truth : bool (height, width)
-        Of pixels, a whole number of them for each patch.
+        Mask over pixels, a whole number of them per patch.
 
     Returns
     -------
     float64 (heads,)
-        From 0 to 1. 0 where both masks are empty.
+        From 0 to 1; 0 if both masks are empty.
 
     Examples
     --------
@@ -57,9 +57,9 @@ def saliency(engine: Engine, scenes: Sequence[Scene]) -> Iterator[float]:
     Parameters
     ----------
     engine : Engine
-        Of a model that sees the whole scenes: their size is its input's.
+        Engine whose model sees whole scenes: their size is its input size.
     scenes : sequence of Scene
-        With one object each.
+        Scenes with one object each.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Which scenes are drawn for what: no two families have a seed in common."""
+"""Seeds of the scenes for each purpose: no two families share one."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def draw(family: int, index: int, size: tuple[int, int], objects: int | None = N
     Parameters
     ----------
     family : int
-        One of those above.
+        One of the families above.
     index : int
-        In the family.
+        Index in the family.
     size : (height, width)
-        In pixels.
+        Size in pixels.
     objects : int or None
         1 to 3; None draws how many.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
-from onnx.numpy_helper import from_array
+import onnx_ir as ir
 
 from vitonnx.contract import PATCH_KERNEL
 from vitonnx.demo._models import config_of
+from vitonnx.modelfile import open_graph, save_graph
 from vitonnx.models.train import initial_parameters
 
 __all__ = ["write_untrained"]
@@ -24,15 +24,15 @@ def write_untrained(source: Path, target: Path, *, seed: int) -> None:
     target : Path
         The copy; all else in it is as in the source.
     seed : int
-        Of `initial_parameters`.
+        Seed of `initial_parameters`.
     """
     values = initial_parameters(config_of(source), seed)
     # TensorFlow holds (patch, patch, 3, dim), the file (dim, 3, patch, patch).
     values[PATCH_KERNEL] = values[PATCH_KERNEL].transpose(3, 2, 0, 1)
-    model = onnx.load(str(source))
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    model = open_graph(source)
     for name, value in values.items():
-        if tuple(tensors[name].dims) != value.shape:
-            raise ValueError(f"{name} has the shape {tuple(tensors[name].dims)}, not {value.shape}")
-        tensors[name].CopyFrom(from_array(value, name))
-    onnx.save(model, str(target))
+        weight = model.graph.initializers[name]
+        if weight.shape != value.shape:
+            raise ValueError(f"{name} has the shape {weight.shape}, not {value.shape}")
+        weight.const_value = ir.tensor(value, name=name)
+    save_graph(model, target)

@@ -14,7 +14,6 @@ from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
 from vitonnx.engine._result import Prediction, Result, best_classes, predict
-from vitonnx.engine._save import save_whole
 from vitonnx.engine._settings import run_settings
 from vitonnx.engine._state import StateFile
 from vitonnx.engine._stream import Stream
@@ -60,7 +59,6 @@ __all__ = [
     "save_comparison",
     "save_results",
     "save_totals",
-    "save_whole",
     "stack_results",
     "state_fidelity",
     "survey",

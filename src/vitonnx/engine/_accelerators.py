@@ -1,4 +1,4 @@
-"""What can be faster than the CPU: the names, and what brings each to a machine."""
+"""Accelerators by name, and the packages that bring them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Accelerator:
     Parameters
     ----------
     name : str
-        As it is asked for.
+        Name for ``--device``.
     title : str
-        As its makers write it.
+        Name as its makers write it.
     provider : str
         The runtime's own name.
     requirement : str
         The package that has the provider, as pip takes it.
     systems : tuple of str
-        Where there is such a package, as in `sys.platform`.
+        Systems for which the package exists, as in `sys.platform`.
     needs : str
-        Without which the provider doesn't load.
+        What the provider needs in order to load.
     remedy : str or None
         The line that brings it, where pip can.
     nvidia : bool
@@ -47,7 +47,7 @@ class Accelerator:
 
     @property
     def installable(self) -> bool:
-        """Whether pip finds the package on this machine: all but macOS's are for x86-64 alone."""
+        """Whether pip finds the package for this machine: all but macOS's are for x86-64 only."""
         intel = platform.machine().lower() in ("x86_64", "amd64")
         return sys.platform in self.systems and (intel or sys.platform == "darwin")
 
@@ -71,7 +71,7 @@ ACCELERATORS = {
             "TensorrtExecutionProvider",
             "onnxruntime-gpu[cuda,cudnn]",
             ("linux", "win32"),
-            needs="CUDA, cuDNN, and TensorRT 10 on the path of libraries",
+            needs="CUDA, cuDNN, and TensorRT 10 on the library path",
             remedy="pip install 'tensorrt-cu13<11'",
             nvidia=True,
         ),
@@ -81,7 +81,7 @@ ACCELERATORS = {
             "OpenVINOExecutionProvider",
             "onnxruntime-openvino",
             ("linux", "win32"),
-            needs="OpenVINO's libraries, which on Windows are a package of their own",
+            needs="OpenVINO's libraries, a separate package on Windows",
             remedy="pip install openvino",
         ),
         Accelerator(

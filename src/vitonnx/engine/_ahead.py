@@ -1,4 +1,4 @@
-"""Work that is done before it is asked for, so that the next stage never waits for it."""
+"""Prefetching: work done ahead of demand, so that the next stage never waits for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Done = TypeVar("Done")
 def map_ahead(
     function: Callable[[Item], Done], items: Iterable[Item], *, threads: int, ahead: int
 ) -> Generator[Done, None, None]:
-    """Apply a function in threads of its own, a few items ahead of whoever takes the results.
+    """Apply a function in its own threads, a few items ahead of the consumer.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ def map_ahead(
     items : iterable
         Read by the thread that takes the results.
     threads : int
-        How many.
+        Number of threads.
     ahead : int
-        The most items that are begun before their results are asked for.
+        Largest number of items started before their results are requested.
 
     Yields
     ------
     result of the function
-        In the order of the items. What the function raises is raised here, in its place.
+        Results in the order of the items. Errors of the function are raised here, in their place.
 
     Examples
     --------

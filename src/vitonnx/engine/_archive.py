@@ -22,7 +22,7 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     Parameters
     ----------
     results : sequence of Result
-        Of one stream; those with an error are listed, not stacked.
+        Results of one stream; those with an error are listed, not stacked.
     probe : str
         The probe's name.
 
@@ -46,8 +46,8 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     shapes = {next(iter(arrays.values())).shape for arrays in found}
     if len(shapes) > 1:
         raise UsageError(
-            "These pictures have input sizes of their own, and maps of several sizes don't stack: "
-            "write one picture a file, or give --size HxW for all."
+            "can't stack maps of several sizes, since each of these pictures has its own input "
+            "size: write one file per picture, or give --size HxW for all."
         )
     skipped = [shown(result.file) for result in results if result.error is not None]
     return {
@@ -86,7 +86,7 @@ def save_comparison(path: str | Path, models: Mapping[str, Sequence[Result]], pr
         before the pictures; ``models`` holds their names, and ``files`` and ``skipped`` are the
         same for all.
     models : mapping of str to sequence of Result
-        By the models' names; of the same pictures, with errors in the same places.
+        Results by the models' names, for the same pictures, with errors in the same places.
     probe : str
         The probe's name.
 

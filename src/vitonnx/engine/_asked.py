@@ -13,7 +13,7 @@ from PIL import Image
 from vitonnx.engine._pass import Picture
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import Tensor
-from vitonnx.probes import Probe, WeightProbe
+from vitonnx.probes import Probe, WeightProbe, no_probe
 
 __all__ = ["as_outputs", "as_pictures", "as_probes", "as_sides", "as_threads"]
 
@@ -63,7 +63,7 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
             )
         return [images]
     if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):
-        raise PictureError(f"a {type(images).__name__} is no picture: {GIVE_PICTURES}")
+        raise PictureError(f"a {type(images).__name__} is not a picture: {GIVE_PICTURES}")
     if isinstance(images, Sequence) and not images:
         raise UsageError("There is no picture in the list: give at least one.")
     return images
@@ -77,31 +77,25 @@ def as_probes(probes: Probe[Any] | Iterable[Probe[Any]]) -> tuple[Probe[Any], ..
     UsageError
         If one is no probe, asks for no picture, or is there twice.
     """
-    one = isinstance(probes, Probe | str | type) or not isinstance(probes, Iterable)
-    given: Iterable[Any] = [probes] if one else probes  # type: ignore[assignment]
-    asked: tuple[Probe[Any], ...] = tuple(given)
+    asked: tuple[Probe[Any], ...] = tuple(_listed(probes))
     for probe in asked:
-        _refuse_other(probe)
+        if isinstance(probe, WeightProbe):
+            raise UsageError(f"{probe.name} asks for no picture: use vitonnx.probe_weights.")
+        if not isinstance(probe, Probe):
+            raise no_probe(probe, "vitonnx.Heads()")
     names = [probe.name for probe in asked]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(
-            f"Each kind of probe can be asked once a pass, and {twice} is there "
-            f"{names.count(twice)} times: ask for the others in a pass of their own."
-        )
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"Each kind of probe can be asked once a pass, and {name} is there "
+                f"{names.count(name)} times: ask for the others in a pass of their own."
+            )
     return asked
 
 
-def _refuse_other(probe: object) -> None:
-    """Raise a UsageError unless this is a probe of pictures."""
-    if isinstance(probe, type):
-        raise UsageError(f"{probe.__name__} is a class: give an instance, {probe.__name__}().")
-    if isinstance(probe, Probe):
-        return
-    if isinstance(probe, WeightProbe):
-        raise UsageError(f"{probe} asks for no picture: use vitonnx.probe_weights.")
-    raise UsageError(
-        f"{probe!r} is no probe: give an object such as vitonnx.Heads(), or a list of such objects."
-    )
+def _listed(probes: Any) -> Iterable[Any]:
+    is_one = isinstance(probes, str) or not isinstance(probes, Iterable)
+    return [probes] if is_one else probes
 
 
 def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

@@ -18,12 +18,18 @@ from vitonnx.engine._fidelity import Fidelity, hold_fidelity
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._reduce import check_reduction, reduce_file
-from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
-from vitonnx.modelfile import Tensor, load_manifest, load_outline, open_graph, weight_files
+from vitonnx.modelfile import (
+    Tensor,
+    load_manifest,
+    load_outline,
+    open_graph,
+    save_graph,
+    weight_files,
+)
 from vitonnx.probes import GraphProbe, Probe, options_of
 
 __all__ = ["Baked", "bake"]
@@ -133,6 +139,7 @@ def bake(
         raise UsageError(
             f"bake takes an engine, such as vitonnx.Engine({engine!r}), and then probes."
         )
+    engine._refuse_closed()
     source, compiled = engine.file, _compiled(probes)
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
@@ -172,17 +179,17 @@ def bake(
 
 def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:
     """Give probes as a tuple, and refuse in a sentence whatever can't be baked."""
-    asked = as_probes(probes)
-    compiled = tuple(probe for probe in asked if isinstance(probe, GraphProbe))
+    asked, compiled = as_probes(probes), []
     if not asked:
         raise UsageError("There is nothing to bake: give a probe, such as vitonnx.Rollout().")
     for probe in asked:
-        if probe not in compiled:
+        if not isinstance(probe, GraphProbe):
             raise UsageError(
-                f"{probe.name} can't be baked: without a `condense` it isn't compiled into a graph."
+                f"{probe.name} can't be baked: no GraphProbe, it isn't compiled into the graph."
             )
         _refuse_host_work(probe)
-    return compiled
+        compiled.append(probe)
+    return tuple(compiled)
 
 
 def _refuse_host_work(probe: Probe[Any]) -> None:
@@ -218,7 +225,7 @@ def _write(
     write_manifest(model, manifest)
     model.metadata_props[BAKED_KEY] = json.dumps(_says(plan, manifest, fidelity))
     with atomic_with_companions(path) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
         if plan.precision == manifest.precision == "fp32":
             _verify(source, passing, plan)
     outline = load_outline(path)
@@ -256,7 +263,7 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     )
     layout = raw.layout
     queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
-    # First the file itself: what it can't do is no fault of what was made of it.
+    # First run the file itself: its failures must not be blamed on the baked graph.
     reads = sorted({name for probe in plan.probes for name in probe.reads(layout)})
     outputs = raw.run_pixels(noise, reads)
     found = open_session(baked, device=cpu, threads=None).run(

@@ -32,7 +32,7 @@ DIGEST = 32  # bytes in front of a kept graph, from which a damaged one is known
 
 
 def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
-    """Give the planned graph of a file: the one that is kept, or a new one, which is kept.
+    """Return the planned graph of a file, from the cache or newly planned and cached.
 
     Probes of others are not: what they compute may hang on more than their name says. Nothing is
     lost where the folder can't be written: the plan is then made every time. Where all together
@@ -43,7 +43,7 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
     file : path
         The model.
     plan : Plan
-        What is asked of it.
+        Plan to look up or carry out.
     make : callable
         Makes the graph, serialised.
     """
@@ -66,7 +66,7 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
 
 
 def is_kept(file: Path, plan: Plan) -> bool:
-    """Tell whether the planned graph of a file is on the disk."""
+    """Tell whether the planned graph of a file is in the cache."""
     return _place(file, plan).exists()
 
 

@@ -1,4 +1,4 @@
-"""Which device shall run the graph, found out before the runtime can complain about it."""
+"""Choose the device to run on, and find obstacles before the runtime complains about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Device:
     name : str
         ``cpu``, ``cuda:N``, or another of `DEVICES`.
     note : str or None
-        Where ``auto`` chose the CPU: why not CUDA.
+        Reason why ``auto`` chose the CPU, if it did.
     """
 
     name: str
@@ -36,23 +36,23 @@ class Device:
 
     @property
     def accelerator(self) -> Accelerator | None:
-        """What drives it; None for the CPU."""
+        """Accelerator behind the device; None for the CPU."""
         return ACCELERATORS.get(self.name.partition(":")[0])
 
     @property
     def memory(self) -> str:
-        """Where its arrays lie, as the runtime calls it."""
+        """Memory that holds its arrays, by the runtime's name."""
         accelerator = self.accelerator
         return "cuda" if accelerator is not None and accelerator.nvidia else "cpu"
 
     @property
     def number(self) -> int:
-        """Which of several."""
+        """Number among several devices."""
         return int(self.name.partition(":")[2] or 0)
 
     @property
     def providers(self) -> Providers:
-        """Of onnxruntime, in order of preference."""
+        """Providers of onnxruntime, in order of preference."""
         accelerator = self.accelerator
         if accelerator is None:
             return [CPU]
@@ -86,9 +86,9 @@ def choose_device(device: str = "auto") -> Device:
     Raises
     ------
     UsageError
-        If there is no device of that name.
+        If no device has that name.
     DeviceError
-        If the device is asked for and can't work.
+        If the device is given explicitly and doesn't work.
 
     Examples
     --------
@@ -102,12 +102,12 @@ def choose_device(device: str = "auto") -> Device:
     if obstacle is None:
         return chosen
     if device == "auto":
-        return Device("cpu", note=f"running on the CPU, as {obstacle}.")
-    raise DeviceError(f"{device} can't be used: {obstacle}. Use --device cpu, or auto.")
+        return Device("cpu", note=f"running on the CPU: {obstacle}.")
+    raise DeviceError(f"can't use {device}: {obstacle}. Use --device cpu, or auto.")
 
 
 def find_obstacle(device: str) -> Obstacle | None:
-    """Try a device for real; say what is in the way, or None if it works.
+    """Try a device for real, and return the obstacle, or None if it works.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def find_obstacle(device: str) -> Obstacle | None:
     Raises
     ------
     UsageError
-        If there is no device of that name.
+        If no device has that name.
 
     Examples
     --------
@@ -132,8 +132,8 @@ def require_bf16(device: Device | None = None) -> None:
     device = device or choose_device()
     if device.memory != "cuda" or compute_capability(device.number) < BF16_SINCE:
         raise DeviceError(
-            f"bf16 can't be computed on {device.name}: it takes an NVIDIA GPU of compute "
-            "capability 8.0 or later. Use fp16, or fp32."
+            f"can't compute in bf16 on {device.name}: that takes an NVIDIA GPU of compute "
+            "capability 8.0 or later. Use fp16 or fp32."
         )
 
 
@@ -155,7 +155,7 @@ def _find_obstacle(device: Device) -> Obstacle | None:
     try:
         works = loads_and_runs(device.providers)
     except RUNTIME_ERRORS as error:
-        return Obstacle(f"nothing can be started on {device.name} ({first_line(error)})")
+        return Obstacle(f"can't start {device.name} ({first_line(error)})")
     if works:
         return None
     if accelerator is None:
@@ -167,13 +167,13 @@ def _find_obstacle(device: Device) -> Obstacle | None:
 
 
 def _without_provider(accelerator: Accelerator) -> Obstacle:
-    """Say what would bring a provider that the installed runtime doesn't have."""
+    """Describe what would bring a provider that the installed runtime lacks."""
     if not accelerator.installable:
         return Obstacle(f"onnxruntime has no {accelerator.title} support for this system")
     installed = installed_runtimes()
     return Obstacle(
         f"there is no {accelerator.title} support in "
         f"{' or '.join(installed) or 'the installed onnxruntime'}; the package that has it must "
-        "take that one's place, as they share a folder",
+        "replace that one, since they share a folder",
         install_line(accelerator.requirement, instead_of=installed),
     )

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, LOGITS
 from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
-from vitonnx.engine._batch import Batch, ready_batch
 from vitonnx.engine._batch_size import attention_bytes, largest_batch
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
+from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
 from vitonnx.engine._preprocess import Prepared, prepare
@@ -59,12 +59,12 @@ class Engine:
         ``auto`` (CUDA when it works, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``, or what else
         the installed onnxruntime can use: ``tensorrt``, ``openvino``, ``coreml``, ``directml``.
     threads : int, optional
-        That the runtime may use; its own choice by default.
+        Number of threads of the runtime; its own choice by default.
     size : int or (height, width), optional
-        Of the input, in pixels, if another than the file's: multiples of the patch size. Where the
-        recipe gives every picture a size of its own, all of them are then squashed to this one.
+        Input size in pixels, a multiple of the patch size; by default, that of the file. If the
+        recipe gives every picture its own size, all are then squashed to this one.
     fit : "cut", "pad" or "squash", optional
-        How pictures get the input's shape, instead of as the recipe says: see
+        How pictures are fitted to the input, instead of by the recipe: see
         `vitonnx.manifest.Preprocessing.fitted`.
     precision : str
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
@@ -78,10 +78,10 @@ class Engine:
         probes are compiled where it pays: not for the first few small pictures, which are done
         sooner than a graph is planned, unless it was planned in an earlier run.
     max_pixels : int, optional
-        Of the largest file of a picture that is read: see `vitonnx.media.open_picture`.
+        Largest picture file to read, in pixels: see `vitonnx.media.open_picture`.
     notice : callable, optional
-        Takes a sentence, in any thread, where a huge JPEG is read at a share of its size: see
-        `vitonnx.media.decoded`. Without it none is.
+        Called with a sentence, in any thread, if a huge JPEG is decoded at reduced size: see
+        `vitonnx.media.decoded`. Without it, such JPEGs are refused.
 
     Attributes
     ----------
@@ -90,11 +90,11 @@ class Engine:
     threads, fit, max_pixels, asked_size
         As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
-        What the file promises, at the size in use.
+        Manifest of the file, at the size in use.
     device : str
-        What it runs on.
+        Device that runs the model.
     device_note : str or None
-        Where ``auto`` chose the CPU: why.
+        Reason why ``auto`` chose the CPU, if it did.
     outputs : tuple of str
         Names of what `run` returns.
 
@@ -216,26 +216,25 @@ class Engine:
         self._refuse_closed()
         pixels = [self._prepare(image).pixels for image in as_pictures(images)]
         if not pixels:
-            raise UsageError("There is no picture to run: give at least one.")
+            raise UsageError("no picture to run: give at least one.")
         shapes = list(dict.fromkeys(each.shape[:2] for each in pixels))
         if len(shapes) > 1:
             sizes = ", ".join(f"{height}x{width}" for height, width in shapes)
             raise UsageError(
-                f"by the recipe of {self.manifest.name} these pictures have inputs of several "
-                f"sizes, {sizes}: run each size alone, or open the engine with a size for all."
+                f"the recipe of {self.manifest.name} gives these pictures several input sizes, "
+                f"{sizes}: run each size on its own, or open the engine with one size for all."
             )
         engine = self if self._own_sizes is None else self._own_sizes.at(shapes[0])
         return engine.run_pixels(np.stack(pixels), self.outputs)
 
-    def run_pixels(self, pixels: Batch, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.
 
         Parameters
         ----------
         pixels : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size; an array of any library that has DLPack. On the GPU that
-            runs the model it is used where it lies: what is still being computed into it must be
-            done.
+            RGB, of the manifest's size; an array of any library with DLPack. On the GPU that runs
+            the model it is used in place: pending computations on it must be complete.
         outputs : sequence of str
             Names of the file's outputs.
 
@@ -246,7 +245,7 @@ class Engine:
             a name.
         """
         self._refuse_closed()
-        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)
         session = self._open((), names)
         parts = [
@@ -257,16 +256,16 @@ class Engine:
 
     @overload
     def probe(
-        self, images: Picture | Sequence[Picture], probe: Probe[OfPicture]
+        self, images: Picture | Iterable[Picture], probe: Probe[OfPicture]
     ) -> list[OfPicture]: ...
 
     @overload
     def probe(
-        self, images: Picture | Iterable[Picture], probe: Sequence[Probe[Any]]
+        self, images: Picture | Iterable[Picture], probe: Iterable[Probe[Any]]
     ) -> list[Result]: ...
 
     def probe(
-        self, images: Picture | Iterable[Picture], probe: Probe[Any] | Sequence[Probe[Any]]
+        self, images: Picture | Iterable[Picture], probe: Probe[Any] | Iterable[Probe[Any]]
     ) -> list[Any]:
         """Probe pictures.
 
@@ -275,7 +274,7 @@ class Engine:
         images : picture or iterable of pictures
             Paths, PIL images, or uint8 (height, width, 3) arrays of any library that has DLPack,
             of any sizes.
-        probe : Probe or sequence of Probe
+        probe : Probe or iterable of Probe
             What is asked, such as `Heads`. Several are answered from one pass.
 
         Returns
@@ -287,25 +286,25 @@ class Engine:
         Raises
         ------
         PictureError
-            If a picture can't be read or used; `stream` goes on instead.
+            If a picture can't be read or used; `stream` continues instead.
         UsageError
             If the model doesn't have what a probe asks for.
         """
-        results = []
         asked = as_probes(probe)
+        results = []
         for result in self.stream(as_pictures(images), asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
         return results
 
-    def probe_pixels(self, pixels: Batch, probe: Probe[OfPicture]) -> list[OfPicture]:
+    def probe_pixels(self, pixels: Pixels, probe: Probe[OfPicture]) -> list[OfPicture]:
         """Probe pictures that are ready.
 
         Parameters
         ----------
         pixels : uint8 (batch, height, width, 3)
-            As `run_pixels` takes them.
+            As in `run_pixels`.
         probe : Probe
             `Heads`, `Rollout` or `Distance`; a query pixel is one of the model's input.
 
@@ -318,13 +317,13 @@ class Engine:
         Raises
         ------
         PictureError
-            If a query lies outside the input.
+            If a query is outside the input.
         UsageError
-            As `run_pixels`, or if the model doesn't have what the probe asks for.
+            As in `run_pixels`, or if the model lacks what the probe needs.
         """
         self._refuse_closed()
         asked = as_probes([probe])
-        pixels = ready_batch(pixels, size=self.manifest.size, device=self._device)
+        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         compiled, outputs = self._divide(asked)
         one_pass = self._pass(asked, compiled, outputs)
         results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
@@ -346,16 +345,16 @@ class Engine:
         images : iterable of pictures
             Read as they are needed, a few batches ahead.
         probes : sequence of Probe
-            All are answered from one pass through the network.
+            Probes to compute in a single pass through the network.
         summary : mapping of str to Summary, optional
             Totals to go on from, by the probes' names, such as another stream's.
 
         Returns
         -------
         Stream
-            An iterator of one `Result` a picture, in the order of the input; a picture that can't
-            be read or used has `error` set instead of values. Its ``summary`` holds the totals of
-            what was taken from it.
+            Iterator of one `Result` per picture, in the order of the input; for a picture that
+            can't be read or used, `error` is set instead of values. Its ``summary`` holds the
+            totals of the results taken so far.
 
         Raises
         ------
@@ -378,7 +377,7 @@ class Engine:
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
 
-    def probe_weights(self, probe: WeightProbe[OfPicture]) -> Found:
+    def probe_weights(self, probe: WeightProbe[OfWeights]) -> OfWeights:
         """Ask the file about its weights, which no picture and no inference changes.
 
         Parameters
@@ -467,7 +466,7 @@ class Engine:
     def _divide(
         self, probes: Sequence[Probe[Any]], *, unplanned: bool = False
     ) -> tuple[tuple[GraphProbe[Any], ...], tuple[str, ...]]:
-        """Give the probes that go into the graph, and the outputs that the others read."""
+        """Return the probes that go into the graph, and the outputs that the others read."""
         in_graph = self.in_graph is not False and not unplanned
         compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.

@@ -1,4 +1,4 @@
-"""What a plan does, in a person's words."""
+"""Describe a plan in words."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def explain_plan(file: Path, plan: Plan, manifest: Manifest) -> list[str]:
     file : path
         The model.
     plan : Plan
-        What is asked of it.
+        Plan to describe.
     manifest : Manifest
         The model's, at the size in use.
 
     Returns
     -------
     list of str
-        One line a fact.
+        Lines of text, one per fact.
     """
     from vitonnx.modelfile import open_graph
 
@@ -50,23 +50,24 @@ def explain_plan(file: Path, plan: Plan, manifest: Manifest) -> list[str]:
         f"{shown(manifest.name)}: {manifest.blocks} blocks, {manifest.heads} heads, "
         f"{manifest.tokens} tokens ({rows}x{columns} patches)",
         f"in the graph: {_names(probe.name for probe in plan.probes)}",
-        f"as they are: {_names(plan.outputs)}",
+        f"unchanged outputs: {_names(plan.outputs)}",
         *(f"{kind}: {_blocks(blocks, kind)}" for kind in KINDS if kinds[kind]),
         f"nodes: {len(graph)}, of {before} in the file",
-        f"leaves the graph: {_bytes(leaves)} a picture; the file's own attention is {_bytes(raw)}",
+        f"leaves the graph: {_bytes(leaves)} per picture; the attention of the file "
+        f"itself is {_bytes(raw)}",
     ]
 
 
-WHOLE = "attention computed whole and reduced at once"
-ROWS = "attention of the rows that are read alone"
+WHOLE = "attention computed in full and reduced at once"
+ROWS = "attention of only the rows that are read"
 KERNEL = "attention in the runtime's own kernel"
-PLAIN = "attention computed whole, read by nobody"
+PLAIN = "attention computed in full, not read"
 ABSENT = "not run"
 KINDS = (WHOLE, ROWS, KERNEL, PLAIN, ABSENT)
 
 
 def _block(graph: ir.Graph, prefix: str) -> str:
-    """Say how a planned graph computes a block's attention."""
+    """Describe how a planned graph computes a block's attention."""
     nodes = [node for node in graph if str(node.name).startswith(prefix)]
     softmax = [node for node in nodes if node.op_type == "Softmax"]
     if any(node.op_type == FUSED for node in nodes):

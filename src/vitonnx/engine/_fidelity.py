@@ -1,4 +1,4 @@
-"""What fewer bits cost: results in a reduced precision against those in single precision."""
+"""Cost of fewer bits: results in a reduced precision compared with single precision."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FIDELITY_PROBES: tuple[Probe[Any], ...] = (Heads(mass=MASS), Rollout(), Distance
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How close a reduced precision comes to single precision, over some pictures.
+    """Agreement of a reduced precision with single precision, over some pictures.
 
     Parameters
     ----------
     pictures : int
-        How many were compared.
+        Number of pictures compared.
     prediction : float or None
-        Share of the pictures whose likeliest class is the same; None where the model has no head.
+        Share of pictures whose likeliest class is the same; None if the model has no head.
     heads, rollout : float
         Spearman's rank correlation of the maps, mean over heads and pictures.
     masks : float
@@ -56,7 +56,7 @@ class Fidelity:
         return min(self.heads, self.rollout) >= limit
 
     def numbers(self) -> dict[str, float | int | None]:
-        """Give all as plain numbers, rounded to what means something."""
+        """Return all as plain numbers, rounded to significant digits."""
         return {
             name: round(value, 5) if isinstance(value, float) else value
             for name, value in asdict(self).items()
@@ -140,7 +140,7 @@ def measure_fidelity(exact: Sequence[Result], reduced: Sequence[Result]) -> Fide
     Parameters
     ----------
     exact, reduced : sequence of Result
-        With the probes of `FIDELITY_PROBES`, picture by picture.
+        Results of the `FIDELITY_PROBES`, picture by picture.
     """
     pairs = list(zip(exact, reduced, strict=True))
     same = [

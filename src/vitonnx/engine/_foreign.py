@@ -1,4 +1,4 @@
-"""Run a graph that lies in memory, whatever it is: for looking into it, not for work."""
+"""Run any graph in memory, for analysis rather than for work."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["DAMAGED", "known_operators", "run_values", "value_types"]
 
 DAMAGED = (
-    "The graph is damaged: values in it come from nowhere, or have the same name. Export or copy "
-    "it again."
+    "the graph is damaged: some of its values are undefined, or share a name. Export or copy it "
+    "again."
 )
 
 
@@ -56,11 +56,11 @@ def run_values(
     model : onnx_ir.Model
         It is left as it was.
     feed : mapping of str to array
-        For each of its inputs.
+        Array for each input.
     values : sequence of onnx_ir.Value
         Outputs or not.
     folder : path
-        Where its weights lie that aren't in memory.
+        Folder of the weights that aren't in memory.
     optimise : bool
         Whether the runtime may rewrite the graph: worth it for many runs only.
 
@@ -123,8 +123,8 @@ def _open(
 
 
 def _refused(error: Exception) -> ModelFileError:
-    """Say in our words that a graph can't be run; the runtime's are the reason."""
+    """Return an error that a graph can't run, with the runtime's reason."""
     return ModelFileError(
-        "onnxruntime can't run the graph, and what can't be run can't be looked into; export the "
-        f"model again, and try it in onnxruntime by itself: {first_line(error).rstrip('.')}."
+        "onnxruntime can't run the graph. Export the model again, and try it in onnxruntime on "
+        f"its own. The reason:  {first_line(error).rstrip('.')}."
     )

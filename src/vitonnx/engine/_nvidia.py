@@ -1,4 +1,4 @@
-"""What the NVIDIA driver says, without any part of the CUDA toolkit."""
+"""Query the NVIDIA driver, without any part of the CUDA toolkit."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, …_MINOR
 
 
 def why_no_gpu(number: int) -> str | None:
-    """Say why there is no GPU of that number; None if there is one."""
+    """Return the reason why there is no GPU of that number; None if there is one."""
     gpus = _count_gpus()
     if gpus is None:
         return "there is no NVIDIA driver on this machine"
     if gpus == 0:
         return "the NVIDIA driver sees no GPU"
     if number >= gpus:
-        return f"the NVIDIA driver sees {gpus} GPU{'s' * (gpus != 1)}, and number {number} is none"
+        return (
+            f"the NVIDIA driver sees {gpus} GPU{'s' * (gpus != 1)}, but none with number {number}"
+        )
     return None
 
 
 def compute_capability(number: int) -> tuple[int, int]:
-    """Give the generation of a GPU, as NVIDIA counts them; (0, 0) if there is none of that number.
+    """Return the compute capability of a GPU; (0, 0) if there is none of that number.
 
     References
     ----------

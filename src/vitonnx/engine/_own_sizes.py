@@ -47,7 +47,7 @@ class OwnSizes:
     Parameters
     ----------
     manifest : Manifest
-        Of the file, whose recipe gives every picture its own size.
+        Manifest of the file, whose recipe gives every picture its own size.
     open_at : callable
         Opens the file at a size.
     refuse_closed : callable
@@ -87,7 +87,7 @@ class OwnSizes:
             self._engines.clear()
 
     def size_of(self, sides: tuple[int, int]) -> tuple[int, int]:
-        """Give the input size of a picture of some height and width.
+        """Return the input size of a picture of some height and width.
 
         Raises
         ------
@@ -101,9 +101,10 @@ class OwnSizes:
         if not 0 < size[0] * size[1] <= LONGEST * self.manifest.size[0] * self.manifest.size[1]:
             own = "x".join(map(str, self.manifest.size))
             raise PictureError(
-                f"by its recipe, a picture of {sides[0]}x{sides[1]} pixels has an input of more "
-                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: say --size {own} "
-                f"(size=({own.replace('x', ', ')}) in Python), and pictures are squashed to it."
+                f"its recipe gives a picture of {sides[0]}x{sides[1]} pixels an input of more "
+                f"than {LONGEST} times the pixels of {self.manifest.name}'s own: give --size "
+                f"{own} (size=({own.replace('x', ', ')}) in Python), and pictures are squashed to "
+                "it."
             )
         if size != self.manifest.size and not self.manifest.resizable:
             wanted, own = (f"{height}x{width}" for height, width in (size, self.manifest.size))
@@ -117,7 +118,7 @@ class OwnSizes:
     def results(
         self, images: Iterable[Picture | Prepared], probes: Sequence[Probe[Any]]
     ) -> Iterator[Result]:
-        """Give one result a picture, in their order; a bad picture's has an error."""
+        """Yield one result per picture, in order; that of a bad picture has an error."""
         held = (
             (
                 number,

@@ -14,7 +14,7 @@ from PIL import Image
 
 from vitonnx.contract import LOGITS
 from vitonnx.engine._ahead import map_ahead
-from vitonnx.engine._batch import Batch
+from vitonnx.engine._pixels import Pixels
 from vitonnx.engine._preprocess import Prepared, read
 from vitonnx.engine._result import Result, predict
 from vitonnx.engine._session import Session
@@ -67,7 +67,7 @@ class Pass:
         run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
         return itertools.chain.from_iterable(map(self._answer, run))
 
-    def results_of(self, pixels: Batch, *, batch_size: int) -> Iterator[Result]:
+    def results_of(self, pixels: Pixels, *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture of those that are ready; pixels of queries are their own."""
         height, width = self.manifest.covered
         crop = (0.0, 0.0, float(width), float(height))
@@ -108,7 +108,7 @@ class Pass:
         pixels, queries = zip(*good, strict=True)
         return batch, self._compute(np.stack(pixels), queries)
 
-    def _compute(self, pixels: Batch, queries: Sequence[dict[str, int | None]]) -> Arrays:
+    def _compute(self, pixels: Pixels, queries: Sequence[dict[str, int | None]]) -> Arrays:
         located = [probe.name for probe in self.compiled if probe.located]
         tokens = [[found[name] for found in queries] for name in located]
         names = (*self.outputs, *(probe.name for probe in self.compiled))

@@ -1,4 +1,4 @@
-"""Where the input lies on a picture, by a recipe: what is cut off, and what is padded."""
+"""Placement of the input on a picture, by a recipe: crop and padding."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Place:
     Parameters
     ----------
     picture, size : (height, width)
-        Of the picture and of the input, in pixels.
+        Sizes of the picture and of the input, in pixels.
     covered : (height, width)
-        Of the part of the input that is cut into patches, from its upper left corner.
+        Size of the part of the input that is cut into patches, from its top left corner.
     scaled : (height, width)
-        That the whole picture is scaled to.
+        Size that the whole picture is scaled to.
     top, left : int
         The input's corner on the scaled picture; negative where it is padded.
     canvas : (height, width)
-        Of a picture that is padded before it is scaled, with its padding; else the picture's own.
+        Size of the padded picture if it is padded before scaling, else of the picture.
     corner : (top, left)
-        Where on that canvas the picture lies.
+        Position of the picture on that canvas.
     """
 
     picture: tuple[int, int]
@@ -59,7 +59,7 @@ class Place:
 
     @property
     def seen(self) -> Crop:
-        """What of the picture the patches show, in its pixels: the crop without the padding."""
+        """Part of the picture that the patches show, in its pixels: the crop without padding."""
         left, top, right, bottom = self.crop
         height, width = self.picture
         return max(0.0, left), max(0.0, top), min(right, float(width)), min(bottom, float(height))
@@ -96,11 +96,11 @@ def place(
     Parameters
     ----------
     picture : (height, width)
-        In pixels.
+        Size in pixels.
     recipe : Preprocessing
-        Of an input whose size doesn't depend on the picture.
+        Recipe whose input size doesn't depend on the picture.
     covered : (height, width), optional
-        Of the part of the input that is cut into patches; all of it by default.
+        Size of the part of the input that is cut into patches; by default, all of it.
 
     Examples
     --------
@@ -152,8 +152,8 @@ def _canvas(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
 def _scaled(height: int, width: int, recipe: Preprocessing) -> tuple[int, int]:
     """Height and width of the whole picture when it is scaled, before anything is cut or padded.
 
-    One pixel more or less moves every edge in the picture, so this rounds just as timm does, which
-    leaves squares to torchvision.
+    One pixel more or less moves every edge in the picture, so this rounds exactly as timm does,
+    which leaves squares to torchvision.
     """
     if recipe.resize is None:
         return recipe.scaled if recipe.padding is None else _fitting(height, width, recipe)

@@ -1,4 +1,4 @@
-"""From a file and some probes to a graph that computes no more than they read."""
+"""Plan a graph that computes only what some probes read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ONE_AT_A_TIME = Lock()
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of a graph.
+    """Plan of a graph.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Plan:
     outputs : sequence of str
         Outputs of the file that are wanted as they are.
     size : (height, width) or None
-        Of the input, if another than the file's.
+        Input size, if it differs from the file's.
     fused : bool
         Whether the runtime's own operators may be used, where no standard one is as good.
     precision : "fp32", "fp16", "bf16" or "int8"
-        Of the network's products; see `reduce_precision`.
+        Precision of the matrix products; see `reduce_precision`.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the planned graph's outputs."""
+        """Names of the planned graph's outputs."""
         return (*self.outputs, *(probe.name for probe in self.probes))
 
     @property
@@ -65,12 +65,12 @@ def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
     model : onnx_ir.Model
         Probe-ready; it is used up.
     plan : Plan
-        What is asked of it.
+        Plan to carry out.
 
     Returns
     -------
     onnx_ir.Model
-        Its outputs are the plan's `names`, in their order.
+        Graph whose outputs are the plan's `names`, in order.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
             Regrid(plan.size)(model)
     layout = read_manifest(model)
     for probe in plan.probes:
-        # Its function may be anybody's: what that raises is no fault of the graph's.
+        # The probe may be the user's own: its errors must not be blamed on the graph.
         traced = _traced(probe, layout)
         Attach(probe.name, probe.reads(layout), traced, queries=probe.located)(model)
     passes: list[ir.passes.PassBase] = [

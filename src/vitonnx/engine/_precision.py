@@ -40,7 +40,7 @@ def check_precision(precision: str) -> Precision:
     for each in known:
         if precision == each:
             return each
-    raise UsageError(f"precision {precision!r} is unknown; there are {', '.join(known)}.")
+    raise UsageError(f"precision {precision!r} is unknown; use {', '.join(known)}.")
 
 
 def choose_precision(asked: str, given: Precision, device: Device, file: Path) -> Precision:
@@ -96,13 +96,13 @@ def reduce_precision(
     probes : tuple of str
         Names of the probes in the graph: their nodes stay in single precision.
     calibration : iterable of uint8 (batch, height, width, 3), optional
-        Pictures in which the range of every product's input is measured once and for all. Without
-        them inputs are scaled as they come. In "int8" alone.
+        Pictures in which the range of every product's input is measured once and for all; for
+        "int8" only. Without them, inputs are scaled dynamically.
 
     Returns
     -------
     onnx_ir.Model
-        In "int8", another one.
+        Another model for "int8", else the given one.
     """
     if precision == "fp32":
         return model
@@ -171,7 +171,7 @@ class _Reader:
         self.pictures = iter(pictures)
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        """Give the next feed; None behind the last."""
+        """Return the next feed; None after the last."""
         images = next(self.pictures, None)
         return None if images is None else {IMAGES: images}
 

@@ -1,4 +1,4 @@
-"""From a picture to the pixels that the model sees, by the recipe of its manifest."""
+"""Turn a picture into the model's input pixels, by the recipe of the manifest."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Prepared:
     pixels : uint8 (height, width, 3)
         The model's input, without the batch; RGB.
     place : Place
-        Where that lies on the picture.
+        Place of the input on the picture.
     """
 
     pixels: NDArray[np.uint8]
@@ -44,23 +44,23 @@ class Prepared:
 
     @property
     def covered(self) -> NDArray[np.uint8]:
-        """What the patches cover of the pixels."""
+        """The part of the pixels that the patches cover."""
         rows, columns = self.place.covered
         return self.pixels[:rows, :columns]
 
     @property
     def crop(self) -> Crop:
-        """What of the picture that is: see `Place.crop`."""
+        """The part of the picture that they cover: see `Place.crop`."""
         return self.place.crop
 
     @property
     def inside(self) -> Crop:
-        """What of that is picture, in shares of its sides; (0, 0, 1, 1) without padding."""
+        """The picture's share of that part; (0, 0, 1, 1) without padding."""
         return self.place.inside
 
     @property
     def seen(self) -> Crop:
-        """What of the picture the patches show, without the padding."""
+        """The part of the picture that the patches show, without padding."""
         return self.place.seen
 
     def token(self, probe: Probe[Any], layout: Layout) -> int | None:
@@ -76,14 +76,14 @@ def read(
     max_pixels: int | None = None,
     notice: Notice | None = None,
 ) -> Prepared:
-    """Decode a picture and make it ready, within the memory that all who decode share.
+    """Decode and prepare a picture, within the memory that all decoding threads share.
 
     Parameters
     ----------
     source, max_pixels, notice
-        As `vitonnx.media.decoded` takes them.
+        As in `vitonnx.media.decoded`.
     recipe, covered
-        As `prepare` takes them.
+        As in `prepare`.
 
     Raises
     ------
@@ -99,13 +99,13 @@ def read(
 def scaling_errors(
     name: str | os.PathLike[str], sides: tuple[int, int]
 ) -> AbstractContextManager[None]:
-    """Turn what goes wrong as a picture of a height and width is scaled into its own error."""
+    """Turn errors while a picture of some height and width is scaled into a PictureError."""
     return blamed_on(
         name,
         PictureError,
         lambda reason: (
-            f"{name} can't be scaled from {sides[0]}x{sides[1]} pixels ({reason}): make it "
-            "smaller, or cut it."
+            f"can't scale {name} from {sides[0]}x{sides[1]} pixels ({reason}): make it smaller, "
+            "or crop it."
         ),
     )
 
@@ -122,14 +122,14 @@ def prepare(
     Parameters
     ----------
     picture : PIL.Image.Image, mode RGB
-        Of any size.
+        Picture of any size.
     recipe : Preprocessing
-        Its mean and standard deviation are not applied: the graph does that. A recipe that gives
-        every picture a size of its own is followed at that size.
+        Recipe; its mean and standard deviation are not applied, since the graph does that. If it
+        gives every picture its own size, that size is used.
     covered : (height, width), optional
-        Of the part of the input that is cut into patches; all of it by default.
+        Size of the part of the input that is cut into patches; by default, all of it.
     sides : (height, width), optional
-        Of the whole, where the picture was read at a share of its size; its place is on that.
+        Size of the original, if the picture was decoded at reduced size; the place refers to it.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def _scaled(picture: Image.Image, recipe: Preprocessing, found: Place) -> Image.
 
 
 def _can_be_padded(picture: Image.Image, found: Place) -> bool:
-    """Tell whether a picture can be padded before it is scaled: whole, and not too large."""
+    """Tell whether a picture can be padded before it is scaled: at full size, and not too large."""
     rows, columns = found.canvas
     is_whole = (picture.height, picture.width) == found.picture
     return is_whole and max(rows, columns) <= LONGEST and rows * columns <= LARGEST_CANVAS

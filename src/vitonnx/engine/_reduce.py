@@ -16,12 +16,11 @@ from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision, reduce_precision
 from vitonnx.engine._preprocess import read
-from vitonnx.engine._save import save_whole
 from vitonnx.engine._session import load_promises
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Preprocessing
 from vitonnx.media import atomic_with_companions
-from vitonnx.modelfile import open_graph
+from vitonnx.modelfile import open_graph, save_graph
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -82,7 +81,7 @@ def reduce_file(
         In "int8": pictures of the kind that the file is for. The range of every product's input is
         measured in them, and fixed. Without them inputs are scaled as they come.
     max_pixels : int, optional
-        Of them: see `vitonnx.media.open_picture`.
+        Largest of these pictures, in pixels: see `vitonnx.media.open_picture`.
 
     Raises
     ------
@@ -100,8 +99,8 @@ def reduce_file(
     manifest, has = load_promises(source)
     if manifest.precision != "fp32" or wanted == "fp32":
         raise UsageError(
-            f"{source} is in {manifest.precision}, and can't be brought to {wanted}: fewer bits "
-            "are made from a file in fp32."
+            f"can't reduce {source} to {wanted}: it is in {manifest.precision}, and only a file "
+            "in fp32 can be reduced."
         )
     shown = None
     if calibration is not None:
@@ -121,8 +120,8 @@ def reduce_file(
 def _require_scales(precision: str) -> None:
     if precision != "int8":
         raise UsageError(
-            f"calibration fixes the scales of int8, and {precision} has none: leave the pictures "
-            "out, or say int8."
+            f"calibration fixes the scales of int8, but {precision} has none: omit the pictures, "
+            "or use int8."
         )
 
 
@@ -134,7 +133,7 @@ def state_fidelity(file: str | Path, path: str | Path, fidelity: Fidelity) -> No
     file, path : path
         The file to read, and the one to write.
     fidelity : Fidelity
-        What was measured.
+        Measured agreement.
     """
     from vitonnx.graph import read_manifest, write_manifest
 
@@ -145,7 +144,7 @@ def state_fidelity(file: str | Path, path: str | Path, fidelity: Fidelity) -> No
 
 def _write(model: ir.Model, path: str | Path) -> None:
     with atomic_with_companions(path) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
 
 
 def _pixels(

@@ -101,11 +101,11 @@ def best_classes(
     Parameters
     ----------
     logits : float32 (classes,)
-        Of one picture.
+        Scores of one picture.
     classes : tuple of str or None
-        Their names, where the model knows them.
+        Class names, if the model has them.
     count : int
-        How many; all, where there are fewer.
+        Number of classes to return, or all if there are fewer.
 
     Returns
     -------

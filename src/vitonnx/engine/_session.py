@@ -1,4 +1,4 @@
-"""A probe-ready file, opened by onnxruntime, as it is or as planned."""
+"""Session of onnxruntime on a probe-ready file, unchanged or as planned."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, QUERIES
-from vitonnx.engine._batch import Batch
+from vitonnx.engine._bindings import IN_FLIGHT, Bindings
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
-from vitonnx.engine._lane import LANES, Lanes
+from vitonnx.engine._pixels import Pixels
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
+from vitonnx.heap import return_memory
 from vitonnx.manifest import BAKED_KEY, Manifest
 from vitonnx.modelfile import (
     Outline,
@@ -49,12 +50,12 @@ class Session:
     Parameters
     ----------
     device : Device
-        Where it runs.
+        Device that runs the graph.
     outputs : tuple of str
-        What it gives.
+        Names of the outputs.
     session : onnxruntime.InferenceSession
         The runtime's own.
-    lanes : Lanes or None
+    bindings : Bindings or None
         Inputs and outputs bound where the device has memory of its own; None where there is
         nothing to copy.
     fits : float
@@ -64,7 +65,7 @@ class Session:
     device: Device
     outputs: tuple[str, ...]
     session: Any
-    lanes: Lanes | None = None
+    bindings: Bindings | None = None
     fits: float = math.inf
 
     def __post_init__(self) -> None:
@@ -75,16 +76,16 @@ class Session:
 
     @property
     def in_flight(self) -> int:
-        """How many batches it is worth to run at once."""
-        return 1 if self.lanes is None else LANES
+        """Number of batches worth running at once."""
+        return 1 if self.bindings is None else IN_FLIGHT
 
     def close(self) -> None:
         """Let go of the graph; a batch that is in it is finished first."""
-        self.session = self.lanes = None
+        self.session = self.bindings = None
 
     def run(
         self,
-        images: Batch,
+        images: Pixels,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None = None,
     ) -> dict[str, NDArray[Any]]:
@@ -93,9 +94,9 @@ class Session:
         Parameters
         ----------
         images : uint8 (batch, height, width, 3)
-            RGB, of the manifest's size; NumPy's, or as `ready_batch` gives it.
+            RGB, of the manifest's size; NumPy's, or as `ready_pixels` gives it.
         outputs : tuple of str
-            What to bring back.
+            Outputs to return.
         queries : int64 (batch,) or None
             Each picture's query token, where the plan has a probe that asks for it.
 
@@ -112,7 +113,7 @@ class Session:
             except MemoryError:
                 self.fits = min(self.fits, half)  # several threads may find out
                 logger.warning(
-                    "%d pictures at once need more memory than %s has: going on with %d.",
+                    "%d pictures at once need more memory than %s has: continuing with %d.",
                     len(images),
                     self.device.name,
                     half,
@@ -125,26 +126,26 @@ class Session:
 
     def _run(
         self,
-        images: Batch,
+        images: Pixels,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None,
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
-        feed: dict[str, Batch] = {IMAGES: images}
+        feed: dict[str, Pixels] = {IMAGES: images}
         if queries is not None:
             feed[QUERIES] = queries
-        lanes, session = self.lanes, self.session  # another thread may close it meanwhile
+        bindings, session = self.bindings, self.session  # another thread may close it meanwhile
         if session is None:
             raise UsageError("The engine was closed while pictures were on their way through it.")
         try:
-            run = session.run if lanes is None else lanes.run
+            run = session.run if bindings is None else bindings.run
             arrays = run(outputs, feed)
         except RUN_ERRORS as error:
             if len(images) > 1 and NO_MEMORY.search(str(error)):
                 raise MemoryError from error
             raise VitonnxError(
-                f"onnxruntime could not run {len(images)} pictures at once on {self.device.name} "
-                f"({first_line(error)}): try a smaller size, or another device."
+                f"onnxruntime can't run {len(images)} pictures at once on {self.device.name} "
+                f"({first_line(error)}): use a smaller size or another device."
             ) from error
         found = dict(zip(outputs, arrays, strict=True))
         self._check(found, len(images))
@@ -159,8 +160,8 @@ class Session:
                 for side, own in zip(said, array.shape, strict=True)
             ):
                 raise ModelFileError(
-                    f"The model breaks its promise: {name} is {list(array.shape)} for {batch} "
-                    f"pictures instead of {said}; export it again."
+                    f"the model breaks its promise: {name} is {list(array.shape)} for {batch} "
+                    f"pictures instead of {said}. Export it again."
                 )
 
 
@@ -181,12 +182,12 @@ def open_session(
     device : Device
         See `choose_device`.
     threads : int or None
-        That one operator may use; None leaves it to the runtime.
+        Number of threads per operator; None leaves it to the runtime.
     plan : Plan or None
-        What is asked of the file; None opens it as it is.
+        Plan to carry out; None opens the file unchanged.
     large : bool
         Give memory back between nodes instead of keeping it for the next: slower where arrays are
-        small, and much less memory where attention is large.
+        small, and much less memory where attention is large. It holds for the whole process.
 
     Raises
     ------
@@ -210,6 +211,8 @@ def open_session(
             "session.model_external_initializers_file_folder_path", str(home(file))
         )
     options.enable_cpu_mem_arena = not large
+    if large:
+        return_memory()
     try:
         # What the device can't take must not end on the CPU with a page on stdout.
         session = onnxruntime.InferenceSession(
@@ -217,16 +220,16 @@ def open_session(
         )
     except RuntimeError as error:  # not one of RUNTIME_ERRORS: it's the device, not the file
         raise DeviceError(
-            f"{file} can't be opened on {device.name} ({first_line(error)}): use --device cpu."
+            f"can't open {file} on {device.name} ({first_line(error)}): use --device cpu."
         ) from error
     except RUNTIME_ERRORS as error:
         raise ModelFileError(
-            f"{file} can't be opened: it is no ONNX model, or a part of it is damaged or "
-            "missing (weights over 2 GB stand in a file beside it); export or copy it again."
+            f"can't open {file}: it is not an ONNX model, or a part of it is damaged or missing "
+            "(weights over 2 GB are in a file beside it). Export or copy it again."
         ) from error
     outputs = tuple(output.name for output in session.get_outputs())
-    lanes = None if device.memory == "cpu" else Lanes(session, device)
-    return Session(device, outputs, session, lanes)
+    bindings = None if device.memory == "cpu" else Bindings(session, device)
+    return Session(device, outputs, session, bindings)
 
 
 def _planned(file: Path, plan: Plan) -> bytes:
@@ -246,7 +249,7 @@ def load_promises(file: Path) -> tuple[Manifest, Outline]:
     manifest = believed(outline, file)
     if BAKED_KEY in outline.metadata:
         raise ModelFileError(
-            f"{file} is baked: its probes are in it, and nothing else can be asked. Run it in any "
+            f"{file} is baked: it computes its own probes and nothing else. Run it in any "
             "runtime, or give the file that it was baked from."
         )
     return manifest, outline

@@ -1,4 +1,4 @@
-"""All that the numbers of a run depend on, as a state file keeps it."""
+"""Settings that determine the numbers of a run, as kept in a state file."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def run_settings(
     Parameters
     ----------
     engines : sequence of Engine
-        Of the models, in their order.
+        Engines of the models, in order.
     files : sequence of str or Path
-        Of the pictures, in their order.
+        Paths of the pictures, in order.
     probe : Probe
-        What is asked.
+        Probe of the run.
 
     Returns
     -------
     dict of str to str or int
-        In a person's words.
+        Settings by their names in words.
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
     settings: dict[str, str | int] = {
@@ -59,7 +59,7 @@ def run_settings(
             f"model {number}'s precision": engine.precision,
             f"model {number}'s probes": place[engine.in_graph],
             f"model {number}'s device": engine.device,
-            f"model {number}'s threads": engine.threads or f"one a core of {os.cpu_count()}",
+            f"model {number}'s threads": engine.threads or f"one per core of {os.cpu_count()}",
         }
     return settings | VERSIONS
 
@@ -72,7 +72,7 @@ def _hash_names(files: Iterable[str | Path]) -> str:
 
 
 def _hash_model(file: Path) -> str:
-    """Hash the file, and those beside it that its weights are in."""
+    """Hash the file, and its external weights."""
     digest = hashlib.sha256()
     for part in (file, *weight_files(file)):
         with part.open("rb") as stream:

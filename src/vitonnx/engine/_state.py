@@ -1,4 +1,4 @@
-"""The state of a run in a file, from which a run that was killed goes on."""
+"""State file of a run, from which a killed run is resumed."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class StateFile:
     path : Path
         The file; it need not be there yet.
     settings : mapping of str to str or int
-        Those of the run at hand. A state that was made with others is refused.
+        Settings of this run. A state with other settings is refused.
     files : sequence of str
         All pictures of the run.
     passes : sequence of Pass
-        One a model. What can't have been left by such a run is refused.
+        One pass per model. A state that they can't have left is refused.
     """
 
     path: Path
@@ -68,7 +68,7 @@ class StateFile:
         return cls(path, run_settings(engines, files, probe), files, passes)
 
     def load(self) -> list[Survey] | None:
-        """Read the state; None if there is no file yet.
+        """Read the state; None if the file doesn't exist yet.
 
         Raises
         ------
@@ -85,26 +85,26 @@ class StateFile:
             return None
         except (OSError, ValueError) as error:
             reason = why_unopened(error)
-            raise VitonnxError(f"{self.path} can't be read: {reason}.") from error
+            raise VitonnxError(f"can't read {self.path}: {reason}.") from error
         try:
             if len(text) > self._most():
                 raise ValueError("it is larger than any state")
             content = json.loads(text)
             found = StateContent.model_validate(content)
             if found.sha256 != _checksum(content["state"]):
-                raise ValueError("the checksum is another")
+                raise ValueError("its checksum is wrong")
         except (ValueError, RecursionError) as error:
             raise VitonnxError(
-                f"{self.path} holds no state to resume from, or is damaged: remove it to begin "
-                "anew, or give another file."
+                f"{self.path} holds no state to resume from, or is damaged: remove it to start "
+                "over, or give another file."
             ) from error
         self._compare(found.state.settings)
         try:
             return to_surveys(found.state, self.files, self.passes)
         except ValueError as error:
             raise VitonnxError(
-                f"{self.path} holds what this run can't have left ({error}): remove it to begin "
-                "anew, or give another file."
+                f"{self.path} holds a state that this run can't have written ({error}): remove it "
+                "to start over, or give another file."
             ) from error
 
     def save(self, surveys: Sequence[Survey]) -> None:
@@ -127,9 +127,9 @@ class StateFile:
             was, now = settings.get(name, "not set"), self.settings.get(name, "not set")
             if was != now:
                 raise UsageError(
-                    f"{self.path} holds the state of another run: {_short(name)} was {_short(was)} "
-                    f"and is now {_short(now)}. Repeat that run's command, or give another file "
-                    "to begin anew."
+                    f"{self.path} holds the state of another run: {_short(name)} was "
+                    f"{_short(was)} and is now {_short(now)}. Repeat the command of that run, or "
+                    "give another file to start over."
                 )
 
 

@@ -1,4 +1,4 @@
-"""What a state file may hold, and whether a run can have left it: files come from anywhere."""
+"""Validate a state file, which may come from anywhere."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class StateContent(_Strict):
 
 @dataclass(frozen=True)
 class Pass:
-    """One model's way through the pictures.
+    """One model's pass over the pictures.
 
     Parameters
     ----------
     shape : tuple of int
-        Of the result of one picture.
+        Shape of the result for one picture.
     largest : float
-        That a value of it can be; the least is zero.
+        Largest possible value of a result; the smallest is zero.
     batch_size : int
         After so many pictures a state may be left.
     """
@@ -69,26 +69,26 @@ def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> l
     Parameters
     ----------
     state : _State
-        As the file has it.
+        State from the file.
     files : sequence of str
         All pictures.
     passes : sequence of Pass
-        One a model; each begins where the one before has ended.
+        One pass per model; each begins when the one before has ended.
 
     Raises
     ------
     ValueError
-        That says what can't be.
+        With what is impossible.
     """
     if len(state.surveys) != len(passes):
-        raise ValueError(f"it is of {len(state.surveys)} models, and {len(passes)} are asked")
+        raise ValueError(f"it holds {len(state.surveys)} models instead of {len(passes)}")
     surveys = [
         _to_survey(entry, files, each) for entry, each in zip(state.surveys, passes, strict=True)
     ]
     positions = [found.position for found in surveys]
     begun = [number for number, position in enumerate(positions) if position]
     if any(position < len(files) for position in positions[: max(begun, default=0)]):
-        raise ValueError("a model has begun before the one before it was done")
+        raise ValueError("a model began before the previous one was done")
     return surveys
 
 
@@ -98,7 +98,7 @@ def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
         raise ValueError(f"a position of {at} among {last} pictures, {each.batch_size} at a time")
     before = files[:at]
     if not entry.skipped.keys() <= set(before):
-        raise ValueError("a picture was skipped that isn't among those before")
+        raise ValueError("a picture was skipped that wasn't reached yet")
     good = sum(1 for file in before if file not in entry.skipped)
     if entry.count != good:
         raise ValueError(f"a count of {entry.count} after {good} good pictures")
@@ -111,7 +111,7 @@ def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
 
 
 def _refuse_beyond(what: str, numbers: Any, largest: float, slack: float = 0.0) -> None:
-    """Refuse what is below zero or above the largest value."""
+    """Refuse values below zero or above the largest."""
     least, most = float(numbers.min()), float(numbers.max())
     if least < -slack or most > largest + slack:
         raise ValueError(f"{what} from {least:g} to {most:g}, where 0 to {largest:g} can be")
@@ -122,10 +122,10 @@ def _to_array(numbers: float | list[list[float]], each: Pass, count: int) -> Any
     array = np.array(numbers, np.float64)
     if not count:
         if array.shape or not math.isnan(array):
-            raise ValueError("numbers of no picture")
+            raise ValueError("numbers without a picture")
         return array
     if array.shape != each.shape:
-        raise ValueError(f"means of the shape {array.shape}, where the model's is {each.shape}")
+        raise ValueError(f"means of shape {array.shape} instead of {each.shape}")
     if not np.isfinite(array).all():
-        raise ValueError("means that are no numbers")
+        raise ValueError("means that aren't numbers")
     return array

@@ -1,4 +1,4 @@
-"""What one probe finds over a data set, batch by batch, so that a run can go on where it was."""
+"""Collect the totals of a probe over a data set, batch by batch, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Survey", "survey"]
 
 @dataclass(eq=False)
 class Survey:
-    """How far a pass over a data set has come, and what it has found.
+    """Progress and totals of a pass over a data set.
 
     Parameters
     ----------
     position : int
-        Of the first picture that is still to do.
+        Index of the first picture not done yet.
     summary : Summary
         Totals of the good pictures before it.
     skipped : dict of str to str
-        The bad pictures before it, each with what is wrong with it.
+        Bad pictures before it, each with its error.
     """
 
     position: int = 0
@@ -47,13 +47,13 @@ def survey(
     Parameters
     ----------
     engine : Engine
-        With the model.
+        Engine of the model.
     files : sequence of str or Path
-        All pictures, those that are done too.
+        All pictures, including those already done.
     probe : Probe
-        One that has totals, as `Distance` does.
+        Probe with totals, such as `Distance`.
     found : Survey
-        Where to begin: ``Survey()``, or the end of a batch. It is kept up to date.
+        Survey to continue: ``Survey()``, or the end of a batch. It is updated in place.
     strict : bool
         Whether the first bad picture is an error; else it is skipped.
 

@@ -27,12 +27,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Totals:
-    """What a probe of blocks and heads found over a data set, in one model or several.
+    """Totals of a probe of blocks and heads over a data set, in one model or several.
 
     Parameters
     ----------
     summaries : mapping of str to Summary
-        By the models' names; their arrays are (blocks, heads).
+        Totals by the models' names; their arrays are (blocks, heads).
     files, skipped : sequence of str
         The pictures that count, and those that could not be used.
     """
@@ -42,7 +42,7 @@ class Totals:
     skipped: Sequence[str]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Give all as arrays that need no pickle.
+        """Return all as arrays that need no pickle.
 
         Returns
         -------
@@ -65,7 +65,7 @@ class Totals:
         return values
 
     def numbers(self) -> dict[str, Any]:
-        """Give all as JSON's numbers, lists and strings; what isn't a number is null."""
+        """Return all as JSON numbers, lists and strings; what isn't a number becomes null."""
         rows = [
             {"count": total.count, **{name: _plain(getattr(total, name)) for name in MOMENTS}}
             for total in self.summaries.values()
@@ -84,10 +84,10 @@ def save_totals(path: str | Path, totals: Totals) -> None:
     Parameters
     ----------
     path : path
-        Its suffix says the form: ``.npz`` and ``.json`` hold all of `Totals`, ``.csv`` a row for
-        every head.
+        Path whose suffix gives the format: ``.npz`` and ``.json`` hold all of `Totals`, ``.csv``
+        has one row per head.
     totals : Totals
-        What to write.
+        Totals to write.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def save_totals(path: str | Path, totals: Totals) -> None:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".npz", ".json", ".csv"):
-        raise UsageError(f"{path} can't hold numbers: its suffix must be .npz, .json or .csv.")
+        raise UsageError(f"can't write numbers to {path}: its suffix must be .npz, .json or .csv.")
     with atomic_path(path) as passing:
         if suffix == ".npz":
             np.savez_compressed(passing, allow_pickle=False, **totals.arrays())
@@ -115,7 +115,7 @@ def write_table(stream: TextIO, totals: Totals) -> None:
 
 
 def _shown(names: Iterable[str]) -> list[str]:
-    """Escape what in names is no text."""
+    """Escape control characters in names."""
     return [shown(name) for name in names]
 
 
@@ -136,7 +136,7 @@ def _table(totals: Totals) -> list[tuple[Any, ...]]:
 
 
 def _cell(text: str) -> str:
-    """Keep a spreadsheet from taking somebody's text for a formula, in the usual way.
+    """Keep a spreadsheet from reading text as a formula, in the usual way.
 
     Examples
     --------

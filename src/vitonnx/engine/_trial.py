@@ -81,8 +81,8 @@ def _graph() -> bytes:
 def _speechless_runtime() -> Iterator[None]:
     """Keep the runtime from printing a page about a missing library: our error says it in a line.
 
-    Its provider logs outside of any session, and its Python layer prints. Both are the whole
-    process's, so this is held as short as possible, and never where only the CPU is asked for.
+    Its provider logs outside any session, and its Python layer prints. Both affect the whole
+    process, so this block is kept as short as possible, and is skipped if only the CPU is used.
     """
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
     try:

@@ -1,4 +1,4 @@
-"""From checkpoints to probe-ready ONNX files, by TensorFlow and tf2onnx.
+"""Export of checkpoints to probe-ready ONNX files, by TensorFlow and tf2onnx.
 
 Needs the ``export`` extra: ``pip install 'vitonnx[export]'``.
 """

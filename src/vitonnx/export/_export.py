@@ -1,4 +1,4 @@
-"""From a model's name or description to a verified, probe-ready file."""
+"""Export a model, given by name or description, to a verified, probe-ready file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
@@ -21,12 +20,10 @@ from vitonnx.export._verify import kind_of, verify
 from vitonnx.graph import Regrid, canonicalise, read_manifest, write_manifest
 from vitonnx.manifest import METADATA_KEY, Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
+from vitonnx.modelfile import save_graph
 from vitonnx.models import ModelSpec, VisionTransformer, fetch, random_parameters, read_checkpoint
 
 __all__ = ["Parity", "export_model"]
-
-# Protobuf can't hold more in one message; the rest of the graph needs far less than the margin.
-EXTERNAL_DATA_ABOVE = 2**31 - 2**24
 
 PACKAGES = (
     "vitonnx",
@@ -59,23 +56,23 @@ def export_model(
     Parameters
     ----------
     spec : ModelSpec
-        Of the registry (`vitonnx.models.find_model`) or a config file.
+        Model of the registry (`vitonnx.models.find_model`) or of a config file.
     output : path
-        Of the file to write; over 2 GB the weights go to a second one, ``<output>.data``.
+        Path of the file to write; over 2 GB the weights go to a second one, ``<output>.data``.
     weights : files, or int, or None
-        Checkpoint files whose parameters together are the model's; a seed for random weights; or
-        None: fetch the published checkpoint.
+        Checkpoint files that together hold the model's parameters; a seed for random weights; or
+        None to download the published checkpoint.
     size : (height, width), optional
-        Of the input, in pixels, if another than the checkpoint's.
+        Input size in pixels, if it differs from the checkpoint's.
     progress : callable
-        Told the name of each stage as it begins.
+        Called with the name of each stage as it begins.
     tell : callable
-        Told in a sentence what of the checkpoint is taken, and what is left out.
+        Called with a sentence on what is used of the checkpoint, and what is ignored.
 
     Returns
     -------
     manifest : Manifest
-        As it stands in the file.
+        Manifest of the file.
     parity : dict of output name to float
         The measured errors of every output: see `vitonnx.export.verify`.
 
@@ -87,8 +84,8 @@ def export_model(
     """
     if spec.preprocessing.channel_order != "rgb":
         raise UsageError(
-            f"{spec.name} takes blue first (do_flip_channel_order), which exported networks don't: "
-            "export it to ONNX elsewhere, and `vitonnx tap` that."
+            f"can't export {spec.name}: it takes blue first (do_flip_channel_order), and exported "
+            "networks don't. Export it to ONNX with another tool, then use `vitonnx tap`."
         )
     if size is not None:
         # Raises where the size doesn't fit, before the work.
@@ -113,9 +110,9 @@ def _write_graph(
     progress: Callable[[str], None],
     tell: Callable[[str], None],
 ) -> Manifest:
-    """Write all but the manifest, which is known after the verification alone.
+    """Write everything but the manifest, which is only known after verification.
 
-    What it takes to make a graph, twice the weights, is free again when this returns.
+    The memory needed to build a graph, twice the weights, is free again on return.
     """
     progress("weights")
     parameters, source = _weights(spec, weights, tell)
@@ -131,12 +128,12 @@ def _write_graph(
     common.CheckerPass(full_check=True)(model)
     manifest = read_manifest(model)
     del model.metadata_props[METADATA_KEY]
-    _save(model, draft)
+    save_graph(model, draft)
     return manifest
 
 
 def _append_manifest(file: Path, manifest: Manifest) -> None:
-    """Add the manifest to a file; protobuf messages behind each other are one message."""
+    """Append the manifest to a file: concatenated protobuf messages are one message."""
     metadata = onnx.StringStringEntryProto(key=METADATA_KEY, value=manifest.to_json())
     with file.open("ab") as stream:
         stream.write(onnx.ModelProto(metadata_props=[metadata]).SerializeToString())
@@ -209,11 +206,3 @@ def _summary(parity: Parity) -> Parity:
     for name, error in parity.items():
         kinds[kind_of(name)] = max(kinds[kind_of(name)], error)
     return {kind: round_up(error) for kind, error in kinds.items()}
-
-
-def _save(model: ir.Model, file: Path) -> None:
-    weights = (value.const_value for value in model.graph.initializers.values())
-    if sum(int(weight.nbytes) for weight in weights if weight is not None) > EXTERNAL_DATA_ABOVE:
-        ir.save(model, file, external_data=f"{file.name}.data")
-    else:
-        ir.save(model, file)

@@ -1,4 +1,4 @@
-"""Random numbers in a TensorFlow function, where somebody saved it as it is in training."""
+"""Random numbers in a TensorFlow function that was saved in training mode."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
     Parameters
     ----------
     folder : path
-        Of the SavedModel.
+        Folder of the SavedModel.
     file : path
         The ONNX file to write.
 
@@ -54,8 +54,8 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
         ) from error
     if (drawn := random_operator(signature)) is not None:
         raise ModelFileError(
-            f"{folder} draws random numbers ({drawn}), as Dropout does in training: save the model "
-            "as it is in inference (training=False)."
+            f"{folder} draws random numbers ({drawn}), as Dropout does in training: save the "
+            "model in inference mode (training=False)."
         )
     names = sorted(signature.structured_input_signature[1])
     specs = [signature.structured_input_signature[1][name] for name in names]
@@ -73,12 +73,13 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
         )
     except (ValueError, RuntimeError, AssertionError) as error:
         raise ModelFileError(
-            f"{folder} can't be converted to ONNX ({str(error).splitlines()[0]})."
+            f"can't convert {folder} to ONNX ({str(error).splitlines()[0]}). Export the "
+            "model from PyTorch or JAX."
         ) from error
     lost = sorted(name for name in load_outline(file).operators if not onnx.defs.has(name))
     if lost:
         raise ModelFileError(
-            f"{folder} can't be converted to ONNX, which has no operator for TensorFlow's "
+            f"can't convert {folder} to ONNX, which has no operator for TensorFlow's "
             f"{', '.join(lost)}: export the model from PyTorch or JAX, or without that layer."
         )
     _compare(signature, names, specs, file)
@@ -99,8 +100,8 @@ def _compare(signature: Any, names: list[str], specs: list[Any], file: Path) -> 
     except Exception as error:  # neither TensorFlow's nor onnxruntime's have a base of their own
         shape = ", ".join(str(tuple(spec.shape.as_list())) for spec in specs)
         raise ModelFileError(
-            f"{file.stem} can't be run on an input of {shape}, where an open side was taken for "
-            "1: save it with a signature for pictures of one size "
+            f"can't run {file.stem} on an input of {shape}, with open sides set to 1: save it "
+            "with a signature for pictures of one size "
             f"({str(error).strip().splitlines()[0][:200]})."
         ) from error
     for name, value in expected.items():

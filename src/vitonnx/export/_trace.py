@@ -1,4 +1,4 @@
-"""From the TensorFlow network to an ONNX graph, by tf2onnx."""
+"""Convert the TensorFlow network to an ONNX graph, with tf2onnx."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TRACED_OPSET = 18
 
 
 def normalise(images: tf.Tensor, recipe: Preprocessing) -> tf.Tensor:
-    """From uint8 pixels to what the network takes: cast, subtract, multiply.
+    """Turn uint8 pixels into the network's input: cast, subtract, multiply.
 
     Parameters
     ----------
     images : uint8 (batch, height, width, 3)
         RGB.
     recipe : Preprocessing
-        Its mean and std, in the range 0 to 1.
+        Recipe with mean and std, in the range 0 to 1.
 
     Returns
     -------
@@ -44,23 +44,23 @@ def trace(
 ) -> ir.Model:
     """Trace the network on its own grid, with the outputs that the contract names.
 
-    The weights are arguments of the traced function, and become initializers of the graph
-    afterwards: so neither TensorFlow nor tf2onnx folds, copies or renames them, and a network of
-    any size costs a converter nothing.
+    The weights are arguments of the traced function and become initializers of the graph
+    afterwards: neither TensorFlow nor tf2onnx folds, copies or renames them, and converting takes
+    the same memory for a network of any size.
 
     Parameters
     ----------
     network : VisionTransformer
-        On the checkpoint's grid.
+        Network on the checkpoint's grid.
     parameters : mapping of name to float32 array
-        Its weights, as `ViTConfig.parameters` lists them.
+        Weights of the network, as listed by `ViTConfig.parameters`.
     recipe : Preprocessing
         Mean and std of it go into the graph.
 
     Returns
     -------
     onnx_ir.Model
-        In primitive operators, opset 18.
+        Graph in primitive operators, opset 18.
     """
     config = network.config
     weights = network.named_weights()
@@ -102,7 +102,7 @@ def output_names(config: ViTConfig) -> list[str]:
 
 
 def _name_outputs(graph: ir.Graph, config: ViTConfig) -> None:
-    """Give input and outputs their contract names; they come in the traced function's order."""
+    """Give input and outputs their contract names, in the order of the traced function."""
     batch = ir.SymbolicDim("batch")
     images = graph.inputs[0]
     images.name = IMAGES

@@ -34,9 +34,9 @@ def verify(file: Path, manifest: Manifest, network: VisionTransformer) -> dict[s
     file : path
         The exported graph.
     manifest : Manifest
-        Its promises.
+        Manifest of the file.
     network : VisionTransformer
-        What it was made of; it is set to the manifest's grid.
+        Network that the file was made from; it is set to the manifest's grid.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _error(name: str, got: NDArray[np.float32], expected: NDArray[np.float32]) -
 
 
 def kind_of(name: str) -> str:
-    """Give an output's kind, whatever its block.
+    """Return the kind of an output, regardless of its block.
 
     Examples
     --------
@@ -114,14 +114,14 @@ def _refuse_above_tolerance(errors: Mapping[str, float]) -> None:
         tolerance = TOLERANCES[kind_of(name)]
         if not error <= tolerance:
             raise ExportError(
-                f"The exported {name} differs from TensorFlow's by {error:.1e}, more than "
-                f"{tolerance:.0e}; nothing was written. Check the weights for extreme or missing "
-                "values; if they are sound, please report it."
+                f"the exported {name} differs from TensorFlow's by {error:.1e}, more than "
+                f"{tolerance:.0e}, so nothing was written. Check the weights for extreme or "
+                "missing values; if they are sound, please report it."
             )
 
 
 def _pictures(size: tuple[int, int]) -> list[NDArray[np.uint8]]:
-    """Two pictures of noise, and a photograph: flat and busy places, as real ones have."""
+    """Return two pictures of noise and a photograph, which has flat and busy areas."""
     noise = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
     with (
         (files("vitonnx.export") / "photograph.jpg").open("rb") as stream,

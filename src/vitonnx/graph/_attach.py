@@ -27,17 +27,18 @@ Function = Callable[[Mapping[str, Any]], Any]
 class Attach(ir.passes.InPlacePass):
     """Add an output that a function of other outputs computes.
 
-    The function is written against the Python array API standard. It is called once, with arrays
-    of ndonnx, which write down what is done to them.
+    The function is written against the Python array API standard. It is called once, with ndonnx
+    arrays, which record its operations.
 
     Parameters
     ----------
     name : str
-        Of the new output.
+        Name of the new output.
     reads : collection of str
         Names of the outputs that the function gets.
     function : callable
-        From a mapping of names to arrays, all stacked on batch, to one array stacked on batch.
+        Function from a mapping of names to arrays, all stacked on batch, to one array stacked on
+        batch.
     queries : bool
         Whether the function also gets ``queries``, int64 (batch,): a token of each picture. The
         graph has an input of that name then.
@@ -109,7 +110,7 @@ def _argument(value: ir.Value) -> Any:
 
 
 def _never_empty(graph: ir.Graph) -> None:
-    """Say that no array is empty: ndonnx writes a case of its own for those."""
+    """Assume that no array is empty: ndonnx adds a special case for those."""
     for node in list(graph):
         if node.op_type == "If":
             condition = node.inputs[0]
@@ -139,7 +140,7 @@ def _join(
 ) -> None:
     """Move the traced nodes over, and connect them."""
     if traced.opset_imports.get("", 0) > OPSET or (traced.ir_version or 0) > IR_VERSION:
-        raise ModelFileError(f"{prefix} was traced to a newer ONNX than the file's.")
+        raise ModelFileError(f"{prefix} was traced to a newer ONNX opset than that of the file.")
     graph = model.graph
     for value in list(traced.graph.inputs):
         value.replace_all_uses_with(sources[str(value.name)], replace_graph_outputs=True)

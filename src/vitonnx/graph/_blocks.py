@@ -14,15 +14,15 @@ __all__ = ["Block", "ancestors", "find_attentions", "find_blocks", "first_join"]
 
 @dataclass(frozen=True)
 class Block:
-    """One transformer block along the residual stream.
+    """Transformer block along the residual stream.
 
     Parameters
     ----------
     softmax : onnx_ir.Node
         The attention's softmax; its output is (batch, heads, tokens, tokens).
     stream_in, stream_middle, stream_out : onnx_ir.Value
-        The residual stream before the block, between attention and MLP, and behind the block;
-        each (batch, tokens, dim).
+        Residual stream before the block, between attention and MLP, and after the block; each
+        (batch, tokens, dim).
     """
 
     softmax: ir.Node
@@ -39,7 +39,7 @@ class Block:
 def find_attentions(graph: ir.Graph) -> list[ir.Node]:
     """Find all softmaxes that weigh values in a matrix product, whatever is left of their blocks.
 
-    Their outputs are the weights, (batch, heads, tokens, tokens).
+    Their outputs are the attention weights, (batch, heads, tokens, tokens).
     """
     return [node for node in graph if _is_attention(node)]
 
@@ -48,13 +48,13 @@ def find_blocks(graph: ir.Graph) -> list[Block]:
     """Find all blocks, in the order of the residual stream.
 
     A block is a softmax whose weights are the first factor of a matrix product, the first skip
-    connection behind it (an addition that joins what came through the softmax with what went
-    past it), and the next skip connection behind that one. Needs topological order.
+    connection after it (an addition that joins values computed through the softmax with others that
+    bypass it), and the next skip connection after that. Needs topological order.
 
     Raises
     ------
     ModelFileError
-        If an attention has no skip connection, or nothing behind it.
+        If an attention has no skip connection, or nothing follows it.
     """
     nodes = list(graph)
     blocks = []
@@ -64,7 +64,7 @@ def find_blocks(graph: ir.Graph) -> list[Block]:
         before = ancestors(node.inputs)
         middle = first_join(nodes[index + 1 :], {node.outputs[0]}, before)
         if middle is None:
-            raise ModelFileError(f"The attention {node.name!r} has no skip connection round it.")
+            raise ModelFileError(f"The attention {node.name!r} has no skip connection around it.")
         stream_in = next(value for value in middle.inputs if value in before)
         stream_middle = middle.outputs[0]
         behind = nodes[nodes.index(middle, index) + 1 :]
@@ -101,7 +101,7 @@ def first_join(
 
 
 def ancestors(values: Iterable[ir.Value | None]) -> set[ir.Value]:
-    """Give all values that the given ones are computed from, weights left out, and themselves."""
+    """Return all values that the given ones are computed from, without weights, and themselves."""
     found: set[ir.Value] = set()
     stack = [value for value in values if value is not None]
     while stack:

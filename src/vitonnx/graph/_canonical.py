@@ -1,4 +1,4 @@
-"""From a converter's primitive operators to the canonical graph."""
+"""Turn a converter's primitive operators into the canonical graph."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ IR_VERSION = 10
 def canonicalise(model: ir.Model, weights: Collection[str]) -> None:
     """Bring a Vision Transformer's graph into canonical form, in place.
 
-    Two ``LayerNormalization``, one ``Gelu`` and two ``MatMul`` round one ``Softmax`` a block,
-    reshapes that do not mention the grid, nodes in one order and with names that say the block;
+    Per block two ``LayerNormalization``, one ``Gelu`` and two ``MatMul`` around one ``Softmax``,
+    reshapes that do not mention the grid, nodes in one order and with names that tell the block;
     opset 21, IR version 10.
 
     Parameters
@@ -62,7 +62,7 @@ def canonicalise(model: ir.Model, weights: Collection[str]) -> None:
         OrderNodes(),
     )(model)
     if not find_blocks(model.graph):
-        raise ModelFileError("The graph has no attention block: it is no Vision Transformer.")
+        raise ModelFileError("The graph has no attention block, so it is not a Vision Transformer.")
     NameNodes(frozenset(weights))(model)
     common.ClearMetadataAndDocStringPass()(model)
     model.ir_version = IR_VERSION

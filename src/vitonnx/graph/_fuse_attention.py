@@ -1,4 +1,4 @@
-"""Attention that nobody reads becomes the runtime's own fused kernel."""
+"""Replace attention whose weights aren't read by the runtime's fused kernel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS_LAST = (0, 2, 3, 1)  # and to (batch, heads, dim, tokens)
 
 @dataclass(frozen=True)
 class Attention:
-    """What an attention is of: softmax(scale q Kᵀ + bias) V, of (batch, heads, tokens, width)."""
+    """Parts of an attention softmax(scale q Kᵀ + bias) V, of (batch, heads, tokens, width)."""
 
     query: ir.Value
     key: ir.Value  # turned: (batch, heads, width, tokens)
@@ -33,16 +33,16 @@ class Attention:
 
 
 class FuseAttention(ir.passes.InPlacePass):
-    """Make one ``MultiHeadAttention`` (com.microsoft) of attention whose weights stay inside.
+    """Fuse attention whose weights aren't read into ``MultiHeadAttention`` (com.microsoft).
 
-    It takes queries, keys and values as (batch, tokens, heads * width): where a graph splits them
-    into heads and does nothing else with them, as they were before; otherwise heads are joined
-    again. An attention of which only some rows are read is fused too: these rows are computed
-    beside it. Needs inferred shapes.
+    The kernel takes queries, keys and values as (batch, tokens, heads * width): if a graph splits
+    them into heads and nothing else, as they were before the split; otherwise heads are joined
+    again. Attention of which only some rows are read is fused too: these rows are computed beside
+    it. Needs inferred shapes.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """Fuse in place; what is no longer used is removed."""
+        """Fuse in place, and remove unused nodes."""
         graph = model.graph
         fused = False
         for softmax in find_attentions(graph):
@@ -87,7 +87,7 @@ def _attention(softmax: ir.Node) -> Attention | None:
 
 
 def _parts(added: ir.Node, weights: ir.Value) -> tuple[ir.Value | None, ir.Value | None]:
-    """Tell scores from what is added to them, (1 or batch, 1 or heads, tokens, tokens)."""
+    """Separate scores from the bias added to them, (1 or batch, 1 or heads, tokens, tokens)."""
     assert weights.shape is not None
     for scores, bias in (added.inputs, added.inputs[::-1]):
         node, _ = _unscaled(scores)

@@ -37,7 +37,7 @@ class FuseGelus(ir.passes.InPlacePass):
     """Fuse exact (erf) and approximate (tanh) GELUs. Needs opset 20 or later."""
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """Fuse in place; what is no longer used is left to be removed."""
+        """Fuse in place; unused nodes are left for another pass."""
         modified = False
         for node in list(model.graph):
             if node.op_type == "Erf":
@@ -70,14 +70,14 @@ def _fuse(graph: ir.Graph, node: ir.Node, x: ir.Value | None, approximate: str) 
 
 
 def _erf_argument(erf: ir.Node) -> ir.Value | None:
-    """Give x where the argument is x / sqrt(2)."""
+    """Return x if the argument is x / sqrt(2)."""
     argument = _flatten(erf.inputs[0])
     x = next(iter(argument.factors), None)
     return x if x is not None and argument.equals(math.sqrt(0.5), x) else None
 
 
 def _tanh_argument(tanh: ir.Node) -> ir.Value | None:
-    """Give x where the argument is sqrt(2 / pi) (x + 0.044715 x³)."""
+    """Return x if the argument is sqrt(2 / pi) (x + 0.044715 x³)."""
     argument = _flatten(tanh.inputs[0])
     total = next(iter(argument.factors), None)
     if total is None or not argument.equals(math.sqrt(2 / math.pi), total):
@@ -127,6 +127,6 @@ def _flatten(value: ir.Value | None, stop: ir.Value | None = None) -> Product:
 
 
 def _scalar(value: ir.Value | None) -> float | None:
-    """Give the number that the value always is; None if it varies or isn't one number."""
+    """Return the number that a value always is; None if it varies or isn't one number."""
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None or tensor.size != 1 else float(tensor.numpy().item())

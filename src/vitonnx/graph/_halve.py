@@ -61,7 +61,7 @@ class _Casts:
         self.made: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
 
     def give(self, value: ir.Value, wanted: ir.DataType, before: ir.Node) -> ir.Value:
-        """Give a value in a precision, for a node."""
+        """Return a value in the given precision, for a node."""
         if value.dtype == wanted:
             return value
         if (value, wanted) not in self.made:
@@ -70,7 +70,7 @@ class _Casts:
         return self.made[value, wanted]
 
     def take_out(self, value: ir.Value) -> ir.Value:
-        """Give a graph's output its type back, and its name."""
+        """Restore the type and name of a graph output."""
         name, value.name = str(value.name), f"{value.name}/half"
         node = ir.node("Cast", [value], {"to": ir.DataType.FLOAT.value}, name=f"{name}/cast")
         node.outputs[0].name, node.outputs[0].shape = name, value.shape
@@ -79,7 +79,7 @@ class _Casts:
         return node.outputs[0]
 
     def _weight(self, value: ir.Value) -> ir.Value:
-        """Halve a constant; what is too large for half precision becomes the largest there is."""
+        """Halve a constant; numbers too large for half precision become its largest."""
         assert value.const_value is not None
         largest = LARGEST[self.half]
         array = value.const_value.numpy().clip(-largest, largest).astype(self.half.numpy())

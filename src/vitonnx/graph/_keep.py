@@ -1,4 +1,4 @@
-"""Only what is asked for: outputs that nobody reads, and all that they alone need, go away."""
+"""Keep only some outputs, and remove all nodes that only the others need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class KeepOutputs(ir.passes.InPlacePass):
     Parameters
     ----------
     names : collection of str
-        Of the outputs that stay, in whatever order.
+        Names of the outputs to keep, in any order.
     """
 
     def __init__(self, names: Collection[str]) -> None:

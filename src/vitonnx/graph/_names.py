@@ -17,8 +17,8 @@ class NameNodes(ir.passes.InPlacePass):
     """Name every node and value after its block, its branch and its weight.
 
     ``block_03/attention/softmax`` and ``block_03/mlp/fc1/matmul`` inside the blocks, ``embed/…``
-    before and ``head/…`` behind them. Graph inputs, graph outputs and weights keep their names;
-    other constants are named after the node that reads them first. Needs ordered nodes.
+    before and ``head/…`` after them. Graph inputs, graph outputs and weights keep their names;
+    other constants are named after their first reader. Needs ordered nodes.
     """
 
     def __init__(self, weights: frozenset[str], blocks: Sequence[Block] | None = None) -> None:
@@ -42,7 +42,7 @@ class NameNodes(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=True)
 
     def _beside_weight(self, node: ir.Node, place: str) -> str:
-        """Give the name of the layer whose weight the node reads, or else its place."""
+        """Return the name of the layer whose weight the node reads, or else its place."""
         for value in node.inputs:
             if value is not None and value.name in self.weights and value.is_initializer():
                 layer = value.name.rpartition("/")[0]

@@ -8,7 +8,7 @@ __all__ = ["OrderNodes"]
 
 
 class OrderNodes(ir.passes.InPlacePass):
-    """Put every node right behind what it reads, depth first from the outputs.
+    """Put every node right after its inputs, depth first from the outputs.
 
     Converters order nodes as their hash tables happen to be; two exports of one model must be the
     same bytes.

@@ -13,7 +13,7 @@ __all__ = ["ReduceFirst"]
 
 
 class ReduceFirst(ir.passes.InPlacePass):
-    """Make every block wait for what is read of its attention.
+    """Make every block wait until its attention has been read.
 
     Runtimes run a probe's nodes when it suits them, often at the end, and keep the attention of
     all blocks until then: 3.7 GB for one picture of ViT-S/8 at 480. No option in the file can
@@ -74,7 +74,7 @@ def _reduced(weights: ir.Value) -> list[ir.Value]:
 
 
 def _behind(node: ir.Node) -> set[ir.Value]:
-    """Give all that is computed from a node: what waits for it can't go first."""
+    """Return everything computed from a node: what waits for it can't go first."""
     found: set[ir.Value] = set()
     stack = list(node.outputs)
     while stack:
@@ -92,7 +92,7 @@ def _weighs_values(node: ir.Node, weights: ir.Value) -> bool:
 
 
 def _size(value: ir.Value) -> float:
-    """Count the numbers of one picture; what is not known is counted as large."""
+    """Count the numbers of one picture; an unknown count is taken as large."""
     if value.shape is None or len(value.shape) == 0:
         return math.inf
     sides = [side if isinstance(side, int) else math.inf for side in value.shape[1:]]

@@ -42,15 +42,15 @@ __all__ = ["Regrid", "resample_positions"]
 class Regrid(ir.passes.InPlacePass):
     """Set a probe-ready graph to another input size.
 
-    The checkpoint's own position embedding stays; the graph multiplies it by the matrix that
-    resamples it, which a runtime folds when it loads the file. So do tables of relative positions,
-    and coordinates of rotary ones are made anew. Everything else in a canonical graph does not
-    depend on the grid; in a tapped one, sides that do say so.
+    The checkpoint's own position embedding stays; the graph multiplies it by the resampling matrix,
+    which a runtime folds when it loads the file. Tables of relative positions are treated likewise,
+    and coordinates of rotary ones are recomputed. Nothing else in a canonical graph depends on the
+    grid; in a tapped one, sides that do are marked.
 
     Parameters
     ----------
     size : (height, width)
-        In pixels; multiples of the patch size.
+        Input size in pixels, a multiple of the patch size.
 
     Raises
     ------
@@ -85,10 +85,10 @@ class Regrid(ir.passes.InPlacePass):
 def _require_resizable(manifest: Manifest) -> None:
     if manifest.resizable:
         return
-    why = manifest.size_fixed_by or "how its positions become those of another grid is not known"
+    why = manifest.size_fixed_by or "how to resample its positions to another grid is not known"
     raise ModelFileError(
-        f"{manifest.name} takes pictures of {manifest.size[0]}x{manifest.size[1]} alone: {why}. "
-        "Use that size, or tap an export of the other one."
+        f"{manifest.name} takes pictures of {manifest.size[0]}x{manifest.size[1]} only: {why}. "
+        "Use that size, or tap an export of the other size."
     )
 
 

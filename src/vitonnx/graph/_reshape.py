@@ -40,10 +40,10 @@ class FreeReshapes(ir.passes.InPlacePass):
 
 
 def _free(source: list[int | ir.SymbolicDim], target: list[int]) -> list[int]:
-    """Give the target in terms of the source's sides.
+    """Return the target in terms of the source's sides.
 
-    The leading sides that both share are 0; a leading -1 is the source's dynamic batch. If sides
-    are merged behind them, the first of what is left is -1.
+    Leading sides that both share are 0; a leading -1 is the source's dynamic batch. If sides are
+    merged after them, the first of the rest is -1.
     """
     shared = 0
     for have, want in zip(source, target, strict=False):
@@ -67,7 +67,7 @@ def _same_size(source: Sequence[int | ir.SymbolicDim], target: Sequence[int]) ->
 
 
 def _set_target(graph: ir.Graph, node: ir.Node, target: list[int]) -> None:
-    """Give the node a target of its own: the old one may serve other reshapes."""
+    """Set a target for this node only: the old one may serve other reshapes."""
     name = f"{node.outputs[0].name}/shape"
     value = ir.Value(name=name, const_value=ir.tensor(np.array(target, np.int64), name=name))
     graph.register_initializer(value)

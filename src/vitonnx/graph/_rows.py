@@ -1,4 +1,4 @@
-"""Where only some rows of a result are read, only these are computed."""
+"""Compute only the rows that are read of a result."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ ALONG_LAST = frozenset(("LayerNormalization", "Softmax", "LpNormalization"))
 
 @dataclass(frozen=True)
 class Cut:
-    """Some neighbouring rows along one axis."""
+    """Some adjacent rows along one axis."""
 
     axis: int
     start: int
     stop: int
 
     def along(self, axis: int) -> Cut:
-        """Give the same rows of another axis."""
+        """Return the same rows of another axis."""
         return Cut(axis, self.start, self.stop)
 
 
 class RowsFirst(ir.passes.InPlacePass):
     """Take a slice before the work and not after it, wherever rows do not depend on each other.
 
-    A class token's attention is then softmax(q Kᵀ) of one query, not a row of the whole matrix;
-    and where a head reads one token of the last block, the MLP before it sees one token. A result
-    that is read whole somewhere, too, is left alone. Needs inferred shapes.
+    A class token's attention is then softmax(q Kᵀ) of one query, not a row of the whole matrix; and
+    if a head reads one token of the last block, the MLP before it computes one token. A result that
+    is also read in full is left unchanged. Needs inferred shapes.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """Move the slices in place; what is no longer used is removed."""
+        """Move the slices in place, and remove unused nodes."""
         graph = model.graph
         cuts = _Cuts(graph)
         _slice_instead_of_gather(graph, cuts)
@@ -57,7 +57,7 @@ class RowsFirst(ir.passes.InPlacePass):
 
 
 def _read_in_rows(value: ir.Value, graph: ir.Graph) -> bool:
-    """Whether nobody reads all of a value."""
+    """Tell whether a value is never read in full."""
     return value not in graph.outputs and all(cut_of(use.node) for use in value.uses())
 
 
@@ -106,7 +106,7 @@ class _Cuts:
         return few.outputs[0]
 
     def slice(self, value: ir.Value, cut: Cut) -> ir.Value:
-        """Give some rows of a value."""
+        """Return some rows of a value."""
         if (value, cut) in self.sliced:
             return self.sliced[value, cut]
         bounds = [
@@ -124,7 +124,7 @@ class _Cuts:
         return node.outputs[0]
 
     def _target(self, node: ir.Node, cut: Cut) -> ir.Value:
-        """Give a reshape's target in which the number of rows is not the old one."""
+        """Return a reshape target without the old number of rows."""
         target = _numbers(node.inputs[1])
         assert target is not None
         if target[cut.axis] > 0:
@@ -132,7 +132,7 @@ class _Cuts:
         return self.constant(f"{_name(node.name, cut)}/shape", target)
 
     def constant(self, name: str, numbers: Sequence[int]) -> ir.Value:
-        """Give whole numbers as an initializer."""
+        """Return whole numbers as an initializer."""
         if name not in self.graph.initializers:
             tensor = ir.tensor(np.array(numbers, np.int64), name=name)
             value = ir.Value(
@@ -146,7 +146,7 @@ class _Cuts:
 
 
 def cut_of(node: ir.Node) -> Cut | None:
-    """Give what a slice takes; None if the node is none of neighbouring rows of one known axis."""
+    """Return the rows of a slice; None unless they are adjacent and along one known axis."""
     if node.op_type != "Slice" or node.inputs[0] is None or node.inputs[0].shape is None:
         return None
     shape = node.inputs[0].shape
@@ -174,12 +174,12 @@ def cut_of(node: ir.Node) -> Cut | None:
 
 
 def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
-    """Say along which axis of each input a node's output can be cut.
+    """Return the axis of each input along which a node's output can be sliced.
 
     Returns
     -------
     list of int or None, or None
-        None for an input that is taken whole; no list where rows depend on each other.
+        None for an input used in full; no list if rows depend on each other.
     """
     shape = node.outputs[0].shape
     if shape is None:
@@ -205,7 +205,7 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
 
 
 def _attention_axes(node: ir.Node) -> list[int | None]:
-    """Cut queries, rows of (batch, tokens, dim), and what is added to their scores."""
+    """Slice queries, rows of (batch, tokens, dim), and the bias added to their scores."""
     axes: list[int | None] = [None] * len(node.inputs)
     axes[0] = 1
     bias = node.inputs[5] if len(node.inputs) > 5 else None

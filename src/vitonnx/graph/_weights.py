@@ -11,8 +11,7 @@ __all__ = ["TransposeWeights"]
 class TransposeWeights(ir.passes.InPlacePass):
     """Do the transpositions of weights now, and not at every start of a session.
 
-    An initializer that is read through one ``Transpose`` alone takes that layout and keeps its
-    name.
+    An initializer whose only reader is a ``Transpose`` takes its layout and keeps its name.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:

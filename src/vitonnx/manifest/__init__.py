@@ -1,7 +1,7 @@
-"""What a probe-ready ONNX file promises: the JSON under its metadata key ``vitonnx.manifest``.
+"""The promises of a probe-ready ONNX file: the JSON under its metadata key ``vitonnx.manifest``.
 
-The manifest holds all that an engine must know about the model, so that one file is all that
-anybody copies to another machine. It is plain JSON, readable from any language.
+The manifest holds all that an engine must know about the model, so that one file is all that needs
+copying to another machine. It is plain JSON, readable from any language.
 """
 
 from vitonnx.manifest._limits import LARGEST_SIDE

@@ -1,6 +1,6 @@
-"""How large what a manifest says may be: more than any model has, and nothing that eats a machine.
+"""Limits of a manifest's numbers: more than any model has, too little to exhaust a machine.
 
-Only reading checks these: a manifest comes from somebody else's file.
+Only reading checks these, since files come from anywhere.
 """
 
 from __future__ import annotations

@@ -19,21 +19,21 @@ CONTRACT_VERSION = 2  # the newest that is read; a file says the oldest that it 
 METADATA_KEY = "vitonnx.manifest"
 # What was compiled into a baked file, whose outputs are no longer those of the contract.
 BAKED_KEY = "vitonnx.baked"
-LONGEST_KEY = 100  # letters of a key that a message names: it is somebody else's
+LONGEST_KEY = 100  # characters of an untrusted key shown in a message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the weights came from.
+    """Origin of the weights.
 
     Parameters
     ----------
     file : str
         The checkpoint's file name, without folders; ``random:SEED`` for random weights.
     sha256 : str or None
-        Of the checkpoint file, in hexadecimal; None for random weights.
+        Hash of the checkpoint file, in hexadecimal; None for random weights.
     url : str or None
-        Where the file was fetched from, or is published.
+        URL that the file was downloaded from, or is published at.
     licence : str or None
         SPDX identifier of the weights' licence.
     """
@@ -59,28 +59,28 @@ class Manifest(Layout):
     dim : int
         Width of the residual stream.
     position_interpolation : str or None
-        How positions become those of other grids: see `vitonnx.positions`; ``sincos`` and
-        ``rotary`` are computed anew, ``none`` has nothing to resample. None where that isn't
-        known, so that the file keeps its size.
+        How positions are resampled to other grids: see `vitonnx.positions`; ``sincos`` and
+        ``rotary`` are recomputed, ``none`` has nothing to resample. None if unknown: the file then
+        keeps its size.
     relative_grid : (rows, columns) or None
         The grid that tables of relative positions were made for; None without them.
     size_fixed_by : str or None
-        Where the file keeps its size: why.
+        Reason why the file keeps its size, if it does.
     preprocessing : Preprocessing
-        From a picture to the input.
+        Recipe from a picture to the input.
     classes : tuple of str or None
         Names of the logits, where known.
     source : Source
-        Where the weights came from.
+        Origin of the weights.
     parity : dict of str to float
         Largest errors measured at export, rounded up to one digit: logits, embedding and tokens
         relative to their largest magnitude, attention absolute.
     versions : dict of str to str
-        Of the packages that made the file.
+        Versions of the packages that made the file.
     precision : "fp32", "fp16", "bf16" or "int8"
-        Of the network's products.
+        Precision of the matrix products.
     fidelity : dict of str to number, or None
-        What a reduced precision cost against single precision, where it was measured: see
+        Measured cost of a reduced precision against single precision: see
         `vitonnx.engine.Fidelity`.
     """
 
@@ -108,10 +108,10 @@ class Manifest(Layout):
 
     @property
     def contract_version(self) -> int:
-        """The oldest version of the contract whose readers understand the file.
+        """Oldest version of the contract whose readers understand the file.
 
-        What would be misread by readers of version 1 is listed here, and nowhere else: steps of
-        the recipe, an input that is larger than its patches, and tokens behind the patches.
+        Features that readers of version 1 would misread are listed here, and nowhere else: new
+        steps of the recipe, an input larger than its patches, and tokens after the patches.
         """
         if self.suffix_tokens or self.covered != self.size:
             return 2
@@ -138,25 +138,25 @@ class Manifest(Layout):
         return self.source.file.startswith("random:")
 
     def at(self, size: tuple[int, int]) -> Self:
-        """Give the manifest of the same model at an input size that all pictures have.
+        """Return the manifest of the same model at one input size for all pictures.
 
         Parameters
         ----------
         size : (height, width)
-            In pixels; multiples of the patch size.
+            Input size in pixels, a multiple of the patch size.
 
         Raises
         ------
         UsageError
-            If a side is no positive multiple of the patch size.
+            If a side is not a positive multiple of the patch size.
         """
         if size == self.size:
             return replace(self, preprocessing=replace(self.preprocessing, multiple=None))
         if any(side < self.patch_size or side % self.patch_size for side in size):
             nearest = [max(1, round(side / self.patch_size)) * self.patch_size for side in size]
             raise UsageError(
-                f"size {size[0]}x{size[1]} is no multiple of the model's patch size "
-                f"{self.patch_size}; the nearest that is: {nearest[0]}x{nearest[1]}."
+                f"size {size[0]}x{size[1]} is not a multiple of the model's patch size "
+                f"{self.patch_size}; the nearest multiple is {nearest[0]}x{nearest[1]}."
             )
         grid = size[0] // self.patch_size, size[1] // self.patch_size
         recipe = replace(self.preprocessing.at(size), multiple=None)
@@ -186,8 +186,8 @@ class Manifest(Layout):
         """
         if METADATA_KEY not in metadata:
             raise ModelFileError(
-                f"{file} has no vitonnx manifest, so it isn't probe-ready: make it so with "
-                "`vitonnx tap`, or export the checkpoint with `vitonnx export`."
+                f"{file} has no vitonnx manifest, so it isn't probe-ready: convert it with "
+                "`vitonnx tap`, or export its checkpoint with `vitonnx export`."
             )
         return cls.from_json(metadata[METADATA_KEY], file=file)
 
@@ -198,14 +198,15 @@ class Manifest(Layout):
         Parameters
         ----------
         text : str
-            What stood under `METADATA_KEY`.
+            Text under `METADATA_KEY`.
         file : str
             The file's name, for messages.
 
         Raises
         ------
         ModelFileError
-            If it is no manifest, of a newer contract, lacks a key, or says what no model is.
+            If it is not a manifest, has a newer contract, lacks a key, or describes an impossible
+            model.
         """
         if len(text) > LONGEST_MANIFEST:
             raise _damaged(file, f"it is {len(text):,} letters long")
@@ -218,10 +219,10 @@ class Manifest(Layout):
         except ValidationError as error:
             found = error.errors()[0]
             key = ".".join(map(str, found["loc"]))[:LONGEST_KEY]
-            reason = f"{key}: {found['msg']}" if key else "it is no JSON object"
+            reason = f"{key}: {found['msg']}" if key else "it is not a JSON object"
             raise _damaged(file, reason) from error
         if any(part > whole for part, whole in zip(manifest.covered, manifest.size, strict=True)):
-            raise _damaged(file, "its patches reach beyond its input")
+            raise _damaged(file, "its patches extend beyond its input")
         recipe = manifest.preprocessing
         if version == 1 and recipe.resize is None:
             # Nothing was cut then, whatever the share.
@@ -254,7 +255,7 @@ def _version(text: str, file: str) -> int:
         return CONTRACT_VERSION  # what is no JSON is reported as a damaged manifest
     version = values.get("contract_version", 1) if isinstance(values, dict) else CONTRACT_VERSION
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise _damaged(file, "contract_version: it is no whole number from 1")
+        raise _damaged(file, "contract_version: it is not a whole number from 1")
     if version > CONTRACT_VERSION:
         raise ModelFileError(
             f"{file} follows contract version {version}; this vitonnx reads version "

@@ -22,7 +22,7 @@ LEAST_CROP = 0.01  # of a picture that is first scaled to a hundred times the in
 
 
 def colour_of(mean: Colour) -> tuple[int, int, int]:
-    """Give the nearest colour, from 0 to 255, to one that is given in floats from 0 to 1.
+    """Return the colour, from 0 to 255, nearest to one given in floats from 0 to 1.
 
     Examples
     --------
@@ -35,15 +35,15 @@ def colour_of(mean: Colour) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Padding:
-    """What fills an input that is no picture's shape.
+    """Padding of an input whose shape differs from the picture's.
 
     Parameters
     ----------
     colour : three whole numbers from 0 to 255
         Red, green and blue.
     place : "centre" or "end"
-        Where the picture lies: in the middle, or at the top left, with the padding at the right
-        and at the bottom.
+        Place of the picture: in the middle, or at the top left, with the padding at the right and
+        the bottom.
     before : bool
         Whether the picture is padded before it is scaled, so that its last pixels blend with the
         colour, or after.
@@ -55,41 +55,43 @@ class Padding:
 
     def __post_init__(self) -> None:
         if not all(0 <= part <= 255 for part in self.colour):
-            raise UsageError(f"the padding's colour is {self.colour}; it must be from 0 to 255.")
+            raise UsageError(
+                f"the colour of the padding is {self.colour}; it must be from 0 to 255."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """The recipe from a picture to the model's input.
 
-    The picture is scaled, its aspect kept, until it just covers ``size / crop``, and its centre is
-    cut out. With ``resize`` none, it is squashed to ``size / crop`` instead. With ``padding`` it is
-    scaled, its aspect kept, until it just fits into ``size / crop``, and what is missing is filled.
+    The picture is scaled, keeping its aspect, until it just covers ``size / crop``, and its centre
+    is cropped. Without ``resize``, it is squashed to ``size / crop`` instead. With ``padding``, it
+    is scaled, keeping its aspect, until it just fits into ``size / crop``, and the rest is filled.
 
     Parameters
     ----------
     resize : int or None
         Shorter side, in pixels, of what the picture is scaled to cover; None squashes, or pads.
     size : (height, width)
-        Of the model's input, in pixels.
+        Input size of the model, in pixels.
     crop : float from 0.01 to 1
         Share of the scaled picture's shorter side that the crop keeps, as published: it says
         how ``resize`` follows from another ``size``.
     interpolation : "nearest", "bilinear", "bicubic" or "lanczos"
         Pillow's antialiased filter of that name.
     mean, std : three floats
-        Of red, green and blue, for pixels in the range 0 to 1; applied inside the graph.
+        Values for red, green and blue, for pixels in the range 0 to 1; applied inside the graph.
     padding : Padding, optional
-        What fills the input; only without ``resize``.
+        Padding of the input; only without ``resize``.
     multiple : int, optional
         Every picture has an input size of its own: it is scaled to one of the sides of ``size``,
         whichever changes it less, its aspect kept, and both sides are rounded to this multiple.
     rounding : "even" or "down"
-        Where half a pixel of a margin goes: to the even number, as in timm, or down, as in
+        Rounding of half a pixel of a margin: to the even number, as in timm, or down, as in
         transformers.
     channel_order : "rgb" or "bgr"
-        Of the network's own input. The file's is RGB in any case: the graph turns it round, behind
-        the normalisation.
+        Channel order of the network's own input. The file's input is always RGB: the graph reverses
+        it after normalisation.
     """
 
     resize: int | None
@@ -109,10 +111,12 @@ class Preprocessing:
         if self.resize is not None and self.resize < min(self.size):
             raise UsageError(
                 f"resize is {self.resize}, less than the shorter side of the input, "
-                f"{min(self.size)}: the picture could not cover it."
+                f"{min(self.size)}: the picture couldn't cover it."
             )
         if self.resize is not None and self.padding is not None:
-            raise UsageError("a recipe either cuts pictures, by resize, or pads them.")
+            raise UsageError(
+                "a recipe either crops pictures (resize) or pads them (padding): set only one."
+            )
         if self.multiple is not None and not 1 <= self.multiple <= LARGEST_SIDE:
             raise UsageError(
                 f"multiple is {self.multiple}; it must be from 1 to {LARGEST_SIDE:,} pixels."
@@ -134,13 +138,13 @@ class Preprocessing:
         ):
             raise UsageError(
                 f"size is {self.size[0]}x{self.size[1]}, resize {self.resize} and crop "
-                f"{self.crop}; all sides must be from 1 to {LARGEST_SIDE:,} pixels, and the "
-                f"input's {MOST_PIXELS:,} pixels at most."
+                f"{self.crop}; all sides must be from 1 to {LARGEST_SIDE:,} pixels, and the input "
+                f"must have at most {MOST_PIXELS:,} pixels."
             )
 
     @property
     def contract_version(self) -> int:
-        """The oldest version of the contract whose readers follow this recipe."""
+        """Oldest version of the contract whose readers follow this recipe."""
         newer = (
             self.padding is not None,
             self.multiple is not None,
@@ -164,7 +168,7 @@ class Preprocessing:
         return height, width
 
     def fitted(self, fit: Fit) -> Self:
-        """Give the same recipe with all of a picture, or as much as its centre, in the input.
+        """Return the same recipe with the whole picture, or as much of its centre as fits.
 
         Parameters
         ----------
@@ -183,12 +187,12 @@ class Preprocessing:
         raise UsageError(f"fit {fit!r} is unknown; use cut, pad or squash.")
 
     def for_picture(self, picture: tuple[int, int]) -> Self:
-        """Give the recipe with the input size that a picture has, where each has its own.
+        """Return the recipe at the input size of a picture, if each picture has its own.
 
         Parameters
         ----------
         picture : (height, width)
-            In pixels.
+            Size of the picture, in pixels.
 
         References
         ----------
@@ -214,7 +218,7 @@ class Preprocessing:
         return replace(self, size=(height, width), multiple=None)
 
     def to_fields(self) -> dict[str, Any]:
-        """Give the recipe as plain values, without what is as it is by default."""
+        """Return the recipe as plain values, without those equal to the default."""
         usual = {entry.name: entry.default for entry in fields(self)}
         return {key: value for key, value in asdict(self).items() if usual[key] != value}
 
@@ -224,7 +228,7 @@ class Preprocessing:
         return colour_of(self.mean)
 
     def at(self, size: tuple[int, int]) -> Self:
-        """Give the same recipe for another input size: same crop ratio, scaled to cover.
+        """Return the same recipe for another input size: same crop ratio, scaled to cover.
 
         Examples
         --------

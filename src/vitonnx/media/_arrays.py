@@ -42,7 +42,7 @@ def stack_models(models: Mapping[str, Arrays]) -> dict[str, NDArray[np.generic]]
     Parameters
     ----------
     models : mapping of str to mapping of str to array
-        By the models' names, arrays of the same names and shapes.
+        Arrays by the models' names; all models have the same array names and shapes.
 
     Returns
     -------
@@ -69,7 +69,8 @@ def stack_models(models: Mapping[str, Arrays]) -> dict[str, NDArray[np.generic]]
             if models[other][name].shape != array.shape:
                 raise UsageError(
                     f"{name} has the shape {_by(array)} in {first} and {_by(models[other][name])} "
-                    f"in {other}, so they can't be stacked in one .npz: save each model's alone."
+                    f"in {other}, so they can't be stacked in one .npz: save each model on its "
+                    "own."
                 )
         stacked[name] = np.stack([arrays[name] for arrays in models.values()])
     return stacked

@@ -34,7 +34,7 @@ UNNAMED = {*FULL, errno.EFBIG, errno.EIO, errno.EROFS}
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Write a file under a passing name, and give it its own name when it is whole.
 
-    Whatever goes wrong inside the block, Ctrl-C too, leaves what stood at `path` before.
+    Any failure inside the block, including Ctrl-C, leaves the previous content of `path` in place.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Of the same name, in a passing folder beside it; the block must write it.
+        Path of the same name, in a temporary folder beside it; the block must write it.
 
     Raises
     ------
     UsageError
-        If the folder is missing, or something that is no file has the name.
+        If the folder is missing, or something other than a file has the name.
     VitonnxError
         If the system refuses to write: no permission, a full disk.
 
@@ -69,7 +69,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def partial_of(path: str | Path) -> Path:
-    """Name what is left of an interrupted `atomic_with_partial`.
+    """Return the path that an interrupted `atomic_with_partial` leaves.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def partial_of(path: str | Path) -> Path:
 
 @contextmanager
 def atomic_with_partial(path: str | Path) -> Iterator[Path]:
-    """Like `atomic_path`, for what is worth having unfinished: Ctrl-C leaves ``NAME.partial.mp4``.
+    """Like `atomic_path`, but keep an unfinished file: Ctrl-C leaves ``NAME.partial.mp4``.
 
     Parameters
     ----------
@@ -92,13 +92,13 @@ def atomic_with_partial(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        As `atomic_path`. Whoever writes it must leave it complete in itself at Ctrl-C, or not at
+        As in `atomic_path`. On Ctrl-C, the writer must leave the file complete in itself, or not at
         all.
 
     Raises
     ------
     UsageError, VitonnxError
-        As `atomic_path`.
+        As in `atomic_path`.
     KeyboardInterrupt
         With a note that names the partial file, if there is one.
     """
@@ -115,7 +115,7 @@ def atomic_with_partial(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_with_companions(path: str | Path) -> Iterator[Path]:
-    """Like `atomic_path`, for a file that may need others beside it, such as its large weights.
+    """Like `atomic_path`, for a file with companions beside it, such as its large weights.
 
     Parameters
     ----------
@@ -125,13 +125,13 @@ def atomic_with_companions(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Of that name, in a passing folder; whatever the block writes beside it goes where the
-        file goes, before it, so that the file is never there without its companions.
+        Path of that name, in a temporary folder; other files that the block writes beside it are
+        moved first, so that the file never appears without its companions.
 
     Raises
     ------
     UsageError, VitonnxError
-        As `atomic_path`.
+        As in `atomic_path`.
     """
     with _passing(path) as (passing, target), explained(path, passing.parent):
         yield passing
@@ -147,24 +147,27 @@ def check_writable(path: str | Path, inputs: Iterable[str | Path] | Files = ()) 
     path : str or Path
         The file to write, or to replace.
     inputs : iterable of str or Path, or Files
-        What is read, and must not be replaced.
+        Files that are read and must not be replaced.
 
     Returns
     -------
     Path
-        The same, behind all links.
+        The path with all links resolved.
 
     Raises
     ------
     UsageError
-        If its folder is missing, something that is no file has its name, or it is an input.
+        If its folder is missing, something other than a file has its name, or it is an input.
     VitonnxError
         If the system refuses to write in its folder.
     """
     with _refused(path):
         target = _target(path)
         if first_among([target], inputs) is not None:
-            raise UsageError(f"{path} is one of the inputs, which would be lost: write elsewhere.")
+            raise UsageError(
+                f"can't write {path}: it is one of the inputs, which would be lost. Write "
+                "elsewhere."
+            )
         with passing_folder(target.parent):
             pass
     return target
@@ -172,9 +175,9 @@ def check_writable(path: str | Path, inputs: Iterable[str | Path] | Files = ()) 
 
 @contextmanager
 def _passing(path: str | Path) -> Iterator[tuple[Path, Path]]:
-    """Give a file's passing name and its own one, behind all links.
+    """Return a file's temporary path and its final one, with all links resolved.
 
-    That its passing folder can be made says that it can be written: a save asks once.
+    Making the temporary folder proves that the file can be written: saving checks only once.
     """
     with ExitStack() as stack:
         with _refused(path):
@@ -184,44 +187,44 @@ def _passing(path: str | Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _target(path: str | Path) -> Path:
-    """Find what to write behind all links, unless something is in the way."""
+    """Find the file to write behind all links, unless something is in the way."""
     target = Path(os.path.realpath(path))
     kind = _kind(path)
     if kind is not None:
-        raise UsageError(f"{path} can't be written, because it is {kind}: give a file name.")
+        raise UsageError(f"can't write {path}: it is {kind}. Give a file name.")
     if not target.parent.is_dir():
         raise UsageError(
-            f"{path} can't be written, because the folder {target.parent} does not exist: "
-            "make it first, or give another file."
+            f"can't write {path}: the folder {target.parent} does not exist. Make it first, or "
+            "give another file."
         )
     return target
 
 
 @contextmanager
 def _refused(path: str | Path) -> Iterator[None]:
-    """Say of whatever the system refuses that `path` can't be written."""
+    """Turn any refusal of the system into an error on writing `path`."""
     try:
         yield
     except (OSError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
+        raise VitonnxError(f"can't write {path}: {reason(error)}.") from error
 
 
 def _kind(path: str | Path) -> str | None:
-    """Say what stands in the way of a file; None for nothing, or a file to replace."""
+    """Describe what is in the way of a file; None if nothing, or a file to replace."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - any path, as it is
     except FileNotFoundError:
         return None
     if stat.S_ISREG(mode):
         return None
-    return "a folder" if stat.S_ISDIR(mode) else special_kind(mode) or "no ordinary file"
+    return "a folder" if stat.S_ISDIR(mode) else special_kind(mode) or "not a regular file"
 
 
 @contextmanager
 def explained(path: str | Path, passing: str | Path) -> Iterator[None]:
-    """Say of what the system refuses that `path` can't be written, if that is what it is about."""
+    """Turn a refusal of the system that concerns `path` into an error on writing it."""
     try:
         yield
     except OSError as error:
@@ -233,13 +236,13 @@ def explained(path: str | Path, passing: str | Path) -> Iterator[None]:
             ours = any(name.startswith(str(passing)) for name in named)
         if not ours:
             raise
-        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
+        raise VitonnxError(f"can't write {path}: {reason(error)}.") from error
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Say what the system refused, and what to do about it."""
+    """Describe a refusal of the system, and what to do about it."""
     if isinstance(error, ValueError):
-        return "its name holds a NUL character; give another"
+        return "its name holds a NUL character; give another one"
     if error.errno in FULL:
         return "the disk is full; free some space, or write elsewhere"
     if error.errno in FORBIDDEN:

@@ -18,9 +18,9 @@ __all__ = ["atomic_folder", "check_folder", "check_place"]
 def atomic_folder(path: str | Path, *, record: str) -> Iterator[Path]:
     """Write a folder under a passing name, and give it its own name when it is whole.
 
-    Whatever goes wrong inside the block, Ctrl-C too, leaves what stood at `path` before. Beside
-    the files of the block lies a list of them: with it the folder can be written again, which
-    replaces the files of the list and nothing else.
+    Any failure inside the block, including Ctrl-C, leaves the previous content of `path` in place.
+    A list of the block's files is stored with them, so that the folder can be written again: that
+    replaces the files of the list and no others.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def atomic_folder(path: str | Path, *, record: str) -> Iterator[Path]:
     Raises
     ------
     UsageError
-        If it holds files of somebody else's, or a file has its name.
+        If it holds files that vitonnx didn't write, or a file has its name.
     VitonnxError
         If the system refuses to write: no permission, a full disk.
 
@@ -54,10 +54,10 @@ def atomic_folder(path: str | Path, *, record: str) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # In a folder that is there already: the one around it may belong to somebody else.
+        # In a folder that exists already: its parent may belong to another user.
         home = target if target.is_dir() else target.parent
     except OSError as error:
-        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
+        raise VitonnxError(f"can't write {path}: {reason(error)}.") from error
     with passing_folder(home) as passing, explained(path, passing):
         made = passing / target.name
         made.mkdir()
@@ -89,7 +89,7 @@ def check_folder(path: str | Path, *, record: str) -> set[str]:
     Raises
     ------
     UsageError, VitonnxError
-        As `atomic_folder`.
+        As in `atomic_folder`.
     """
     folder = Path(path)
     check_place(folder)
@@ -98,11 +98,11 @@ def check_folder(path: str | Path, *, record: str) -> set[str]:
             return _read(folder, record)
         if folder.is_dir() and any(folder.iterdir()):
             raise UsageError(
-                f"{path} holds files that vitonnx didn't write there, and none of them shall be "
-                "lost: give a new folder, or an empty one."
+                f"{path} holds files that vitonnx didn't write, which would be lost: give a new "
+                "or empty folder."
             )
     except OSError as error:
-        raise VitonnxError(f"{path} can't be written: {reason(error)}.") from error
+        raise VitonnxError(f"can't write {path}: {reason(error)}.") from error
     return set()
 
 
@@ -120,16 +120,16 @@ def check_place(folder: Path) -> None:
         here = next(each for each in (folder, *folder.absolute().parents) if each.exists())
         if not here.is_dir():
             raise UsageError(
-                f"{folder} can't be a folder, as a file is in its way: give another one."
+                f"can't make the folder {folder}: a file is in its way. Give another one."
             )
         with passing_folder(here):
             pass
     except OSError as error:
-        raise VitonnxError(f"{folder} can't be written: {reason(error)}.") from error
+        raise VitonnxError(f"can't write {folder}: {reason(error)}.") from error
 
 
 def _read(folder: Path, record: str) -> set[str]:
-    """Read the list, which may come from elsewhere: what lies outside the folder isn't in it."""
+    """Read the list, which may be forged: paths outside the folder are ignored."""
     inside = folder.resolve()
     names = (folder / record).read_text(encoding="utf-8", errors="replace").splitlines()
     return {
@@ -152,7 +152,7 @@ def _check_way(target: Path, new: list[str], old: set[str]) -> None:
             parent.is_dir() for parent in around if parent.exists()
         ):
             raise UsageError(
-                f"{place} would be replaced, and vitonnx didn't write it: move it away, or give "
+                f"{place} would be replaced, but vitonnx didn't write it: move it away, or give "
                 "another folder."
             )
 

@@ -1,4 +1,4 @@
-"""Memory that threads share while they decode: who needs more than is left waits."""
+"""Memory that threads share for decoding: a request that exceeds what is left waits."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if (
 class Budget:
     """A number of bytes, of which each takes what it needs and gives it back.
 
-    Who comes first is served first, so that a large picture isn't passed by small ones for ever.
-    Who needs more than the whole waits until nobody else has any. Nobody who has some may ask for
-    more: two of them could wait for each other.
+    Requests are served in order, so that small pictures can't keep a large one waiting forever. A
+    request for more than the whole waits until no other is active. A thread must not request more
+    while it holds some: two of them could wait for each other.
 
     Parameters
     ----------
     whole : int
-        In bytes.
+        Size in bytes.
 
     Examples
     --------
@@ -55,14 +55,14 @@ class Budget:
         self.renew()
 
     def renew(self) -> None:
-        """Begin anew: in a forked process nobody who had some, or waited, is left to go on."""
+        """Reset: after a fork, no thread that held or awaited memory exists any more."""
         self.free = self.whole
         self._changed = Condition()
         self._waiting: deque[object] = deque()
 
     @contextmanager
     def share(self, wanted: int | None) -> Iterator[None]:
-        """Wait for so many bytes, or for all if nobody knows, and have them in the block."""
+        """Wait for the given bytes, or for all if unknown, and hold them in the block."""
         needed, me = self.whole if wanted is None else min(wanted, self.whole), object()
         taken = 0
         try:

@@ -1,4 +1,4 @@
-"""What decoders hold beside the picture that they fill, known from the picture's header."""
+"""Memory of decoders beyond the picture itself, computed from the picture's header."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bytes_held(picture: Image.Image) -> int:
     Parameters
     ----------
     picture : PIL.Image.Image
-        As it was opened.
+        Picture as opened.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def bytes_held(picture: Image.Image) -> int:
 
 
 def _bytes_of_avif(picture: Image.Image) -> int:
-    """Tell how many bytes a number of its planes takes: libavif refuses a header that lies."""
+    """Return the bytes of a number of AVIF planes: libavif refuses a header that lies."""
     file = getattr(picture, "fp", None)
     head = b"" if file is None or file.closed else _read(file, 0, HEAD)
     depths = [part[2] & 0x40 for part in head.split(b"av1C")[1:] if len(part) > 2]
@@ -91,7 +91,7 @@ def _of_jpeg2000(picture: Image.Image) -> int:
 
 
 def _size_of_jpeg2000(file: IO[bytes]) -> tuple[int, int, int] | None:
-    """Give a tile's width and height in pixels, and bytes a pixel, as the codestream has them."""
+    """Return tile width and height in pixels, and bytes per pixel, from the codestream."""
     start = 0
     for _ in range(MOST_BOXES):
         head = _read(file, start, 16)
@@ -142,6 +142,6 @@ def _length(picture: Image.Image) -> int:
 
 
 def _largest(value: object) -> int | None:
-    """Give the largest number of a tag, which may be anything in a file that is damaged."""
+    """Return the largest number of a tag, which may be anything in a damaged file."""
     values = value if isinstance(value, tuple) else (value,)
     return max((number for number in values if isinstance(number, int)), default=None)

@@ -36,16 +36,15 @@ def find_pictures(
         such as ``holiday/**/*.jpg``. Hidden files and folders are passed over, and so are figures
         that vitonnx drew: the second run in a folder doesn't take up what the first one wrote.
     notice : callable, optional
-        Takes, for every folder and glob, a sentence on what lies there that one may take for a
-        picture and that isn't read as one: videos, HEIC where pillow-heif isn't installed, cameras'
-        raw files and the like.
+        Called for every folder and glob with a sentence on skipped files that may look like
+        pictures: videos, HEIC if pillow-heif isn't installed, camera raw files and the like.
 
     Returns
     -------
     list of Path
-        In the order of the inputs, each once; the pictures of a folder or glob in natural order,
-        ``frame2`` before ``frame10``. A named file is listed even if it doesn't exist: whoever
-        opens it says so, and the others are still done.
+        Pictures in the order of the inputs, each once; those of a folder or glob in natural order,
+        ``frame2`` before ``frame10``. A named file is listed even if it doesn't exist: opening it
+        reports that, while the others still succeed.
 
     Raises
     ------
@@ -68,7 +67,7 @@ def find_picture_names(
     Parameters
     ----------
     inputs, notice
-        As `find_pictures` takes them.
+        As in `find_pictures`.
 
     Returns
     -------
@@ -77,11 +76,11 @@ def find_picture_names(
     Raises
     ------
     UsageError
-        As `find_pictures` does.
+        As in `find_pictures`.
     """
     names = [os.fspath(name) for name in inputs]
     if not all(names) or not names:
-        raise UsageError("no pictures are named: give files, folders or globs.")
+        raise UsageError("no pictures given: give files, folders or globs.")
     return list(dict.fromkeys(found for name in names for found in _expand(name, notice)))
 
 
@@ -90,7 +89,7 @@ def _expand(name: str, notice: Notice | None) -> list[str]:
     refuse_address(name)
     if len(name) > LONGEST_NAME:
         raise UsageError(
-            f"{name[:40]}… is no name of a file, as it has {len(name):,} letters: check the list "
+            f"{name[:40]}… is not a file name: it has {len(name):,} characters. Check the list "
             "that it is from."
         )
     path, passed_over = Path(name), PassedOver()
@@ -103,20 +102,20 @@ def _expand(name: str, notice: Notice | None) -> list[str]:
             return [str(path)]
     except OSError as error:
         where = error.filename or name
-        raise UsageError(f"{where} can't be searched for pictures: {error.strerror}.") from error
+        raise UsageError(f"can't search {where} for pictures: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is no glob: {error}.") from error
+        raise UsageError(f"{name} is not a valid glob: {error}.") from error
     pictures = [picture for picture in found if not is_own_figure(Path(picture))]
     if found and not pictures:
         raise UsageError(
-            f"{name} {verb} no pictures but figures that vitonnx drew: if they are meant, name "
-            "each of them."
+            f"{name} {verb} no pictures except figures that vitonnx drew: to use them, name each "
+            "one."
         )
     if not pictures:
         others = f"only {passed_over}." if passed_over else "check the name."
-        raise UsageError(f"{name} {verb} no pictures of a kind that is read: {others}")
+        raise UsageError(f"{name} {verb} no pictures in a supported format: {others}")
     if passed_over and notice is not None:
-        notice(f"{name}: passed over {passed_over}.")
+        notice(f"{name}: skipped {passed_over}.")
     return pictures
 
 
@@ -149,10 +148,10 @@ def _pictures(paths: Iterable[Path], passed_over: PassedOver) -> list[str]:
 
 
 def natural_key(name: str) -> str:
-    """Give the key that sorts names by their numbers, and by their letters whatever their case.
+    """Return a key that sorts names by their numbers, and ignores the case of letters.
 
-    One string a name, as lists of parts would take gigabytes for a million of them. A number is
-    written with its length in front, and what ends a part or a text sorts before what goes on.
+    The key is one string per name, as lists of parts would take gigabytes for a million names. A
+    number is prefixed by its length, and the end of a part or text sorts before anything longer.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The formats of pictures that are read: a list, where Pillow alone would try all that it knows."""
+"""The supported formats of pictures: a fixed list, since Pillow alone would try all it knows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SEVERAL = "MPO"
 
 
 def formats_read() -> tuple[str, ...]:
-    """Give the formats that may be opened, by Pillow's names, as far as this Pillow has them."""
+    """Return the formats that may be opened, by Pillow's names, if this Pillow has them."""
     Image.init()  # Pillow fills its tables when it first needs them.
     return tuple(name for name in (*FORMATS, HEIC) if name in Image.OPEN)
 
 
 @cache
 def suffixes_read() -> frozenset[str]:
-    """Give all suffixes of pictures that are read, in small letters."""
+    """Return the suffixes of all supported pictures, in lower case."""
     read_heic()
     kinds = {*formats_read(), SEVERAL}
     return frozenset(

@@ -1,6 +1,6 @@
-"""Folders held open: what is removed in one is its own, whatever takes its name meanwhile.
+"""Folders held open, so that removal in one affects that folder even if its name is reused.
 
-In a folder that others may write in, they can exchange any other in it for a link.
+In a folder writable by others, any folder in it can be replaced by a link.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ class Held(NamedTuple):
     Parameters
     ----------
     folder : Path
-        Its name when it was opened.
+        Path of the folder when it was opened.
     descriptor : int or None
-        Of the open folder; None where the system can't remove relative to one, as Windows.
+        File descriptor of the folder; None where removal relative to one isn't possible (Windows).
     """
 
     folder: Path
     descriptor: int | None
 
     def is_ours(self) -> bool:
-        """Tell whether it belongs to this user, and nobody else can enter it."""
+        """Tell whether the folder belongs to this user and no other user can enter it."""
         if self.descriptor is None or sys.platform == "win32":
             return True
         found = os.fstat(self.descriptor)
         return found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o777 == 0o700
 
     def has(self, name: str) -> bool:
-        """Tell whether something of that name is in it, be it a link to nothing."""
+        """Tell whether an entry of that name exists in it, including a dangling link."""
         try:
             os.stat(self._place(name), dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
@@ -49,7 +49,7 @@ class Held(NamedTuple):
         return True
 
     def try_lock(self, name: str) -> int | None:
-        """As `vitonnx.media._lock.try_lock`, of a file in it."""
+        """As `vitonnx.media._lock.try_lock`, for a file in the folder."""
         return try_lock(self._place(name), dir_fd=self.descriptor)
 
     def remove_folder(self, name: str) -> None:
@@ -67,12 +67,12 @@ class Held(NamedTuple):
 
 @contextmanager
 def held(folder: Path) -> Iterator[Held]:
-    """Open a folder, behind no link.
+    """Open a folder without following links.
 
     Raises
     ------
     OSError
-        If it isn't there, or is no folder.
+        If it doesn't exist, or is not a folder.
     """
     if sys.platform == "win32" or not shutil.rmtree.avoids_symlink_attacks:
         yield Held(folder, None)

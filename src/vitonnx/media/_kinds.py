@@ -34,9 +34,9 @@ class Kind:
     Parameters
     ----------
     name : str
-        What it is called.
+        Name of the kind.
     remedy : str
-        What to do, for a person.
+        Advice on what to do.
     is_video : bool
         Whether it moves.
     """
@@ -47,11 +47,11 @@ class Kind:
 
     @property
     def one(self) -> str:
-        """Say what a single file is."""
+        """Describe a single file."""
         return f"a {self.name}" if self.is_video else self.name
 
     def counted(self, count: int) -> str:
-        """Say how many there are.
+        """Describe a number of files.
 
         Examples
         --------
@@ -69,19 +69,19 @@ EPS = Kind("EPS", CONVERTED)
 
 
 def kind_of(suffix: str, head: bytes = b"") -> Kind | None:
-    r"""Tell what a file is that isn't read as a picture, by its content and by its suffix.
+    r"""Identify an unsupported file by its content and suffix.
 
     Parameters
     ----------
     suffix : str
-        Of its name.
+        Suffix of the file name.
     head : bytes
-        Its first `HEAD` bytes, where they are known. They count for more than the suffix.
+        First `HEAD` bytes of the file, if known. They take precedence over the suffix.
 
     Returns
     -------
     Kind or None
-        None where it is nothing that one would look for among pictures.
+        None if the file isn't one to expect among pictures.
 
     Examples
     --------
@@ -118,5 +118,5 @@ def _by_content(head: bytes) -> Kind | None:
 
 
 def is_read(kind: Kind) -> bool:
-    """Tell whether a kind is read after all, as HEIC and AVIF are where Pillow can."""
+    """Tell whether a kind is supported after all, as HEIC and AVIF are if Pillow can read them."""
     return (kind is HEIC and read_heic()) or (kind is AVIF and bool(features.check("avif")))

@@ -40,7 +40,7 @@ def read_lists(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
     Yields
     ------
     str
-        As `find_pictures` takes them.
+        Names as for `find_pictures`.
 
     Raises
     ------
@@ -74,16 +74,16 @@ def _names(file: str) -> list[str]:
         raise UsageError(f"There is no list of pictures {file}: check the name.") from error
     except (OSError, ValueError) as error:
         why = why_unopened(error)
-        raise UsageError(f"{file} can't be read as a list of pictures: {why}.") from error
+        raise UsageError(f"can't read {file} as a list of pictures: {why}.") from error
     if large:
         raise UsageError(
-            f"{file} has more than {MOST_BYTES:,} bytes, and is no list of pictures: check the "
-            "name, or give the folder that they are in."
+            f"{file} has more than {MOST_BYTES:,} bytes, so it is not a list of pictures: check "
+            "the name, or give the folder of the pictures."
         )
     text = _decoded(content, file)
     names = [line for line in text.split("\n") if line]
     if not names:
-        raise UsageError(f"{file} lists no pictures: write their names in it, one a line.")
+        raise UsageError(f"{file} lists no pictures: write one name per line.")
     return names
 
 
@@ -95,12 +95,10 @@ def _decoded(content: bytes, file: str) -> str:
     try:
         text = content.decode(marked, errors)
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file} begins as a list in {marked}, and isn't: save it as UTF-8."
-        ) from error
+        raise UsageError(f"{file} is marked as {marked}, but isn't: save it as UTF-8.") from error
     if "\0" in text:
         raise UsageError(
-            f"{file} is no list of pictures, or one in UTF-16 without the mark that says so: save "
-            "it as UTF-8."
+            f"{file} is not a list of pictures, or it is in UTF-16 without a byte order mark: "
+            "save it as UTF-8."
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -22,7 +22,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    # Neither behind a link nor waiting for whoever writes into a pipe of that name.
+    # Don't follow a link, and don't wait for a writer to a pipe of that name.
     FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
     def _lock(descriptor: int) -> None:
@@ -32,8 +32,8 @@ else:
 def lock_new(path: Path) -> int:
     """Make a file and lock it.
 
-    Where the file system has no locks, it is there without: nobody can lock it then, and whoever
-    asks is told that it is in use.
+    On a file system without locks, the file is made unlocked: it can't be locked then, and appears
+    in use.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def lock_new(path: Path) -> int:
     Raises
     ------
     BlockingIOError
-        If somebody else was quicker, and has locked or removed it.
+        If another process was faster, and has locked or removed it.
     OSError
         If it can't be made.
     """
@@ -76,7 +76,7 @@ def try_lock(path: Path, *, dir_fd: int | None = None) -> int | None:
     Returns
     -------
     int or None
-        As `lock_new`.
+        As in `lock_new`.
     """
     try:
         descriptor = os.open(path, FLAGS, dir_fd=dir_fd)

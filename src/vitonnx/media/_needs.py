@@ -1,4 +1,4 @@
-"""How much memory a picture takes from its file to its RGB, known from its header."""
+"""Memory that decoding a picture to RGB takes, computed from its header."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def bytes_needed(picture: Image.Image, share: int = 1) -> int | None:
     Parameters
     ----------
     picture : PIL.Image.Image
-        As it was opened.
+        Picture as opened.
     share : int
-        That a JPEG's sides are divided by as it is decoded.
+        Divisor of a JPEG's sides in decoding.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def bytes_needed(picture: Image.Image, share: int = 1) -> int | None:
 
 
 def _has_several_scans(picture: Image.Image) -> bool:
-    """Tell whether a JPEG is progressive, or has its channels one after the other."""
+    """Tell whether a JPEG is progressive, or stores its channels one after the other."""
     channels = len(picture.getbands())
     if "progressive" in picture.info:
         return True

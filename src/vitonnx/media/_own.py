@@ -1,4 +1,4 @@
-"""Which pictures vitonnx drew itself."""
+"""Recognise pictures drawn by vitonnx."""
 
 from __future__ import annotations
 

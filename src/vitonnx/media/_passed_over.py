@@ -1,4 +1,4 @@
-"""What a search for pictures leaves out, and says so."""
+"""Report files that a search for pictures skips."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["PassedOver"]
 
 
 class PassedOver:
-    """Counts files that somebody may miss: videos, and pictures of kinds that aren't read.
+    """Count of skipped files that a user may miss: videos, and pictures in unsupported formats.
 
-    Notes, tables and all else that is no picture are not counted.
+    Notes, tables and other files that aren't pictures are not counted.
     """
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
-"""Folders in which things lie until they are whole; what a killed process left of them goes.
+"""Temporary folders for files in the making; leftovers of killed processes are removed.
 
-Each holds a lock as long as its process lives, and the system lets go of it however that process
-ends. So a lock that is free says that nobody works there any more. A lock of our own, and not
-filelock's, as it must be taken of a file that is there and never make one, and as a file system
-without locks must say "in use".
+Each holds a lock while its process lives, which the system releases however that process ends. A
+free lock therefore proves that the folder is abandoned. The lock is our own, not filelock's, since
+it must lock an existing file and never make one, and a file system without locks must report "in
+use".
 
 ::
 
@@ -33,16 +33,16 @@ HIDDEN, PLAIN = ".vitonnx-", "vitonnx-"
 OURS = re.compile(r"\.?vitonnx-[0-9a-f]{16}")
 LOCK, WORK = "lock", "work"
 # For this user alone. On Windows Python makes an access list of these bits, which stays with the
-# files that leave the folder: nobody else could ever read a result.
+# files that leave the folder: no other user could ever read a result.
 PRIVATE = 0o777 if sys.platform == "win32" else 0o700
 
-# Folders that this process has looked through, and what it has in the making.
+# Folders that this process has searched, and its own temporary folders.
 _looked_through: set[Path] = set()
 _own: dict[Path, int | None] = {}
 
 
 def _disown() -> None:
-    """Leave to the parent, after a fork, what it has in the making, and its locks."""
+    """Leave temporary folders and locks to the parent process after a fork."""
     for descriptor in _own.values():
         if descriptor is not None:
             os.close(descriptor)
@@ -55,7 +55,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def passing_folder(home: Path, *, prefix: str = HIDDEN) -> Iterator[Path]:
-    """Make a folder for as long as the block runs, which nobody but this user can enter.
+    """Make a folder that exists while the block runs, and that only this user can enter.
 
     The first one in a place removes what killed processes have left there.
 
@@ -64,7 +64,7 @@ def passing_folder(home: Path, *, prefix: str = HIDDEN) -> Iterator[Path]:
     home : Path
         The folder that it is in.
     prefix : str
-        Of its name.
+        Prefix of the folder's name.
 
     Yields
     ------
@@ -82,7 +82,7 @@ def passing_folder(home: Path, *, prefix: str = HIDDEN) -> Iterator[Path]:
     place = _new_name(home, prefix)
     try:
         while not _make(place):
-            del _own[place]  # somebody took it for a leftover, and removes it
+            del _own[place]  # another process takes it for a leftover, and removes it
             place = _new_name(home, prefix)
         yield place / WORK
     finally:
@@ -95,10 +95,10 @@ def temporary_folder() -> AbstractContextManager[Path]:
 
 
 def remove_leftovers(home: Path) -> None:
-    """Remove what processes that are no more have left in a folder, as far as the system lets us.
+    """Remove the leftovers of ended processes from a folder, as far as the system allows.
 
-    What another process is at work in stays, and so does all of which it can't be known, or that
-    isn't this user's own: whoever else can write there must have no say in what goes.
+    Folders in use stay, and so do those whose state is unknown or that belong to another user:
+    others who can write there must not control what is removed.
     """
     with suppress(OSError), os.scandir(home) as entries:
         for entry in entries:
@@ -108,7 +108,7 @@ def remove_leftovers(home: Path) -> None:
 
 
 def remove_own() -> None:
-    """Remove all that this process has in the making, as it ends at once."""
+    """Remove all temporary folders of this process, which is about to end."""
     for place in list(_own):
         _drop(place)
 
@@ -118,7 +118,7 @@ def _new_name(home: Path, prefix: str) -> Path:
 
 
 def _make(place: Path) -> bool:
-    """Make a passing folder, unless somebody takes it for a leftover before it is locked."""
+    """Make a temporary folder, retrying if it is removed as a leftover before it is locked."""
     _own[place] = None  # before it is there: a signal may come in between
     place.mkdir(mode=PRIVATE)
     try:
@@ -173,6 +173,6 @@ def _remove(place: Path) -> None:
 
 
 def _empty(folder: Held) -> None:
-    """Remove what is in a passing folder, its lock after all that it guards."""
+    """Remove the content of a temporary folder, the lock last."""
     folder.remove_folder(WORK)
     folder.remove_file(LOCK)

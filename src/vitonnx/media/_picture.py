@@ -36,9 +36,9 @@ class Decoded(NamedTuple):
     Parameters
     ----------
     picture : PIL.Image.Image, mode RGB
-        Upright. It is smaller than the whole where it was read at a share of its size.
+        Upright picture. It is smaller than the original if it was decoded at reduced size.
     sides : (height, width)
-        Of the whole, in pixels.
+        Size of the original, in pixels.
     """
 
     picture: Image.Image
@@ -51,13 +51,13 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
     Parameters
     ----------
     source : str, Path, PIL.Image.Image or uint8 array (height, width, 3)
-        It is left as it is. Arrays may be any library's that has DLPack. Of a video or a document
-        the first frame is read.
+        Picture, which is left unchanged. Arrays may come from any library with DLPack. Of a video
+        or a document, the first frame is read.
     max_pixels : int, optional
-        Of a file: one that has more is refused before it is unpacked, as a small file can hold any
-        number of them. Pillow's own limit by default: 178,956,970, unless that was changed; and
-        fewer of a kind whose decoder would take more than 1.5 GiB for so many, or minutes, as that
-        of a QOI of more than 32 MiB.
+        Largest picture file to read, in pixels: larger ones are refused before they are decoded, as
+        a small file can hold any number of pixels. By default, Pillow's own limit (178,956,970,
+        unless changed), and less for formats whose decoder would take more than 1.5 GiB, or
+        minutes, as for a QOI of more than 32 MiB.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
     Raises
     ------
     PictureError
-        If it can't be read, is too large, or is no picture.
+        If it can't be read, is too large, or is not a picture.
 
     Examples
     --------
@@ -92,10 +92,10 @@ def decoded(
     Parameters
     ----------
     source, max_pixels
-        As `open_picture` takes them.
+        As in `open_picture`.
     notice : callable, optional
-        Takes a sentence where a JPEG that needs more than that is read at a share of its size.
-        Without it such a JPEG is refused. Where `max_pixels` is given, the whole is read.
+        Called with a sentence if a huge JPEG is decoded at reduced size. Without it, such a JPEG is
+        refused. If `max_pixels` is given, pictures are always decoded at full size.
 
     Yields
     ------
@@ -104,7 +104,7 @@ def decoded(
     Raises
     ------
     PictureError
-        As `open_picture` does.
+        As in `open_picture`.
     """
     if isinstance(source, Image.Image):
         name = getattr(source, "filename", "") or "the picture"
@@ -134,8 +134,8 @@ def _fitted(
 ) -> tuple[tuple[int, int] | None, int | None]:
     """Have a picture decoded within the memory that there is, as far as that can be.
 
-    Give the upright sides of the whole if it will be read at a share of its size, and the bytes
-    that it needs, if they are known.
+    Return the upright size of the original if it will be decoded at reduced size, and the bytes
+    needed, if known.
     """
     needed = bytes_needed(picture)
     if needed is None or needed <= DECODING.whole:
@@ -147,15 +147,16 @@ def _fitted(
             reduced = reduce_to_fit(picture)
         if reduced is not None:
             notice(
-                f"{path} is so large that it is read at {picture.height}x{picture.width} of its "
-                f"{height}x{width} pixels; what a model sees may differ by up to 4 of 255 levels."
+                f"{path} is so large that it is decoded at {picture.height}x{picture.width} "
+                f"instead of {height}x{width} pixels; the model's input may differ by up to 4 of "
+                "255 levels."
             )
             return ((width, height) if turned else (height, width)), reduced
     if max_pixels is None:
         raise PictureError(
             f"{path} would take {needed / 2**30:.1f} GiB of memory while its "
-            f"{picture.height}x{picture.width} pixels are decoded, more than the "
-            f"{DECODING.whole / 2**30:.1f} that are allowed: scale it down first, or allow it with "
+            f"{picture.height}x{picture.width} pixels are decoded, but "
+            f"{DECODING.whole / 2**30:.1f} are allowed: scale it down first, or allow it with "
             "--max-pixels MILLIONS (in Python, max_pixels)."
         )
     return None, needed
@@ -167,7 +168,7 @@ def _of_array(source: object) -> Image.Image:
     if isinstance(source, Tensor):
         return _from_array(on_host(source))
     raise PictureError(
-        f"a {type(source).__name__} is no picture: give a path, one of Pillow's images, or a uint8 "
+        f"a {type(source).__name__} is not a picture: give a path, a Pillow image, or a uint8 "
         "array (height, width, 3)."
     )
 
@@ -186,8 +187,8 @@ def _decode(picture: Image.Image, name: str, *, ours: bool = False) -> Image.Ima
         raise PictureError(f"{name} has no pixels: it is {picture.height}x{picture.width}.")
     if picture.format in STARTING and getattr(picture, "tile", None):
         raise PictureError(
-            f"{name} is {picture.format}, which Pillow reads by starting another program: convert "
-            "it to PNG or JPEG."
+            f"{name} is {picture.format}, which Pillow can only read by starting another program: "
+            "convert it to PNG or JPEG."
         )
     with damaged_if_raised(name):
         if ours:  # Nobody else sees it: a photograph's copy would take 50 MB.

@@ -38,7 +38,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 @contextmanager
 def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.Image]:
-    """Open a picture's file and read its header; the pixels are read by whoever asks for them.
+    """Open a picture file and read its header, but not its pixels.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
     Raises
     ------
     PictureError
-        If it can't be read, is too large, or is no picture.
+        If it can't be read, is too large, or is not a picture.
     """
     refuse_special(path, PictureError)
     try:
@@ -67,12 +67,12 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
     except FileNotFoundError as error:
         raise PictureError(f"{path} does not exist: check the name and the folder.") from error
     except PermissionError as error:
-        raise PictureError(f"{path} can't be read: there is no permission to.") from error
+        raise PictureError(f"can't read {path}: permission denied.") from error
     except (OSError, ValueError) as error:
-        raise PictureError(f"{path} can't be read: {why_unopened(error)}.") from error
+        raise PictureError(f"can't read {path}: {why_unopened(error)}.") from error
     with file:
         if os.fstat(file.fileno()).st_size == 0:
-            raise PictureError(f"{path} is empty, 0 bytes long: fetch it again.")
+            raise PictureError(f"{path} is empty (0 bytes): download or copy it again.")
         kind = kind_of(path.suffix, file.read(HEAD))
         file.seek(0)
         if kind is not None:
@@ -107,8 +107,8 @@ def refuse_pixels(path: Path, picture: Image.Image, max_pixels: int | None) -> N
 def damaged_if_raised(name: str | Path) -> Iterator[None]:
     """Turn whatever a decoder raises into one sentence on its picture.
 
-    Decoders raise anything on damaged files: SyntaxError, AssertionError, struct.error, and what
-    the libraries behind them have of their own.
+    Decoders raise anything on damaged files: SyntaxError, AssertionError, struct.error, and errors
+    of the libraries they use.
 
     Raises
     ------
@@ -120,18 +120,18 @@ def damaged_if_raised(name: str | Path) -> Iterator[None]:
             yield
         except Image.DecompressionBombError as error:
             raise PictureError(
-                f"{name} is refused as a possible decompression bomb, because what it holds is "
+                f"{name} is refused as a possible decompression bomb, because its content is "
                 "larger than its header says: save it as PNG or JPEG."
             ) from error
 
 
 def damaged(name: str | Path, error: Exception) -> PictureError:
-    """Say that a file is damaged, and what its decoder thinks of it."""
+    """Return an error for a damaged file, with the decoder's reason."""
     return PictureError(_damaged(name, reason_of(error)))
 
 
 def _damaged(name: str | Path, reason: str) -> str:
-    return f"{name} is damaged or cut off ({reason}): fetch it again."
+    return f"{name} is damaged or truncated ({reason}): download or copy it again."
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def _too_large(path: Path, pixels: int, most: int) -> str:
 
 def _unknown(path: Path, kind: Kind | None) -> str:
     if kind is None:
-        return f"{path} is not a picture, or of a kind that isn't read: convert it to PNG or JPEG."
+        return f"{path} is not a picture in a supported format: convert it to PNG or JPEG."
     if is_read(kind):
-        return f"{path} is damaged or cut off: fetch it again."
+        return f"{path} is damaged or truncated: download or copy it again."
     return f"{path} is {kind.one}, which isn't read as a picture: {kind.remedy}."

@@ -1,4 +1,4 @@
-"""JPEGs that would need more memory than there is, read at a share of their size."""
+"""Decode JPEGs that would need more memory than allowed at reduced size."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SHARES = (2, 4, 8)  # what a JPEG's decoder can divide its sides by
 def reduce_to_fit(picture: Image.Image) -> int | None:
     """Have a JPEG decoded at the largest share of its size that fits into `DECODING`.
 
-    What is scaled down from it differs by up to 4 of 255 levels from what is scaled down from the
-    whole, as the decoder takes the mean of a block's frequencies and not of its pixels.
+    Scaling down from the result differs by up to 4 of 255 levels from scaling down the original, as
+    the decoder averages the frequencies of a block rather than its pixels.
 
     Parameters
     ----------

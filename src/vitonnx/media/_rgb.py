@@ -18,16 +18,16 @@ TILE = 2**18  # pixels that are converted at a time: some megabytes beside the p
 def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
     """Convert a picture to RGB.
 
-    What is transparent lies over white, and 16 bits are scaled to 8; beside the picture and its
-    RGB that takes next to no memory, whatever the mode. Embedded colour profiles are
-    not applied: the published models were trained without.
+    Transparent pictures are blended over white, and 16 bits are scaled to 8; this takes next to no
+    memory beyond the picture and its RGB, in any mode. Embedded colour profiles are not applied:
+    the published models were trained without them.
 
     Parameters
     ----------
     picture : PIL.Image.Image
-        Of any mode; it is left as it is.
+        Picture of any mode, left unchanged.
     name : str
-        What messages call it.
+        Name of the picture for messages.
 
     Returns
     -------
@@ -37,13 +37,13 @@ def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
     Raises
     ------
     PictureError
-        If nobody can know which of its numbers is white: floats, and integers beyond 16 bits.
+        If it is unknown which value is white: floats, and integers beyond 16 bits.
     """
     match picture.mode:
         case "F":
             raise PictureError(
-                f"{name} holds floats, and which of them is white can't be known: "
-                "convert it to 8 or 16 bits."
+                f"{name} holds floats, and it is unknown which value is white: convert it to 8 or "
+                "16 bits."
             )
         case "I":
             _refuse_beyond_16_bits(picture, name)
@@ -84,6 +84,6 @@ def _refuse_beyond_16_bits(picture: Image.Image, name: str) -> None:
     lowest, highest = (int(value) for value in np.ravel(picture.getextrema()))
     if lowest < 0 or highest > SIXTEEN_BITS:
         raise PictureError(
-            f"{name} holds numbers from {lowest} to {highest}, beyond 16 bits, and "
-            "which of them is white can't be known: convert it to 8 or 16 bits."
+            f"{name} holds numbers from {lowest} to {highest}, beyond 16 bits, and it is unknown "
+            "which value is white: convert it to 8 or 16 bits."
         )

@@ -18,7 +18,7 @@ class Files:
     Parameters
     ----------
     names : iterable of str or Path
-        Any number: each is asked of the system.
+        Any number of names; each costs a system call.
     """
 
     def __init__(self, names: Iterable[Name]) -> None:
@@ -34,7 +34,7 @@ class Files:
 
 
 def same_file(one: Name, other: Name) -> bool:
-    """Tell whether two names are, or will be, of one file."""
+    """Tell whether two names lead, or will lead, to the same file."""
     return first_among([one], [other]) is not None
 
 
@@ -48,7 +48,7 @@ def first_among(names: Iterable[Name], others: Iterable[Name] | Files) -> Name |
 
 
 def _key(name: Name) -> tuple[int, int] | str:
-    """Give what is the same for all names of a file; of one that isn't there, its place."""
+    """Return a key shared by all names of a file; for a missing file, its location."""
     found = _stat(name)
     return _place(name) if found is None else (found.st_dev, found.st_ino)
 
@@ -61,7 +61,7 @@ def _stat(path: Name) -> os.stat_result | None:
 
 
 def _place(path: Name) -> str:
-    """Give where a file will be: behind all links, and in one spelling."""
+    """Return the location of a future file: with links resolved, in one spelling."""
     try:
         real = Path(os.path.realpath(path))
     except (OSError, ValueError):
@@ -70,7 +70,7 @@ def _place(path: Name) -> str:
 
 
 def _ignores_case(folder: Path) -> bool:
-    """Tell whether a folder is found by its name in other capitals, too."""
+    """Tell whether a folder's file system ignores case."""
     other = folder.with_name(folder.name.swapcase()) if folder.name else folder
     here, there = _stat(folder), _stat(other)
     return (

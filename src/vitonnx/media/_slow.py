@@ -26,7 +26,7 @@ HEADER: Final = 2**16  # Pillow reads it byte by byte; a comment is a program's 
 
 
 def refuse_long_header(path: Path, file: IO[bytes]) -> None:
-    """Refuse a PPM whose width, height and maximum don't come in its first 64 KiB.
+    """Refuse a PPM whose width, height and maximum aren't in its first 64 KiB.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def refuse_long_header(path: Path, file: IO[bytes]) -> None:
             words.pop()  # it goes on
         if len(words) < (3 if text[:2] in NO_MAXIMUM else 4):
             raise PictureError(
-                f"{path} has a header of more than {HEADER // 2**10} KiB: take out its comments, "
-                "or convert it to PNG."
+                f"{path} has a header of more than {HEADER // 2**10} KiB: remove its comments, or "
+                "convert it to PNG."
             )
 
 
@@ -65,8 +65,8 @@ def refuse_slow(path: Path, picture: Image.Image, file: IO[bytes]) -> None:
     if steps > MOST_STEPS:
         raise PictureError(
             f"{path} is a {picture.format} that would take minutes to unpack: it has {steps:,} "
-            f"{counted}, and {MOST_STEPS:,} are allowed of its kind: convert it to PNG, or allow "
-            "it with --max-pixels MILLIONS (in Python, max_pixels)."
+            f"{counted}, but {MOST_STEPS:,} are allowed: convert it to PNG, or allow it with "
+            "--max-pixels MILLIONS (in Python, max_pixels)."
         )
 
 
@@ -87,7 +87,7 @@ def refuse_runs_in_icon(path: Path, file: IO[bytes]) -> None:
             head = file.read(20)
             if not head.startswith(b"\x89PNG") and int.from_bytes(head[16:], "little") in RUNS:
                 raise PictureError(
-                    f"{path} is an icon that holds a bitmap in runs, which isn't read: convert it "
-                    "to PNG."
+                    f"{path} is an icon that holds a run-length encoded bitmap, which isn't "
+                    "supported: convert it to PNG."
                 )
     file.seek(0)

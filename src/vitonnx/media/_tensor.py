@@ -24,10 +24,10 @@ class Tensor(Protocol):
     """
 
     def __dlpack__(self, *, stream: Any = None) -> Any:
-        """Give the array to another library."""
+        """Export the array to another library."""
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        """Give the kind of device that it lies on, and which of several."""
+        """Return the type of the array's device, and its number."""
 
 
 def on_host(tensor: Tensor) -> NDArray[Any]:
@@ -36,7 +36,7 @@ def on_host(tensor: Tensor) -> NDArray[Any]:
     Raises
     ------
     PictureError
-        If it doesn't lie in the processor's memory, or NumPy has no such numbers.
+        If it isn't in CPU memory, or NumPy lacks its type.
 
     Examples
     --------
@@ -45,12 +45,12 @@ def on_host(tensor: Tensor) -> NDArray[Any]:
     """
     if int(tensor.__dlpack_device__()[0]) != CPU:
         raise PictureError(
-            f"a {type(tensor).__name__} lies on a GPU, and pictures are scaled on the processor: "
-            "move it there, or give a batch of the model's size to `Engine.probe_pixels`."
+            f"a {type(tensor).__name__} is on a GPU, but pictures are scaled on the CPU: move it "
+            "there, or give a batch of the model's size to `Engine.probe_pixels`."
         )
     try:
         return np.from_dlpack(tensor)
     except (BufferError, RuntimeError, TypeError) as error:
         raise PictureError(
-            f"a {type(tensor).__name__} can't be read ({error}): give it as uint8."
+            f"can't read a {type(tensor).__name__} ({error}): give it as uint8."
         ) from error

@@ -7,11 +7,11 @@ without onnx, which takes a while to import.
 
 ``_wire`` follows messages, ``_outline`` finds out what a file has, ``_parts`` reads single things;
 ``_promises`` compares all that with the manifest. ``_places`` says which files a model may read,
-and ``_graph`` opens it for whoever looks into it or changes it.
+and ``_graph`` opens it for whoever looks into it or changes it, and saves it.
 """
 
 from vitonnx.modelfile._file import require_model_file
-from vitonnx.modelfile._graph import check_graph, open_graph, to_runtime
+from vitonnx.modelfile._graph import check_graph, open_graph, save_graph, to_runtime
 from vitonnx.modelfile._outline import Outline, Tensor, load_outline
 from vitonnx.modelfile._parts import is_ours, load_weights
 from vitonnx.modelfile._places import home, weight_files, weight_names
@@ -33,6 +33,7 @@ __all__ = [
     "load_weights",
     "open_graph",
     "require_model_file",
+    "save_graph",
     "to_runtime",
     "understood",
     "weight_files",

@@ -24,7 +24,7 @@ def read(file: Path, part: Callable[[mmap.mmap], Part]) -> Part:
     Raises
     ------
     ModelFileError
-        If the file can't be read, or is no ONNX model.
+        If the file can't be read, or is not an ONNX model.
     """
     require_model_file(file)
     try:
@@ -35,7 +35,7 @@ def read(file: Path, part: Callable[[mmap.mmap], Part]) -> Part:
             if data[4:8] == ORT_FORMAT:
                 raise ModelFileError(
                     f"{file} is in onnxruntime's own format (.ort), which only onnxruntime reads: "
-                    "use the .onnx file that it was made of."
+                    "use the .onnx file that it was made from."
                 )
             return part(data)
     except (ValueError, IndexError, _decode_error()) as error:
@@ -43,25 +43,25 @@ def read(file: Path, part: Callable[[mmap.mmap], Part]) -> Part:
 
 
 def damaged(file: Path) -> ModelFileError:
-    """Say that a file is none, or is damaged."""
-    return ModelFileError(f"{file} is no ONNX model, or a damaged one: export or copy it again.")
+    """Return an error for a file that is damaged or not an ONNX model."""
+    return ModelFileError(f"{file} is not an ONNX model, or is damaged: export or copy it again.")
 
 
 def _decode_error() -> type[Exception]:
-    """Give protobuf's exception, without which nothing can have been decoded."""
+    """Return protobuf's exception, without which nothing can have been decoded."""
     from google.protobuf.message import DecodeError
 
     return DecodeError
 
 
 def require_model_file(file: Path) -> None:
-    """Refuse what can't be a model's file, before any library reads it.
+    """Refuse anything that can't be a model's file, before any library reads it.
 
     Raises
     ------
     ModelFileError
-        If it isn't there, is a folder, a pipe or a device, is empty, can't be read, or has a name
-        that is no text.
+        If it doesn't exist, is a folder, a pipe or a device, is empty, can't be read, or its name
+        is not text.
     UsageError
         If it is an address of the net.
     """
@@ -69,12 +69,11 @@ def require_model_file(file: Path) -> None:
     whole = str(file.absolute())
     if not is_text(whole):
         raise ModelFileError(
-            f"{shown(whole)} has a name that is no UTF-8, and onnxruntime opens no such file: "
-            "rename it."
+            f"{shown(whole)} has a name that is not UTF-8, which onnxruntime can't open: rename it."
         )
     refuse_special(file, ModelFileError)
     if file.is_dir():
-        raise ModelFileError(f"{file} is a folder, not an ONNX file: name the file in it.")
+        raise ModelFileError(f"{file} is a folder, not an ONNX file: give the file in it.")
     try:
         with file.open("rb") as stream:
             empty = not stream.read(1)
@@ -83,6 +82,6 @@ def require_model_file(file: Path) -> None:
             f"There is no file {file}: check the path, or make it with `vitonnx export`."
         ) from None
     except OSError as error:
-        raise ModelFileError(f"{file} can't be read: {error.strerror}.") from error
+        raise ModelFileError(f"can't read {file}: {error.strerror}.") from error
     if empty:
         raise ModelFileError(f"{file} is empty: export or copy it again.")

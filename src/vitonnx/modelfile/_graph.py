@@ -1,4 +1,4 @@
-"""A file's graph, opened to be looked into or changed; and its way to a runtime."""
+"""A file's graph, opened to be looked into or changed, saved again, or on its way to a runtime."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-__all__ = ["check_graph", "found_weight", "open_graph", "to_runtime"]
+__all__ = ["check_graph", "found_weight", "open_graph", "save_graph", "to_runtime"]
+
+LARGEST_MESSAGE = 2**31 - 2**24  # of protobuf, with room for all but the weights
 
 
 def open_graph(file: Path) -> ir.Model:
-    """Open a file's graph, whoever made it; its large weights are read as they are asked for.
+    """Open the graph of any file; its large weights are read when needed.
 
-    Its nodes have names, and are in an order in which they can be run.
+    Its nodes have names, and are in an order in which they can run.
 
     Raises
     ------
     ModelFileError
-        If it is no ONNX model or a damaged one, its nodes wait for each other, it would fill the
-        memory, or it keeps weights anywhere but in regular files of its own folder.
+        If it is not an ONNX model, is damaged, has cyclic nodes, would exhaust memory, or keeps
+        weights anywhere but in regular files of its own folder.
     """
     import onnx_ir as ir
 
@@ -51,9 +53,38 @@ def check_graph(file: Path) -> None:
     Raises
     ------
     ModelFileError
-        As `open_graph` does.
+        As in `open_graph`.
     """
     _checked(file)
+
+
+def save_graph(model: ir.Model, path: Path) -> None:
+    """Write a graph with all its weights, over 2 GB to a second file, ``<path>.data``.
+
+    Parameters
+    ----------
+    model : onnx_ir.Model
+        Its large weights may still lie in other files.
+    path : path
+        A passing name, since writing may fail half-way: see
+        `vitonnx.media.atomic_with_companions`.
+
+    Raises
+    ------
+    ModelFileError
+        If the graph has what can't be written.
+    """
+    import onnx_ir as ir
+
+    with understood("the graph"):
+        model = ir.external_data.load_to_model(model)
+        weights = sum(
+            value.const_value.nbytes
+            for value in model.graph.initializers.values()
+            if value.const_value is not None
+        )
+        beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
+        ir.save(model, path, external_data=beside)
 
 
 def to_runtime(model: ir.Model, folder: Path) -> bytes:
@@ -62,7 +93,7 @@ def to_runtime(model: ir.Model, folder: Path) -> bytes:
     Parameters
     ----------
     model : onnx_ir.Model
-        Of `open_graph`; its weights that aren't in memory all lie in the folder.
+        Model from `open_graph`; its weights that aren't in memory are all in the folder.
     folder : path
         See `home`.
     """
@@ -116,7 +147,7 @@ def _set_location(tensor: onnx.TensorProto, location: str) -> None:
 
 
 def _sort(model: ir.Model, file: Path) -> None:
-    """Put nodes behind what they read: some tools leave them anywhere, and runtimes don't mind."""
+    """Sort nodes after their inputs: some tools store them in any order, which runtimes accept."""
     import onnx_ir as ir
     import onnx_ir.passes.common as common
 
@@ -124,6 +155,6 @@ def _sort(model: ir.Model, file: Path) -> None:
         common.TopologicalSortPass()(model)
     except (ValueError, ir.passes.PassError) as error:
         raise ModelFileError(
-            f"{file} is damaged: nodes of its graph need each other's results, round in a circle. "
-            "Export or copy it again."
+            f"{file} is damaged: nodes of its graph depend on each other in a cycle. Export or "
+            "copy it again."
         ) from error

@@ -1,4 +1,4 @@
-"""How many nodes a graph has when its functions are written out: a few can stand for any number."""
+"""Number of nodes in a graph with its functions expanded: a few can stand for any number."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def refuse_many(model: onnx.ModelProto, file: Path) -> None:
         ]
         if not ready:
             raise ModelFileError(
-                f"{file} is damaged: its functions call each other, round in a circle. Export or "
-                "copy it again."
+                f"{file} is damaged: its functions call each other in a cycle. Export or copy it "
+                "again."
             )
         for key in ready:
             counts[key] = _count(waiting.pop(key).node, counts)
     count = _count(model.graph.node, counts)
     if count > MOST:
         raise ModelFileError(
-            f"{file} has {_about(count)} nodes, more than any Vision Transformer's graph: it is "
-            "damaged, or made to take for ever. Export or copy it again."
+            f"{file} has {_about(count)} nodes, more than the graph of any Vision Transformer: it "
+            "is damaged, or made to run forever. Export or copy it again."
         )
 
 
@@ -60,7 +60,7 @@ def _key(each: onnx.NodeProto | onnx.FunctionProto) -> Key:
 
 
 def _calls(nodes: Iterable[onnx.NodeProto]) -> set[Key]:
-    """Give what nodes call, those of graphs inside them too."""
+    """Return the functions that nodes call, also inside subgraphs."""
     found = set()
     for node in nodes:
         found.add(_key(node))

@@ -1,4 +1,4 @@
-"""What a file has, without its values: inputs, outputs, weights, operators and metadata."""
+"""Outline of a file, without its values: inputs, outputs, weights, operators and metadata."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = ["Outline", "Tensor", "load_metadata", "load_outline"]
 
 
 class Tensor(NamedTuple):
-    """What a file says of a tensor.
+    """A file's description of a tensor.
 
     Parameters
     ----------
     element : int
         Type of its entries, a number of ``onnx.TensorProto.DataType``; 0 where it isn't said.
     shape : list of int or None
-        None where a side is open, as the batch is.
+        Sides; None for an open one, like that of the batch.
     """
 
     element: int
@@ -51,7 +51,7 @@ class Tensor(NamedTuple):
 
 @dataclass(frozen=True)
 class Outline:
-    """What a file has, by name.
+    """Content of a file, by name.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ class Outline:
     operators : frozenset of str
         Names of the operators in the graph.
     functions : int
-        How many operators the file defines by itself.
+        Number of operators that the file defines itself.
     metadata : mapping of str to str
-        Of the model.
+        Metadata of the model.
     beside : frozenset of str
         Names of the files that weights stand in, as the model says them; nothing to be opened.
     """
@@ -82,7 +82,7 @@ def load_outline(file: Path) -> Outline:
     Raises
     ------
     ModelFileError
-        If the file can't be read, or is no ONNX model.
+        If the file can't be read, or is not an ONNX model.
     """
     return read(file, _outline)
 
@@ -93,7 +93,7 @@ def load_metadata(file: Path) -> dict[str, str]:
     Raises
     ------
     ModelFileError
-        If the file can't be read, or is no ONNX model.
+        If the file can't be read, or is not an ONNX model.
     """
     return read(file, _metadata)
 

@@ -1,4 +1,4 @@
-"""Parts of a file that are asked for alone."""
+"""Read single parts of a file."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def load_weights(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.gener
     Parameters
     ----------
     file : path
-        An ONNX file; weights that stand in a file beside it are read from there.
+        ONNX file; external weights are read from the file beside it.
     names : sequence of str
-        Of initializers.
+        Names of initializers.
 
     Returns
     -------
     dict of str to array
-        In the order of the names.
+        Arrays in the order of the names.
 
     Raises
     ------
     ModelFileError
-        If the file can't be read or is no ONNX model, or a weight is missing.
+        If the file can't be read, is not an ONNX model, or lacks a weight.
     """
     tensors = read(file, lambda data: _initializers(data, names))
     for name in names:
         if name not in tensors:
             raise ModelFileError(
-                f"{file} has no weight {name!r}: a tapped model may have none, and any other "
-                "should be exported again with `vitonnx export`."
+                f"{file} has no weight {name!r}: some tapped models have none; export any other "
+                "again with `vitonnx export`."
             )
     return {name: _to_array(tensors[name], file) for name in names}
 
@@ -61,7 +61,7 @@ def is_ours(file: Path) -> bool:
     Raises
     ------
     ModelFileError
-        If the file can't be read, or is no ONNX model.
+        If the file can't be read, or is not an ONNX model.
     """
     return not {METADATA_KEY, BAKED_KEY}.isdisjoint(load_metadata(file))
 
@@ -78,7 +78,7 @@ def _initializers(data: mmap.mmap, names: Sequence[str]) -> dict[str, onnx.Tenso
 
 
 def _to_array(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
-    """Take a tensor's values from where they are: in it, or in a file beside the model's."""
+    """Read the values of a tensor, from the model's file or an external one."""
     if tensor.data_location == tensor.EXTERNAL:
         return _from_file(tensor, file)
     from onnx import numpy_helper
@@ -87,8 +87,8 @@ def _to_array(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
         array: NDArray[np.generic] = numpy_helper.to_array(tensor)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"The weight {tensor.name!r} in {file} can't be read, as it is damaged: export or copy "
-            "the model again."
+            f"can't read the weight {tensor.name!r} in {file}: it is damaged. Export or copy the "
+            "model again."
         ) from error
     return array
 

@@ -1,4 +1,4 @@
-"""Where a model's weights lie, and where none may: nothing but a model's own files is read."""
+"""Location of external weights: no file outside the model's own is read."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ LONGEST_LOCATION = 1_000  # letters, more than any system has in a name
 
 
 def home(file: Path) -> Path:
-    """Give the folder that a model's files lie in; a hub's cache links to them from elsewhere."""
+    """Return the folder of a model's files; a hub's cache links to them from elsewhere."""
     return file.resolve().parent
 
 
 def weight_files(file: Path) -> list[Path]:
-    """List the files beside a model that its weights are read from, behind all links.
+    """List the external files that the weights of a model are read from, with links resolved.
 
     Raises
     ------
     ModelFileError
-        If it is no ONNX model, or keeps weights where no model may.
+        If it is not an ONNX model, or keeps weights where no model may.
     """
     places = {place_of(tensor, file) for tensor in external_tensors(load_skeleton(file))}
     return sorted(places - {file.resolve()})
 
 
 def weight_names(file: Path) -> list[str]:
-    """List the files beside a model that hold its weights, as the model calls them.
+    """List the external files of a model's weights, by the names the model uses.
 
-    They need not be there.
+    They need not exist.
 
     Raises
     ------
     ModelFileError
-        If it is no ONNX model.
+        If it is not an ONNX model.
     """
     tensors = external_tensors(load_skeleton(file))
     names = {entries_of(tensor).get("location", "") for tensor in tensors}
@@ -64,22 +64,21 @@ def weight_names(file: Path) -> list[str]:
 
 
 def place_of(tensor: onnx.TensorProto, file: Path) -> Path:
-    """Give the file that holds a weight, behind all links.
+    """Return the file that holds a weight, with links resolved.
 
-    A second hard link is no attack: package managers make them of all files that they install.
+    A second hard link is not an attack: package managers make them for all installed files.
 
     Parameters
     ----------
     tensor : onnx.TensorProto
-        One that says where its values are.
+        Tensor with external values.
     file : path
         The model's.
 
     Raises
     ------
     ModelFileError
-        If the file isn't a regular one in the folder where the model's own really lies, is
-        missing, or is too short.
+        If the file isn't a regular one in the model's real folder, is missing, or is too short.
     """
     entries = entries_of(tensor)
     location = entries.get("location", "")
@@ -92,24 +91,24 @@ def place_of(tensor: onnx.TensorProto, file: Path) -> Path:
     inside = _behind_links(place, file).is_relative_to(home(file))
     if ".." in Path(location).parts or Path(location).is_absolute() or not inside:
         raise ModelFileError(
-            f"{file} wants to read a weight from {location!r}, outside its own folder: that is "
-            "refused. Keep a model's files together in one folder."
+            f"{file} refers to a weight in {location!r}, outside its own folder, which is "
+            "refused: keep all files of a model in one folder."
         )
     if not os.path.isfile(place):  # noqa: PTH113 - which raises for no name
         raise ModelFileError(
-            f"{file} has weights in {location!r}, which is missing, or no file: copy it beside the "
-            "model."
+            f"{file} has weights in {location!r}, which is missing or not a file: copy it beside "
+            "the model."
         )
     size, offset = _size(tensor, file), _number(entries.get("offset", "0"), file)
     length = _number(entries.get("length", str(size)), file)
     if length != size:
         raise ModelFileError(
-            f"{file} is damaged: its weight {tensor.name!r} takes {size} bytes, and {length} are "
-            f"said to be in {location!r}."
+            f"{file} is damaged: its weight {tensor.name!r} takes {size} bytes, but {location!r} "
+            f"is said to hold {length}."
         )
     if offset + size > place.stat().st_size:
         raise ModelFileError(
-            f"{place} is shorter than {file} says: it is damaged or belongs to another model."
+            f"{place} is shorter than {file} says: it is damaged, or belongs to another model."
         )
     return place.resolve()
 
@@ -120,20 +119,22 @@ def _behind_links(place: Path, file: Path) -> Path:
     except (OSError, ValueError) as error:  # links in a circle, a name that no system has
         name = shown(place.name)
         raise ModelFileError(
-            f"{file} has weights in {name!r}, which can't be found: copy the model again."
+            f"{file} has weights in {name!r}, which doesn't exist: copy the model again."
         ) from error
 
 
 def _size(tensor: onnx.TensorProto, file: Path) -> int:
-    """Give what a weight takes, its entries packed where they are smaller than a byte."""
+    """Return the bytes of a weight; entries smaller than a byte are packed."""
     if tensor.data_type not in BITS or any(side < 0 for side in tensor.dims):
         raise ModelFileError(
-            f"{file} is damaged: its weight {tensor.name!r} has no size, or no type with one."
+            f"{file} is damaged: its weight {tensor.name!r} has no size, or no type of known size."
         )
     return -(-math.prod(tensor.dims) * BITS[tensor.data_type] // 8)
 
 
 def _number(word: str, file: Path) -> int:
     if not (word.isascii() and word.isdecimal()) or len(word) > len(str(2**64)):
-        raise ModelFileError(f"{file} is damaged: a weight's place in a file is {word[:40]!r}.")
+        raise ModelFileError(
+            f"{file} is damaged: the offset or length of a weight is {word[:40]!r}."
+        )
     return int(word)

@@ -1,7 +1,7 @@
 """A file's manifest, believed where the file keeps what it says.
 
-Probes know a model by its manifest alone: one block fewer there, and rollout would be another, in
-silence. So all that a graph can tell is compared before anything is believed.
+Probes know a model by its manifest only: with one block fewer there, rollout would silently be
+wrong. So everything that a graph can tell is checked before the manifest is trusted.
 """
 
 from __future__ import annotations
@@ -52,31 +52,31 @@ def load_manifest(file: Path) -> Manifest:
     Raises
     ------
     ModelFileError
-        If the file can't be read, is no ONNX model, has no manifest we can honour, or isn't what
-        its manifest says.
+        If the file can't be read, is not an ONNX model, has no manifest that can be honoured, or
+        differs from its manifest.
     """
     return believed(load_outline(file), file)
 
 
 def believed(outline: Outline, file: Path) -> Manifest:
-    """Give the manifest that is in an outline, if all else there is as it says.
+    """Return the manifest of an outline, if the file agrees with it.
 
     Raises
     ------
     ModelFileError
-        As `load_manifest` does.
+        As in `load_manifest`.
     """
     manifest = Manifest.from_metadata(outline.metadata, file=str(file))
     broken = next(_broken(manifest, outline), None)
     if broken is not None:
         raise ModelFileError(
-            f"{file} breaks its manifest's promise: {broken}; export the model again."
+            f"{file} breaks a promise of its manifest: {broken}. Export the model again."
         )
     return manifest
 
 
 def _broken(manifest: Manifest, outline: Outline) -> Iterator[str]:
-    """Give what a manifest says and its file doesn't keep, each in a few words."""
+    """Yield the manifest's broken promises, each in a few words."""
     yield from _of_itself(manifest)
     yield from _of_weights(manifest, outline)
     if BAKED_KEY not in outline.metadata:  # whose outputs are what its probes find
@@ -84,25 +84,25 @@ def _broken(manifest: Manifest, outline: Outline) -> Iterator[str]:
         if flow:
             yield f"its graph has control flow, {flow[0]}"
         if outline.functions:
-            yield "it defines operators of its own"
+            yield "it defines its own operators"
         yield from _of_outputs(manifest, outline)
         yield from _of_precision(manifest, outline)
 
 
 def _of_itself(manifest: Manifest) -> Iterator[str]:
-    """Compare what is said in two ways."""
+    """Compare statements that are made twice."""
     patch = manifest.patch_size
     for axis, covered, side in zip(("high", "wide"), manifest.covered, manifest.size, strict=True):
         if not covered <= side < covered + patch:
-            yield f"its patches are {covered} pixels {axis} together, and its input is {side}"
+            yield f"its patches are {covered} pixels {axis} together, but its input is {side}"
     names = [*manifest.prefix_tokens, *manifest.suffix_tokens]
     if len(set(names)) < len(names):
-        yield "two of its tokens have the same name"
+        yield "two of its tokens share a name"
     if not set(manifest.position_prefix) <= set(manifest.prefix_tokens):
-        yield "its positions are of prefix tokens that it doesn't have"
+        yield "it has positions for prefix tokens that it lacks"
     way = manifest.position_interpolation
     if way is not None and way not in WAYS:
-        yield f"its positions are resampled as {way[:40]!r}, which is unknown"
+        yield f"its positions are resampled by {way[:40]!r}, which is unknown"
 
 
 def _of_weights(manifest: Manifest, outline: Outline) -> Iterator[str]:
@@ -133,16 +133,16 @@ def _of_weights(manifest: Manifest, outline: Outline) -> Iterator[str]:
         yield f"{POSITION_EMBEDDING} is of another grid than the input, and nothing resamples it"
     tables = [tensor for name, tensor in outline.weights.items() if TABLE.fullmatch(name)]
     if any(table.shape[1:] != [manifest.heads] for table in tables):
-        yield f"a table of relative positions isn't of {manifest.heads} heads"
+        yield f"a table of relative positions doesn't have {manifest.heads} heads"
     if manifest.relative_grid is not None and not tables:
         yield "it has no table of relative positions"
 
 
 def _of_outputs(manifest: Manifest, outline: Outline) -> Iterator[str]:
-    """Compare with what goes in and out: names, types, and shapes behind the batch."""
+    """Compare inputs and outputs: names, types, and shapes after the batch."""
     found = {name for name in outline.outputs if OF_A_BLOCK.fullmatch(name)}
     if len(found) != 2 * manifest.blocks:  # before they are named: blocks may be a made-up number
-        yield f"it says blocks: {manifest.blocks}, and has outputs of {len(found) / 2:g}"
+        yield f"it says blocks: {manifest.blocks}, but has outputs of {len(found) / 2:g}"
         return
     tokens = manifest.tokens
     promised: dict[str, list[int | None]] = {}
@@ -154,7 +154,7 @@ def _of_outputs(manifest: Manifest, outline: Outline) -> Iterator[str]:
     yield from _unlike(outline.outputs, promised, FLOAT)
     more = sorted(set(outline.inputs) - {IMAGES})
     if more:
-        yield f"it wants an input {more[0][:40]!r} besides {IMAGES}"
+        yield f"it has an input {more[0][:40]!r} besides {IMAGES}"
     for name in set(outline.outputs) - set(promised):
         if outline.outputs[name].element != FLOAT:
             yield f"its output {name[:40]!r} isn't float32"
@@ -162,7 +162,7 @@ def _of_outputs(manifest: Manifest, outline: Outline) -> Iterator[str]:
         logits = outline.outputs.get(LOGITS, Tensor(0, []))
         if logits.shape[1:] != [len(manifest.classes)]:
             have = "missing" if not logits.shape else str(logits.shape[1:])
-            yield f"it names {len(manifest.classes)} classes, and logits are {have}"
+            yield f"it names {len(manifest.classes)} classes, but logits are {have}"
 
 
 def _of_precision(manifest: Manifest, outline: Outline) -> Iterator[str]:
@@ -170,13 +170,13 @@ def _of_precision(manifest: Manifest, outline: Outline) -> Iterator[str]:
     said = manifest.precision
     whole = bool(outline.operators & WHOLE)
     if said == "int8" and not whole and not outline.operators & MAYBE_WHOLE:
-        yield "it says precision: int8, and has no product of whole numbers"
+        yield "it says precision: int8, but has no integer product"
     if said != "int8" and whole:
-        yield f"it says precision: {said}, and has products of whole numbers"
+        yield f"it says precision: {said}, but has integer products"
     if said in HALVES and all(
         weight.element != HALVES[said] for weight in outline.weights.values()
     ):
-        yield f"it says precision: {said}, and has no weight in it"
+        yield f"it says precision: {said}, but has no weight in it"
 
 
 def _unlike(
@@ -185,9 +185,9 @@ def _unlike(
     for name, shape in promised.items():
         tensor = found.get(name)
         if tensor is None or tensor.shape[1:] != shape:
-            yield _differs(name, tensor, shape, " behind the batch", start=1)
+            yield _differs(name, tensor, shape, " after the batch", start=1)
         elif tensor.element != element:
-            yield f"{name} is no {'uint8' if element == UINT8 else 'float32'}"
+            yield f"{name} is not {'uint8' if element == UINT8 else 'float32'}"
 
 
 def _differs(

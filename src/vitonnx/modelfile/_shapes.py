@@ -30,9 +30,9 @@ WHOLE = (6, 7)  # int32 and int64, by their numbers in onnx.TensorProto.DataType
 def check_shapes(model: onnx.ModelProto, file: Path) -> None:
     """Refuse values larger than any that a Vision Transformer needs, and outputs declared wrongly.
 
-    What can be told without running a graph is: shapes that follow from constants and from the
-    input's own. A file with a manifest may have what its promises need, and must keep them; in
-    others declared shapes are often wrong, and whoever taps them looks for himself.
+    Shapes are inferred without running the graph, from constants and from the input. A file with a
+    manifest may have what its promises need, and must keep them; in other files declared shapes are
+    often wrong, and `tap` checks them itself.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def check_shapes(model: onnx.ModelProto, file: Path) -> None:
     except (ModelFileError, MemoryError):
         raise
     except Exception:
-        # A graph that contradicts itself has no sizes; whoever runs it says so in their words.
+        # A graph that contradicts itself has no sizes; running it reports that.
         return
     if manifest is not None:
         _compare(model.graph, inferred, file)
@@ -66,7 +66,7 @@ def _manifest(model: onnx.ModelProto) -> Manifest | None:
 
 
 def _undeclared(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give the same model for one picture, with no shape declared but the input's."""
+    """Return the same model for one picture, with no shape declared except the input's."""
     import onnx
 
     bare = onnx.ModelProto()
@@ -89,14 +89,14 @@ def _refuse_huge(graph: onnx.GraphProto, file: Path, largest: int) -> None:
         is_list = len(sides) == 1 and kind.elem_type in WHOLE
         if size > (LONGEST if is_list else largest):
             raise ModelFileError(
-                f"{file} computes {shown(value.name)[:100]!r} with {size:,} entries, more than any "
-                "model that fits a machine: it is damaged, or made to fill the memory. Export or "
-                "copy it again."
+                f"{file} computes {shown(value.name)[:100]!r} with {size:,} entries, more than "
+                "any model that fits a machine: it is damaged, or made to exhaust memory. Export "
+                "or copy it again."
             )
 
 
 def _compare(declared: onnx.GraphProto, inferred: onnx.GraphProto, file: Path) -> None:
-    """Compare outputs behind the batch, as far as both are known."""
+    """Compare outputs after the batch, as far as both are known."""
     for says, is_ in zip(declared.output, inferred.output, strict=True):
         if not is_.type.tensor_type.HasField("shape"):
             continue
@@ -108,6 +108,6 @@ def _compare(declared: onnx.GraphProto, inferred: onnx.GraphProto, file: Path) -
             one and other and one != other for one, other in zip(wanted[1:], found[1:], strict=True)
         ):
             raise ModelFileError(
-                f"{file} breaks its manifest's promise: {says.name} is computed as {found[1:]} "
-                f"instead of {wanted[1:]} behind the batch; export the model again."
+                f"{file} breaks a promise of its manifest: {says.name} is computed as {found[1:]} "
+                f"instead of {wanted[1:]} after the batch. Export the model again."
             )

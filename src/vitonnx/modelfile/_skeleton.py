@@ -25,19 +25,19 @@ def load_skeleton(file: Path) -> onnx.ModelProto:
     Returns
     -------
     onnx.ModelProto
-        Weights of more than a few kilobytes are external data: a place in this very file, or in
-        the one beside it that they stand in.
+        Weights of more than a few kilobytes are external data: located in this very file, or in the
+        external one that holds them.
 
     Raises
     ------
     ModelFileError
-        If the file can't be read, or is no ONNX model.
+        If the file can't be read, or is not an ONNX model.
     """
     return read(file, lambda data: _skeleton(data, file.name))
 
 
 def _skeleton(data: mmap.mmap, location: str) -> onnx.ModelProto:
-    """Parse all but large weights, of which it is said where they stand."""
+    """Parse everything but large weights, for which only the location is kept."""
     from onnx import GraphProto, ModelProto, TensorProto
 
     model = ModelProto.FromString(without(data, MODEL_GRAPH, 0, len(data)))
@@ -50,7 +50,7 @@ def _skeleton(data: mmap.mmap, location: str) -> onnx.ModelProto:
                 continue
             tensor = TensorProto.FromString(without(data, TENSOR_RAW_DATA, start, end))
             if tensor.external_data:
-                raise ValueError("a weight that is in two places")
+                raise ValueError("a weight stored in two places")
             tensor.data_location = TensorProto.EXTERNAL
             ((first, last),) = values
             parts = {"location": location, "offset": str(first), "length": str(last - first)}

@@ -1,4 +1,4 @@
-"""All tensors of a model, wherever they stand in it."""
+"""All tensors of a model, anywhere in it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["entries_of", "external_tensors"]
 
 
 def external_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Go through the tensors whose values are said to stand in a file."""
+    """Iterate over the tensors whose values are in an external file."""
     for tensor in _tensors(model):
         if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
             yield tensor
 
 
 def entries_of(tensor: onnx.TensorProto) -> dict[str, str]:
-    """Give what a tensor says of where its values are: ``location``, ``offset``, ``length``."""
+    """Return the location of a tensor's values: ``location``, ``offset``, ``length``."""
     return {entry.key: entry.value for entry in tensor.external_data}
 
 

@@ -1,4 +1,4 @@
-"""The door behind which libraries work on somebody else's graph."""
+"""Turn errors of libraries on an untrusted graph into sentences."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from vitonnx.errors import ModelFileError
 __all__ = ["understood"]
 
 # These log what they meet in graphs, tracebacks and all, also where all goes well in the end.
-# Without a handler Python would write that to stderr; whoever configures logging still gets it.
+# Without a handler Python would write that to stderr; configured logging still gets it.
 for _library in ("onnx_ir", "onnxscript"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def understood(graph: object) -> AbstractContextManager[None]:
-    """Say in a sentence that a graph is not what it should be, whatever a library raises over it.
+    """Turn any error raised over a graph into a sentence that blames the graph.
 
-    Graphs can be wrong in more ways than anybody lists, and libraries meet each in their own.
+    Graphs can be wrong in countless ways, and libraries report each in their own.
 
     Parameters
     ----------
     graph : object
-        What to call it: a file's path, ``the graph``.
+        Name of the graph: a file's path, or ``the graph``.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def understood(graph: object) -> AbstractContextManager[None]:
         graph,
         ModelFileError,
         lambda reason: (
-            f"{graph} is damaged, or has something that vitonnx doesn't understand ({reason}): "
+            f"{graph} is damaged, or uses something that vitonnx doesn't understand ({reason}): "
             "export or copy it again; if it runs in onnxruntime, please report it."
         ),
     )

@@ -15,18 +15,18 @@ SIGN = 2**63
 
 
 def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Give the number, wire type, start and end of every field of a message.
+    """Yield number, wire type, start and end of every field of a message.
 
     Raises
     ------
     ValueError, IndexError
-        If it is no message.
+        If it is not a message.
     """
     while start < end:
         key, start = _varint(data, start)
         number, kind = key >> 3, key & 7
         if number == 0:
-            raise ValueError("there is no field of the number 0")
+            raise ValueError("there is no field number 0")
         if kind == LENGTH:
             length, start = _varint(data, start)
         elif kind == VARINT:
@@ -36,7 +36,7 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
         else:
             raise ValueError(f"unknown wire type {kind}")
         if start + length > end:
-            raise ValueError(f"a field of {length} bytes at {start} ends after its message")
+            raise ValueError(f"a field of {length} bytes at {start} ends beyond its message")
         yield number, kind, start, start + length
         start += length
 

@@ -1,7 +1,7 @@
 """Vision Transformers in TensorFlow, their registry, and readers for their checkpoints.
 
-Importing this package imports nothing heavy: each name is loaded when it is first asked for, and
-only `VisionTransformer` needs TensorFlow.
+Importing this package imports nothing heavy: each name is loaded on first use, and only
+`VisionTransformer` needs TensorFlow.
 """
 
 from __future__ import annotations

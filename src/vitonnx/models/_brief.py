@@ -15,7 +15,7 @@ _SHORT.maxstring = _SHORT.maxother = 100
 
 
 def brief(value: object) -> str:
-    """Write a value as Python does, but no more of it than tells what it is.
+    """Format a value as Python does, but abbreviated.
 
     Examples
     --------

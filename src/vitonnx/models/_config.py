@@ -1,4 +1,4 @@
-"""What a Vision Transformer is made of, and which parameters it therefore has."""
+"""The structure of a Vision Transformer, and the parameters that follow from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["MOST_REGISTERS", "Activation", "Pooling", "ViTConfig"]
 Activation = Literal["gelu", "gelu_tanh"]
 Pooling = Literal["cls", "cls+dist", "mean", "cls+mean"]
 
-# A description is somebody else's: it must not ask for gigabytes before a weight is read.
+# Configs are untrusted: they must not request gigabytes before a weight is read.
 MOST_BLOCKS: Final = 1_000
 """The deepest published ViT has 64, the deepest Transformer that was ever trained a thousand."""
 
@@ -49,21 +49,21 @@ class ViTConfig:
         Whether the position embedding is a parameter, or the fixed table of
         `vitonnx.positions.sincos_table`.
     position_prefix : tuple of str
-        Those prefix tokens that have a row in the position embedding, in order.
+        Prefix tokens that have a row in the position embedding, in order.
     position_interpolation : str
         How the model's own code resamples its position embedding: see `vitonnx.positions`.
     pooling : "cls", "cls+dist", "mean" or "cls+mean"
-        What the head reads: the class token; class and distillation token with a head each
-        (DeiT); the mean of the patch tokens; or class token and mean patch token interleaved
-        channel by channel (DINO's linear head on the base models).
+        Input of the head: the class token; class and distillation token, with one head each (DeiT);
+        the mean of the patch tokens; or class token and mean patch token interleaved channel by
+        channel (DINO's linear head on the base models).
     norm_after_pooling : bool
         Whether the last layer norm comes after the pooling (timm's ``fc_norm``).
     classes : int
-        Outputs of the head; 0 means that there is no head.
+        Number of outputs of the head; 0 means no head.
     activation : "gelu" or "gelu_tanh"
         The exact GELU (erf), or its tanh approximation.
     epsilon : float
-        Of all layer norms.
+        Epsilon of all layer norms.
     layer_scale : bool
         Whether both branches of a block are scaled channel by channel.
     qkv_bias : bool
@@ -94,7 +94,7 @@ class ViTConfig:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name, most in (("blocks", MOST_BLOCKS), ("dim", WIDEST), ("mlp_dim", WIDEST)):
             if getattr(self, name) > most:
-                raise UsageError(f"{name} is {getattr(self, name):,}; it must be {most:,} at most.")
+                raise UsageError(f"{name} is {getattr(self, name):,}; it must be at most {most:,}.")
         if self.dim % self.heads:
             raise UsageError(
                 f"dim {self.dim} can't be split over {self.heads} heads: "
@@ -102,18 +102,18 @@ class ViTConfig:
             )
         if self.position == "sincos" and self.dim % 4:
             raise UsageError(
-                f"dim {self.dim} has no table of sines and cosines of rows and columns: "
-                "it must be a multiple of 4."
+                f"dim {self.dim} has no sine-cosine table: it must be a multiple of 4."
             )
         if any(side < self.patch_size or side % self.patch_size for side in self.image_size):
             raise UsageError(
-                f"image_size {self.image_size[0]}x{self.image_size[1]} is no multiple of the "
+                f"image_size {self.image_size[0]}x{self.image_size[1]} is not a multiple of the "
                 f"patch size {self.patch_size}."
             )
         if self.registers > MOST_REGISTERS or self.tokens > MOST_TOKENS:
             raise UsageError(
-                f"{self.tokens:,} tokens with {self.registers:,} registers among them are more "
-                f"than {MOST_TOKENS:,} with {MOST_REGISTERS:,}: give a smaller image_size."
+                f"{self.tokens:,} tokens, {self.registers:,} of them registers, are too many (at "
+                f"most {MOST_TOKENS:,}, with {MOST_REGISTERS:,} registers): use a smaller "
+                "image_size."
             )
         known: list[str] = [token for token in ("cls", "dist") if token in self.prefix_tokens]
         known += [f"reg{number}" for number in range(self.registers)]
@@ -124,11 +124,14 @@ class ViTConfig:
             )
         if self.position_prefix != self.prefix_tokens[: len(self.position_prefix)]:
             raise UsageError(
-                f"position_prefix {brief(self.position_prefix)} must be the first of the prefix "
-                f"tokens {brief(self.prefix_tokens)}."
+                f"position_prefix {brief(self.position_prefix)} must be a leading part of the "
+                f"prefix tokens {brief(self.prefix_tokens)}."
             )
         if self.registers and 0 < self.registers_with_position < self.registers:
-            raise UsageError("Either all register tokens have a position, or none has.")
+            raise UsageError(
+                "either all register tokens have a position, or none: set position_prefix "
+                "accordingly."
+            )
         needed = {"cls": {"cls"}, "cls+dist": {"cls", "dist"}, "mean": set(), "cls+mean": {"cls"}}
         if missing := needed[self.pooling] - set(self.prefix_tokens):
             raise UsageError(

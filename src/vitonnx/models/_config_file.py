@@ -28,7 +28,7 @@ RECIPES = ("preprocessor_config.json", "processor_config.json", "video_preproces
 def read_config_file(path: str | Path) -> ModelSpec:
     """Read a model's description: timm's or Hugging Face's ``config.json``, or our own fields.
 
-    Which of the three it is, its keys tell: timm's has ``architecture``, Hugging Face's
+    The keys tell which of the three it is: timm's has ``architecture``, Hugging Face's
     ``model_type``, ours ``patch_size``.
 
     Parameters
@@ -40,7 +40,7 @@ def read_config_file(path: str | Path) -> ModelSpec:
     Returns
     -------
     ModelSpec
-        Without a place to fetch weights from.
+        Spec without a place to download weights from.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def find_recipe(folder: Path) -> Fields:
 
 
 def open_recipe(fields: Fields) -> Fields:
-    """Take the recipe of pictures out of a processor's, which has one of texts beside it."""
+    """Take the recipe for pictures out of a processor's config, which also has one for text."""
     for key in ("image_processor", "video_processor"):
         if key in fields:
             return fields.inner(key)
@@ -96,9 +96,9 @@ def write_config_file(spec: ModelSpec, path: str | Path) -> None:
     Parameters
     ----------
     spec : ModelSpec
-        Where its weights are published, and which aliases it has, is not written.
+        Spec to write; its aliases and the place of its weights are omitted.
     path : path
-        Of the JSON file.
+        Path of the JSON file.
 
     Raises
     ------

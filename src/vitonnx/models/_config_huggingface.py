@@ -17,7 +17,7 @@ __all__ = ["from_huggingface", "read_classes"]
 
 
 class Family(NamedTuple):
-    """What a model type implies, beside what its file says."""
+    """Properties that a model type implies beyond its file."""
 
     name: str
     # How the names of its classes begin, and what reads the tokens, by how they end: None means
@@ -59,9 +59,9 @@ def from_huggingface(fields: Fields, preprocessor: Fields) -> ModelSpec:
     Parameters
     ----------
     fields : Fields
-        Of ``config.json``.
+        Fields of ``config.json``.
     preprocessor : Fields
-        Of ``preprocessor_config.json``; empty where there is none.
+        Fields of ``preprocessor_config.json``, empty if there is none.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def from_huggingface(fields: Fields, preprocessor: Fields) -> ModelSpec:
     kind = fields.text("model_type")
     if kind not in FAMILIES:
         raise UsageError(
-            f"{fields.path} is of the model type {kind!r}, which vitonnx does not have: it has "
-            f"{', '.join(FAMILIES)}."
+            f"{fields.path} has the model type {kind!r}, which vitonnx doesn't support: it "
+            f"supports {', '.join(FAMILIES)}."
         )
     family = FAMILIES[kind]
     pooling = _pooling(fields, family)
@@ -121,7 +121,7 @@ def _plain(fields: Fields, kind: str) -> dict[str, Any]:
 
 def _dinov2(fields: Fields, kind: str) -> dict[str, Any]:
     if fields.flag("use_swiglu_ffn", False):
-        raise fields.error("use_swiglu_ffn", "false: vitonnx does not have gated MLPs")
+        raise fields.error("use_swiglu_ffn", "false: vitonnx doesn't support gated MLPs")
     registers = (
         fields.integer("num_register_tokens", 4, most=MOST_REGISTERS) if kind != "dinov2" else 0
     )
@@ -136,7 +136,7 @@ def _dinov2(fields: Fields, kind: str) -> dict[str, Any]:
 
 
 def _pooling(fields: Fields, family: Family) -> Pooling | None:
-    """Tell from the class's name whether it has a classifier, or two."""
+    """Tell from the name of the class whether it has a classifier, or two."""
     names = fields.texts("architectures")
     if len(names) != 1 or names[0].removeprefix(family.classes) not in family.heads:
         known = ", ".join(family.classes + head for head in family.heads)
@@ -145,14 +145,14 @@ def _pooling(fields: Fields, family: Family) -> Pooling | None:
 
 
 def read_classes(fields: Fields) -> tuple[int, tuple[str, ...] | None]:
-    """Give number and names of the classes; no names where they are transformers' placeholders."""
+    """Read the number and names of the classes; no names if they are transformers' placeholders."""
     labels = fields.inner("id2label").values
     if not labels:
         return fields.integer("num_labels", 2), None
     names = [name for number in range(len(labels)) if is_label(name := labels.get(str(number)))]
     if len(names) != len(labels) or len(names) > LARGEST:
         raise fields.error(
-            "id2label", f"an object that names the classes by 0, 1, 2 …, {LARGEST:,} at most"
+            "id2label", f"an object that names the classes by 0, 1, 2 …, at most {LARGEST:,}"
         )
     named = not all(PLACEHOLDER.fullmatch(name) for name in names)
     return len(names), tuple(names) if named else None

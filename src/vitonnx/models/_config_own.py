@@ -96,10 +96,10 @@ def to_own_fields(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _name(fields: Fields) -> str:
-    """Read the name, which is that of a file where no other is asked for."""
+    """Read the name, which is the default name of a file."""
     name = fields.text("name")
     if not name.isprintable() or {"/", "\\"} & {*name} or name.startswith("."):
-        raise fields.error("name", "a text that can be a file's name, without / and \\")
+        raise fields.error("name", "a text that can be a file name, without / and \\")
     return name
 
 
@@ -108,12 +108,12 @@ def _recipe(fields: Fields, size: tuple[int, int]) -> Preprocessing:
     fields.refuse_others(RECIPE_KEYS)
     if fields.size("size", size) != size:
         raise UsageError(
-            f"{fields.path} has {brief(fields.values['size'])} as 'preprocessing.size', which is "
-            f"not its image_size {list(size)}: leave it out, and give --size for another size."
+            f"{fields.path} has {brief(fields.values['size'])} as 'preprocessing.size', which "
+            f"differs from its image_size {list(size)}: omit it, and give --size for another size."
         )
     crop = fields.number("crop", 1.0)
     if crop > 1:
-        raise fields.error("crop", "a share of the picture, 1 at most")
+        raise fields.error("crop", "a share of the picture, at most 1")
     padding = _padding(fields.inner("padding")) if "padding" in fields else None
     squashed = fields.values.get("resize", crop) is None or padding is not None
     return Preprocessing(

@@ -93,7 +93,7 @@ def from_timm(fields: Fields) -> ModelSpec:
     Parameters
     ----------
     fields : Fields
-        Of the whole file.
+        Fields of the whole file.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def from_timm(fields: Fields) -> ModelSpec:
     match = ARCHITECTURE.fullmatch(architecture)
     if match is None:
         raise UsageError(
-            f"{fields.path} is of the architecture {architecture!r}, which vitonnx does not have: "
-            "it has vit_SIZE_patchP_N, deit_SIZE_patchP_N and deit_SIZE_distilled_patchP_N."
+            f"{fields.path} has the architecture {architecture!r}, which vitonnx doesn't support: "
+            "it supports vit_SIZE_patchP_N, deit_SIZE_patchP_N and deit_SIZE_distilled_patchP_N."
         )
     arguments = fields.inner("model_args")
     _refuse_unusual(arguments, distilled=bool(match["distilled"]))
@@ -139,8 +139,8 @@ def _refuse_unusual(arguments: Fields, *, distilled: bool) -> None:
         plain = value in usual[key] if key in usual else key in UNDERSTOOD | WITHOUT_EFFECT
         if not plain:
             raise UsageError(
-                f"{arguments.path} asks for {key[:LONGEST_KEY]}={brief(value)}, which vitonnx does "
-                "not have: it has timm's plain Vision Transformer and DeiT."
+                f"{arguments.path} asks for {key[:LONGEST_KEY]}={brief(value)}, which vitonnx "
+                "doesn't support: it supports timm's plain Vision Transformer and DeiT."
             )
 
 
@@ -149,7 +149,7 @@ def _config(
 ) -> ViTConfig:
     """Put together what the architecture's name implies and what the arguments change.
 
-    As timm does, the pictures' size is the argument's, else the recipe's, else the name's.
+    As in timm, the size comes from the arguments, else from the recipe, else from the name.
     """
     size = SIZES[architecture["size"]]
     side = int(architecture["side"])
@@ -190,7 +190,7 @@ def picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int
         case [3, int(height), int(width)] if max(height, width) <= LARGEST_SIDE:
             if min(height, width) > 0:
                 return height, width
-    raise pretrained.error("input_size", f"[3, height, width], {LARGEST_SIDE:,} at most")
+    raise pretrained.error("input_size", f"[3, height, width], at most {LARGEST_SIDE:,}")
 
 
 def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
@@ -204,13 +204,13 @@ def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing
     crop = pretrained.number("crop_pct", 0.875)
     mode = pretrained.choice("crop_mode", ("center", "squash", "border"), "center")
     if crop > 1:
-        raise pretrained.error("crop_pct", "a share, 1 at most")
+        raise pretrained.error("crop_pct", "a share, at most 1")
     for key in pretrained.values:
         # A border that is cut off first is no option of any published model.
         if key.startswith("crop_") and key not in ("crop_pct", "crop_mode") and key in pretrained:
             raise UsageError(
                 f"{pretrained.path} has {brief(key)}, which may change pixels in a way that "
-                "vitonnx does not know: leave it out, or say another recipe."
+                "vitonnx doesn't know: remove it, or give another recipe."
             )
     recipe = Preprocessing(
         resize=math.floor(min(size) / crop) if mode == "center" else None,
@@ -226,7 +226,7 @@ def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing
 
 
 def read_class_names(fields: Fields, count: int) -> tuple[str, ...] | None:
-    """Give the classes' descriptions, or their names, where the file has one for each."""
+    """Read the classes' descriptions, or their names, if the file has one for each class."""
     names = fields.values.get("label_names")
     if isinstance(names, dict):
         names = [names.get(str(number)) for number in range(len(names))]

@@ -29,7 +29,7 @@ def fetch(spec: ModelSpec) -> list[Path]:
     Parameters
     ----------
     spec : ModelSpec
-        Of the registry.
+        Model of the registry.
 
     Returns
     -------
@@ -39,14 +39,14 @@ def fetch(spec: ModelSpec) -> list[Path]:
     Raises
     ------
     DownloadError
-        If a file can't be fetched; the message says which one to fetch by hand, and from where.
+        If a file can't be downloaded; the message says which one to download by hand, and from
+        where.
     """
     import huggingface_hub
 
     if not spec.repository and not spec.urls:
         raise DownloadError(
-            f"nobody publishes a checkpoint of {spec.name} that vitonnx knows of: give yours with "
-            "--weights FILE."
+            f"vitonnx knows no published checkpoint of {spec.name}: give yours with --weights FILE."
         )
     try:
         if spec.repository and spec.file:
@@ -61,7 +61,7 @@ def fetch(spec: ModelSpec) -> list[Path]:
 
 
 def _by_hand(spec: ModelSpec, error: Exception) -> str:
-    """Say what went wrong, and how to do without the network."""
+    """Describe the failure, and how to do without the network."""
     from huggingface_hub import constants
 
     if spec.repository:
@@ -70,15 +70,15 @@ def _by_hand(spec: ModelSpec, error: Exception) -> str:
     else:
         urls = list(spec.urls)
     if constants.HF_HUB_OFFLINE:
-        reason = "HF_HUB_OFFLINE is set, and it was not fetched before"
+        reason = "HF_HUB_OFFLINE is set, and it wasn't downloaded before"
     else:
         # The hub's messages go on for paragraphs; the first sentence says what happened.
         first_line = str(error).strip().partition("\n")[0]
         reason = first_line.partition(". ")[0].rstrip(".") or type(error).__name__
     names = " ".join(f"--weights {url.rpartition('/')[2]}" for url in urls)
     return (
-        f"{spec.name} can't be fetched ({reason}): download {' and '.join(urls)} by hand, and "
-        f"give {'it' if len(urls) == 1 else 'them'} with {names}."
+        f"can't download {spec.name} ({reason}): download {' and '.join(urls)} by hand, and give "
+        f"{'it' if len(urls) == 1 else 'them'} with {names}."
     )
 
 

@@ -28,7 +28,7 @@ LONGEST_TEXT: Final = 1_000
 
 
 class Fields:
-    """A JSON object in a file, read with messages for whoever wrote it.
+    """JSON object from a file, read with error messages for the author of the file.
 
     Each method takes a key and a default, for where the key is absent or null; without a default,
     the key must be there.
@@ -36,7 +36,7 @@ class Fields:
     Parameters
     ----------
     values : object
-        What JSON gave; anything but an object is refused.
+        Parsed JSON; anything but an object is refused.
     path : Path
         The file, for messages.
     name : str
@@ -45,7 +45,7 @@ class Fields:
     Raises
     ------
     UsageError
-        From every method, if the value is missing, or is not what it must be.
+        From every method, if the value is missing or invalid.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Fields:
     def __init__(self, values: object, path: Path, name: str = "") -> None:
         if not isinstance(values, dict):
             where = f"{name!r} in {path}" if name else str(path)
-            raise UsageError(f"{where} is no JSON object: put its fields between braces.")
+            raise UsageError(f"{where} is not a JSON object: put its fields in braces.")
         self.values: dict[str, Any] = values
         self.path = path
         self.name = name
@@ -78,25 +78,25 @@ class Fields:
         )
 
     def integer(self, key: str, default: int | None = None, *, most: int = LARGEST) -> int:
-        """Give a whole number, zero or more, and not larger than any model needs."""
+        """Return a whole number, zero or more, and no larger than any model needs."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
         if not _is_integer(value) or not 0 <= value <= most:
-            raise self.error(key, f"a whole number, {most:,} at most")
+            raise self.error(key, f"a whole number, at most {most:,}")
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
-        """Give a number above zero."""
+        """Return a number above zero."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
         if not _is_number(value) or not LEAST_NUMBER <= value <= LARGEST_NUMBER:
-            raise self.error(key, f"a number above 0, {LARGEST_NUMBER:,.0f} at most")
+            raise self.error(key, f"a number above 0, at most {LARGEST_NUMBER:,.0f}")
         return float(value)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Give a text; an empty one counts as none."""
+        """Return a text; an empty one counts as missing."""
         value = self.values.get(key)
         if value in (None, "") and default is not None:
             return default
@@ -105,7 +105,7 @@ class Fields:
         return value
 
     def flag(self, key: str, default: bool) -> bool:
-        """Give true or false."""
+        """Return true or false."""
         value = self.values.get(key)
         if value is None:
             return default
@@ -116,7 +116,7 @@ class Fields:
     def choice(
         self, key: str, choices: Collection[Choice], default: Choice | None = None
     ) -> Choice:
-        """Give one of some texts."""
+        """Return one of several texts."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
@@ -126,16 +126,16 @@ class Fields:
         raise self.error(key, f"one of {', '.join(choices)}")
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        """Give a list of texts."""
+        """Return a list of texts."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
         if not isinstance(value, list) or len(value) > LARGEST or not all(map(is_label, value)):
-            raise self.error(key, f"a list of texts, {LARGEST:,} at most")
+            raise self.error(key, f"a list of at most {LARGEST:,} texts")
         return tuple(value)
 
     def size(self, key: str, default: tuple[int, int] | None = None) -> tuple[int, int]:
-        """Give height and width: a list of both, or one number for a square."""
+        """Return height and width from a list of both, or from one number for a square."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
@@ -145,14 +145,14 @@ class Fields:
             or len(sides) != 2
             or not all(_is_integer(side) and 0 < side <= LARGEST_SIDE for side in sides)
         ):
-            raise self.error(key, f"[height, width] in pixels, {LARGEST_SIDE:,} at most")
+            raise self.error(key, f"[height, width] in pixels, at most {LARGEST_SIDE:,}")
         return sides[0], sides[1]
 
     def side(self, key: str, default: int | None = None) -> int:
-        """Give the side of a square: one number, or a list of the same two."""
+        """Return the side of a square from one number, or from a list of two equal ones."""
         height, width = self.size(key, None if default is None else (default, default))
         if height != width:
-            raise self.error(key, "one number: other than squares are not supported")
+            raise self.error(key, "one number: only squares are supported")
         return height
 
     def colour(
@@ -162,7 +162,7 @@ class Fields:
         *,
         above_zero: bool = False,
     ) -> tuple[float, float, float]:
-        """Give three numbers, for red, green and blue."""
+        """Return three numbers, for red, green and blue."""
         value = self.values.get(key)
         if value is None and default is not None:
             return default
@@ -176,7 +176,7 @@ class Fields:
         return float(value[0]), float(value[1]), float(value[2])
 
     def inner(self, key: str) -> Self:
-        """Give the object under a key; an empty one where there is none."""
+        """Return the object under a key, or an empty one if there is none."""
         return type(self)(self.values.get(key) or {}, self.path, key)
 
     def refuse_others(self, known: Collection[str]) -> None:
@@ -184,8 +184,8 @@ class Fields:
         if unknown := [key for key in self.values if key not in known]:
             place = f"under {self.name!r} " if self.name else ""
             raise UsageError(
-                f"{self.path} has {some(list(map(brief, unknown)))} {place}which vitonnx does not "
-                f"know: there are {', '.join(sorted(known))}."
+                f"{self.path} has {some(list(map(brief, unknown)))} {place}which vitonnx doesn't "
+                f"know: it knows {', '.join(sorted(known))}."
             )
 
 
@@ -200,5 +200,5 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def is_label(value: object) -> TypeGuard[str]:
-    """Tell whether a value is a text that any encoding has, and not longer than a label."""
+    """Tell whether a value is encodable text, no longer than a label."""
     return isinstance(value, str) and len(value) <= LONGEST_TEXT and is_text(value)

@@ -14,12 +14,12 @@ __all__ = ["imagenet_classes"]
 
 @cache
 def imagenet_classes() -> tuple[str, ...]:
-    """Give the names of the 1000 classes.
+    """Return the names of the 1000 classes.
 
     Returns
     -------
     tuple of 1000 str
-        Two pairs of classes share a name: the bird and the machine, ``crane``; and ``maillot``.
+        Names by class index. Two pairs share a name: ``crane`` (bird, machine) and ``maillot``.
 
     References
     ----------

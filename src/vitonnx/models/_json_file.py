@@ -1,4 +1,4 @@
-"""Read an object out of a JSON file that somebody else wrote."""
+"""Read an object from an untrusted JSON file."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def read_json(path: Path) -> Fields:
             content = file.read(LONGEST + 1)
     except (OSError, ValueError) as error:  # a name with a NUL in it is no name
         raise UsageError(
-            f"{shown(str(path))} can't be read ({why_unopened(error)}): "
-            "give the path of a JSON file."
+            f"can't read {shown(str(path))}: {why_unopened(error)}. Give the path of a JSON file."
         ) from error
     if len(content) > LONGEST:
-        raise UsageError(f"{path} is no JSON of a model: it has more than {LONGEST:,} bytes.")
+        raise UsageError(f"{path} does not describe a model: it has more than {LONGEST:,} bytes.")
     try:
         values = json.loads(content.decode("utf-8-sig"))
     except (RecursionError, MemoryError) as error:
-        raise UsageError(f"{path} is no JSON of a model: it is nested without end.") from error
+        raise UsageError(f"{path} does not describe a model: it is nested too deeply.") from error
     except json.JSONDecodeError as error:
         raise UsageError(
-            f"{path} is no JSON: it goes wrong at line {error.lineno}, column {error.colno}; "
-            "correct it there."
+            f"{path} is not valid JSON: fix it at line {error.lineno}, column {error.colno}."
         ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is no JSON: it is no text; save it as UTF-8.") from error
+        raise UsageError(f"{path} is not JSON: it is not text. Save it as UTF-8.") from error
     except ValueError as error:
-        raise UsageError(f"{path} is no JSON of a model: a number in it is too long.") from error
+        raise UsageError(
+            f"{path} does not describe a model: a number in it is too long."
+        ) from error
     return Fields(values, path)

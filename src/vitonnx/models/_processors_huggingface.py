@@ -33,7 +33,7 @@ class Processor:
     Parameters
     ----------
     defaults : dict
-        Of the keys that change pixels, where they differ from `STEPS`.
+        Values of the keys that change pixels, where they differ from `STEPS`.
     square : bool
         Whether a size of one number is a square, or the shorter side.
     """
@@ -175,7 +175,7 @@ HARMLESS = {
 
 
 def processor_name(kind: str) -> str:
-    """Give a class's name without what all of them have.
+    """Return the name of a class without the suffixes that all of them share.
 
     Examples
     --------

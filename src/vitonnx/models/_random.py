@@ -19,16 +19,16 @@ MOST_NUMBERS: Final = 2**31
 def random_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.float32]]:
     """Draw a network's weights.
 
-    Kernels and tables are normal with the spread of a trained network's (0.02 for the tables,
-    1/sqrt(inputs) for kernels), so that attention is neither uniform nor one-hot; biases are
-    small and norms near one, so that an error in any of them shows.
+    Kernels and tables are normal with the spread of a trained network's (0.02 for tables,
+    1/sqrt(inputs) for kernels), so that attention is neither uniform nor one-hot; biases are small
+    and norms near one, so that an error in any of them shows.
 
     Parameters
     ----------
     config : ViTConfig
         The architecture.
     seed : int
-        Of NumPy's PCG64 generator.
+        Seed of NumPy's PCG64 generator.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def random_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.floa
     Raises
     ------
     UsageError
-        If the architecture is larger than any that is published for pictures alone.
+        If the architecture is larger than any published for pictures.
 
     Examples
     --------
@@ -47,8 +47,8 @@ def random_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.floa
     """
     if (count := config.count_parameters()) > MOST_NUMBERS:
         raise UsageError(
-            f"The model has {count:,} parameters, and random ones are drawn for {MOST_NUMBERS:,} "
-            "at most: describe a smaller one, or give its weights."
+            f"The model has {count:,} parameters, but random ones are limited to "
+            f"{MOST_NUMBERS:,}: describe a smaller model, or give its weights."
         )
     generator = np.random.default_rng(seed)
     return {

@@ -1,4 +1,4 @@
-"""What a published description says of a model whose network is known from elsewhere."""
+"""Read from a published config what a graph doesn't tell of its model."""
 
 from __future__ import annotations
 
@@ -62,19 +62,18 @@ REGISTERS = {"dinov2_with_registers": 4, "dinov3_vit": 0}  # where the file does
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a model beside its graph.
+    """Facts about a model that its graph doesn't tell.
 
     Parameters
     ----------
     preprocessing : Preprocessing
-        From a picture to its input.
+        Recipe from a picture to the input.
     classes : tuple of str or None
         Names of the logits, where they are given.
     prefix_tokens : tuple of str or None
-        Where they are given.
+        Names of the prefix tokens, if given.
     interpolation : str or None
-        How the family's own code resamples positions, where that is known: see
-        `vitonnx.positions`.
+        How the family's own code resamples positions, if known: see `vitonnx.positions`.
     """
 
     preprocessing: Preprocessing
@@ -90,10 +89,10 @@ def read_description(path: str | Path, size: tuple[int, int] | None = None) -> D
     ----------
     path : path
         timm's ``config.json``, or Hugging Face's ``preprocessor_config.json``,
-        ``processor_config.json``, ``video_preprocessor_config.json`` or ``config.json``:
-        of these two, the one beside it is read as well, if it is there.
+        ``processor_config.json``, ``video_preprocessor_config.json`` or ``config.json``; if both a
+        preprocessor's and the model's file are there, both are read.
     size : (height, width), optional
-        Of the model's input, where it is another than the description's.
+        Input size of the model, if it differs from that of the config.
 
     Raises
     ------
@@ -113,8 +112,8 @@ def read_description(path: str | Path, size: tuple[int, int] | None = None) -> D
     normalises = recipe.flag("do_normalize", True)
     if "image_mean" not in recipe and normalises and not names_class(recipe):
         raise UsageError(
-            f"{recipe.path} doesn't say how pictures are normalised (image_mean, image_std): say "
-            "it with --preprocess MEAN,STD, imagenet or half."
+            f"{recipe.path} doesn't say how pictures are normalised (image_mean, image_std): give "
+            "--preprocess MEAN,STD, imagenet or half."
         )
     family = CLASSES.get(kind, "vit")
     preprocessing = read_recipe(recipe, family, config.size("image_size", (224, 224)), own=True)

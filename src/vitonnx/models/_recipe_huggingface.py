@@ -30,7 +30,7 @@ INSTEAD = "change it, or tap with another recipe, such as --preprocess imagenet 
 
 
 class Geometry(TypedDict, total=False):
-    """Those fields of a recipe that say where the pixels go."""
+    """The fields of a recipe that place the pixels."""
 
     resize: int | None
     size: tuple[int, int]
@@ -47,11 +47,11 @@ def read_recipe(
     Parameters
     ----------
     fields : Fields
-        Of ``preprocessor_config.json``; empty where there is none.
+        Fields of ``preprocessor_config.json``, empty if there is none.
     family : str
         The class of a file that doesn't name its own, in lower case: "vit", "deit", "clip" …
     size : (height, width)
-        Of the model's input.
+        Input size of the model.
     own : bool
         Keep the size that the recipe itself gives, if it gives one.
 
@@ -66,9 +66,9 @@ def read_recipe(
 
     Notes
     -----
-    Where pictures are squashed to a square and then cropped, as transformers does for DeiT, we
-    keep their aspect, as DeiT's authors do. OWLv2's pictures are scaled by Pillow's filter rather
-    than blurred and sampled.
+    Where transformers squashes pictures to a square and then crops them, as for DeiT, the aspect is
+    kept here, as DeiT's authors do. OWLv2's pictures are scaled by Pillow's filter rather than
+    blurred and sampled.
 
     References
     ----------
@@ -101,8 +101,8 @@ def _processor(fields: Fields, family: str) -> tuple[str, Processor]:
             name = processor_name(fields.text(key))
             if name not in PROCESSORS:
                 raise UsageError(
-                    f"{fields.path} is of the class {fields.text(key)}, whose steps vitonnx does "
-                    f"not know: {INSTEAD}."
+                    f"{fields.path} has the class {fields.text(key)}, whose steps vitonnx doesn't "
+                    f"know: {INSTEAD}."
                 )
             return name, PROCESSORS[name]
     names = {name.lower(): name for name in PROCESSORS}
@@ -111,7 +111,7 @@ def _processor(fields: Fields, family: str) -> tuple[str, Processor]:
 
 
 def names_class(fields: Fields) -> bool:
-    """Tell whether a file says which class it is of."""
+    """Tell whether a file names its class."""
     return any(key in fields for key in CLASS)
 
 
@@ -127,12 +127,12 @@ def _refuse_unknown(fields: Fields) -> None:
     if unknown:
         raise UsageError(
             f"{fields.path} has {some(list(map(brief, unknown)))}, which may change pixels in a "
-            f"way that vitonnx does not know: {INSTEAD}."
+            f"way that vitonnx doesn't know: {INSTEAD}."
         )
 
 
 def _defaults(kind: str, processor: Processor, size: tuple[int, int]) -> dict[str, Any]:
-    """Give what the class has, at the model's size where the class's is one."""
+    """Return the defaults of the class, at the model's size if they have one."""
     defaults = STEPS | processor.defaults
     sides = {"height": size[0], "width": size[1]}
     if kind == "ViT":
@@ -148,7 +148,7 @@ def _colours(
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Fold all steps that scale and shift values into a mean and a deviation.
 
-    Of pixels in the range 0 to 1; each step is linear.
+    Return mean and deviation of pixels in the range 0 to 1; each step is linear.
     """
     # value = factor * pixel + shift, pixels from 0 to 255
     factor = fields.number("rescale_factor") if fields.flag("do_rescale", True) else 1.0
@@ -185,8 +185,8 @@ def _geometry(
         return _fitted(fields, size["longest_edge"], mean)
     if "longest_edge" in size or ("shortest_edge" in size and kind != "ConvNext" and not cuts):
         raise UsageError(
-            f"{fields.path} gives every picture a size of its own (size: {_words(size)}), and a "
-            f"file of vitonnx has one: {INSTEAD} (with ,pad behind it all of a picture is seen)."
+            f"{fields.path} gives every picture its own size (size: {_words(size)}), but a "
+            f"probe-ready file has one: {INSTEAD} (append ,pad to keep the whole picture)."
         )
     if kind == "ConvNext" and "shortest_edge" in size:
         return _convnext(fields, size["shortest_edge"])
@@ -195,7 +195,9 @@ def _geometry(
     if kind in ("DPT", "PromptDepthAnything"):
         return _multiple(fields, _box(fields, size))
     if pads and "pad_size" in fields and _box(fields, _size(fields, "pad_size")) != _seen(fields):
-        raise fields.error("pad_size", "what pictures are scaled to: vitonnx pads no further")
+        raise fields.error(
+            "pad_size", "the size that pictures are scaled to: vitonnx pads no further"
+        )
     if not cuts:
         return {"size": _box(fields, size)}
     return _cut(fields, kind, size)
@@ -209,7 +211,9 @@ def _cut(fields: Fields, kind: str, size: dict[str, int]) -> Geometry:
     if kind == "Levit" and not squashed:
         scaled = (int(256 / 224 * scaled[0]),) * 2
     if scaled[0] != scaled[1] or crop[0] != crop[1] or crop[0] > scaled[0]:
-        raise fields.error("crop_size", "a square no larger than the size, and that a square")
+        raise fields.error(
+            "crop_size", "a square no larger than the size, which must be square too"
+        )
     share = crop[0] / scaled[0]
     # A class that is not named may be CLIP's or DeiT's as well; both mean to keep the aspect.
     if squashed and kind != "DeiT" and names_class(fields):
@@ -218,19 +222,19 @@ def _cut(fields: Fields, kind: str, size: dict[str, int]) -> Geometry:
 
 
 def _convnext(fields: Fields, side: int) -> Geometry:
-    """Scale to cover, and cut; or squash what is large."""
+    """Scale to cover and crop, or squash if large."""
     crop = fields.number("crop_pct")
     if side >= CONVNEXT_SQUASHED:
         return {"size": (side, side)}
     if crop > 1:
-        raise fields.error("crop_pct", "a share, 1 at most")
+        raise fields.error("crop_pct", "a share, at most 1")
     return {"resize": int(side / crop), "size": (side, side), "crop": crop}
 
 
 def _fitted(fields: Fields, longest: int, mean: tuple[float, float, float]) -> Geometry:
-    """Scale the longer side, and fill what is missing at the right and at the bottom.
+    """Scale the longer side, and pad at the right and the bottom.
 
-    It is filled with zeros behind the normalisation, which are the mean before it.
+    Padding is zero after normalisation, which is the mean before it.
     """
     filled = _box(fields, _size(fields, "pad_size")) if "pad_size" in fields else None
     if not fields.flag("do_pad", False) or filled != (longest, longest):
@@ -241,13 +245,13 @@ def _fitted(fields: Fields, longest: int, mean: tuple[float, float, float]) -> G
 def _padded_before(
     fields: Fields, kind: str, size: dict[str, int], mean: tuple[float, float, float]
 ) -> Geometry:
-    """Pad to a square first: OWLv2 with black at the end, LLaVA with the mean all round."""
+    """Pad to a square first: OWLv2 in black at the end, LLaVA in the mean on all sides."""
     if kind == "Owlv2":
         black = Padding(colour=(0, 0, 0), place="end", before=True)
         return {"size": _box(fields, size), "padding": black}
     square = (size["shortest_edge"],) * 2 if "shortest_edge" in size else _box(fields, size)
     if fields.flag("do_center_crop", False) and _seen(fields) != square:
-        raise fields.error("crop_size", "the size, where pictures are padded")
+        raise fields.error("crop_size", "the size, since pictures are padded")
     red, green, blue = (int(255 * part) for part in mean)
     return {"size": square, "padding": Padding(colour=(red, green, blue), before=True)}
 
@@ -287,11 +291,11 @@ def _size(fields: Fields, key: str = "size", *, square: bool = True) -> dict[str
             )
             if {*known} in (*pairs, both) and whole:
                 return known
-    raise fields.error(key, f"a number of pixels, or height and width, {LARGEST_SIDE:,} at most")
+    raise fields.error(key, f"a number of pixels, or height and width, at most {LARGEST_SIDE:,}")
 
 
 def _seen(fields: Fields) -> tuple[int, int]:
-    """Read what is cut out, or else scaled to."""
+    """Read the size cropped to, or else scaled to."""
     cuts = fields.flag("do_center_crop", False)
     return _box(fields, _size(fields, "crop_size" if cuts else "size"))
 
@@ -299,7 +303,7 @@ def _seen(fields: Fields) -> tuple[int, int]:
 def _box(fields: Fields, size: dict[str, int]) -> tuple[int, int]:
     if "height" not in size:
         raise UsageError(
-            f"{fields.path} has a size of {_words(size)}; it must be a height and a width here: "
+            f"{fields.path} has a size of {_words(size)}; it must be a height and a width: "
             f"{INSTEAD}."
         )
     return size["height"], size["width"]

@@ -18,7 +18,7 @@ NEAREST = 5
 
 @cache
 def registry() -> tuple[ModelSpec, ...]:
-    """Give all models that vitonnx knows by name.
+    """Return all models that vitonnx knows by name.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def find_model(name: str, *, also: Iterable[str] = ()) -> ModelSpec:
     nearest = ", ".join((begun + near)[:NEAREST])
     hint = f"; the nearest are {nearest}" if nearest else ""
     raise UnknownModelError(
-        f"no model is called {name!r}{hint}. `vitonnx models` lists all, and --config FILE.json "
+        f"no model is called {name!r}{hint}. `vitonnx models` lists all; --config FILE.json "
         "describes a model outside the list."
     )
 

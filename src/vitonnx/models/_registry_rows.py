@@ -1,4 +1,4 @@
-"""The models that vitonnx knows by name, and what is published about them.
+"""The models that vitonnx knows by name, and their published facts.
 
 Names, recipes, licences and hub repositories are those of timm 1.0 (its ``pretrained_cfg``);
 accuracies are as published, each for the row's own numerics.
@@ -32,7 +32,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def rows() -> Iterator[ModelSpec]:
-    """Give all rows: original ViT, the same in the JAX original's numerics, DeiT, DINO, MAE."""
+    """Return all rows: original ViT, the same in the JAX original's numerics, DeiT, DINO, MAE."""
     originals = list(_originals())
     yield from originals
     yield from map(_in_jax_numerics, originals)
@@ -133,9 +133,9 @@ def _original(
 def _in_jax_numerics(spec: ModelSpec) -> ModelSpec:
     """Turn a row into that of Google's own file, computed as Google's own code does.
 
-    Its pictures are squashed, by a bilinear filter that is not antialiased, which is the one thing
-    that no recipe of ours says (vit_jax, ``input_pipeline.py``). No accuracy is published for
-    these numerics of ours.
+    The original squashes pictures with a bilinear filter that isn't antialiased, which is the one
+    thing that a recipe can't express (vit_jax, ``input_pipeline.py``). No accuracy is published for
+    these numerics.
     """
     return replace(
         spec,

@@ -25,9 +25,9 @@ class ModelSpec:
     aliases : tuple of str
         Other names of the same weights in the same numerics.
     repository, file, revision : str or None
-        Where a model hub has the weights; at which commit, if not the newest.
+        Location of the weights on a model hub, and the commit, if not the newest.
     urls : tuple of str
-        Where the authors published the original file or files (a backbone and its head).
+        URLs of the authors' original file or files (a backbone and its head).
     licence : str or None
         SPDX identifier of the weights' licence.
     top1 : str or None

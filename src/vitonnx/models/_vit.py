@@ -23,20 +23,20 @@ __all__ = ["ViTOutputs", "VisionTransformer"]
 
 if keras.backend.backend() != "tensorflow":
     raise UsageError(
-        f"Keras runs on {keras.backend.backend()} here, and the models need TensorFlow: set the "
+        f"Keras runs on {keras.backend.backend()}, but the models need TensorFlow: set the "
         "environment variable KERAS_BACKEND to tensorflow before Keras is imported."
     )
 
 
 class ViTOutputs(NamedTuple):
-    """What the network says of a batch: every tensor float32.
+    """Outputs of the network for a batch, all float32.
 
     Parameters
     ----------
     logits : (batch, classes) or None
-        None where the model has no head.
+        Class scores; None if the model has no head.
     embedding : (batch, embedding_dim)
-        What the head reads.
+        Input of the head.
     attention : tuple of (batch, heads, tokens, tokens)
         Softmax weights of each block, rows sum to 1.
     tokens : tuple of (batch, tokens, dim)
@@ -125,7 +125,7 @@ class Attention(keras.Layer):
 
 
 class Mlp(keras.Layer):
-    """Two dense layers with an activation between them."""
+    """Two dense layers with an activation in between."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__(name="mlp")
@@ -138,7 +138,7 @@ class Mlp(keras.Layer):
 
 
 class Block(keras.Layer):
-    """A pre-norm transformer block: attention and MLP, each beside a skip connection."""
+    """Pre-norm transformer block: attention and MLP, each with a skip connection."""
 
     def __init__(self, config: ViTConfig, name: str) -> None:
         super().__init__(name=name)
@@ -249,7 +249,7 @@ class VisionTransformer(keras.Model):
         return ViTOutputs(logits, embedding, tuple(attention), tuple(tokens))
 
     def embed(self, images: tf.Tensor) -> tf.Tensor:
-        """From pictures to tokens: patches, prefix tokens in front, positions where they have one.
+        """Turn pictures into tokens: patches, with prefix tokens first, and positions added.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ class VisionTransformer(keras.Model):
         return _concat([prefix, *without_position, patches + positions[placed:]])
 
     def _positions(self) -> tf.Tensor:
-        """Give the position embedding for the grid of the pictures, (positions, dim)."""
+        """Return the position embedding for the grid of the pictures, (positions, dim)."""
         if self.grid == self.config.grid:
             return tf.convert_to_tensor(self.position_embedding)
         if self.config.position == "sincos":
@@ -294,7 +294,7 @@ class VisionTransformer(keras.Model):
         return tf.matmul(tf.cast(matrix, self.compute_dtype), self.position_embedding)
 
     def read_out(self, x: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """From the last block's tokens to logits (None without a head) and embedding."""
+        """Compute logits (None without a head) and embedding from the last block's tokens."""
         config = self.config
         if not config.norm_after_pooling:
             x = self.norm(x)
@@ -323,17 +323,17 @@ class VisionTransformer(keras.Model):
         Parameters
         ----------
         parameters : mapping of name to float32 array
-            With the names and shapes of `ViTConfig.parameters`, each of them.
+            Every parameter, with the names and shapes of `ViTConfig.parameters`.
         """
         weights = self.named_weights()
         expected = self.config.parameters()
         if missing := [name for name in expected if name not in parameters]:
-            raise UsageError(f"The weights lack {', '.join(missing[:5])}: give all of them.")
+            raise UsageError(f"the weights lack {', '.join(missing[:5])}: give all of them.")
         for name in expected:
             weights[name].assign(parameters[name])
 
     def named_weights(self) -> dict[str, keras.Variable]:
-        """Give every weight by its name in the tree, the fixed position table included."""
+        """Return every weight by its name in the tree, including the fixed position table."""
         if not self.built:
             side = self.config.patch_size
             height, width = self.grid[0] * side, self.grid[1] * side

@@ -1,7 +1,7 @@
-"""From what people call a model to its file: a path, a name, or an id of a model hub.
+"""Resolve the name of a model to its file: a path, a name, or an id of a model hub.
 
-The one room that knows the engine's files, ``tap`` and ``export`` together. It prints nothing: what
-is to be said goes to callables.
+The only room that combines the engine's files, ``tap`` and ``export``. It prints nothing: messages
+go to callables.
 """
 
 from vitonnx.names._foreign import Foreign, open_foreign

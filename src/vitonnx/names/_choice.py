@@ -1,4 +1,4 @@
-"""Which of a repository's files is the model, and which one says how pictures become its input."""
+"""Choose a repository's model file, and the file of its preprocessing recipe."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ RECIPE, CONFIG = "preprocessor_config.json", "config.json"
 
 
 def is_graph(file: str) -> bool:
-    """Tell whether a file is a model in ONNX, and no checkpoint."""
+    """Tell whether a file is an ONNX model rather than a checkpoint."""
     return file.endswith(".onnx")
 
 
 def choose_model(snapshot: Snapshot) -> str:
-    """Choose the file that was asked for, else the ONNX file, else the checkpoint.
+    """Choose the file given, else the ONNX file, else the checkpoint.
 
     A checkpoint is the model only where the repository is known to have no ONNX file.
 
     Raises
     ------
     NotThereError
-        If there is no such file, or none that is surely meant.
+        If there is no such file, or several candidates.
     UnsureError
         If there is a checkpoint on this machine, and what else there is only the hub knows.
     """
@@ -41,28 +41,30 @@ def choose_model(snapshot: Snapshot) -> str:
     if found := next((file for file in GRAPHS if file in files), None):
         return found
     if graphs := sorted(filter(is_graph, files)):
-        raise snapshot.lacks(f"no {GRAPHS[0]}", f"say which file, as in {asked.beside(graphs[0])}")
+        raise snapshot.lacks(
+            f"no {GRAPHS[0]}", f"give one of them, as in {asked.beside(graphs[0])}"
+        )
     if CONFIG in files and (found := next((name for name in CHECKPOINTS if name in files), None)):
         if snapshot.folder is not None:
-            raise UnsureError(f"Or name the file that is here: {asked.beside(found)}.")
+            raise UnsureError(f"Or use the file that exists: {asked.beside(found)}.")
         return found
     raise snapshot.lacks(f"neither an ONNX file nor {CHECKPOINTS[0]} with its {CONFIG}")
 
 
 def nearest(snapshot: Snapshot, name: str, file: str) -> str | None:
-    """Find the file of a name that lies in a file's folder, or in the next one above it."""
+    """Find a file by name in the folder of another file, or in the next folder above."""
     folders = PurePosixPath(file).parents
     candidates = (str(folder / name) for folder in folders)
     return next((path for path in candidates if path in snapshot.files), None)
 
 
 def fetch_description(snapshot: Snapshot, file: str, listener: Listener) -> Path | None:
-    """Fetch the description that belongs to a model's file, and the one beside it.
+    """Download the config that belongs to a model's file, and the one beside it.
 
     Returns
     -------
     Path or None
-        ``preprocessor_config.json``, else ``config.json``; None where there is neither.
+        ``preprocessor_config.json``, else ``config.json``; None if there is neither.
     """
     names = (RECIPE, CONFIG)
     found = next(filter(None, (nearest(snapshot, name, file) for name in names)), None)

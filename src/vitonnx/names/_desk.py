@@ -1,7 +1,7 @@
 """A hub's files laid out as their authors had them: under their names, in one folder, no links.
 
-A hub's cache has them under digests, wherever there is room; and weights beside a model are found
-by their names, and refused where a link, of either kind, leads out of its folder.
+A hub's cache stores them under digests, on any disk; but external weights of a model are found by
+their names, and refused where a link, of either kind, leads outside its folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["called_by_id", "lay_out", "open_desk"]
 
 @contextmanager
 def open_desk(home: Path) -> Iterator[Path]:
-    """Give an empty folder for as long as the block runs.
+    """Make an empty folder that exists while the block runs.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def open_desk(home: Path) -> Iterator[Path]:
 
 
 def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> Path:
-    """Put an ONNX file into a folder, with the files beside it that hold its weights.
+    """Put an ONNX file into a folder, together with the files of its external weights.
 
     Returns
     -------
     Path
-        Of the ONNX file.
+        Path of the ONNX file.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> 
     DownloadError
         If one can't be fetched.
     ModelFileError
-        If it is no ONNX file.
+        If it is not an ONNX file.
     """
     folder.mkdir()
     model = folder / PurePosixPath(file).name
@@ -65,10 +65,10 @@ def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> 
         names = weight_names(model)
     for name in names:
         if posixpath.isabs(name) or ".." in PurePosixPath(name).parts:
-            continue  # is refused, with a sentence, by whoever reads the model
+            continue  # reading the model refuses it, with a sentence
         path = posixpath.normpath(posixpath.join(posixpath.dirname(file), name))
         if path not in snapshot.files:
-            raise snapshot.lacks(f"no {path}, where {file} has its weights")
+            raise snapshot.lacks(f"no {path}, which holds the weights of {file}")
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(snapshot.fetch(path, listener), folder / name)
     return model
@@ -76,7 +76,7 @@ def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> 
 
 @contextmanager
 def called_by_id(folder: Path, snapshot: Snapshot, file: str) -> Iterator[None]:
-    """Name a hub's files by where they are in the repository, in what is said of them."""
+    """Name a hub's files by their place in the repository, in all messages."""
     try:
         yield
     except VitonnxError as error:

@@ -16,8 +16,8 @@ def is_whole(path: Path) -> bool:
     Parameters
     ----------
     path : Path
-        A link to it, as a hub's cache has it. A file in its own right, which the cache has on some
-        systems, and a name that is no digest, say nothing of what was to come: it is believed.
+        Link to the file, as in a hub's cache. A regular file, which the cache has on some systems,
+        or a name that is not a digest tells nothing of the expected content, and is trusted.
     """
     name = path.readlink().name if path.is_symlink() else ""
     if len(name) == SHA256:

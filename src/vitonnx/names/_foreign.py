@@ -1,4 +1,4 @@
-"""What ``tap`` is given: a file of one's own, or a hub's, laid out for as long as it is read."""
+"""The input of ``tap``: a local file, or a hub's files, laid out while they are read."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Foreign:
     Parameters
     ----------
     file : Path
-        Its ONNX file, with its weights beside it.
+        ONNX file, with its external weights beside it.
     preprocess : str or None
-        Its recipe, as `vitonnx.tap.tap` takes it.
+        Preprocessing recipe, as for `vitonnx.tap.tap`.
     name : str or None
-        What it is called, where its file doesn't say it.
+        Name of the model, if its file doesn't tell.
     """
 
     file: Path
@@ -44,14 +44,14 @@ class Foreign:
 def open_foreign(
     model: str, preprocess: str | None = None, *, say: Say = ignore, progress: Say = ignore
 ) -> Iterator[Foreign]:
-    """Give what is to be tapped; what was laid out of a hub's files goes when the block ends.
+    """Open a model to tap; files laid out from a hub are removed when the block ends.
 
     Parameters
     ----------
     model : str
         A path, or ``hf://ORG/REPO[@REVISION][/FILE]``.
     preprocess : str, optional
-        As in ``--preprocess``, where it isn't the repository's own.
+        Preprocessing recipe as for ``--preprocess``, if not the repository's own.
     say, progress : callable
         As in `vitonnx.names.resolve`.
 
@@ -86,8 +86,7 @@ def _graph(snapshot: Snapshot) -> str:
     if not is_graph(file):
         raise snapshot.lacks(
             "no ONNX file",
-            f"give {snapshot.asked} to any command that takes a MODEL, and its checkpoint is "
-            "exported",
+            f"pass {snapshot.asked} to any command that takes a MODEL to export its checkpoint",
         )
     return file
 
@@ -97,6 +96,6 @@ def _refuse_ours(source: Path, asked: HubId) -> None:
 
     if is_ours(source):
         raise UsageError(
-            f"{asked} needs no tapping, as vitonnx made it: give it to any command that takes a "
-            "MODEL."
+            f"{asked} needs no tapping, since vitonnx made it: pass it to any command that takes "
+            "a MODEL."
         )

@@ -24,18 +24,18 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def is_hub_id(model: str) -> bool:
-    """Tell whether somebody means a model of a hub."""
+    """Tell whether a name is meant as that of a model on a hub."""
     return model.startswith(PREFIX)
 
 
 def is_commit(revision: str) -> bool:
-    """Tell whether a revision can't change: a commit's whole number."""
+    """Tell whether a revision can't change, as a full commit hash."""
     return COMMIT.fullmatch(revision) is not None
 
 
 @dataclass(frozen=True)
 class HubId:
-    """Which repository, at which revision, and which file of it.
+    """A repository, a revision, and a file in it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class HubId:
     revision : str
         A branch, a tag or a commit.
     file : str or None
-        Its path in the repository; None where nobody said which.
+        Path in the repository; None if not given.
 
     Examples
     --------
@@ -71,8 +71,8 @@ class HubId:
         file = match["file"] if match else None
         if match is None or (file is not None and not _stays_inside(file)):
             raise UsageError(
-                f"{text} is no model of a hub: write {PREFIX}ORG/REPO, {PREFIX}ORG/REPO@REVISION, "
-                "or either with /FILE behind it."
+                f"{text} is not a model on the hub: write {PREFIX}ORG/REPO or "
+                f"{PREFIX}ORG/REPO@REVISION, each optionally followed by /FILE."
             )
         return cls(match["repository"], unquote(match["revision"] or MAIN), file)
 
@@ -82,7 +82,7 @@ class HubId:
 
     @property
     def name(self) -> str:
-        """What its model is called: the repository's name, and which of its files.
+        """Name of the model: that of the repository, plus that of the file if given.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Where what was made of a hub's models is kept, and at which commit a revision was."""
+"""Cache of files made from hub models, and of the commits of their revisions."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from vitonnx.names._id import HubId, is_commit
 __all__ = ["cache_folder", "kept_file", "last_commit", "remember"]
 
 HUB = "hf"
-DEFAULT = "default"  # the file that is taken where nobody says which
+DEFAULT = "default"  # for requests without a file
 
 
 def cache_folder() -> Path:
-    """Give our part of the user's cache; it need not be there."""
+    """Return vitonnx's part of the user's cache; it need not exist."""
     import platformdirs
 
     return platformdirs.user_cache_path("vitonnx")
 
 
 def kept_file(asked: HubId, commit: str, cache: Path) -> Path:
-    """Give the place of a probe-ready file, in a folder of its own; it need not be there."""
+    """Return the path of a probe-ready file, in a folder of its own; it need not exist."""
     # By version: what an older vitonnx wrote may follow an older contract.
     home = cache / version("vitonnx") / HUB / asked.repository / commit
     return home / _part(asked.file or DEFAULT) / f"{asked.name}.onnx"
 
 
 def last_commit(asked: HubId, purpose: str) -> str | None:
-    """Give the commit that a revision was at when it last served a purpose."""
+    """Return the commit of a revision when it was last used."""
     try:
         commit = _note(asked, purpose).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):

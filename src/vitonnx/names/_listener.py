@@ -1,4 +1,4 @@
-"""Whoever wants to know what is going on while a model is fetched and made."""
+"""Callbacks for messages and progress while a model is downloaded and made probe-ready."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Say = Callable[[str], None]
 
 
 def ignore(words: str) -> None:
-    """Do nothing with what is said."""
+    """Ignore a message."""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told.
+    """Callbacks for messages and progress.
 
     Parameters
     ----------
     say : callable
-        Told, in a sentence, what is good to know.
+        Called with a sentence worth knowing.
     progress : callable
-        Told what is being done now.
+        Called with the current step.
     """
 
     say: Say = ignore

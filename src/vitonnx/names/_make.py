@@ -1,4 +1,4 @@
-"""From a repository of a hub to a probe-ready file: as it is, tapped, or exported."""
+"""Turn a hub repository into a probe-ready file: as is, tapped, or exported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["find_hub_model"]
 
 
 def find_hub_model(asked: HubId, listener: Listener) -> Path:
-    """Give the probe-ready file of a hub's model, made once for each commit.
+    """Return the probe-ready file of a hub model, made once per commit.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def _make(snapshot: Snapshot, home: Path, listener: Listener) -> Path:
 
 
 def _keep(made: Path, target: Path) -> None:
-    """Give a folder its place, whole, unless somebody else has just done the same."""
+    """Move a complete folder into place, unless another process has just done the same."""
     target.parent.parent.mkdir(parents=True, exist_ok=True)
     try:
         made.rename(target.parent)

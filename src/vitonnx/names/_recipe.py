@@ -16,25 +16,25 @@ __all__ = ["find_recipe", "recipe_of"]
 
 
 def find_recipe(word: str | None, *, say: Say = ignore, progress: Say = ignore) -> str | None:
-    """Give a recipe as ``tap`` reads it, where it is a hub's; any other word stays what it is.
+    """Resolve a recipe on a hub to one that ``tap`` reads; return any other word unchanged.
 
     Parameters
     ----------
     word : str or None
-        As in ``--preprocess``: ``hf://ORG/REPO``, with ``@REVISION`` and ``/FILE`` if need be, and
-        with changes behind it, such as ``,pad``.
+        Recipe as for ``--preprocess``: ``hf://ORG/REPO``, optionally followed by ``@REVISION``,
+        ``/FILE`` and changes such as ``,pad``.
     say, progress : callable
         As in `vitonnx.names.resolve`.
 
     Returns
     -------
     str or None
-        ``hf:FILE``, of a file that is on this machine, with the changes behind it.
+        ``hf:FILE`` with a file on this machine, followed by the changes.
 
     Raises
     ------
     VitonnxError
-        If the repository hasn't one, or can't be asked.
+        If the repository has no recipe, or can't be reached.
     """
     if word is None or not is_hub_id(word):
         return word
@@ -57,7 +57,7 @@ def _fetch(snapshot: Snapshot, listener: Listener) -> Path:
 
 
 def recipe_of(snapshot: Snapshot, file: str, listener: Listener) -> str:
-    """Give the recipe of a repository's own model, ``hf:FILE``.
+    """Return the recipe of a repository's own model, ``hf:FILE``.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def recipe_of(snapshot: Snapshot, file: str, listener: Listener) -> str:
 
     asked = snapshot.asked
     path = fetch_description(snapshot, file, listener)
-    fault = "has no recipe from picture to input"
+    fault = "has no preprocessing recipe"
     if path is not None:
         try:
             read_description(path)
@@ -79,6 +79,6 @@ def recipe_of(snapshot: Snapshot, file: str, listener: Listener) -> str:
             return f"hf:{path}"
     line = f"vitonnx tap {asked} --preprocess imagenet -o {asked.name}.onnx"
     raise UsageError(
-        f"{asked} {fault}: say one, as in `{line}`, and give that file instead. --preprocess also "
+        f"{asked} {fault}: give one, as in `{line}`, and use that file instead. --preprocess also "
         "takes half, MEAN,STD, timm:NAME and hf://ORG/REPO."
     )

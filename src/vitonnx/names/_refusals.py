@@ -1,4 +1,4 @@
-"""What a hub answers when it doesn't give what it is asked for, in sentences."""
+"""Turn a hub's refusals into sentences."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from vitonnx.names._id import HubId
 
 __all__ = ["UnansweredError", "answered"]
 
-TOKEN = "set HF_TOKEN to a token of yours"
+TOKEN = "set HF_TOKEN to your token"
 BUSY = (408, 429)  # and whatever is from 500: the hub says nothing of what was asked for
 
 
 class UnansweredError(DownloadError):
-    """The hub can't be reached, or says nothing now of what it was asked for."""
+    """The hub can't be reached, or fails to answer for now."""
 
 
 @contextmanager
 def answered(asked: HubId, otherwise: str) -> Iterator[None]:
-    """Turn what the hub's client raises into a sentence on what was asked for.
+    """Turn errors of the hub's client into a sentence on the request.
 
     Parameters
     ----------
     asked : HubId
-        What it is about.
+        Requested repository and file.
     otherwise : str
-        What has happened where the hub has not answered at all.
+        Sentence for when the hub has not answered at all.
 
     Raises
     ------
     UnknownModelError
-        If there is no such repository, or nobody shall know of it.
+        If there is no such repository, or it is hidden.
     UsageError
         If it has no such revision.
     UnansweredError
-        If the hub fails, can't be reached, or isn't to be asked.
+        If the hub fails, can't be reached, or must not be contacted (HF_HUB_OFFLINE).
     DownloadError
         If it is gated or refused, or the disk is full.
     """
@@ -57,44 +57,40 @@ def _sentence(asked: HubId, otherwise: str, error: Exception) -> VitonnxError:
     match error:
         case errors.GatedRepoError():
             return DownloadError(
-                f"{asked} is gated: ask for access at {hub}/{repository}, and {TOKEN} that has it."
+                f"{asked} is gated: request access at {hub}/{repository}, then {TOKEN}."
             )
         case errors.RepositoryNotFoundError():
             return UnknownModelError(
-                f"{hub} has no model repository {repository}, or a private one: check the name, "
-                f"and for a private one {TOKEN} that may read it."
+                f"{hub} has no model repository {repository}, or it is private: check the name; "
+                f"if it is private, {TOKEN}."
             )
         case errors.RevisionNotFoundError():
             return UsageError(
-                f"{repository} has no revision {asked.revision!r}: name a branch, a tag or a whole "
-                "commit that it has, or leave it out."
+                f"{repository} has no revision {asked.revision!r}: give an existing branch, tag "
+                "or full commit hash, or omit it."
             )
         case errors.OfflineModeIsEnabled():
             return UnansweredError(
-                f"{asked} was not fetched before, and HF_HUB_OFFLINE is set: unset it, or fetch "
-                f"it where there is a network, with `hf download {repository}`."
+                f"{asked} wasn't downloaded before, and HF_HUB_OFFLINE is set: unset it, or "
+                f"download it while online with `hf download {repository}`."
             )
         case errors.HfHubHTTPError() if error.response is not None:
             status = error.response.status_code
             if status in (401, 403):
-                return DownloadError(
-                    f"{hub} refuses {asked} to whoever asks ({status}): {TOKEN} that may read it."
-                )
+                return DownloadError(f"{hub} refuses access to {asked} ({status}): {TOKEN}.")
             if status in BUSY or status >= 500:
                 return UnansweredError(
-                    f"{hub} can't give {asked} now (it answers {status}): try again later."
+                    f"{hub} can't serve {asked} now (status {status}): try again later."
                 )
-            return DownloadError(
-                f"{hub} doesn't give {asked} (it answers {status}): check the name."
-            )
+            return DownloadError(f"{hub} doesn't serve {asked} (status {status}): check the name.")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return DownloadError(
-                f"{asked} can't be kept in {constants.HF_HUB_CACHE}: the disk is full; free some "
-                "space, or set HF_HOME to a folder elsewhere."
+                f"can't store {asked} in {constants.HF_HUB_CACHE}: the disk is full. Free some "
+                "space, or set HF_HOME to another folder."
             )
         case PermissionError() | OSError(errno=errno.EROFS):
             return DownloadError(
-                f"{asked} can't be kept in {constants.HF_HUB_CACHE}: there is no permission to "
-                "write there; set HF_HOME to a folder of yours."
+                f"can't store {asked} in {constants.HF_HUB_CACHE}: permission denied. Set HF_HOME "
+                "to a folder of yours."
             )
     return UnansweredError(f"{otherwise}: check the connection, and try again.")

@@ -1,4 +1,4 @@
-"""From a name to a file: of the models inside the package, of the registry, or of a hub."""
+"""Resolve a name to a file: of a model inside the package, in the registry, or on a hub."""
 
 from __future__ import annotations
 
@@ -29,20 +29,19 @@ def resolve(model: str | os.PathLike[str], *, say: Say = ignore, progress: Say =
         A file; a name of the models that come with vitonnx, or of the registry; or of a hub,
         ``hf://ORG/REPO[@REVISION][/FILE]``.
     say : callable
-        Told, in a sentence, what is good to know.
+        Called with a sentence worth knowing.
     progress : callable
-        Told what is being done now.
+        Called with the current step.
 
     Returns
     -------
     Path
-        Of a probe-ready file, in the user's cache where it was made; a file is given back as it
-        is.
+        Probe-ready file, in the user's cache if it was made; an existing file is returned as is.
 
     Raises
     ------
     UnknownModelError
-        If it is neither a file nor a name, nor a repository of the hub.
+        If it is neither a file, nor a known name, nor a repository on the hub.
     VitonnxError
         If it can't be fetched, or nothing can be made of it.
 

@@ -1,4 +1,4 @@
-"""A revision of a hub's repository, asked for again each time, or as it was when it last served."""
+"""Look up a repository's revision each time, or use its last commit if the hub doesn't answer."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def at_hub(
     Parameters
     ----------
     asked : HubId
-        The repository and the revision: a branch is asked for each time, a commit is what it is.
+        Repository and revision: a branch is looked up each time, a commit never.
     purpose : str
-        What it is for; each purpose has a last commit of its own.
+        Purpose; each has its own last commit.
     use : callable
-        Makes of the repository what is wanted.
+        Turns the repository into the result.
     listener : Listener
-        Told where the hub doesn't answer.
+        Told if the hub doesn't answer.
     known : callable
         Gives what was made of a commit before, if it is there.
 
@@ -85,4 +85,4 @@ def _say_why(error: UnansweredError, listener: Listener) -> None:
     from huggingface_hub import constants
 
     if not constants.HF_HUB_OFFLINE:
-        listener.say(f"{error} Until then, the last that it gave is used.")
+        listener.say(f"{error} Until then, the last known commit is used.")

@@ -1,4 +1,4 @@
-"""A repository of a hub at one commit: what is in it, and its files as they are fetched."""
+"""A hub repository at one commit: list of its files, and download of each."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MOST_NAMES = 12
 
 
 class NotThereError(UsageError):
-    """A repository hasn't what is needed."""
+    """A repository lacks a needed file."""
 
 
 class UnsureError(NotThereError):
-    """Of what lies on this machine nobody can tell whether the repository has something better."""
+    """Files on this machine may be outdated, and the repository can't be reached to tell."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Snapshot:
     Parameters
     ----------
     asked : HubId
-        What was asked for.
+        Requested repository and file.
     commit : str
         40 hexadecimal digits.
     files : mapping of str to int or None
         Paths in the repository, and their lengths in bytes where the hub says them.
     folder : Path or None
-        Where all of `files` lie already, and the repository may have others; None where they are
-        to be fetched, and are all there are.
+        Folder that holds all of `files`, while the repository may have others; None if they are yet
+        to be downloaded and the list is complete.
     """
 
     asked: HubId
@@ -68,7 +68,7 @@ class Snapshot:
         megabytes = (self.files[file] or 0) / 1e6
         listener.progress(f"fetching {file}" + (f", {megabytes:.0f} MB" if megabytes >= 1 else ""))
         whole = self.asked.beside(file)
-        broken = f"{whole} broke off on its way"
+        broken = f"the download of {whole} broke off"
         with quiet_hub(), answered(whole, broken):
             path = Path(
                 huggingface_hub.hf_hub_download(self.asked.repository, file, revision=self.commit)
@@ -81,16 +81,16 @@ class Snapshot:
         return path
 
     def lacks(
-        self, what: str, fix: str = "name one of its files, or another repository"
+        self, what: str, fix: str = "give one of its files, or another repository"
     ) -> NotThereError:
-        """Make the error for something that isn't there, with a list of what is.
+        """Make the error for a missing file, with a list of those that exist.
 
         Parameters
         ----------
         what : str
             ``no config.json`` and the like.
         fix : str
-            What to do about it.
+            Advice on what to do.
         """
         names = sorted(self.files, key=lambda name: (not name.endswith(".onnx"), name))
         more = len(names) - MOST_NAMES
@@ -101,7 +101,7 @@ class Snapshot:
 
 
 def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
-    """Ask the hub at which commit a revision is, and what is in it.
+    """Ask the hub for the commit of a revision, and for its files.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
     import huggingface_hub
     from huggingface_hub import constants
 
-    unreachable = f"{constants.ENDPOINT} can't be reached to ask for {asked}"
+    unreachable = f"can't reach {constants.ENDPOINT} for {asked}"
     with quiet_hub(), answered(asked, unreachable):
         found = huggingface_hub.HfApi().model_info(
             asked.repository,
@@ -132,7 +132,7 @@ def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
         commit = found.sha or ""
     if not is_commit(commit):
         raise UnansweredError(
-            f"{constants.ENDPOINT} doesn't say at which commit {asked} is: try again later."
+            f"{constants.ENDPOINT} doesn't tell the commit of {asked}: try again later."
         )
     return Snapshot(asked, commit, files)
 

@@ -12,20 +12,20 @@ __all__ = ["writable", "writable_folder"]
 
 
 def writable(cached: Path) -> Path:
-    """Give a file that is to be kept, in a folder as `writable_folder` makes it."""
+    """Return a path for a file to keep, in a folder from `writable_folder`."""
     return writable_folder(cached.parent) / cached.name
 
 
 def writable_folder(cached: Path) -> Path:
-    """Make a folder for what is to be kept, and give it.
+    """Make a folder for files to keep, and return it.
 
-    Where the system refuses, as in a home that is read-only or missing, it is a folder that goes
-    when this process ends: the same work is then done in every run.
+    If the system refuses, as with a read-only or missing home, use a folder that is removed when
+    this process ends: the work is then repeated in every run.
 
     Raises
     ------
     VitonnxError
-        If there is no folder for temporary files either.
+        If no temporary folder can be made either.
     """
     from vitonnx.media import passing_folder, temporary_folder
 
@@ -39,8 +39,8 @@ def writable_folder(cached: Path) -> Path:
             folder = stack.enter_context(temporary_folder())
         except OSError as error:
             raise VitonnxError(
-                f"Neither {cached} nor a folder for temporary files can be written: set TMPDIR to "
-                "a folder of yours."
+                f"can't write to {cached} or to a temporary folder: set TMPDIR to a folder of "
+                "yours."
             ) from error
         atexit.register(stack.close)
         return folder

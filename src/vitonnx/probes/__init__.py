@@ -21,7 +21,14 @@ from vitonnx.probes._heads import Heads, HeadsResult, head_maps, mass_mask
 from vitonnx.probes._option import Option, option, options_of
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._positions import Metric, Positions, PositionsResult, position_similarity
-from vitonnx.probes._probe import GraphProbe, Probe, Queries, TableProbe, WeightProbe
+from vitonnx.probes._probe import (
+    GraphProbe,
+    Probe,
+    Queries,
+    TableProbe,
+    WeightProbe,
+    no_probe,
+)
 from vitonnx.probes._registry import (
     GROUP,
     PROBES,
@@ -82,6 +89,7 @@ __all__ = [
     "load_probes",
     "mass_mask",
     "mean_attention_distance",
+    "no_probe",
     "option",
     "options_of",
     "position_similarity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vitonnx.errors import UsageError
@@ -15,18 +15,6 @@ Value = TypeVar("Value")
 
 KEY = "vitonnx.option"
 KINDS = {bool: "", int: "N", float: "X", str: "TEXT"}
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a field says of its option beside its type and default."""
-
-    help: str
-    metavar: str | None
-    read: Callable[[str], Any] | None
-    in_graph: bool
-    least: float | None
-    most: float | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +33,10 @@ class Option:
         One sentence, verb first.
     choices : tuple of str
         The words allowed; empty for any.
+    metavar : str or None
+        What stands for the value in ``--help``.
+    read : callable or None
+        Reads the value from a word.
     in_graph : bool
         Whether the compiled graph depends on it. Other options affect figures and masks only.
     least, most : float or None
@@ -112,15 +104,12 @@ class Option:
             raise UsageError(
                 f"{self.name} {value!r} is unknown; there are {', '.join(self.choices)}."
             )
-        low, high = self.least, self.most
-        if (low is not None and value < low) or (high is not None and value > high):
-            bounds = (
-                f"{low:g} or more"
-                if high is None
-                else f"{high:g} or less"
-                if low is None
-                else f"from {low:g} to {high:g}"
-            )
+        if self.least is None and self.most is None:
+            return
+        low = float("-inf") if self.least is None else self.least
+        high = float("inf") if self.most is None else self.most
+        if not low <= value <= high:
+            bounds = f"from {low:g} to {high:g}" if self.most is not None else f"{low:g} or more"
             raise UsageError(f"{self.name} is {value}; it must be {bounds}.")
 
 
@@ -141,18 +130,8 @@ def option(
 
     Parameters
     ----------
-    default : object
-        Value where nothing is given.
-    help : str
-        One sentence, verb first, for ``--help``.
-    metavar : str, optional
-        What stands for the value there.
-    read : callable, optional
-        Reads the value from a word.
-    in_graph : bool
-        Whether the compiled graph depends on it.
-    least, most : float, optional
-        Bounds, inclusive; `Probe` checks them.
+    default, help, metavar, read, in_graph, least, most
+        See `Option`.
 
     Examples
     --------
@@ -162,7 +141,7 @@ def option(
     >>> [(found.flag, found.default) for found in options_of(Question)]
     [('--block', -1)]
     """
-    declared = Declared(help, metavar, read, in_graph, least, most)
+    declared = Option("", str, default, help, (), metavar, read, in_graph, least, most)
     return field(default=default, metadata={KEY: declared})
 
 
@@ -178,27 +157,18 @@ def options_of(probe: type) -> tuple[Option, ...]:
     if not declared:
         return ()
     hints = get_type_hints(probe)
-    return tuple(_option(entry.name, hints[entry.name], entry) for entry in declared)
+    return tuple(
+        _typed(replace(entry.metadata[KEY], name=entry.name), hints[entry.name])
+        for entry in declared
+    )
 
 
-def _option(name: str, hint: Any, entry: Any) -> Option:
-    said: Declared = entry.metadata[KEY]
+def _typed(declared: Option, hint: Any) -> Option:
+    """Take the kind of an option, and its choices, from the annotation of its field."""
     given = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     (first, *others) = [each for each in given if each is not type(None)]
     choices = tuple(map(str, get_args(first))) if get_origin(first) is Literal else ()
-    kind = str if choices or said.read else first
-    if kind not in KINDS or (others and said.read is None):
-        raise TypeError(f"option {name} is of type {hint}: give it a `read`.")
-    default = None if entry.default is MISSING else entry.default
-    return Option(
-        name,
-        kind,
-        default,
-        said.help,
-        choices,
-        said.metavar,
-        said.read,
-        said.in_graph,
-        said.least,
-        said.most,
-    )
+    kind = str if choices or declared.read else first
+    if kind not in KINDS or (others and declared.read is None):
+        raise TypeError(f"option {declared.name} is of type {hint}: give it a `read`.")
+    return replace(declared, kind=kind, choices=choices)

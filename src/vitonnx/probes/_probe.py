@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
 
 import array_api_compat
 
+from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
@@ -18,7 +20,15 @@ from vitonnx.probes._option import options_of
 from vitonnx.probes._result import Found, PictureResult
 from vitonnx.probes._summary import Summary
 
-__all__ = ["GraphProbe", "Probe", "Queries", "Question", "TableProbe", "WeightProbe"]
+__all__ = [
+    "GraphProbe",
+    "Probe",
+    "Queries",
+    "Question",
+    "TableProbe",
+    "WeightProbe",
+    "no_probe",
+]
 
 Queries: TypeAlias = int | Array | None
 """The query token of all pictures, or int64 (batch,), one of each; None where there is none."""
@@ -224,6 +234,19 @@ class WeightProbe(Question, Generic[OfWeights]):
         layout : Layout
             The model's.
         """
+
+
+def no_probe(given: object, instead: str) -> UsageError:
+    """Say what is wrong with what was given as a probe and is none.
+
+    Examples
+    --------
+    >>> no_probe("heads", "vitonnx.Heads()")
+    UsageError("'heads' is not a probe: give an object, such as vitonnx.Heads().")
+    """
+    if isinstance(given, type):
+        return UsageError(f"{given.__name__} is a class: give an instance, {given.__name__}().")
+    return UsageError(f"{reprlib.repr(given)} is not a probe: give an object, such as {instead}.")
 
 
 def _stacked(queries: Sequence[int | None], outputs: Mapping[str, Array]) -> Array:

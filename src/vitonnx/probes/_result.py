@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class Found(ABC):
         return page.getvalue()
 
     def __repr__(self) -> str:
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.repr}
         said = [f"{name}={_brief(value)}" for name, value in values.items() if _is_said(value)]
         return f"{type(self).__name__}({', '.join(said)})"
 
@@ -126,9 +126,9 @@ class PictureResult(Found):
 
     file: str = ""
     crop: Crop | None = None
-    inside: Crop = WHOLE
-    pixels: Array | None = None
-    logits: Array | None = None
+    inside: Crop = field(default=WHOLE, repr=False)
+    pixels: Array | None = field(default=None, repr=False)
+    logits: Array | None = field(default=None, repr=False)
     prediction: Prediction | None = None
     error: VitonnxError | None = None
 

@@ -1,4 +1,4 @@
-"""Tap: Vision Transformers that somebody else exported, made probe-ready. No TensorFlow in here."""
+"""Make Vision Transformers exported by other tools probe-ready. No TensorFlow in here."""
 
 from vitonnx.tap._changes import split_changes
 from vitonnx.tap._tap import Tapped, tap

@@ -29,12 +29,12 @@ USUAL = "timm"  # antialiased: right when a grid shrinks, and next to the others
 
 @dataclass(frozen=True)
 class OtherSizes:
-    """What came of trying another size.
+    """Result of trying another size.
 
     Parameters
     ----------
     interpolation : str or None
-        How positions become those of other grids; None where the model keeps its size.
+        How positions are resampled to other grids; None if the model keeps its size.
     reason : str or None
         Why it does.
     known : bool
@@ -49,13 +49,13 @@ class OtherSizes:
 def choose_interpolation(
     positions: Positions, given: str | None, described: str | None
 ) -> tuple[tuple[str, ...], str | None]:
-    """Say how positions become those of other grids.
+    """Choose how positions are resampled to other grids.
 
     Parameters
     ----------
     positions : Positions
     given, described : str or None
-        By the caller, and by what is known of the model's family.
+        Interpolation given by the caller, and known of the model's family.
 
     Returns
     -------
@@ -71,20 +71,20 @@ def choose_interpolation(
     """
     every = get_args(Interpolation)
     if given is not None and given not in every:
-        raise UsageError(f"--interpolation {given} is unknown: say {', '.join(every)}.")
+        raise UsageError(f"--interpolation {given} is unknown: use {', '.join(every)}.")
     own = None if positions.learned is None else positions.learned.interpolation
     if own is not None:
         if given not in (None, own):
             raise UsageError(
                 f"--interpolation {given} contradicts the graph, which resamples its position "
-                f"embedding as {own} does: leave the option out."
+                f"embedding as {own} does: omit the option."
             )
         return (own,), None
     if positions.learned is None and not positions.relative:
         if given is not None:
             raise UsageError(
-                "--interpolation has no meaning for the model: it has neither a position embedding "
-                "nor tables of relative positions. Leave the option out."
+                "--interpolation doesn't apply: the model has neither a position embedding nor "
+                "tables of relative positions. Omit the option."
             )
         return ("rotary" if positions.rotary else "none",), None
     if given is not None:
@@ -95,7 +95,7 @@ def choose_interpolation(
         return candidates, None
     return candidates, (
         f"at other sizes, positions are resampled as {USUAL} does (antialiased bicubic), which is "
-        "a guess: say --interpolation where it is another way"
+        "a guess: give --interpolation if it is another"
     )
 
 
@@ -115,8 +115,8 @@ def try_other_size(
     manifest : Manifest
         The model's.
     candidates : sequence of str
-        See `choose_interpolation`. Where the original takes that size too, the one whose outputs
-        are the original's is chosen; otherwise the first.
+        See `choose_interpolation`. If the original takes that size too, the one that reproduces its
+        outputs is chosen; otherwise the first.
     original_at : callable or None
         Gives the original at another size, where it leaves its size open.
     tolerance : Tolerance
@@ -177,7 +177,7 @@ def _check(other: Joined, images: NDArray[np.uint8]) -> None:
 
 
 def _why(joined: Joined) -> str:
-    """Say what keeps a model at its size."""
+    """Describe what keeps a model at its size."""
     grid, tokens = joined.patches.grid, joined.stream.tokens
     for node in joined.model.graph:
         for value in node.inputs:
@@ -188,9 +188,9 @@ def _why(joined: Joined) -> str:
             if not {grid[0] * grid[1], tokens}.intersection(sides[-3:]):
                 continue
             if node.op_type == "Mul" and len(sides) > 1:
-                return "its rotary positions are made in no way that is recognised"
+                return "its rotary positions are made in an unknown way"
             if node.op_type == "Add" and sides[-1:] == sides[-2:-1]:
-                return "what it adds to its scores follows from patches in no way that is known"
+                return "its attention bias depends on the patches in an unknown way"
             if node.op_type == "Add" and sides[-1:] == [joined.stream.dim]:
-                return "its position embedding is added in no way that is recognised"
-    return "its graph depends on the number of patches in a way that is not recognised"
+                return "its position embedding is added in an unknown way"
+    return "its graph depends on the number of patches in an unknown way"

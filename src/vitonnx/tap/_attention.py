@@ -20,7 +20,7 @@ PRODUCTS = frozenset(("MatMul", "Einsum", "MatMulInteger", "QLinearMatMul", "Gem
 
 @dataclass(frozen=True)
 class Attention:
-    """One softmax that weighs values.
+    """A softmax that weighs values.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Attention:
     weights : onnx_ir.Value
         The softmax as the second product reads it.
     values : onnx_ir.Value
-        What the second product reads beside it.
+        Other factor of the second product.
     """
 
     softmax: ir.Node

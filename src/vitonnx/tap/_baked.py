@@ -10,10 +10,10 @@ LARGEST = 256  # pictures; what is larger is tokens or channels
 
 
 def baked_batches(graph: ir.Graph) -> list[int]:
-    """List candidates, the smallest first: whoever traced ``len(x)`` left it in one of these.
+    """List candidates, smallest first: tracing ``len(x)`` leaves the batch in one of these.
 
-    One picture, in any case; the first side of what the outputs are said to be, of constants, such
-    as a class token that was repeated, and of what reshapes and expansions aim at.
+    Always 1; the first side of the declared outputs, of constants, such as a repeated class token,
+    and of the targets of reshapes and expansions.
     """
     found = {1, *(_first(value.shape) for value in graph.outputs)}
     for value in graph.initializers.values():

@@ -26,8 +26,8 @@ TOLERANCE = 1e-3
 def free_batch(model: ir.Model, pictures: Input, folder: Path) -> Input:
     """Open the batch of a graph that fixes it, where that gives the same numbers.
 
-    What is written into reshapes is replaced, and constants are repeated for every picture. Then
-    it is tried: where pictures together don't come out as they do alone, all is left as it was.
+    Batch sizes in reshapes are replaced, and constants are repeated for every picture. The result
+    is then tried: if pictures together differ from single ones, the graph is left unchanged.
     """
     if pictures.batch is None:
         return pictures
@@ -43,7 +43,7 @@ def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Pat
     Parameters
     ----------
     unfolded : onnx_ir.Model
-        The graph as it came, whose input says that any batch will do.
+        The original graph, whose input declares an open batch.
     model : onnx_ir.Model
         The same one as it was observed with the one batch that it takes, with that batch in its
         reshapes; changed in place, where more than that batch could be had.
@@ -68,7 +68,7 @@ def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Pat
 def _taken_over(
     model: ir.Model, trial: ir.Model, pictures: Input, free: Input, folder: Path
 ) -> Input:
-    """Take a graph over whose batch was opened, where it gives the same; or leave all as it was."""
+    """Adopt a graph with an open batch if it gives the same results; else change nothing."""
     try:
         free = observe(trial, free, folder)
         if free.batch is not None or not _alike(model, trial, pictures, folder):
@@ -88,7 +88,7 @@ def _repeat_folded(
     pictures: ir.Value,
     batch: int,
 ) -> None:
-    """Repeat what is joined to every picture, where it was found to be a constant."""
+    """Repeat a constant that is joined to every picture."""
     names = () if source is None else (f"{source.name}/constant", str(source.name))
     found = next((v for n in names if (v := model.graph.initializers.get(n)) is not None), None)
     if found is None or found.const_value is None or node.attributes.get_int("axis", 0) == 0:
@@ -130,7 +130,7 @@ def _repeat_constants(graph: ir.Graph, node: ir.Node, pictures: ir.Value, batch:
 
 
 def _times(array: NDArray[Any], batch: int) -> int | None:
-    """Give the rows a picture has in a constant, where each has the same; else None."""
+    """Return the rows per picture in a constant, if the same for each; else None."""
     if array.ndim == 0 or array.shape[0] % batch:
         return None
     apart = array.reshape(batch, -1)

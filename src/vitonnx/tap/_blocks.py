@@ -19,13 +19,13 @@ NORMS = frozenset(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNor
 
 @dataclass(frozen=True)
 class Stream:
-    """All blocks that attend to all tokens, in their order.
+    """All blocks that attend to all tokens, in order.
 
     Parameters
     ----------
     blocks : tuple of Block
     attentions : tuple of Attention
-        One a block.
+        One of each per block.
     tokens, heads, dim : int
         The same in all of them.
     others : tuple of str
@@ -46,11 +46,11 @@ def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | N
     Parameters
     ----------
     graph : onnx_ir.Graph
-        In topological order, with shapes.
+        Graph in topological order, with shapes.
     attentions : sequence of Attention
         See `find_attentions`.
     batch : int or None
-        Where the graph fixes it.
+        Batch size, if fixed by the graph.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | N
     """
     if not attentions:
         raise ModelFileError(
-            "The model has no self-attention that could be found (a softmax between two products "
-            "of tokens): it is no Vision Transformer, or its attention is written in a way that "
-            "vitonnx doesn't know."
+            "can't find self-attention in the model (a softmax between two products of tokens): "
+            "it is not a Vision Transformer, or computes attention in a way that vitonnx doesn't "
+            "know."
         )
     side = BATCH if batch is None else batch
     own = [found for found in attentions if _is_square(found)]
@@ -73,30 +73,31 @@ def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | N
     if not own:
         raise ModelFileError(
             f"The model's attention isn't among all tokens of a picture ({others[0]}): only "
-            "self-attention has maps, and this model can't be tapped."
+            "self-attention has maps, so it can't be tapped."
         )
     kinds = {_kind(found, side) for found in own}
     windowed = [found for found in own if _kind(found, side) is None]
     if windowed:
         raise ModelFileError(
             f"The model attends within windows ({len(windowed)} of {len(own)} attentions, such as "
-            f"{windowed[0].softmax.name}, of shape {_words(windowed[0])}): no map of the whole "
-            "picture is in it, and it can't be tapped."
+            f"{windowed[0].softmax.name}, of shape {_words(windowed[0])}): it has no map of the "
+            "whole picture, so it can't be tapped."
         )
     if len(kinds) > 1:
         counts = ", ".join(
             f"{heads} heads over {tokens} tokens" for tokens, heads in sorted(k for k in kinds if k)
         )
         raise ModelFileError(
-            f"The model's blocks are not alike ({counts}): it is no plain Vision Transformer, and "
-            "can't be tapped."
+            f"The model's blocks are not alike ({counts}): it is not a plain Vision Transformer, "
+            "so it can't be tapped."
         )
     ((tokens, heads),) = (kind for kind in kinds if kind)
     blocks = _join(graph, own)
     dims = {_check_stream(block, tokens, side) for block in blocks}
     if len(dims) > 1:
         raise ModelFileError(
-            "The model's blocks differ in width: it is no plain Vision Transformer."
+            "The model's blocks differ in width: it is not a plain Vision Transformer, "
+            "so it can't be tapped."
         )
     return Stream(tuple(blocks), tuple(own), tokens, heads, dims.pop(), others)
 
@@ -116,7 +117,7 @@ def _is_square(found: Attention) -> bool:
 
 
 def _kind(found: Attention, batch: int | str) -> tuple[int, int] | None:
-    """Give the numbers of tokens and heads; None where the first side isn't the pictures'."""
+    """Return the numbers of tokens and heads; None if the first side isn't the batch."""
     sides = _sides(found)
     tokens = sides[-1]
     if not isinstance(tokens, int):
@@ -145,8 +146,8 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
         join = first_join(after, {found.weights, found.values} - before, before)
         if join is None:
             raise ModelFileError(
-                f"The attention {found.softmax.name} is added to nothing that went past it: it is "
-                "no block of a Vision Transformer, and the model can't be tapped."
+                f"The attention {found.softmax.name} has no skip connection: it is not a block of "
+                "a Vision Transformer, so the model can't be tapped."
             )
         stream = next(value for value in join.inputs if value in before)
         _check_alone(graph, stream, found)
@@ -154,8 +155,8 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
     starts = [stream for stream, _ in joins]
     if len(set(starts)) < len(starts):
         raise ModelFileError(
-            "Several attentions of the model read the same tokens side by side: it is no plain "
-            "Vision Transformer, and can't be tapped."
+            "Several attentions of the model read the same tokens in parallel: it is not a plain "
+            "Vision Transformer, so it can't be tapped."
         )
     moving = pixel_values(graph)
     norms = [_norm_behind(join.outputs[0]) for _, join in joins]
@@ -172,9 +173,9 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
             ends[number] = start
         elif start not in _same(end):
             raise ModelFileError(
-                f"Something stands between block {number} of the model and the next "
-                f"({end.name!r} becomes {start.name!r}): it is no plain Vision Transformer, and "
-                "can't be tapped."
+                f"There is an operation between block {number} of the model and the next "
+                f"({end.name!r} becomes {start.name!r}): it is not a plain Vision Transformer, so "
+                "it can't be tapped."
             )
     return [
         Block(found.softmax, start, middle, end)
@@ -183,7 +184,7 @@ def _join(graph: ir.Graph, attentions: Sequence[Attention]) -> list[Block]:
 
 
 def _placed(value: ir.Value, moving: set[ir.Value]) -> set[ir.Value]:
-    """Give the sums of a value and of what no pixel changes, such as positions once more."""
+    """Return sums of a value with terms that don't depend on pixels, such as positions."""
     readers = [use.node for each in _same(value) for use in each.uses()]
     return {
         node.outputs[0]
@@ -193,7 +194,7 @@ def _placed(value: ir.Value, moving: set[ir.Value]) -> set[ir.Value]:
 
 
 def _same(value: ir.Value) -> set[ir.Value]:
-    """Give a value as it is, and rounded to whole numbers and back."""
+    """Return a value, and its versions after rounding to integers and back."""
     found = {value}
     for use in value.uses():
         if use.node.op_type in ("QuantizeLinear", "DequantizeLinear"):
@@ -202,7 +203,7 @@ def _same(value: ir.Value) -> set[ir.Value]:
 
 
 def _norm_behind(value: ir.Value) -> ir.Value | None:
-    """Give the norm of a sum of which nothing else is read: the stream of a post-norm block."""
+    """Return the norm that alone reads a sum: the stream of a post-norm block."""
     same = _same(value)
     readers = {use.node for each in same for use in each.uses()}
     readers = {node for node in readers if same.isdisjoint(node.outputs)}
@@ -215,7 +216,7 @@ def _norm_behind(value: ir.Value) -> ir.Value | None:
 def _leave(middle: ir.Value, behind: Sequence[ir.Node], *, normed: bool) -> ir.Value:
     """Follow a block to its end: the skip connection round its MLP, where it has one.
 
-    Of a post-norm block, which norms its sums, the end is the norm behind that.
+    In a post-norm block, which normalises its sums, the end is the norm after the sum.
     """
     same = _same(middle)
     join = first_join(behind, same, same)
@@ -250,12 +251,12 @@ def _check_alone(graph: ir.Graph, stream: ir.Value, found: Attention) -> None:
 
 
 def _check_stream(block: Block, tokens: int, batch: int | str) -> int:
-    """Give the stream's width."""
+    """Return the width of the stream."""
     widths = {_width(value, tokens, batch, block) for value in (block.stream_in, block.stream_out)}
     if len(widths) > 1:
         raise ModelFileError(
-            "The model's tokens change their width: it is no plain Vision Transformer, and can't "
-            "be tapped."
+            "The model's tokens change their width: it is not a plain Vision Transformer, so it "
+            "can't be tapped."
         )
     return widths.pop()
 

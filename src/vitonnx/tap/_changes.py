@@ -1,4 +1,4 @@
-"""What is said behind a recipe's name: ``imagenet,pad=114,end``."""
+"""Changes appended to a recipe's name: ``imagenet,pad=114,end``."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def change(recipe: Preprocessing, changes: tuple[str, ...]) -> Preprocessing:
     kinds = [word.partition("=")[0] for word in changes]
     if len({*kinds}) < len(kinds) or {"pad", "squash"} <= {*kinds}:
         raise UsageError(
-            f"--preprocess …,{','.join(changes)} can't be: each is said once, and a picture is "
-            "either padded or squashed."
+            f"--preprocess …,{','.join(changes)} is contradictory: give each change once, and "
+            "either pad or squash."
         )
     if "end" in kinds and "pad" not in kinds:
-        raise UsageError("--preprocess …,end says where padding is: say ,pad,end.")
+        raise UsageError("--preprocess …,end needs padding: use ,pad,end.")
     for kind, word in zip(kinds, changes, strict=True):
         match kind:
             case "pad":
@@ -72,5 +72,5 @@ def _colour(word: str) -> tuple[int, int, int] | None:
         red, green, blue = bytes.fromhex(text[1:])
         return red, green, blue
     raise UsageError(
-        f"--preprocess …,{word} names no colour: write a grey from 0 to 255, or #RRGGBB."
+        f"--preprocess …,{word} is not a colour: use a grey from 0 to 255, or #RRGGBB."
     )

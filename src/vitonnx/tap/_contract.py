@@ -26,7 +26,7 @@ OUR_PLACES = ("block_", "embed/", "head/", "position_", "relative_position_", "r
 
 @dataclass(frozen=True)
 class Joined:
-    """A graph with the contract's input and outputs, beside the values that were its own outputs.
+    """Graph with the contract's input and outputs, besides the values of its own outputs.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Joined:
     counterparts : tuple of onnx_ir.Value
         The original's outputs, in their order.
     folder : path
-        Where weights lie.
+        Folder of the external weights.
     """
 
     model: ir.Model
@@ -69,7 +69,7 @@ def join(
 
 
 class Joiner:
-    """Adds nodes in front of a graph or behind it, described as they are added."""
+    """Adds nodes before or after a graph, with their types and shapes."""
 
     def __init__(self) -> None:
         self.nodes: list[ir.Node] = []
@@ -93,7 +93,7 @@ class Joiner:
 
 
 def _make_room(graph: ir.Graph) -> None:
-    """Give other names to foreign values that have one of the contract's."""
+    """Rename foreign values that have one of the contract's names."""
     for value in [*graph.inputs, *(value for node in graph for value in node.outputs)]:
         if _is_ours(value.name):
             value.name = f"original/{value.name}"
@@ -110,8 +110,8 @@ def _is_ours(name: str | None) -> bool:
 def _replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> None:
     """Put uint8 (batch, height, width, 3) in the input's place, normalised in the graph.
 
-    A graph that takes uint8 pixels normalises them itself, and is given them as they are. One that
-    takes blue first is given it so, behind the normalisation, whose mean is of red, green, blue.
+    A graph that takes uint8 pixels normalises them itself, and gets them unchanged. One that takes
+    blue first gets them reversed after normalisation, whose mean is for red, green, blue.
     """
     old, size = pictures.value, pictures.size
     batch: int | str = BATCH if pictures.batch is None else pictures.batch
@@ -155,7 +155,7 @@ def _add_outputs(
     Returns
     -------
     dict of str to onnx_ir.Value
-        In the contract's order; they are not yet outputs of the graph.
+        Outputs in the contract's order; they are not yet outputs of the graph.
     """
     first: int | str = BATCH if batch is None else batch
     tail = _Tail(graph, stream, first)
@@ -177,7 +177,7 @@ class _Tail:
         self.stream, self.batch = stream, batch
 
     def single(self, value: ir.Value, name: str) -> ir.Value:
-        """Give a value in single precision, under a name of its own."""
+        """Return a value in single precision, under its own name."""
         shape = () if value.shape is None else value.shape
         sides = [side if isinstance(side, int) else str(side.value) for side in shape]
         kind = "Identity" if value.dtype == ir.DataType.FLOAT else "Cast"
@@ -185,7 +185,7 @@ class _Tail:
         return self.join.op(kind, [value], sides, ir.DataType.FLOAT, name, **to)
 
     def attention(self, weights: ir.Value, name: str) -> ir.Value:
-        """Give (batch, heads, tokens, tokens), where heads and batch may be one axis."""
+        """Return (batch, heads, tokens, tokens); heads and batch may be one axis before."""
         tokens, heads = self.stream.tokens, self.stream.heads
         if weights.shape is not None and len(weights.shape) == 3:
             sides = [self.batch, heads, tokens, tokens]
@@ -198,7 +198,7 @@ class _Tail:
         return self.single(weights, name)
 
     def tokens(self, value: ir.Value, name: str) -> ir.Value:
-        """Give (batch, tokens, dim), where the batch may come second, or tokens be a grid."""
+        """Return (batch, tokens, dim); before, the batch may be second, or tokens a grid."""
         count, dim = self.stream.tokens, self.stream.dim
         sides = [self.batch, count, dim]
         shape = () if value.shape is None else value.shape
@@ -212,7 +212,7 @@ class _Tail:
         return self.single(value, name)
 
     def embedding(self, head: Head, patches: Patches) -> ir.Value:
-        """Give (batch, width): what the head reads, or else the class token, or the mean."""
+        """Return (batch, width): the head's input, or else the class token, or the mean."""
         dim = self.stream.dim
         if head.embedding is not None:
             return self.single(head.embedding, EMBEDDING)

@@ -1,4 +1,4 @@
-"""What was found in a foreign graph, in a person's words."""
+"""Describe the parts found in a foreign graph in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["describe_findings", "describe_positions", "missing"]
 def describe_findings(
     foreign: Input, pictures: Input, parts: Understood, precision: str
 ) -> tuple[tuple[str, str], ...]:
-    """Say what each part is, by the names that it has in the original."""
+    """Describe each part, by its names in the original."""
     kind = str(foreign.value.dtype).lower()
     batch = "any number of pictures" if pictures.batch is None else "one picture"
     stream, patches, head = parts.stream, parts.patches, parts.head
@@ -38,7 +38,7 @@ def describe_findings(
 
 
 def describe_positions(positions: Positions, interpolation: str | None) -> tuple[str, str]:
-    """Say what the tokens know of places, and what becomes of it at other sizes."""
+    """Describe the positions, and how they adapt to other sizes."""
     kinds = []
     if positions.learned is not None:
         rows, columns = positions.learned.grid
@@ -53,11 +53,11 @@ def describe_positions(positions: Positions, interpolation: str | None) -> tuple
         "rotary": "any size, computed anew",
         "sincos": "any size, computed anew",
     }.get(interpolation, f"any size, resampled as {interpolation} does")
-    return "positions", f"{' and '.join(kinds) or 'none that was recognised'}; {then}"
+    return "positions", f"{' and '.join(kinds) or 'none recognised'}; {then}"
 
 
 def missing(patches: Patches, pictures: Input, stream: Stream) -> tuple[str, ...]:
-    """Say what a probe-ready file usually has, and this one has not."""
+    """List what a probe-ready file usually has, and this one lacks."""
     found = []
     if patches.kernel is None:
         found.append("no single convolution embeds the patches: filters can't be probed")
@@ -69,8 +69,8 @@ def missing(patches: Patches, pictures: Input, stream: Stream) -> tuple[str, ...
             "maps are drawn as many pixels off"
         )
     if pictures.batch is not None:
-        found.append("the graph is made for one picture at a time: a batch runs one by one")
-    return (*found, *(f"{other}: it is no block, and has no map" for other in stream.others))
+        found.append("the graph takes one picture at a time: batches run one by one")
+    return (*found, *(f"{other}: it is not a block, and has no map" for other in stream.others))
 
 
 def _by(sides: tuple[int, int]) -> str:

@@ -1,9 +1,9 @@
-"""Follow one token through each block: what is published as its row and column must be its own.
+"""Follow one token through each block, to prove that published rows and columns are its own.
 
-Shapes can't tell tokens from channels where there are as many of them, nor the order that keys or
-patches are in. So every block is run alone, with one of its tokens changed. In the scores, the
-token's own row and column change and nothing else; of the values, its own row; and of what leaves
-the block past its attention, most of all that token.
+Shapes can't tell tokens from channels if both have the same number, nor the order of keys or
+patches. So every block is run on its own, with one of its tokens changed. In the scores, only the
+token's own row and column change; in the values, only its own row; and in the block's output
+without its attention, mostly that token.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def check_passage(graph: ir.Graph, stream: Stream) -> None:
     past = [str(value.name) for value in graph.outputs if value in reached]
     if past:
         raise ModelFileError(
-            f"The model's output {past[0]!r} sees the picture past its blocks, too: it is no "
-            "Vision Transformer but a network with attention in it, and can't be tapped."
+            f"The model's output {past[0]!r} also depends on the picture past its blocks: it is "
+            "not a Vision Transformer but another network with attention, so it can't be tapped."
         )
 
 
@@ -74,9 +74,9 @@ def check_flow(model: ir.Model, stream: Stream, prefix: int, pictures: Input, fo
             after = alone.run_on(_pushed(tokens, token, stream.tokens), before)
             if not _is_followed(before, after, token, stream.tokens):
                 raise ModelFileError(
-                    f"Block {number} of the model doesn't keep its tokens apart: a change of token "
-                    f"{token} doesn't show in row and column {token} of {found.softmax.name}. Its "
-                    "maps would be wrong, so it is not tapped."
+                    f"Block {number} of the model doesn't keep its tokens apart: a change of "
+                    f"token {token} doesn't show in row and column {token} of "
+                    f"{found.softmax.name}. Its maps would be wrong, so it can't be tapped."
                 )
 
 
@@ -113,13 +113,13 @@ class _Alone:
         self.pixels, self.folder = pixels, folder
 
     def run(self, tokens: NDArray[Any]) -> list[NDArray[Any]]:
-        """Give scores, values, the product of both, and what leaves the block."""
+        """Return scores, values, the product of both, and the block's output."""
         return self._run(self.whole, tokens)
 
     def run_on(self, tokens: NDArray[Any], before: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Give the same of other tokens, but what leaves the block if attention were as before.
+        """Return the same for other tokens, except for the output with attention as before.
 
-        All tokens look at one that is changed, some more than it is itself.
+        All tokens look at one changed token, some more than at themselves.
         """
         scores, values = self._run(self.looking, tokens)
         (stream,) = self._run(self.past, tokens, before[2])
@@ -162,6 +162,6 @@ def _stays(change: NDArray[np.float64], axis: int, token: int) -> bool:
 
 
 def _change(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
-    """How far numbers are apart; what is masked, and minus infinity in both, is alike."""
+    """Return how far numbers are apart; masked or minus infinity in both counts as equal."""
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(np.abs(one.astype(np.float64) - other.astype(np.float64)))

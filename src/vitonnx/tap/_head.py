@@ -1,4 +1,4 @@
-"""What the model says at its end: the classes' scores, and what they are computed from."""
+"""Outputs of the model: class scores, and the value they are computed from."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Head:
     logits : onnx_ir.Value or None
         (batch, classes); None where the model has no classifier.
     embedding : onnx_ir.Value or None
-        (batch, width); None where it is to be taken from ``tokens``.
+        Embedding (batch, width); None if it is to be computed from ``tokens``.
     tokens : onnx_ir.Value
         Normed at the end, where they are.
     mean_of : tuple of onnx_ir.Value
-        Where there are two classifiers: what each reads; the embedding is the mean of both.
+        Inputs of two classifiers, if there are two; the embedding is their mean.
     """
 
     logits: ir.Value | None
@@ -49,8 +49,8 @@ class Head:
 def find_head(graph: ir.Graph, stream: Stream) -> Head:
     """Look at a graph's outputs for logits, and for what they are a linear function of.
 
-    Where no output is one, an output of one row a picture is the embedding; where there is none
-    either, the class token of the last tokens is, or their mean.
+    If no output has class scores, an output of one row per picture is the embedding; otherwise the
+    class token of the last tokens is, or their mean.
     """
     last = stream.blocks[-1].stream_out
     norms = [use.node for use in last.uses() if use.node.op_type == "LayerNormalization"]
@@ -74,12 +74,12 @@ def find_head(graph: ir.Graph, stream: Stream) -> Head:
 def read_prefix(
     model: ir.Model, stream: Stream, prefix: int, head: Head, pictures: Input, folder: Path
 ) -> frozenset[int] | None:
-    """Say which prefix tokens of the last block the head reads, by changing one after the other.
+    """Return which prefix tokens of the last block the head reads, by changing each in turn.
 
     Returns
     -------
     frozenset of int or None
-        None where the model has no head, or one that reads all its tokens alike.
+        None if the model has no head, or one that reads all its tokens alike.
     """
     result = head.logits or head.embedding
     if result is None or not prefix:
@@ -105,7 +105,7 @@ def read_prefix(
 
 
 def _linear(value: ir.Value | None, moving: set[ir.Value]) -> tuple[ir.Value, ...] | None:
-    """Give what a value is a linear function of; two for the mean of two such functions."""
+    """Return the input of a linear function; two for the mean of two such functions."""
     node = None if value is None else value.producer()
     if node is None:
         return None
@@ -131,7 +131,7 @@ def _linear(value: ir.Value | None, moving: set[ir.Value]) -> tuple[ir.Value, ..
 
 
 def _quantised(factors: Sequence[ir.Value]) -> ir.Value | None:
-    """Give what was quantised for a product of whole numbers that is being scaled back."""
+    """Return the value quantised for an integer product whose result is scaled back."""
     for value in factors:
         node = value.producer()
         if node is not None and node.op_type == "Cast" and node.inputs[0] is not None:

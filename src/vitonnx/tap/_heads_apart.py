@@ -34,7 +34,7 @@ class HeadsApart(ir.passes.InPlacePass):
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """Rewrite in place; what is no longer used is removed."""
+        """Rewrite in place, and remove unused nodes."""
         graph = model.graph
         modified = False
         for node in list(graph):
@@ -53,7 +53,7 @@ class HeadsApart(ir.passes.InPlacePass):
 
 @dataclass(frozen=True)
 class _Heads:
-    """Some channels of (batch, tokens, channels), split into heads, or heads already; turned."""
+    """Some channels of (batch, tokens, channels), split into heads or to be split; transposed."""
 
     source: ir.Value
     channels: NDArray[np.int64] | None  # (heads, width)
@@ -61,7 +61,7 @@ class _Heads:
 
 
 def _find(value: ir.Value) -> _Heads | None:
-    """Go back to what is moved; None where that isn't heads, or is written so already."""
+    """Trace a transpose back; None if it isn't of heads, or already has the right form."""
     chain: list[tuple[ir.Node, int]] = []
     source: ir.Value | None = value
     while source is not None and source.producer() is not None:
@@ -146,7 +146,7 @@ class _Writer:
         return constant(self.graph, f"{self.name}/{place}", array)
 
     def split(self, source: ir.Value, heads: NDArray[np.int64]) -> ir.Value:
-        """Give (batch, tokens, heads, width) of some channels."""
+        """Return (batch, tokens, heads, width) of some channels."""
         tokens, whole = (_sides(source) or [])[1:]
         channels = heads.ravel()
         if channels.tolist() != list(range(whole)):
@@ -157,7 +157,7 @@ class _Writer:
     def part(
         self, source: ir.Value, channels: NDArray[np.int64], sides: list[int | str]
     ) -> ir.Value:
-        """Give some channels: by a product of their own, where that is how all were made."""
+        """Return some channels, by a separate product if all came from one."""
         linear = _linear(source)
         if linear is None:
             index = self.constant("channels", channels)
@@ -173,7 +173,7 @@ class _Writer:
 
 
 def _linear(value: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value | None] | None:
-    """Give a projection's tokens, weight and bias; None where it is none."""
+    """Return tokens, weight and bias of a projection; None if it isn't one."""
     node, bias = value.producer(), None
     if node is not None and node.op_type == "Add":
         constants = [each for each in node.inputs if each is not None and _is_weight(each, 1)]
@@ -235,7 +235,7 @@ def _numbers(value: ir.Value | None) -> NDArray[np.int64] | None:
 
 
 def _sides(value: ir.Value | None) -> list[int] | None:
-    """Give a value's sides for some pictures; None where they aren't known."""
+    """Return the sides of a value for some pictures; None if unknown."""
     shape = None if value is None else value.shape
     if shape is None:
         return None

@@ -25,7 +25,7 @@ MOST_PIXELS = 2**24  # 4096x4096: attention among the patches of more fits no ma
 
 @dataclass(frozen=True)
 class Input:
-    """Where pictures go in.
+    """Input of a graph that takes pictures.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Input:
     batch : int or None
         The number of pictures, where the graph fixes it.
     size : (height, width)
-        In pixels.
+        Size in pixels.
     """
 
     value: ir.Value
@@ -46,7 +46,7 @@ class Input:
 
     @property
     def dtype(self) -> Any:
-        """Of the array that it takes."""
+        """Type of the array that it takes."""
         return NUMBERS[self.value.dtype or ir.DataType.FLOAT]
 
     def noise(self, batch: int, seed: int = 0) -> NDArray[Any]:
@@ -67,14 +67,14 @@ def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
     Parameters
     ----------
     graph : onnx_ir.Graph
-        Its input's shape is changed, where a size was open.
+        Graph; its input's shape is changed if a size was open.
     size : (height, width)
-        In pixels.
+        Size in pixels.
 
     Raises
     ------
     ModelFileError
-        If it takes something else than pictures, or something beside them.
+        If it takes something other than pictures, or additional inputs.
     UsageError
         If the size isn't the graph's own.
     """
@@ -93,19 +93,19 @@ def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
 def _side(found: int | ir.SymbolicDim, size: tuple[int, int], which: int) -> int:
     if isinstance(found, int) and size[which] != found:
         raise UsageError(
-            f"The model's {('height', 'width')[which]} is {found}, and can't be "
-            f"{size[which]}: leave --size out, or export it for that size."
+            f"The model's {('height', 'width')[which]} is {found}, and can't be {size[which]}: "
+            "omit --size, or export it for that size."
         )
     return size[which]
 
 
 def fixed_size(graph: ir.Graph) -> tuple[int, int] | None:
-    """Give the size of the pictures that a graph takes; None where it is open.
+    """Return the size of the pictures that a graph takes; None if open.
 
     Raises
     ------
     ModelFileError
-        If it takes something else than pictures, or something beside them.
+        If it takes something other than pictures, or additional inputs.
     """
     value, _, (rows, columns) = _pictures(graph)
     assert value.shape is not None
@@ -114,8 +114,8 @@ def fixed_size(graph: ir.Graph) -> tuple[int, int] | None:
         return None
     if min(height, width) < 1 or height * width > MOST_PIXELS:
         raise ModelFileError(
-            f"The model's input is of {height}x{width} pixels, which no Vision Transformer's is: "
-            "export it again, for pictures of the size that it was trained on."
+            f"The model's input is of {height}x{width} pixels, as in no Vision Transformer: "
+            "export it again for pictures of the size it was trained on."
         )
     return height, width
 
@@ -126,8 +126,8 @@ def _pictures(graph: ir.Graph) -> tuple[ir.Value, Layout, tuple[int, int]]:
     if len(inputs) != 1:
         names = ", ".join(repr(value.name) for value in inputs) or "none"
         raise ModelFileError(
-            f"The model should have one input, pictures, and has {len(inputs)} ({names}): "
-            "export its image encoder alone."
+            f"The model must have one input, pictures, but has {len(inputs)} ({names}): export "
+            "only its image encoder."
         )
     (value,) = inputs
     shape = None if value.shape is None else list(value.shape)
@@ -135,8 +135,8 @@ def _pictures(graph: ir.Graph) -> tuple[ir.Value, Layout, tuple[int, int]]:
         kind = "of unknown type" if value.dtype is None else str(value.dtype).lower()
         form = "without a shape" if shape is None else str(tuple(map(str, shape)))
         raise ModelFileError(
-            f"The model's input {value.name!r} takes no pictures: it is {kind}, {form}, and "
-            f"should be float or uint8, {PICTURES}."
+            f"The model's input {value.name!r} takes no pictures: it is {kind}, {form}, but must "
+            f"be float or uint8, {PICTURES}."
         )
     if shape[1] == 3:
         return value, "NCHW", (2, 3)
@@ -146,5 +146,5 @@ def _pictures(graph: ir.Graph) -> tuple[ir.Value, Layout, tuple[int, int]]:
         return value, "NCHW", (2, 3)  # as exporters of open shapes have it
     raise ModelFileError(
         f"The model's input {value.name!r} takes no colour pictures: its shape is "
-        f"{tuple(map(str, shape))} and should be {PICTURES}."
+        f"{tuple(map(str, shape))} but must be {PICTURES}."
     )

@@ -28,9 +28,9 @@ class Learned:
     table : float32 (rows, dim)
         The rows of prefix tokens first, where they have any.
     grid : (rows, columns)
-        Of the patches that it has rows for.
+        Grid of patches that it has rows for.
     interpolation : str or None
-        How the graph resamples it, or computes it; None where the graph doesn't.
+        How the graph resamples or computes it; None if it doesn't.
     """
 
     table: NDArray[np.float32]
@@ -39,16 +39,16 @@ class Learned:
 
 
 def find_learned(original: ir.Graph, added: NDArray[np.float32], grid: tuple[int, int]) -> Learned:
-    """Look for the embedding that gives what is added to the tokens.
+    """Find the embedding that yields the positions added to the tokens.
 
     Parameters
     ----------
     original : onnx_ir.Graph
-        As it came: where it resamples its embedding, that is among its weights.
+        Original graph: if it resamples its embedding, that is among its weights.
     added : float32 (rows, dim)
-        What is added at the model's own grid.
+        Positions added at the model's own grid.
     grid : (rows, columns)
-        That grid.
+        The model's own grid.
     """
     prefix, dim = len(added) - math.prod(grid), added.shape[1]
     if dim % 4 == 0 and _alike(sincos_table(grid, dim, prefix=prefix), added, EXACT):
@@ -73,7 +73,7 @@ def _interpolation(
     grid: tuple[int, int],
     exact: float,
 ) -> str | None:
-    """Find the way in which a table becomes what is added; None where there is none."""
+    """Find how a table becomes the positions added; None if there is no known way."""
     prefix = len(added) - math.prod(grid)
     for interpolation in get_args(Interpolation):
         matrix = resampling_matrix((side, side), grid, interpolation=interpolation, prefix=prefix)
@@ -83,7 +83,7 @@ def _interpolation(
 
 
 def _candidates(graph: ir.Graph, dim: int) -> Iterator[NDArray[Any]]:
-    """Give the weights that have a row of the right width for each of some places."""
+    """Return the weights that have a row of the right width for each of some positions."""
     constants = [
         node.attributes["value"].as_tensor()
         for node in graph

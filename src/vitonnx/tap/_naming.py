@@ -1,4 +1,4 @@
-"""What a tapped model is called."""
+"""Name of a tapped model."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def check_name(name: str) -> str:
     Raises
     ------
     UsageError
-        With one like it that can.
+        With a similar name that can be used.
     """
     safe = safe_name(name)
     if not name or name != safe:
         example = f", as in {safe}" if safe else ""
         raise UsageError(
-            f"The name {name!r} can't be part of a file's name: use letters, digits and . _ - + = "
+            f"the name {name!r} can't be part of a file name: use letters, digits and . _ - + = "
             f"@{example}."
         )
     return name

@@ -1,4 +1,4 @@
-"""What changes nothing: sums with zeros, such as masks that mask nothing, products with ones."""
+"""Remove operations without effect: sums with zeros, such as empty masks, products with ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DropNeutral(ir.passes.InPlacePass):
     """Take out what adds nothing, scales by one, or gives a shape that is there. Needs shapes."""
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """Rewrite in place; what is no longer used is removed."""
+        """Rewrite in place, and remove unused nodes."""
         modified = False
         for node in list(model.graph):
             kept = _kept(node)
@@ -28,14 +28,14 @@ class DropNeutral(ir.passes.InPlacePass):
 
 
 def _kept(node: ir.Node) -> ir.Value | None:
-    """Give the input that a node passes on as it is."""
+    """Return the input that a node passes on unchanged."""
     result = node.outputs[0] if node.outputs else None
     if result is None or result.is_graph_output() or node.domain:
         return None
     if node.op_type in ("Reshape", "Expand"):
         value = node.inputs[0]
         shape = None if value is None else value.shape
-        # Two sides that nobody knows are not the same.
+        # Two unknown sides are not known to be equal.
         known = shape is not None and all(str(side) != "None" for side in shape)
         return value if known and shape == result.shape else None
     if node.op_type not in NEUTRAL:

@@ -1,9 +1,9 @@
 """Run a graph and look at it: shapes as they are, and all that no pixel can change.
 
 Exporters leave shape arithmetic, masks, rotary tables and resampled position embeddings as nodes,
-each in its own way. Nothing here reads them. The graph is run with one batch and with another:
-sides that are alike belong to the model, sides that grow are the batch's, and what neither pixels
-nor batch change is a constant.
+each in their own way. Nothing here interprets them. The graph is run with one batch size and with
+another: sides that stay equal belong to the model, sides that grow are the batch's, and values that
+neither pixels nor batch change are constants.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TYPES = {kind.name.lower(): kind for kind in ir.DataType}
 
 
 def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
-    """Give all values the shapes that they have, and make constants of all that are.
+    """Set the observed shapes of all values, and fold all constants.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
     pictures : Input
         The graph's input.
     folder : path
-        Where weights lie.
+        Folder of the external weights.
 
     Returns
     -------
     Input
-        With the batch that the graph fixes in fact, whatever its input says.
+        Input with the batch that the graph really fixes, whatever it declares.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
 
 
 def _set_types(model: ir.Model, folder: Path) -> None:
-    """Infer all types; what is inferred of shapes is replaced by what is seen."""
+    """Infer all types; inferred shapes are replaced by observed ones."""
     common.ShapeInferencePass()(model)
     unknown = [v for node in model.graph for v in node.outputs if v.name and v.dtype is None]
     if unknown:
@@ -119,7 +119,7 @@ def _look_once(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, l
 
 
 class _Sight:
-    """What one run shows."""
+    """Observation of one run."""
 
     def __init__(
         self, shapes: dict[ir.Value, list[int]], still: dict[ir.Value, NDArray[Any]], batch: int
@@ -150,7 +150,7 @@ def _look(model: ir.Model, pictures: Input, batch: int, folder: Path) -> _Sight:
 
 
 def pixel_values(graph: ir.Graph) -> set[ir.Value]:
-    """Give all values that depend on pixels, and not on a picture's size alone."""
+    """Return all values that depend on pixels, rather than only on a picture's size."""
     found = {value for value in graph.inputs if not value.is_initializer()}
     for node in graph:
         if node.op_type not in ("Shape", "Size") and found.intersection(node.inputs):
@@ -159,7 +159,7 @@ def pixel_values(graph: ir.Graph) -> set[ir.Value]:
 
 
 def _still(graph: ir.Graph) -> list[ir.Value]:
-    """Give what is computed from no pixel, but for weights in another layout."""
+    """Return values computed without pixels, except weights in another layout."""
     moving = pixel_values(graph)
     layouts: set[ir.Value] = set()
     still = []
@@ -183,7 +183,7 @@ def _set_shapes(sights: list[_Sight]) -> None:
 
 
 def _side(one: int, two: int, first: _Sight, last: _Sight) -> int | str | None:
-    """Tell the model's own sides from the batch, and from what grows with it."""
+    """Tell the model's own sides from the batch, and from sides that grow with it."""
     if one == two:
         return one
     if one % first.batch == 0 and one // first.batch * last.batch == two:
@@ -209,7 +209,7 @@ def _make_constant(model: ir.Model, sights: list[_Sight]) -> None:
 
 
 def _share_row(graph: ir.Graph, value: ir.Value, array: NDArray[Any], other: NDArray[Any]) -> None:
-    """Give what is the same for every picture once, wherever pictures meet it one by one."""
+    """Share a row that is the same for every picture, where pictures meet it one by one."""
     if not array.ndim or array.shape[1:] != other.shape[1:]:
         return
     if (array != array[:1]).any() or (other != array[:1]).any():
@@ -243,6 +243,6 @@ def _fix_reshapes(graph: ir.Graph) -> None:
 
 
 def replace_numbers(graph: ir.Graph, node: ir.Node, place: int, numbers: Iterable[int]) -> None:
-    """Give a node whole numbers of its own as an input."""
+    """Set whole numbers as an input for this node only."""
     name = f"{node.outputs[0].name}/input_{place}"
     node.replace_input_with(place, constant(graph, name, np.array(list(numbers), np.int64)))

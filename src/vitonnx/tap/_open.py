@@ -1,4 +1,4 @@
-"""Read an ONNX file that somebody else made, and trust nothing in it."""
+"""Read an untrusted ONNX file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["open_foreign"]
 
 
 def open_foreign(file: Path) -> ir.Model:
-    """Read a graph; its large weights stay in their files until they are asked for.
+    """Read a graph; its large weights stay in their files until needed.
 
     Raises
     ------
     ModelFileError
-        If it is no ONNX model, is damaged, keeps weights where no model may, or is one of ours.
+        If it is not an ONNX model, is damaged, keeps weights where no model may, or is vitonnx's.
     """
     if is_ours(file):
         raise ModelFileError(
-            f"{file} needs no tapping: vitonnx made it, and `vitonnx inspect` says what is in it."
+            f"{file} needs no tapping: vitonnx made it. `vitonnx inspect` shows its content."
         )
     model = open_graph(file)
     if not len(model.graph):
-        raise ModelFileError(f"{file} is no model: its graph is empty.")
+        raise ModelFileError(f"{file} is not a model: its graph is empty.")
     WriteErfc()(model)
     return model

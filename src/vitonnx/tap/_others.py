@@ -1,4 +1,4 @@
-"""Tokens that are no patches: how many stand in front of the patches, and how many behind."""
+"""Tokens that aren't patches: the numbers before and after the patches."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["place_others"]
 def place_others(
     model: ir.Model, stream: Stream, patches: Patches, pictures: Input, folder: Path
 ) -> Patches:
-    """Tell tokens in front from tokens behind, by those that no pixel changes.
+    """Tell tokens before the patches from tokens after them, by those that no pixel changes.
 
-    Where pixels change all tokens, all others are taken to stand in front, as nearly everywhere.
-    What comes of it is checked afterwards: see `check_order`.
+    If pixels change all tokens, all others are assumed to come first, as nearly everywhere. The
+    result is checked afterwards: see `check_order`.
     """
     name, start = str(pictures.value.name), stream.blocks[0].stream_in
     one, other = (

@@ -1,4 +1,4 @@
-"""From pixels to tokens: the patches, their grid, and what is added to say where they are."""
+"""From pixels to tokens: the patches, their grid, and the positions added to them."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Patches:
     prefix : int
         Tokens in front of the patches.
     kernel : onnx_ir.Value or None
-        Of the convolution that embeds patches, (dim, 3, size, size); None where it is none, or
-        not the only one.
+        Kernel of the convolution that embeds patches, (dim, 3, size, size); None if there is none,
+        or several.
     positions : onnx_ir.Node or None
         The addition of a position embedding.
     position_rows : int
-        That the embedding has.
+        Number of rows of the embedding.
     suffix : int
-        Tokens behind the patches.
+        Number of tokens after the patches.
     shift : int
         Pixels that the first patch begins above the picture, and at the left of it.
     """
@@ -67,7 +67,7 @@ class Patches:
 
     @property
     def rows_behind(self) -> int:
-        """Rows of the position embedding that belong to tokens behind the patches."""
+        """Rows of the position embedding for tokens after the patches."""
         return self.suffix if self.position_rows > self.grid[0] * self.grid[1] + self.prefix else 0
 
     @property
@@ -99,21 +99,21 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
         (grid, size), kernel, apart, shift = _unfolded(before, pictures.size), None, True, 0
     if grid is None:
         raise ModelFileError(
-            "Nothing was found that makes patches of the picture, neither a convolution nor a "
-            "product: the model is no Vision Transformer, and can't be tapped."
+            "can't find what turns the picture into patches, a convolution or a product: the "
+            "model is not a Vision Transformer, so it can't be tapped."
         )
     rows, columns = grid
     if rows * size > pictures.size[0] or columns * size > pictures.size[1]:
         raise ModelFileError(
-            f"The model's patches, {rows}x{columns} of {size} pixels, reach beyond its pictures of "
-            f"{pictures.size[0]}x{pictures.size[1]}: what they show there is unknown. Export it "
-            "for a multiple of the patch size."
+            f"The model's patches, {rows}x{columns} of {size} pixels, extend beyond its pictures "
+            f"of {pictures.size[0]}x{pictures.size[1]}: what they show there is unknown. Export "
+            "it for a multiple of the patch size."
         )
     prefix = stream.tokens - rows * columns
     if prefix < 0:
         raise ModelFileError(
-            f"The model has {rows}x{columns} patches, and its blocks {stream.tokens} tokens: "
-            "patches are merged or left out on the way, and it can't be tapped."
+            f"The model has {rows}x{columns} patches, and its blocks {stream.tokens} tokens: it "
+            "merges or drops patches, so it can't be tapped."
         )
     positions, count = _positions(before, moving, stream, rows * columns)
     return Patches(size, apart, grid, prefix, kernel, positions, count, shift=shift)
@@ -122,7 +122,7 @@ def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
 def _convolved(
     before: list[ir.Node], convolutions: list[ir.Node]
 ) -> tuple[tuple[int, int] | None, int, ir.Value | None]:
-    """Give the grid, the patches' side, and the one kernel that sees a patch of pixels.
+    """Return the grid, the patch size, and the only kernel that sees a patch of pixels.
 
     A patch begins where the one before it ends: its side is the stride, and that of several
     convolutions in a row, none of which sees a whole patch, the product of their strides.
@@ -142,7 +142,7 @@ def _convolved(
         gap = "overlap" if max(map(int, sides)) > down else "leave gaps"  # type: ignore[arg-type]
         raise ModelFileError(
             f"The model's patches of {sides[0]}x{sides[1]} pixels begin every {down} pixels: "
-            f"patches that {gap} have no map of the picture, and can't be tapped."
+            f"patches that {gap} have no map of the picture, so it can't be tapped."
         )
     if kernel is None or kernel.dtype not in (ir.DataType.FLOAT, ir.DataType.FLOAT16):
         return grid, down, None
@@ -151,13 +151,13 @@ def _convolved(
 
 
 def _shift(convolution: ir.Node) -> int:
-    """Give how far the first patch begins outside the picture, on both sides alike."""
+    """Return how far the first patch begins outside the picture, equally on both sides."""
     pads = convolution.attributes.get_ints("pads", (0, 0, 0, 0))
     return pads[0] if pads[0] == pads[1] else 0
 
 
 def _strides(node: ir.Node) -> tuple[int, int]:
-    """Give how many pixels down and across a node steps for each of its outputs."""
+    """Return the pixels down and across that a node steps for each of its outputs."""
     if node.op_type == "SpaceToDepth":
         side = node.attributes.get_int("blocksize", 1)
         return side, side
@@ -174,7 +174,7 @@ def _grid_of(node: ir.Node) -> tuple[int, int] | None:
 
 
 def _unfolded(before: list[ir.Node], size: tuple[int, int]) -> tuple[tuple[int, int] | None, int]:
-    """Give grid and side of patches that are cut out by reshaping, and embedded by a product."""
+    """Return grid and size of patches cut by reshaping, and embedded by a product."""
     for node in before:
         if node.op_type not in ("MatMul", "Gemm"):
             continue
@@ -201,7 +201,7 @@ def _positions(
 
 
 def name_weights(graph: ir.Graph, patches: Patches) -> None:
-    """Give kernel and position embedding their names and forms; what reads them reads on."""
+    """Give kernel and position embedding their names and layouts, without affecting readers."""
     if patches.kernel is not None:
         _rename(graph, patches.kernel, PATCH_KERNEL)
     if patches.positions is not None:
@@ -221,7 +221,7 @@ def _rename(
 ) -> None:
     """Put a float32 initializer in a value's place; of two axes, if rows are given.
 
-    Its last rows are another initializer, where they are no patches'.
+    Last rows that aren't those of patches become another initializer.
     """
     assert value is not None
     assert value.const_value is not None
@@ -253,11 +253,11 @@ def _rename(
 def check_order(
     model: ir.Model, stream: Stream, patches: Patches, pictures: Input, folder: Path
 ) -> None:
-    """See that a change of one patch's pixels changes its token, row by row behind the prefix.
+    """Check that a change of one patch's pixels changes its token, row by row after the prefix.
 
-    All patches are told apart by few pictures: in each, those are changed whose number has a
-    certain bit. A patch that changes its neighbours too is not where it was taken to be; but where
-    several convolutions overlap, it may, and some patches are looked at one by one.
+    A few pictures tell all patches apart: each changes the patches whose index has a certain bit
+    set. A patch that changes its neighbours too is misplaced; with several overlapping convolutions
+    it may, and then some patches are checked one by one.
 
     Raises
     ------
@@ -303,7 +303,7 @@ def check_order(
         raise ModelFileError(
             f"The model's tokens are not its patches of {patches.size}x{patches.size} pixels, row "
             f"by row behind {patches.prefix} others: token {place} sees other pixels than it "
-            "should. Its maps would be wrong, so it is not tapped."
+            "should. Its maps would be wrong, so it can't be tapped."
         )
 
 

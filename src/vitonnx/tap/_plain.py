@@ -1,4 +1,4 @@
-"""Small things that exporters wrap round attention, taken off."""
+"""Remove small operations that exporters wrap around attention."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _may_be_output(value: ir.Value) -> bool:
 
 
 def _guarded(node: ir.Node) -> ir.Value | None:
-    """Give x of Where(IsNaN(x), 0, x)."""
+    """Return x of Where(IsNaN(x), 0, x)."""
     condition, _, value = node.inputs
     test = None if condition is None else condition.producer()
     is_guard = test is not None and test.op_type == "IsNaN" and test.inputs[0] is value

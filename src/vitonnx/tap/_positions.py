@@ -1,4 +1,4 @@
-"""What a model's tokens know of places, in forms that follow from the grid."""
+"""Positions of a model, in forms that follow from the grid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Positions", "free_positions"]
 
 @dataclass(frozen=True)
 class Positions:
-    """What was recognised.
+    """Recognised positions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""In how many bits a graph's products are computed, and its weights kept."""
+"""Precision of a graph's products, and bits of its stored weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLOATS: dict[ir.DataType | None, Precision] = {
 
 
 def precision_of(graph: ir.Graph) -> Precision:
-    """Give the precision of a graph's products, the least of them. Needs types."""
+    """Return the lowest precision of a graph's products. Needs types."""
     products = [node for node in graph if node.op_type in PRODUCTS]
     for node in graph:
         level = node.attributes.get_int("accuracy_level", 0)
@@ -34,7 +34,7 @@ def precision_of(graph: ir.Graph) -> Precision:
 
 
 def in_words(graph: ir.Graph, precision: Precision) -> str:
-    """Give a precision with what it doesn't say: that weights are kept in fewer bits."""
+    """Describe a precision, including weights stored in fewer bits."""
     few = sorted({bits for node in graph if (bits := _bits(node)) is not None})
     if not few:
         return precision
@@ -42,7 +42,7 @@ def in_words(graph: ir.Graph, precision: Precision) -> str:
 
 
 def _bits(node: ir.Node) -> int | None:
-    """Give the bits of a node's weights, where there are fewer than eight."""
+    """Return the bits of a node's weights if fewer than eight."""
     if node.op_type == "MatMulBnb4":
         return 4
     if node.op_type in ("GatherBlockQuantized", "MatMulNBits"):

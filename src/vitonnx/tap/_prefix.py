@@ -1,4 +1,4 @@
-"""What the tokens in front of the patches are called."""
+"""Names of the tokens before the patches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_prefix(given: Sequence[str]) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in given)
     if "" in names:
-        raise UsageError("--prefix has an empty name: write the names with commas between them.")
+        raise UsageError("--prefix has an empty name: separate the names by commas.")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"--prefix names {twice} twice: give every token a name of its own.")
@@ -43,13 +43,13 @@ def name_prefix(
     Parameters
     ----------
     patches : Patches
-        They say how many tokens are in front of them, and how many of these have positions.
+        Patches, with the numbers of tokens before them, and of those with positions.
     given : tuple of str or None
-        By the caller.
+        Names given by the caller.
     described : tuple of str or None
-        By the model's description.
+        Names from the model's config.
     read : frozenset of int or None
-        Those that the head reads; None where that isn't known.
+        Indices of tokens that the head reads; None if unknown.
 
     Returns
     -------
@@ -66,8 +66,7 @@ def name_prefix(
     if given is not None:
         if len(given) != count:
             raise UsageError(
-                f"--prefix names {len(given)} tokens, and the model has {count} in front of its "
-                "patches."
+                f"--prefix names {len(given)} tokens, but the model has {count} before its patches."
             )
         return given, None
     if described is not None and len(described) == count:
@@ -79,12 +78,10 @@ def name_prefix(
     names = _unread(count, patches.placed) if read == frozenset() else _read(count, read)
     by = "their number" if read is None else "what the head reads"
     tokens = (
-        "token in front of the patches is"
-        if count == 1
-        else (f"{count} tokens in front of the patches are")
+        "token before the patches is" if count == 1 else (f"{count} tokens before the patches are")
     )
     return names, (
-        f"the {tokens} taken for {', '.join(names)}, by {by}: say --prefix where that is wrong"
+        f"the {tokens} taken for {', '.join(names)}, by {by}: give --prefix if that is wrong"
     )
 
 
@@ -98,9 +95,8 @@ def _read(count: int, read: frozenset[int] | None) -> tuple[str, ...]:
 def _unread(count: int, placed: int | None) -> tuple[str, ...]:
     """Name tokens of which a head reads none, as it takes the mean of the patches.
 
-    Registers come in even numbers, and have no positions of their own: a token that has one, or
-    that is odd, is a class token that the head does without; but for a single one where patches
-    alone have positions.
+    Registers come in even numbers, and have no positions: a token that has one, or is odd, is a
+    class token that the head ignores; except a single one where only patches have positions.
     """
     has_class = bool(placed) or (count % 2 == 1 and (count > 1 or placed is None))
     return _with_registers(count, {0: "cls"} if has_class else {})

@@ -1,4 +1,4 @@
-"""From whatever an exporter wrote to the operators that the rest of vitonnx knows."""
+"""Reduce any exporter's graph to the operators that the rest of vitonnx knows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int 
     Returns
     -------
     Input
-        With an open batch, wherever that could be had.
+        Input with an open batch, if possible.
     int or None
         The batch that the graph took before, whatever its input says; None where it takes any.
 
@@ -71,8 +71,8 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int 
     branches = [node for node in model.graph if node.op_type in CONTROL_FLOW]
     if branches:
         raise ModelFileError(
-            f"The model decides while it runs what it computes ({branches[0].op_type} "
-            f"{branches[0].name!r}): export it without control flow."
+            f"The model has control flow ({branches[0].op_type} {branches[0].name!r}): export it "
+            "without."
         )
     Unfuse()(model)
     Plain()(model)
@@ -109,8 +109,8 @@ def _copied(model: ir.Model) -> ir.Model:
 def _set_opset(model: ir.Model) -> None:
     """Bring a graph to our opset.
 
-    What newer opsets changed since are types that operators take, but for the operators that are
-    written out already; the checker and the comparison with the original see to the rest.
+    Newer opsets mostly widen the types of operators, except for operators already expanded here;
+    the checker and the comparison with the original cover the rest.
     """
     opset = model.opset_imports.get("", OPSET)
     if opset < OPSET:
@@ -118,8 +118,8 @@ def _set_opset(model: ir.Model) -> None:
             ConvertVersionPass(OPSET, fallback=True)(model)
         if model.opset_imports.get("") != OPSET:
             raise ModelFileError(
-                f"The model is of opset {opset}, which could not be raised to {OPSET}: export it "
-                "with a newer one."
+                f"The model is of opset {opset}, which can't be raised to {OPSET}: export it with "
+                "a newer one."
             )
         common.ShapeInferencePass()(model)
     model.opset_imports[""] = OPSET

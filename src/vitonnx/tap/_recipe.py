@@ -1,4 +1,4 @@
-"""What a graph can't say of itself: how pictures become its input, and what things are called."""
+"""Facts that a graph doesn't tell: preprocessing recipe, and names."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ BESIDE = (
 
 
 def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Description:
-    """Give the recipe that a word stands for.
+    """Return the recipe that a word stands for.
 
     Parameters
     ----------
     word : str or None
         ``imagenet`` or ``half`` (mean and deviation 0.5); ``MEAN,STD``, one number each or three
-        each; ``timm:NAME`` of a registered model; ``timm:FILE`` or ``hf:FILE``, a published
-        description; with changes behind it, such as ``,pad``: see docs/tap.md. If None, a
-        description is looked for beside the model's file.
+        each; ``timm:NAME`` of a registered model; ``timm:FILE`` or ``hf:FILE``, a published config;
+        optionally followed by changes such as ``,pad``: see docs/tap.md. If None, a config is
+        looked for beside the model's file.
     file : path
         The model's.
     size : (height, width) or None
-        Of its input; None where the graph leaves it open, and the description says it.
+        Input size; None if the graph leaves it open, and the config tells.
 
     Raises
     ------
     UsageError
-        If the word stands for nothing, or there is neither a word nor a description.
+        If the word is unknown, or there is neither a word nor a config.
     """
     if word is None:
         return _beside(file, size)
@@ -95,8 +95,8 @@ def _beside(file: Path, size: tuple[int, int] | None) -> Description:
             if (folder / name).is_file():
                 return read_description(folder / name, size)
     raise UsageError(
-        f"A graph doesn't say how pictures are normalised, and there is no {BESIDE[0]} beside "
-        f"{file}: say it with --preprocess {WAYS}."
+        f"a graph doesn't say how pictures are normalised, and there is no {BESIDE[0]} beside "
+        f"{file}: give --preprocess {WAYS}."
     )
 
 
@@ -105,8 +105,8 @@ def _usual(
 ) -> Preprocessing:
     if size is None:
         raise UsageError(
-            "The model takes pictures of any size: say which one its probe-ready file shall have, "
-            "with --size HEIGHTxWIDTH."
+            "The model takes pictures of any size: set that of the probe-ready file with --size "
+            "HEIGHTxWIDTH."
         )
     return Preprocessing(
         resize=math.floor(min(size) / CROP),
@@ -127,14 +127,14 @@ def _numbers(
         numbers = []
     if len(numbers) not in (2, 6) or not all(math.isfinite(number) for number in numbers):
         raise UsageError(
-            f"--preprocess {word} is not understood: say {WAYS}; MEAN,STD are two numbers, or "
-            f"three and three, in the range 0 to 1. Behind it may stand, with commas: {CHANGES}."
+            f"--preprocess {word} is unknown: use {WAYS}; MEAN,STD are two numbers, or three and "
+            f"three, in the range 0 to 1. Append, with commas: {CHANGES}."
         )
     half = len(numbers) // 2
     mean, std = ((*part, *part, *part)[:3] for part in (numbers[:half], numbers[half:]))
     if min(std) <= 0 or max(*mean, *std) > 1 or min(mean) < 0:
         raise UsageError(
-            f"--preprocess {word} can't be: means lie between 0 and 1, and deviations above 0, of "
-            "pixels in the range 0 to 1."
+            f"--preprocess {word} is out of range: for pixels from 0 to 1, means must be between "
+            "0 and 1, and deviations above 0."
         )
     return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])

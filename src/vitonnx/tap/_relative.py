@@ -1,4 +1,4 @@
-"""Relative positions: what is added to scores, and depends on how patches lie to each other."""
+"""Relative positions: a bias on scores that depends on the offset of patches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def free_relative(graph: ir.Graph, attentions: Sequence[Attention], grid: tuple[
     Returns
     -------
     int
-        How many tables there are.
+        Number of tables.
     """
     found = 0
     for attention in attentions:
@@ -64,7 +64,7 @@ def _biases(attention: Attention) -> list[tuple[ir.Node, int, ir.Value]]:
 
 
 def _table(bias: NDArray[Any], grid: tuple[int, int]) -> NDArray[Any] | None:
-    """Give (offsets, heads) of (heads, tokens, tokens); None where more than offsets counts."""
+    """Return (offsets, heads) from (heads, tokens, tokens); None if more than offsets matters."""
     prefix = bias.shape[-1] - grid[0] * grid[1]
     if prefix not in (0, 1):
         return None

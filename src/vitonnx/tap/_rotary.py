@@ -40,7 +40,7 @@ def free_rotary(graph: ir.Graph, grid: tuple[int, int], tokens: int) -> int:
     Returns
     -------
     int
-        How many tables there were.
+        Number of tables.
     """
     patches, found = grid[0] * grid[1], 0
     made: dict[bytes, ir.Value | None] = {}
@@ -62,7 +62,7 @@ def free_rotary(graph: ir.Graph, grid: tuple[int, int], tokens: int) -> int:
 
 
 def _table(value: ir.Value, node: ir.Node) -> NDArray[Any] | None:
-    """Give (tokens, channels) of what scales queries or keys, (…, tokens, channels)."""
+    """Return (tokens, channels) of the factors of queries or keys, (…, tokens, channels)."""
     assert value.const_value is not None
     sides = [side for side in value.const_value.shape if side != 1]
     scaled = node.outputs[0].shape
@@ -98,7 +98,7 @@ def _write(
 
 
 def _shaped(graph: ir.Graph, table: ir.Value, value: ir.Value, reader: ir.Node) -> ir.Value:
-    """Give a table the axes that its reader had; none of them mentions the grid."""
+    """Restore the axes of a table for its reader; none of them mentions the grid."""
     assert value.const_value is not None
     sides = list(value.const_value.shape.numpy())
     if len(sides) == 2:

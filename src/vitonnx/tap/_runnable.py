@@ -19,7 +19,7 @@ RANDOM = frozenset(
 def check_runnable(model: ir.Model) -> None:
     """See that the runtime has all operators of a graph, and that none of them is random.
 
-    Functions should be inlined, and what nobody reads removed.
+    Functions should be inlined, and unused nodes removed, before.
 
     Raises
     ------
@@ -32,8 +32,8 @@ def check_runnable(model: ir.Model) -> None:
         if (domain, node.op_type) not in operators:
             raise ModelFileError(
                 f"The model uses the operator {f'{domain}::' if domain else ''}{node.op_type} "
-                f"({node.name!r}), which neither ONNX nor onnxruntime has: export it with standard "
-                "operators alone."
+                f"({node.name!r}), which neither ONNX nor onnxruntime has: export it with "
+                "standard operators only."
             )
         if not domain and node.op_type == "Loop":
             _check_ends(node)
@@ -43,34 +43,34 @@ def check_runnable(model: ir.Model) -> None:
     newest = max(since for (domain, _), since in operators.items() if not domain)
     if opset > newest:
         raise ModelFileError(
-            f"The model is of opset {opset}, and this onnxruntime knows none above {newest}: "
+            f"The model is of opset {opset}, but this onnxruntime knows none above {newest}: "
             "upgrade onnxruntime, or export the model with an older opset."
         )
 
 
 def _check_ends(node: ir.Node) -> None:
-    """Refuse a loop that doesn't say that it ends: it would be run before it can be taken out."""
+    """Refuse a loop without a known bound: it would be run before it can be removed."""
     count = node.inputs[0] if node.inputs else None
     tensor = None if count is None else ir.convenience.get_const_tensor(count)
     if tensor is None or tensor.size != 1 or int(tensor.numpy().item()) > MOST_TURNS:
         raise ModelFileError(
-            f"The model has a loop ({node.name!r}) that doesn't say that it ends soon: export it "
-            "without control flow."
+            f"The model has a loop ({node.name!r}) without a known small bound: export it without "
+            "control flow."
         )
 
 
 def _check_evaluates(node: ir.Node, *, norms: bool) -> None:
-    """Refuse what makes two runs differ, or a picture depend on those beside it.
+    """Refuse operators that make runs differ, or a picture depend on others in its batch.
 
-    Weights may be normed as a batch is: what is meant is a norm of what pixels change.
+    Weights may be batch-normalised: only norms of values that depend on pixels are refused.
     """
     draws = node.op_type in RANDOM or (node.op_type == "Dropout" and _drops(node))
     if draws:
         how = f"{node.op_type} {node.name!r}"
         how += ", in training mode" if node.op_type == "Dropout" else ""
         raise ModelFileError(
-            f"The graph draws random numbers ({how}), so its maps are never the same twice: export "
-            "it in evaluation mode, and without a random mask."
+            f"The graph draws random numbers ({how}), so its maps are never the same twice: "
+            "export it in evaluation mode, without a random mask."
         )
     training = node.attributes.get_int("training_mode", 0) == 1
     if node.op_type == "BatchNormalization" and training and norms:

@@ -18,8 +18,8 @@ WHOLE = 2**63 - 1  # the end of a slice that goes to the end
 def free_sides(graph: ir.Graph, grid: tuple[int, int], tokens: int) -> None:
     """Free slices and splits of the grid, and mark reshapes that can't be.
 
-    What is marked is set anew by Regrid: the node's metadata `SIDES_KEY` has a word for each entry
-    of its second input, ``tokens``, ``patches``, ``rows`` or ``columns``, or nothing.
+    Marked inputs are set by Regrid: the node's metadata `SIDES_KEY` has a word for each entry of
+    its second input: ``tokens``, ``patches``, ``rows``, ``columns``, or nothing.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def _numbers(value: ir.Value | None) -> list[int] | None:
 
 
 def _slice_to_the_end(graph: ir.Graph, node: ir.Node) -> None:
-    """Have a slice that goes to the end say so, whatever the end's number."""
+    """Make a slice to the end explicit, whatever its number."""
     source = node.inputs[0]
     stops = _numbers(node.inputs[2])
     given, steps = (_numbers(value) for value in (*node.inputs, None, None)[3:5])
@@ -62,7 +62,7 @@ def _slice_to_the_end(graph: ir.Graph, node: ir.Node) -> None:
 
 
 def _slice_instead_of_split(graph: ir.Graph, node: ir.Node, tokens: int) -> None:
-    """Cut tokens into parts by slices, the last of which goes to the end."""
+    """Split tokens by slices, the last of which goes to the end."""
     source = node.inputs[0]
     sizes = _numbers(node.inputs[1]) if len(node.inputs) > 1 else None
     if source is None or source.shape is None or sizes is None:

@@ -1,4 +1,4 @@
-"""Softmaxes of attention as everybody knows them: over the last axis, behind the queries."""
+"""Bring softmaxes of attention to the usual form: over the last axis, after the queries."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ RESHAPES = frozenset(("Flatten", "Reshape"))
 class LastAxisSoftmax(ir.passes.InPlacePass):
     """Write every softmax over the last axis, of (batch, heads, queries, keys) where it has four.
 
-    Converters leave keys wherever a product put them, and transpose behind the softmax; some
-    flatten all but the keys in front of it, or write it out, as an exponential over its sum or as
-    that of its logarithm. Needs shapes, and opset 13 or newer.
+    Converters leave keys wherever a product put them, and transpose after the softmax; some flatten
+    all axes before the keys, or expand it, as an exponential over its sum or as that of its
+    logarithm. Needs shapes, and opset 13 or newer.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -74,7 +74,7 @@ def _join_sum(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _axes(node: ir.Node, rank: int) -> list[int]:
-    """Give the axes that a sum goes over."""
+    """Return the axes that a sum goes over."""
     value = node.inputs[1] if len(node.inputs) > 1 else None
     axes = None if value is None else ir.convenience.get_const_tensor(value)
     return [] if axes is None else [int(axis) % rank for axis in axes.numpy().reshape(-1)]
@@ -105,7 +105,7 @@ def _unflatten(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _turn(graph: ir.Graph, node: ir.Node) -> bool:
-    """Transpose in front of a softmax, and back behind it."""
+    """Transpose before a softmax, and back after it."""
     source = node.inputs[0]
     if source is None or source.shape is None:
         return False
@@ -124,7 +124,7 @@ def _turn(graph: ir.Graph, node: ir.Node) -> bool:
 
 
 def _order(sides: Sequence[int | ir.SymbolicDim], keys: int) -> list[int]:
-    """Give the order of axes in which queries come last but one, and keys last.
+    """Return the order of axes with queries second to last, and keys last.
 
     Queries are as many as keys. Where they aren't to be told from heads, axes stay in their order.
     """

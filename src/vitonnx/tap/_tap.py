@@ -1,4 +1,4 @@
-"""From somebody else's file to one that keeps the contract."""
+"""Turn a foreign ONNX file into one that keeps the contract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from vitonnx.contract import LOGITS, PATCH_KERNEL, POSITION_EMBEDDING
-from vitonnx.engine import Precision, save_whole
+from vitonnx.engine import Precision
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import (
     NameNodes,
@@ -24,7 +24,7 @@ from vitonnx.graph import (
 )
 from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
-from vitonnx.modelfile import home, understood, weight_files
+from vitonnx.modelfile import home, save_graph, understood, weight_files
 from vitonnx.tap._any_size import choose_interpolation, try_other_size
 from vitonnx.tap._blocks import Stream
 from vitonnx.tap._contract import Joined, join
@@ -55,9 +55,9 @@ class Tapped:
     Parameters
     ----------
     manifest : Manifest
-        As it stands in the file.
+        Manifest of the file.
     findings : tuple of (str, str)
-        What was found, each with where or by what.
+        Parts found, each with its place or form.
     blocks : tuple of str
         The softmax of each block, by its name in the original.
     warnings : tuple of str
@@ -83,7 +83,7 @@ def tap(
     interpolation: str | None = None,
     name: str | None = None,
 ) -> Tapped:
-    """Make a Vision Transformer in ONNX probe-ready, whoever exported it.
+    """Make a Vision Transformer in ONNX probe-ready, whatever tool exported it.
 
     Parameters
     ----------
@@ -92,20 +92,20 @@ def tap(
     target : path
         The file to write; whole, or not at all.
     preprocess : str, optional
-        How pictures become its input: ``imagenet``, ``half``, ``MEAN,STD``, ``timm:NAME``,
-        ``timm:FILE`` or ``hf:FILE``; with ``,pad`` and the like behind it, as docs/tap.md says.
-        By default, by the description that lies beside the source.
+        Preprocessing recipe: ``imagenet``, ``half``, ``MEAN,STD``, ``timm:NAME``, ``timm:FILE`` or
+        ``hf:FILE``; optionally followed by changes such as ``,pad``, see docs/tap.md. By default,
+        that of the config beside the source.
     size : (height, width), optional
-        In pixels; by default the graph's, or, where that leaves it open, the description's.
+        Input size in pixels; by default the graph's, or if it is open, the config's.
     prefix_tokens : tuple of str, optional
-        Names of the tokens in front of the patches, where neither the description says them nor
-        their number: ``cls``, ``dist``, ``reg0`` ….
+        Names of the tokens before the patches (``cls``, ``dist``, ``reg0`` …), if neither the
+        config nor their number tells.
     interpolation : str, optional
-        How positions become those of other sizes, where neither the graph nor the description says
-        it: see `vitonnx.positions`.
+        How positions are resampled to other sizes, if neither the graph nor the config tells: see
+        `vitonnx.positions`.
     name : str, optional
-        What the model is called; by default as its file is, or where that says nothing, as its
-        ``config.json`` or its folder is.
+        Name of the model; by default that of its file, or if that is generic, that of its
+        ``config.json`` or folder.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def tap(
     Raises
     ------
     ModelFileError
-        If the source is damaged, or is no Vision Transformer whose attention is among all patches.
+        If the source is damaged, or isn't a Vision Transformer with attention among all patches.
     UsageError
         If the recipe is missing or not understood, or the size or the name can't be.
     """
@@ -144,8 +144,8 @@ def _tap(
     pictures, taken = prepare(model, foreign, folder)
     if pictures.batch not in (None, 1):
         raise ModelFileError(
-            f"The model takes {pictures.batch} pictures at a time, no more and no fewer: export it "
-            "with an open batch, or for one picture."
+            f"The model takes {pictures.batch} pictures at a time, no more and no fewer: export "
+            "it with a dynamic batch size, or for one picture."
         )
 
     def original_at(size: tuple[int, int]) -> Original:
@@ -204,7 +204,7 @@ def _tap(
 def _write(
     joined: Joined, manifest: Manifest, size: tuple[int, int] | None, target: Path
 ) -> Manifest:
-    """Write the file, at a size where one is given, with what the contract's outputs need alone."""
+    """Write the file, at the given size if any, with only what the contract's outputs need."""
     model = joined.model
     model.graph.outputs[:] = list(joined.outputs.values())
     _tidy(model, joined.stream)
@@ -212,7 +212,7 @@ def _write(
     if size is not None:
         Regrid(size)(model)
     with atomic_with_companions(target) as passing:
-        save_whole(model, passing)
+        save_graph(model, passing)
     return read_manifest(model)
 
 
@@ -226,7 +226,7 @@ def _tidy(model: ir.Model, stream: Stream) -> None:
 
 
 def _weights(graph: ir.Graph) -> frozenset[str]:
-    """Give the names of what was a parameter; exporters name other constants after places."""
+    """Return the names of parameters; exporters name other constants after places."""
     ours = (PATCH_KERNEL, POSITION_EMBEDDING)
     return frozenset(name for name in graph.initializers if name in ours or "/" not in name)
 

@@ -1,4 +1,4 @@
-"""What a foreign graph is, found by its structure and then by changing it and looking."""
+"""Find the parts of a foreign graph by its structure, and prove them by perturbing it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def understand(model: ir.Model, pictures: Input, folder: Path) -> Understood:
     Raises
     ------
     ModelFileError
-        If it is no Vision Transformer, or a part of it isn't where its maps would have it.
+        If it is not a Vision Transformer, or its maps would be wrong.
     """
     graph = model.graph
     stream = find_stream(graph, find_attentions(graph), pictures.batch)

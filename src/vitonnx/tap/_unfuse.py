@@ -81,7 +81,7 @@ class _Writer:
         return value
 
     def constant(self, array: object, like: ir.Value | None = None) -> ir.Value:
-        """Give a constant; numbers take another value's type."""
+        """Return a constant; numbers take another value's type."""
         data = np.asarray(array)
         if like is not None and like.dtype is not None:
             data = data.astype(like.dtype.numpy())
@@ -132,7 +132,7 @@ def _attention(write: _Writer, node: ir.Node) -> Outputs:
     query, key, value, mask, *past = _padded(node, 6)
     causal = node.attributes.get_int("is_causal", 0)
     if causal or any(each is not None for each in past):
-        raise _strange(node, "looks at a past, or not at all tokens")
+        raise _strange(node, "is causal, or doesn't attend to all tokens")
     if node.attributes.get_float("softcap", 0.0):
         raise _strange(node, "caps its scores")
     split = len(_sides(query)) == 4
@@ -158,9 +158,9 @@ def _multi_head_attention(write: _Writer, node: ir.Node) -> Outputs:
     """MultiHeadAttention of com.microsoft: projected already, packed or not."""
     query, key, value, bias, padding, added, *past = _padded(node, 10)
     if padding is not None or any(each is not None for each in past):
-        raise _strange(node, "masks keys, or looks at a past")
+        raise _strange(node, "masks keys, or is causal")
     if node.attributes.get_int("unidirectional", 0):
-        raise _strange(node, "doesn't look at all tokens")
+        raise _strange(node, "doesn't attend to all tokens")
     heads = node.attributes.get_int("num_heads", 0)
     if key is None:  # packed: (batch, tokens, heads, 3, dim)
         size = _sides(query)[4]
@@ -194,7 +194,7 @@ def _projecting_attention(write: _Writer, node: ir.Node) -> Outputs:
     """Attention of com.microsoft: one product for queries, keys and values is in it."""
     tokens, weight, bias, mask, past, added, *_ = _padded(node, 7)
     if mask is not None or past is not None or node.attributes.get_int("unidirectional", 0):
-        raise _strange(node, "masks tokens, or looks at a past")
+        raise _strange(node, "masks tokens, or is causal")
     heads = node.attributes.get_int("num_heads", 0)
     product = write.op("MatMul", tokens, weight)
     if bias is not None:
@@ -236,7 +236,7 @@ def _gelu(write: _Writer, node: ir.Node) -> Outputs:
 
 
 def _written_gelu(write: _Writer, x: ir.Value, *, by_tanh: bool) -> ir.Value:
-    """In operators that every opset has; FuseGelus makes one of them."""
+    """Expand into operators that every opset has; FuseGelus combines them."""
 
     def number(value: float) -> ir.Value:
         return write.constant(value, like=x)
@@ -262,7 +262,7 @@ def _scaled_product(write: _Writer, node: ir.Node) -> Outputs:
     """FusedMatMul: a product of perhaps transposed factors, scaled."""
     first, second = _padded(node, 2)
     if any(node.attributes.get_int(f"transBatch{which}", 0) for which in "AB"):
-        raise _strange(node, "turns its batches")
+        raise _strange(node, "transposes its batches")
     factors = []
     for value, flag in ((first, "transA"), (second, "transB")):
         axes = list(range(len(_sides(value))))
@@ -287,7 +287,7 @@ RULES: dict[tuple[str, str], Callable[[_Writer, ir.Node], Outputs]] = {
 
 
 def _padded(node: ir.Node, count: int) -> list[ir.Value]:
-    """Give a node's inputs, those that are left out at the end too."""
+    """Return a node's inputs, including those omitted at the end."""
     inputs = [value if value is not None and value.name else None for value in node.inputs]
     return [*inputs, *[None] * (count - len(inputs))]  # type: ignore[list-item]
 

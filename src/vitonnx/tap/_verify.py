@@ -31,7 +31,7 @@ MARGIN, LOOSEST = 3, 0.1
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far numbers may be apart, relative to the largest of their kind.
+    """Largest differences allowed, relative to the largest number of their kind.
 
     Sums in another order differ by some units in the last place, which grow from block to block;
     a product of whole numbers jumps where a rounding falls the other way.
@@ -44,7 +44,7 @@ class Tolerance:
 
     @classmethod
     def of(cls, precision: str) -> Tolerance:
-        """Give it for a precision."""
+        """Return the tolerance for a precision."""
         if precision == "fp32":
             return cls(outputs=1e-5, rows=1e-5, product=1e-5)
         # Calibrated files round attention to 256 steps in front of the product with the values.
@@ -63,9 +63,9 @@ class Original:
     pictures : Input
         Its input.
     recipe : Preprocessing
-        How its input is normalised.
+        Normalisation of its input.
     folder : path
-        Where its weights lie.
+        Folder of its external weights.
     """
 
     model: ir.Model
@@ -75,11 +75,11 @@ class Original:
 
     @property
     def batch(self) -> int:
-        """How many pictures it is given at a time."""
+        """Number of pictures per run."""
         return self.pictures.batch or 2
 
     def run(self, images: NDArray[np.uint8], *, optimise: bool = True) -> list[NDArray[Any]]:
-        """Give its outputs for uint8 (batch, height, width, 3)."""
+        """Return its outputs for uint8 (batch, height, width, 3)."""
         foreign = self.pictures
         scaled = images if foreign.dtype == np.uint8 else _normalise(images, self.recipe)
         if self.recipe.channel_order == "bgr":
@@ -135,7 +135,7 @@ def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Parity:
         if not np.isfinite(one).all():
             raise ModelFileError(
                 f"The model's output {value.name!r} is not a number for ordinary pictures: its "
-                "weights are damaged."
+                "weights are damaged. Export it again."
             )
         worst = max(worst, difference(one, other))
     _limit(worst, allowed, "an output differs from the original's")
@@ -154,7 +154,7 @@ def _normalise(images: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.f
 
 
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Give the largest difference of two arrays, relative to the first one's largest magnitude."""
+    """Return the largest difference of two arrays, relative to the first one's magnitude."""
     if one.shape != other.shape:
         return np.inf
     one, other = one.astype(np.float64), other.astype(np.float64)
@@ -163,7 +163,7 @@ def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _attention_errors(joined: Joined, images: NDArray[np.uint8]) -> list[tuple[float, float]]:
-    """Check what is published as attention in the block's own product, some blocks at a time."""
+    """Check published attention in the block's own product, some blocks at a time."""
     stream, outputs = joined.stream, joined.outputs
     weight = len(images) * stream.heads * stream.tokens**2 * 4
     together = max(1, AT_ONCE // weight)
@@ -232,7 +232,7 @@ def _product(found: Attention, weights: NDArray[Any], values: NDArray[Any]) -> N
 
 
 def _summed_axis(found: Attention) -> int:
-    """Give the axis of the weights that the product with the values sums over."""
+    """Return the axis of the weights that the product with the values sums over."""
     first = found.result.inputs[0] is found.weights
     if found.result.op_type != "Einsum":
         return -1 if first else -2

@@ -93,8 +93,8 @@ def test_rates_that_no_video_has(header: str, tmp_path: Path) -> None:
         ("W0 H0 F25:1 C420", "can't be opened"),
         ("W-8 H8 F25:1 C420", "can't be opened"),
         ("W99999 H99999 F25:1 C420", "can't be opened|99999x99999"),
-        ("W9000 H4000 F25:1 C420", "4000x9000 pixels, more than the 35,651,584"),
-        ("W4000 H8000 F25:1 A2:1 C420", "8000x8000 pixels, more than the 35,651,584"),
+        ("W9000 H4000 F25:1 C420", "4000x9000 pixels, but 35,651,584 are allowed"),
+        ("W4000 H8000 F25:1 A2:1 C420", "8000x8000 pixels, but 35,651,584 are allowed"),
     ],
 )
 def test_sizes_that_are_refused(header: str, message: str, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_huge_gif_is_refused_before_it_takes_gigabytes(tmp_path: Path) -> None
         "next(open_video(sys.argv[1]).read())",
         tmp_path / "f.gif",
     )
-    assert "13000x13000 pixels, more than the 35,651,584 that are allowed" in tried.sentence
+    assert "13000x13000 pixels, but 35,651,584 are allowed" in tried.sentence
     assert tried.taken < 2e9
 
 
@@ -309,7 +309,7 @@ def test_what_no_encoder_takes(
             for time in times:
                 writer.write(Frame(still(*size), Fraction(time), Fraction(1, 25)))
     except VideoError as error:
-        assert "can't be written as H.264" in str(error)  # noqa: PT017 - either is right
+        assert "as H.264" in str(error)  # noqa: PT017 - either is right
         assert not path.exists()
     else:
         assert len(look(path).pictures) == 2

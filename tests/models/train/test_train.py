@@ -107,7 +107,7 @@ def test_the_same_again(run: tuple[Settings, Path, Rows, Any], tmp_path: Path) -
 def test_a_folder_with_a_run_is_not_written_over(run: tuple[Settings, Path, Rows, Any]) -> None:
     settings, folder, _, _ = run
     before = contents(folder)
-    with pytest.raises(UsageError, match="has a training already: go on with it by --resume"):
+    with pytest.raises(UsageError, match="already holds a training: resume it with --resume"):
         train(DATA, settings, folder)
     with pytest.raises(CheckpointError, match=r"width 8 \(now 12\)"):
         train(DATA, replace(settings, width=12), folder, resume=True)
@@ -133,11 +133,13 @@ def test_what_no_training_leaves_is_refused(
         (kept, more, f"{len(more)} epochs of {len(rows)}"),
         (kept, [], "0 epochs of"),
         (kept, fewer, "other measures"),
-        (broken, rows, "that are none"),
+        (broken, rows, "that aren't numbers"),
     ):
         save_file(arrays, state, {**told, "rows": json.dumps(said)})
         before = contents(tmp_path)
-        with pytest.raises(CheckpointError, match=f"what no such training leaves .*{reason}"):
+        with pytest.raises(
+            CheckpointError, match=f"a state that this training can't have written .*{reason}"
+        ):
             train(DATA, settings, tmp_path, resume=True)
         assert contents(tmp_path) == before
 
@@ -224,7 +226,7 @@ def test_what_was_kept_stays_when_it_breaks_later(
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("mine")
     for folder in (tmp_path / "run", tmp_path / "run" / "deeper"):
-        with pytest.raises(UsageError, match="can't be made"):
+        with pytest.raises(UsageError, match="can't make the folder"):
             train(DATA, SUPERVISED, folder)
     assert contents(tmp_path) == {"run": b"mine"}
 

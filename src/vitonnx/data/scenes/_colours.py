@@ -43,7 +43,7 @@ def pattern(
     Returns
     -------
     float32 array
-        From -1 to 1.
+        Values from -1 to 1.
     """
     kind = generator.integers(4)
     turn, offset, frequency = generator.random(3) * (2 * np.pi, 2 * np.pi, 5) + (0, 0, 5)

@@ -1,4 +1,4 @@
-"""What things stand on: textured ground, and clutter that is no thing."""
+"""Background of a scene: textured ground, and clutter that isn't an object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One scene: ground, things, and what hides a part of them."""
+"""A scene: ground, objects, and bars that hide parts of them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BAR = 1.2  # half the length of what lies over a thing, against the thing's half
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A picture, and what is on it.
+    """Picture with its labels and masks.
 
     Parameters
     ----------
     picture : uint8 (height, width, 3)
         RGB.
     masks : bool (objects, height, width)
-        The pixels of which an object is more than half, what lies over it taken off.
+        Pixels more than half covered by an object, minus those hidden by anything over it.
     labels : int64 (objects,)
         Places in `CLASSES`.
     """
@@ -47,7 +47,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Cover:
-    """A bar that lies over a thing, in the thing's own measures."""
+    """Bar over an object, in the object's own coordinates."""
 
     x: float
     y: float
@@ -58,7 +58,7 @@ class Cover:
 
 @dataclass(frozen=True)
 class Composition:
-    """Things, where they are, and what lies over them (or None), from hindmost to foremost."""
+    """Objects, their poses, and their covers (or None), from back to front."""
 
     things: Sequence[Thing]
     poses: Sequence[Pose]
@@ -75,7 +75,7 @@ def draw_scene(
     seed : int or sequence of int
         The same seed gives the same scene.
     size : (height, width)
-        In pixels, 16 at least; the drawing grows with the shorter side.
+        Size in pixels, at least 16; the drawing scales with the shorter side.
     objects : int or None
         1 to 3; None draws how many.
 
@@ -86,7 +86,7 @@ def draw_scene(
     Raises
     ------
     UsageError
-        If the size is too small, or the number of objects is no such number.
+        If the size is too small, or the number of objects is out of range.
 
     Examples
     --------
@@ -104,7 +104,8 @@ def check_scene(size: tuple[int, int], objects: int | None) -> None:
     """Refuse a size on which nothing can be told, and a number of objects that none has."""
     if min(size) < SMALLEST:
         raise UsageError(
-            f"a scene of {size[0]}x{size[1]} is too small: {SMALLEST} pixels a side are the least."
+            f"a scene of {size[0]}x{size[1]} is too small: each side must be at least "
+            f"{SMALLEST} pixels."
         )
     if objects not in (None, *EXTENTS):
         raise UsageError(f"objects is {objects}; a scene has 1, 2 or 3, or None to draw it.")
@@ -169,7 +170,7 @@ def compose(ground: NDArray[np.float32], composition: Composition) -> Scene:
 
 
 def _draw_bar(over: Cover, pose: Pose, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Draw what lies over a thing: float32 (height, width), the share of each pixel it covers."""
+    """Draw a bar over an object: float32 (height, width), the covered share of each pixel."""
     along = np.array([np.cos(over.turn), np.sin(over.turn)])
     aside = np.array([-along[1], along[0]]) * over.thickness / 2
     middle = np.array([over.x, over.y])

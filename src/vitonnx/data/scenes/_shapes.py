@@ -1,6 +1,6 @@
 """The ten kinds of things: polygons in a frame from -1 to 1, x to the right, y down.
 
-A thing is a list of parts, drawn one over the other. Every call draws proportions anew.
+An object is a list of parts, drawn one over the other. Every call draws new proportions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Points = NDArray[np.float64]
 
 
 class Paint(IntEnum):
-    """Which of a thing's colours a part has; 0 is where it is not."""
+    """Index of an object's colour for a part; 0 where the part is not."""
 
     BODY = 1
     SECOND = 2
@@ -44,7 +44,7 @@ def ellipse(
     turn: float = 0.0,
     arc: tuple[float, float] = (0, 2),
 ) -> Points:
-    """Give an ellipse round (x, y) of two half axes, turned; of it the arc, in half circles."""
+    """Return a rotated ellipse around (x, y), or an arc of it, measured in half circles."""
     angles = np.linspace(arc[0] * np.pi, arc[1] * np.pi, 28, endpoint=arc[1] - arc[0] < 2)
     across, down = width * np.cos(angles), height * np.sin(angles)
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -52,12 +52,12 @@ def ellipse(
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Points:
-    """Give a rectangle."""
+    """Return a rectangle."""
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
 def polygon(*corners: tuple[float, float]) -> Points:
-    """Give a polygon by its corners."""
+    """Return a polygon by its corners."""
     return np.array(corners)
 
 
@@ -67,7 +67,7 @@ def mirrored(part: Part) -> Part:
 
 
 def on_both_sides(parts: Sequence[Part]) -> list[Part]:
-    """Give every part and, over it, its mirror image."""
+    """Return every part followed by its mirror image."""
     return [side for part in parts for side in (part, mirrored(part))]
 
 

@@ -22,7 +22,7 @@ SUBPIXEL_BITS = 4
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a thing is: centre (x, y) and half extent in pixels, turn in radians."""
+    """Pose of an object: centre (x, y) and half extent in pixels, rotation in radians."""
 
     x: float
     y: float
@@ -37,15 +37,15 @@ class Thing:
     Parameters
     ----------
     label : int
-        Its class.
+        Class index.
     parts : sequence of Part
-        Its form.
+        Parts that make up the form.
     colours : float32 (paints + 1, 3)
         0 to 255; the first, of where it is not, is black.
     texture_seed : int
-        Of the body's texture.
+        Seed of the body's texture.
     relief : float
-        How much lighter and darker the texture makes the body.
+        Contrast of the body's texture.
     """
 
     label: int
@@ -81,12 +81,12 @@ def draw_thing(
     pose : Pose
         Where.
     size : (height, width)
-        Of the picture, in pixels.
+        Size of the picture, in pixels.
 
     Returns
     -------
     window : (rows, columns)
-        The part of the picture that the thing lies in.
+        Part of the picture that the object is in.
     colour : float32 (rows, columns, 3)
         0 to 255, times the cover.
     cover : float32 (rows, columns)
@@ -120,7 +120,7 @@ def draw_thing(
 
 
 def _bounds(corners: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, ...]:
-    """Give the part of a picture that a thing lies in: left, top, right, bottom, in pixels."""
+    """Return the bounding box of an object in a picture: left, top, right, bottom, in pixels."""
     low = np.clip(np.floor(corners.min(axis=0)), 0, (size[1] - 1, size[0] - 1))
     high = np.clip(np.ceil(corners.max(axis=0)), low + 1, (size[1], size[0]))
     return (*low.astype(int).tolist(), *high.astype(int).tolist())
@@ -129,7 +129,7 @@ def _bounds(corners: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, .
 def _texture(
     thing: Thing, pose: Pose, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Give the thing's texture, from -1 to 1, at some places of the picture: it moves along."""
+    """Return the object's texture, from -1 to 1, at positions of the picture; it moves along."""
     x, y = (x - pose.x) / pose.extent, (y - pose.y) / pose.extent
     cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
     return pattern(

@@ -32,9 +32,9 @@ def draw_video(
     seed : int or sequence of int
         The same seed gives the same video.
     frames : int
-        How many.
+        Number of frames.
     size : (height, width)
-        In pixels, 16 at least.
+        Size in pixels, at least 16.
     objects : int or None
         1 to 3; None draws how many.
 
@@ -55,7 +55,7 @@ def draw_video(
     """
     check_scene(size, objects)
     if frames < 1:
-        raise UsageError(f"frames is {frames}; a video has one at least.")
+        raise UsageError(f"frames is {frames}; it must be at least 1.")
     return _frames(seed, frames, size, objects)
 
 

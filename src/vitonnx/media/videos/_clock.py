@@ -1,4 +1,4 @@
-"""What a video says of time, as far as that can be."""
+"""Sanity checks on the timestamps of a video."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def believed_rate(*told: Fraction | int | None) -> Fraction:
 
 
 def believed_time(seconds: Fraction | None) -> Fraction | None:
-    """Give a time in seconds if it can be one of a video; None if not."""
+    """Return a time in seconds if a video can have it, else None."""
     if seconds is None or abs(seconds) > LONGEST_VIDEO:
         return None
     return seconds

@@ -29,7 +29,7 @@ CONTAINERS = (
 )
 NO_PROTOCOL = "none"  # FFmpeg has none of that name: it opens nothing by itself
 READ_AT_ONCE = 2**18  # bytes: each reading waits for Python's lock
-# FFmpeg decodes a frame as it opens a file, before anybody could look at its size, so that it has
+# FFmpeg decodes a frame as it opens a file, before its size can be checked, so that it has
 # a limit of its own: Pillow's for pictures, so that of any video up to there the size can be told.
 OPENED_PIXELS = 178_956_970
 
@@ -64,8 +64,8 @@ def opened(path: Path, formats: Sequence[str] = CONTAINERS) -> Iterator[InputCon
             raise
         except Exception as error:
             raise VideoError(
-                f"{path} can't be opened as a video: it is no video, of a kind that isn't read, or "
-                "cut off before the part that says what is in it; fetch or convert it again."
+                f"can't open {path} as a video: it is not a video, its format isn't supported, or "
+                "it is truncated before its index. Download or convert it again."
             ) from error
         with container:
             yield container
@@ -76,12 +76,12 @@ def _file(path: Path) -> BinaryIO:
     try:
         file = path.open("rb")
     except PermissionError as error:
-        raise VideoError(f"{path} can't be read: there is no permission to.") from error
+        raise VideoError(f"can't read {path}: permission denied.") from error
     except (OSError, ValueError) as error:
-        raise VideoError(f"{path} can't be read: {why_unopened(error)}.") from error
+        raise VideoError(f"can't read {path}: {why_unopened(error)}.") from error
     if os.fstat(file.fileno()).st_size == 0:
         file.close()
-        raise VideoError(f"{path} is empty, 0 bytes long: fetch it again.")
+        raise VideoError(f"{path} is empty (0 bytes): download or copy it again.")
     return file
 
 
@@ -97,7 +97,7 @@ def video_errors(name: str | Path) -> AbstractContextManager[None]:
         name,
         VideoError,
         lambda reason: (
-            f"{name} is damaged, or says of itself what can't be ({reason}): fetch or convert it "
+            f"{name} is damaged or has impossible metadata ({reason}): download or convert it "
             "again."
         ),
     )

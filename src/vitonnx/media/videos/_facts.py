@@ -1,4 +1,4 @@
-"""What a video says of itself before a frame of it is decoded."""
+"""Facts about a video, known before a frame is decoded."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["VideoFacts", "read_facts"]
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What stands in the header of a video.
+    """Facts from the header of a video.
 
     Parameters
     ----------
     size : (height, width)
-        In pixels, as it is coded.
+        Coded size in pixels.
     seconds : Fraction or None
-        How long it is; None where the file doesn't say.
+        Duration; None if the file doesn't tell.
     """
 
     size: tuple[int, int]
@@ -30,7 +30,7 @@ class VideoFacts:
 
 
 def read_facts(path: Path, formats: Sequence[str] = CONTAINERS) -> VideoFacts:
-    """Read the header of a video, to decide whether it shall be decoded at all.
+    """Read the header of a video, to decide whether to decode it.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def read_facts(path: Path, formats: Sequence[str] = CONTAINERS) -> VideoFacts:
     Raises
     ------
     VideoError
-        If it is no video, or in another container.
+        If it is not a video, or its container isn't supported.
     """
     with video_errors(path), opened(path, formats) as container:
         stream = video_of(container, path)

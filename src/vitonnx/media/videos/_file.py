@@ -41,11 +41,11 @@ class VideoFile:
     Parameters
     ----------
     path : Path
-        Of the video.
+        Path of the video.
     span : Span
-        Which frames are meant.
+        Frames to read.
     max_pixels : int, optional
-        Of a frame; `MOST_PIXELS` by default.
+        Largest frame, in pixels; `MOST_PIXELS` by default.
 
     Raises
     ------
@@ -93,7 +93,7 @@ class VideoFile:
                 yield self._frame(upright, frame, time, end)
 
     def _all_of(self, decoding: _Decoding) -> Iterator[tuple[Fraction, VideoFrame]]:
-        """Decode to the end, and know then what is missing."""
+        """Decode to the end, which also finds what is missing."""
         for timed in decoding.frames():
             self._has_frames = True
             yield timed
@@ -112,7 +112,7 @@ class VideoFile:
         )
 
     def _with_edges(self, stream: VideoStream) -> int:
-        """Give the largest frame as FFmpeg counts it, which makes sides multiples of up to 64."""
+        """Return the largest frame as FFmpeg counts it: sides are multiples of up to 64."""
         codec = stream.codec_context
         return max(self._most_pixels, (codec.height + EDGES) * (codec.width + EDGES))
 
@@ -124,7 +124,7 @@ class VideoFile:
         if aspect and not 1 / SLIMMEST <= aspect <= SLIMMEST:
             raise VideoError(
                 f"{self.name} says that its pixels are {float(aspect):g} times as wide as high, "
-                "which no video's are: convert it to square pixels."
+                "as in no real video: convert it to square pixels."
             )
         refuse_frames(self.name, square_size(size, aspect), self._most_pixels)
 
@@ -164,22 +164,22 @@ class VideoFile:
         if lost:
             frames = "frame" if lost == 1 else "frames"
             self.complaint = (
-                f"{self.name} is cut off or damaged: {about}{lost} {frames} could not be decoded, "
-                "and all the others are there."
+                f"{self.name} is truncated or damaged: {about}{lost} {frames} couldn't be decoded "
+                "and were skipped."
             )
 
     def _nothing(self) -> VideoError | UsageError:
         if self._has_frames or (self._span != Span() and self._video_end is not None):
             long = f"; it is {float(self._video_end):.2f} s long" if self._video_end else ""
-            return UsageError(f"{self.name} has no frame in the part that was asked for{long}.")
+            return UsageError(f"{self.name} has no frame in the requested range{long}.")
         return VideoError(
-            f"No frame of {self.name} can be decoded: it may be damaged, or larger than the "
-            f"{self._most_pixels:,} pixels that are allowed; fetch or convert it again."
+            f"can't decode any frame of {self.name}: it may be damaged, or have more than the "
+            f"{self._most_pixels:,} pixels allowed. Download or convert it again."
         )
 
 
 class _Decoding:
-    """One way through a video, that counts what it finds."""
+    """One pass through a video, which counts its findings."""
 
     def __init__(
         self, container: InputContainer, stream: VideoStream, rate: Fraction, zero: Fraction
@@ -202,7 +202,7 @@ class _Decoding:
             return
 
     def frames(self) -> Iterator[tuple[Fraction, VideoFrame]]:
-        """Give every frame that can be decoded, with its time in seconds."""
+        """Yield every frame that can be decoded, with its time in seconds."""
         last: Fraction | None = None
         for frame in self._frames():
             self.decoded += 1
@@ -268,7 +268,7 @@ def _counted(container: InputContainer) -> bool:
 
 
 def end_of(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """When the video ends, as the file says; None if it doesn't, or says what can't be."""
+    """Return the end of the video according to the file; None if missing or impossible."""
     end = believed_time(_told_end(container, stream))
     return end if end is not None and end > 0 else None
 

@@ -28,9 +28,9 @@ class VideoFolder:
     Parameters
     ----------
     path : Path
-        Of the folder.
+        Path of the folder.
     span : Span
-        Which frames are meant.
+        Frames to read.
     rate : Fraction
         Frames a second.
     max_pixels, notice : optional
@@ -62,8 +62,8 @@ class VideoFolder:
         self._files = list(enumerate(files))[math.ceil(span.shift * rate) : end : span.every]
         if not self._files:
             raise UsageError(
-                f"{path} has no frame in the part that was asked for; at {float(rate):g} frames a "
-                f"second its {len(files)} pictures last {float(len(files) / rate):.2f} s."
+                f"{path} has no frame in the requested range; at {float(rate):g} frames a second "
+                f"its {len(files)} pictures last {float(len(files) / rate):.2f} s."
             )
         whole = len(files) / rate
         self._last = whole if span.end is None else min(span.end, whole)
@@ -88,11 +88,11 @@ class VideoFolder:
             yield self._lasting(held, self._last)
         if bad:
             self.complaint = (
-                f"{len(bad)} of {len(self._files)} frames in {self.name} left out; {bad[0]}"
+                f"{len(bad)} of {len(self._files)} frames in {self.name} skipped; {bad[0]}"
             )
 
     def sound(self) -> None:
-        """Give no sound: pictures are silent."""
+        """Return no sound: pictures are silent."""
 
     def _lasting(self, frame: Frame, until: Fraction) -> Frame:
         return Frame(frame.pixels, frame.time - self._span.shift, until - frame.time)
@@ -103,7 +103,7 @@ class VideoFolder:
             height, width, _ = pixels.shape
             raise PictureError(
                 f"{file} is {height}x{width}, but the video is {self.size[0]}x{self.size[1]}: "
-                "scale it, or move it elsewhere."
+                "scale it, or move it to another folder."
             )
         return pixels
 
@@ -115,4 +115,4 @@ class VideoFolder:
                 problem = error
             else:
                 return picture.height, picture.width
-        raise VideoError(f"No picture in {self.name} can be read; the last: {problem}")
+        raise VideoError(f"can't read any picture in {self.name}; the last: {problem}")

@@ -1,4 +1,4 @@
-"""How large the frames of a video may be."""
+"""Largest frames of a video."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from vitonnx.errors import VideoError
 __all__ = ["MOST_PIXELS", "most_pixels", "refuse_frames"]
 
 MOST_PIXELS: Final = 139_264 * 16**2
-"""Of a frame, unless somebody allows more: the largest that H.264 has a level for, 6.2, and that
+"""Default limit of a frame: the largest that H.264 has a level for, 6.2, and that
 any player must take, 35.7 million pixels; 8K has 33.2. Where a picture is decoded alone, of a video
 the decoder keeps several frames, some wait for the model and some for the encoder: up to 70 bytes a
 pixel."""
 
 
 def most_pixels(allowed: int | None) -> int:
-    """Give the largest frame that is read: what somebody allows, or the usual.
+    """Return the largest frame to read, in pixels: the limit given, or the default.
 
     A video's frames have the pictures' limit too, where a program has set Pillow's lower.
     """
@@ -39,7 +39,6 @@ def refuse_frames(name: str, size: tuple[int, int], most: int = MOST_PIXELS) -> 
     height, width = size
     if height * width > most:
         raise VideoError(
-            f"{name} has frames of {height}x{width} pixels, more than the {most:,} that are "
-            "allowed: scale it down, or allow more with --max-pixels MILLIONS (in Python, "
-            "max_pixels)."
+            f"{name} has frames of {height}x{width} pixels, but {most:,} are allowed: scale it "
+            "down, or allow more with --max-pixels MILLIONS (in Python, max_pixels)."
         )

@@ -33,18 +33,17 @@ def open_video(
     Parameters
     ----------
     path : path
-        A file in a container that holds a video itself, in any codec that PyAV reads; an animated
-        picture, GIF, PNG, WebP or AVIF, whose loops are not counted; or a folder of pictures in
-        natural order.
+        File in a supported container, with any codec that PyAV reads; an animated picture (GIF,
+        PNG, WebP or AVIF), whose loops are ignored; or a folder of pictures in natural order.
     span : Span, optional
-        Which frames are meant; all by default.
+        Frames to read; all by default.
     rate : Fraction, optional
         Frames a second of a folder, 25 by default. Files have their own.
     max_pixels : int, optional
-        Of a frame; a video with larger ones is refused. By default 35,651,584, a little more than
-        8K has: the largest that H.264 has a level for.
+        Largest frame, in pixels; a video with larger ones is refused. By default 35,651,584, a
+        little more than 8K: the largest that H.264 has a level for.
     notice : callable, optional
-        Of a folder: see `vitonnx.media.find_pictures`.
+        For a folder: see `vitonnx.media.find_pictures`.
 
     Returns
     -------
@@ -55,7 +54,7 @@ def open_video(
     VideoError
         If it can't be read, or has no frames.
     UsageError
-        If nothing of it lies in the span, a folder holds no pictures, or a file is given a rate.
+        If the span is empty, a folder holds no pictures, or a file is given a rate.
     """
     refuse_address(os.fspath(path))
     path, span = Path(path), span or Span()
@@ -63,12 +62,12 @@ def open_video(
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError as error:  # such as a name that is too long
-        raise VideoError(f"{path} can't be read: {error.strerror}.") from error
+        raise VideoError(f"can't read {path}: {error.strerror}.") from error
     if is_folder:
         return VideoFolder(path, span, rate or FOLDER_RATE, max_pixels, notice)
     if not is_there:
         raise VideoError(f"There is no video {path}: check the name and the folder.")
     if rate is not None:
-        raise UsageError(f"{path} has a frame rate of its own: leave --fps out.")
+        raise UsageError(f"{path} has a frame rate of its own: omit --fps.")
     video = PictureVideo if is_picture_video(path) else VideoFile
     return video(path, span, max_pixels)

@@ -32,16 +32,16 @@ ORIENTATION = 0x0112  # Exif's number for it
 
 
 def is_picture_video(path: Path) -> bool:
-    """Tell whether Pillow knows more of a file than FFmpeg.
+    """Tell whether Pillow reads a file better than FFmpeg.
 
-    FFmpeg reads no animated WebP. Of an AVIF it passes over what is transparent, of a HEIC it may
-    give a tile, stills it doesn't mirror, and of a PNG it turns the first frame alone.
+    FFmpeg can't read animated WebP. It drops the transparency of AVIF, may return a tile of HEIC,
+    doesn't mirror stills, and rotates only the first frame of a PNG.
     """
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError:
-        return False  # whoever opens it says why
+        return False  # opening it reports why
     if (head[:4], head[8:12]) == (
         b"RIFF",
         b"WEBP",
@@ -71,11 +71,11 @@ class PictureVideo:
     Parameters
     ----------
     path : Path
-        Of the video.
+        Path of the video.
     span : Span
-        Which frames are meant.
+        Frames to read.
     max_pixels : int, optional
-        Of a frame; `MOST_PIXELS` by default.
+        Largest frame, in pixels; `MOST_PIXELS` by default.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class PictureVideo:
         self.frames: int | None = None
         first = next(self.read(), None)
         if first is None:
-            raise UsageError(f"{self.name} has no frame in the part that was asked for.")
+            raise UsageError(f"{self.name} has no frame in the requested range.")
         height, width, _ = first.pixels.shape
         self.size = height, width
         self.rate = believed_rate(1 / first.duration)
@@ -112,21 +112,21 @@ class PictureVideo:
             raise VideoError(str(error)) from error
 
     def sound(self) -> None:
-        """Give no sound: pictures are silent."""
+        """Return no sound: pictures are silent."""
 
     def _all_of(self, frames: _Frames) -> Iterator[tuple[Fraction, NDArray[np.uint8]]]:
-        """Decode to the end, and know then what is missing."""
+        """Decode to the end, which also finds what is missing."""
         yield from frames.read()
         if frames.lost:
             noun = "frame" if frames.lost == 1 else "frames"
             self.complaint = (
-                f"{self.name} is cut off or damaged: {frames.lost} {noun} could not be decoded, "
-                "and all the others are there."
+                f"{self.name} is truncated or damaged: {frames.lost} {noun} couldn't be decoded "
+                "and were skipped."
             )
 
 
 class _Frames:
-    """One way through an animated picture, which ends where it is damaged."""
+    """One pass through an animated picture, which ends at the first damage."""
 
     def __init__(self, picture: Image.Image, name: str) -> None:
         self._picture, self._name = picture, name
@@ -140,7 +140,7 @@ class _Frames:
         self.lost = 0
 
     def read(self) -> Iterator[tuple[Fraction, NDArray[np.uint8]]]:
-        """Give every frame, over white where it is transparent, with its time in seconds."""
+        """Yield every frame with its time in seconds, blended over white if transparent."""
         last = Fraction(-1)
         for number in self._numbers:
             try:

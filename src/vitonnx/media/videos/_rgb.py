@@ -21,7 +21,7 @@ HD_HEIGHT = 720  # from here on what doesn't say its colours has those of HD, as
 class UprightRgb:
     """Converts the frames of one video to RGB, makes their pixels square, and turns them upright.
 
-    What converts one frame is kept for the next, which it costs more to make than to use.
+    The converter of one frame is kept for the next: making it costs more than using it.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ class UprightRgb:
         self._reformatter = VideoReformatter()
 
     def size_of(self, frame: VideoFrame) -> tuple[int, int]:
-        """Give height and width of a frame as it is converted, before it is turned."""
+        """Return height and width of a converted frame, before rotation."""
         return square_size((frame.height, frame.width), self._aspect)
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """Convert a frame, of any pixel format, to uint8 (height, width, 3).
 
-        What is transparent lies over white; the video's display matrix says how it is turned.
+        Transparent frames are blended over white; the display matrix of the video rotates them.
         """
         transparent = any(part.is_alpha for part in frame.format.components)
         unknown = frame.colorspace == UNSPECIFIED and not frame.format.is_rgb
@@ -61,12 +61,12 @@ class UprightRgb:
 
 
 def square_size(size: tuple[int, int], aspect: Fraction | None) -> tuple[int, int]:
-    """Give height and width of a frame once its pixels are square.
+    """Return height and width of a frame with square pixels.
 
     Parameters
     ----------
     size : (height, width)
-        In pixels as they are.
+        Coded size in pixels.
     aspect : Fraction or None
         Width of a pixel over its height; None, 0 and 1 are square.
 

@@ -1,4 +1,4 @@
-"""The sound of a video on its way into another: copied where that may be, else encoded anew."""
+"""Carry the sound of a video into another one: copied if possible, else re-encoded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8
 
 @dataclass(frozen=True)
 class Track:
-    """One sound track, in and out."""
+    """One sound track, from input to output."""
 
     source: AudioStream
     target: AudioStream
@@ -41,9 +41,9 @@ class Sound:
     path : Path
         The video.
     offset : Fraction
-        In seconds: taken off all times.
+        Seconds to subtract from all times.
     start, end : Fraction or None
-        In seconds on the video's own clock: what is kept.
+        Seconds on the video's own clock, between which sound is kept.
 
     Raises
     ------
@@ -62,16 +62,16 @@ class Sound:
             foreign = sorted({_codec(stream) for stream in self._streams} - COPIED)
         self._lost = 0
         self._anew = (
-            f"the sound was encoded anew, as AAC: {' and '.join(foreign)} can't be copied into "
-            "an .mp4 that browsers play."
+            f"the sound was re-encoded as AAC: {' and '.join(foreign)} can't be copied into an "
+            ".mp4 that browsers play."
             if foreign
             else None
         )
 
     @property
     def note(self) -> str | None:
-        """What is to be said of it, once the video is written; None for nothing."""
-        lost = f"{self._lost} packets of the sound could not be copied." if self._lost else ""
+        """Note for the user after the video is written; None if there is none."""
+        lost = f"{self._lost} packets of the sound couldn't be copied." if self._lost else ""
         return " ".join(filter(None, [self._anew, lost])) or None
 
     def lose(self) -> None:
@@ -105,7 +105,7 @@ class Sound:
                 self._tracks[source.index] = Track(source, target, copied)
 
     def packets(self) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
-        """Give what is to be written, each with its time in seconds, in the video's order.
+        """Yield packets to write, each with its time in seconds, in the video's order.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class Sound:
 
 
 def _can_be_read(stream: AudioStream) -> bool:
-    """Tell whether a track says enough of itself to be written anew: a damaged one may not."""
+    """Tell whether a track has the facts needed to re-encode it: a damaged one may not."""
     codec = stream.codec_context
     return codec is not None and codec.sample_rate > 0 and codec.layout.nb_channels > 0
 

@@ -1,4 +1,4 @@
-"""What a video is to the rest of vitonnx: upright RGB frames that know when they are shown."""
+"""Videos as the rest of vitonnx sees them: upright RGB frames with their times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shown = TypeVar("Shown")
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame of a video.
+    """Frame of a video.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Frame:
     time : Fraction
         When it is first shown, in seconds.
     duration : Fraction
-        For how long, in seconds.
+        Duration in seconds.
     """
 
     pixels: NDArray[np.uint8]
@@ -39,20 +39,20 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Which frames of a video are meant.
+    """Selection of a video's frames.
 
     Parameters
     ----------
     start, end : Fraction or None
-        In seconds: from the first frame that is shown at `start` or later up to the last before
-        `end`. None is the video's own start or end.
+        Seconds: from the first frame shown at `start` or later up to the last one before `end`.
+        None is the video's own start or end.
     every : int
-        Take every so-manieth frame; the first is always taken.
+        Take every n-th frame, beginning with the first.
 
     Raises
     ------
     UsageError
-        If nothing can lie between start and end, or `every` is less than 1.
+        If nothing can be between start and end, or `every` is less than 1.
     """
 
     start: Fraction | None = None
@@ -65,21 +65,21 @@ class Span:
         if self.end is not None and self.end <= (self.start or 0):
             raise UsageError(
                 f"the end, {float(self.end):g} s, is not after the start, "
-                f"{float(self.start or 0):g} s: nothing lies between."
+                f"{float(self.start or 0):g} s: there is nothing in between."
             )
         if self.every < 1:
             raise UsageError(f"every is {self.every}; it must be 1 or more.")
 
     @property
     def shift(self) -> Fraction:
-        """What is taken off every time, so that the span begins at 0."""
+        """Time subtracted from all others, so that the span begins at 0."""
         return self.start or Fraction(0)
 
 
 class Video(Protocol):
     """A video that can be read from its start as often as needed, in several threads at once.
 
-    All times are those of the span: its start is 0.
+    All times are relative to the start of the span.
     """
 
     @property
@@ -121,16 +121,16 @@ def spanned(
     Parameters
     ----------
     frames : iterable of (time, frame)
-        In the order in which they are shown; none behind the span's end is asked for.
+        Frames in display order; none after the end of the span is requested.
     span : Span
-        Which are meant.
+        Frames to select.
     end : callable
-        Gives the end of the last frame, once there are no more.
+        Returns the end of the last frame, once there are no more.
 
     Yields
     ------
     frame, time, end
-        In seconds on the video's own clock.
+        Seconds on the video's own clock.
 
     Examples
     --------

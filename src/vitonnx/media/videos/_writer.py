@@ -46,13 +46,13 @@ class VideoWriter:
     Parameters
     ----------
     path : Path
-        With the suffix .mp4.
+        Path with the suffix .mp4.
     rate : Fraction
         Frames a second, on average.
     ticks : int
         Parts of a second that times are rounded to.
     sound : Sound or None
-        To go with it.
+        Sound to add.
 
     Raises
     ------
@@ -71,7 +71,7 @@ class VideoWriter:
         self._reformatter = VideoReformatter()
 
     def write(self, frame: Frame) -> None:
-        """Add a frame, and the sound that goes before it. All frames must be of one size.
+        """Add a frame, and the sound up to it. All frames must have the same size.
 
         A side of odd length gets one more pixel: H.264 stores colours for two by two.
         """
@@ -141,7 +141,7 @@ class _Begun:
         self._next = next(self._sound, None)
 
     def encode(self, picture: VideoFrame, duration: int) -> None:
-        """Give the encoder a picture, and the file what comes out."""
+        """Encode a picture, and write the output to the file."""
         if picture.pts is not None:
             self._durations[picture.pts] = duration
         self._mux(self._track.encode(picture))
@@ -170,7 +170,7 @@ class _Begun:
 
 @contextmanager
 def _encoder_errors(path: Path) -> Iterator[None]:
-    """Turn what the encoder raises into one sentence; a full disk is said by whoever opened it."""
+    """Turn errors of the encoder into a sentence; a full disk is reported by the opener."""
     try:
         yield
     except (VitonnxError, OSError, MemoryError):
@@ -178,8 +178,8 @@ def _encoder_errors(path: Path) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise VideoError(
-            f"{path} can't be written as H.264 ({reason}): the video has a size, a rate or times "
-            "that the encoder doesn't take; scale it down or convert it."
+            f"can't write {path} as H.264 ({reason}): the encoder doesn't accept the size, frame "
+            "rate or timestamps of the video. Scale it down or convert it."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""How much a checkpoint may hold: what any ViT needs, and nothing that eats a machine."""
+"""Limits of a checkpoint's content: enough for any ViT, too little to exhaust a machine."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ SMALL: Final = 64 * 2**20
 def check_contents(path: Path, contents: Contents) -> None:
     """Refuse more arrays, or longer names of a model's, than any checkpoint has.
 
-    What belongs to training is only counted: Lightning has the paths of files for names there.
+    Entries of training are only counted: Lightning uses paths of files as names there.
 
     Raises
     ------
     CheckpointError
         If there are.
     """
-    advice = "save the model's state_dict alone, and give that file."
+    advice = "save only the model's state_dict, and give that file."
     count = sum(map(len, contents.values()))
     if count > MOST_ARRAYS:
         raise CheckpointError(
-            f"{path} holds {count:,} arrays, and no ViT needs more than {MOST_ARRAYS:,}: {advice}"
+            f"{path} holds {count:,} arrays, but no ViT needs more than {MOST_ARRAYS:,}: {advice}"
         )
     for keys, group in contents.items():
         if of_training(keys):
@@ -52,19 +52,19 @@ def check_contents(path: Path, contents: Contents) -> None:
         for name in (*keys, *group):
             if len(name) > LONGEST_NAME or not name.isprintable():
                 raise CheckpointError(
-                    f"{path} has {brief(name)} among its names, and none may have more than "
-                    f"{LONGEST_NAME} letters, or any that can't be printed: {advice}"
+                    f"{path} has {brief(name)} among its names, but names must be printable and "
+                    f"have at most {LONGEST_NAME} characters: {advice}"
                 )
         for name, tensor in group.items():
             if len(tensor.shape) > MOST_AXES:
                 raise CheckpointError(
-                    f"{path} has {brief(name)} with {len(tensor.shape)} axes, and no array of a "
+                    f"{path} has {brief(name)} with {len(tensor.shape)} axes, but no array of a "
                     f"ViT has more than {MOST_AXES}: {advice}"
                 )
 
 
 def check_growth(label: str, length: int, needed: int) -> None:
-    """Refuse a file whose arrays would take many times its own length.
+    """Refuse a file whose arrays would expand to many times its own length.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def check_growth(label: str, length: int, needed: int) -> None:
     """
     if needed > max(SMALL, MOST_GROWTH * length):
         raise CheckpointError(
-            f"{label} has {length:,} bytes that would become {needed:,}, as of a file that is made "
-            "to fill the memory: it is not read. Save the weights without compression, each array "
-            "on its own, and give that file."
+            f"{label} has {length:,} bytes that would expand to {needed:,}, as if made to exhaust "
+            "memory, so it is refused. Save the weights without compression, each array on its "
+            "own, and give that file."
         )

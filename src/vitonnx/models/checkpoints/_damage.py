@@ -17,7 +17,7 @@ def damaged(path: Path, reason: str) -> CheckpointError:
 
 
 def reading(path: Path) -> AbstractContextManager[None]:
-    """Turn all that is raised by what is read inside into `damaged`."""
+    """Turn any error raised while reading into `damaged`."""
     return blamed_on(path, CheckpointError, lambda reason: _sentence(path, reason))
 
 

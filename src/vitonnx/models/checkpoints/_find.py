@@ -1,8 +1,8 @@
 """Find the one model in what a file holds, by its structure.
 
-Training code wraps a model in modules, puts its state dict into dicts with other things, and keeps
-a second model beside it. Wherever the names of a patch embedding are, there is a model; what stands
-in front of them is its wrapper.
+Training code wraps a model in modules, puts its state dict into dicts with other entries, and keeps
+a second model beside it. Wherever the names of a patch embedding are, there is a model; their
+prefix is its wrapper.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MOST_MODELS: Final = 64
 
 @dataclass(frozen=True)
 class Place:
-    """Where a model is: under these keys of the file, and this prefix of its names."""
+    """Location of a model: keys of the file, and a prefix of names."""
 
     keys: tuple[str, ...]
     prefix: str
@@ -66,18 +66,18 @@ class Place:
 
 @dataclass(frozen=True)
 class Part:
-    """What a file gives to a model.
+    """The part of a model that one file holds.
 
     Parameters
     ----------
     convention : Convention
-        Whose names it has.
+        Naming convention.
     tensors : dict of str to Tensor
-        By their names without wrappers.
+        Tensors by their names without wrappers.
     levels : tuple of str
-        The prefixes that were taken off, the longest first.
+        Prefixes that were removed, longest first.
     beside : list of str
-        What else the file holds: keys, and beginnings of names.
+        Other content of the file: keys, and prefixes of names.
     """
 
     convention: Convention
@@ -92,16 +92,16 @@ def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> P
     Parameters
     ----------
     contents : Contents
-        Of the file.
+        Content of the file.
     label : str
         The file's name, for messages.
     tell : callable
-        Told in a sentence which model is taken, where there are several.
+        Called with a sentence on the choice if there are several models.
 
     Returns
     -------
     Part or None
-        None where nothing in it is named as a patch embedding.
+        None if no name in the file is that of a patch embedding.
 
     Raises
     ------
@@ -114,8 +114,8 @@ def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> P
         return None
     if len(places) > MOST_MODELS:
         raise CheckpointError(
-            f"{label} holds more than {MOST_MODELS} models: save the state_dict of one of them, "
-            "and give that file."
+            f"{label} holds more than {MOST_MODELS} models: save the state_dict of one, and give "
+            "that file."
         )
     place = _choose(places, label, tell)
     others = [other for other in places if other != place]
@@ -132,11 +132,11 @@ def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> P
 def _names(
     names: Iterable[str], place: Place, others: Sequence[Place]
 ) -> tuple[dict[str, str], list[str]]:
-    """Tell which names of a dict are the model's, without wrappers, and how the others begin.
+    """Select the names of a dict that are the model's, without wrappers, and the other prefixes.
 
-    What stands beside the wrapped model is the model's too, as ``model.head`` is beside
-    ``model.backbone``; but for another model with all it has, and what belongs to training. Flax's
-    names are a tree, whose other branches are other things.
+    Names beside the wrapped model belong to it too, like ``model.head`` beside ``model.backbone``,
+    unless they form another whole model or belong to training. Flax's names are a tree, whose other
+    branches are unrelated.
     """
     separator = place.convention.separator
     within = any(place.prefix.startswith(other.prefix) for other in others)
@@ -162,11 +162,11 @@ def find_rest(contents: Contents, label: str, model: Part) -> Part:
     Parameters
     ----------
     contents : Contents
-        Of the file.
+        Content of the file.
     label : str
-        Its name, for messages.
+        Name of the file, for messages.
     model : Part
-        What the file with the patch embedding holds.
+        Part of the model in the file with the patch embedding.
 
     Returns
     -------
@@ -181,8 +181,8 @@ def find_rest(contents: Contents, label: str, model: Part) -> Part:
     if len(groups) != 1:
         where = some([".".join(keys) or "its top" for keys in groups]) or "nothing of a model"
         raise CheckpointError(
-            f"{label} holds no model but arrays under {where}: save the state_dict that is meant, "
-            "and give that file."
+            f"{label} holds no model, only arrays under {where}: save the right state_dict, and "
+            "give that file."
         )
     ((_, group),) = groups.items()
     group = _without_wrappers(group, label)
@@ -220,14 +220,14 @@ def _choose(places: Sequence[Place], label: str, tell: Callable[[str], None]) ->
     if len(left) > 1:
         names = some(list(map(str, left)), " and ")
         raise CheckpointError(
-            f"{label} holds several models, with {names}: save the state_dict of one of them, and "
-            "give that file."
+            f"{label} holds several models, with {names}: save the state_dict of one, and give "
+            "that file."
         )
     (place,) = left
     if len(places) > 1:
         names = some([".".join(other.parts) or "one at its top" for other in places], " and ")
         taken = ".".join(place.parts) or "the one at its top"
-        tell(f"{label} holds {len(places)} models, {names}: {taken} is taken, {reason}.")
+        tell(f"{label} holds {len(places)} models, {names}: using {taken}, {reason}.")
     return place
 
 
@@ -254,8 +254,8 @@ def _unique(named: Iterable[tuple[str, str, Tensor]], label: str) -> dict[str, T
     for short, name, tensor in named:
         if short in originals:
             raise CheckpointError(
-                f"{label} holds {short} twice, as {originals[short]} and {name}: save the "
-                "state_dict of the model alone, and give that file."
+                f"{label} holds {short} twice, as {originals[short]} and {name}: save only the "
+                "state_dict of the model, and give that file."
             )
         originals[short], tensors[short] = name, tensor
     return tensors

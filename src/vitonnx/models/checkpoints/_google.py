@@ -26,7 +26,7 @@ __all__ = ["GOOGLE"]
 
 
 class Modules(NamedTuple):
-    """What Flax calls the parts of a block."""
+    """Flax's names for the parts of a block."""
 
     attention: str
     second_norm: str
@@ -62,7 +62,7 @@ def _rules(config: ViTConfig, names: Collection[str]) -> Iterator[Rule]:
 
 
 def _block_parts(modules: Modules) -> Iterator[tuple[str, str, Layout]]:
-    """Give name in the file, name in the tree and layout of each array of a block."""
+    """Return name in the file, name in the tree and layout of each array of a block."""
     for norm, ours in (("LayerNorm_0", "norm1"), (modules.second_norm, "norm2")):
         for part in ("scale", "bias"):
             yield f"{norm}/{part}", f"{ours}/{part}", SAME
@@ -82,7 +82,7 @@ GOOGLE = Convention(
     rules=_rules,
     unused_without_head=("head/*", "pre_logits/*"),
     refused={
-        "pre_logits/*": "a dense layer and tanh before its head, as models of ImageNet-21k alone",
+        "pre_logits/*": "a dense layer and tanh before its head, as in models of ImageNet-21k only",
         "MAPHead_0/*": "attention pooling (big_vision's MAP head)",
         "conv_root/*": "a ResNet in front (a hybrid)",
     },

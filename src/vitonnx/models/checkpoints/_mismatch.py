@@ -1,4 +1,4 @@
-"""Say in what a checkpoint differs from a model, in the checkpoint's own names and shapes."""
+"""Describe how a checkpoint differs from a model, in the checkpoint's own names and shapes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def check(
     Parameters
     ----------
     tensors : mapping of str to Tensor
-        What the checkpoint holds.
+        Tensors of the checkpoint.
     rules : sequence of Rule
-        What it should hold.
+        Rules that the checkpoint should fulfil.
     needed : mapping of str to shape
         The parameters that it must give.
     config : ViTConfig
@@ -63,27 +63,24 @@ def check(
             ("it lacks", missing),
             ("it also has", unexpected),
             ("it has", [*misshapen.values()]),
-            ("it has other than floating-point numbers in", whole_numbers),
+            ("it has numbers that aren't floating-point in", whole_numbers),
         )
         if names
     ]
     if not differences:
         return
-    advice = "Name the model that it belongs to, or describe it with --config."
+    advice = "Give the name of its model, or describe it with --config."
     if len(differences) == 1 and unexpected:
-        advice = (
-            "Save the state_dict without what is no part of the model, or describe with --config "
-            "the model that it belongs to."
-        )
+        advice = "Save the state_dict of the model only, or describe its model with --config."
     if len(differences) == len(misshapen) == 1:
         advice = _other_size(tensors, rules, config) + advice
     kernels = [rule for rule in misshapen if rule.targets == ("head/kernel",)]
     if len(differences) == 1 and kernels and all(map(_of_a_head, misshapen)):
         (kernel,) = kernels
         if classes := count_classes(tensors[kernel.source].shape, kernel, config):
-            advice = f"Its head has {classes} classes: say so in the config."
+            advice = f"Its head has {classes} classes: set that in the config."
     raise CheckpointError(
-        f"{label} is no checkpoint of this model: {'; '.join(differences)}. {advice}"
+        f"{label} is not a checkpoint of this model: {'; '.join(differences)}. {advice}"
     )
 
 
@@ -92,7 +89,7 @@ def _of_a_head(rule: Rule) -> bool:
 
 
 def _other_size(tensors: Mapping[str, Tensor], rules: Sequence[Rule], config: ViTConfig) -> str:
-    """Say, where it is the positions alone that don't fit, what picture size they are for."""
+    """Describe the picture size of a checkpoint if only its positions don't fit."""
     for rule in rules:
         if rule.targets[-1] != "position_embedding" or rule.source not in tensors:
             continue

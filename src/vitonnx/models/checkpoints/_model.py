@@ -31,11 +31,11 @@ class StoredModel:
     label : str
         The files' names, for messages.
     convention : Convention
-        Whose names it has.
+        Naming convention.
     tensors : dict of str to Tensor
-        By their names without wrappers; readable as long as the files are open.
+        Tensors by their names without wrappers; readable while the files are open.
     beside : list of str
-        What else the files hold.
+        Other content of the files.
     length : int
         Bytes of the files.
     """
@@ -54,12 +54,12 @@ class StoredModel:
         config : ViTConfig
             The model.
         tell : callable
-            Told in a sentence what is left out.
+            Called with a sentence on what is ignored.
 
         Returns
         -------
         dict of str to Tensor
-            What the model needs, and what nobody knows.
+            Tensors that the model needs, and unknown ones.
 
         Raises
         ------
@@ -80,11 +80,11 @@ class StoredModel:
         for pattern, part in convention.refused.items():
             if any(fnmatchcase(name, pattern) for name in selected):
                 raise CheckpointError(
-                    f"{self.label} is of a model with {part} ({pattern}), which vitonnx does not "
-                    "have: give the checkpoint of a plain ViT."
+                    f"{self.label} belongs to a model with {part} ({pattern}), which vitonnx "
+                    "doesn't support: give the checkpoint of a plain ViT."
                 )
         if names := [*self.beside, *left]:
-            tell(f"{self.label}: {', '.join(names)} left out, as no part of the model.")
+            tell(f"{self.label}: ignored {', '.join(names)}, not part of the model.")
         return selected
 
 
@@ -95,9 +95,9 @@ def open_model(files: Sequence[Path], tell: Tell) -> Iterator[StoredModel]:
     Parameters
     ----------
     files : sequence of Path
-        The checkpoint; several files, such as a backbone and its head, are taken together.
+        Files of the checkpoint; several files, such as a backbone and its head, are combined.
     tell : callable
-        Told in a sentence which model is taken, where a file holds several.
+        Called with a sentence on the choice if a file holds several models.
 
     Yields
     ------
@@ -150,7 +150,7 @@ def _nothing_known(label: str, opened: Sequence[Contents]) -> CheckpointError:
     names = sorted(name for contents in opened for group in contents.values() for name in group)
     known = ", ".join(f"{convention.marker} ({convention.name})" for convention in CONVENTIONS)
     return CheckpointError(
-        f"{label} holds no Vision Transformer by names that vitonnx knows: it has "
+        f"{label} holds no Vision Transformer with names that vitonnx knows: it has "
         f"{some(names) or 'nothing'}, but none of {known}."
     )
 

@@ -38,7 +38,7 @@ def open_npz(path: Path) -> Iterator[Contents]:
     Yields
     ------
     Contents
-        All under no key.
+        Arrays, all under the empty key.
 
     Raises
     ------
@@ -59,15 +59,15 @@ def _tensor(path: Path, archive: ZipFile, name: str) -> Tensor:
         shape, _, dtype = read_header(head)
     # It is a literal of Python: its whole parser may stumble.
     except Exception as error:
-        raise BadZipFile(f"{name} has no header that can be read") from error
+        raise BadZipFile(f"{name} has no readable header") from error
     if dtype.hasobject:
         raise CheckpointError(
             f"{path} holds Python objects under {name.removesuffix(SUFFIX)!r}, which could run "
-            "code: it is not read. Save the parameters as plain arrays."
+            "code, so it is refused. Save the parameters as plain arrays."
         )
     length = head.tell() + math.prod(shape) * dtype.itemsize
     if any(side < 0 for side in shape) or archive.getinfo(name).file_size != length:
-        raise BadZipFile(f"{name} has another length than its shape and type")
+        raise BadZipFile(f"the length of {name} doesn't match its shape and type")
     # NumPy has no bfloat16: big_vision's arrays of it are stored as two bytes without a type.
     bfloat16 = dtype.kind == "V" and dtype.itemsize == 2
     return Tensor(

@@ -42,13 +42,13 @@ def open_checkpoint(path: Path) -> Iterator[Contents]:
     Yields
     ------
     Contents
-        Whose arrays can be read as long as it is open.
+        Content whose arrays can be read while the block runs.
 
     Raises
     ------
     CheckpointError
-        Here and by each reading, if there is no such file, it is of no format that vitonnx reads,
-        would run code, is truncated or damaged, or would take more than its length explains.
+        Here and on each read, if the file doesn't exist, has an unknown format, would run code, is
+        truncated or damaged, or would expand beyond what its length explains.
     """
     with ExitStack() as stack:
         with reading(path):
@@ -61,7 +61,7 @@ def open_checkpoint(path: Path) -> Iterator[Contents]:
 
 
 def _in_a_sentence(path: Path, tensor: Tensor) -> Tensor:
-    """Give the same tensor, whose reading ends in an array or in a sentence."""
+    """Wrap a tensor so that errors while reading it become a sentence."""
 
     def read() -> NDArray[Any]:
         with reading(path):
@@ -87,8 +87,8 @@ def _opener(path: Path) -> Callable[[Path], AbstractContextManager[Contents]]:
     if len(head) <= HEADER_COUNT:
         raise damaged(path, f"it has {len(head)} bytes")
     raise CheckpointError(
-        f"{path} is no checkpoint that vitonnx reads{_likeness(head)}: it takes .safetensors, "
-        ".pth and .pt of PyTorch, and .npz of the original ViT."
+        f"{path} is not a checkpoint that vitonnx can read{_likeness(head)}: it reads "
+        ".safetensors, .pth and .pt of PyTorch, and .npz of the original ViT."
     )
 
 
@@ -103,19 +103,19 @@ def _first_bytes(path: Path) -> bytes:
             return file.read(64)
     except (OSError, ValueError) as error:  # a name with a NUL in it is no name
         raise CheckpointError(
-            f"{shown(str(path))} can't be read ({why_unopened(error)}): "
-            "give the path of a checkpoint file."
+            f"can't read {shown(str(path))}: {why_unopened(error)}. Give the path of a checkpoint "
+            "file."
         ) from error
 
 
 def _likeness(head: bytes) -> str:
-    """Say what a file looks like, where it is of a kind that is often saved by mistake."""
+    """Describe what a file seems to be if it is of a kind often saved by mistake."""
     if head.startswith(b"version https://git-lfs"):
         return " but a Git LFS pointer to one (git lfs pull fetches it)"
     if head.startswith(b"{"):
-        return " but JSON, perhaps the index of a checkpoint in shards (give these themselves)"
+        return " but JSON, perhaps the index of a sharded checkpoint (give the shards themselves)"
     if head.isascii() and not head.count(0):
-        return " but a text, perhaps a web page that was saved in its place"
+        return " but text, perhaps a web page saved in its place"
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return " but an HDF5 file, as Keras writes"
     return ""

@@ -1,8 +1,8 @@
 """Pickles, followed on paper before anything unpickles them.
 
-A pickle is a program. Which names it may ask for is up to whoever unpickles it; but even without
-any, a few hundred bytes fill the memory, or keep a machine busy for years: a place in its memory
-far away, a length that nothing follows, a key whose hash is that of a tuple of tuples of tuples.
+A pickle is a program. The unpickler decides which names it may call; but even without any, a few
+hundred bytes can exhaust memory, or keep a machine busy for years: with a huge memo index, a length
+that nothing follows, or a key whose hash is that of deeply nested tuples.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ with all before it, which takes seconds for so many. A key may be a phase and it
 
 
 class Kind(Enum):
-    """What lies on the stack, as far as it matters."""
+    """Kind of a value on the stack, as far as it matters."""
 
     MARK = auto()
     PLAIN = auto()  # hashed at once, or not at all
@@ -55,18 +55,18 @@ MARK, PLAIN, LARGE, KEY, CALL, OTHER = Kind
 
 
 class Step(NamedTuple):
-    """What an operation takes from the stack, and puts onto it.
+    """Effect of an operation on the stack.
 
     Parameters
     ----------
     values : int
-        That it takes, below the last mark where it takes all above that as well.
+        Number of values it takes, below the last mark if it takes all above that too.
     marked : bool
         Whether it does.
     keys : slice or None
-        Which of what it takes, or of what is above the mark, become keys.
+        Which of the values taken, or of those above the mark, become keys.
     made : Kind or None
-        What it puts onto the stack.
+        Kind of the value it pushes.
     """
 
     values: int
@@ -129,13 +129,13 @@ class PickleLimitError(UnpicklingError):
 def read_pickle(file: IO[bytes]) -> bytes:
     """Read one pickle, if its length explains the memory and the time that it will take.
 
-    Whoever unpickles it must give, for every name that it asks for, what makes values that hash
-    themselves in no time or not at all, and that copies none of its arguments.
+    The unpickler must map every name in it to a callable whose results hash in constant time or
+    not at all, and which copies none of its arguments.
 
     Parameters
     ----------
     file : binary file
-        At the pickle's beginning; left behind its end.
+        File at the start of the pickle; left after its end.
 
     Returns
     -------
@@ -145,9 +145,9 @@ def read_pickle(file: IO[bytes]) -> bytes:
     Raises
     ------
     PickleLimitError
-        If it holds more than is read, or keys that can be made to take for ever.
+        If it exceeds the limits, or holds keys that could take forever.
     UnpicklingError, ValueError, MemoryError
-        If it is broken off, or is no pickle of values that are stored.
+        If it is truncated, or is not a pickle of stored values.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def read_pickle(file: IO[bytes]) -> bytes:
 
 
 def is_key(value: object) -> bool:
-    """Tell whether a value can be a key without any harm.
+    """Tell whether a value is harmless as a key.
 
     Examples
     --------
@@ -198,7 +198,7 @@ class _Paper:
             self.memory[place] = self._top()
         elif name in GETS:
             if argument not in self.memory:
-                raise UnpicklingError("a pickle that asks for what it never kept")
+                raise UnpicklingError("a pickle that fetches a value it never stored")
             self.stack.append(self.memory[argument])
         elif name == "MARK":
             self.marks.append(len(self.stack))
@@ -227,7 +227,7 @@ class _Paper:
         elif name in CALLS and taken[1] not in (KEY, CALL):
             raise PickleLimitError(f"a call without arguments, or with over {MOST_ARGUMENTS}")
         elif name in REFUSED:
-            raise UnpicklingError(f"a pickle with {name}, which nothing that is stored needs")
+            raise UnpicklingError(f"a pickle with {name}, which no stored data needs")
         if name == "BUILD":
             self.stack.append(taken[0])
         elif step.made is PLAIN and isinstance(argument, int):
@@ -237,13 +237,13 @@ class _Paper:
 
     def _top(self) -> Kind:
         if not self.stack or self.stack[-1] is MARK:
-            raise UnpicklingError("a pickle that takes what it never gave")
+            raise UnpicklingError("a pickle that takes more from the stack than is there")
         return self.stack[-1]
 
     def _above(self) -> list[Kind]:
-        """Take all that lies above the last mark, and the mark."""
+        """Take everything above the last mark, and the mark."""
         if not self.marks:
-            raise UnpicklingError("a pickle that takes what it never gave")
+            raise UnpicklingError("a pickle that takes more from the stack than is there")
         place = self.marks.pop()
         above = self.stack[place + 1 :]
         del self.stack[place:]
@@ -253,7 +253,7 @@ class _Paper:
         place = len(self.stack) - count
         taken = self.stack[place:]
         if place < 0 or MARK in taken:
-            raise UnpicklingError("a pickle that takes what it never gave")
+            raise UnpicklingError("a pickle that takes more from the stack than is there")
         del self.stack[place:]
         return taken
 

@@ -29,23 +29,23 @@ def read_checkpoint(
     Parameters
     ----------
     files : sequence of Path
-        The checkpoint; several files, such as a backbone and its head, are taken together.
+        Files of the checkpoint; several files, such as a backbone and its head, are combined.
     config : ViTConfig
         The model that it must fit.
     tell : callable
-        Told in a sentence which of several models in a file is taken, and what of training is
-        left out.
+        Called with a sentence on the choice among several models in a file, and on ignored entries
+        of training.
 
     Returns
     -------
     dict of str to float32 array
-        With the names, the order and the shapes of `ViTConfig.parameters`; C-contiguous.
+        Arrays with the names, order and shapes of `ViTConfig.parameters`, C-contiguous.
 
     Raises
     ------
     CheckpointError
-        If a file can't be read, or isn't of this model: the message names what is missing,
-        unexpected and misshapen, as the checkpoint calls it.
+        If a file can't be read, or belongs to another model: the message lists missing, unexpected
+        and misshapen arrays by the checkpoint's own names.
 
     Notes
     -----

@@ -18,25 +18,25 @@ __all__ = ["fit_readout"]
 def fit_readout(
     spec: ModelSpec, files: Sequence[Path], *, tell: Tell = lambda sentence: None
 ) -> ModelSpec:
-    """Give a published model the head that somebody's checkpoint has.
+    """Give a published model the head of a checkpoint.
 
-    Fine-tuning changes the number of classes, and often what the head reads: the class token, the
-    mean patch with its norm behind the pooling (timm's ``fc_norm``), or both side by side (DINO's
-    and DINOv2's linear heads). The backbone stays as it is.
+    Fine-tuning changes the number of classes, and often the input of the head: the class token, the
+    mean patch with its norm after the pooling (timm's ``fc_norm``), or both side by side (DINO's
+    and DINOv2's linear heads). The backbone stays the same.
 
     Parameters
     ----------
     spec : ModelSpec
-        Of the registry.
+        Model of the registry.
     files : sequence of Path
         The checkpoint.
     tell : callable
-        Told in a sentence what differs from the published model.
+        Called with a sentence on the differences from the published model.
 
     Returns
     -------
     ModelSpec
-        Without names of classes where their number is another.
+        Spec without class names if their number differs.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def fit_readout(
 
 
 def _fit(model: StoredModel, config: ViTConfig) -> ViTConfig:
-    """Find the readout whose norm and head the checkpoint has."""
+    """Find the readout that fits the norm and head of the checkpoint."""
     unfit = ""
     headless = None
     for readout in _readouts(config):
@@ -79,8 +79,8 @@ def _fit(model: StoredModel, config: ViTConfig) -> ViTConfig:
         unfit = f"{rule.source} {tensor.shape}"
     if unfit:
         raise CheckpointError(
-            f"{model.label} has a head that vitonnx does not have, {unfit}: it reads the class "
-            f"token, the mean patch ({config.dim} numbers each) or both. Leave the head out."
+            f"{model.label} has a head that vitonnx doesn't support, {unfit}: heads read the "
+            f"class token, the mean patch ({config.dim} numbers each) or both. Remove the head."
         )
     return headless or config
 

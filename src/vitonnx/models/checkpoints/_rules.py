@@ -1,4 +1,4 @@
-"""How the arrays of a checkpoint stand for the parameters of the tree: one rule for each array.
+"""Rules that map each array of a checkpoint to parameters of the tree.
 
 Every rule works in both directions: it tells the shape that the array must have in the file, and
 turns the array into parameters. Messages can thus speak the checkpoint's own names and shapes.
@@ -49,9 +49,9 @@ class Layout:
     Parameters
     ----------
     stored : function
-        From the shapes of the parameters and the config to the shape in the file.
+        Function from the shapes of the parameters and the config to the shape in the file.
     split : function
-        From the array in the file to the parameters.
+        Function from the array in the file to the parameters.
     """
 
     stored: Callable[[Sequence[Shape], ViTConfig], Shape]
@@ -60,7 +60,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Rule:
-    """Which array of the file holds which parameters of the tree, and how.
+    """Maps an array of the file to parameters of the tree.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Rule:
         The parameters' names in `ViTConfig.parameters`. A parameter that several rules give is
         their sum.
     layout : Layout
-        How it holds them.
+        How the array holds them.
     """
 
     source: str
@@ -80,27 +80,27 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Convention:
-    """Whose names a checkpoint uses.
+    """Naming convention of a checkpoint.
 
     Parameters
     ----------
     name : str
-        For messages.
+        Name for messages.
     marker : str
-        The name by which the convention is recognised, behind whatever prefix: its patch
-        embedding's. Its separator, a dot or a slash, is that of all names.
+        Name of the patch embedding, by which the convention is recognised after any prefix. Its
+        separator, a dot or a slash, is that of all names.
     rules : function
-        From the config, and the names without that prefix, to the rules.
+        Function from the config, and the names without that prefix, to the rules.
     unused : tuple of str
         Patterns (`fnmatch`) of arrays that no ViT of ours needs; they are passed over in silence.
     training : tuple of str
-        Patterns of what a method of training leaves behind; it is left out, and that is said.
+        Patterns of what a training method leaves in checkpoints; it is ignored, with a note.
     unused_without_head : tuple of str
         The same for a model without a head.
     refused : dict of pattern to str
-        What no model of ours can have, and why.
+        Patterns of unsupported parts, with the reason.
     head_alone : str
-        How ``weight`` and ``bias`` begin that are alone in a file: the head's own.
+        Prefix of a lone ``weight`` and ``bias`` in a file: that of the head.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Convention:
 
     @property
     def separator(self) -> str:
-        """What stands between the parts of a name."""
+        """Separator between the parts of a name."""
         return "/" if "/" in self.marker else "."
 
 
@@ -184,7 +184,7 @@ def stacked(layout: Layout) -> Layout:
 
 
 def torch_dense(source: str, target: str, kernel: Layout = DENSE) -> Iterator[Rule]:
-    """Give the rules of a dense layer under PyTorch's names."""
+    """Return the rules of a dense layer under PyTorch's names."""
     yield Rule(f"{source}.weight", (f"{target}/kernel",), kernel)
     yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)
 
@@ -192,10 +192,10 @@ def torch_dense(source: str, target: str, kernel: Layout = DENSE) -> Iterator[Ru
 def torch_positions(
     source: str, registers: str, config: ViTConfig, names: Collection[str]
 ) -> Iterator[Rule]:
-    """Give the rules of register tokens and positions; the names tell whose layout it is.
+    """Return the rules of register tokens and positions; the names tell the layout.
 
-    timm calls registers ``reg_token``. DINOv2's authors, and transformers after them, say
-    ``register_tokens``, put them behind the positions are added, and keep the class token's row.
+    timm calls registers ``reg_token``. DINOv2's authors, and transformers after them, call them
+    ``register_tokens``, insert them after adding positions, and keep the class token's row.
     """
     timms = registers.replace("register_tokens", "reg_token")
     yield Rule(registers if registers in names else timms, ("reg_tokens",), BATCHED)
@@ -207,7 +207,7 @@ def torch_positions(
 
 
 def torch_norm(source: str, target: str) -> Iterator[Rule]:
-    """Give the rules of a layer norm under PyTorch's names."""
+    """Return the rules of a layer norm under PyTorch's names."""
     yield Rule(f"{source}.weight", (f"{target}/scale",), SAME)
     yield Rule(f"{source}.bias", (f"{target}/bias",), SAME)
 

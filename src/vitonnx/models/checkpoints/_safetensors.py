@@ -34,7 +34,7 @@ def open_safetensors(path: Path) -> Iterator[Contents]:
     Yields
     ------
     Contents
-        All under no key.
+        Arrays, all under the empty key.
 
     Raises
     ------
@@ -48,8 +48,8 @@ def open_safetensors(path: Path) -> Iterator[Contents]:
         from safetensors import safe_open
     except ImportError as error:
         raise MissingExtraError(
-            f"{path} can't be read without {error.name}, which belongs to the export extra: "
-            "pip install 'vitonnx[export]'."
+            f"can't read {path} without {error.name}, a part of the export extra: pip install "
+            "'vitonnx[export]'."
         ) from error
 
     # Importing ml_dtypes is what teaches NumPy, and so safetensors, the name bfloat16.

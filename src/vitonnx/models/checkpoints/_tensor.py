@@ -1,4 +1,4 @@
-"""One array of a checkpoint file, not yet read."""
+"""An array of a checkpoint file, not read yet."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 class Tensor:
     """An array's shape and type, and the way to its values.
 
-    Checkpoints are opened as mappings of name to `Tensor`, so that only one array at a time is
-    held beside those already converted: a ViT-L has 1.2 GB of them.
+    Checkpoints are opened as mappings of name to `Tensor`, so that only one array at a time is held
+    besides those already converted: a ViT-L has 1.2 GB of them.
 
     Parameters
     ----------
     shape : tuple of int
-        As in the file.
+        Shape in the file.
     dtype : str
-        As NumPy names it, and ``bfloat16``; other formats' own names for what NumPy lacks.
+        NumPy's name of the type, or ``bfloat16``; the format's own name for types NumPy lacks.
     read : function without arguments
         Reads the values; bfloat16 as float32, all else as in the file.
     """

@@ -1,4 +1,4 @@
-"""The names of timm, DeiT, DINO and DINOv2, and of those who follow them (MAE, BEiT, iBOT).
+"""The names of timm, DeiT, DINO and DINOv2, and of their followers (MAE, BEiT, iBOT).
 
 Wightman, pytorch-image-models, ``vision_transformer.py``; facebookresearch/deit, ``models.py``;
 facebookresearch/dino, ``vision_transformer.py`` and ``eval_linear.py``; facebookresearch/dinov2,
@@ -55,7 +55,7 @@ def _rules(config: ViTConfig, names: Collection[str]) -> Iterator[Rule]:
 
 
 def _block_rules(source: str, target: str, present: Collection[str]) -> Iterator[Rule]:
-    """Give a block's rules; ``present`` are the last parts of all names, which tell BEiT's."""
+    """Return the rules of a block; ``present`` has the last parts of all names, to detect BEiT."""
     attention = f"{target}/attention"
     kernels, biases = (
         tuple(f"{attention}/{part}/{kind}" for part in ("query", "key", "value"))

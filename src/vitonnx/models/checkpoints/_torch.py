@@ -1,6 +1,6 @@
 """Read ``.pth`` and ``.pt`` files: PyTorch's zip form, and the stream it wrote before 1.6.
 
-Both hold a pickle (see `_torch_pickle`) that describes the tensors, and their numbers beside it.
+Both formats hold a pickle (see `_torch_pickle`) that describes the tensors, and the numbers.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def open_torch_stream(path: Path) -> Iterator[Contents]:
             or len(keys) != len(storages)
             or not all(isinstance(key, str) and key in storages for key in keys)
         ):
-            raise ValueError("its list of storages is another than its tensors'")
+            raise ValueError("its list of storages doesn't match its tensors")
         starts = _storage_starts(file, path.stat().st_size, [storages[key] for key in keys])
 
         def read(storage: Storage, start: int, length: int) -> bytes:
@@ -114,13 +114,13 @@ def open_torch_stream(path: Path) -> Iterator[Contents]:
 
 
 def _storage_starts(file: IO[bytes], end: int, storages: list[Storage]) -> dict[str, int]:
-    """Find where in the file each storage's numbers begin, behind their count."""
+    """Find the offset of each storage's numbers in the file, after their count."""
     starts = {}
     for storage in storages:
         count = int.from_bytes(file.read(8), "little")
         starts[storage.key] = file.tell()
         if count != storage.count or file.tell() + storage.length > end:
-            raise ValueError(f"storage {storage.key} is not all there")
+            raise ValueError(f"storage {storage.key} is incomplete")
         file.seek(storage.length, 1)
     return starts
 
@@ -128,8 +128,8 @@ def _storage_starts(file: IO[bytes], end: int, storages: list[Storage]) -> dict[
 def _check_byte_order(path: Path, little_endian: bool) -> None:
     if not little_endian:
         raise CheckpointError(
-            f"{path} was written on a big-endian machine: save it again on another, or as "
-            ".safetensors."
+            f"{path} was written on a big-endian machine: save it again on a little-endian one, "
+            "or as .safetensors."
         )
 
 

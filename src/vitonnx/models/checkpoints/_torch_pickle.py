@@ -1,8 +1,8 @@
 """Read the pickle inside a ``.pth`` file without running anything that it asks for.
 
-A pickle is a program: it names functions, and has them called. This reader knows the few names
-that a checkpoint of plain parameters needs, and gives each an inert stand-in of its own; any other
-name ends the reading. Not even PyTorch is imported, let alone trusted.
+A pickle is a program: it names functions and calls them. This reader knows the few names that a
+checkpoint of plain parameters needs, and replaces each by an inert stand-in; any other name ends
+the reading. Not even PyTorch is imported, let alone trusted.
 
 A pickle may also try to set attributes of what it holds, our stand-ins included. Their
 ``__setstate__`` is static and does nothing, so that it meets this on an instance and on the class
@@ -27,7 +27,7 @@ __all__ = ["Storage", "StoredTensor", "state_dicts", "unpickle"]
 LONGEST_NAME: Final = 100
 """Letters of what a pickle asks for that are shown; all that it may ask for have fewer."""
 
-# A pickle can make a dict that holds itself; nobody wraps a model in more dicts than this.
+# A pickle can make a dict that holds itself; no model is wrapped in more dicts than this.
 DEPTH = 8
 
 MOST_AXES: Final = 64
@@ -35,7 +35,7 @@ MOST_AXES: Final = 64
 
 
 class Inert:
-    """A stand-in for what a checkpoint carries beside its parameters."""
+    """Inert stand-in for what a checkpoint carries besides its parameters."""
 
     __slots__ = ()
 
@@ -67,8 +67,8 @@ class Dict(dict[Any, Any]):
     Parameters
     ----------
     content : dict or list of [key, value], optional
-        A dict is taken as it is. A list, as Python 2 wrote it, is emptied: a pickle could have a
-        long one copied as often as it likes.
+        A dict is used as is. A list, as Python 2 wrote it, is emptied: a pickle could have a long
+        one copied any number of times.
     """
 
     __slots__ = ()
@@ -81,7 +81,7 @@ class Dict(dict[Any, Any]):
         if isinstance(content, list):
             for pair in content:
                 if not isinstance(pair, list | tuple) or len(pair) != 2 or not is_key(pair[0]):
-                    raise pickle.UnpicklingError("a dict of what are no keys and values")
+                    raise pickle.UnpicklingError("a dict without keys and values")
                 self[pair[0]] = pair[1]
             content.clear()
         elif content is not None and not isinstance(content, dict):
@@ -112,9 +112,9 @@ class Storage:
     key : str
         The file's name for it.
     dtype : str
-        Of its numbers, as NumPy names it, or ``bfloat16``.
+        Type of the numbers, by NumPy's name, or ``bfloat16``.
     count : int
-        Of its numbers.
+        Number of numbers.
     """
 
     __slots__ = ("count", "dtype", "key")
@@ -143,9 +143,9 @@ class StoredTensor:
     Parameters
     ----------
     storage : Storage
-        Whose numbers it shows.
+        Storage that holds the numbers.
     offset : int
-        Where in the storage it begins, in numbers.
+        Offset in the storage, in numbers.
     shape, strides : tuple of int
         Strides in numbers; `extent` is the run of numbers that they span.
     *rest : object
@@ -166,7 +166,7 @@ class StoredTensor:
         if not isinstance(storage, Storage) or not _is_count(offset):
             raise pickle.UnpicklingError("a tensor without a storage")
         if not _are_counts(shape) or not _are_counts(strides) or len(shape) != len(strides):
-            raise pickle.UnpicklingError("a tensor whose shape or strides are none")
+            raise pickle.UnpicklingError("a tensor with an invalid shape or strides")
         steps = ((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
         extent = 0 if 0 in shape else 1 + sum(steps)
         if offset + extent > storage.count:
@@ -279,8 +279,8 @@ class Unpickler(pickle.Unpickler):
         if asked not in GLOBALS:
             raise CheckpointError(
                 f"{self.path} is a pickle that asks for {asked[:LONGEST_NAME]!r}, which could run "
-                "code: it is not read. Save the model's state_dict as .safetensors, and give that "
-                "file."
+                "code, so it is refused. Save the model's state_dict as .safetensors, and give "
+                "that file."
             )
         return GLOBALS[asked]
 
@@ -310,14 +310,14 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
     Parameters
     ----------
     file : binary file
-        Left behind the pickle's end.
+        File at the start of the pickle; left after its end.
     path : Path
-        For messages.
+        Path for messages.
 
     Returns
     -------
     object, dict of key to Storage
-        What the pickle holds, in inert types, and the storages that it refers to.
+        Content of the pickle, in inert types, and the storages that it refers to.
 
     Raises
     ------
@@ -331,8 +331,8 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
         content = read_pickle(file)
     except PickleLimitError as error:
         raise CheckpointError(
-            f"{path} holds more beside the weights than is read ({error}): save the model's "
-            "state_dict alone, and give that file."
+            f"{path} holds more than weights ({error}): save only the model's state_dict, and "
+            "give that file."
         ) from error
     unpickler = Unpickler(io.BytesIO(content), path)
     return unpickler.load(), unpickler.storages
@@ -344,14 +344,14 @@ def state_dicts(content: object, path: Path) -> dict[tuple[str, ...], dict[str, 
     Parameters
     ----------
     content : object
-        What the pickle held: a state dict, or dicts and lists round several.
+        Content of the pickle: a state dict, or dicts and lists around several.
     path : Path
-        For messages.
+        Path for messages.
 
     Returns
     -------
     dict of keys to dict of str to StoredTensor
-        By the keys that lead to each; a dict that is in two places, by the first.
+        State dicts by the keys that lead to each; one in two places, by the first.
 
     Raises
     ------

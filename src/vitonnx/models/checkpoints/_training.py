@@ -1,4 +1,4 @@
-"""What of a checkpoint only a training that goes on needs, beside a model or a head."""
+"""Entries of a checkpoint that only resuming a training needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRAINING = re.compile(
 
 
 def of_training(keys: Iterable[str]) -> bool:
-    """Tell whether keys lead to what belongs to training.
+    """Tell whether keys lead to an entry of training.
 
     Examples
     --------

@@ -22,7 +22,7 @@ def open_zip(path: Path) -> ZipFile:
     CheckpointError
         If its members would grow as no weights do.
     BadZipFile
-        If it is no archive, is damaged, or is packed as neither PyTorch nor NumPy do it.
+        If it is not an archive, is damaged, or is packed as neither PyTorch nor NumPy do it.
     """
     archive = ZipFile(path)
     try:
@@ -51,13 +51,13 @@ def _check(archive: ZipFile, path: Path) -> None:
     if len(members) > MOST_MEMBERS:
         raise BadZipFile(f"it has {len(members):,} members")
     if len({member.filename for member in members}) < len(members):
-        raise BadZipFile("two of its members have one name")
+        raise BadZipFile("two of its members share a name")
     for member in members:
         # Others are unpacked whole, whatever length is asked for.
         if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise BadZipFile(f"{member.filename} is compressed in a way that checkpoints aren't")
+            raise BadZipFile(f"{member.filename} is compressed, as in no checkpoint")
         if member.compress_type == ZIP_STORED and member.compress_size != member.file_size:
             raise BadZipFile(f"{member.filename} has two lengths")
     if sum(member.compress_size for member in members) > length:
-        raise BadZipFile("its members are longer than all of it")
+        raise BadZipFile("its members are longer than the whole file")
     check_growth(str(path), length, sum(member.file_size for member in members))

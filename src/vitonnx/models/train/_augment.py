@@ -36,7 +36,7 @@ def crop(pictures: tf.Tensor, seed: tf.Tensor, side: int, area: tuple[float, flo
     Parameters
     ----------
     side : int
-        Of the result, in pixels.
+        Side of the result, in pixels.
     area : (low, high)
         Range of the piece's share of the picture; its aspect is between 3:4 and 4:3.
 

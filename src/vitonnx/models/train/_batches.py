@@ -20,7 +20,7 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
 
 
 def shuffled_batches(split: Split, batch_size: int, epoch: int, seed: int) -> tf.data.Dataset:
-    """Give an epoch's batches for training, shuffled anew.
+    """Return the training batches of an epoch, newly shuffled.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def shuffled_batches(split: Split, batch_size: int, epoch: int, seed: int) -> tf
     batch_size : int
         Pictures a batch; fewer only where the whole split has fewer.
     epoch, seed : int
-        They fix the order.
+        Numbers that determine the order.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def shuffled_batches(split: Split, batch_size: int, epoch: int, seed: int) -> tf
 
 
 def ordered_batches(split: Split, batch_size: int, at_most: int | None = None) -> tf.data.Dataset:
-    """Give all pictures once, or the first so many, in their order, for evaluation."""
+    """Return all pictures once, or the first ones, in order, for evaluation."""
     count = len(split) if at_most is None else min(at_most, len(split))
     starts = range(batch_size, count, batch_size)
     return _batches(split, np.split(np.arange(count), starts), epoch=0)

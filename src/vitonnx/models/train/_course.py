@@ -1,4 +1,4 @@
-"""How a quantity goes through the training: warm-up and cosine."""
+"""Schedules over the training: warm-up and cosine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def cosine(start: float, end: float, step: tf.Tensor, steps: int) -> tf.Tensor:
     step : int scalar
         Steps done.
     steps : int
-        Of the whole course.
+        Number of steps of the whole schedule.
 
     Returns
     -------
@@ -54,11 +54,11 @@ def make_optimizer(
     Parameters
     ----------
     weights : sequence of keras.Variable
-        What is trained. Kernels alone decay: not biases, norms, tokens and position embeddings.
+        Weights to train. Only kernels decay: not biases, norms, tokens and position embeddings.
     peak : float
         The learning rate after the warm-up; it ends at a thousandth of it.
     warmup, steps : int
-        Of the warm-up, and of the whole training.
+        Number of steps of the warm-up, and of the whole training.
     weight_decay : float or variable
         Decoupled, times the learning rate.
     clip : float

@@ -18,9 +18,9 @@ def describe_model(settings: Settings, name: str, classes: tuple[str, ...]) -> M
     Parameters
     ----------
     settings : Settings
-        Of the run.
+        Settings of the run.
     name : str
-        Of the model.
+        Name of the model.
     classes : tuple of str
         Names of the data's classes; a model of DINO has no head, and so no classes.
 

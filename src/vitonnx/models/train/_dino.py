@@ -42,7 +42,7 @@ KNOWN_AT_MOST = 5000
 
 
 class ProjectionHead(keras.Layer):
-    """From embeddings to scores of prototypes: an MLP, a unit sphere, unit directions."""
+    """Map embeddings to scores of prototypes: an MLP, a unit sphere, unit directions."""
 
     def __init__(self, inputs: int, generator: np.random.Generator, name: str) -> None:
         super().__init__(name=name)
@@ -63,14 +63,14 @@ class ProjectionHead(keras.Layer):
 
 
 class Dino:
-    """A student learns to say of any crop what its own moving average says of a large one.
+    """A student learns to predict from any crop what its moving average predicts from a large one.
 
     Parameters
     ----------
     settings : Settings
-        Of the run.
+        Settings of the run.
     steps_per_epoch, steps : int
-        Of an epoch, and of the whole training.
+        Number of steps of an epoch, and of the whole training.
     """
 
     # The paper takes the last teacher; choosing one by its accuracy would use the labels.
@@ -211,7 +211,7 @@ def distillation_loss(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     Returns
     -------
     float32 scalar
-        In nats, over all pairs of a large crop and another crop of the same picture.
+        Loss in nats, over all pairs of a large crop and another crop of the same picture.
 
     References
     ----------

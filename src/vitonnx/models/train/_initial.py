@@ -15,7 +15,7 @@ TABLE_SPREAD = 0.02
 def initial_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.float32]]:
     """Draw weights to begin with, the same on every machine.
 
-    As the original ViT does (google-research/vision_transformer, ``models_vit.py``): kernels by
+    As in the original ViT (google-research/vision_transformer, ``models_vit.py``): kernels by
     Glorot's uniform rule, tables normal with a spread of 0.02, the head and all biases zero.
 
     Parameters
@@ -23,7 +23,7 @@ def initial_parameters(config: ViTConfig, seed: int) -> dict[str, NDArray[np.flo
     config : ViTConfig
         The architecture.
     seed : int
-        Of NumPy's PCG64 generator.
+        Seed of NumPy's PCG64 generator.
 
     Returns
     -------

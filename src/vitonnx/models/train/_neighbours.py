@@ -27,7 +27,7 @@ def nearest_neighbours(
     Parameters
     ----------
     known : (pictures, dim)
-        Embeddings whose labels are known.
+        Embeddings of known label.
     labels : int (pictures,)
         Theirs.
     queries : (count, dim)
@@ -35,7 +35,7 @@ def nearest_neighbours(
     classes : int
         Number of classes.
     neighbours : int
-        That vote; all, where fewer are known.
+        Number of neighbours that vote; all, if fewer are known.
     temperature : float
         The lower, the more the very nearest count.
 

@@ -1,4 +1,4 @@
-"""What the loop of training asks of an objective."""
+"""The interface between the training loop and an objective."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Objective(Protocol):
     Attributes
     ----------
     network : VisionTransformer
-        What comes out of the training.
+        Network being trained.
     measures : tuple of str
-        What is measured after an epoch.
+        Names of the measures computed after an epoch.
     highest : str or None
-        The measure whose highest value tells the best epoch; None where the last is the best.
+        Measure whose highest value marks the best epoch; None if the last is the best.
     """
 
     network: VisionTransformer
@@ -59,5 +59,5 @@ class Objective(Protocol):
 
 
 def as_pictures(pixels: tf.Tensor, side: int) -> tf.Tensor:
-    """From uint8 to float32 (batch, side, side, 3) in the range 0 to 1."""
+    """Convert uint8 to float32 (batch, side, side, 3) in the range 0 to 1."""
     return tf.ensure_shape(tf.cast(pixels, tf.float32) * (1 / 255), (None, side, side, 3))

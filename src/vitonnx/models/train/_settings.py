@@ -1,4 +1,4 @@
-"""What a run of training is told: the network's measures and the course of the training."""
+"""Settings of a training: measures of the network, and the course of the training."""
 
 from __future__ import annotations
 
@@ -20,32 +20,33 @@ LARGEST_SEED = 2**31 - 1  # TensorFlow's seeds are pairs of int32
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to train which network.
+    """Settings of a training and its network.
 
     Parameters
     ----------
     objective : "supervised" or "dino"
-        With labels, or by self-distillation without (Caron et al. 2021, arXiv:2104.14294).
+        Train with labels, or by self-distillation without (Caron et al. 2021, arXiv:2104.14294).
     classifier : "token" or "gap"
-        Whether the class token is read, or the mean of the patch tokens (global average pooling;
-        there is no class token then).
+        Classify from the class token, or from the mean of the patch tokens (global average pooling,
+        without a class token).
     position : "learned" or "sincos"
         Whether the position embedding is trained, or a fixed table of sines and cosines.
     image_size, patch : int
         Side of the square pictures and of their patches, in pixels.
     width, depth, heads : int
-        Of the residual stream; blocks; attention heads a block. The MLP is four times as wide.
+        Dimension of the residual stream; number of blocks; heads per block. The MLP is four times
+        as wide.
     epochs, batch_size : int
         Rounds through the data, and pictures a step.
     learning_rate : float or None
         At its highest; None takes 0.001 for supervised training and 0.0005 for DINO.
     hue : float
-        How far augmentation may turn the hue, in full circles: 0.5 makes any colour of any, which
-        helps where colour says nothing of the class.
+        Largest shift of the hue in augmentation, in full circles: 0.5 turns any colour into any
+        other, which helps where colour carries no information on the class.
     precision : "float32" or "bfloat16"
-        Of the products; weights, norms and losses are float32 in both.
+        Precision of the matrix products; weights, norms and losses are float32 in both.
     seed : int
-        Of everything that is drawn: weights, order, augmentation.
+        Seed for everything random: weights, order, augmentation.
 
     Raises
     ------
@@ -83,7 +84,7 @@ class Settings:
         for name, kind in choices.items():
             if getattr(self, name) not in get_args(kind):
                 raise UsageError(
-                    f"{name} is {getattr(self, name)!r}; it can be {' or '.join(get_args(kind))}."
+                    f"{name} is {getattr(self, name)!r}; it must be {' or '.join(get_args(kind))}."
                 )
         for entry in fields(self):
             value = getattr(self, entry.name)
@@ -98,14 +99,15 @@ class Settings:
             raise UsageError(f"hue is {self.hue}; it must be from 0 to 0.5.")
         if self.objective == "dino" and self.image_size < 2 * self.patch:
             raise UsageError(
-                f"DINO's small crops need two patches a side: a picture of {self.image_size} "
-                f"pixels has {self.image_size // self.patch} of {self.patch}."
+                "DINO's small crops need two patches per side, but a picture of "
+                f"{self.image_size} pixels has {self.image_size // self.patch} of {self.patch}: "
+                "use a larger image size or smaller patches."
             )
         self.network(classes=0)
 
     @property
     def peak_learning_rate(self) -> float:
-        """The highest learning rate: the one asked for, or the objective's own."""
+        """Peak learning rate: the one given, or the objective's own."""
         if self.learning_rate is not None:
             return self.learning_rate
         return 1e-3 if self.objective == "supervised" else 5e-4

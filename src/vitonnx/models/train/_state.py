@@ -29,12 +29,12 @@ Variables = Mapping[str, keras.Variable | tf.Variable]
 
 @dataclass
 class Progress:
-    """How far a training is, beside its variables.
+    """Progress of a training, apart from its variables.
 
     Parameters
     ----------
     run : dict
-        What the run was told: its settings and its data.
+        Settings and data of the run.
     rows : list of dict
         The measures of each epoch that is done.
     """
@@ -60,13 +60,13 @@ def load_state(
     Parameters
     ----------
     file : Path
-        As `save_state` wrote it. It comes from anywhere, and is not believed.
+        File written by `save_state`. It may come from anywhere, and is not trusted.
     variables : mapping of str to variable
-        Of the training.
+        Variables of the training.
     run : dict
-        What it was told this time.
+        Settings and data of this run.
     measures : collection of str
-        Of each row, beside its epoch.
+        Measures of each row, apart from its epoch.
     epochs : int
         The most that can be done.
 
@@ -83,7 +83,7 @@ def load_state(
         metadata = state.metadata() or {}
         progress = Progress(json.loads(metadata["run"]), json.loads(metadata["rows"]))
         if not isinstance(progress.run, dict):
-            raise ValueError("its run is none")
+            raise ValueError("it describes no run")
         _refuse_other(file, progress.run, run)
         if (what := _impossible(progress.rows, {"epoch", *measures}, epochs)) is not None:
             raise impossible(file, what)
@@ -95,21 +95,19 @@ def load_state(
 
 
 def _unread(file: Path, reason: str) -> str:
-    return (
-        f"{file} can't be read as the state of a training ({reason}): train anew, in another "
-        "folder."
-    )
+    return f"can't read {file} as the state of a training ({reason}): start over in another folder."
 
 
 def impossible(file: Path, what: str) -> CheckpointError:
     """Make the error for a state that no training leaves."""
     return CheckpointError(
-        f"{file} holds what no such training leaves ({what}): train anew, in another folder."
+        f"{file} holds a state that this training can't have written ({what}): start over "
+        "in another folder."
     )
 
 
 def _impossible(rows: object, keys: Collection[str], epochs: int) -> str | None:
-    """Say what no training leaves of its rows; None if they can be its own."""
+    """Describe what is impossible in the rows of a training; None if nothing is."""
     if not isinstance(rows, list) or not 1 <= len(rows) <= epochs:
         return f"{len(rows) if isinstance(rows, list) else 'no'} epochs of {epochs}"
     for number, row in enumerate(rows, 1):
@@ -130,8 +128,8 @@ def _refuse_other(file: Path, was: dict[str, Any], now: dict[str, Any]) -> None:
     ]
     if changed:
         raise CheckpointError(
-            f"{file} is of a training with {some(changed)}: go on with the same settings, or "
-            "train anew in another folder."
+            f"{file} belongs to a training with {some(changed)}: resume with the same settings, "
+            "or start over in another folder."
         )
 
 

@@ -32,11 +32,11 @@ class Supervised:
     Parameters
     ----------
     settings : Settings
-        Of the run.
+        Settings of the run.
     classes : int
-        Of the data.
+        Number of classes in the data.
     steps : int
-        Of the whole training.
+        Number of steps of the whole training.
     """
 
     measures: ClassVar[tuple[str, ...]] = ("validation_loss", "accuracy")

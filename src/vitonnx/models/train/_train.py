@@ -50,20 +50,20 @@ def train(
     Parameters
     ----------
     data : LabelledPictures
-        Of `vitonnx.data.open_data`, at the settings' image size.
+        Pictures from `vitonnx.data.open_data`, at the settings' image size.
     settings : Settings
         Network and training. The same settings and data give the same losses on one machine.
     folder : Path
-        Is made if it isn't there. After every epoch it holds ``state.safetensors``, from which
-        `resume` goes on; ``best.safetensors``, the weights of the best epoch so far (of DINO,
-        the last); and ``losses.csv``, a row an epoch.
+        Folder, made if it doesn't exist. After every epoch it holds ``state.safetensors``, from
+        which `resume` continues; ``best.safetensors``, the weights of the best epoch so far (with
+        DINO, the last); and ``losses.csv``, one row per epoch.
     resume : bool
         Go on after the last whole epoch, with the same optimiser state, as if the training had
         never been broken off; begin where there is nothing to go on from.
     on_step : callable
-        Told steps done, steps in all, and the step's loss.
+        Called with steps done, total steps, and the loss of the step.
     on_epoch : callable
-        Told the measures of all epochs so far.
+        Called with the measures of all epochs so far.
 
     Returns
     -------
@@ -74,16 +74,16 @@ def train(
     Raises
     ------
     TrainingError
-        If the loss, or a weight, is no finite number any more; what was kept stays.
+        If the loss or a weight is no longer finite; files saved so far remain.
     UsageError
-        If the folder has a training and `resume` is not asked for.
+        If the folder holds a training and `resume` is not set.
     CheckpointError
         If the state to go on from is broken, or is another run's.
     """
     state_file = folder / STATE
     if state_file.exists() and not resume:
         raise UsageError(
-            f"{folder} has a training already: go on with it by --resume, or choose another folder."
+            f"{folder} already holds a training: resume it with --resume, or use another folder."
         )
     _make(folder)
     each = steps_per_epoch(data.train, settings.batch_size)
@@ -101,7 +101,7 @@ def train(
                 epochs=settings.epochs,
             )
             if (name := _infinite(objective)) is not None:
-                raise impossible(state_file, f"numbers in {name} that are none")
+                raise impossible(state_file, f"values in {name} that aren't numbers")
             on_epoch(progress.rows)
         for epoch in range(len(progress.rows), settings.epochs):
             loss = _epoch(objective, data, settings, epoch, on_step)
@@ -117,7 +117,9 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} can't be made ({error.strerror}): choose another.") from error
+        raise UsageError(
+            f"can't make the folder {folder}: {error.strerror}. Use another one."
+        ) from error
 
 
 def _run(data: LabelledPictures, settings: Settings) -> dict[str, Any]:
@@ -175,8 +177,7 @@ def _infinite(objective: Objective) -> str | None:
 def _diverged(what: str, epoch: int) -> TrainingError:
     kept = f"epoch {epoch} is kept" if epoch else "nothing is kept"
     return TrainingError(
-        f"Training broke down: {what} of epoch {epoch + 1}; {kept}. A lower --learning-rate "
-        "helps most often."
+        f"training diverged: {what} of epoch {epoch + 1}; {kept}. Try a lower --learning-rate."
     )
 
 

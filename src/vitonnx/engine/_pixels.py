@@ -1,4 +1,4 @@
-"""Pictures that are ready for the network, as an array of any library, where they lie."""
+"""Batches ready for the network, as arrays of any library, on any device."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from vitonnx.engine._device import Device
 from vitonnx.errors import UsageError
 from vitonnx.media import Tensor, on_host
 
-__all__ = ["Batch", "ready_batch"]
+__all__ = ["Pixels", "ready_pixels"]
 
 CPU, CUDA = 1, 2  # DLPack's numbers for them
 
 
 @runtime_checkable
-class Batch(Tensor, Protocol):
+class Pixels(Tensor, Protocol):
     """A tensor that can be cut along its first axis."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of all sides."""
+        """Shape of the array."""
 
     @property
     def dtype(self) -> Any:
-        """Of the numbers."""
+        """Type of the array."""
 
     def __len__(self) -> int:
-        """Give the first side."""
+        """Return the length of the first axis."""
 
     def __getitem__(self, part: slice, /) -> Any:
-        """Give some of them."""
+        """Return a slice along the first axis."""
 
 
-def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batch:
+def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Pixels:
     """Check pictures that need no more preparation, and bring them where the runtime takes them.
 
     Parameters
@@ -42,23 +42,23 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
     pixels : uint8 (batch, height, width, 3)
         RGB.
     size : (height, width)
-        Of the model's input, in pixels.
+        Input size of the model, in pixels.
     device : Device
-        That runs the model.
+        Device that runs the model.
 
     Returns
     -------
-    Batch
+    Pixels
         NumPy's where the pictures lie in the processor's memory; or else as they are, on the
         device. Neither is a copy.
 
     Raises
     ------
     UsageError
-        If they are others, or lie where the model doesn't run.
+        If shape or type is wrong, or the batch is on another device than the model.
     """
-    if not isinstance(pixels, Batch):
-        raise UsageError(f"a {type(pixels).__name__} is no batch: give an array of any library.")
+    if not isinstance(pixels, Pixels):
+        raise UsageError(f"a {type(pixels).__name__} is not a batch: give an array of any library.")
     # "uint8" is what NumPy calls it, and TensorFlow; in PyTorch's words it is "torch.uint8".
     shape, kind = tuple(pixels.shape), str(getattr(pixels.dtype, "name", pixels.dtype))
     kind = kind.rpartition(".")[2]
@@ -73,23 +73,23 @@ def ready_batch(pixels: Batch, *, size: tuple[int, int], device: Device) -> Batc
     if place == CUDA and (device.memory, device.number) == ("cuda", number):
         return as_it_lies(pixels)
     raise UsageError(
-        f"the batch lies on another device than the model, which runs on {device.name}: open the "
-        "engine there, or bring the batch to the processor."
+        f"the batch is on another device than the model, which runs on {device.name}: open the "
+        "engine on that device, or move the batch to the CPU."
     )
 
 
-def as_it_lies(pixels: Batch) -> Batch:
+def as_it_lies(pixels: Pixels) -> Pixels:
     """Raise a UsageError unless the runtime can take a tensor where it lies."""
     if not hasattr(onnxruntime.OrtValue, "from_dlpack"):
         raise UsageError(
             f"onnxruntime {onnxruntime.__version__} takes no tensors on a GPU: upgrade it, or "
-            "bring the batch to the processor."
+            "move the batch to the CPU."
         )
     try:
         onnxruntime.OrtValue.from_dlpack(pixels)
     except RuntimeError as error:
         raise UsageError(
-            "the batch is a view with gaps, or in another order than (batch, height, width, 3): "
-            "make it contiguous."
+            "the batch is a view with gaps, or its axes are in another order than (batch, "
+            "height, width, 3): make it contiguous."
         ) from error
     return pixels

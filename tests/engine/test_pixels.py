@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine._batch import as_it_lies, ready_batch
 from vitonnx.engine._device import Device
+from vitonnx.engine._pixels import as_it_lies, ready_pixels
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import on_host
 
@@ -69,7 +69,7 @@ def test_a_tensor_may_be_used_again_at_once(engine: vx.Engine) -> None:
 def test_a_tensor_is_seen_without_a_copy() -> None:
     array = noise(7, 5, 3)
     assert np.shares_memory(on_host(Foreign(array)), array)
-    ready = ready_batch(Foreign(array[None]), size=(7, 5), device=Device("cpu"))
+    ready = ready_pixels(Foreign(array[None]), size=(7, 5), device=Device("cpu"))
     assert isinstance(ready, np.ndarray)
     assert np.shares_memory(ready, array)
 
@@ -79,7 +79,7 @@ def test_tensors_that_are_no_pictures(engine: vx.Engine) -> None:
         (Foreign(noise(53, 71)), r"shape \(53, 71\)"),
         (Foreign(noise(53, 71, 3).astype(np.float32)), "float32"),
         (Foreign(noise(2, 53, 71, 3)), r"shape \(2, 53, 71, 3\)"),
-        (Foreign(noise(53, 71, 3), (2, 0)), "lies on a GPU.*probe_pixels"),
+        (Foreign(noise(53, 71, 3), (2, 0)), "is on a GPU.*probe_pixels"),
     ):
         with pytest.raises(PictureError, match=says):
             engine.probe(tensor, vx.Heads())
@@ -136,10 +136,10 @@ def test_a_query_outside_of_ready_pictures(engine: vx.Engine) -> None:
 def test_where_a_batch_may_lie() -> None:
     """On the GPU of the model, and no other; which needs no GPU to be told."""
     batch = Foreign(noise(1, 7, 5, 3), (2, 1))
-    assert ready_batch(batch, size=(7, 5), device=Device("cuda:1")) is batch
+    assert ready_pixels(batch, size=(7, 5), device=Device("cuda:1")) is batch
     for device in ("cuda:0", "tensorrt", "cpu", "openvino"):
         with pytest.raises(UsageError, match="another device"):
-            ready_batch(batch, size=(7, 5), device=Device(device))
+            ready_pixels(batch, size=(7, 5), device=Device(device))
 
 
 def test_a_view_with_gaps_is_refused() -> None:

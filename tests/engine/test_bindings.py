@@ -1,4 +1,4 @@
-"""Batches on lanes: bound inputs and outputs, here in the processor's memory."""
+"""Bound inputs and outputs, for devices with memory of their own; here in the processor's."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
+from vitonnx.engine._bindings import Bindings
 from vitonnx.engine._device import Device
-from vitonnx.engine._lane import Lanes
 from vitonnx.engine._session import Session
 from vitonnx.errors import VitonnxError
 
@@ -28,8 +28,8 @@ def engine(exported: Exported) -> vx.Engine:
 
 
 def bound(session: Session) -> Session:
-    """Have a session run on lanes, as it does on a device with memory of its own."""
-    return replace(session, lanes=Lanes(session.session, Device("cpu")))
+    """Have a session bind what it runs, as it does on a device with memory of its own."""
+    return replace(session, bindings=Bindings(session.session, Device("cpu")))
 
 
 def noise(batch: int, seed: int = 0) -> np.ndarray:
@@ -65,67 +65,67 @@ class Foreign:
         return Foreign(self.array[part])
 
 
-def test_lanes_give_what_the_runtime_gives(engine: vx.Engine) -> None:
+def test_bindings_give_what_the_runtime_gives(engine: vx.Engine) -> None:
     plain = engine._open((), engine.outputs)
-    lanes = bound(plain)
+    over = bound(plain)
     # Of growing, shrinking and equal sizes: a buffer is used again only where it fits.
     for seed, batch in enumerate((2, 5, 5, 1, 5)):
-        expected, found = (each.run(noise(batch, seed), NAMES) for each in (plain, lanes))
+        expected, found = (each.run(noise(batch, seed), NAMES) for each in (plain, over))
         for name in NAMES:
             np.testing.assert_array_equal(found[name], expected[name])
 
 
 def test_what_a_batch_gave_stays_when_the_next_one_runs(engine: vx.Engine) -> None:
-    lanes = bound(engine._open((), engine.outputs))
-    first = lanes.run(noise(3, seed=1), NAMES)
+    over = bound(engine._open((), engine.outputs))
+    first = over.run(noise(3, seed=1), NAMES)
     kept = {name: array.copy() for name, array in first.items()}
-    lanes.run(noise(3, seed=2), NAMES)
+    over.run(noise(3, seed=2), NAMES)
     for name in NAMES:
         np.testing.assert_array_equal(first[name], kept[name])
 
 
-def test_buffers_and_lanes_are_used_again(engine: vx.Engine) -> None:
+def test_buffers_and_bindings_are_used_again(engine: vx.Engine) -> None:
     session = bound(engine._open((), engine.outputs))
-    lanes = session.lanes
-    assert lanes is not None
+    bindings = session.bindings
+    assert bindings is not None
     session.run(noise(3), NAMES)
-    (lane,) = lanes._free
-    pointer = lane.buffers["images"].data_ptr()
+    (binding,) = bindings._free
+    pointer = binding.buffers["images"].data_ptr()
     session.run(noise(3, seed=1), NAMES)
-    assert list(lanes._free) == [lane]
-    assert lane.buffers["images"].data_ptr() == pointer
-    with pytest.raises(VitonnxError, match="could not run"):
+    assert list(bindings._free) == [binding]
+    assert binding.buffers["images"].data_ptr() == pointer
+    with pytest.raises(VitonnxError, match="onnxruntime can't run"):
         session.run(noise(3)[:, :7], NAMES)
-    assert list(lanes._free) == [lane]  # a batch that fails leaves its lane to the next
+    assert list(bindings._free) == [binding]  # a batch that fails leaves it to the next one
 
 
 def test_what_is_not_numpys_is_used_where_it_lies(engine: vx.Engine) -> None:
     plain = engine._open((), engine.outputs)
-    lanes = bound(plain)
+    over = bound(plain)
     tensor = Foreign(noise(3))
-    found = lanes.run(tensor, NAMES)
+    found = over.run(tensor, NAMES)
     assert tensor.given == [3]
-    assert lanes.lanes is not None
-    assert lanes.lanes._free[0].buffers == {}  # no copy of it was made
+    assert over.bindings is not None
+    assert over.bindings._free[0].buffers == {}  # no copy of it was made
     np.testing.assert_array_equal(found["logits"], plain.run(noise(3), NAMES)["logits"])
 
 
 def test_a_tensor_is_halved_where_memory_is_short(
     engine: vx.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lanes = bound(engine._open((), engine.outputs))
-    lanes.fits = 2
-    found = lanes.run(Foreign(noise(5)), NAMES)["logits"]
+    over = bound(engine._open((), engine.outputs))
+    over.fits = 2
+    found = over.run(Foreign(noise(5)), NAMES)["logits"]
     # Other batch sizes take other kernels.
     expected = engine.run_pixels(noise(5), ["logits"])["logits"]
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
-def test_several_threads_have_lanes_of_their_own(engine: vx.Engine) -> None:
+def test_several_threads_have_bindings_of_their_own(engine: vx.Engine) -> None:
     plain = engine._open((), engine.outputs)
-    lanes = bound(plain)
+    over = bound(plain)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda seed: lanes.run(noise(2, seed), NAMES), range(24)))
+        answers = list(pool.map(lambda seed: over.run(noise(2, seed), NAMES), range(24)))
     for seed, found in enumerate(answers):
         expected = plain.run(noise(2, seed), NAMES)
         np.testing.assert_array_equal(found["block_01/attention"], expected["block_01/attention"])

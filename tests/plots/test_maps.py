@@ -7,8 +7,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from plots.drawn_figures import drawn, heads_result, patches_of, texts_of
-from vitonnx.plots import plot_heads
+from plots.drawn_figures import drawn, heads_maps, patches_of, texts_of
+from vitonnx.plots import plot_maps
 from vitonnx.plots._tile import MARK
 
 GRID = (3, 5)
@@ -29,7 +29,7 @@ def one_hot(*patches: tuple[int, int]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("heads", [1, 3, 6, 12, 16])
 def test_a_tile_for_each_head(heads: int) -> None:
-    figure = plot_heads(grey(), heads_result(np.full((heads, *GRID), 0.1, np.float32)))
+    figure = plot_maps(grey(), heads_maps(np.full((heads, *GRID), 0.1, np.float32)))
     assert len(figure.axes) == heads + 3  # the picture, the mean, the colour bar
     labels = [f"head {head}" for head in range(heads)]
     assert set(texts_of(figure)) >= {*labels, "what the model saw", "mean of the heads"}
@@ -37,7 +37,7 @@ def test_a_tile_for_each_head(heads: int) -> None:
 
 def test_every_head_is_hot_where_it_looks() -> None:
     hot = [(1, 3), (0, 0), (2, 4), (2, 0), (0, 4), (1, 1)]
-    figure = plot_heads(grey(), heads_result(one_hot(*hot)))
+    figure = plot_maps(grey(), heads_maps(one_hot(*hot)))
     pixels = drawn(figure)
     for axes, patch in zip(figure.axes[2:8], hot, strict=True):
         brightness = patches_of(axes, pixels, GRID).mean(axis=-1)
@@ -48,7 +48,7 @@ def test_every_head_is_hot_where_it_looks() -> None:
 
 def test_the_mean_is_the_mean() -> None:
     maps = one_hot((1, 3), (0, 0), (1, 3))
-    figure = plot_heads(grey(), heads_result(maps))
+    figure = plot_maps(grey(), heads_maps(maps))
     brightness = patches_of(figure.axes[1], drawn(figure), GRID).mean(axis=-1)
     first, second = np.argsort(brightness.ravel())[::-1][:2]
     assert (divmod(int(first), 5), divmod(int(second), 5)) == ((1, 3), (0, 0))
@@ -58,7 +58,7 @@ def test_the_mean_is_the_mean() -> None:
 def test_the_picture_keeps_its_colours_and_its_place() -> None:
     crop = grey(0)
     crop[16:32, 48:64] = (250, 120, 10)
-    figure = plot_heads(crop, heads_result(one_hot((0, 0), (0, 0), (0, 0))))
+    figure = plot_maps(crop, heads_maps(one_hot((0, 0), (0, 0), (0, 0))))
     colours = patches_of(figure.axes[0], drawn(figure), GRID)
     np.testing.assert_allclose(colours[1, 3] * 255, (250, 120, 10), atol=2)
     colours[1, 3] = 0
@@ -68,7 +68,7 @@ def test_the_picture_keeps_its_colours_and_its_place() -> None:
 def test_the_picture_is_seen_below_the_map() -> None:
     crop = grey(0)
     crop[16:32, 48:64] = 255
-    figure = plot_heads(crop, heads_result(np.full((3, *GRID), 0.1, np.float32)))
+    figure = plot_maps(crop, heads_maps(np.full((3, *GRID), 0.1, np.float32)))
     brightness = patches_of(figure.axes[2], drawn(figure), GRID).mean(axis=-1)
     assert np.unravel_index(brightness.argmax(), GRID) == (1, 3)
 
@@ -76,7 +76,7 @@ def test_the_picture_is_seen_below_the_map() -> None:
 def test_colours_mean_what_the_bar_says() -> None:
     values = np.linspace(0, 0.3, 15, dtype=np.float32).reshape(GRID)
     # Below the map, this grey has the brightness of what lies below the bar.
-    figure = plot_heads(grey(85), heads_result(np.stack([values] * 6)))
+    figure = plot_maps(grey(85), heads_maps(np.stack([values] * 6)))
     pixels = drawn(figure)
     colours, bar = patches_of(figure.axes[4], pixels, GRID).reshape(-1, 3), figure.axes[-1]
     middle = bar.get_position().x0 + bar.get_position().width / 2
@@ -90,12 +90,12 @@ def test_colours_mean_what_the_bar_says() -> None:
 
 def test_the_scale_begins_at_zero() -> None:
     maps = np.random.default_rng(0).uniform(0.2, 0.3, (6, *GRID)).astype(np.float32)
-    assert plot_heads(grey(), heads_result(maps)).axes[-1].get_ylim()[0] == 0
+    assert plot_maps(grey(), heads_maps(maps)).axes[-1].get_ylim()[0] == 0
 
 
 def test_heads_share_one_scale() -> None:
     maps = np.stack([np.full(GRID, 0.1), np.full(GRID, 0.3), np.full(GRID, 0.3)])
-    figure = plot_heads(grey(), heads_result(maps.astype(np.float32)))
+    figure = plot_maps(grey(), heads_maps(maps.astype(np.float32)))
     pixels = drawn(figure)
     faint, strong, same = (patches_of(axes, pixels, GRID) for axes in figure.axes[2:5])
     assert (strong.mean(axis=-1) > faint.mean(axis=-1) + 0.2).all()
@@ -105,7 +105,7 @@ def test_heads_share_one_scale() -> None:
 def test_the_mask_is_outlined_along_patch_edges() -> None:
     maps = one_hot((1, 3), (0, 0), (2, 4))
     maps[2, 2, 3] = 0.5  # two neighbours
-    figure = plot_heads(grey(), heads_result(maps, mass=0.9))
+    figure = plot_maps(grey(), heads_maps(maps, mass=0.9))
     lines = [
         {frozenset(map(tuple, segment)) for segment in collection.get_segments()}
         for axes in figure.axes[2:5]
@@ -119,13 +119,13 @@ def test_the_mask_is_outlined_along_patch_edges() -> None:
 
 
 def test_no_mask_no_outline() -> None:
-    figure = plot_heads(grey(), heads_result(one_hot((1, 3), (0, 0), (2, 4))))
+    figure = plot_maps(grey(), heads_maps(one_hot((1, 3), (0, 0), (2, 4))))
     assert not any(axes.collections for axes in figure.axes[:-1])
 
 
 def test_a_query_patch_is_framed() -> None:
-    result = heads_result(one_hot((0, 0), (0, 0)), query="20,55", patch=(1, 3))
-    figure = plot_heads(grey(), result)
+    maps = heads_maps(one_hot((0, 0), (0, 0)), query="20,55", patch=(1, 3))
+    figure = plot_maps(grey(), maps)
     frames = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
     assert [(frame.get_xy(), frame.get_width()) for frame in frames] == [((3, 1), 1)]
     assert "query: pixel y 20, x 55" in " ".join(texts_of(figure))
@@ -133,13 +133,13 @@ def test_a_query_patch_is_framed() -> None:
 
 @pytest.mark.parametrize("drawing", ["frame", "outline"])
 def test_lines_lie_where_the_map_is_hot(drawing: str) -> None:
-    result = heads_result(
+    maps = heads_maps(
         one_hot((0, 3), (0, 3)),
         mass=0.9 if drawing == "outline" else None,
         patch=(0, 3) if drawing == "frame" else None,
         query="3,55",
     )
-    figure = plot_heads(grey(), result)
+    figure = plot_maps(grey(), maps)
     fine = patches_of(figure.axes[2], drawn(figure), (3 * CELLS, 5 * CELLS))
     is_line = np.abs(fine - to_rgb(MARK)).max(axis=-1) < 0.25
     rows, columns = np.nonzero(is_line)
@@ -149,10 +149,10 @@ def test_lines_lie_where_the_map_is_hot(drawing: str) -> None:
 
 
 def test_the_caption_says_all_there_is_to_say() -> None:
-    result = heads_result(one_hot((0, 0), (0, 0), (1, 1)))
-    figure = plot_heads(
+    maps = heads_maps(one_hot((0, 0), (0, 0), (1, 1)))
+    figure = plot_maps(
         grey(),
-        result,
+        maps,
         model="vit_tiny",
         file="bird.png",
         prediction="finch (0.87)",
@@ -162,7 +162,7 @@ def test_the_caption_says_all_there_is_to_say() -> None:
     for part in ("vit_tiny", "bird.png", "block 7", "query: cls", "predicted: finch (0.87)"):
         assert part in caption
     assert "untrained: random weights" in texts_of(figure)
-    assert "predicted" not in " ".join(texts_of(plot_heads(grey(), result)))
+    assert "predicted" not in " ".join(texts_of(plot_maps(grey(), maps)))
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,9 @@ def test_the_caption_says_all_there_is_to_say() -> None:
 )
 def test_no_text_is_clipped_or_overlaps(heads: int, grid: tuple[int, int], peak: float) -> None:
     values = np.random.default_rng(0).uniform(0, peak, (heads, *grid)).astype(np.float32)
-    figure = plot_heads(
+    figure = plot_maps(
         grey(grid=grid),
-        heads_result(values, mass=0.6, query="40,1234", patch=(1, 1)),
+        heads_maps(values, mass=0.6, query="40,1234", patch=(1, 1)),
         model="a model with a name that is far too long " * 5,
         file="holiday/" + "x" * 200 + ".png",
         prediction="a class with many names, each of them long " * 2,
@@ -199,8 +199,8 @@ def test_no_text_is_clipped_or_overlaps(heads: int, grid: tuple[int, int], peak:
 
 
 def test_names_are_drawn_as_they_are() -> None:
-    result = heads_result(one_hot((0, 0), (0, 0)))
-    figure = plot_heads(grey(), result, model=r"$\nosuchsymbol$", file="a\n\udce9 \U000f0000.png")
+    maps = heads_maps(one_hot((0, 0), (0, 0)))
+    figure = plot_maps(grey(), maps, model=r"$\nosuchsymbol$", file="a\n\udce9 \U000f0000.png")
     texts = texts_of(figure)
     assert r"$\nosuchsymbol$" in texts
     # What no font has is escaped.
@@ -210,6 +210,6 @@ def test_names_are_drawn_as_they_are() -> None:
 def test_inputs_are_left_as_they_are() -> None:
     crop, maps = grey(), one_hot((1, 3), (0, 0))
     crop_before, maps_before = crop.copy(), maps.copy()
-    drawn(plot_heads(crop, heads_result(maps, mass=0.5)))
+    drawn(plot_maps(crop, heads_maps(maps, mass=0.5)))
     np.testing.assert_array_equal(crop, crop_before)
     np.testing.assert_array_equal(maps, maps_before)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from plots.drawn_figures import drawn, texts_of
-from vitonnx.plots import plot_positions
+from vitonnx.plots import plot_matrices
 from vitonnx.probes import PositionsResult, position_similarity
 
 LONG = "a model with a name that is far too long " * 5
@@ -31,7 +31,7 @@ def image_of(axes: Axes) -> NDArray[np.float32]:
 @pytest.mark.parametrize("grid", [(3, 5), (5, 3), (17, 16)])
 def test_each_patch_has_its_tile(grid: tuple[int, int]) -> None:
     result, (rows, columns) = positions_result(grid), grid
-    tiles, matrix, _ = plot_positions({"vit": result}).axes
+    tiles, matrix, _ = plot_matrices({"vit": result.finding}).axes
     plate, gap = image_of(tiles), max(1, rows // 8)
     for patch, similarity in enumerate(result.similarity):
         row, column = divmod(patch, columns)
@@ -45,7 +45,7 @@ def test_each_patch_has_its_tile(grid: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("grid", [(3, 5), (5, 3), (17, 16)])
 def test_ticks_count_the_tiles_at_their_middles(grid: tuple[int, int]) -> None:
-    figure = plot_positions({"vit": positions_result(grid)})
+    figure = plot_matrices({"vit": positions_result(grid).finding})
     drawn(figure)
     tiles, (rows, columns) = figure.axes[0], grid
     gap = max(1, rows // 8)
@@ -66,7 +66,7 @@ def test_ticks_count_the_tiles_at_their_middles(grid: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("grid", [(3, 5), (5, 3)])
 def test_patches_are_squares(grid: tuple[int, int]) -> None:
-    figure = plot_positions({"vit": positions_result(grid)})
+    figure = plot_matrices({"vit": positions_result(grid).finding})
     for axes in figure.axes[:2]:
         box = axes.get_window_extent()
         height, width = image_of(axes).shape
@@ -75,7 +75,7 @@ def test_patches_are_squares(grid: tuple[int, int]) -> None:
 
 def test_colours_of_the_cosine_are_those_from_minus_one_to_one() -> None:
     result = positions_result((3, 5))
-    figure = plot_positions({"vit": result})
+    figure = plot_matrices({"vit": result.finding})
     matrix, bar = figure.axes[1:]
     assert bar.get_ylim() == (-1, 1)
     assert bar.get_ylabel() == "cosine similarity"
@@ -89,7 +89,7 @@ def test_colours_of_the_cosine_are_those_from_minus_one_to_one() -> None:
 
 def test_colours_of_the_dot_product_begin_at_the_lowest() -> None:
     result = positions_result((5, 7), "dot")
-    low, high = plot_positions({"vit": result}).axes[-1].get_ylim()
+    low, high = plot_matrices({"vit": result.finding}).axes[-1].get_ylim()
     assert low == pytest.approx(result.similarity.min())
     assert high == pytest.approx(np.percentile(result.similarity, 99.5))
 
@@ -100,7 +100,8 @@ def test_models_stand_side_by_side() -> None:
         "deit": positions_result((5, 3)),
         "vit": positions_result((5, 7)),
     }
-    figure = plot_positions(results, note="untrained: random weights")
+    findings = {name: result.finding for name, result in results.items()}
+    figure = plot_matrices(findings, note="untrained: random weights")
     assert len(figure.axes) == 9
     for column, result in enumerate(results.values()):
         tiles, matrix, bar = figure.axes[3 * column : 3 * column + 3]
@@ -118,8 +119,8 @@ def test_models_stand_side_by_side() -> None:
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
 @pytest.mark.parametrize("grid", [(1, 1), (3, 5), (7, 2), (28, 28)])
 def test_no_text_is_clipped_or_overlaps(models: int, metric: str, grid: tuple[int, int]) -> None:
-    results = {f"{name} {LONG}": positions_result(grid, metric) for name in range(models)}
-    figure = plot_positions(results, note="untrained: random weights")
+    findings = {f"{name} {LONG}": positions_result(grid, metric).finding for name in range(models)}
+    figure = plot_matrices(findings, note="untrained: random weights")
     drawn(figure)
     texts = list(texts_of(figure).items())
     for axes in figure.axes:

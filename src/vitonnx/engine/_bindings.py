@@ -10,43 +10,43 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from vitonnx.engine._batch import Batch
 from vitonnx.engine._device import Device
+from vitonnx.engine._pixels import Pixels
 
-__all__ = ["LANES", "Lanes"]
+__all__ = ["IN_FLIGHT", "Bindings"]
 
-LANES = 2
+IN_FLIGHT = 2
 """Batches that are in flight at once: one is copied while the other is computed."""
 
 
-class Lanes:
-    """Runs batches of one session, each on a lane of its own.
+class Bindings:
+    """Runs batches of one session, each on a binding of its own.
 
     Parameters
     ----------
     session : onnxruntime.InferenceSession
-        Which may run in several threads at once.
+        Session that may run in several threads at once.
     device : Device
-        Where inputs are put and outputs are left, until they are brought here.
+        Device that holds inputs and outputs.
     """
 
     def __init__(self, session: Any, device: Device) -> None:
         self.session, self.device = session, device
-        self._free: deque[_Lane] = deque()
+        self._free: deque[_Binding] = deque()
 
-    def run(self, outputs: tuple[str, ...], feed: Mapping[str, Batch]) -> list[NDArray[Any]]:
+    def run(self, outputs: tuple[str, ...], feed: Mapping[str, Pixels]) -> list[NDArray[Any]]:
         """Run a batch; what is no NumPy array lies on the device, and is used where it lies."""
         try:
-            lane = self._free.pop()
+            binding = self._free.pop()
         except IndexError:  # there are as many as threads have ever needed at once
-            lane = _Lane(self.session, self.device)
+            binding = _Binding(self.session, self.device)
         try:
-            return lane.run(outputs, feed)
+            return binding.run(outputs, feed)
         finally:
-            self._free.append(lane)
+            self._free.append(binding)
 
 
-class _Lane:
+class _Binding:
     """What one batch after the other is bound to."""
 
     def __init__(self, session: Any, device: Device) -> None:
@@ -54,7 +54,7 @@ class _Lane:
         self.binding = session.io_binding()
         self.buffers: dict[str, Any] = {}
 
-    def run(self, outputs: tuple[str, ...], feed: Mapping[str, Batch]) -> list[NDArray[Any]]:
+    def run(self, outputs: tuple[str, ...], feed: Mapping[str, Pixels]) -> list[NDArray[Any]]:
         for name, values in feed.items():
             self.binding.bind_ortvalue_input(name, self._on_device(name, values))
         for name in outputs:  # anew: what is bound already has the last batch's size
@@ -64,7 +64,7 @@ class _Lane:
         self.binding.clear_binding_inputs()  # a tensor is its owner's again
         return found
 
-    def _on_device(self, name: str, values: Batch) -> Any:
+    def _on_device(self, name: str, values: Pixels) -> Any:
         if not isinstance(values, np.ndarray):
             return onnxruntime.OrtValue.from_dlpack(values)
         buffer = self.buffers.get(name)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from plots.drawn_figures import drawn, texts_of
-from vitonnx.plots import plot_filters
+from vitonnx.plots import plot_plates
 from vitonnx.plots._plate import scale_each
 from vitonnx.probes import FiltersResult
 
@@ -39,7 +39,7 @@ def test_a_filter_of_one_value_is_black() -> None:
 @pytest.mark.parametrize("count", [128, 5, 33])
 def test_filters_stand_in_rows_of_sixteen(count: int) -> None:
     result = filters_result(count, rows=8, columns=8)
-    (axes,) = plot_filters({"vit": result}).axes
+    (axes,) = plot_plates({"vit": result.finding}).axes
     (image,) = axes.get_images()
     plate: NDArray[np.float32] = np.asarray(image.get_array())
     for index, scaled in enumerate(scale_each(result.filters)):
@@ -55,7 +55,7 @@ def test_filters_stand_in_rows_of_sixteen(count: int) -> None:
 
 def test_filters_are_drawn_with_square_pixels_of_their_colours() -> None:
     result = filters_result(16, rows=8, columns=8)
-    figure = plot_filters({"vit": result})
+    figure = plot_plates({"vit": result.finding})
     (axes,) = figure.axes
     pixels, box = drawn(figure), axes.get_position()
     height, width, _ = pixels.shape
@@ -70,7 +70,7 @@ def test_filters_are_drawn_with_square_pixels_of_their_colours() -> None:
 
 def test_components_have_their_shares() -> None:
     result = filters_result(33, components=9)
-    figure = plot_filters({"vit": result})
+    figure = plot_plates({"vit": result.finding})
     assert len(figure.axes) == 10
     texts = texts_of(figure)
     label = "9 principal components, and the variance that each explains: 100% together"
@@ -86,11 +86,11 @@ def test_components_have_their_shares() -> None:
 
 def test_models_stand_side_by_side() -> None:
     results = {
-        "dino": filters_result(33, 3),
-        "deit": filters_result(128, 8, 3, 3),
-        "vit": filters_result(7),
+        "dino": filters_result(33, 3).finding,
+        "deit": filters_result(128, 8, 3, 3).finding,
+        "vit": filters_result(7).finding,
     }
-    figure = plot_filters(results, note="untrained: random weights")
+    figure = plot_plates(results, note="untrained: random weights")
     plates = [figure.axes[0], figure.axes[4], figure.axes[13]]
     boxes = [axes.get_position() for axes in plates]
     assert len({round(box.y1, 6) for box in boxes}) == 1
@@ -105,8 +105,10 @@ def test_models_stand_side_by_side() -> None:
 @pytest.mark.parametrize("models", [1, 3])
 @pytest.mark.parametrize(("rows", "columns"), [(5, 7), (11, 3), (32, 32)])
 def test_no_text_is_clipped_or_overlaps(models: int, rows: int, columns: int) -> None:
-    results = {f"{name} {LONG}": filters_result(40, 28, rows, columns) for name in range(models)}
-    figure = plot_filters(results, note="untrained: random weights")
+    results = {
+        f"{name} {LONG}": filters_result(40, 28, rows, columns).finding for name in range(models)
+    }
+    figure = plot_plates(results, note="untrained: random weights")
     renderer_boxes = [(text, box) for text, box in texts_of(figure).items()]
     tiles = [axes.get_window_extent() for axes in figure.axes]
     for text, box in renderer_boxes:

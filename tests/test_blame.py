@@ -32,8 +32,8 @@ def raised_over_a_file(error: BaseException) -> BaseException:
         (PanicException("index out of range"), "a.png is damaged (index out of range)."),
         (RecursionError("too deep"), "a.png is damaged (too deep)."),
         (OSError("image file is truncated"), "a.png is damaged (image file is truncated)."),
-        (OSError(errno.EIO, os.strerror(errno.EIO)), "a.png can't be read: Input/output error."),
-        (MemoryError(), "a.png needs more memory than there is."),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), "can't read a.png: Input/output error."),
+        (MemoryError(), "a.png needs more memory than there is: use a smaller file."),
     ],
 )
 def test_a_sentence_on_the_file(error: BaseException, sentence: str) -> None:

@@ -21,7 +21,7 @@ from vitonnx.modelfile import require_model_file
         ("HTTP://x.org/a.png", ["http://x.org/a.png is", "curl"]),
         ("s3://birds/a.png", ["aws s3 cp s3://birds/a.png ."]),
         ("gs:/birds/a.png", ["gcloud storage cp gs://birds/a.png ."]),
-        ("ftp://x.org/a.png", ["ftp://x.org/a.png is an address", "download it first"]),
+        ("ftp://x.org/a.png", ["ftp://x.org/a.png is a URL", "download it first"]),
         ("file:///home/a%20b.png", ["give the file by its name, /home/a b.png."]),
         ("file:/home/a.png", ["give the file by its name, /home/a.png."]),
     ],
@@ -79,5 +79,7 @@ def test_letters_of_every_kind_stay(text: str) -> None:
 def test_a_model_with_such_a_name_is_refused(tmp_path: Path) -> None:
     file = tmp_path / os.fsdecode(b"caf\xe9.onnx")
     file.write_bytes(b"model")
-    with pytest.raises(ModelFileError, match=r"caf\\xe9\.onnx has a name that is no UTF-8.*rename"):
+    with pytest.raises(
+        ModelFileError, match=r"caf\\xe9\.onnx has a name that is not UTF-8.*rename"
+    ):
         require_model_file(file)

@@ -66,8 +66,8 @@ def refuse_address(name: str) -> None:
     >>> refuse_address("s3:/birds/1.png")  # as a path has it
     Traceback (most recent call last):
         ...
-    vitonnx.errors.UsageError: s3://birds/1.png is an address, and only files of this machine are \
-read and written: download it first, and give the file's name (aws s3 cp s3://birds/1.png .).
+    vitonnx.errors.UsageError: s3://birds/1.png is a URL, but only files on this machine are read \
+and written: download it first, and give the file's name (aws s3 cp s3://birds/1.png .).
     """
     found = ADDRESS.match(name)
     if found is None:

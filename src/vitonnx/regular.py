@@ -41,8 +41,8 @@ def refuse_special(path: str | os.PathLike[str], error: type[VitonnxError]) -> N
     >>> refuse_special(os.devnull, VitonnxError)
     Traceback (most recent call last):
         ...
-    vitonnx.errors.VitonnxError: /dev/null is a device, and only files are read: write what it \
-gives into a file, and give that.
+    vitonnx.errors.VitonnxError: /dev/null is a device, but only regular files are read: write its \
+content to a file, and give that.
     """
     try:
         kind = special_kind(os.stat(path).st_mode)  # noqa: PTH116 - any path, as it is

@@ -94,10 +94,16 @@ def test_a_precision_that_costs_too_much_writes_nothing(
         ({"name": "scenes_vit"}, r"finished file.*vitonnx\.Engine"),
         ({"name": "hf://somebody/vit"}, r"needs no export.*vitonnx\.Engine"),
         ({"config": "tiny.json"}, "--config needs --weights"),
-        ({"config": "tiny.json", "weights": ["random", "a.pth"]}, "random can't be combined"),
-        ({"config": "tiny.json", "weights": "a.pth", "seed": 3}, "seed applies to random"),
+        (
+            {"config": "tiny.json", "weights": ["random", "a.pth"]},
+            "random weights can't be combined",
+        ),
+        (
+            {"config": "tiny.json", "weights": "a.pth", "seed": 3},
+            "a seed applies to random weights only",
+        ),
         ({"config": "tiny.json", "weights": "random", "size": "40"}, "size is '40'"),
-        ({"config": "tiny.json", "weights": "random", "size": 41}, "nearest that is: 40x40"),
+        ({"config": "tiny.json", "weights": "random", "size": 41}, "nearest multiple is 40x40"),
         ({"config": "tiny.json", "weights": "random", "precision": "fp8"}, "'fp8' is unknown"),
         (
             {"config": "tiny.json", "weights": "random", "precision": "fp16", "calibrate": "a.png"},
@@ -105,7 +111,7 @@ def test_a_precision_that_costs_too_much_writes_nothing(
         ),
         (
             {"config": "tiny.json", "weights": "random", "precision": "int8", "calibrate": []},
-            "no picture in the list",
+            "no picture given",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from app.rude_clients import send
 from terminal import run
 from vitonnx.app import Limits, kept_bytes, open_socket
 from vitonnx.cli import main
-from vitonnx.cli._page_run import _note_memory
+from vitonnx.cli._page import _note_memory
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
@@ -68,7 +68,7 @@ def test_a_port_that_is_taken(served: Served) -> None:
         (["--auth", "empty.txt"], "names no user"),
         (["--auth", "wordless.txt"], "line 1"),
         (["--auth", "twice.txt"], "line 2"),
-        (["--auth", "."], "can't be read"),
+        (["--auth", "."], "can't read"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -130,6 +130,6 @@ def test_that_not_even_one_picture_can_be_kept_is_said(capsys: pytest.CaptureFix
     _note_memory(engines, Limits(memory=needed - 1), quiet=True)
     assert capsys.readouterr().err == ""
     _note_memory(engines, Limits(memory=needed - 1), quiet=False)
-    assert "with --memory 1 they will not" in capsys.readouterr().err
+    assert "Allow it with --memory 1" in capsys.readouterr().err
     _note_memory(engines, Limits(memory=needed - 1, models=1), quiet=False)
     assert capsys.readouterr().err == ""

@@ -50,5 +50,5 @@ def test_a_sentence_that_gives_nothing_away(content: bytes, said: str, file: Pat
 
 def test_it_is_not_there_or_no_file(file: Path) -> None:
     for path in (file, file.parent):
-        with pytest.raises(UsageError, match="can't be read"):
+        with pytest.raises(UsageError, match="can't read"):
             read_users(path)

@@ -33,7 +33,7 @@ COMMANDS = {
     "bake none.onnx --probe rollout -o x.onnx": "x.onnx",
     "tap none.onnx -o x.onnx": "x.onnx",
     "demo": "vitonnx-demo",
-    "demo --evaluate -o .": "error: . can't be written",
+    "demo --evaluate -o .": "error: can't write .",
 }
 
 

@@ -63,9 +63,7 @@ def test_dinov2s_own_file(call: Call, dinov2: str, desk: Path) -> None:
     words = ["export", "--config", dinov2, "--weights", "dinov2_reg4_pretrain.pth"]
     outcome = call(*words, "-o", "authors.onnx")
     assert outcome.code == 0, outcome.err
-    assert outcome.notes == [
-        "dinov2_reg4_pretrain.pth: mask_token left out, as no part of the model."
-    ]
+    assert outcome.notes == ["dinov2_reg4_pretrain.pth: ignored mask_token, not part of the model."]
     hushed = call(*words, "-o", "quiet.onnx", "--quiet")
     assert hushed == Outcome(0, "quiet.onnx\n", "")
     words[-1] = "timm.safetensors"
@@ -96,8 +94,8 @@ def test_a_published_backbone_with_a_head_of_ones_own(call: Call, desk: Path) ->
         "birds.ckpt has a head of 37 classes, where vit_tiny_patch16_224.augreg_in21k_ft_in1k has "
         "one of 1000.",
         "birds.ckpt holds 2 models, state_dict.model.net and state_dict_ema.model.net: "
-        "state_dict_ema.model.net is taken, the moving average, which timm loads too.",
-        "birds.ckpt: optimizer left out, as no part of the model.",
+        "using state_dict_ema.model.net, the moving average, which timm loads too.",
+        "birds.ckpt: ignored optimizer, not part of the model.",
     ]
     engine = Engine("birds.onnx", device="cpu")
     assert engine.manifest.classes is None
@@ -112,7 +110,7 @@ def test_a_config_says_the_number_of_classes(call: Call, described: str, desk: P
     before = contents(desk)
     outcome = call("export", "--config", described, "--weights", "birds.safetensors")
     assert_refused(
-        outcome, 1, "head.weight (37, 21) instead of (11, 21)", "Its head has 37 classes: say so"
+        outcome, 1, "head.weight (37, 21) instead of (11, 21)", "Its head has 37 classes: set that"
     )
     assert contents(desk) == before
     fields = json.loads(Path(described).read_text()) | {"classes": 37}

@@ -116,7 +116,7 @@ def test_a_video_may_have_one(call: Call, exported: Exported, desk: Path) -> Non
 def test_no_command_takes_an_address(line: str, call: Call, exported: Exported, desk: Path) -> None:
     address = "https://example.org/a.onnx"
     words = line.replace("ADDRESS", address).format(exported("plain")).split()
-    assert_refused(call(*words), 2, f"{address} is an address", "download it first", "curl -LO")
+    assert_refused(call(*words), 2, f"{address} is a URL", "download it first", "curl -LO")
     assert not list(desk.iterdir())
 
 
@@ -128,7 +128,7 @@ def test_what_a_folder_has_besides_is_said(
     (desk / "album" / "a.cr2").touch()
     (desk / "album" / "notes.txt").touch()
     said = (
-        "album: passed over 1 CR2 (a.cr2; convert it to PNG or JPEG), "
+        "album: skipped 1 CR2 (a.cr2; convert it to PNG or JPEG), "
         "1 video (walk.mp4; videos are for `vitonnx probe video`)."
     )
     for words in (["heads"], ["rollout", "-o", "x.npz"], ["distance", "-o", "x.csv"]):

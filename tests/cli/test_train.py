@@ -195,7 +195,7 @@ def test_bad_folders(call: Call, desk: Path) -> None:
     assert_refused(call(*words), 2, "--output")
     (desk / "run").mkdir()
     (desk / "run" / "state.safetensors").write_text("older")
-    assert_refused(call(*words, "-o", "run"), 2, "run has a training already", "--resume")
+    assert_refused(call(*words, "-o", "run"), 2, "run already holds a training", "--resume")
     assert_refused(call(*words, "-o", "run", "--resume"), 1, "state of a training", "another")
     assert contents(desk / "run") == {"state.safetensors": b"older"}
 

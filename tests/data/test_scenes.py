@@ -65,7 +65,9 @@ def test_any_rectangle(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(15, 64), (64, 15), (0, 0)])
 def test_a_size_on_which_nothing_can_be_told(size: tuple[int, int]) -> None:
-    with pytest.raises(UsageError, match=f"{size[0]}x{size[1]} is too small: 16 pixels"):
+    with pytest.raises(
+        UsageError, match=f"{size[0]}x{size[1]} is too small: each side must be at least 16"
+    ):
         draw_scene(0, size)
     with pytest.raises(UsageError, match="too small"):
         draw_video(0, 2, size)

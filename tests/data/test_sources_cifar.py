@@ -116,7 +116,7 @@ def test_other_than_ten_names(tmp_path: Path, fault: str) -> None:
 )
 def test_damaged_records(tmp_path: Path, content: bytes, part: str) -> None:
     path = cifar.write_tar(tmp_path / "c", FILES | {"data_batch_4.bin": content})
-    refused(path, "truncated or damaged", "data_batch_4.bin", part, "fetch the archive again")
+    refused(path, "truncated or damaged", "data_batch_4.bin", part, "download the archive again")
 
 
 @pytest.mark.parametrize("number", range(7))
@@ -198,8 +198,8 @@ HOSTILE = {
         entry("data", tarfile.LNKTYPE, "c/data_batch_1.bin"),
         "link",
     ),
-    "a device": (entry("data", tarfile.CHRTYPE), "neither a file nor a folder"),
-    "a pipe": (entry("data", tarfile.FIFOTYPE), "neither a file nor a folder"),
+    "a device": (entry("data", tarfile.CHRTYPE), "neither a regular file nor a folder"),
+    "a pipe": (entry("data", tarfile.FIFOTYPE), "neither a regular file nor a folder"),
 }
 
 

@@ -242,7 +242,7 @@ def test_no_picture_can_be_read(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0.png").write_bytes(b"Dear picture")
-    refused(tmp_path, f"None of the 2 pictures in {tmp_path} can be read", "cat/0.png is not")
+    refused(tmp_path, f"none of the 2 pictures in {tmp_path} can be read", "cat/0.png is not")
 
 
 def test_no_picture_of_a_class_can_be_read(tmp_path: Path) -> None:

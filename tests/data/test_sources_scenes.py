@@ -66,7 +66,7 @@ def test_no_scene_is_seen_in_both_splits_nor_with_another_seed() -> None:
 
 
 def test_pictures_too_small_for_a_scene() -> None:
-    with pytest.raises(UsageError, match="15x15 is too small: 16 pixels"):
+    with pytest.raises(UsageError, match="15x15 is too small: each side must be at least 16"):
         open_data("scenes", 15, 0)
 
 

@@ -70,7 +70,7 @@ def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "scenes.mp4").mkdir()
-    with pytest.raises(UsageError, match=r"scenes\.mp4 can't be written"):
+    with pytest.raises(UsageError, match=r"can't write .*scenes\.mp4"):
         draw_material(tmp_path)
 
 

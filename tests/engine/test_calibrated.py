@@ -150,7 +150,7 @@ def test_it_is_calibrated_at_the_size_that_it_is_for(exported: Exported, tmp_pat
 
 def test_calls_that_are_wrong(exported: Exported, tmp_path: Path) -> None:
     target = tmp_path / "never.onnx"
-    with pytest.raises(UsageError, match="no picture in the list"):
+    with pytest.raises(UsageError, match="no picture given"):
         reduce_file(exported("plain"), target, "int8", calibration=[])
     with pytest.raises(UsageError, match="fp16 has none"):
         reduce_file(exported("plain"), target, "fp16", calibration=pictures(1))

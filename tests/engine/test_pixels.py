@@ -117,7 +117,7 @@ def test_ready_pictures_are_run_as_they_are(engine: vx.Engine) -> None:
         (noise(40, 56, 3), r"shape \(40, 56, 3\)"),
         (noise(0, 40, 56, 3), "at least one"),
         (noise(1, 40, 56, 3).astype(np.int32), "the batch is int32"),
-        ([[1]], "a list is no batch"),
+        ([[1]], "a list is not a batch"),
         (Foreign(noise(1, 40, 56, 3), (2, 0)), "another device than the model.* on cpu"),
     ],
 )

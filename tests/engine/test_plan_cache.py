@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -17,7 +17,8 @@ import pytest
 
 import vitonnx as vx
 from vitonnx.engine import Plan, _cache
-from vitonnx.probes import Layout
+from vitonnx.layout import Layout
+from vitonnx.probes import GraphProbe, Maps, PictureResult
 
 Exported = Callable[[str], Path]
 
@@ -49,12 +50,10 @@ def maps(file: Path, probe: Any = HEADS, **options: Any) -> Any:
 def right(file: Path, probe: Any = HEADS, **options: Any) -> Any:
     """Check the numbers with the file's own outputs."""
     found, expected = maps(file, probe, **options), maps(file, probe, in_graph=False, **options)
-    for name, array in vars(expected[probe.name]).items():
+    for name, array in vars(expected).items():
         if isinstance(array, np.ndarray):
             # Single precision in another order; weights are at most 1, distances at most 60.
-            np.testing.assert_allclose(
-                getattr(found[probe.name], name), array, atol=2e-6, rtol=1e-5
-            )
+            np.testing.assert_allclose(getattr(found, name), array, atol=2e-6, rtol=1e-5)
     return found
 
 
@@ -208,39 +207,37 @@ def counting(factor: float) -> Any:
     """Give a probe whose code was changed, and nothing else of it."""
 
     @dataclass(frozen=True)
-    class Own:
-        name = "own"
-        located = False
+    class Own(GraphProbe[Found]):
+        name: ClassVar[str] = "own"
+        gives = Maps
 
         def reads(self, layout: Layout) -> tuple[str, ...]:
             return (layout.attention(0),)
 
-        def token(self, layout: Layout, crop: object) -> int | None:
-            return None
-
         def condense(self, outputs: Any, layout: Layout, queries: object) -> Any:
             return outputs[layout.attention(0)][:, :, 0, :] * factor
 
-        def compute(self, outputs: Any, layout: Layout, queries: Any) -> list[Any]:
-            return self.results(self.condense(outputs, layout, None), layout, queries)
-
-        def results(self, condensed: Any, layout: Layout, queries: Any) -> list[Any]:
-            return [Found(condensed[row]) for row in range(len(queries))]
+        def result(self, condensed: Any, layout: Layout, query: int | None) -> Found:
+            return Found(value=condensed)
 
     return Own()
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Found(PictureResult):
     """What a user's own probe found."""
 
     value: Any
+
+    @property
+    def finding(self) -> Maps:
+        raise NotImplementedError
 
 
 def test_a_probe_whose_code_was_changed_is_another_one(file: Path) -> None:
     """Whoever writes a probe runs it, changes it, and runs it again."""
     before, after = (right(file, counting(factor)) for factor in (1.0, 2.0))
-    np.testing.assert_allclose(after["own"].value, 2 * before["own"].value, rtol=1e-6)
+    np.testing.assert_allclose(after.value, 2 * before.value, rtol=1e-6)
 
 
 def test_a_folder_that_can_not_be_written_is_no_error(file: Path, plans: Path) -> None:

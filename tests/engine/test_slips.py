@@ -40,7 +40,7 @@ PICTURE_SLIPS: list[tuple[str, Any, type[vx.VitonnxError], str]] = [
     ("number", 3, PictureError, "a int is not a picture"),
     ("a list of numbers", [3], PictureError, "a int is not a picture"),
     ("a list with none", [None], PictureError, "a NoneType is not a picture"),
-    ("an empty list", [], UsageError, "no picture in the list: give at least one"),
+    ("an empty list", [], UsageError, "no picture given: give at least one"),
     ("a list in a list", [[PICTURE]], PictureError, "a list is not a picture"),
     ("bytes", b"\x89PNG", PictureError, "a bytes is not a picture"),
     ("a dict", {"bird": PICTURE}, PictureError, "a dict is not a picture"),
@@ -133,7 +133,7 @@ SLIPS: dict[str, tuple[Use, type[vx.VitonnxError], str]] = {
         UsageError,
         "no output 'logit'; it has .*logits",
     ),
-    "no output": (lambda engine: engine.run_pixels(PIXELS, []), UsageError, "no output to bring"),
+    "no output": (lambda engine: engine.run_pixels(PIXELS, []), UsageError, "no output given"),
     "one picture for a batch": (
         lambda engine: engine.run_pixels(PIXELS[0], ["logits"]),
         UsageError,

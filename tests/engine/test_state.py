@@ -103,7 +103,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_state(tmp_path: Path) -> None:
-    with pytest.raises(VitonnxError, match="can't be read: Is a directory"):
+    with pytest.raises(VitonnxError, match=r"can't read .*: Is a directory"):
         file_of(tmp_path).load()
 
 
@@ -190,8 +190,8 @@ def test_settings_of_another_kind_are_none(settings: object, tmp_path: Path) -> 
         (lambda found: found[0].update(mean=[[1e6] * 5] * 3), "means from 1e[+]06"),
         (lambda found: found[1].update(mean=[[1.0] * 5] * 3), "numbers without a picture"),
         (lambda found: found[1].update(mean=1.0), "numbers without a picture"),
-        (lambda found: found.pop(), "of 1 models"),
-        (lambda found: found.append(found[1]), "of 3 models"),
+        (lambda found: found.pop(), "1 models instead"),
+        (lambda found: found.append(found[1]), "3 models instead"),
         (lambda found: found.reverse(), "before the previous one was done"),
         (lambda found: found[1].update(found[0]), "before the previous one was done"),
     ],
@@ -218,5 +218,5 @@ def test_a_picture_that_is_named_twice_is_skipped_twice(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no such devices here")
 def test_a_device_is_no_state() -> None:
-    with pytest.raises(VitonnxError, match="is a device, and only files are read"):
+    with pytest.raises(VitonnxError, match="is a device, but only regular files are read"):
         file_of(Path("/dev/zero")).load()

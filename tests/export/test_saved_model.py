@@ -97,6 +97,6 @@ def test_a_saved_model_is_tapped(saved: tuple[Path, Any], tmp_path: Path) -> Non
 
 def test_what_is_no_saved_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"nothing")
-    with pytest.raises(ModelFileError, match="can't be loaded as a SavedModel"):
+    with pytest.raises(ModelFileError, match=r"can't load .* as a SavedModel"):
         convert_saved_model(tmp_path, tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()

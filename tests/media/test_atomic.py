@@ -46,9 +46,7 @@ def test_whatever_goes_wrong_leaves_the_old_file(tmp_path: Path, kind: type[Base
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     target = tmp_path / "map.png"
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(
-        VitonnxError, match=r"map\.png can't be written: the disk is full"
-    ) as caught:
+    with pytest.raises(VitonnxError, match=r"can't write .*map\.png: the disk is full") as caught:
         write_then_fail(target, full)
     assert caught.value.exit_code == 1
     assert names(tmp_path) == []
@@ -82,7 +80,7 @@ def test_what_is_not_about_the_file_passes_through(tmp_path: Path) -> None:
 
 def test_a_block_that_writes_nothing_is_about_the_file(tmp_path: Path) -> None:
     with (
-        pytest.raises(VitonnxError, match=r"map\.png can't be written: No such file"),
+        pytest.raises(VitonnxError, match=r"can't write .*map\.png: No such file"),
         atomic_path(tmp_path / "map.png"),
     ):
         pass
@@ -90,7 +88,7 @@ def test_a_block_that_writes_nothing_is_about_the_file(tmp_path: Path) -> None:
 
 def test_a_companion_that_fails_is_about_the_file(tmp_path: Path) -> None:
     with (
-        pytest.raises(VitonnxError, match=r"model\.onnx can't be written"),
+        pytest.raises(VitonnxError, match=r"can't write .*model\.onnx"),
         atomic_with_companions(tmp_path / "model.onnx") as passing,
     ):
         (passing.parent / "none" / "weights.bin").write_bytes(b"")
@@ -119,18 +117,18 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="because it is a folder"), atomic_path(tmp_path):
+    with pytest.raises(UsageError, match="it is a folder"), atomic_path(tmp_path):
         pytest.fail("the block must not run")
 
 
 def test_a_device_is_not_overwritten() -> None:
-    with pytest.raises(UsageError, match="because it is a device"), atomic_path(os.devnull):
+    with pytest.raises(UsageError, match="it is a device"), atomic_path(os.devnull):
         pytest.fail("the block must not run")
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with (
-        pytest.raises(VitonnxError, match="can't be written"),
+        pytest.raises(VitonnxError, match="can't write"),
         atomic_path(tmp_path / ("x" * 300 + ".png")),
     ):
         pytest.fail("the block must not run")
@@ -158,7 +156,7 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_permission(closed_folder: Path) -> None:
-    with pytest.raises(VitonnxError, match=r"map\.png can't be written: there is no permission"):
+    with pytest.raises(VitonnxError, match=r"can't write .*map\.png: permission denied"):
         check_writable(closed_folder / "map.png")
 
 

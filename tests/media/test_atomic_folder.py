@@ -124,14 +124,14 @@ def test_with_a_damaged_list_nothing_is_replaced(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with pytest.raises(VitonnxError, match="new can't be written: the disk is full"):
+    with pytest.raises(VitonnxError, match=r"can't write .*new: the disk is full"):
         write(tmp_path / "new", NOTES, full)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["new", "far/away", "closed", "closed/new"])
 def test_a_folder_without_permission(place: str, closed_folder: Path) -> None:
-    with pytest.raises(VitonnxError, match="can't be written: there is no permission"):
+    with pytest.raises(VitonnxError, match=r"can't write .*: permission denied"):
         check_folder(closed_folder / place, record=LIST)
 
 

@@ -115,12 +115,12 @@ def test_what_is_passed_over_is_named(folder: Path) -> None:
     (folder / "folder.mp4").mkdir()
     before = names(".")
     assert notices(".", "sub", "*.gif") == [
-        ".: passed over 3 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
+        ".: skipped 3 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
         "PNG or JPEG), 2 videos (video.mpg …; videos are for `vitonnx probe video`).",
-        "sub: passed over 1 CR2 (c.cr2; convert it to PNG or JPEG).",
+        "sub: skipped 1 CR2 (c.cr2; convert it to PNG or JPEG).",
     ]
     assert notices("*") == [
-        "*: passed over 2 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
+        "*: skipped 2 CR2 (a.cr2 …; convert it to PNG or JPEG), 1 SVG (a.svg; convert it to "
         "PNG or JPEG), 2 videos (video.mpg …; videos are for `vitonnx probe video`)."
     ]
     assert names(".") == before
@@ -134,7 +134,7 @@ def test_where_nothing_else_is_there_it_is_named_too(folder: Path) -> None:
 
 
 def test_an_address_is_no_glob(folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"^https://x\.org/\*\.png is an address"):
+    with pytest.raises(UsageError, match=r"^https://x\.org/\*\.png is a URL"):
         find_pictures(["frame10.png", "https://x.org/*.png"])
 
 
@@ -177,7 +177,7 @@ def test_a_folder_is_searched_before_anything_else_has_used_pillow(tmp_path: Pat
 
 
 def test_a_name_longer_than_any() -> None:
-    with pytest.raises(UsageError, match="70,000 letters") as caught:
+    with pytest.raises(UsageError, match="70,000 characters") as caught:
         find_pictures(["a.png", "b" * 70_000])
     assert len(str(caught.value)) < 200
 

@@ -104,7 +104,7 @@ def test_a_folder_passes_over_what_isnt_read(tmp_path: Path) -> None:
     Image.new("RGB", (3, 2)).save(tmp_path / "b.png")
     said: list[str] = []
     assert [path.name for path in find_pictures([tmp_path], notice=said.append)] == ["b.png"]
-    assert said == [f"{tmp_path}: passed over 1 EPS (a.eps; convert it to PNG or JPEG)."]
+    assert said == [f"{tmp_path}: skipped 1 EPS (a.eps; convert it to PNG or JPEG)."]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "TGA", "PCX", "ICO"])

@@ -104,7 +104,7 @@ def test_without_pillow_heif_it_is_named(upright: Image.Image, tmp_path: Path) -
         [sys.executable, "-c", WITHOUT, str(tmp_path)], capture_output=True, text=True, check=True
     )
     notice, count, error = done.stdout.splitlines()
-    assert notice.endswith("passed over 1 HEIC (b.heic; to read it:  pip install 'vitonnx[heic]').")
+    assert notice.endswith("skipped 1 HEIC (b.heic; to read it:  pip install 'vitonnx[heic]').")
     assert count == "1"
     assert error.endswith(
         "b.heic is HEIC, which isn't read as a picture: to read it:  pip install 'vitonnx[heic]'."

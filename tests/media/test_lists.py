@@ -45,7 +45,7 @@ def test_the_other_order_of_bytes(desk: Path) -> None:
     ("content", "message"),
     [
         ("a.png\n".encode("utf-16-le"), "list.txt is not a list of pictures, or it is in UTF-16"),
-        ("a.png\n".encode("utf-16")[:-1], "list.txt begins as a list in UTF-16, and isn't"),
+        ("a.png\n".encode("utf-16")[:-1], "list.txt is marked as UTF-16, but isn't"),
     ],
 )
 def test_lists_that_are_none(content: bytes, message: str, desk: Path) -> None:
@@ -60,7 +60,7 @@ def test_names_of_unix_behind_a_mark(desk: Path) -> None:
 
 
 def test_an_address_is_no_list(desk: Path) -> None:
-    with pytest.raises(UsageError, match=r"https://x\.org/list\.txt is an address"):
+    with pytest.raises(UsageError, match=r"https://x\.org/list\.txt is a URL"):
         names("@https:/x.org/list.txt")
 
 
@@ -81,7 +81,7 @@ def test_a_name_with_an_at_is_a_name_if_it_exists(desk: Path) -> None:
         ("missing.txt", "There is no list of pictures missing.txt"),
         ("@missing", "There is no list of pictures missing"),
         ("empty.txt", "empty.txt lists no pictures"),
-        ("@folder", "folder can't be read as a list of pictures"),
+        ("@folder", "as a list of pictures"),
     ],
 )
 def test_what_is_no_list(name: str, message: str, desk: Path) -> None:

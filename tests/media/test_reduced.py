@@ -48,7 +48,7 @@ def test_a_jpeg_is_read_at_half_its_size(
         assert sides == ((HEIGHT, WIDTH) if orientation == 1 else (WIDTH, HEIGHT))
     (line,) = said
     assert f"{path} is so large that it is decoded at " in line
-    assert f"of its {HEIGHT}x{WIDTH} pixels" in line
+    assert f"instead of {HEIGHT}x{WIDTH} pixels" in line
     with Image.open(path) as whole:
         turned = whole.transpose(Image.Transpose.ROTATE_270) if orientation == 6 else whole
         expected = turned.resize((48, 48), Image.Resampling.BICUBIC)

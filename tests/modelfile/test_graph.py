@@ -38,11 +38,11 @@ def test_nodes_that_wait_for_each_other(
     change(model)
     file = tmp_path / "circle.onnx"
     onnx.save(model, file)
-    with pytest.raises(ModelFileError, match="round in a circle"):
+    with pytest.raises(ModelFileError, match="in a cycle"):
         open_graph(file)
-    with pytest.raises(ModelFileError, match="round in a circle"):
+    with pytest.raises(ModelFileError, match="in a cycle"):
         vx.Engine(file, device="cpu", in_graph=True).probe(PIXELS, vx.Rollout())
-    with pytest.raises(ModelFileError, match="round in a circle"):
+    with pytest.raises(ModelFileError, match="in a cycle"):
         bake(vx.Engine(file), vx.Rollout(), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
 

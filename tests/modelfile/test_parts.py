@@ -117,7 +117,7 @@ def test_values_of_another_number_than_the_shape(tmp_path: Path, exported: Expor
             tensor.raw_data = tensor.raw_data[:-4]
     onnx.save(model, tmp_path / "short.onnx")
     with pytest.raises(
-        ModelFileError, match=r"'position_embedding' in .*short\.onnx can't be read"
+        ModelFileError, match=r"can't read the weight 'position_embedding' in .*short\.onnx"
     ):
         load_weights(tmp_path / "short.onnx", NAMES)
 

@@ -383,7 +383,7 @@ def test_a_pipe_and_a_device(tmp_path: Path) -> None:
 
 
 def test_no_name_of_a_file() -> None:
-    assert "can't be read" in refusal(Path("m\0.pth"))
+    assert "can't read" in refusal(Path("m\0.pth"))
 
 
 def test_the_losses_of_a_million_steps(tmp_path: Path) -> None:

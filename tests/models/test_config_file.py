@@ -427,7 +427,7 @@ def test_all_of_our_own_fields(read: Read) -> None:
         ({"heads": True}, "True as 'heads'; it must be a whole number"),
         ({"heads": 0}, "heads is 0; it must be at least 1"),
         ({"classes": -1}, "-1 as 'classes'; it must be a whole number"),
-        ({"classes": ["a", 1]}, "'classes'; it must be a list of texts"),
+        ({"classes": ["a", 1]}, "'classes'; it must be a list of at most 100,000 texts"),
         ({"epsilon": -1e-6}, "'epsilon'; it must be a number above 0"),
         ({"layer_scale": "yes"}, "'layer_scale'; it must be true or false"),
         ({"pooling": "max"}, "'max' as 'pooling'; it must be one of cls, cls+dist, mean"),

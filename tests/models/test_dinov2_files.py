@@ -22,7 +22,7 @@ TIMMS = replace(AUTHORS, position_prefix=())
 WITHOUT = replace(AUTHORS, prefix_tokens=("cls",))
 TREE = random_parameters(AUTHORS, 3)
 TREE_WITHOUT = random_parameters(WITHOUT, 3)
-MASK = ["m.pth: mask_token left out, as no part of the model."]
+MASK = ["m.pth: ignored mask_token, not part of the model."]
 
 
 @pytest.mark.parametrize("chunk", [0, 2, 5])
@@ -81,7 +81,7 @@ def test_a_training_checkpoint(tmp_path: Path) -> None:
     assert_same(tree, TREE, AUTHORS)
     assert len(told) == 2
     assert "model.teacher.backbone is taken" in told[0]
-    assert "optimizer, mask_token, dino_head.*, ibot_head.* left out" in told[1]
+    assert "ignored optimizer, mask_token, dino_head.*, ibot_head.*" in told[1]
     # The evaluation's file.
     content = {"teacher": teacher}
     tree, told = read(write_nested(tmp_path / "m.pth", content), AUTHORS)
@@ -96,7 +96,7 @@ def test_hugging_face(tmp_path: Path, version: int, prefix: str) -> None:
     write_safetensors(tmp_path / "m.st", under(prefix, arrays))
     tree, told = read(tmp_path / "m.st", AUTHORS)
     assert_same(tree, TREE, AUTHORS)
-    assert told == ["m.st: embeddings.mask_token left out, as no part of the model."]
+    assert told == ["m.st: ignored embeddings.mask_token, not part of the model."]
     token = read(tmp_path / "m.st", TIMMS)[0]["cls_token"]
     np.testing.assert_array_equal(token, TREE["cls_token"] + TREE["position_embedding"][:1])
 

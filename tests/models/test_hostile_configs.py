@@ -223,5 +223,5 @@ def test_a_pipe_and_a_device(tmp_path: Path) -> None:
 
 
 def test_no_name_of_a_file() -> None:
-    with pytest.raises(UsageError, match="can't be read"):
+    with pytest.raises(UsageError, match="can't read"):
         read_config_file("a\0.json")

@@ -131,7 +131,9 @@ def test_missing_weights(hub: Hub, refused: Refused, tmp_path: Path) -> None:
     files = repositories.with_weights_outside(tmp_path / "drawn")
     del files["onnx/model.onnx_data_1"]
     hub.push("ada/large", files | repositories.DESCRIBED)
-    refused("hf://ada/large", 2, "no onnx/model.onnx_data_1, where onnx/model.onnx has its weights")
+    refused(
+        "hf://ada/large", 2, "no onnx/model.onnx_data_1, which holds the weights of onnx/model.onnx"
+    )
 
 
 def test_what_is_no_graph(hub: Hub, refused: Refused) -> None:
@@ -176,7 +178,7 @@ def test_broken_off_where_nobody_says_its_length(hub: Hub, refused: Refused, cal
     """The hub's client takes half a file for the whole, and would do so for ever."""
     hub.push("ada/dinov2-small", repositories.optimum())
     hub.cut, hub.silent = "/onnx/model.onnx", True
-    refused(ID, 1, f"{ID}/onnx/model.onnx broke off on its way")
+    refused(ID, 1, f"{ID}/onnx/model.onnx broke off")
     assert not list(Path(constants.HF_HUB_CACHE).rglob("model.onnx"))
     hub.cut = None
     done(call("inspect", ID))

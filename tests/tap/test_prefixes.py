@@ -82,7 +82,7 @@ def test_who_says_names_is_believed(call: Call, desk: Path) -> None:
         ("cls,cls", "names cls twice"),
         ("cls, cls", "names cls twice"),
         ("cls,", "empty name"),
-        ("cls", "names 1 tokens, and the model has 2"),
+        ("cls", "names 1 tokens, but the model has 2"),
     ],
 )
 def test_names_that_tell_no_tokens_apart(

@@ -271,7 +271,7 @@ def test_what_can_not_be(exported: Exported, video: Path, tmp_path: Path) -> Non
     refused(PictureError, "lies outside", vx.Heads(query=(500, 3)))
     with pytest.raises(UsageError, match="at least one model"):
         probe_video(open_video(video), [], vx.Heads(), tmp_path / "o.mp4")
-    with pytest.raises(UsageError, match="nearest that is: 48x88"):
+    with pytest.raises(UsageError, match="nearest multiple is 48x88"):
         open_engine(exported("plain"), (82, 148), short_side=47)
     with pytest.raises(UsageError, match="at least one patch"):
         open_engine(exported("plain"), (82, 148), short_side=0)

@@ -218,10 +218,10 @@ def _source(weights: list[str | Path], seed: int | None) -> list[Path] | int | N
     """Give the checkpoint's files, or a seed; None is the published checkpoint."""
     if RANDOM in weights:
         if len(weights) > 1:
-            raise UsageError("--weights random can't be combined with checkpoint files.")
+            raise UsageError("random weights can't be combined with checkpoint files.")
         return seed or 0
     if seed is not None:
         raise UsageError(
-            "--seed applies to random weights only: add --weights random, or omit --seed."
+            "a seed applies to random weights only: add --weights random, or omit the seed."
         )
     return [Path(file) for file in weights] or None

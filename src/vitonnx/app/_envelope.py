@@ -61,7 +61,7 @@ def _places(value: Any) -> Iterator[object]:
         At a number that is none, or that is infinite: both are beyond JSON.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number that JSON does not have")
+        raise ValueError("a number that JSON doesn't have")
     if isinstance(value, dict):
         if value.get("path") is not None:
             yield value["path"]

@@ -13,14 +13,10 @@ import numpy as np
 import typer
 
 from vitonnx.api._video import make_video
-from vitonnx.cli._agree import agreed
-from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, give, inform, watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._console import complain, give, inform, list_skipped, watch
+from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
-from vitonnx.cli._runtime import Runtime
-from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import ModelFileError, UsageError, VideoError, VitonnxError
 from vitonnx.manifest import Fit

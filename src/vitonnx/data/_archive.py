@@ -165,8 +165,8 @@ def _tar(path: Path, tape: Tape) -> tarfile.TarFile:
             return tarfile.open(fileobj=cast("IO[bytes]", tape), mode="r:")
         except tarfile.ReadError as error:
             raise DataError(
-                f"{path} is neither a folder nor a tar archive: give a folder of class folders, or "
-                "CIFAR-10's archive as it was fetched, cifar-10-binary.tar.gz."
+                f"{path} is neither a folder nor a tar archive: give a folder with one subfolder "
+                "per class, or the CIFAR-10 archive as downloaded, cifar-10-binary.tar.gz."
             ) from error
 
 
@@ -176,7 +176,7 @@ def _reading(path: Path) -> AbstractContextManager[None]:
 
 
 def _sentence(path: Path, reason: str) -> str:
-    return f"{path} is truncated or damaged ({reason}): fetch the archive again."
+    return f"{path} is truncated or damaged ({reason}): download the archive again."
 
 
 def _check(path: Path, entry: tarfile.TarInfo) -> None:

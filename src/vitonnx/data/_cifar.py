@@ -127,8 +127,8 @@ def _read(path: Path) -> tuple[list[Batch], tuple[str, ...]]:
         return [batches[name] for name in BATCHES], classes
     if CIFAR_100 & others:
         raise DataError(
-            f"{path} holds CIFAR-100, and only CIFAR-10 is read from its archive: write the "
-            "pictures into one folder per class, and give the folder that holds these."
+            f"{path} holds CIFAR-100, but only the CIFAR-10 archive can be read: unpack the "
+            "pictures into one subfolder per class, and give their parent folder."
         )
     raise DataError(
         f"{path} is an archive, but not CIFAR-10's: give cifar-10-binary.tar.gz, or unpack it and "

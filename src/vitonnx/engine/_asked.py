@@ -65,7 +65,7 @@ def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
     if not isinstance(images, Iterable) or isinstance(images, bytes | bytearray | Mapping):
         raise PictureError(f"a {type(images).__name__} is not a picture: {GIVE_PICTURES}")
     if isinstance(images, Sequence) and not images:
-        raise UsageError("There is no picture in the list: give at least one.")
+        raise UsageError("no picture given: give at least one.")
     return images
 
 
@@ -111,5 +111,5 @@ def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
         if name not in known:
             raise UsageError(f"The model has no output {name!r}; it has {', '.join(known)}.")
     if not names:
-        raise UsageError(f"There is no output to bring: name one of {', '.join(known)}.")
+        raise UsageError(f"no output given: name one of {', '.join(known)}.")
     return names

@@ -211,7 +211,7 @@ def _takes(source: Path, asked: str) -> Precision:
     if given == "fp32":
         return wanted
     if wanted not in ("fp32", given):
-        raise UsageError(f"{source} is in {given}, and can't be baked in {wanted}.")
+        raise UsageError(f"can't bake {source} in {wanted}: it is in {given}.")
     return "fp32"
 
 

@@ -110,7 +110,7 @@ class OwnSizes:
             wanted, own = (f"{height}x{width}" for height, width in (size, self.manifest.size))
             raise PictureError(
                 f"by its recipe, a picture of {sides[0]}x{sides[1]} pixels has an input of "
-                f"{wanted}, and {self.manifest.name} takes {own} and no other: say --size {own} "
+                f"{wanted}, but {self.manifest.name} takes only {own}: give --size {own} "
                 f"(size=({own.replace('x', ', ')}) in Python), and pictures are squashed to it."
             )
         return size

@@ -68,8 +68,8 @@ def choose_precision(asked: str, given: Precision, device: Device, file: Path) -
         wanted = check_precision(asked)
     if given not in ("fp32", wanted):
         raise UsageError(
-            f"{file} is in {given}, and can't be run in {wanted}: export it without --precision "
-            "for that."
+            f"can't run {file} in {wanted}: it is in {given}. Export it without --precision for "
+            "that."
         )
     if wanted == "bf16":
         require_bf16(device)

@@ -49,7 +49,7 @@ def convert_saved_model(folder: Path, file: Path) -> Path:
         signature = loaded.signatures[SIGNATURE]
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
         raise ModelFileError(
-            f"{folder} can't be loaded as a SavedModel with the signature {SIGNATURE!r} "
+            f"can't load {folder} as a SavedModel with the signature {SIGNATURE!r} "
             f"({str(error).splitlines()[0]}): save it again with tf.saved_model.save."
         ) from error
     if (drawn := random_operator(signature)) is not None:

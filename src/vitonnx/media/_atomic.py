@@ -246,5 +246,5 @@ def reason(error: OSError | ValueError) -> str:
     if error.errno in FULL:
         return "the disk is full; free some space, or write elsewhere"
     if error.errno in FORBIDDEN:
-        return "there is no permission to write in its folder; write elsewhere"
+        return "permission denied in its folder; write elsewhere"
     return error.strerror or str(error)

@@ -111,14 +111,7 @@ class Filters(WeightProbe[FiltersResult]):
         return (PATCH_KERNEL,)
 
     def compute(self, weights: Mapping[str, Array], layout: Layout) -> FiltersResult:
-        """Make the result.
-
-        Parameters
-        ----------
-        weights : mapping of str to array
-            Holds the kernel, (dim, 3, rows, columns).
-        layout : Layout
-            The model's.
+        """Make the result of the kernel, (dim, 3, rows, columns).
 
         Raises
         ------

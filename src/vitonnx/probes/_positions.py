@@ -106,14 +106,7 @@ class Positions(WeightProbe[PositionsResult]):
         return (POSITION_EMBEDDING,)
 
     def compute(self, weights: Mapping[str, Array], layout: Layout) -> PositionsResult:
-        """Make the result.
-
-        Parameters
-        ----------
-        weights : mapping of str to array
-            Holds the position embedding, (positions, dim).
-        layout : Layout
-            The model's.
+        """Make the result of the position embedding, (positions, dim).
 
         Raises
         ------

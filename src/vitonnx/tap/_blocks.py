@@ -245,7 +245,7 @@ def _check_alone(graph: ir.Graph, stream: ir.Value, found: Attention) -> None:
     if stream in needed and reached.intersection(inputs):
         raise ModelFileError(
             f"The attention {found.softmax.name} looks at more than the tokens that it is added "
-            "to: that is cross-attention, which has no map of its own, and the model can't be "
+            "to: that is cross-attention, which has no map of its own, so the model can't be "
             "tapped."
         )
 
@@ -272,7 +272,7 @@ def _width(value: ir.Value, tokens: int, batch: int | str, block: Block) -> int:
         ):
             return width
     raise ModelFileError(
-        f"The attention {block.softmax.name} is among {tokens} tokens, and what it is added to is "
-        f"of shape ({', '.join(map(str, sides))}): the model attends within windows, or is no "
-        "Vision Transformer, and can't be tapped."
+        f"The attention {block.softmax.name} is among {tokens} tokens, but is added to a value of "
+        f"shape ({', '.join(map(str, sides))}): the model attends within windows, or is not a "
+        "Vision Transformer, so it can't be tapped."
     )

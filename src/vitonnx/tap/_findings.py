@@ -50,8 +50,8 @@ def describe_positions(positions: Positions, interpolation: str | None) -> tuple
     then = {
         None: "this size alone",
         "none": "any size",
-        "rotary": "any size, computed anew",
-        "sincos": "any size, computed anew",
+        "rotary": "any size, recomputed",
+        "sincos": "any size, recomputed",
     }.get(interpolation, f"any size, resampled as {interpolation} does")
     return "positions", f"{' and '.join(kinds) or 'none recognised'}; {then}"
 

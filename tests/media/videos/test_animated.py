@@ -134,7 +134,7 @@ def test_frames_before_a_damaged_one_are_there(tmp_path: Path) -> None:
     video = open_video(path)
     assert len(list(video.read())) == 6
     assert video.complaint is not None
-    assert "1 frame could not be decoded" in video.complaint
+    assert "1 frame couldn't be decoded" in video.complaint
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".avif", ".tif", ".jpg", ".png"])

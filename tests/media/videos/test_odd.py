@@ -90,9 +90,9 @@ def test_rates_that_no_video_has(header: str, tmp_path: Path) -> None:
         ("W8 H8 F25:1 A20000:1 C420", "20000 times as wide as high"),
         ("W8 H8 F2000000000:1 A2000000000:1 C420", "times as wide as high"),
         ("W8 H8 F25:1 A1:20000 C420", "5e-05 times as wide as high"),
-        ("W0 H0 F25:1 C420", "can't be opened"),
-        ("W-8 H8 F25:1 C420", "can't be opened"),
-        ("W99999 H99999 F25:1 C420", "can't be opened|99999x99999"),
+        ("W0 H0 F25:1 C420", "can't open"),
+        ("W-8 H8 F25:1 C420", "can't open"),
+        ("W99999 H99999 F25:1 C420", "can't open|99999x99999"),
         ("W9000 H4000 F25:1 C420", "4000x9000 pixels, but 35,651,584 are allowed"),
         ("W4000 H8000 F25:1 A2:1 C420", "8000x8000 pixels, but 35,651,584 are allowed"),
     ],
@@ -207,7 +207,7 @@ def test_a_list_of_videos_reads_none_of_them(kind: str, suffix: str, siblings: P
     path = siblings / f"{kind}{suffix}"
     path.write_text(LISTS[kind])
     for read in (open_video, read_facts):
-        with pytest.raises(VideoError, match=f"{kind}.*(can't be opened|not a picture)"):
+        with pytest.raises(VideoError, match=f"can't open .*{kind}|{kind}.*not a picture"):
             read(path)
 
 
@@ -223,7 +223,7 @@ def test_a_name_is_a_file_and_no_protocol(
     name: str, siblings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(siblings)
-    with pytest.raises(VideoError, match=r"There is no video|is an address"):
+    with pytest.raises(VideoError, match=r"There is no video|is a URL"):
         open_video(name)
     content = (siblings / "walk.mkv").read_bytes()
     Path(name).write_bytes(content)
@@ -264,7 +264,7 @@ def test_pipes_and_devices_are_refused_before_they_are_opened(tmp_path: Path) ->
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     said = done.stdout.splitlines()
     assert len(said) == 15
-    assert all("only files are read" in line for line in said)
+    assert all("only regular files are read" in line for line in said)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")

@@ -169,7 +169,7 @@ def test_a_bad_frame_in_a_folder_is_left_out_and_named(tmp_path: Path) -> None:
     assert [25 * frame.time for frame in read] == [1, 2, 3, 5, 6, 7, 8, 9]
     assert 25 * read[2].duration == 2  # it is shown in the place of the bad one
     assert video.complaint is not None
-    assert video.complaint.startswith(f"2 of 10 frames in {folder} left out; ")
+    assert video.complaint.startswith(f"2 of 10 frames in {folder} skipped; ")
     assert "f0.png" in video.complaint
 
 
@@ -222,7 +222,7 @@ def test_a_cut_video_gives_what_can_be_decoded(share: float, tmp_path: Path) -> 
     assert len(read) == decodable(path) < 60
     lost = 60 - len(read)
     assert video.complaint is not None
-    assert f"cut.mp4 is truncated or damaged: {lost} frames could not be decoded" in video.complaint
+    assert f"cut.mp4 is truncated or damaged: {lost} frames couldn't be decoded" in video.complaint
 
 
 def test_a_cut_video_whose_frames_nobody_counted(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_cut_video_whose_frames_nobody_counted(tmp_path: Path) -> None:
     read = list(video.read())
     assert len(read) == decodable(path) < 60
     assert video.complaint is not None
-    about = re.search(r"about (\d+) frames could not be decoded", video.complaint)
+    about = re.search(r"about (\d+) frames couldn't be decoded", video.complaint)
     assert about is not None
     # By its length, and the sound's packets end a little before or after the picture's.
     assert abs(int(about[1]) - (60 - len(read))) <= 6
@@ -247,7 +247,7 @@ def test_a_damaged_packet_in_the_middle_loses_no_more_than_it_must(tmp_path: Pat
     video = open_video(path)
     assert [25 * frame.time for frame in video.read()] == [i for i in range(20) if i != 5]
     assert video.complaint is not None
-    assert ": 1 frame could not be decoded" in video.complaint
+    assert ": 1 frame couldn't be decoded" in video.complaint
 
 
 def test_one_frame(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_what_is_no_video(tmp_path: Path) -> None:
     path.touch()
     refused("is empty")
     path.write_text("Dear video")
-    refused("is no video")
+    refused("is not a video")
     path = cut(write_video(tmp_path / "whole.mp4", frames(9)), tmp_path / "cut.mp4", 0.5)
     refused("truncated before its index")
     path = write_song(tmp_path / "song.m4a")

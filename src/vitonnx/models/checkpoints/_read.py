@@ -62,7 +62,7 @@ def read_checkpoint(
     ...     np.savez(path, **{"embedding/kernel": np.zeros((4, 4, 3, 8))})
     ...     read_checkpoint([path], config)
     Traceback (most recent call last):
-    vitonnx.errors.CheckpointError: model.npz is no checkpoint of this model: it lacks ...
+    vitonnx.errors.CheckpointError: model.npz is not a checkpoint of this model: it lacks ...
     """
     with open_model(files, tell) as model:
         return _convert(model.select(config, tell), model, config)

@@ -71,12 +71,16 @@ def test_good_probes_have_every_surface(good: Path, exported: Exported, desk: Pa
         ("probe", "gram", model, "--first", "3", "-o", "gram.npz", "--quiet"),
         ("probe", "gram", model, "-o", "gram.png", "--quiet"),
         # Shared with heads, whose option it is, too; the other is one's own.
-        ("bake", model, "--probe", "near:power=2", "--probe", "heads", "--block", "0")
-        + ("--probe", "peak", "--squared", "-o", "baked.onnx", "--quiet"),
+        (
+            *("bake", model, "--probe", "near:power=2", "--probe", "heads", "--block", "0"),
+            *("--probe", "peak", "--squared", "-o", "baked.onnx", "--quiet"),
+        ),
         ("probe", "video", model, "walk.mp4", "--probe", "near:block=0", "-o", "n.mp4", *usual),
         ("probe", "video", model, "walk.mp4", "--probe", "length", "-o", "l.mp4", *usual),
-        ("report", model, "a.png", "-o", "r.html", *usual)
-        + tuple(f"--probe={name}" for name in ("near", "peak", "length", "gram")),
+        (
+            *("report", model, "a.png", "-o", "r.html", *usual),
+            *(f"--probe={name}" for name in ("near", "peak", "length", "gram")),
+        ),
         ("probe", "--help"),
         ("probe", "near", "--help"),
     ]
@@ -143,7 +147,6 @@ def test_a_bad_probe_is_named_and_stops_nothing(
     (line,) = heads.err.splitlines()
     assert "can't be used" in line
     assert BAD[name][2] in line
-    assert f"{name}" in line
     assert_plain(re.sub(r"\b\w+Error\b", "", line))
     assert (near.code, near.out, near.err) == (0, "near.npz\n", "")
     assert help_.code == 0

@@ -169,7 +169,8 @@ class GraphProbe(Probe[Result]):
     ) -> list[Result]:
         """Make one result for each picture of a batch, without a graph."""
         tokens = queries[0] if len(set(queries)) == 1 else _stacked(queries, outputs)
-        return self.results(self.condense(outputs, layout, tokens), layout, queries)
+        read = {name: outputs[name] for name in self.reads(layout)}
+        return self.results(self.condense(read, layout, tokens), layout, queries)
 
 
 class TableProbe(GraphProbe[Result]):

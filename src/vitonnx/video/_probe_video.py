@@ -14,8 +14,7 @@ from vitonnx.errors import UsageError, VideoError
 from vitonnx.media import atomic_with_partial
 from vitonnx.media.videos import Frame, Video, VideoWriter
 from vitonnx.plots import Panel, VideoPainter
-from vitonnx.probes import Maps as Finding
-from vitonnx.probes import Probe
+from vitonnx.probes import Maps, Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._fit import Cover
 from vitonnx.video._scales import (
@@ -25,7 +24,7 @@ from vitonnx.video._scales import (
     scaling_of_video,
     scaling_to_fixed,
 )
-from vitonnx.video._video_maps import Maps, maps_of_video, smoothed
+from vitonnx.video._video_maps import FrameMaps, drawn_maps, findings_of_video, smoothed
 from vitonnx.video._video_options import VideoHead, VideoOptions
 
 __all__ = ["VideoReport", "Watch", "probe_video"]
@@ -113,13 +112,15 @@ def probe_video(
     covers = [Cover.of(engine, video.size) for engine in engines]
     names = titles or [engine.manifest.name for engine in engines]
     painter = _painter(video, engines, covers, probe, options, names)
-    from_zero = probe.from_zero
     with ExitStack() as stack:
         passing = stack.enter_context(atomic_with_partial(path))
         sound = video.sound()
         stack.enter_context(sound or nullcontext())
-        looking = stack.enter_context(
-            closing(maps_of_video(video, engines, covers, probe, options.head))
+        findings = stack.enter_context(closing(findings_of_video(video, engines, probe)))
+        first = list(itertools.islice(findings, 1))
+        from_zero = all(each.from_zero for of_frame in first for each in of_frame)
+        looking = (
+            drawn_maps(each, covers, options.head) for each in itertools.chain(first, findings)
         )
         maps = smoothed(looking, options.smooth)
         match options.scale:
@@ -155,7 +156,7 @@ def probe_video(
 
 
 def _drawn(
-    video: Video, maps: Iterable[Maps], scaling: Scaling, painter: VideoPainter
+    video: Video, maps: Iterable[FrameMaps], scaling: Scaling, painter: VideoPainter
 ) -> Iterator[Frame]:
     """Decode every frame once more, and draw its maps."""
     with (
@@ -180,7 +181,7 @@ def _painter(
     """Arrange the video, and refuse what can't be before the work begins."""
     if not engines:
         raise UsageError("A video of maps needs at least one model.")
-    if probe.gives is not Finding:
+    if probe.gives is not Maps:
         raise UsageError(f"{probe.name} gives no maps, and a video is made of maps: ask another.")
     if options.scale == "fixed" and not probe.shares:
         raise UsageError(

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.plots import Scale, scale_of_stream
-from vitonnx.video._video_maps import Maps
+from vitonnx.video._video_maps import FrameMaps
 
 __all__ = ["Scaling", "Spool", "scaling_by_frame", "scaling_of_video", "scaling_to_fixed"]
 
-Scaling: TypeAlias = Callable[[Maps], list[Scale]]
+Scaling: TypeAlias = Callable[[FrameMaps], list[Scale]]
 """Gives the scales of one frame's maps, one for each model."""
 
 # Where an even share of the attention is 1, what is looked at has some 5 to 50.
@@ -23,7 +23,7 @@ EVEN_SHARES = 10
 
 
 def scaling_of_video(
-    read: Callable[[], Iterable[Maps]], *, models: int, from_zero: bool
+    read: Callable[[], Iterable[FrameMaps]], *, models: int, from_zero: bool
 ) -> Scaling:
     """Give each model one scale for all frames, which `read` gives each time that it is called.
 
@@ -63,14 +63,14 @@ class Spool:
         self._values = sum(int(np.prod(shape)) for shape in shapes)
         self.frames = 0
 
-    def fill(self, maps: Iterable[Maps]) -> Iterator[Maps]:
+    def fill(self, maps: Iterable[FrameMaps]) -> Iterator[FrameMaps]:
         """Write maps, and hand each on when it is written."""
         for each in maps:
             self._file.write(b"".join(np.asarray(model, "<f4").tobytes() for model in each))
             self.frames += 1
             yield each
 
-    def read(self) -> Iterator[Maps]:
+    def read(self) -> Iterator[FrameMaps]:
         """Read all maps from the first frame on; one reading at a time."""
         self._file.seek(0)
         for _ in range(self.frames):
@@ -85,7 +85,7 @@ class Spool:
         self._file.close()
 
 
-def _split(values: NDArray[np.float32], shapes: Sequence[tuple[int, int, int]]) -> Maps:
+def _split(values: NDArray[np.float32], shapes: Sequence[tuple[int, int, int]]) -> FrameMaps:
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = np.split(values, ends[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

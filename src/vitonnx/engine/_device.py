@@ -75,8 +75,8 @@ class Obstacle:
 def choose_device(device: str = "auto") -> Device:
     """Choose a device that the machine has: one of `DEVICES`, ``cuda:N`` or ``auto``.
 
-    ``auto`` is CUDA where there is a GPU for it, else the CPU. A device that is named and doesn't
-    work is a DeviceError.
+    ``auto`` is CUDA where there is a GPU for it, else the CPU. Raise a DeviceError if a device that
+    was named doesn't work, and a UsageError if there is none of that name.
 
     Examples
     --------

@@ -60,8 +60,8 @@ class Plan:
 def plan_graph(model: ir.Model, plan: Plan) -> ir.Model:
     """Bring a probe-ready graph, which is used up, into the planned form.
 
-    Its outputs are then the plan's `names`, in order. A UsageError says where the model lacks what
-    a probe asks for, or the size doesn't fit it.
+    Its outputs are then the plan's `names`, in order. Raise a UsageError if the model lacks what a
+    probe asks for, or the size doesn't fit it.
     """
     with ONE_AT_A_TIME:
         return _plan(model, plan)

@@ -45,8 +45,8 @@ def check_precision(precision: str) -> Precision:
 def choose_precision(asked: str, given: Precision, device: Device, file: Path) -> Precision:
     """Choose what a file that is `given` in one precision runs in.
 
-    ``auto`` is the file's own, but on CUDA half precision for a file in single. A UsageError says
-    where there is no such precision, or neither file nor device can be run in it.
+    ``auto`` is the file's own, but on CUDA half precision for a file in single. Raise a UsageError
+    if there is no such precision, or neither file nor device can be run in it.
     """
     if asked == "auto":
         wanted = "fp16" if given == "fp32" and device.name.startswith("cuda") else given

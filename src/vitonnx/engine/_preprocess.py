@@ -78,7 +78,7 @@ def read(
 ) -> Prepared:
     """Decode and `prepare` a picture, within the memory that all decoding threads share.
 
-    What can't be read, or made ready, is a PictureError.
+    Raise a PictureError if it can't be read, or made ready.
     """
     with decoded(source, max_pixels=max_pixels, notice=notice) as (picture, sides):
         name = source if isinstance(source, str | os.PathLike) else "the picture"

@@ -49,7 +49,7 @@ class Session:
     device: Device
     outputs: tuple[str, ...]
     session: Any  # the runtime's own
-    bindings: Bindings | None = None  # where the device has memory of its own to copy to
+    bindings: Bindings | None = None  # where the device has memory of its own
     fits: float = math.inf  # pictures that memory is enough for, as far as has been seen
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Session:
 
         `queries`, int64 (batch,), are each picture's query token, where the plan has a probe that
         asks for it. Where memory is short, batches are halved first, and the log says so: a slow
-        answer is better than none. If the runtime fails all the same, that is a VitonnxError.
+        answer is better than none. Raise a VitonnxError if the runtime fails all the same.
         """
         half = (len(images) + 1) // 2
         if len(images) <= self.fits:
@@ -149,9 +149,9 @@ def open_session(
     """Open a probe-ready file, as planned or, without a plan, unchanged.
 
     If `large`, memory is given back between nodes instead of kept for the next: slower where arrays
-    are small, and much less memory where attention is large. It holds for the whole process. A
-    ModelFileError says what is wrong with the file, a DeviceError what the device can't take, and a
-    UsageError what of the plan doesn't fit the model.
+    are small, and much less memory where attention is large. It holds for the whole process. Raise
+    a ModelFileError if the file can't be read, a DeviceError if the device can't take it, and a
+    UsageError if the plan doesn't fit it.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
@@ -193,7 +193,7 @@ def open_session(
 def load_promises(file: Path) -> tuple[Manifest, Outline]:
     """Read what a file promises and has, and see that both agree; nothing is started.
 
-    It is a ModelFileError if they don't, there is no manifest, or the file is baked.
+    Raise a ModelFileError if they don't, there is no manifest, or the file is baked.
     """
     outline = load_outline(file)
     manifest = believed(outline, file)

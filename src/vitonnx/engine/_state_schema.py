@@ -50,13 +50,13 @@ class Pass:
 
     shape: tuple[int, ...]  # of the result for one picture
     largest: float  # that a result can be; 0 is the least
-    batch_size: int  # states are written between batches
+    batch_size: int  # after so many pictures a state may be left
 
 
 def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> list[Survey]:
     """Turn a state into surveys, one per model and pass, each begun when the one before has ended.
 
-    A ValueError says why the run at hand can't have left it.
+    Raise a ValueError that says why the run at hand can't have left it.
     """
     if len(state.surveys) != len(passes):
         raise ValueError(f"it holds {len(state.surveys)} models instead of {len(passes)}")

@@ -35,7 +35,7 @@ WARNINGS, FATAL_ONLY = 2, 4  # the runtime's levels of logging: its default, and
 def loads_and_runs(providers: Providers) -> bool:
     """Run a sum on the first of some providers; False if the provider's libraries don't load.
 
-    It is one of RUNTIME_ERRORS if they do, and nothing can be run on the device.
+    Raise one of RUNTIME_ERRORS if they do, and nothing can be run on the device.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY

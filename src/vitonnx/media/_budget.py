@@ -98,10 +98,10 @@ NESTING: Final = {"ICO", "ICNS"}
 
 
 def bytes_needed(picture: Image.Image, share: int = 1) -> int | None:
-    """Estimate what a picture takes at its peak, decoded, turned upright and in RGB.
+    """Estimate what an opened picture takes at its peak, decoded, turned upright and in RGB.
 
-    It is a picture as opened, of which a JPEG's sides may be divided by `share`. The bytes are None
-    where the header doesn't tell.
+    `share` divides a JPEG's sides as it is decoded. Return bytes; None where the header doesn't
+    tell.
     """
     if picture.format in NESTING:
         return None

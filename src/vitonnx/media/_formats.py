@@ -103,7 +103,7 @@ EPS = Kind("EPS", CONVERTED)
 def kind_of(suffix: str, head: bytes = b"") -> Kind | None:
     r"""Identify an unsupported file by its first `HEAD` bytes, or else by its suffix.
 
-    It is None if the file isn't one to expect among pictures.
+    Return None if the file isn't one to expect among pictures.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def lock_new(path: Path) -> int:
     """Make a file and lock it; return the descriptor that holds the lock until it is closed.
 
     On a file system without locks, the file is made unlocked: it can't be locked then, and appears
-    in use. A BlockingIOError says that another process was faster, and has locked or removed it.
+    in use. Raise a BlockingIOError if another process was faster, and has locked or removed it.
     """
     descriptor = os.open(path, FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -39,7 +39,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.Image]:
     """Open a picture file and read its header, but not its pixels.
 
-    It is a PictureError if it can't be read, has more than `max_pixels`, or is no picture.
+    Raise a PictureError if it can't be read, has more than `max_pixels`, or is no picture.
     """
     refuse_special(path, PictureError)
     try:

@@ -20,8 +20,8 @@ def to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
 
     Transparent pictures are blended over white, and 16 bits are scaled to 8; this takes next to no
     memory beyond the picture and its RGB, in any mode. Embedded colour profiles are not applied:
-    the published models were trained without them. Floats, and integers beyond 16 bits, are a
-    PictureError, as it is unknown which value is white.
+    the published models were trained without them. Raise a PictureError for floats, and for
+    integers beyond 16 bits, as it is unknown which value is white.
     """
     match picture.mode:
         case "F":

@@ -147,9 +147,9 @@ def _by(sides: tuple[int, int]) -> str:
 class Cover:
     """The patches that show some of a frame, and where they lie on it.
 
-    The rows and columns that aren't of it are padding. The box, left, top, right and bottom, is in
-    shares of the frame's sides: beyond them where a patch is padded in part, and within them where
-    the frame is cut, or the patches leave some of it over.
+    Other rows and columns are padding. The box, left, top, right and bottom, is in shares of the
+    frame's sides: beyond them where a patch is padded in part, and within them where the frame is
+    cut, or the patches leave some of it over.
     """
 
     rows: slice

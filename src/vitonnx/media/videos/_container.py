@@ -38,8 +38,8 @@ OPENED_PIXELS = 178_956_970
 def opened(path: Path, formats: Sequence[str] = CONTAINERS) -> Iterator[InputContainer]:
     """Open a video's container, if it is one of `formats`, and read its header.
 
-    FFmpeg is given the open file and no name of one: it can open no other. What can't be opened is
-    a VideoError.
+    FFmpeg is given the open file and no name of one: it can open no other. Raise a VideoError if it
+    can't be opened.
     """
     with _file(path) as file:
         options = {

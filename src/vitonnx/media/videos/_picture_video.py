@@ -72,8 +72,8 @@ def _is_moving_and_upright(path: Path) -> bool:
 class PictureVideo:
     """A video in a WebP or an AVIF; other pictures are videos of one frame. See `Video`.
 
-    It is a VideoError if no frame of the span can be read, or one has more than `max_pixels`,
-    `MOST_PIXELS` by default; and a UsageError if there is none in the span.
+    Raises VideoError if no frame of the span can be read, or one has more than `max_pixels`
+    (`MOST_PIXELS` by default), and UsageError if there is none in the span.
     """
 
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:

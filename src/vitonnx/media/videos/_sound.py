@@ -34,7 +34,7 @@ class Track:
 
 
 class Sound:
-    """All sound tracks of a video, as far as they are between start and end on its own clock.
+    """All sound tracks of a video, between start and end in seconds on its own clock.
 
     The offset, in seconds, is subtracted from all times.
     """

@@ -40,8 +40,8 @@ DISCONTINUOUS = 0x0200  # AVFMT_TS_DISCONT: their clocks begin anywhere
 class VideoFile:
     """A video in a file; see `Video`.
 
-    It is a VideoError if it can't be read, has no video stream, its frames have more than
-    `max_pixels`, `MOST_PIXELS` by default, or none of the span can be decoded.
+    Raises VideoError if it can't be read, has no video stream, its frames have more than
+    `max_pixels` (`MOST_PIXELS` by default), or none of the span can be decoded.
     """
 
     def __init__(self, path: Path, span: Span, max_pixels: int | None = None) -> None:

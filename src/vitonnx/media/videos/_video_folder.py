@@ -23,7 +23,7 @@ class VideoFolder:
     """A video in a folder of pictures; see `Video`, and `open_video` for its options.
 
     A picture that can't be read, or is of another size than the first that can, is left out; the
-    one before it is shown in its place. If none can be read, that is a VideoError.
+    one before it is shown in its place. Raises VideoError if none can be read.
     """
 
     def __init__(

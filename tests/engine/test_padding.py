@@ -210,7 +210,7 @@ def test_a_file_of_one_size_takes_pictures_of_its_shape_alone(
     file = unresizable(exported("plain"), tmp_path / "fixed.onnx")
     engine = vx.Engine(with_recipe(file, tmp_path / "own.onnx", **OWN), device="cpu")
     good, bad = engine.stream([slopes(53, 71), slopes(30, 60)], [vx.Rollout()])
-    assert good.rollout.shape == (5, 7)
+    assert good.rollout.rollout.shape == (5, 7)
     assert isinstance(bad.error, PictureError)
     assert "32x56" in str(bad.error)
     assert "--size 40x56" in str(bad.error)

@@ -191,12 +191,11 @@ def test_a_graph_that_differs_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The verification compares the file with the network: change the graph on the way."""
-    save = save_graph
 
     def save_wrongly(model: ir.Model, file: Path) -> None:
         bias = model.graph.initializers["block_01/mlp/fc2/bias"]
         bias.const_value = ir.tensor(np.ones(21, np.float32), name=bias.name)
-        save(model, file)
+        save_graph(model, file)
 
     monkeypatch.setattr(_export, "save_graph", save_wrongly)
     (tmp_path / "old.onnx").write_bytes(b"old")

@@ -1,4 +1,4 @@
-"""``vitonnx probe NAME`` of a probe of blocks and heads: sum up what it finds in a data set."""
+"""``vitonnx probe NAME`` of a probe of blocks and heads: sum up what it finds in a dataset."""
 
 from __future__ import annotations
 

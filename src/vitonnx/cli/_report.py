@@ -1,4 +1,4 @@
-"""``vitonnx report``: one page with everything."""
+"""``vitonnx report``: everything in one HTML file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def report(
             "--output",
             "-o",
             metavar="FILE.html",
-            help="Page to write. By default, MODEL.report.html in the current folder.",
+            help="Report to write. By default, MODEL.report.html in the current folder.",
         ),
     ] = None,
     probe: Annotated[
@@ -44,7 +44,7 @@ def report(
         typer.Option(
             "--probe",
             metavar="NAME[:OPTION=VALUE,...]",
-            help="Ask this probe (repeat for several, in the order of the page). By default, "
+            help="Ask this probe (repeat for several, in the order of the report). By default, "
             f"{', '.join(SHOWN)}.",
         ),
     ] = None,
@@ -70,7 +70,7 @@ def report(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Write one self-contained page: what all probes find in pictures, weights and a video."""
+    """Write one self-contained HTML file: what all probes find in pictures, weights and a video."""
     from vitonnx.cli._engines import Runtime
     from vitonnx.cli._probe_options import make_probes
     from vitonnx.cli._report_page import ReportCall, run

@@ -104,6 +104,7 @@ class Filters(WeightProbe[FiltersResult]):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_filter_options(self.count, self.components)
 
     def reads(self, layout: Layout) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ class Positions(WeightProbe[PositionsResult]):
     metric: Metric = option("cosine", "Compare by the cosine of the angle, or by the dot product.")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_metric(self.metric)
 
     def reads(self, layout: Layout) -> tuple[str, ...]:

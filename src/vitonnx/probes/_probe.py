@@ -75,8 +75,6 @@ class Probe(Question, Generic[Result]):
     that needs no more than one array for all its results extends `GraphProbe` instead.
     """
 
-    from_zero: ClassVar[bool] = True
-    """Whether the colours of its maps begin at 0; otherwise at the lowest value."""
     shares: ClassVar[bool] = False
     """Whether the values of its maps are shares of a whole, as attention weights are."""
 
@@ -176,7 +174,7 @@ class GraphProbe(Probe[Result]):
 
 
 class TableProbe(GraphProbe[Result]):
-    """A probe of one value for every head of every block, which adds up over a data set.
+    """A probe of one value for every head of every block, which adds up over a dataset.
 
     `condense` gives (batch, blocks, heads).
     """

@@ -120,7 +120,7 @@ def test_results_show_themselves(engine: vx.Engine, images: list[str]) -> None:
         assert "array(" not in said
     assert "attention=float32 (4, 6, 6)" in repr(heads)
     # What no figure can hold shows its words: a notebook must not see an error.
-    assert mixed._repr_png_() is None or mixed._repr_png_().startswith(b"\x89PNG")
+    assert mixed._repr_png_() is None
 
 
 def test_pixels_that_are_ready_show_no_picture(engine: vx.Engine) -> None:
@@ -138,6 +138,7 @@ def test_an_engine_says_what_it_is(engine: vx.Engine) -> None:
 
 def test_weights(engine: vx.Engine, desk: Path) -> None:
     found = engine.probe_weights(vx.Filters(components=28))
+    assert found.components is not None
     assert found.components.shape[0] == 28
     found.plot("filters.png")
     words = ["--components", "28", "-o", "command.png", "--quiet"]
@@ -208,7 +209,7 @@ def test_the_door_lists_all_and_no_more(desk: Path) -> None:
     for wanted in ("Engine", "plot", "bake", "make_video", "export_model", "tap_model"):
         assert wanted in vx.__all__
     with pytest.raises(AttributeError, match="no_such_thing"):
-        _ = vx.no_such_thing
+        getattr(vx, "no_such_thing")  # noqa: B009 - checkers know that there is none
     from vitonnx.probes import PROBES
 
     assert {probe.__name__ for probe in PROBES} <= set(vx.__all__)

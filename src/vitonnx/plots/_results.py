@@ -48,6 +48,12 @@ def plot_findings(
     UsageError
         If there is nothing to draw, or nobody knows how.
     """
+    units = {getattr(finding, "unit", None) for finding in models.values()}
+    if len(units) > 1:
+        raise UsageError(
+            f"these findings are of several units ({', '.join(map(str, units))}), and share no "
+            "scale: draw one probe at a time."
+        )
     kinds: list[tuple[type, Any]] = [
         (Table, lambda found, **rest: plot_tables(found, blocks=blocks, **rest)),
         (Plate, plot_plates),
@@ -89,6 +95,9 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
         if any(len(of_model) != 1 for of_model in findings.values()):
             raise UsageError("only maps are drawn for several pictures: draw one picture.")
         return plot_findings({name: finding for name, (finding,) in findings.items()}, note)
+    for each in findings.values():
+        if len({finding.unit for finding in each if isinstance(finding, Maps)}) > 1:
+            raise UsageError("these are results of several probes: draw one probe at a time.")
     entries = {
         name: [
             SheetEntry(

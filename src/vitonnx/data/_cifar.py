@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.data._archive import Member, damaged, members
-from vitonnx.data._draw import draw_evenly
-from vitonnx.data._split import LabelledPictures, StoredSplit
+from vitonnx.data._split import LabelledPictures, StoredSplit, draw_evenly
 from vitonnx.data._squares import Progress, read_squares
 from vitonnx.errors import DataError
 

@@ -12,7 +12,7 @@ from vitonnx.data._split import LabelledPictures
 from vitonnx.data.scenes import CLASSES, draw_scene
 from vitonnx.data.scenes._scene import check_scene
 
-__all__ = ["SCENES", "TRAINING_SCENES", "VALIDATION_SCENES", "open_scenes"]
+__all__ = ["open_scenes"]
 
 SCENES: Final = "scenes"
 

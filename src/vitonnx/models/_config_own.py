@@ -28,16 +28,9 @@ RECIPE_KEYS = {entry.name for entry in dataclass_fields(Preprocessing)}
 def from_own_fields(fields: Fields) -> ModelSpec:
     """Read a model from our own fields.
 
-    Parameters
-    ----------
-    fields : Fields
-        ``name``, ``patch_size``, ``dim``, ``blocks``, ``heads``, ``classes`` (a number, or the
-        names) and ``preprocessing`` (with ``mean`` and ``std``) must be there; the other fields of
-        `ViTConfig` and `Preprocessing` may be.
-
-    Returns
-    -------
-    ModelSpec
+    ``name``, ``patch_size``, ``dim``, ``blocks``, ``heads``, ``classes`` (a number, or the names)
+    and ``preprocessing`` (with ``mean`` and ``std``) must be there; the other fields of `ViTConfig`
+    and `Preprocessing` may be.
 
     Raises
     ------

@@ -15,8 +15,7 @@ from vitonnx.models._config_timm import (
     read_class_names,
     read_timm_recipe,
 )
-from vitonnx.models._fields import Fields
-from vitonnx.models._json_file import read_json
+from vitonnx.models._fields import Fields, read_json
 from vitonnx.models._recipe_huggingface import names_class, read_recipe
 
 __all__ = ["Description", "read_description"]

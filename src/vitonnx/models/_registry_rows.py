@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 from vitonnx.manifest import Preprocessing
-from vitonnx.models._config import ViTConfig
-from vitonnx.models._imagenet import imagenet_classes
-from vitonnx.models._sizes import SIZES
+from vitonnx.models._config import SIZES, ViTConfig
 from vitonnx.models._spec import ModelSpec
 
 __all__ = ["rows"]
@@ -304,3 +304,25 @@ def _timm_recipe(
         mean=mean,
         std=std,
     )
+
+
+@cache
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the names of ImageNet-1k's 1000 classes, by class index.
+
+    ``imagenet.txt`` has the first lemma of each class's synset in WordNet 3.0, in the order of the
+    logits; WordNet is Princeton University's, and free to use and to pass on. Two pairs share a
+    name: ``crane`` (bird, machine) and ``maillot``.
+
+    References
+    ----------
+    Russakovsky et al. 2015, arXiv:1409.0575; Miller 1995, "WordNet: a lexical database for
+    English".
+
+    Examples
+    --------
+    >>> imagenet_classes()[:3]
+    ('tench', 'goldfish', 'great white shark')
+    """
+    text = files("vitonnx.models").joinpath("imagenet.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())

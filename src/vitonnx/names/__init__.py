@@ -5,8 +5,8 @@ go to callables.
 """
 
 from vitonnx.names._foreign import Foreign, open_foreign
+from vitonnx.names._hub_recipe import find_recipe
 from vitonnx.names._id import is_hub_id
-from vitonnx.names._recipe import find_recipe
 from vitonnx.names._resolve import resolve
 
 __all__ = ["Foreign", "find_recipe", "is_hub_id", "open_foreign", "resolve"]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from vitonnx.errors import UsageError
 from vitonnx.manifest import safe_name
 
-__all__ = ["PREFIX", "HubId", "is_commit", "is_hub_id"]
+__all__ = ["HubId", "is_commit", "is_hub_id"]
 
 PREFIX = "hf://"
 MAIN = "main"

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from vitonnx.errors import UsageError
 from vitonnx.names._choice import CONFIG, choose_model, fetch_description, is_graph, nearest
 from vitonnx.names._desk import called_by_id, lay_out, open_desk
+from vitonnx.names._hub_recipe import recipe_of
 from vitonnx.names._id import HubId
-from vitonnx.names._kept import cache_folder, kept_file
+from vitonnx.names._kept import cache_folder, kept_file, writable_folder
 from vitonnx.names._listener import Listener
-from vitonnx.names._recipe import recipe_of
 from vitonnx.names._revision import at_hub
 from vitonnx.names._snapshot import Snapshot
-from vitonnx.names._writable import writable_folder
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vitonnx.errors import DownloadError, UsageError
-from vitonnx.names._digest import is_whole
 from vitonnx.names._id import HubId, is_commit
 from vitonnx.names._listener import Listener
-from vitonnx.names._quiet import quiet_hub
-from vitonnx.names._refusals import UnansweredError, answered
+from vitonnx.names._refusals import UnansweredError, answered, quiet_hub
 
 __all__ = ["NotThereError", "Snapshot", "UnsureError", "ask_hub", "find_stored"]
 
@@ -170,3 +169,30 @@ def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
                 }
                 return Snapshot(asked, stored.commit_hash, files, folder)
     return None
+
+
+SHA1, SHA256 = 40, 64  # hexadecimal digits
+
+
+def is_whole(path: Path) -> bool:
+    """Compare a file in a hub's cache with the digest that it is called by.
+
+    Parameters
+    ----------
+    path : Path
+        Link to the file, as in a hub's cache. A regular file, which the cache has on some systems,
+        or a name that is not a digest tells nothing of the expected content, and is trusted.
+    """
+    name = path.readlink().name if path.is_symlink() else ""
+    if len(name) == SHA256:
+        digests = [hashlib.sha256()]
+    elif len(name) == SHA1:  # as Git calls what it keeps; or of the bytes alone, as mirrors do
+        header = f"blob {path.stat().st_size}\0".encode()
+        digests = [hashlib.sha1(start, usedforsecurity=False) for start in (header, b"")]
+    else:
+        return True
+    with path.open("rb") as stream:
+        while part := stream.read(2**20):
+            for digest in digests:
+                digest.update(part)
+    return name in [digest.hexdigest() for digest in digests]

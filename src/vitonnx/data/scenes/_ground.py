@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vitonnx.data.scenes._colours import draw_colours, pattern
 
-__all__ = ["draw_ground", "strew"]
+__all__ = ["draw_ground"]
 
 NOISE = 30.0  # largest amplitude of the ground's noise, of 255
 MOST_FIELDS = 4

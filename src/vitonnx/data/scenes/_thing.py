@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitonnx.data.scenes._colours import draw_colour_far_from, pattern
 from vitonnx.data.scenes._shapes import Paint, Part, shape_of
 
-__all__ = ["Pose", "Thing", "Window", "draw_thing"]
+__all__ = ["Pose", "Thing", "draw_thing"]
 
 Window = tuple[slice, slice]
 

@@ -7,7 +7,7 @@ prefix is its wrapper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -15,14 +15,14 @@ from typing import Final
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
+from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._google import GOOGLE
 from vitonnx.models.checkpoints._huggingface import HUGGINGFACE
-from vitonnx.models.checkpoints._own import OWN
-from vitonnx.models.checkpoints._rules import Convention
+from vitonnx.models.checkpoints._rules import SAME, Convention, Rule
 from vitonnx.models.checkpoints._tensor import Contents, Tensor
 from vitonnx.models.checkpoints._timm import TIMM
-from vitonnx.models.checkpoints._training import of_training
 from vitonnx.models.checkpoints._wrappers import (
+    of_training,
     outer_levels,
     root_beside,
     unwrap,
@@ -31,6 +31,22 @@ from vitonnx.models.checkpoints._wrappers import (
 )
 
 __all__ = ["CONVENTIONS", "Part", "find_model", "find_rest"]
+
+
+def _rules(config: ViTConfig, names: Collection[str]) -> Iterator[Rule]:
+    for name in config.parameters():
+        yield Rule(name, (name,), SAME)
+
+
+OWN = Convention(
+    name="vitonnx",
+    marker="patch_embed/kernel",
+    rules=_rules,
+    unused=(),
+    unused_without_head=("head/*", "head_dist/*"),
+    refused={},
+)
+
 
 CONVENTIONS = (TIMM, HUGGINGFACE, GOOGLE, OWN)
 

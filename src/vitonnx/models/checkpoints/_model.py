@@ -12,7 +12,7 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
 from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._find import CONVENTIONS, Part, find_model, find_rest
-from vitonnx.models.checkpoints._open import open_checkpoint
+from vitonnx.models.checkpoints._open_checkpoint import open_checkpoint
 from vitonnx.models.checkpoints._rules import Convention
 from vitonnx.models.checkpoints._tensor import Contents, Tensor
 

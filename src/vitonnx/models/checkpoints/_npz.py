@@ -16,8 +16,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
+from vitonnx.models.checkpoints._bounds import open_zip
 from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
-from vitonnx.models.checkpoints._zip import open_zip
 
 __all__ = ["open_npz"]
 

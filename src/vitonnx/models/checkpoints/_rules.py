@@ -19,7 +19,6 @@ from vitonnx.models._config import ViTConfig
 __all__ = [
     "BATCHED",
     "CLASS_AND_MEAN",
-    "CLASS_ROW",
     "DENSE",
     "HEADS_BIAS",
     "HEADS_IN",

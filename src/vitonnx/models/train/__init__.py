@@ -9,10 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitonnx.models.train._describe import describe_model
     from vitonnx.models.train._initial import initial_parameters
     from vitonnx.models.train._neighbours import nearest_neighbours
-    from vitonnx.models.train._settings import Settings
+    from vitonnx.models.train._settings import Settings, describe_model
     from vitonnx.models.train._train import BEST, train
 
 __all__ = [
@@ -27,7 +26,7 @@ __all__ = [
 _HOMES = {
     "BEST": "_train",
     "Settings": "_settings",
-    "describe_model": "_describe",
+    "describe_model": "_settings",
     "initial_parameters": "_initial",
     "nearest_neighbours": "_neighbours",
     "train": "_train",

@@ -12,20 +12,7 @@ __all__ = ["cosine", "make_optimizer"]
 
 
 def cosine(start: float, end: float, step: tf.Tensor, steps: int) -> tf.Tensor:
-    """Go from start to end along half a cosine.
-
-    Parameters
-    ----------
-    start, end : float
-        At step 0, and from `steps` on.
-    step : int scalar
-        Steps done.
-    steps : int
-        Number of steps of the whole schedule.
-
-    Returns
-    -------
-    float32 scalar
+    """Go from start to end along half a cosine of so many steps (float32 scalar), and stay there.
 
     References
     ----------
@@ -49,24 +36,11 @@ def make_optimizer(
     weight_decay: float | tf.Variable,
     clip: float,
 ) -> keras.optimizers.Optimizer:
-    """Make AdamW with linear warm-up, cosine decay and clipped gradients.
+    """Make AdamW with linear warm-up to the peak, cosine decay to a thousandth, clipped gradients.
 
-    Parameters
-    ----------
-    weights : sequence of keras.Variable
-        Weights to train. Only kernels decay: not biases, norms, tokens and position embeddings.
-    peak : float
-        The learning rate after the warm-up; it ends at a thousandth of it.
-    warmup, steps : int
-        Number of steps of the warm-up, and of the whole training.
-    weight_decay : float or variable
-        Decoupled, times the learning rate.
-    clip : float
-        Largest norm of all gradients together.
-
-    References
-    ----------
-    Loshchilov & Hutter 2019 (arXiv:1711.05101).
+    Only kernels decay: not biases, norms, tokens and position embeddings. The weight decay is
+    decoupled, times the learning rate (Loshchilov & Hutter 2019, arXiv:1711.05101); the clip is of
+    the norm of all gradients together.
     """
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warmup), alpha=1e-3, warmup_target=peak, warmup_steps=warmup

@@ -11,11 +11,10 @@ import tensorflow as tf
 
 from vitonnx.models._config import ViTConfig
 from vitonnx.models._vit import VisionTransformer, ViTOutputs
-from vitonnx.models.train._describe import MEAN, STD
 from vitonnx.models.train._initial import initial_parameters
-from vitonnx.models.train._settings import Precision
+from vitonnx.models.train._settings import MEAN, STD, Precision
 
-__all__ = ["begin_network", "computing_in", "look"]
+__all__ = ["as_pictures", "begin_network", "computing_in", "look"]
 
 
 @contextmanager
@@ -43,18 +42,9 @@ def begin_network(config: ViTConfig, seed: int) -> VisionTransformer:
 
 
 def look(network: VisionTransformer, pictures: tf.Tensor) -> ViTOutputs:
-    """Run the network on pictures of any size that patches fit.
+    """Run the network on float32 pictures (batch, height, width, 3), 0 to 1, of any size.
 
-    Parameters
-    ----------
-    network : VisionTransformer
-    pictures : float32 (batch, height, width, 3)
-        In the range 0 to 1.
-
-    Returns
-    -------
-    ViTOutputs
-        Logits and embedding are float32, whatever the network computes in.
+    Logits and embedding are float32, whatever the network computes in.
     """
     side = network.config.patch_size
     network.grid = (pictures.shape[1] // side, pictures.shape[2] // side)
@@ -63,3 +53,8 @@ def look(network: VisionTransformer, pictures: tf.Tensor) -> ViTOutputs:
     )
     logits = None if outputs.logits is None else tf.cast(outputs.logits, tf.float32)
     return outputs._replace(logits=logits, embedding=tf.cast(outputs.embedding, tf.float32))
+
+
+def as_pictures(pixels: tf.Tensor, side: int) -> tf.Tensor:
+    """Convert uint8 to float32 (batch, side, side, 3) in the range 0 to 1."""
+    return tf.ensure_shape(tf.cast(pixels, tf.float32) * (1 / 255), (None, side, side, 3))

@@ -19,27 +19,10 @@ __all__ = ["open_folder", "subfolders"]
 def list_classes(
     folder: Path, among: tuple[str, ...] | None = None, *, notice: Notice | None = None
 ) -> tuple[tuple[str, ...], list[Path], NDArray[np.int64]]:
-    """List the pictures in a folder of class folders.
+    """List the classes of a folder, its pictures class by class, and the pictures' labels.
 
-    Files beside the class folders are ignored.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder whose subfolders are the classes; hidden ones are ignored.
-    among : tuple of str, optional
-        The classes that there can be; without it, the folder says which there are.
-    notice : callable, optional
-        See `vitonnx.media.find_pictures`.
-
-    Returns
-    -------
-    tuple of str
-        The classes, in natural order: ``class2`` before ``class10``.
-    list of Path
-        All pictures, class by class.
-    int64 (pictures,)
-        Label of each picture.
+    The classes are in natural order: ``class2`` before ``class10``. Files beside the class folders,
+    and hidden folders, are ignored. Without ``among``, the folder says which classes there can be.
 
     Raises
     ------
@@ -81,13 +64,7 @@ def list_classes(
 
 
 def subfolders(folder: Path) -> list[str]:
-    """List the names of the folders in a folder, in natural order; hidden ones are passed over.
-
-    Raises
-    ------
-    DataError
-        If it can't be read.
-    """
+    """List the folders in a folder, in natural order, without hidden ones."""
     try:
         names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     except OSError as error:
@@ -110,19 +87,7 @@ def open_folder(
     progress: Progress | None,
     notice: Notice | None,
 ) -> LabelledPictures:
-    """Read a folder that holds a folder of pictures for each class.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder with one subfolder per class, or with ``train`` and one of ``val``, ``valid``,
-        ``validation`` or ``test``, each of which has the classes' subfolders.
-    size, seed, pictures, max_pixels, progress, notice
-        As in `open_data`.
-
-    Returns
-    -------
-    LabelledPictures
+    """Read a folder that holds a folder of pictures for each class, as `open_data` describes it.
 
     Raises
     ------

@@ -27,16 +27,9 @@ TRAINING, VALIDATION = 0, 1
 
 
 class DrawnSplit:
-    """A `Split` of scenes.
+    """A `Split` of ``count`` scenes an epoch, which every epoch has ``anew`` or not.
 
-    Parameters
-    ----------
-    seed : sequence of int
-        Start of every scene's seed; epoch and index follow.
-    count, size : int
-        Scenes an epoch, and their side in pixels.
-    anew : bool
-        Whether every epoch has scenes of its own.
+    ``seed`` is the start of every scene's seed; epoch and index follow.
     """
 
     def __init__(self, seed: Sequence[int], count: int, size: int, *, anew: bool) -> None:
@@ -60,19 +53,6 @@ class DrawnSplit:
 
 def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:
     """Return one-object scenes, drawn anew for training in every epoch.
-
-    Parameters
-    ----------
-    size : int
-        Side of the pictures, in pixels.
-    seed : int
-        Seed of all scenes.
-    pictures : int or None
-        Scenes an epoch for training; None takes `TRAINING_SCENES`.
-
-    Returns
-    -------
-    LabelledPictures
 
     Raises
     ------

@@ -42,14 +42,8 @@ class Split(Protocol):
 class StoredSplit:
     """A `Split` of pictures in memory, the same in every epoch.
 
-    Parameters
-    ----------
-    pictures : uint8 (all, size, size, 3)
-        Shared with other splits; it isn't copied.
-    labels : int64 (all,)
-        The numbers of their classes.
-    rows : int64 (pictures of this split,)
-        Indices of the pictures that belong to the split.
+    Pictures (all, size, size, 3) and labels are shared with other splits, not copied; the rows are
+    those that belong to this one.
     """
 
     def __init__(
@@ -96,20 +90,9 @@ VALIDATION_SHARE: Final = 0.1
 
 
 def draw_share(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw the validation pictures of a data set: of every class the same share.
+    """Draw the validation pictures of a data set, as a mask: of every class the same share.
 
-    Parameters
-    ----------
-    labels : int64 (pictures,)
-        Class of each picture.
-    generator : numpy.random.Generator
-        Draws them.
-
-    Returns
-    -------
-    bool (pictures,)
-        True for `VALIDATION_SHARE` of each class, rounded, and for at least one picture of each
-        class that has two.
+    It is `VALIDATION_SHARE` of each class, rounded, and at least one picture of each that has two.
 
     Examples
     --------
@@ -127,19 +110,7 @@ def draw_evenly(
 ) -> NDArray[np.int64]:
     """Draw so many pictures at most, of every class the same number as long as they last.
 
-    Parameters
-    ----------
-    labels : int64 (pictures,)
-        Class of each picture.
-    count : int
-        Number of pictures to draw.
-    generator : numpy.random.Generator
-        Draws them.
-
-    Returns
-    -------
-    int64 (drawn,)
-        Indices of the pictures drawn, in order.
+    Return their indices, in order.
 
     Examples
     --------

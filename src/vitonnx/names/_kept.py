@@ -72,12 +72,8 @@ def writable_folder(cached: Path) -> Path:
     """Make a folder for files to keep, and return it.
 
     If the system refuses, as with a read-only or missing home, use a folder that is removed when
-    this process ends: the work is then repeated in every run.
-
-    Raises
-    ------
-    VitonnxError
-        If no temporary folder can be made either.
+    this process ends: the work is then repeated in every run. If that fails too, raise a
+    VitonnxError.
     """
     from vitonnx.media import passing_folder, temporary_folder
 

@@ -24,13 +24,7 @@ __all__ = ["find_hub_model"]
 
 
 def find_hub_model(asked: HubId, listener: Listener) -> Path:
-    """Return the probe-ready file of a hub model, made once per commit.
-
-    Raises
-    ------
-    VitonnxError
-        If there is none, it can't be fetched, or nothing can be made of it.
-    """
+    """Return the probe-ready file of a hub model, made once per commit, or raise a VitonnxError."""
 
     def known(commit: str) -> Path | None:
         kept = kept_file(asked, commit, cache_folder())

@@ -25,12 +25,7 @@ class UnansweredError(DownloadError):
 def answered(asked: HubId, otherwise: str) -> Iterator[None]:
     """Turn errors of the hub's client into a sentence on the request.
 
-    Parameters
-    ----------
-    asked : HubId
-        Requested repository and file.
-    otherwise : str
-        Sentence for when the hub has not answered at all.
+    ``otherwise`` is the sentence for when the hub has not answered at all.
 
     Raises
     ------

@@ -34,11 +34,6 @@ def check_contents(path: Path, contents: Contents) -> None:
     """Refuse more arrays, or longer names of a model's, than any checkpoint has.
 
     Entries of training are only counted: Lightning uses paths of files as names there.
-
-    Raises
-    ------
-    CheckpointError
-        If there are.
     """
     advice = "save only the model's state_dict, and give that file."
     count = sum(map(len, contents.values()))
@@ -65,20 +60,7 @@ def check_contents(path: Path, contents: Contents) -> None:
 
 
 def check_growth(label: str, length: int, needed: int) -> None:
-    """Refuse a file whose arrays would expand to many times its own length.
-
-    Parameters
-    ----------
-    label : str
-        The files' names, for messages.
-    length, needed : int
-        Bytes of the files, and of what they would become.
-
-    Raises
-    ------
-    CheckpointError
-        If no weights grow so.
-    """
+    """Refuse files whose arrays would expand to many times the files' own length, both in bytes."""
     if needed > max(SMALL, MOST_GROWTH * length):
         raise CheckpointError(
             f"{label} has {length:,} bytes that would expand to {needed:,}, as if made to exhaust "
@@ -92,7 +74,7 @@ MOST_MEMBERS: Final = 2 * MOST_ARRAYS
 
 
 def open_zip(path: Path) -> ZipFile:
-    """Open an archive, if nothing in it takes more room than the archive explains.
+    """Open the zip archive that a ``.pth`` or ``.npz`` file is, and believe no length in it.
 
     Raises
     ------

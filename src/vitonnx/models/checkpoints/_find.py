@@ -7,7 +7,7 @@ prefix is its wrapper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -15,7 +15,6 @@ from typing import Final
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
-from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._google import GOOGLE
 from vitonnx.models.checkpoints._huggingface import HUGGINGFACE
 from vitonnx.models.checkpoints._rules import SAME, Convention, Rule
@@ -33,21 +32,13 @@ from vitonnx.models.checkpoints._wrappers import (
 __all__ = ["CONVENTIONS", "Part", "find_model", "find_rest"]
 
 
-def _rules(config: ViTConfig, names: Collection[str]) -> Iterator[Rule]:
-    for name in config.parameters():
-        yield Rule(name, (name,), SAME)
-
-
+# What `vitonnx train` writes bears the names of the tree itself.
 OWN = Convention(
     name="vitonnx",
     marker="patch_embed/kernel",
-    rules=_rules,
-    unused=(),
+    rules=lambda config, names: (Rule(name, (name,), SAME) for name in config.parameters()),
     unused_without_head=("head/*", "head_dist/*"),
-    refused={},
 )
-
-
 CONVENTIONS = (TIMM, HUGGINGFACE, GOOGLE, OWN)
 
 # Which of several models is taken: the first kind that only some of them are.
@@ -84,16 +75,8 @@ class Place:
 class Part:
     """The part of a model that one file holds.
 
-    Parameters
-    ----------
-    convention : Convention
-        Naming convention.
-    tensors : dict of str to Tensor
-        Tensors by their names without wrappers.
-    levels : tuple of str
-        Prefixes that were removed, longest first.
-    beside : list of str
-        Other content of the file: keys, and prefixes of names.
+    Its tensors are named without wrappers, and ``levels`` are the prefixes that were removed,
+    longest first; ``beside`` is what else the file holds: keys, and prefixes of names.
     """
 
     convention: Convention
@@ -103,21 +86,7 @@ class Part:
 
 
 def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> Part | None:
-    """Find the model in a file.
-
-    Parameters
-    ----------
-    contents : Contents
-        Content of the file.
-    label : str
-        The file's name, for messages.
-    tell : callable
-        Called with a sentence on the choice if there are several models.
-
-    Returns
-    -------
-    Part or None
-        None if no name in the file is that of a patch embedding.
+    """Find the model in a file, or None if no name in it is that of a patch embedding.
 
     Raises
     ------
@@ -174,19 +143,6 @@ def _names(
 
 def find_rest(contents: Contents, label: str, model: Part) -> Part:
     """Find what a file without a patch embedding adds to a model: its head, or a further shard.
-
-    Parameters
-    ----------
-    contents : Contents
-        Content of the file.
-    label : str
-        Name of the file, for messages.
-    model : Part
-        Part of the model in the file with the patch embedding.
-
-    Returns
-    -------
-    Part
 
     Raises
     ------

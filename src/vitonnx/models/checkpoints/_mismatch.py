@@ -23,20 +23,7 @@ def check(
     config: ViTConfig,
     label: str,
 ) -> None:
-    """Compare a checkpoint with a model, array by array.
-
-    Parameters
-    ----------
-    tensors : mapping of str to Tensor
-        Tensors of the checkpoint.
-    rules : sequence of Rule
-        Rules that the checkpoint should fulfil.
-    needed : mapping of str to shape
-        The parameters that it must give.
-    config : ViTConfig
-        The model.
-    label : str
-        The checkpoint's file name, for the message.
+    """Compare a checkpoint with the rules that it should fulfil and the parameters it must give.
 
     Raises
     ------

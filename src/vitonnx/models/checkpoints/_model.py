@@ -24,20 +24,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model in files.
+    """A model in files: its tensors by names without wrappers, readable while the files are open.
 
-    Parameters
-    ----------
-    label : str
-        The files' names, for messages.
-    convention : Convention
-        Naming convention.
-    tensors : dict of str to Tensor
-        Tensors by their names without wrappers; readable while the files are open.
-    beside : list of str
-        Other content of the files.
-    length : int
-        Bytes of the files.
+    ``label`` is the files' names, for messages; ``beside`` is what else they hold, and ``length``
+    their bytes.
     """
 
     label: str
@@ -49,17 +39,7 @@ class StoredModel:
     def select(self, config: ViTConfig, tell: Tell) -> dict[str, Tensor]:
         """Leave out what the model doesn't need, and say so; refuse what it can't have.
 
-        Parameters
-        ----------
-        config : ViTConfig
-            The model.
-        tell : callable
-            Called with a sentence on what is ignored.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Tensors that the model needs, and unknown ones.
+        Unknown tensors are kept.
 
         Raises
         ------
@@ -90,18 +70,7 @@ class StoredModel:
 
 @contextmanager
 def open_model(files: Sequence[Path], tell: Tell) -> Iterator[StoredModel]:
-    """Open a checkpoint, whatever its formats, its wrappers and its names.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        Files of the checkpoint; several files, such as a backbone and its head, are combined.
-    tell : callable
-        Called with a sentence on the choice if a file holds several models.
-
-    Yields
-    ------
-    StoredModel
+    """Open a checkpoint of one or several files, whatever its formats, its wrappers and its names.
 
     Raises
     ------

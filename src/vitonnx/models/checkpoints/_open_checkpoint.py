@@ -30,17 +30,9 @@ HEADER_COUNT = 8
 
 @contextmanager
 def open_checkpoint(path: Path) -> Iterator[Contents]:
-    """Open a checkpoint of any format that vitonnx reads.
+    """Open a file of any format that vitonnx reads, whatever it is called.
 
-    Parameters
-    ----------
-    path : Path
-        A ``.safetensors``, ``.pth``, ``.pt``, ``.bin`` or ``.npz`` file, under whatever name.
-
-    Yields
-    ------
-    Contents
-        Content whose arrays can be read while the block runs.
+    Its arrays can be read while the block runs.
 
     Raises
     ------

@@ -38,15 +38,6 @@ ReadStorage = Callable[[Storage, int, int], bytes]
 def open_torch_zip(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch 1.6 or later, a zip archive.
 
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Contents
-
     Raises
     ------
     Exception
@@ -74,19 +65,10 @@ def open_torch_zip(path: Path) -> Iterator[Contents]:
 def open_torch_stream(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch before 1.6: five pickles, then the storages in a row.
 
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Contents
-
     Raises
     ------
     Exception
-        If it would run code, is truncated or damaged, or holds no parameters.
+        As `open_torch_zip` does.
     """
     with path.open("rb") as file:
         if unpickle(file, path)[0] != MAGIC or unpickle(file, path)[0] != PROTOCOL:

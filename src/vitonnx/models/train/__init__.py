@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitonnx.models.train._initial import initial_parameters
+    from vitonnx.models._random import initial_parameters
     from vitonnx.models.train._neighbours import nearest_neighbours
     from vitonnx.models.train._settings import Settings, describe_model
     from vitonnx.models.train._train import BEST, train
@@ -24,16 +24,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BEST": "_train",
-    "Settings": "_settings",
-    "describe_model": "_settings",
-    "initial_parameters": "_initial",
-    "nearest_neighbours": "_neighbours",
-    "train": "_train",
+    "BEST": "._train",
+    "Settings": "._settings",
+    "describe_model": "._settings",
+    "initial_parameters": ".._random",
+    "nearest_neighbours": "._neighbours",
+    "train": "._train",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name], __name__), name)

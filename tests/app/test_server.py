@@ -13,7 +13,7 @@ from app.rude_clients import send
 from terminal import run
 from vitonnx.app import Limits, kept_bytes, open_socket
 from vitonnx.cli import main
-from vitonnx.cli._page_run import _note_memory
+from vitonnx.cli._page import _note_memory
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError

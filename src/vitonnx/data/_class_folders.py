@@ -1,4 +1,4 @@
-"""A data set where every class has a folder of its own."""
+"""A dataset where every class has a folder of its own."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class StoredSplit:
 
 @dataclass(frozen=True, eq=False)
 class LabelledPictures:
-    """A data set, ready to train on.
+    """A dataset, ready to train on.
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ class LabelledPictures:
 
 
 VALIDATION_SHARE: Final = 0.1
-"""Of the pictures of each class, where a data set has none of its own for validation."""
+"""Of the pictures of each class, where a dataset has none of its own for validation."""
 
 
 def draw_share(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw the validation pictures of a data set, as a mask: of every class the same share.
+    """Draw the validation pictures of a dataset, as a mask: of every class the same share.
 
     It is `VALIDATION_SHARE` of each class, rounded, and at least one picture of each that has two.
 

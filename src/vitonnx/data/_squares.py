@@ -32,7 +32,7 @@ def read_squares(
     """Read RGB pictures in several threads, and scale and crop them to squares.
 
     Return uint8 (count, size, size, 3), and by its number why a picture can't be read (a
-    PictureError); the square of that one means nothing. The name is the data set's, for messages.
+    PictureError); the square of that one means nothing. The name is the dataset's, for messages.
 
     Raises
     ------

@@ -20,7 +20,7 @@ __all__ = ["LARGEST", "Fields", "is_label", "read_json"]
 Choice = TypeVar("Choice", bound=str)
 
 LARGEST: Final = 100_000
-"""Of whole numbers: classes of the largest data sets; widths and depths have less."""
+"""Of whole numbers: classes of the largest datasets; widths and depths have less."""
 
 LEAST_NUMBER: Final = 1e-30
 LARGEST_NUMBER: Final = 1e6

@@ -23,11 +23,8 @@ def list_classes(
 
     The classes are in natural order: ``class2`` before ``class10``. Files beside the class folders,
     and hidden folders, are ignored. Without ``among``, the folder says which classes there can be.
-
-    Raises
-    ------
-    DataError
-        If there are less than two classes, one that holds no pictures, or one of another name.
+    A DataError names a class of another name or without pictures, or says that there are less than
+    two.
     """
     names = subfolders(folder)
     if not names:
@@ -89,10 +86,8 @@ def open_folder(
 ) -> LabelledPictures:
     """Read a folder that holds a folder of pictures for each class, as `open_data` describes it.
 
-    Raises
-    ------
-    DataError
-        If there are less than two classes, one without pictures, or none for validation.
+    A DataError says that there are less than two classes, one without pictures, or none for
+    validation.
     """
     training, validation = _layout(folder)
     classes, files, labels = list_classes(training, notice=notice)

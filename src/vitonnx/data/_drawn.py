@@ -52,13 +52,7 @@ class DrawnSplit:
 
 
 def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:
-    """Return one-object scenes, drawn anew for training in every epoch.
-
-    Raises
-    ------
-    UsageError
-        If the size is too small for a scene.
-    """
+    """Return one-object scenes, drawn anew for training in every epoch; refuse too small a size."""
     check_scene((size, size), objects=1)
     return LabelledPictures(
         name=SCENES,

@@ -87,12 +87,7 @@ USUAL_DISTILLED: dict[str, tuple[Any, ...]] = {
 
 
 def from_timm(fields: Fields) -> ModelSpec:
-    """Read a model from timm's ``config.json``.
-
-    Raises
-    ------
-    UsageError
-        If it has an architecture or an argument that vitonnx has not, or lacks a part.
+    """Read a model from timm's ``config.json``; refuse what vitonnx has not, by its name.
 
     References
     ----------

@@ -23,10 +23,7 @@ __all__ = ["called_by_id", "lay_out", "open_desk"]
 def open_desk(home: Path) -> Iterator[Path]:
     """Make an empty folder in another that exists while the block runs.
 
-    Raises
-    ------
-    VitonnxError
-        If the system refuses to write there: no permission, a full disk.
+    A VitonnxError says that the system refuses to write there: no permission, a full disk.
     """
     from vitonnx.media import explained, passing_folder
 

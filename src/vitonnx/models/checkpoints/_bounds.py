@@ -76,12 +76,8 @@ MOST_MEMBERS: Final = 2 * MOST_ARRAYS
 def open_zip(path: Path) -> ZipFile:
     """Open the zip archive that a ``.pth`` or ``.npz`` file is, and believe no length in it.
 
-    Raises
-    ------
-    CheckpointError
-        If its members would grow as no weights do.
-    BadZipFile
-        If it is not an archive, is damaged, or is packed as neither PyTorch nor NumPy do it.
+    A CheckpointError says that its members would grow as no weights do; a BadZipFile, that it is
+    not an archive, is damaged, or is packed as neither PyTorch nor NumPy do it.
     """
     archive = ZipFile(path)
     try:

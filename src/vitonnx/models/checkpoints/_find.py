@@ -88,10 +88,7 @@ class Part:
 def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> Part | None:
     """Find the model in a file, or None if no name in it is that of a patch embedding.
 
-    Raises
-    ------
-    CheckpointError
-        If there are several, and nothing says which one is meant.
+    Of several, training's own methods say which is meant, or else the file is refused.
     """
     contents = {keys: _without_wrappers(group, label) for keys, group in contents.items()}
     places = list(islice(_places(contents), MOST_MODELS + 1))
@@ -144,10 +141,7 @@ def _names(
 def find_rest(contents: Contents, label: str, model: Part) -> Part:
     """Find what a file without a patch embedding adds to a model: its head, or a further shard.
 
-    Raises
-    ------
-    CheckpointError
-        If it holds several dicts of arrays.
+    A file with several dicts of arrays is refused.
     """
     groups = {keys: group for keys, group in contents.items() if not of_training(keys)}
     if len(groups) != 1:

@@ -25,10 +25,7 @@ def check(
 ) -> None:
     """Compare a checkpoint with the rules that it should fulfil and the parameters it must give.
 
-    Raises
-    ------
-    CheckpointError
-        If anything is missing, unexpected, misshapen, or not of floating-point numbers.
+    A CheckpointError names all that is missing, unexpected, misshapen, or no floating-point number.
     """
     given = {target for rule in rules for target in rule.targets}
     missing = [rule.source for rule in rules if rule.source not in tensors]

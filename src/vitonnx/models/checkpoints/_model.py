@@ -37,14 +37,9 @@ class StoredModel:
     length: int
 
     def select(self, config: ViTConfig, tell: Tell) -> dict[str, Tensor]:
-        """Leave out what the model doesn't need, and say so; refuse what it can't have.
+        """Leave out what the model doesn't need, and say so; refuse parts that vitonnx has not.
 
         Unknown tensors are kept.
-
-        Raises
-        ------
-        CheckpointError
-            If the checkpoint is of a model with parts that vitonnx has not.
         """
         convention = self.convention
         known = convention.training + (() if config.classes else convention.unused_without_head)
@@ -72,10 +67,7 @@ class StoredModel:
 def open_model(files: Sequence[Path], tell: Tell) -> Iterator[StoredModel]:
     """Open a checkpoint of one or several files, whatever its formats, its wrappers and its names.
 
-    Raises
-    ------
-    CheckpointError
-        If a file can't be read, or it isn't clear what in it is the model.
+    A CheckpointError says that a file can't be read, or that it isn't clear what is the model.
     """
     label = " with ".join(file.name for file in files)
     with ExitStack() as stack:

@@ -65,10 +65,7 @@ def open_torch_zip(path: Path) -> Iterator[Contents]:
 def open_torch_stream(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch before 1.6: five pickles, then the storages in a row.
 
-    Raises
-    ------
-    Exception
-        As `open_torch_zip` does.
+    Errors are those of `open_torch_zip`.
     """
     with path.open("rb") as file:
         if unpickle(file, path)[0] != MAGIC or unpickle(file, path)[0] != PROTOCOL:

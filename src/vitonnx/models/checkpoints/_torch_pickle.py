@@ -304,12 +304,8 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
 def state_dicts(content: object, path: Path) -> dict[tuple[str, ...], dict[str, StoredTensor]]:
     """Find every dict of tensors in what a ``.pth`` file holds, at its top or in dicts and lists.
 
-    They are given by the keys that lead to each; one in two places, by the first.
-
-    Raises
-    ------
-    CheckpointError
-        If there are none.
+    They are given by the keys that lead to each; one in two places, by the first. A file without
+    any is refused.
     """
     found: dict[tuple[str, ...], dict[str, StoredTensor]] = {}
     seen: set[int] = set()

@@ -12,9 +12,15 @@ import tensorflow as tf
 from vitonnx.models._vit import Dense, gelu
 from vitonnx.models.train._augment import blur, crop, flip, jitter, solarise, to_grey
 from vitonnx.models.train._batches import ordered_batches
-from vitonnx.models.train._course import cosine, make_optimizer
 from vitonnx.models.train._neighbours import nearest_neighbours
-from vitonnx.models.train._network import as_pictures, begin_network, computing_in, look
+from vitonnx.models.train._network import (
+    as_pictures,
+    begin_network,
+    computing_in,
+    cosine,
+    look,
+    make_optimizer,
+)
 from vitonnx.models.train._settings import Settings
 
 if TYPE_CHECKING:

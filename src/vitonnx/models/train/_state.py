@@ -49,12 +49,8 @@ def load_state(
 ) -> Progress:
     """Set the variables to what a file holds, which isn't trusted, and give its progress.
 
-    The rows have an epoch and these measures, and there are so many epochs at most.
-
-    Raises
-    ------
-    CheckpointError
-        If the file can't be read, is of another run, or holds what no such run leaves.
+    The rows have an epoch and these measures, and there are so many epochs at most. A
+    CheckpointError says that it can't be read, is of another run, or holds what no such run leaves.
     """
     refuse_special(file, CheckpointError)
     with (

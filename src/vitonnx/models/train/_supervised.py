@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from vitonnx.models.train._augment import crop, flip, jitter
 from vitonnx.models.train._batches import ordered_batches
-from vitonnx.models.train._course import make_optimizer
-from vitonnx.models.train._network import as_pictures, begin_network, look
+from vitonnx.models.train._network import as_pictures, begin_network, look, make_optimizer
 from vitonnx.models.train._settings import Settings
 
 if TYPE_CHECKING:

@@ -101,13 +101,7 @@ def open_folder(
         with decoded(files[row], max_pixels=max_pixels, notice=notice) as opened:
             return to_square(opened.picture, size)
 
-    squares, unreadable = read_squares(
-        len(files),
-        read,
-        size,
-        name=str(folder),
-        progress=progress,
-    )
+    squares, unreadable = read_squares(len(files), read, size, name=str(folder), progress=progress)
     rows = np.setdiff1d(np.arange(len(files)), list(unreadable))
     if len(rows) == 0:
         raise DataError(

@@ -33,10 +33,7 @@ AT_ONCE: Final = 250  # scenes: all outputs of the network are held for them, 0.
 
 
 def evaluate(
-    *,
-    scenes: int = 500,
-    known: int = 5000,
-    progress: Progress = lambda done, total: None,
+    *, scenes: int = 500, known: int = 5000, progress: Progress = lambda done, total: None
 ) -> Evaluation:
     """Measure what the models know, and where they look.
 

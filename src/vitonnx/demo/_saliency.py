@@ -82,11 +82,7 @@ AT_ONCE = 500  # resamples: their indices are held at a time
 
 
 def bootstrap_interval(
-    values: NDArray[np.floating],
-    *,
-    share: float = 0.95,
-    resamples: int = 10_000,
-    seed: int = 0,
+    values: NDArray[np.floating], *, share: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
     """Find the interval that holds the mean of a share of all resamples: the percentile bootstrap.
 

@@ -131,9 +131,7 @@ def _defaults(kind: str, processor: Processor, size: tuple[int, int]) -> dict[st
     return defaults
 
 
-def _colours(
-    fields: Fields,
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _colours(fields: Fields) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Fold all steps that scale and shift values into a mean and a deviation.
 
     Return mean and deviation of pixels in the range 0 to 1; each step is linear.

@@ -111,9 +111,5 @@ def _describe(snapshot: Snapshot, file: str, listener: Listener) -> ModelSpec:
         reason = str(error).replace(f"{path.parent}{os.sep}", "").rstrip(".")
         raise snapshot.lacks(f"a checkpoint that vitonnx can't export ({reason})") from error
     return replace(
-        spec,
-        name=asked.name,
-        repository=asked.repository,
-        file=file,
-        revision=snapshot.commit,
+        spec, name=asked.name, repository=asked.repository, file=file, revision=snapshot.commit
     )

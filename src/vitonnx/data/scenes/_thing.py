@@ -114,7 +114,5 @@ def _texture(
     x, y = (x - pose.x) / pose.extent, (y - pose.y) / pose.extent
     cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
     return pattern(
-        np.random.default_rng(thing.texture_seed),
-        cosine * x + sine * y,
-        cosine * y - sine * x,
+        np.random.default_rng(thing.texture_seed), cosine * x + sine * y, cosine * y - sine * x
     )

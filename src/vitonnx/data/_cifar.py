@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitonnx.data._archive import Member, damaged, members
 from vitonnx.data._split import LabelledPictures, StoredSplit, draw_evenly
 from vitonnx.data._squares import Progress, read_squares
+from vitonnx.data._tar import Member, damaged, members
 from vitonnx.errors import DataError
 
 __all__ = ["open_cifar10", "refuse_pickles"]

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitonnx.demo._demo_models import demo_models, demo_specs
     from vitonnx.demo._evaluate import evaluate, write_untrained
     from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
     from vitonnx.demo._material import Material, draw_material, draw_pictures, draw_video_file
-    from vitonnx.demo._models import demo_models, demo_specs
     from vitonnx.demo._saliency import bootstrap_interval, jaccard, saliency
 
 __all__ = [
@@ -38,8 +38,8 @@ _HOMES = {
     "Material": "_material",
     "Measure": "_evaluation",
     "bootstrap_interval": "_saliency",
-    "demo_models": "_models",
-    "demo_specs": "_models",
+    "demo_models": "_demo_models",
+    "demo_specs": "_demo_models",
     "draw_video_file": "_material",
     "draw_material": "_material",
     "draw_pictures": "_material",

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import EMBEDDING, LOGITS, PATCH_KERNEL
 from vitonnx.data.scenes import CLASSES, Scene
+from vitonnx.demo._demo_models import DINO, SUPERVISED, config_of, demo_models
 from vitonnx.demo._evaluation import Evaluation, Measure
-from vitonnx.demo._models import DINO, SUPERVISED, config_of, demo_models
 from vitonnx.demo._saliency import bootstrap_interval, saliency
 from vitonnx.demo._scenes import KNOWN, UNSEEN, draw
 from vitonnx.engine import Engine

@@ -13,7 +13,14 @@ from vitonnx.manifest._manifest import (
     round_up,
     safe_name,
 )
-from vitonnx.manifest._recipe import LARGEST_SIDE, Fit, Padding, PilFilter, Preprocessing, colour_of
+from vitonnx.manifest._preprocessing import (
+    LARGEST_SIDE,
+    Fit,
+    Padding,
+    PilFilter,
+    Preprocessing,
+    colour_of,
+)
 
 __all__ = [
     "BAKED_KEY",

@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, Len, Lt
 
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.layout import Layout
-from vitonnx.manifest._recipe import Preprocessing
+from vitonnx.manifest._preprocessing import Preprocessing
 
 __all__ = [
     "BAKED_KEY",

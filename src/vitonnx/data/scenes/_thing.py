@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.data.scenes._colours import draw_colour_far_from, pattern
-from vitonnx.data.scenes._shapes import Paint, Part, shape_of
+from vitonnx.data.scenes._kinds import Paint, Part, shape_of
 
 __all__ = ["Pose", "Thing", "draw_thing"]
 

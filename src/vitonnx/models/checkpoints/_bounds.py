@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import brief
-from vitonnx.models.checkpoints._tensor import Contents
+from vitonnx.models.checkpoints._stored_tensor import Contents
 from vitonnx.models.checkpoints._wrappers import of_training
 
 __all__ = ["check_contents", "check_growth", "open_zip", "read_member"]

@@ -18,7 +18,7 @@ from vitonnx.models._brief import some
 from vitonnx.models.checkpoints._google import GOOGLE
 from vitonnx.models.checkpoints._huggingface import HUGGINGFACE
 from vitonnx.models.checkpoints._rules import SAME, Convention, Rule
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 from vitonnx.models.checkpoints._timm import TIMM
 from vitonnx.models.checkpoints._wrappers import (
     of_training,

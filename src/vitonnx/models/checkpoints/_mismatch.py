@@ -9,7 +9,7 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
 from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._rules import Rule, count_classes
-from vitonnx.models.checkpoints._tensor import FLOATS, Tensor
+from vitonnx.models.checkpoints._stored_tensor import FLOATS, Tensor
 
 __all__ = ["check"]
 

@@ -14,7 +14,7 @@ from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._find import CONVENTIONS, Part, find_model, find_rest
 from vitonnx.models.checkpoints._open_checkpoint import open_checkpoint
 from vitonnx.models.checkpoints._rules import Convention
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 
 __all__ = ["StoredModel", "Tell", "open_model"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models.checkpoints._bounds import open_zip
-from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor, widen_bfloat16
 
 __all__ = ["open_npz"]
 

@@ -16,7 +16,7 @@ from vitonnx.filenames import shown
 from vitonnx.models.checkpoints._bounds import check_contents, open_zip
 from vitonnx.models.checkpoints._npz import open_npz
 from vitonnx.models.checkpoints._safetensors import open_safetensors
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 from vitonnx.models.checkpoints._torch import PICKLE_MEMBER, open_torch_stream, open_torch_zip
 from vitonnx.regular import refuse_special
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import MissingExtraError
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 
 __all__ = ["open_safetensors"]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
 from vitonnx.models.checkpoints._bounds import open_zip, read_member
-from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor, widen_bfloat16
 from vitonnx.models.checkpoints._torch_pickle import Storage, StoredTensor, state_dicts, unpickle
 
 __all__ = ["PICKLE_MEMBER", "open_torch_stream", "open_torch_zip"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitonnx.models._random import initial_parameters
+    from vitonnx.models.train._loop import BEST, train
     from vitonnx.models.train._neighbours import nearest_neighbours
-    from vitonnx.models.train._settings import Settings, describe_model
-    from vitonnx.models.train._train import BEST, train
+    from vitonnx.models.train._training_settings import Settings, describe_model
 
 __all__ = [
     "BEST",
@@ -24,12 +24,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BEST": "._train",
-    "Settings": "._settings",
-    "describe_model": "._settings",
+    "BEST": "._loop",
+    "Settings": "._training_settings",
+    "describe_model": "._training_settings",
     "initial_parameters": ".._random",
     "nearest_neighbours": "._neighbours",
-    "train": "._train",
+    "train": "._loop",
 }
 
 

@@ -21,7 +21,7 @@ from vitonnx.models.train._network import (
     look,
     make_optimizer,
 )
-from vitonnx.models.train._settings import Settings
+from vitonnx.models.train._training_settings import Settings
 
 if TYPE_CHECKING:
     from vitonnx.data import LabelledPictures, Split

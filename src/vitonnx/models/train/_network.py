@@ -13,7 +13,7 @@ import tensorflow as tf
 from vitonnx.models._config import ViTConfig
 from vitonnx.models._random import initial_parameters
 from vitonnx.models._vit import VisionTransformer, ViTOutputs
-from vitonnx.models.train._settings import MEAN, STD, Precision
+from vitonnx.models.train._training_settings import MEAN, STD, Precision
 
 __all__ = ["as_pictures", "begin_network", "computing_in", "cosine", "look", "make_optimizer"]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from vitonnx.models.train._augment import crop, flip, jitter
 from vitonnx.models.train._batches import ordered_batches
 from vitonnx.models.train._network import as_pictures, begin_network, look, make_optimizer
-from vitonnx.models.train._settings import Settings
+from vitonnx.models.train._training_settings import Settings
 
 if TYPE_CHECKING:
     from vitonnx.data import LabelledPictures

@@ -17,15 +17,15 @@ from vitonnx.media import atomic_path
 from vitonnx.models.train._batches import shuffled_batches, steps_per_epoch
 from vitonnx.models.train._dino import Dino
 from vitonnx.models.train._network import computing_in
-from vitonnx.models.train._settings import Settings
-from vitonnx.models.train._state import (
+from vitonnx.models.train._supervised import Supervised
+from vitonnx.models.train._training_settings import Settings
+from vitonnx.models.train._training_state import (
     Progress,
     impossible,
     load_state,
     save_parameters,
     save_state,
 )
-from vitonnx.models.train._supervised import Supervised
 
 if TYPE_CHECKING:
     from vitonnx.data import LabelledPictures

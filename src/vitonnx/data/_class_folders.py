@@ -15,6 +15,11 @@ from vitonnx.media import Notice, decoded, find_pictures, natural_key
 
 __all__ = ["open_folder", "subfolders"]
 
+TRAINING = "train"
+
+# In the order of preference: what is called a test set may be kept for later.
+VALIDATION = ("val", "valid", "validation", "test")
+
 
 def list_classes(
     folder: Path, among: tuple[str, ...] | None = None, *, notice: Notice | None = None
@@ -67,12 +72,6 @@ def subfolders(folder: Path) -> list[str]:
     except OSError as error:
         raise DataError(f"can't read {folder}: {error.strerror}. Check its permissions.") from error
     return sorted((name for name in names if not name.startswith(".")), key=natural_key)
-
-
-TRAINING = "train"
-
-# In the order of preference: what is called a test set may be kept for later.
-VALIDATION = ("val", "valid", "validation", "test")
 
 
 def open_folder(

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 __all__ = ["LabelledPictures", "Split", "StoredSplit", "draw_evenly", "draw_share"]
 
+VALIDATION_SHARE: Final = 0.1
+"""Of the pictures of each class, where a dataset has none of its own for validation."""
+
 
 class Split(Protocol):
     """Pictures with labels, for training or for validation."""
@@ -83,10 +86,6 @@ class LabelledPictures:
     train: Split
     validation: Split
     skipped: tuple[str, ...] = ()
-
-
-VALIDATION_SHARE: Final = 0.1
-"""Of the pictures of each class, where a dataset has none of its own for validation."""
 
 
 def draw_share(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.bool_]:

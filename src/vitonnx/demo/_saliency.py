@@ -17,6 +17,8 @@ __all__ = ["bootstrap_interval", "jaccard", "saliency"]
 MASS: Final = 0.6
 """Share of the attention that a head's mask holds, in the paper."""
 
+AT_ONCE = 500  # resamples: their indices are held at a time
+
 
 def jaccard(masks: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Compare masks with the true one: what both hold, against what either holds.
@@ -76,9 +78,6 @@ def saliency(engine: Engine, scenes: Sequence[Scene]) -> Iterator[float]:
         if result.error is not None:
             raise result.error
         yield float(jaccard(result.mask, scene.masks[0]).max())
-
-
-AT_ONCE = 500  # resamples: their indices are held at a time
 
 
 def bootstrap_interval(

@@ -22,6 +22,9 @@ SIGNATURE = "serving_default"
 OPSET = 18  # the newest that tf2onnx writes
 TOLERANCE = 2e-5  # of single precision, summed in another order through some blocks
 
+# Of TensorFlow's names: RandomUniform, StatelessRandomUniformV2, ParameterizedTruncatedNormal …
+RANDOM = ("Random", "TruncatedNormal", "Multinomial", "Bernoulli")
+
 
 def convert_saved_model(folder: Path, file: Path) -> Path:
     """Convert a SavedModel's serving signature; its outputs keep their names.
@@ -129,10 +132,6 @@ def _write_erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     erf = context.make_node("Erf", [node.input[0]])
     node.type = "Sub"
     context.replace_inputs(node, [one.output[0], erf.output[0]])
-
-
-# Of TensorFlow's names: RandomUniform, StatelessRandomUniformV2, ParameterizedTruncatedNormal …
-RANDOM = ("Random", "TruncatedNormal", "Multinomial", "Bernoulli")
 
 
 def random_operator(function: Any) -> str | None:

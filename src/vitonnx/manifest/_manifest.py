@@ -42,6 +42,8 @@ Grid = tuple[Count, Count]
 Word = Annotated[str, Len(0, 1_000)]
 Words = Annotated[tuple[Word, ...], Len(0, 100_000)]
 
+LONGEST_NAME = 120  # letters, so that suffixes fit behind it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
@@ -287,9 +289,6 @@ def _version(text: str, file: str) -> int:
 
 def _damaged(file: str, reason: str) -> ModelFileError:
     return ModelFileError(f"{file} has a damaged manifest ({reason}): export the model again.")
-
-
-LONGEST_NAME = 120  # letters, so that suffixes fit behind it
 
 
 def safe_name(text: str) -> str:

@@ -29,6 +29,9 @@ LARGEST_NUMBER: Final = 1e6
 LONGEST_TEXT: Final = 1_000
 """Letters of a text, as in a manifest: what ImageNet calls its classes has up to 130."""
 
+LONGEST_FILE: Final = 2**24
+"""Bytes: a hundred thousand classes, each named twice as transformers does it, take a third."""
+
 
 class Fields:
     """JSON object from a file, read with error messages for the author of the file.
@@ -199,22 +202,20 @@ def is_label(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= LONGEST_TEXT and is_text(value)
 
 
-LONGEST: Final = 2**24
-"""Bytes: a hundred thousand classes, each named twice as transformers does it, take a third."""
-
-
 def read_json(path: Path) -> Fields:
     """Read the fields of a JSON file, if it can be read, isn't too long, and is an object."""
     refuse_special(path, UsageError)
     try:
         with path.open("rb") as file:
-            content = file.read(LONGEST + 1)
+            content = file.read(LONGEST_FILE + 1)
     except (OSError, ValueError) as error:  # a name with a NUL in it is no name
         raise UsageError(
             f"can't read {shown(str(path))}: {why_unopened(error)}. Give the path of a JSON file."
         ) from error
-    if len(content) > LONGEST:
-        raise UsageError(f"{path} does not describe a model: it has more than {LONGEST:,} bytes.")
+    if len(content) > LONGEST_FILE:
+        raise UsageError(
+            f"{path} does not describe a model: it has more than {LONGEST_FILE:,} bytes."
+        )
     try:
         values = json.loads(content.decode("utf-8-sig"))
     except (RecursionError, MemoryError) as error:

@@ -17,6 +17,8 @@ __all__ = ["NotThereError", "Snapshot", "UnsureError", "ask_hub", "find_stored"]
 SHORT, LONG = 4.0, 20.0  # seconds: where there is something to fall back on, and where not
 MOST_NAMES = 12
 
+SHA1, SHA256 = 40, 64  # hexadecimal digits
+
 
 class NotThereError(UsageError):
     """A repository lacks a needed file."""
@@ -135,9 +137,6 @@ def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
                 }
                 return Snapshot(asked, stored.commit_hash, files, folder)
     return None
-
-
-SHA1, SHA256 = 40, 64  # hexadecimal digits
 
 
 def is_whole(path: Path) -> bool:

@@ -29,6 +29,9 @@ MOST_GROWTH: Final = 20
 SMALL: Final = 64 * 2**20
 """Bytes that are no harm, whatever they grew from: small models of zeros are compressed well."""
 
+MOST_MEMBERS: Final = 2 * MOST_ARRAYS
+"""A member for each array, and what formats have beside them."""
+
 
 def check_contents(path: Path, contents: Contents) -> None:
     """Refuse more arrays, or longer names of a model's, than any checkpoint has.
@@ -67,10 +70,6 @@ def check_growth(label: str, length: int, needed: int) -> None:
             "memory, so it is refused. Save the weights without compression, each array on its "
             "own, and give that file."
         )
-
-
-MOST_MEMBERS: Final = 2 * MOST_ARRAYS
-"""A member for each array, and what formats have beside them."""
 
 
 def open_zip(path: Path) -> ZipFile:

@@ -31,7 +31,6 @@ from vitonnx.models.checkpoints._wrappers import (
 
 __all__ = ["CONVENTIONS", "Part", "find_model", "find_rest"]
 
-
 # What `vitonnx train` writes bears the names of the tree itself.
 OWN = Convention(
     name="vitonnx",
@@ -39,6 +38,7 @@ OWN = Convention(
     rules=lambda config, names: (Rule(name, (name,), SAME) for name in config.parameters()),
     unused_without_head=("head/*", "head_dist/*"),
 )
+
 CONVENTIONS = (TIMM, HUGGINGFACE, GOOGLE, OWN)
 
 # Which of several models is taken: the first kind that only some of them are.

@@ -24,6 +24,11 @@ INSIDE = frozenset(
 # In front of a file that holds no model to tell its prefix by, such as a head's.
 IN_FRONT = ("module.", "model.", "net.", "backbone.")
 
+# Keys of a file.
+TRAINING = re.compile(
+    "|".join(map(translate, ("optim*", "*sched*", "*scaler*", "amp", "callbacks", "loops")))
+)
+
 
 def without_wrappers(name: str) -> str:
     """Take the wrapping modules out of a name.
@@ -86,12 +91,6 @@ def unwrap(name: str, levels: Sequence[str]) -> str:
     """
     longest = max((level for level in levels if name.startswith(level)), key=len, default="")
     return name.removeprefix(longest)
-
-
-# Keys of a file.
-TRAINING = re.compile(
-    "|".join(map(translate, ("optim*", "*sched*", "*scaler*", "amp", "callbacks", "loops")))
-)
 
 
 def of_training(keys: Iterable[str]) -> bool:

@@ -19,6 +19,9 @@ Precision = Literal["float32", "bfloat16"]
 
 LARGEST_SEED = 2**31 - 1  # TensorFlow's seeds are pairs of int32
 
+# From 0 … 1 to -1 … 1, as the original ViT does.
+MEAN = STD = (0.5, 0.5, 0.5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -130,10 +133,6 @@ class Settings:
             pooling="cls" if prefix else "mean",
             classes=classes,
         )
-
-
-# From 0 … 1 to -1 … 1, as the original ViT does.
-MEAN = STD = (0.5, 0.5, 0.5)
 
 
 def describe_model(settings: Settings, name: str, classes: tuple[str, ...]) -> ModelSpec:

@@ -111,7 +111,7 @@ def test_a_limit_that_allows_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536, 10**9])
 def test_a_port_that_is_none(port: int) -> None:
-    with pytest.raises(UsageError, match=f"port {port} can't be"):
+    with pytest.raises(UsageError, match=f"port {port} is out of range"):
         open_socket("127.0.0.1", port)
 
 

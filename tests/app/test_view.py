@@ -185,7 +185,7 @@ def test_what_is_padding_is_told_and_not_counted(
     assert model["rollout"]["high"] == pytest.approx(scale.high)
     highest = model["rollout"]["highest"][0]
     assert highest["column"] < 4
-    assert highest["value"] == pytest.approx(found.rollout[:, :4].max())
+    assert highest["value"] == pytest.approx(found.rollout.rollout[:, :4].max())
     outside = Question(("pads",), Heads(query=(20, 150)), Rollout())
     (model,) = view(answers, visit, outside, pictures=False)["models"]
     assert "x 0 to 111" in model["error"]

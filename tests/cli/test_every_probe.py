@@ -63,7 +63,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def each(probes: list[Class]) -> Any:
+def each(probes: list[Class]) -> pytest.MarkDecorator:
     """Run a test for each probe of a list, which must not be empty unnoticed."""
     assert probes
     return pytest.mark.parametrize("probe", probes, ids=lambda probe: probe.name)
@@ -108,7 +108,7 @@ def spelled(question: Any) -> str:
     return ":".join(filter(None, (question.name, ",".join(settings))))
 
 
-def every_setting(probes: list[Class]) -> Any:
+def every_setting(probes: list[Class]) -> pytest.MarkDecorator:
     """Run a test for each probe as it is by default, and with each option changed."""
     questions = [one for probe in probes for one in (probe(), *changed(probe))]
     return pytest.mark.parametrize("question", questions, ids=spelled)
@@ -619,7 +619,7 @@ def test_options_of_other_probes(
         if not (probe in TABLES and option.flag == "--block"):  # the command's own
             outcome = call("probe", probe.name, five, *pictures, *words, "-o", "o.png")
             assert_refused(outcome, 2, option.flag)
-        asked = ("report", five, noise[0], "--probe", named, "-o", "o.html")
+        asked: tuple[str | Path, ...] = ("report", five, noise[0], "--probe", named, "-o", "o.html")
         assert_refused(call(*asked), 2, option.name, probe.name)
         if probe in COMPILED:
             asked = ("bake", five, "--probe", probe.name, *words, "-o", "o.onnx")

@@ -160,7 +160,7 @@ def test_another_size_is_verified_against_tensorflow_too(
 
 
 def test_a_size_that_does_not_fit_says_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"patch size 8.*nearest that is: 40x64"):
+    with pytest.raises(UsageError, match=r"patch size 8.*nearest multiple is 40x64"):
         export_model(tiny.spec(), tmp_path / "x.onnx", weights=7, size=(41, 63))
     assert not list(tmp_path.iterdir())
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from vitonnx.errors import UsageError
 from vitonnx.names._choice import choose_model, is_graph
 from vitonnx.names._desk import called_by_id, lay_out, open_desk
+from vitonnx.names._hub_recipe import find_recipe, recipe_of
 from vitonnx.names._id import HubId, is_hub_id
-from vitonnx.names._kept import cache_folder
+from vitonnx.names._kept import cache_folder, writable_folder
 from vitonnx.names._listener import Listener, Say, ignore
-from vitonnx.names._recipe import find_recipe, recipe_of
 from vitonnx.names._revision import at_hub
 from vitonnx.names._snapshot import Snapshot
-from vitonnx.names._writable import writable_folder
 
 __all__ = ["Foreign", "open_foreign"]
 

@@ -7,15 +7,20 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from vitonnx.errors import UsageError
-from vitonnx.manifest._limits import LARGEST_SIDE, MOST_PIXELS
 
-__all__ = ["Fit", "Padding", "PilFilter", "Preprocessing", "colour_of"]
+__all__ = ["LARGEST_SIDE", "Fit", "Padding", "PilFilter", "Preprocessing", "colour_of"]
 
 PilFilter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Fit = Literal["cut", "pad", "squash"]
 """How a picture gets an input's shape: its centre is cut out, or it is padded, or squashed."""
 
 Colour = tuple[float, float, float]
+
+LARGEST_SIDE = 2**14
+"""Pixels of a side, of the input and of what a picture is scaled to: 16,384."""
+
+MOST_PIXELS = 2**26
+"""Of an input: 8192x8192, whose patches of 16 pixels already have 17 billion pairs."""
 
 FARTHEST = 10_000  # of mean and std: pixels are from 0 to 1
 LEAST_CROP = 0.01  # of a picture that is first scaled to a hundred times the input

@@ -70,10 +70,7 @@ def demo_specs() -> list[ModelSpec]:
 def config_of(file: Path) -> ViTConfig:
     """Read the architecture of a model that `vitonnx train` made with its own defaults.
 
-    Returns
-    -------
-    ViTConfig
-        Config whose parameters are the initializers of the file.
+    Its parameters are the initializers of the file.
     """
     manifest = load_manifest(file)
     (hidden,) = load_weights(file, [HIDDEN]).values()

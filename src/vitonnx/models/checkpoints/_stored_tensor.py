@@ -16,19 +16,11 @@ FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An array's shape and type, and the way to its values.
+    """An array's shape and type in the file, and the way to its values.
 
     Checkpoints are opened as mappings of name to `Tensor`, so that only one array at a time is held
-    besides those already converted: a ViT-L has 1.2 GB of them.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape in the file.
-    dtype : str
-        NumPy's name of the type, or ``bfloat16``; the format's own name for types NumPy lacks.
-    read : function without arguments
-        Reads the values; bfloat16 as float32, all else as in the file.
+    besides those already converted: a ViT-L has 1.2 GB of them. The type is NumPy's name, or
+    ``bfloat16``, which is read as float32, or the format's own name for types NumPy lacks.
     """
 
     shape: tuple[int, ...]

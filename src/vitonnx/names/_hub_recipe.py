@@ -59,10 +59,7 @@ def _fetch(snapshot: Snapshot, listener: Listener) -> Path:
 def recipe_of(snapshot: Snapshot, file: str, listener: Listener) -> str:
     """Return the recipe of a repository's own model, ``hf:FILE``.
 
-    Raises
-    ------
-    UsageError
-        If it has none that can be followed, with the line that says another.
+    If it has none that can be followed, a UsageError says how to give another.
     """
     from vitonnx.models import read_description
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import POSITION_EMBEDDING
 from vitonnx.errors import UsageError
+from vitonnx.export._parity import kind_of, verify
 from vitonnx.export._trace import trace
-from vitonnx.export._verify import kind_of, verify
 from vitonnx.graph import Regrid, canonicalise, read_manifest, write_manifest
 from vitonnx.manifest import METADATA_KEY, Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable

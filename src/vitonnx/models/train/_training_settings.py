@@ -1,4 +1,4 @@
-"""Settings of a training: measures of the network, and the course of the training."""
+"""Settings of a training, and the model that it makes as export takes it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from vitonnx.errors import UsageError
+from vitonnx.manifest import Preprocessing
 from vitonnx.models._config import ViTConfig
+from vitonnx.models._spec import ModelSpec
 
-__all__ = ["Classifier", "Objective", "Position", "Precision", "Settings"]
+__all__ = ["MEAN", "STD", "Precision", "Settings", "describe_model"]
 
 Objective = Literal["supervised", "dino"]
 Classifier = Literal["token", "gap"]
@@ -16,6 +18,9 @@ Position = Literal["learned", "sincos"]
 Precision = Literal["float32", "bfloat16"]
 
 LARGEST_SEED = 2**31 - 1  # TensorFlow's seeds are pairs of int32
+
+# From 0 … 1 to -1 … 1, as the original ViT does.
+MEAN = STD = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,3 +133,37 @@ class Settings:
             pooling="cls" if prefix else "mean",
             classes=classes,
         )
+
+
+def describe_model(settings: Settings, name: str, classes: tuple[str, ...]) -> ModelSpec:
+    """Describe the model that a run of training makes.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the run.
+    name : str
+        Name of the model.
+    classes : tuple of str
+        Names of the data's classes; a model of DINO has no head, and so no classes.
+
+    Returns
+    -------
+    ModelSpec
+
+    Examples
+    --------
+    >>> describe_model(Settings(objective="dino"), "small", ("cat", "dog")).config.classes
+    0
+    """
+    supervised = settings.objective == "supervised"
+    side = settings.image_size
+    return ModelSpec(
+        name=name,
+        family="vit" if supervised else "dino",
+        config=settings.network(len(classes) if supervised else 0),
+        preprocessing=Preprocessing(
+            resize=side, size=(side, side), crop=1.0, interpolation="bicubic", mean=MEAN, std=STD
+        ),
+        classes=classes if supervised else None,
+    )

@@ -39,13 +39,7 @@ MOST_MEMBERS: Final = 1_000
 
 
 class Tape:
-    """Uncompressed archive, read strictly as far as requested.
-
-    Parameters
-    ----------
-    file : binary file
-        File to read.
-    """
+    """Uncompressed archive, read strictly as far as requested."""
 
     def __init__(self, file: gzip.GzipFile | io.BufferedReader) -> None:
         self.file = file
@@ -80,15 +74,7 @@ class Tape:
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive.
-
-    Parameters
-    ----------
-    path : Path
-        The archive's.
-    name : str
-        Own name, without the folders.
-    """
+    """A file in the archive at a path, named without its folders."""
 
     path: Path
     name: str
@@ -116,15 +102,6 @@ def damaged(path: Path, reason: str) -> DataError:
 
 def members(path: Path) -> Iterator[Member]:
     """Go once through the files of a tar archive, plain or compressed by gzip.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Member
 
     Raises
     ------

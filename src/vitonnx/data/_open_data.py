@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from vitonnx.data._cifar import open_cifar10, refuse_pickles
-from vitonnx.data._class_folders import subfolders
-from vitonnx.data._folder import open_folder
+from vitonnx.data._class_folders import open_folder, subfolders
 from vitonnx.data._split import LabelledPictures
 from vitonnx.data._squares import Progress
 from vitonnx.errors import DataError, UsageError

@@ -10,16 +10,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from vitonnx.blame import why_unopened
+from vitonnx.blame import blamed_on, why_unopened
 from vitonnx.errors import CheckpointError
 from vitonnx.filenames import shown
-from vitonnx.models.checkpoints._bounds import check_contents
-from vitonnx.models.checkpoints._damage import damaged, reading
+from vitonnx.models.checkpoints._bounds import check_contents, open_zip
 from vitonnx.models.checkpoints._npz import open_npz
 from vitonnx.models.checkpoints._safetensors import open_safetensors
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 from vitonnx.models.checkpoints._torch import PICKLE_MEMBER, open_torch_stream, open_torch_zip
-from vitonnx.models.checkpoints._zip import open_zip
 from vitonnx.regular import refuse_special
 
 __all__ = ["open_checkpoint"]
@@ -32,17 +30,9 @@ HEADER_COUNT = 8
 
 @contextmanager
 def open_checkpoint(path: Path) -> Iterator[Contents]:
-    """Open a checkpoint of any format that vitonnx reads.
+    """Open a file of any format that vitonnx reads, whatever it is called.
 
-    Parameters
-    ----------
-    path : Path
-        A ``.safetensors``, ``.pth``, ``.pt``, ``.bin`` or ``.npz`` file, under whatever name.
-
-    Yields
-    ------
-    Contents
-        Content whose arrays can be read while the block runs.
+    Its arrays can be read while the block runs.
 
     Raises
     ------
@@ -119,3 +109,17 @@ def _likeness(head: bytes) -> str:
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return " but an HDF5 file, as Keras writes"
     return ""
+
+
+def damaged(path: Path, reason: str) -> CheckpointError:
+    """Make the error for a file that broke off or was changed on its way."""
+    return CheckpointError(_sentence(path, reason))
+
+
+def reading(path: Path) -> AbstractContextManager[None]:
+    """Turn any error raised while reading into `damaged`."""
+    return blamed_on(path, CheckpointError, lambda reason: _sentence(path, reason))
+
+
+def _sentence(path: Path, reason: str) -> str:
+    return f"{path} is truncated or damaged ({reason}): download it again."

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -17,21 +17,24 @@ from vitonnx.media import atomic_path
 from vitonnx.models.train._batches import shuffled_batches, steps_per_epoch
 from vitonnx.models.train._dino import Dino
 from vitonnx.models.train._network import computing_in
-from vitonnx.models.train._objective import Objective
-from vitonnx.models.train._settings import Settings
-from vitonnx.models.train._state import (
+from vitonnx.models.train._supervised import Supervised
+from vitonnx.models.train._training_settings import Settings
+from vitonnx.models.train._training_state import (
     Progress,
     impossible,
     load_state,
     save_parameters,
     save_state,
 )
-from vitonnx.models.train._supervised import Supervised
 
 if TYPE_CHECKING:
     from vitonnx.data import LabelledPictures
 
 __all__ = ["BEST", "train"]
+
+# The loop asks both for a `network`, `step`, `measure` and `state`, for the names of `measures`,
+# and for the one whose `highest` value marks the best epoch (None: the last is the best).
+Objective: TypeAlias = Supervised | Dino
 
 STATE, BEST, LOSSES = "state.safetensors", "best.safetensors", "losses.csv"
 

@@ -29,15 +29,7 @@ Variables = Mapping[str, keras.Variable | tf.Variable]
 
 @dataclass
 class Progress:
-    """Progress of a training, apart from its variables.
-
-    Parameters
-    ----------
-    run : dict
-        Settings and data of the run.
-    rows : list of dict
-        The measures of each epoch that is done.
-    """
+    """Settings and data of a run, and a row of measures for each epoch that is done."""
 
     run: dict[str, Any]
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -55,25 +47,10 @@ def save_state(file: Path, variables: Variables, progress: Progress) -> None:
 def load_state(
     file: Path, variables: Variables, run: dict[str, Any], *, measures: Collection[str], epochs: int
 ) -> Progress:
-    """Set the variables to what a file holds, and give the progress with it.
+    """Set the variables to what a file holds, which isn't trusted, and give its progress.
 
-    Parameters
-    ----------
-    file : Path
-        File written by `save_state`. It may come from anywhere, and is not trusted.
-    variables : mapping of str to variable
-        Variables of the training.
-    run : dict
-        Settings and data of this run.
-    measures : collection of str
-        Measures of each row, apart from its epoch.
-    epochs : int
-        The most that can be done.
-
-    Raises
-    ------
-    CheckpointError
-        If the file can't be read, is of another run, or holds what no such run leaves.
+    The rows have an epoch and these measures, and there are so many epochs at most. A
+    CheckpointError says that it can't be read, is of another run, or holds what no such run leaves.
     """
     refuse_special(file, CheckpointError)
     with (

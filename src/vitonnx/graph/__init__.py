@@ -3,7 +3,6 @@
 from vitonnx.graph._attach import Attach
 from vitonnx.graph._blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
-from vitonnx.graph._constant import constant
 from vitonnx.graph._contract import read_manifest, write_manifest
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._gelu import FuseGelus
@@ -17,6 +16,7 @@ from vitonnx.graph._regrid import Regrid, resample_positions
 from vitonnx.graph._reshape import FreeReshapes
 from vitonnx.graph._rows import RowsFirst
 from vitonnx.graph._weights import TransposeWeights
+from vitonnx.graph._write import Writer, constant, number, numbers
 
 __all__ = [
     "IR_VERSION",
@@ -35,11 +35,14 @@ __all__ = [
     "Regrid",
     "RowsFirst",
     "TransposeWeights",
+    "Writer",
     "ancestors",
     "canonicalise",
     "constant",
     "find_blocks",
     "first_join",
+    "number",
+    "numbers",
     "read_manifest",
     "resample_positions",
     "write_manifest",

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from vitonnx.graph._write import number
+
 __all__ = ["FuseGelus"]
 
 # Constants are float32 in some files and float16 in others.
@@ -93,7 +95,7 @@ def _tanh_argument(tanh: ir.Node) -> ir.Value | None:
 
 def _one_plus(value: ir.Value) -> Iterator[ir.Value]:
     for node in value.consumers():
-        if node.op_type == "Add" and 1.0 in map(_scalar, node.inputs):
+        if node.op_type == "Add" and 1.0 in map(number, node.inputs):
             yield node.outputs[0]
 
 
@@ -109,12 +111,12 @@ def _flatten(value: ir.Value | None, stop: ir.Value | None = None) -> Product:
     """Take a tree of products apart; `stop` is a factor, however it was made."""
     if value is None:
         return Product(math.nan)
-    if (constant := _scalar(value)) is not None:
+    if (constant := number(value)) is not None:
         return Product(constant)
     node = value.producer()
     if node is not None and value is not stop:
         left, right = (*node.inputs, None)[:2]
-        exponent = _scalar(right)
+        exponent = number(right)
         if node.op_type == "Mul":
             a, b = _flatten(left, stop), _flatten(right, stop)
             return Product(a.constant * b.constant, a.factors + b.factors)
@@ -124,9 +126,3 @@ def _flatten(value: ir.Value | None, stop: ir.Value | None = None) -> Product:
         if node.op_type == "Pow" and exponent in (2.0, 3.0) and left is not None:
             return Product(1.0, Counter({left: int(exponent)}))
     return Product(1.0, Counter([value]))
-
-
-def _scalar(value: ir.Value | None) -> float | None:
-    """Return the number that a value always is; None if it varies or isn't one number."""
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    return None if tensor is None or tensor.size != 1 else float(tensor.numpy().item())

@@ -25,8 +25,8 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError
-from vitonnx.graph._constant import constant
 from vitonnx.graph._contract import read_manifest, write_manifest
+from vitonnx.graph._write import Writer, constant, numbers
 from vitonnx.manifest import Manifest
 from vitonnx.positions import (
     patch_coordinates,
@@ -153,15 +153,12 @@ def _set_sides(graph: ir.Graph, manifest: Manifest) -> None:
     for node in graph:
         if SIDES_KEY not in node.metadata_props:
             continue
-        value = node.inputs[1]
-        tensor = None if value is None else ir.convenience.get_const_tensor(value)
-        if tensor is None:
+        old = numbers(node.inputs[1])
+        if old is None:
             raise ModelFileError(f"{node.name} has lost its shape: tap the model again.")
         words = node.metadata_props[SIDES_KEY].split(",")
-        numbers = [
-            sides.get(word, int(number)) for word, number in zip(words, tensor.numpy(), strict=True)
-        ]
-        own = constant(graph, f"{node.name}/sides", np.array(numbers, np.int64))
+        new = [sides.get(word, number) for word, number in zip(words, old, strict=True)]
+        own = constant(graph, f"{node.name}/sides", new)
         node.replace_input_with(1, own)
 
 
@@ -176,13 +173,11 @@ def _add_resampling(
     """Multiply tables by a matrix, wherever they are read."""
     factor = constant(graph, name, matrix)
     for table in tables:
-        place = f"embed/{name}" if table.name == POSITION_EMBEDDING else f"embed/{table.name}"
-        product = ir.node("MatMul", [factor, table], name=f"{place}/matmul")
-        product.outputs[0].name = product.name
-        product.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-        table.replace_all_uses_with(product.outputs[0])
-        product.replace_input_with(1, table)
-        graph.insert_before(graph[0], product)
+        write = Writer(graph, f"embed/{name if table.name == POSITION_EMBEDDING else table.name}")
+        product = write.op("MatMul", [factor, table], "matmul", ir.DataType.FLOAT)
+        table.replace_all_uses_with(product)
+        write.nodes[0].replace_input_with(1, table)
+        write.put_before(graph[0])
 
 
 def _drop_resampling(graph: ir.Graph, table: ir.Value, name: str) -> None:

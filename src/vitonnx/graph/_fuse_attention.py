@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
-from vitonnx.graph._blocks import find_attentions
+from vitonnx.graph._find_blocks import find_attentions
 from vitonnx.graph._rows import cut_of
 from vitonnx.graph._write import Writer, number
 

@@ -6,7 +6,7 @@ import math
 
 import onnx_ir as ir
 
-from vitonnx.graph._blocks import find_attentions
+from vitonnx.graph._find_blocks import find_attentions
 from vitonnx.graph._write import Writer, numbers
 
 __all__ = ["ReduceFirst"]

@@ -1,4 +1,4 @@
-"""The same network for pictures of another size."""
+"""The same network for pictures of another size, as its manifest says it is."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError
-from vitonnx.graph._contract import read_manifest, write_manifest
 from vitonnx.graph._write import Writer, constant, numbers
-from vitonnx.manifest import Manifest
+from vitonnx.manifest import METADATA_KEY, Manifest
 from vitonnx.positions import (
     patch_coordinates,
     relative_index,
@@ -36,7 +35,7 @@ from vitonnx.positions import (
     sincos_table,
 )
 
-__all__ = ["Regrid", "resample_positions"]
+__all__ = ["Regrid", "read_manifest", "resample_positions", "write_manifest"]
 
 
 class Regrid(ir.passes.InPlacePass):
@@ -204,3 +203,19 @@ def _set_shapes(graph: ir.Graph, manifest: Manifest) -> None:
             value.shape = ir.Shape([value.shape[0], *sides[value.name]])
         elif value not in boundary or value.name not in (LOGITS, EMBEDDING):
             value.shape = None
+
+
+def write_manifest(model: ir.Model, manifest: Manifest) -> None:
+    """Put the manifest into the model's metadata, in place of any other."""
+    model.metadata_props[METADATA_KEY] = manifest.to_json()
+
+
+def read_manifest(model: ir.Model) -> Manifest:
+    """Read the manifest from the model's metadata.
+
+    Raises
+    ------
+    ModelFileError
+        If there is none, or this version can't honour it.
+    """
+    return Manifest.from_metadata(model.metadata_props)

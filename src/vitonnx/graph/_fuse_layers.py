@@ -1,8 +1,8 @@
-"""GELUs written out in primitive operators become one standard ``Gelu`` each (opset 20).
+"""Layer norms and GELUs written out in primitive operators become one node each.
 
 Exporters multiply and add in any order and association, and optimisers reorder them again. So
-nothing here looks at the order: products are flattened to a constant and its other factors, and
-compared as such.
+for GELUs nothing here looks at the order: products are flattened to a constant and its other
+factors, and compared as such.
 """
 
 from __future__ import annotations
@@ -13,13 +13,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
+from onnxscript.rewriter.rules.fusion._layer_norm import layer_normalization_ruleset
 
 from vitonnx.graph._write import number
 
-__all__ = ["FuseGelus"]
+__all__ = ["FuseGelus", "FuseLayerNorms"]
 
 # Constants are float32 in some files and float16 in others.
 TOLERANCE = 1e-3
+
+
+class FuseLayerNorms(ir.passes.InPlacePass):
+    """Fuse mean, deviation, variance, root, scale and bias into ``LayerNormalization``.
+
+    The rules are onnxscript's: deviation squared by ``Mul`` or ``Pow``, divided by the root or
+    multiplied by its reciprocal. Needs inferred types.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Fuse in place."""
+        # The rules look for what some exporters leave out, as it is the default.
+        for node in model.graph.all_nodes():
+            if node.op_type == "ReduceMean" and "keepdims" not in node.attributes:
+                node.attributes.add(ir.AttrInt64("keepdims", 1))
+        return ir.passes.PassResult(model, bool(layer_normalization_ruleset.apply_to_model(model)))
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Writer:
 
     def constant(self, place: str, array: ArrayLike) -> ir.Value:
         """Write a constant: see `constant`."""
-        return constant(self.graph, f"{self.name}/{place}", array)
+        return constant(self.graph, self._named(place), array)
 
     def op(
         self,
@@ -68,7 +68,7 @@ class Writer:
         **attributes: object,
     ) -> ir.Value:
         """Write a node, and return its output; without a place, under the name alone."""
-        name = f"{self.name}/{place}" if place else self.name
+        name = self._named(place)
         node = ir.node(kind, inputs, attributes, domain=domain, name=name)  # type: ignore[arg-type]
         value = node.outputs[0]
         value.name = name
@@ -80,3 +80,6 @@ class Writer:
     def put_before(self, node: ir.Node) -> None:
         """Put what was written before a node of the graph."""
         self.graph.insert_before(node, self.nodes)
+
+    def _named(self, place: str) -> str:
+        return "/".join(filter(None, (self.name, place)))

@@ -15,12 +15,12 @@ from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.graph import Regrid, write_manifest
 from vitonnx.manifest import Manifest
 from vitonnx.positions import Interpolation
-from vitonnx.tap._contract import Joined
 from vitonnx.tap._flow import check_flow
-from vitonnx.tap._input import Input
-from vitonnx.tap._patches import check_order
-from vitonnx.tap._positions import Positions
-from vitonnx.tap._verify import Original, Tolerance, difference
+from vitonnx.tap._foreign_graph import Input
+from vitonnx.tap._grid_free import Positions
+from vitonnx.tap._joined import Joined
+from vitonnx.tap._parity import Original, Tolerance, difference
+from vitonnx.tap._token_order import check_order
 
 __all__ = ["OtherSizes", "choose_interpolation", "try_other_size"]
 

@@ -12,10 +12,10 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
-from vitonnx.tap._blocks import Stream
 from vitonnx.tap._flow import cut_out
-from vitonnx.tap._input import Input
+from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._observe import pixel_values
+from vitonnx.tap._residual_stream import Stream
 
 __all__ = ["Head", "find_head", "read_prefix"]
 

@@ -1,16 +1,18 @@
-"""Name of a tapped model."""
+"""Names of a tapped model, and of the tokens before its patches."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import safe_name
+from vitonnx.tap._patches import Patches
 
-__all__ = ["check_name", "name_of"]
+__all__ = ["check_name", "check_prefix", "name_of", "name_prefix"]
 
 # What exporters call every model, and what they add for its precision.
 NOTHING = re.compile(
@@ -76,3 +78,101 @@ def _described(config: Path) -> str | None:
     if isinstance(published := fields.get("_name_or_path"), str):
         return safe_name(re.split(r"[/\\]", published.rstrip("/\\"))[-1])
     return None
+
+
+def check_prefix(given: Sequence[str]) -> tuple[str, ...]:
+    """Trim names of prefix tokens, and see that they tell tokens apart.
+
+    Raises
+    ------
+    UsageError
+        If one is empty, or stands twice.
+
+    Examples
+    --------
+    >>> check_prefix(["cls", " reg0"])
+    ('cls', 'reg0')
+    """
+    names = tuple(name.strip() for name in given)
+    if "" in names:
+        raise UsageError("--prefix has an empty name: separate the names by commas.")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--prefix names {twice} twice: give every token a name of its own.")
+    return names
+
+
+def name_prefix(
+    patches: Patches,
+    given: tuple[str, ...] | None,
+    described: tuple[str, ...] | None,
+    read: frozenset[int] | None,
+) -> tuple[tuple[str, ...], str | None]:
+    """Name prefix tokens; and say so where that is a guess.
+
+    Parameters
+    ----------
+    patches : Patches
+        Patches, with the numbers of tokens before them, and of those with positions.
+    given : tuple of str or None
+        Names given by the caller.
+    described : tuple of str or None
+        Names from the model's config.
+    read : frozenset of int or None
+        Indices of tokens that the head reads; None if unknown.
+
+    Returns
+    -------
+    names : tuple of str
+    guess : str or None
+        A sentence without its stop.
+
+    Raises
+    ------
+    UsageError
+        If the names given are more or fewer.
+    """
+    count = patches.prefix
+    if given is not None:
+        if len(given) != count:
+            raise UsageError(
+                f"--prefix names {len(given)} tokens, but the model has {count} before its patches."
+            )
+        return given, None
+    if described is not None and len(described) == count:
+        return described, None
+    if count < 2 and (not count or read):
+        return ("cls",)[:count], None
+    if read is None and count < 2:
+        return ("cls",), None
+    names = _unread(count, patches.placed) if read == frozenset() else _read(count, read)
+    by = "their number" if read is None else "what the head reads"
+    tokens = (
+        "token before the patches is" if count == 1 else (f"{count} tokens before the patches are")
+    )
+    return names, (
+        f"the {tokens} taken for {', '.join(names)}, by {by}: give --prefix if that is wrong"
+    )
+
+
+def _read(count: int, read: frozenset[int] | None) -> tuple[str, ...]:
+    """Name tokens of which a head reads some: a single one is the class token, two are both."""
+    if read is not None and len(read) == 1:
+        return _with_registers(count, {min(read): "cls"})
+    return ("cls", "dist") if count == 2 else _with_registers(count, {0: "cls"})
+
+
+def _unread(count: int, placed: int | None) -> tuple[str, ...]:
+    """Name tokens of which a head reads none, as it takes the mean of the patches.
+
+    Registers come in even numbers, and have no positions: a token that has one, or is odd, is a
+    class token that the head ignores; except a single one where only patches have positions.
+    """
+    has_class = bool(placed) or (count % 2 == 1 and (count > 1 or placed is None))
+    return _with_registers(count, {0: "cls"} if has_class else {})
+
+
+def _with_registers(count: int, others: dict[int, str]) -> tuple[str, ...]:
+    """Call all tokens registers but for some."""
+    registers = (f"reg{number}" for number in range(count))
+    return tuple(others.get(place) or next(registers) for place in range(count))

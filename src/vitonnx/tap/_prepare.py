@@ -25,11 +25,10 @@ from vitonnx.graph import (
     TransposeWeights,
 )
 from vitonnx.tap._batch import free_batch, mend_batch
+from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._heads_apart import HeadsApart
-from vitonnx.tap._input import Input
-from vitonnx.tap._neutral import DropNeutral
 from vitonnx.tap._observe import observe
-from vitonnx.tap._plain import Plain
+from vitonnx.tap._plain import DropNeutral, Plain
 from vitonnx.tap._runnable import check_runnable
 from vitonnx.tap._softmax import LastAxisSoftmax
 from vitonnx.tap._unfuse import Unfuse

@@ -26,19 +26,22 @@ from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
 from vitonnx.modelfile import home, save_graph, understood, weight_files
 from vitonnx.tap._any_size import choose_interpolation, try_other_size
-from vitonnx.tap._blocks import Stream
-from vitonnx.tap._contract import Joined, join
-from vitonnx.tap._findings import describe_findings, describe_positions, missing
-from vitonnx.tap._input import find_input, fixed_size
-from vitonnx.tap._naming import check_name, name_of
-from vitonnx.tap._open import open_foreign
-from vitonnx.tap._positions import Positions, free_positions
-from vitonnx.tap._precision import in_words, precision_of
-from vitonnx.tap._prefix import check_prefix, name_prefix
+from vitonnx.tap._foreign_graph import find_input, fixed_size, open_foreign
+from vitonnx.tap._grid_free import Positions, free_positions
+from vitonnx.tap._joined import Joined, join
+from vitonnx.tap._naming import check_name, check_prefix, name_of, name_prefix
+from vitonnx.tap._parity import Original, Parity, Tolerance, verify
 from vitonnx.tap._prepare import prepare
-from vitonnx.tap._recipe import describe, description_files
-from vitonnx.tap._understand import understand
-from vitonnx.tap._verify import Original, Parity, Tolerance, verify
+from vitonnx.tap._recipe_word import describe, description_files
+from vitonnx.tap._residual_stream import Stream
+from vitonnx.tap._understand import (
+    describe_findings,
+    describe_positions,
+    in_words,
+    missing,
+    precision_of,
+    understand,
+)
 
 if TYPE_CHECKING:
     from vitonnx.models import Description

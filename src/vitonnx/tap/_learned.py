@@ -21,34 +21,17 @@ EXACT, EXACT_IN_HALF = 2e-5, 5e-3
 
 @dataclass(frozen=True)
 class Learned:
-    """A position embedding.
+    """A position embedding."""
 
-    Parameters
-    ----------
-    table : float32 (rows, dim)
-        The rows of prefix tokens first, where they have any.
-    grid : (rows, columns)
-        Grid of patches that it has rows for.
-    interpolation : str or None
-        How the graph resamples or computes it; None if it doesn't.
-    """
-
-    table: NDArray[np.float32]
-    grid: tuple[int, int]
-    interpolation: str | None
+    table: NDArray[np.float32]  # (rows, dim), those of prefix tokens first, where they have any
+    grid: tuple[int, int]  # of patches that it has rows for
+    interpolation: str | None  # how the graph resamples or computes it; None if it doesn't
 
 
 def find_learned(original: ir.Graph, added: NDArray[np.float32], grid: tuple[int, int]) -> Learned:
-    """Find the embedding that yields the positions added to the tokens.
+    """Find the embedding that yields the positions, (rows, dim), added to the tokens of a grid.
 
-    Parameters
-    ----------
-    original : onnx_ir.Graph
-        Original graph: if it resamples its embedding, that is among its weights.
-    added : float32 (rows, dim)
-        Positions added at the model's own grid.
-    grid : (rows, columns)
-        The model's own grid.
+    If the original graph resamples its embedding, that is among its weights.
     """
     prefix, dim = len(added) - math.prod(grid), added.shape[1]
     if dim % 4 == 0 and _alike(sincos_table(grid, dim, prefix=prefix), added, EXACT):

@@ -12,7 +12,7 @@ from vitonnx.errors import UsageError
 from vitonnx.manifest import safe_name
 from vitonnx.tap._patches import Patches
 
-__all__ = ["check_name", "check_prefix", "name_of", "name_prefix"]
+__all__ = ["check_name", "check_prefix", "folders_of", "name_of", "name_prefix"]
 
 # What exporters call every model, and what they add for its precision.
 NOTHING = re.compile(
@@ -22,7 +22,6 @@ NOTHING = re.compile(
     re.IGNORECASE,
 )
 LONGEST = 2**24  # bytes of a description that is read
-FOLDER = "onnx"  # of Optimum's graphs, under the model's own
 
 
 def name_of(file: Path) -> str:
@@ -37,20 +36,19 @@ def name_of(file: Path) -> str:
     """
     if not NOTHING.fullmatch(file.stem):
         return file.stem
-    folder = file.absolute().parent
-    folders = [folder, folder.parent] if folder.name == FOLDER else [folder]
+    folders = folders_of(file)
     described = (_described(each / "config.json") for each in folders)
     return next(filter(None, described), None) or safe_name(folders[-1].name) or file.stem
 
 
-def check_name(name: str) -> str:
-    """Refuse a name that can't be part of a file's name.
+def folders_of(file: Path) -> list[Path]:
+    """List the folders of a model: Optimum has one for graphs, under that of the descriptions."""
+    own = file.absolute().parent
+    return [own, own.parent] if own.name == "onnx" else [own]
 
-    Raises
-    ------
-    UsageError
-        With a similar name that can be used.
-    """
+
+def check_name(name: str) -> str:
+    """Refuse a name that can't be part of a file's name; offer a similar one that can."""
     safe = safe_name(name)
     if not name or name != safe:
         example = f", as in {safe}" if safe else ""
@@ -81,12 +79,7 @@ def _described(config: Path) -> str | None:
 
 
 def check_prefix(given: Sequence[str]) -> tuple[str, ...]:
-    """Trim names of prefix tokens, and see that they tell tokens apart.
-
-    Raises
-    ------
-    UsageError
-        If one is empty, or stands twice.
+    """Trim names of prefix tokens; refuse empty ones, and names that stand twice.
 
     Examples
     --------
@@ -108,29 +101,10 @@ def name_prefix(
     described: tuple[str, ...] | None,
     read: frozenset[int] | None,
 ) -> tuple[tuple[str, ...], str | None]:
-    """Name prefix tokens; and say so where that is a guess.
+    """Name prefix tokens; and say so, in a sentence without its stop, where that is a guess.
 
-    Parameters
-    ----------
-    patches : Patches
-        Patches, with the numbers of tokens before them, and of those with positions.
-    given : tuple of str or None
-        Names given by the caller.
-    described : tuple of str or None
-        Names from the model's config.
-    read : frozenset of int or None
-        Indices of tokens that the head reads; None if unknown.
-
-    Returns
-    -------
-    names : tuple of str
-    guess : str or None
-        A sentence without its stop.
-
-    Raises
-    ------
-    UsageError
-        If the names given are more or fewer.
+    Names are `given` by the caller, as many as there are tokens, or `described` in the model's
+    config; `read` are the tokens that the head reads, None if unknown.
     """
     count = patches.prefix
     if given is not None:
@@ -141,14 +115,12 @@ def name_prefix(
         return given, None
     if described is not None and len(described) == count:
         return described, None
-    if count < 2 and (not count or read):
+    if count == 0 or (count == 1 and read != frozenset()):
         return ("cls",)[:count], None
-    if read is None and count < 2:
-        return ("cls",), None
     names = _unread(count, patches.placed) if read == frozenset() else _read(count, read)
     by = "their number" if read is None else "what the head reads"
     tokens = (
-        "token before the patches is" if count == 1 else (f"{count} tokens before the patches are")
+        f"{count} tokens before the patches are" if count > 1 else "token before the patches is"
     )
     return names, (
         f"the {tokens} taken for {', '.join(names)}, by {by}: give --prefix if that is wrong"

@@ -10,6 +10,7 @@ from pathlib import Path
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Padding, Preprocessing
 from vitonnx.models import Description, find_model, read_description
+from vitonnx.tap._naming import folders_of
 
 __all__ = ["CHANGES", "change", "describe", "description_files", "split_changes"]
 
@@ -28,24 +29,11 @@ BESIDE = (
 
 
 def describe(word: str | None, file: Path, size: tuple[int, int] | None) -> Description:
-    """Return the recipe that a word stands for.
+    """Return the recipe that a word stands for: see `tap`.
 
-    Parameters
-    ----------
-    word : str or None
-        ``imagenet`` or ``half`` (mean and deviation 0.5); ``MEAN,STD``, one number each or three
-        each; ``timm:NAME`` of a registered model; ``timm:FILE`` or ``hf:FILE``, a published config;
-        optionally followed by changes such as ``,pad``: see docs/tap.md. If None, a config is
-        looked for beside the model's file.
-    file : path
-        The model's.
-    size : (height, width) or None
-        Input size; None if the graph leaves it open, and the config tells.
-
-    Raises
-    ------
-    UsageError
-        If the word is unknown, or there is neither a word nor a config.
+    If there is none, a config is looked for beside the model's file. The size is the graph's, or
+    None if it leaves it open, and the config tells. An unknown word is a UsageError, and so is
+    neither a word nor a config.
     """
     if word is None:
         return _beside(file, size)
@@ -78,19 +66,13 @@ def description_files(word: str | None, file: Path) -> list[Path]:
     """List the files that are read to find out what a word stands for, as far as they are there."""
     kind, _, rest = split_changes(word or "")[0].partition(":")
     given = Path(rest) if kind in ("hf", "timm") and rest else None
-    folders = _folders(file) if word is None else [given.parent] if given is not None else []
+    folders = folders_of(file) if word is None else [given.parent] if given is not None else []
     candidates = [folder / name for folder in folders for name in BESIDE]
     return [path for path in (given, *candidates) if path is not None and path.is_file()]
 
 
-def _folders(file: Path) -> list[Path]:
-    """Optimum puts graphs into a folder of their own, under the descriptions."""
-    own = file.absolute().parent
-    return [own, own.parent] if own.name == "onnx" else [own]
-
-
 def _beside(file: Path, size: tuple[int, int] | None) -> Description:
-    for folder in _folders(file):
+    for folder in folders_of(file):
         for name in BESIDE:
             if (folder / name).is_file():
                 return read_description(folder / name, size)
@@ -160,13 +142,7 @@ def split_changes(word: str) -> tuple[str, tuple[str, ...]]:
 
 
 def change(recipe: Preprocessing, changes: tuple[str, ...]) -> Preprocessing:
-    """Change a recipe as it was said.
-
-    Raises
-    ------
-    UsageError
-        If changes contradict each other, or a colour is none.
-    """
+    """Change a recipe as it was said; UsageError if changes contradict each other."""
     kinds = [word.partition("=")[0] for word in changes]
     if len({*kinds}) < len(kinds) or {"pad", "squash"} <= {*kinds}:
         raise UsageError(

@@ -12,7 +12,6 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from vitonnx.contract import LOGITS, PATCH_KERNEL, POSITION_EMBEDDING
-from vitonnx.engine import Precision
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import (
     NameNodes,
@@ -169,13 +168,14 @@ def _tap(
     )
     positions = free_positions(joined, original.model.graph)
     candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
-    manifest = _manifest(source, joined, positions, known, precision)
+    manifest = _manifest(source, joined, positions, known)
     manifest = replace(
         manifest,
         name=name,
         prefix_tokens=prefix,
         position_prefix=prefix[: parts.patches.placed or 0],
         position_interpolation=candidates[0],
+        precision=precision,
     )
     manifest = resample_positions(model.graph, manifest)
     tolerance = Tolerance.of(precision)
@@ -234,14 +234,8 @@ def _weights(graph: ir.Graph) -> frozenset[str]:
     return frozenset(name for name in graph.initializers if name in ours or "/" not in name)
 
 
-def _manifest(
-    source: Path,
-    joined: Joined,
-    positions: Positions,
-    known: Description,
-    precision: Precision,
-) -> Manifest:
-    """Describe what was found, but for names, and for its parity with the original."""
+def _manifest(source: Path, joined: Joined, positions: Positions, known: Description) -> Manifest:
+    """Describe what was found, but for names, precision, and parity with the original."""
     stream, patches = joined.stream, joined.patches
     logits = joined.outputs[LOGITS].shape if LOGITS in joined.outputs else None
     classes = known.classes
@@ -265,7 +259,6 @@ def _manifest(
         classes=classes,
         source=Source(file=source.name, sha256=digest),
         versions={name: version(name) for name in PACKAGES},
-        precision=precision,
         relative_grid=patches.grid if positions.relative else None,
         suffix_tokens=tuple(f"suffix{number}" for number in range(patches.suffix)),
     )

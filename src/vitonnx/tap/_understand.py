@@ -28,33 +28,31 @@ __all__ = [
     "understand",
 ]
 
+FOUR_BITS = frozenset[ir.DataType | None](
+    (ir.DataType.INT4, ir.DataType.UINT4, ir.DataType.FLOAT4E2M1)
+)
+PRODUCTS = frozenset(("Einsum", "FusedMatMul", "Gemm", "MatMul", "MatMulBnb4", "MatMulNBits"))
+IN_EIGHT = 4  # the accuracy level of MatMulNBits that rounds its other factor to 8 bits
+FLOATS: dict[ir.DataType | None, Precision] = {
+    ir.DataType.FLOAT16: "fp16",
+    ir.DataType.BFLOAT16: "bf16",
+}
+
 
 @dataclass(frozen=True)
 class Understood:
-    """The parts of a Vision Transformer, as values and nodes of its graph.
-
-    Parameters
-    ----------
-    stream : Stream
-    patches : Patches
-    head : Head
-    read : frozenset of int or None
-        Prefix tokens that the head reads; None where that isn't known.
-    """
+    """The parts of a Vision Transformer, as values and nodes of its graph."""
 
     stream: Stream
     patches: Patches
     head: Head
-    read: frozenset[int] | None
+    read: frozenset[int] | None  # prefix tokens that the head reads; None where that isn't known
 
 
 def understand(model: ir.Model, pictures: Input, folder: Path) -> Understood:
     """Find a Vision Transformer's parts in a prepared graph, and see that they are what they seem.
 
-    Raises
-    ------
-    ModelFileError
-        If it is not a Vision Transformer, or its maps would be wrong.
+    If it is none, or its maps would be wrong: ModelFileError.
     """
     graph = model.graph
     stream = find_stream(graph, find_attentions(graph), pictures.batch)
@@ -77,10 +75,7 @@ def describe_findings(
     stream, patches, head = parts.stream, parts.patches, parts.head
     size, grid = foreign.size, patches.grid
     return (
-        (
-            "input",
-            f"{foreign.value.name}, {kind} {foreign.layout}, {batch} of {_by(size)}",
-        ),
+        ("input", f"{foreign.value.name}, {kind} {foreign.layout}, {batch} of {_by(size)}"),
         ("patches", f"{_by((patches.size, patches.size))} pixels, {_by(grid)} of them"),
         ("prefix tokens", str(patches.prefix)),
         *([("suffix tokens", str(patches.suffix))] if patches.suffix else []),
@@ -149,26 +144,14 @@ def _last(value: ir.Value) -> str:
     return "?" if value.shape is None else str(value.shape[-1])
 
 
-FOUR_BITS = frozenset[ir.DataType | None](
-    (ir.DataType.INT4, ir.DataType.UINT4, ir.DataType.FLOAT4E2M1)
-)
-PRODUCTS = frozenset(("Einsum", "FusedMatMul", "Gemm", "MatMul", "MatMulBnb4", "MatMulNBits"))
-IN_EIGHT = 4  # the accuracy level of MatMulNBits that rounds its other factor to 8 bits
-FLOATS: dict[ir.DataType | None, Precision] = {
-    ir.DataType.FLOAT16: "fp16",
-    ir.DataType.BFLOAT16: "bf16",
-}
-
-
 def precision_of(graph: ir.Graph) -> Precision:
     """Return the lowest precision of a graph's products. Needs types."""
-    products = [node for node in graph if node.op_type in PRODUCTS]
     for node in graph:
         level = node.attributes.get_int("accuracy_level", 0)
         if node.op_type in WHOLE or (node.op_type == "MatMulNBits" and level == IN_EIGHT):
             return "int8"
-    for node in products:
-        if node.outputs[0].dtype in FLOATS:
+    for node in graph:
+        if node.op_type in PRODUCTS and node.outputs[0].dtype in FLOATS:
             return FLOATS[node.outputs[0].dtype]
     return "fp32"
 

@@ -6,13 +6,14 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.models import NAMES, model_file
 from benchmarks.timing import Times, interleave
 from vitonnx.engine import Engine, Result
 from vitonnx.probes import Distance, Heads, Probe, Rollout
 
-PROBES: dict[str, Probe[object]] = {"heads": Heads(), "rollout": Rollout(), "distance": Distance()}
+PROBES: dict[str, Probe[Any]] = {"heads": Heads(), "rollout": Rollout(), "distance": Distance()}
 
 
 def measure(
@@ -62,5 +63,5 @@ def _ways(
     return ways
 
 
-def _stream(engine: Engine, probe: Probe[object], pictures: Sequence[Path]) -> list[Result]:
+def _stream(engine: Engine, probe: Probe[Any], pictures: Sequence[Path]) -> list[Result]:
     return list(engine.stream(pictures, [probe]))

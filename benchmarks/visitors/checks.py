@@ -15,6 +15,7 @@ from PIL import Image
 from benchmarks.visitors.truth import Seen
 from vitonnx.media import open_picture
 from vitonnx.plots import describe
+from vitonnx.probes import Maps
 
 __all__ = ["MixedError", "check_numbers", "check_portraits", "check_view"]
 
@@ -52,15 +53,16 @@ def check_view(view: Json, picture: Path, seen: Mapping[str, Seen]) -> None:
             if truth.prediction.label is not None:
                 _equal("the best class", best["label"], truth.prediction.label)
         heads = np.stack([truth.heads.mean, *truth.heads.attention])
-        _check_maps("heads", said["heads"], heads, describe(truth.heads)[1:], COLOUR)
+        _check_maps("heads", said["heads"], heads, truth.heads.finding, COLOUR)
         within = DISCARDED if truth.rollout.discard else COLOUR
         rollout = np.asarray(truth.rollout.rollout)[None]
-        _check_maps("rollout", said["rollout"], rollout, describe(truth.rollout), within)
+        _check_maps("rollout", said["rollout"], rollout, truth.rollout.finding, within)
 
 
 def _check_maps(
-    what: str, said: Json, maps: NDArray[np.float32], words: list[str], within: float
+    what: str, said: Json, maps: NDArray[np.float32], found: Maps, within: float
 ) -> None:
+    words = [word for word in describe(found, alone=True) if word]
     _equal(f"the words of {what}", said["words"], words)
     sent = np.stack([np.frombuffer(base64.b64decode(each), np.uint8) for each in said["maps"]])
     low, high = said["low"], said["high"]

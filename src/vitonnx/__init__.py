@@ -82,12 +82,14 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("errors", "probes"):
-        return import_module(f"{__name__}.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a checker knows the names above, and tells one that is misspelt
+
+    def __getattr__(name: str) -> Any:
+        if name in ("errors", "probes"):
+            return import_module(f"{__name__}.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

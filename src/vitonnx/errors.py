@@ -8,7 +8,7 @@
     │   └── MissingExtraError    an optional dependency is not installed
     ├── PictureError             a picture can't be read or used
     ├── VideoError               a video can't be read or used
-    ├── DataError                a data set to train on can't be read or used
+    ├── DataError                a dataset to train on can't be read or used
     ├── CheckpointError          a checkpoint can't be read, or is of another model
     ├── DownloadError            a checkpoint can't be downloaded
     ├── ExportError              an export breaks its promises
@@ -74,7 +74,7 @@ class VideoError(VitonnxError):
 
 
 class DataError(VitonnxError):
-    """A data set to train on can't be read, or can't be used for training."""
+    """A dataset to train on can't be read, or can't be used for training."""
 
 
 class CheckpointError(VitonnxError):

@@ -13,7 +13,7 @@ from app.rude_clients import send
 from terminal import run
 from vitonnx.app import Limits, kept_bytes, open_socket
 from vitonnx.cli import main
-from vitonnx.cli._page_run import _note_memory
+from vitonnx.cli._page import _note_memory
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
@@ -111,7 +111,7 @@ def test_a_limit_that_allows_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536, 10**9])
 def test_a_port_that_is_none(port: int) -> None:
-    with pytest.raises(UsageError, match=f"port {port} can't be"):
+    with pytest.raises(UsageError, match=f"port {port} is out of range"):
         open_socket("127.0.0.1", port)
 
 

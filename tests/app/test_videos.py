@@ -109,7 +109,7 @@ def test_a_narrow_one_would_be_many_tokens(
     strip = Image.fromarray(np.zeros((*size, 3), np.uint8))
     path = tmp_path / "strip.gif"
     strip.save(path, save_all=True, append_images=[strip.rotate(1)])
-    with pytest.raises(VideoError, match=r"strip.gif has frames of .* at most 4 times as long"):
+    with pytest.raises(VideoError, match=r"strip.gif has frames of .* at most 4 times the shorter"):
         make(videos, path, tmp_path / "maps.mp4")
 
 

@@ -181,11 +181,11 @@ def test_what_is_padding_is_told_and_not_counted(
     data = base64.b64decode(model["picture"].partition(",")[2])
     assert Image.open(io.BytesIO(data)).size == (112, 160)
     found = answers.look(visit, "pads", Rollout())
-    scale = scale_of(found.finding, found.inside)
+    scale = scale_of(found["rollout"].finding, found.inside)
     assert model["rollout"]["high"] == pytest.approx(scale.high)
     highest = model["rollout"]["highest"][0]
     assert highest["column"] < 4
-    assert highest["value"] == pytest.approx(found.rollout[:, :4].max())
+    assert highest["value"] == pytest.approx(found.rollout.rollout[:, :4].max())
     outside = Question(("pads",), Heads(query=(20, 150)), Rollout())
     (model,) = view(answers, visit, outside, pictures=False)["models"]
     assert "x 0 to 111" in model["error"]

@@ -83,7 +83,7 @@ def test_an_output_in_a_missing_folder(
     suffix: str, call: Call, exported: Exported, pictures: Path, desk: Path
 ) -> None:
     outcome = call("probe", "heads", exported("plain"), pictures, "-o", f"nowhere/map.{suffix}")
-    assert_refused(outcome, 2, "nowhere", "does not exist", "make it")
+    assert_refused(outcome, 2, "nowhere", "does not exist", "Make it")
     assert not list(desk.iterdir())
 
 
@@ -133,7 +133,7 @@ def test_an_output_in_a_folder_without_permission(
         ("--config a.json", ("--config", "--weights")),
         (
             "dino_vits16 --weights random -o nowhere/x.onnx",
-            ("nowhere", "does not exist", "make it"),
+            ("nowhere", "does not exist", "Make it"),
         ),
         ("dino_vits16 --weights random -o folder", ("folder", "file name")),
         ("dino_vits16 --wieghts random", ("--wieghts", "--weights")),

@@ -15,8 +15,7 @@ import pytest
 
 from media.video_files import frames, write_video
 from terminal import Outcome, finished
-from vitonnx.cli._console import Gauge, Stage, complain, give, inform
-from vitonnx.cli._table import Table
+from vitonnx.cli._console import Gauge, Stage, Table, complain, give, inform
 
 Call = Callable[..., Outcome]
 Exported = Callable[[str], Path]

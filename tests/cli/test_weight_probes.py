@@ -124,7 +124,7 @@ def test_files_of_other_shapes_are_drawn_and_not_stacked(
     """A sine-cosine model has 24 filters, the others 21."""
     words = "probe", "filters", exported("plain"), "--compare", exported("sincos")
     outcome = call(*words, "--quiet", "-o", "f.npz")
-    assert_refused(outcome, 2, "21x8x8x3 in tiny_plain", "24x8x8x3 in tiny_sincos", "alone")
+    assert_refused(outcome, 2, "21x8x8x3 in tiny_plain", "24x8x8x3 in tiny_sincos", "on its own")
     assert not contents(desk)
     assert call(*words, "--quiet", "-o", "f.png").code == 0
 

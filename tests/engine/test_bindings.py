@@ -135,7 +135,7 @@ def test_a_stream_with_two_batches_in_flight(
     engine: vx.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = [np.random.default_rng(n).integers(0, 256, (47, 61, 3), np.uint8) for n in range(37)]
-    probes: list[vx.Probe[Any]] = [vx.Heads(query=(20, 30)), vx.Rollout()]
+    probes: list[vx.probes.Probe[Any]] = [vx.Heads(query=(20, 30)), vx.Rollout()]
     expected = list(engine.stream(pictures, probes))
     opened = engine._sessions.opened
     (plan, session), *_ = ((plan, session) for plan, session in opened.items() if plan)

@@ -19,7 +19,7 @@ from vitonnx.modelfile import load_manifest, load_outline
 Exported = Callable[[str], Path]
 
 KINDS = ["distilled", "registers", "pooled"]
-PROBES: list[vx.Probe[Any]] = [vx.Heads(), vx.Rollout(), vx.Distance()]
+PROBES: list[vx.probes.Probe[Any]] = [vx.Heads(), vx.Rollout(), vx.Distance()]
 ARRAYS = (("heads", "attention"), ("rollout", "rollout"), ("distance", "distance"))
 # As in test_reduce.py: rounded to 8 bits, with one scale for a whole array.
 FAR = 0.1

@@ -84,7 +84,8 @@ def test_what_is_in_memory_may_be_changed_at_once(
             page[:] = picture
             yield page
 
-    found = [result.rollout for result in engine.stream(overwritten(), [vx.Rollout()])]
+    stream = engine.stream(overwritten(), [vx.Rollout()])
+    found = [result.rollout.rollout for result in stream]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

@@ -75,7 +75,7 @@ def test_threads_that_ask_alike_open_one_session(in_graph: bool, opened: list[Pl
 
 def test_threads_that_ask_for_other_things_get_what_they_asked_for() -> None:
     engine = Engine(FILE, device="cpu", in_graph=True)
-    asked: list[vx.Probe[Any]] = [vx.Heads(block=number % 5) for number in range(THREADS)]
+    asked: list[vx.probes.Probe[Any]] = [vx.Heads(block=number % 5) for number in range(THREADS)]
     found = at_once(lambda number: engine.probe(noise(53, 71, number), asked[number]))
     for number, (result,) in enumerate(found):
         (expected,) = engine.probe(noise(53, 71, number), asked[number])

@@ -200,7 +200,7 @@ def test_arrays_of_pictures_of_one_size_alone(exported: Exported, tmp_path: Path
     engine = vx.Engine(with_recipe(exported("plain"), tmp_path / "own.onnx", **OWN), device="cpu")
     found = engine.run([slopes(30, 60), slopes(30, 60)])
     assert found["block_00/attention"].shape == (2, 3, 1 + 4 * 7, 1 + 4 * 7)  # 32 x 56 pixels
-    with pytest.raises(UsageError, match="several sizes, 32x56, 40x56"):
+    with pytest.raises(UsageError, match="several input sizes, 32x56, 40x56"):
         engine.run([slopes(30, 60), slopes(53, 71)])
 
 
@@ -210,7 +210,7 @@ def test_a_file_of_one_size_takes_pictures_of_its_shape_alone(
     file = unresizable(exported("plain"), tmp_path / "fixed.onnx")
     engine = vx.Engine(with_recipe(file, tmp_path / "own.onnx", **OWN), device="cpu")
     good, bad = engine.stream([slopes(53, 71), slopes(30, 60)], [vx.Rollout()])
-    assert good.rollout.shape == (5, 7)
+    assert good.rollout.rollout.shape == (5, 7)
     assert isinstance(bad.error, PictureError)
     assert "32x56" in str(bad.error)
     assert "--size 40x56" in str(bad.error)

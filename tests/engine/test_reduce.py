@@ -82,7 +82,7 @@ def test_every_probe_works_on_it(
     files: tuple[Path, Path], precision: str, size: tuple[int, int] | None
 ) -> None:
     """In the graph and on the host, at the file's size and at others; to the same numbers."""
-    probes: list[vx.Probe[Any]] = [vx.Heads(), vx.Rollout(), vx.Distance()]
+    probes: list[vx.probes.Probe[Any]] = [vx.Heads(), vx.Rollout(), vx.Distance()]
     exact, reduced, raw = (
         list(vx.Engine(file, device="cpu", size=size, in_graph=way).stream(IMAGES, probes))
         for file, way in ((files[0], True), (files[1], True), (files[1], False))

@@ -38,7 +38,8 @@ def engine(exported: Exported) -> vx.Engine:
 
 def distances(engine: vx.Engine, files: list[Path]) -> NDArray[np.float64]:
     stream = engine.stream(files, [vx.Distance()])
-    return np.stack([result.distance for result in stream if result.error is None])
+    found = [result for result in stream if result.error is None]
+    return np.stack([result.distance.distance for result in found])
 
 
 def test_a_result_is_what_the_raw_attention_says(engine: vx.Engine, files: list[Path]) -> None:

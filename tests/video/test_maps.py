@@ -11,13 +11,13 @@ import pytest
 from vitonnx.errors import UsageError
 from vitonnx.video import VideoOptions
 from vitonnx.video._engine import fitting_size
-from vitonnx.video._maps import Maps, smoothed
+from vitonnx.video._maps import FrameMaps, smoothed
 from vitonnx.video._spool import Spool
 
 SHAPES = [(1, 3, 5), (3, 2, 7)]
 
 
-def some_maps(count: int) -> list[Maps]:
+def some_maps(count: int) -> list[FrameMaps]:
     random = np.random.default_rng(0)
     return [[random.random(shape, np.float32) for shape in SHAPES] for _ in range(count)]
 
@@ -39,7 +39,7 @@ def test_the_moving_average(frames: int, count: int) -> None:
 def test_the_moving_average_holds_no_more_than_it_must() -> None:
     taken = 0
 
-    def endless() -> Iterator[Maps]:
+    def endless() -> Iterator[FrameMaps]:
         nonlocal taken
         while True:
             taken += 1

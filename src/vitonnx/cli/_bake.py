@@ -63,7 +63,7 @@ def bake(
     quiet: Quiet = False,
 ) -> None:
     """Compile probes into the graph: one file whose outputs are their results."""
-    from vitonnx.cli._resolve import resolve_model
+    from vitonnx.cli._engines import resolve_model
     from vitonnx.engine import Engine
     from vitonnx.engine import bake as bake_probes
     from vitonnx.media import check_writable
@@ -101,7 +101,7 @@ def bake(
 
 
 def _print_outputs(baked: Baked) -> None:
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     table = Table(title="Outputs of the file", title_justify="left")
     for heading in ("name", "type", "shape"):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
+import rich.table
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -21,7 +23,18 @@ from rich.text import Text
 
 from vitonnx.filenames import in_a_line, shown
 
-__all__ = ["Gauge", "Stage", "complain", "give", "inform", "informing_once", "results", "watch"]
+__all__ = [
+    "Gauge",
+    "Stage",
+    "Table",
+    "complain",
+    "give",
+    "inform",
+    "informing_once",
+    "list_skipped",
+    "results",
+    "watch",
+]
 
 Item = TypeVar("Item")
 
@@ -140,3 +153,36 @@ def watch(items: Iterable[Item], *, total: int | None, label: str, quiet: bool) 
         for done, item in enumerate(items, 1):
             yield item
             show(done, total)
+
+
+class Table(rich.table.Table):
+    """Rich's table, whose cells are others' text: in one line each, and no markup."""
+
+    def row(self, *cells: str) -> None:
+        """Add a row."""
+        self.add_row(*(Text(shown(cell)) for cell in cells))
+
+
+def list_skipped(reasons: Sequence[object], pictures: int) -> None:
+    """List why pictures were skipped.
+
+    Parameters
+    ----------
+    reasons : sequence
+        One reason per skipped picture.
+    pictures : int
+        Number of all pictures, skipped ones included.
+
+    Raises
+    ------
+    typer.Exit
+        With code 1 if there are any.
+    """
+    if not reasons:
+        return
+    for reason in reasons:
+        complain(reason)
+    if pictures > 1:
+        others = "; the others are done" if len(reasons) < pictures else ""
+        complain(f"{len(reasons)} of {pictures} pictures skipped{others}.")
+    raise typer.Exit(1)

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitonnx.cli._console import Gauge, give, results
-from vitonnx.cli._demo_folder import open_folder
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.media import check_place
 
 if TYPE_CHECKING:
     from vitonnx.demo import Evaluation
 
-__all__ = ["run", "show"]
+__all__ = ["measure", "open_folder", "show"]
 
 FILE = "evaluation.json"
 
 
-def run(folder: Path, *, quiet: bool) -> None:
+def measure(folder: Path, *, quiet: bool) -> None:
     """Measure, print a table, and write ``evaluation.json``."""
     from vitonnx.demo import evaluate
 
@@ -30,7 +31,7 @@ def run(folder: Path, *, quiet: bool) -> None:
 
 def show(evaluation: Evaluation) -> None:
     """Print the measures, in per cent."""
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("in per cent")
@@ -50,3 +51,26 @@ def show(evaluation: Evaluation) -> None:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
+
+
+def open_folder(folder: Path) -> None:
+    """Make a folder if it doesn't exist, and check that it can be written to.
+
+    Raises
+    ------
+    UsageError
+        If a file is in its way.
+    VitonnxError
+        If the system refuses to make it, or to write to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"can't make the folder {folder}: a file is in its way. Give another one with -o."
+        ) from error
+    except OSError as error:
+        raise VitonnxError(
+            f"can't make the folder {folder}: {error.strerror}. Give another one with -o."
+        ) from error
+    check_place(folder)

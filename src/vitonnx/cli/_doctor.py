@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitonnx.cli._console import give, results
 from vitonnx.cli._options import Quiet
 from vitonnx.errors import DeviceError, VitonnxError
+from vitonnx.extras import EXTRAS, missing_modules
+from vitonnx.runtimes import installed_runtimes
 
 if TYPE_CHECKING:
     from vitonnx.engine import Obstacle
+
+PACKAGES = ("onnx", "onnx-ir", "ndonnx", "numpy", "av")
 
 EXAMPLE = "Example: vitonnx doctor"
 
@@ -25,12 +31,10 @@ def doctor(quiet: Quiet = False) -> None:
     """
     import platformdirs
 
-    from vitonnx.cli._installed import declared_extras, installed_packages
-
     if not quiet:
         # Print this before trying the devices: a broken runtime may crash the process.
-        _print("Packages", installed_packages().items())
-        _print("Extras", [_extra_row(*extra) for extra in declared_extras().items()])
+        _print("Packages", _installed_packages().items())
+        _print("Extras", [_extra_row(*extra) for extra in _declared_extras().items()])
     try:
         obstacles = _try_devices()
     except ImportError as error:
@@ -66,7 +70,7 @@ def _several_runtimes() -> str | None:
 
 def _try_devices() -> dict[str, Obstacle | None]:
     """Try every device, with the runtime's own messages silenced."""
-    from vitonnx.cli._silence import silence
+    from vitonnx.cli._libraries import silence
 
     with silence():
         from vitonnx.engine import DEVICES, find_obstacle
@@ -109,10 +113,33 @@ def _size(folder: Path) -> int:
 
 
 def _print(title: str, rows: Iterable[tuple[str, ...]]) -> None:
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
     for row in rows:
         table.row(*row)
     results().print(table)
     results().print()
+
+
+def _installed_packages() -> dict[str, str]:
+    """Return the versions of Python and of the packages that vitonnx needs, by name."""
+    return {
+        "python": platform.python_version(),
+        "vitonnx": version("vitonnx"),
+        **(installed_runtimes() or {"onnxruntime": "not installed by pip"}),
+        **{name: _version(name) for name in PACKAGES},
+    }
+
+
+def _declared_extras() -> dict[str, list[str]]:
+    """Return the extras of the installed vitonnx, with the modules that each is missing."""
+    declared = metadata("vitonnx").get_all("Provides-Extra") or []
+    return {extra: missing_modules(extra) for extra in EXTRAS if extra in declared}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,20 +1,62 @@
-"""Open all models of a call before the first picture, so that a wrong name fails at once."""
+"""The models of a call: found, named, opened before the first picture, and asked together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vitonnx.cli._compare import name_models
 from vitonnx.cli._console import Stage, give, inform
-from vitonnx.cli._resolve import resolve_model
+from vitonnx.errors import UsageError
+from vitonnx.names import is_hub_id
+from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Engine
-    from vitonnx.probes import Probe
+    from vitonnx.engine import Engine, Result
+    from vitonnx.manifest import Manifest
 
-__all__ = ["open_engines", "print_plans"]
+    Answer: TypeAlias = tuple[Result, ...]
+    """What each model says of one picture: either all have a result, or all the same error."""
+
+__all__ = [
+    "Runtime",
+    "agreed",
+    "check_stackable",
+    "name_models",
+    "note_untrained",
+    "open_engines",
+    "print_plans",
+    "resolve_model",
+]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Options passed on to every `Engine` of a call."""
+
+    device: str = "auto"
+    threads: int | None = None
+    precision: str = "auto"
+
+    def options(self) -> dict[str, Any]:
+        """Return the keyword arguments."""
+        return asdict(self)
+
+
+def resolve_model(model: str, *, quiet: bool) -> Path:
+    """Find the file of a model; if it is a name or an id, download it and make it probe-ready.
+
+    Raises
+    ------
+    VitonnxError
+        As `vitonnx.names.resolve`.
+    """
+    from vitonnx.names import resolve
+
+    with Stage(f"Finding {model}", quiet=quiet) as show:
+        return resolve(model, say=partial(inform, quiet=quiet), progress=show)
 
 
 def open_engines(
@@ -54,3 +96,91 @@ def print_plans(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
     """Print each model's plan for a probe."""
     for engine in engines.values():
         give(*engine.explain([probe]).splitlines())
+
+
+def name_models(
+    words: Sequence[str], files: Sequence[Path], manifests: Sequence[Manifest]
+) -> list[str]:
+    """Name models as their manifests do, or by their paths or ids where those names clash.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Models, each as MODEL on the command line.
+    files, manifests : sequence
+        File and manifest of each.
+
+    Raises
+    ------
+    UsageError
+        If a model is given twice.
+    """
+    names = [manifest.name for manifest in manifests]
+    if len(set(names)) < len(names):
+        names = [
+            word if is_hub_id(word) else str(file) for word, file in zip(words, files, strict=True)
+        ]
+    if len(set(files)) < len(files):
+        raise UsageError(
+            f"{', '.join(names)}: a model is given twice. Compare it with another one."
+        )
+    return names
+
+
+def note_untrained(manifests: Mapping[str, Manifest], *, quiet: bool) -> str:
+    """Print a note if weights are random, and return the line that says so in a figure."""
+    untrained = [name for name, manifest in manifests.items() if manifest.untrained]
+    if not untrained:
+        return ""
+    whose = f" of {', '.join(untrained)}" if len(manifests) > 1 else ""
+    inform(
+        f"the weights{whose} are random: the maps of an untrained model mean nothing.", quiet=quiet
+    )
+    return f"untrained: random weights{whose}"
+
+
+def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> None:
+    """Refuse models whose maps can't stand in one array, before the work begins.
+
+    Raises
+    ------
+    UsageError
+        If their grids differ, or the parts that the probe's maps have.
+    """
+    shapes = {}
+    for name, manifest in manifests.items():
+        rows, columns = manifest.grid
+        parts = len(probe.parts(manifest))
+        shapes[name] = f"{parts} heads, " * bool(parts) + f"{rows}x{columns} patches"
+    first, *_ = shapes
+    for name, shape in shapes.items():
+        if shape != shapes[first]:
+            raise UsageError(
+                f"can't stack the maps of {first} ({shapes[first]}) and {name} ({shape}) in one "
+                ".npz: save each model on its own, or draw a figure."
+            )
+
+
+def agreed(
+    engines: Mapping[str, Engine], pictures: Sequence[Path], probes: Sequence[Any]
+) -> Iterator[Answer]:
+    """Ask all models of a picture before any of the next; a bad picture is bad for all.
+
+    Raises
+    ------
+    UsageError
+        If a model doesn't have what a probe asks for; of several models it says which.
+    """
+    streams = []
+    for name, engine in engines.items():
+        try:
+            streams.append(engine.stream(pictures, probes))
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}" if len(engines) > 1 else str(error)) from error
+    return map(_agree, zip(*streams, strict=True))
+
+
+def _agree(answer: Answer) -> Answer:
+    """Give the first error to all models."""
+    bad = next((result for result in answer if result.error is not None), None)
+    return answer if bad is None else (bad,) * len(answer)

@@ -91,7 +91,7 @@ def export(
 
 def _print_parity(parity: dict[str, float], blocks: int) -> None:
     """Print the largest errors, one row per block, then those of the outputs."""
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     table = Table(title="TensorFlow against onnxruntime: largest errors", title_justify="left")
     for heading in ("block", "attention, absolute", "tokens, relative"):

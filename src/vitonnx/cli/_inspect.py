@@ -25,8 +25,8 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Show the manifest of a probe-ready file: model, preprocessing, source and versions."""
-    from vitonnx.cli._resolve import resolve_model
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
+    from vitonnx.cli._engines import resolve_model
     from vitonnx.modelfile import load_manifest
 
     manifest = load_manifest(resolve_model(model, quiet=quiet))

@@ -14,8 +14,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["unheard_libraries"]
+__all__ = ["silence", "unheard_libraries"]
 
 # huggingface_hub installs a handler of its own, and reads its level from here when imported.
 HUB = "HF_HUB_VERBOSITY"
@@ -96,3 +97,26 @@ def _number(stream: io.TextIOWrapper) -> int | None:
 
 def _drop(*_: object, **__: object) -> None:
     """Drop a warning, in place of ``warnings.showwarning``."""
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Drop all output to this process's stdout and stderr, from any language."""
+    _flush()
+    kept = {number: os.dup(number) for number in (1, 2)}
+    with Path(os.devnull).open("wb") as nowhere:
+        for number in kept:
+            os.dup2(nowhere.fileno(), number)
+        try:
+            yield
+        finally:
+            _flush()
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
+
+
+def _flush() -> None:
+    """Write out what Python still buffers."""
+    sys.stdout.flush()
+    sys.stderr.flush()

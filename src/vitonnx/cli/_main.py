@@ -7,11 +7,13 @@ process: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vitonnx.cli._signals import Ending
 
-__all__ = ["run"]
+__all__ = ["call", "run"]
+
+INTERRUPTED = 130
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -61,6 +63,39 @@ def _run(words: list[str], ending: Ending) -> int:
 
 def _call(words: list[str]) -> int:
     from vitonnx.cli._app import app
-    from vitonnx.cli._call import call
 
     return call(app, words)
+
+
+def call(command: Callable[..., object], words: Sequence[str]) -> int:
+    """Run a command, and return its exit code.
+
+    Parameters
+    ----------
+    command : callable
+        Typer's root command.
+    words : sequence of str
+        Words typed after ``vitonnx``.
+
+    Raises
+    ------
+    UsageError
+        If a word is a URL or holds a NUL character: no command takes one.
+    KeyboardInterrupt
+        On Ctrl-C.
+    Exception
+        Any error of the command.
+    """
+    from vitonnx.errors import UsageError
+    from vitonnx.filenames import refuse_address
+
+    for word in words:
+        if "\0" in word:
+            raise UsageError(f"{word} holds a NUL character, which no name may: remove it.")
+        refuse_address(word.partition("=")[2] if word.startswith("--") else word)
+    code = command(list(words), prog_name="vitonnx", standalone_mode=False)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt  # Typer has turned it into an exit code
+    # Results that don't fit on the disk must fail here, and not after main has returned 0.
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0

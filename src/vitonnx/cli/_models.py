@@ -22,7 +22,7 @@ def models(
     quiet: Quiet = False,
 ) -> None:
     """List the models known by name: those that can be exported, and those inside vitonnx."""
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
     from vitonnx.demo import demo_specs
     from vitonnx.errors import UnknownModelError
     from vitonnx.models import registry

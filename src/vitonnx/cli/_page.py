@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._options import Device, Precision, Quiet, Threads
+from vitonnx.cli._console import Stage, give, inform
+from vitonnx.cli._engines import Runtime, note_untrained, open_engines
+from vitonnx.cli._options import MILLION, Device, Precision, Quiet, Threads
 from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.app import Limits
+    from vitonnx.engine import Engine
 
 EXAMPLE = "Example: vitonnx app deit_base.onnx dino_vitb16.onnx"
 
@@ -72,26 +83,117 @@ def page(
     quiet: Quiet = False,
 ) -> None:
     """Serve a page for probing pictures and videos in the browser."""
-    from vitonnx.cli._page_run import PageCall, export, run
-    from vitonnx.cli._runtime import Runtime
+    from vitonnx.app import (
+        MEGABYTE,
+        Limits,
+        check_space,
+        export_space,
+        open_socket,
+        read_users,
+        run_app,
+    )
     from vitonnx.extras import require_app
 
     require_app()
-    call = PageCall(
-        models=tuple(models or ()),
-        runtime=Runtime(device, threads, precision),
-        upload=upload,
-        pixels=pixels,
+    limits = Limits(
+        upload=upload * MEGABYTE,
+        pixels=pixels * MILLION,
         seconds=seconds,
         waiting=waiting,
-        memory=memory,
+        memory=memory * MEGABYTE,
     )
+    runtime = Runtime(device, threads, precision)
     if space is None:
-        run(call, host, port, auth, quiet=quiet)
-    elif (host, port, auth) == (HOST, PORT, None):
-        export(call, space, quiet=quiet)
-    else:
+        users = read_users(auth) if auth is not None else []
+        with open_socket(host, port) as at:
+            engines = _open(models, runtime, quiet=quiet)
+            _note_memory(engines, limits, quiet=quiet)
+            _log(quiet=quiet)
+            run_app(
+                engines,
+                at,
+                limits=limits,
+                users=users,
+                ready=give,
+                closing=partial(inform, quiet=quiet),
+            )
+        return
+    if (host, port, auth) != (HOST, PORT, None):
         raise UsageError(
             "--host, --port and --auth apply to a page served from here, not to a Space: omit them "
             "with --export-space, and set on the hub who may see the Space."
         )
+    check_space(space)
+    # Models are only checked here, so the CPU will do: no note on a missing GPU.
+    at_hand = replace(runtime, device="cpu" if device == "auto" else device)
+    engines = _open(models, at_hand, quiet=quiet)
+    with Stage(f"Writing {space}", quiet=quiet):
+        files = {name: engine.file for name, engine in engines.items()}
+        export_space(space, files, limits=limits, **runtime.options())
+    give(space)
+    _say_next(space, quiet=quiet)
+
+
+def _say_next(folder: Path, *, quiet: bool) -> None:
+    """Say how to try a Space, and how to push it."""
+    place = shlex.quote(str(folder))
+    program, requirements = (
+        shlex.quote(str(folder / name)) for name in ("app.py", "requirements.txt")
+    )
+    inform(
+        "to try it, in a fresh virtual environment:  "
+        f"pip install -r {requirements} && python {program}",
+        quiet=quiet,
+    )
+    inform(f"to push it:  hf upload USER/NAME {place} . --repo-type space", quiet=quiet)
+
+
+def _open(models: Sequence[str] | None, runtime: Runtime, *, quiet: bool) -> dict[str, Engine]:
+    from vitonnx.demo import demo_models
+    from vitonnx.engine import Engine
+
+    make = partial(Engine, **runtime.options())
+    opened = open_engines(models or tuple(demo_models()), make, quiet=quiet)
+    note_untrained({name: engine.manifest for name, engine in opened.items()}, quiet=quiet)
+    return {_public(name, list(opened)): engine for name, engine in opened.items()}
+
+
+def _note_memory(engines: Mapping[str, Engine], limits: Limits, *, quiet: bool) -> None:
+    """Print a note if the memory doesn't hold the attention of even one picture."""
+    from vitonnx.app import MEGABYTE, kept_bytes
+
+    each = sorted((kept_bytes(engine.manifest) for engine in engines.values()), reverse=True)
+    needed = sum(each[: limits.models])
+    if needed > limits.memory:
+        inform(
+            f"the sliders will rerun the models: the attention of one picture takes "
+            f"{needed / MEGABYTE:,.0f} MB, but only {limits.memory // MEGABYTE:,} MB may be kept. "
+            f"Allow it with --memory {-(-needed // MEGABYTE)}.",
+            quiet=quiet,
+        )
+
+
+def _public(name: str, names: Sequence[str]) -> str:
+    """Name a model without telling visitors its folder on this machine.
+
+    Models that share a name are named by their paths: here by the last part and a number.
+
+    Examples
+    --------
+    >>> names = ["/home/anna/a/vit.onnx", "/home/anna/b/vit.onnx"]
+    >>> [_public(name, names) for name in names]
+    ['vit.onnx', 'vit.onnx (2)']
+    """
+    last = [PurePath(each).name for each in names[: names.index(name) + 1]]
+    number = last.count(last[-1])
+    return last[-1] if number == 1 else f"{last[-1]} ({number})"
+
+
+def _log(*, quiet: bool) -> None:
+    """Write the access log and failures to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    log = logging.getLogger("vitonnx.app")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(logging.ERROR if quiet else logging.INFO)

@@ -84,7 +84,7 @@ def fidelity_shown(*, quiet: bool) -> Iterator[None]:
 
 def print_fidelity(fidelity: Fidelity, precision: str) -> None:
     """Print what a precision costs."""
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     table = Table(
         title=f"{precision} against fp32, {fidelity.pictures} pictures", title_justify="left"

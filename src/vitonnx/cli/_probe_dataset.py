@@ -1,4 +1,4 @@
-"""``vitonnx probe NAME`` of a probe of blocks and heads: sum up what it finds in a data set."""
+"""``vitonnx probe NAME`` of a probe of blocks and heads: sum up what it finds in a dataset."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, give, inform, results, watch
-from vitonnx.cli._engines import open_engines, print_plans
+from vitonnx.cli._console import complain, give, inform, list_skipped, results, watch
+from vitonnx.cli._engines import Runtime, note_untrained, open_engines, print_plans
 from vitonnx.cli._options import (
     Compare,
     Device,
@@ -30,8 +29,6 @@ from vitonnx.cli._options import (
     parse_size,
 )
 from vitonnx.cli._output import FIGURES, files_of, settle_output
-from vitonnx.cli._runtime import Runtime
-from vitonnx.cli._skipped import list_skipped
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import TableProbe
 
@@ -260,7 +257,7 @@ def _write(call: DatasetCall, output: Path, totals: Totals, note: str) -> None:
 
 def _print_table(probe: TableProbe[Any], totals: Totals) -> None:
     """Print a row a block and a column a head."""
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     for name, total in totals.summaries.items():
         give(f"{name}: {probe.unit}; pictures: {total.count}")

@@ -144,7 +144,7 @@ def make_probes(words: Sequence[str], shared: Given) -> list[Any]:
     for word in words:
         name, _, settings = word.partition(":")
         probe = find_probe(name)
-        known = {option.name for option in options_of(probe)}
+        known = [option.name for option in options_of(probe)]
         own = _settings(name, settings, known)
         unused = {option: value for option, value in unused.items() if option not in known}
         mine = {option: value for option, value in said.items() if option in known}
@@ -172,6 +172,8 @@ def _settings(probe: str, text: str, known: Iterable[str]) -> dict[str, str]:
         if option not in known:
             options = ", ".join(known) or "none"
             raise UsageError(f"--probe {probe}:{text}: {probe} has no option {name}: {options}.")
+        if option in found:
+            raise UsageError(f"--probe {probe}:{text}: {name} is set twice: leave one out.")
         found[option] = value
     return found
 

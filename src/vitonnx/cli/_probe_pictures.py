@@ -8,10 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitonnx.cli._agree import agreed
-from vitonnx.cli._compare import check_stackable, note_untrained
-from vitonnx.cli._console import give, inform, watch
-from vitonnx.cli._engines import open_engines, print_plans
+from vitonnx.cli._console import give, inform, list_skipped, watch
+from vitonnx.cli._engines import (
+    Runtime,
+    agreed,
+    check_stackable,
+    note_untrained,
+    open_engines,
+    print_plans,
+)
 from vitonnx.cli._options import (
     Compare,
     Device,
@@ -34,14 +39,12 @@ from vitonnx.cli._output import (
     files_of,
     name_figures,
 )
-from vitonnx.cli._runtime import Runtime
-from vitonnx.cli._skipped import list_skipped
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vitonnx.cli._agree import Answer
+    from vitonnx.cli._engines import Answer
     from vitonnx.engine import Result
 
 __all__ = ["probe_pictures"]

@@ -1,4 +1,4 @@
-"""``vitonnx report``: one page with everything."""
+"""``vitonnx report``: everything in one HTML file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def report(
             "--output",
             "-o",
             metavar="FILE.html",
-            help="The page to write. Without it, MODEL.report.html is written here.",
+            help="Report to write. By default, MODEL.report.html in the current folder.",
         ),
     ] = None,
     probe: Annotated[
@@ -44,14 +44,14 @@ def report(
         typer.Option(
             "--probe",
             metavar="NAME[:OPTION=VALUE,...]",
-            help="Ask this probe; repeat for more, in the order of the page. By default, "
+            help="Ask this probe (repeat for several, in the order of the report). By default, "
             f"{', '.join(SHOWN)}.",
         ),
     ] = None,
     compare: Compare = None,
     video: Annotated[
         Path | None,
-        typer.Option("--video", metavar="FILE", help="Also a video of where they look."),
+        typer.Option("--video", metavar="FILE", help="Also draw this video."),
     ] = None,
     fit: FitFrames = None,
     show: Annotated[
@@ -60,7 +60,7 @@ def report(
             "--show",
             metavar="N",
             min=0,
-            help="Pictures that are shown one by one; distances are over all of them.",
+            help="Show this many pictures one by one; tables average over all of them.",
         ),
     ] = 8,
     size: Size = None,
@@ -70,10 +70,10 @@ def report(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Write one self-contained page: what all probes find in pictures, weights and a video."""
+    """Write one self-contained HTML file: what all probes find in pictures, weights and a video."""
+    from vitonnx.cli._engines import Runtime
     from vitonnx.cli._probe_options import make_probes
     from vitonnx.cli._report_page import ReportCall, run
-    from vitonnx.cli._runtime import Runtime
 
     run(
         ReportCall(

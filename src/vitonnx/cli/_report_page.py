@@ -13,14 +13,10 @@ import numpy as np
 import typer
 
 from vitonnx.api._video import make_video
-from vitonnx.cli._agree import agreed
-from vitonnx.cli._compare import note_untrained
-from vitonnx.cli._console import complain, give, inform, watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._console import complain, give, inform, list_skipped, watch
+from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
-from vitonnx.cli._runtime import Runtime
-from vitonnx.cli._skipped import list_skipped
 from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import ModelFileError, UsageError, VideoError, VitonnxError
 from vitonnx.manifest import Fit
@@ -87,7 +83,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     if call.video is not None and not _giving_maps(call):
         raise UsageError("--video is made of maps: name a --probe that gives some, such as heads.")
     notice = partial(inform, quiet=quiet)
-    settle = partial(settle_output, ending=".report.html", forms={"a page": (".html",)})
+    settle = partial(settle_output, ending=".report.html", forms={"a report": (".html",)})
     settle(call.output, call.models)
     pictures = find_pictures(call.inputs, notice=notice)
     video = None if call.video is None else _open_video(call, notice)
@@ -109,7 +105,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         list_skipped(errors, len(pictures))
     sections = [
         _models(engines),
-        *_pictures(findings.shown, engines, _giving_maps(call)),
+        *_pictures(findings.shown, engines, _of_pictures(call)),
         *_tables(call, findings.totals),
         *_weights(call, engines),
     ]
@@ -128,8 +124,17 @@ def run(call: ReportCall, *, quiet: bool) -> None:
         raise typer.Exit(1)
 
 
+def _of_pictures(call: ReportCall) -> list[Probe[Any]]:
+    """Give the probes whose results are drawn picture by picture."""
+    return [
+        probe
+        for probe in call.probes
+        if isinstance(probe, Probe) and not isinstance(probe, TableProbe)
+    ]
+
+
 def _giving_maps(call: ReportCall) -> list[Probe[Any]]:
-    return [probe for probe in call.probes if isinstance(probe, Probe) and probe.gives is Maps]
+    return [probe for probe in _of_pictures(call) if probe.gives is Maps]
 
 
 def _find(
@@ -269,7 +274,7 @@ def _video(
             raise video
         content = _draw_video(call, video, engines, quiet=quiet)
     except VitonnxError as error:
-        lost = f"The page has no video: {error}"
+        lost = f"The report has no video: {error}"
         return ReportSection("Video", text=lost), lost
     text = f"The maps of {_giving_maps(call)[0].name}, frame by frame."
     section = ReportSection(

@@ -95,7 +95,7 @@ def tap(
 
 def _print_findings(tapped: Tapped) -> None:
     """Print the parts found, then the parity of each block with the original."""
-    from vitonnx.cli._table import Table
+    from vitonnx.cli._console import Table
 
     console, parity = results(), tapped.parity
     parts = Table(show_header=False, box=None, pad_edge=False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from vitonnx.cli._console import Gauge, Stage, give, inform, list_skipped
+from vitonnx.cli._libraries import silence
 from vitonnx.cli._options import MaxPixels, Quiet
-from vitonnx.cli._silence import silence
+
+DESCRIPTION, CURVES, MODEL = "config.json", "losses.png", "model.onnx"
 
 EXAMPLE = "Example: vitonnx train scenes --objective dino --epochs 10 -o runs/dino"
 
@@ -90,9 +94,13 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a small Vision Transformer on your pictures, and export its best epoch."""
-    from vitonnx.cli._train_run import TrainCall, run
+    from vitonnx.data import open_data
     from vitonnx.extras import require_export
-    from vitonnx.models.train import Settings
+    from vitonnx.media import check_place
+    from vitonnx.models import write_config_file
+    from vitonnx.models.train import BEST, Settings, describe_model
+    from vitonnx.models.train import train as train_model
+    from vitonnx.plots import plot_losses, save_figure
 
     settings = Settings(
         objective=objective,
@@ -113,5 +121,38 @@ def train(
     require_export(training=True)
     with silence():  # its compiled part writes to stderr at every log level
         import_module("tensorflow")
-    call = TrainCall(data, output, name or output.resolve().name, pictures, max_pixels, resume)
-    run(call, settings, quiet=quiet)
+    check_place(output)
+    with Gauge("Reading pictures", quiet=quiet) as show:
+        opened = open_data(
+            data,
+            settings.image_size,
+            settings.seed,
+            pictures=pictures,
+            max_pixels=max_pixels,
+            progress=show,
+            notice=partial(inform, quiet=quiet),
+        )
+    spec = describe_model(settings, name or output.resolve().name, opened.classes)
+
+    def keep(rows: list[dict[str, float]]) -> None:
+        write_config_file(spec, output / DESCRIPTION)
+        save_figure(plot_losses(rows), output / CURVES)
+        measures = ", ".join(f"{key} {value:.4g}" for key, value in list(rows[-1].items())[1:])
+        inform(f"epoch {len(rows)} of {settings.epochs}: {measures}", quiet=quiet)
+
+    with Gauge("Training", quiet=quiet) as show:
+        train_model(
+            opened,
+            settings,
+            output,
+            resume=resume,
+            on_step=lambda done, steps, loss: show(done, steps, f"loss {loss:.3f}"),
+            on_epoch=keep,
+        )
+    with Stage(f"Exporting {spec.name}", quiet=quiet) as tell:
+        from vitonnx.export import export_model
+
+        export_model(spec, output / MODEL, weights=[output / BEST], progress=tell)
+    give(output / MODEL)
+    used = len(opened.train) + len(opened.validation)
+    list_skipped(opened.skipped, used + len(opened.skipped))

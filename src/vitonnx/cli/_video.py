@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from vitonnx.cli._compare import note_untrained
 from vitonnx.cli._console import complain, give, inform, watch
-from vitonnx.cli._engines import open_engines
+from vitonnx.cli._engines import note_untrained, open_engines
 from vitonnx.cli._options import (
     NUMBER,
     Compare,
@@ -131,7 +130,7 @@ def video(
 ) -> None:
     """Draw what a probe finds in every frame of a video."""
     from vitonnx.api._video import make_video
-    from vitonnx.cli._runtime import Runtime
+    from vitonnx.cli._engines import Runtime
     from vitonnx.engine import Engine
     from vitonnx.media import check_writable, partial_of
     from vitonnx.media.videos import Span, open_video

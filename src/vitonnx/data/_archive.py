@@ -189,6 +189,6 @@ def _check(path: Path, entry: tarfile.TarInfo) -> None:
     else:
         return
     raise DataError(
-        f"{path} holds {entry.name!r}, {fault}: no published data set has one, so the archive is "
+        f"{path} holds {entry.name!r}, {fault}: no published dataset has one, so the archive is "
         "refused. Download it from its publisher."
     )

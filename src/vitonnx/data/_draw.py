@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 __all__ = ["draw_evenly", "draw_share"]
 
 VALIDATION_SHARE: Final = 0.1
-"""Of the pictures of each class, where a data set has none of its own for validation."""
+"""Of the pictures of each class, where a dataset has none of its own for validation."""
 
 
 def draw_share(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw the validation pictures of a data set: of every class the same share.
+    """Draw the validation pictures of a dataset: of every class the same share.
 
     Parameters
     ----------

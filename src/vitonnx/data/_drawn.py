@@ -1,4 +1,4 @@
-"""Scenes of one object, drawn when they are read: a data set that needs no file."""
+"""Scenes of one object, drawn when they are read: a dataset that needs no file."""
 
 from __future__ import annotations
 

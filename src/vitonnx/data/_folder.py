@@ -1,4 +1,4 @@
-"""A folder of class folders as a data set."""
+"""A folder of class folders as a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open whatever a data set's name stands for."""
+"""Open whatever a dataset's name stands for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_data(
     progress: Progress | None = None,
     notice: Notice | None = None,
 ) -> LabelledPictures:
-    """Open a data set to train on: drawn scenes, a folder, or CIFAR-10's archive.
+    """Open a dataset to train on: drawn scenes, a folder, or CIFAR-10's archive.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def open_data(
     Raises
     ------
     DataError
-        If the data set doesn't exist, can't be read, or can't be used for training.
+        If the dataset doesn't exist, can't be read, or can't be used for training.
     UsageError
         If ``size``, ``seed`` or ``pictures`` can't be, or ``"scenes"`` may mean a folder.
 

@@ -70,7 +70,7 @@ class StoredSplit:
 
 @dataclass(frozen=True, eq=False)
 class LabelledPictures:
-    """A data set, ready to train on.
+    """A dataset, ready to train on.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def read_squares(
     size : int
         Side of the squares, in pixels.
     name : str
-        Name of the data set for messages.
+        Name of the dataset for messages.
     progress : callable or None
         Is called as ``progress(done, count)``.
 

@@ -133,7 +133,7 @@ def bake(
     >>> engine = vx.Engine(demo_models()["scenes_dino"])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     bake(engine, vx.Rollout(), f"{folder}/baked.onnx").outputs
-    {'rollout': ('float32', (None, 12, 12))}
+    {'rollout': ('float32', (None, 6, 6))}
     """
     if not isinstance(engine, Engine):
         raise UsageError(

@@ -97,7 +97,9 @@ def reduce_file(
 
     source, wanted = Path(file), check_precision(precision)
     manifest, has = load_promises(source)
-    if manifest.precision != "fp32" or wanted == "fp32":
+    if wanted == "fp32":
+        raise UsageError("fp32 reduces nothing: ask for fewer bits, such as fp16.")
+    if manifest.precision != "fp32":
         raise UsageError(
             f"can't reduce {source} to {wanted}: it is in {manifest.precision}, and only a file "
             "in fp32 can be reduced."

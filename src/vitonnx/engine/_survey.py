@@ -1,4 +1,4 @@
-"""Collect the totals of a probe over a data set, batch by batch, so that a run can be resumed."""
+"""Collect the totals of a probe over a dataset, batch by batch, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Survey", "survey"]
 
 @dataclass(eq=False)
 class Survey:
-    """Progress and totals of a pass over a data set.
+    """Progress and totals of a pass over a dataset.
 
     Parameters
     ----------

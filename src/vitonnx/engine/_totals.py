@@ -1,4 +1,4 @@
-"""Totals of data sets as numbers in a file: ``.npz``, ``.json`` or ``.csv``."""
+"""Totals of datasets as numbers in a file: ``.npz``, ``.json`` or ``.csv``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Totals:
-    """Totals of a probe of blocks and heads over a data set, in one model or several.
+    """Totals of a probe of blocks and heads over a dataset, in one model or several.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ __all__ = ["LARGEST", "Fields", "is_label"]
 Choice = TypeVar("Choice", bound=str)
 
 LARGEST: Final = 100_000
-"""Of whole numbers: classes of the largest data sets; widths and depths have less."""
+"""Of whole numbers: classes of the largest datasets; widths and depths have less."""
 
 LEAST_NUMBER: Final = 1e-30
 LARGEST_NUMBER: Final = 1e6

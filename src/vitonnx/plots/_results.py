@@ -26,6 +26,9 @@ def plot_findings(
 ) -> Figure:
     """Draw one finding of each model, several models side by side.
 
+    It is a whole page and takes no `ax`; the functions for one axes do, such as
+    `plot_table_by_block`.
+
     Parameters
     ----------
     models : mapping of str to Table, Plate or Matrix
@@ -67,7 +70,7 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     ----------
     models : mapping of str to sequence of PictureResult
         By the models' names, of the same pictures; none has an error. Several models stand side by
-        side. What is no map is drawn of the first picture alone.
+        side. What isn't maps is drawn of one picture only.
     note : str
         See `plot_maps`.
 

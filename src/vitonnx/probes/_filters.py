@@ -104,6 +104,7 @@ class Filters(WeightProbe[FiltersResult]):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_filter_options(self.count, self.components)
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
@@ -111,14 +112,7 @@ class Filters(WeightProbe[FiltersResult]):
         return (PATCH_KERNEL,)
 
     def compute(self, weights: Mapping[str, Array], layout: Layout) -> FiltersResult:
-        """Make the result.
-
-        Parameters
-        ----------
-        weights : mapping of str to array
-            Holds the kernel, (dim, 3, rows, columns).
-        layout : Layout
-            The model's.
+        """Make the result of the kernel, (dim, 3, rows, columns).
 
         Raises
         ------

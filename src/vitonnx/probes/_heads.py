@@ -175,19 +175,7 @@ class Heads(GraphProbe[HeadsResult]):
         return (layout.attention(self.block),)
 
     def token(self, layout: Layout, crop: Crop) -> int | None:
-        """Find the query token of a picture of which the model saw `crop`.
-
-        Parameters
-        ----------
-        layout : Layout
-            The model's.
-        crop : (left, top, right, bottom)
-            In pixels of the picture.
-
-        Returns
-        -------
-        int or None
-            Index of the token; None for the mean over the patches.
+        """Find the query token of a picture; None for the mean over the patches.
 
         Raises
         ------

@@ -109,7 +109,7 @@ class Option:
         low = float("-inf") if self.least is None else self.least
         high = float("inf") if self.most is None else self.most
         if not low <= value <= high:
-            bounds = f"from {low:g} to {high:g}" if self.most is not None else f"{low:g} or more"
+            bounds = f"from {low:g} to {high:g}" if self.most is not None else f"at least {low:g}"
             raise UsageError(f"{self.name} is {value}; it must be {bounds}.")
 
 

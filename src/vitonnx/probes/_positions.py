@@ -92,6 +92,7 @@ class Positions(WeightProbe[PositionsResult]):
     metric: Metric = option("cosine", "Compare by the cosine of the angle, or by the dot product.")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_metric(self.metric)
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
@@ -106,14 +107,7 @@ class Positions(WeightProbe[PositionsResult]):
         return (POSITION_EMBEDDING,)
 
     def compute(self, weights: Mapping[str, Array], layout: Layout) -> PositionsResult:
-        """Make the result.
-
-        Parameters
-        ----------
-        weights : mapping of str to array
-            Holds the position embedding, (positions, dim).
-        layout : Layout
-            The model's.
+        """Make the result of the position embedding, (positions, dim).
 
         Raises
         ------

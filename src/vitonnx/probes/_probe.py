@@ -75,8 +75,6 @@ class Probe(Question, Generic[Result]):
     that needs no more than one array for all its results extends `GraphProbe` instead.
     """
 
-    from_zero: ClassVar[bool] = True
-    """Whether the colours of its maps begin at 0; otherwise at the lowest value."""
     shares: ClassVar[bool] = False
     """Whether the values of its maps are shares of a whole, as attention weights are."""
 
@@ -171,11 +169,12 @@ class GraphProbe(Probe[Result]):
     ) -> list[Result]:
         """Make one result for each picture of a batch, without a graph."""
         tokens = queries[0] if len(set(queries)) == 1 else _stacked(queries, outputs)
-        return self.results(self.condense(outputs, layout, tokens), layout, queries)
+        read = {name: outputs[name] for name in self.reads(layout)}
+        return self.results(self.condense(read, layout, tokens), layout, queries)
 
 
 class TableProbe(GraphProbe[Result]):
-    """A probe of one value for every head of every block, which adds up over a data set.
+    """A probe of one value for every head of every block, which adds up over a dataset.
 
     `condense` gives (batch, blocks, heads).
     """

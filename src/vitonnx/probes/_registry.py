@@ -60,7 +60,7 @@ def load_probes() -> Probes:
             probe = _loaded(entry)
             if probe.name in found.classes:
                 raise TypeError(f"the name {probe.name!r} is taken")
-        except Exception as error:  # anybody's code may raise anything
+        except (Exception, SystemExit) as error:  # anybody's code may raise anything
             found.complaints.append(
                 f"the probe {entry.name!r} of {source} can't be used: {error}. Update or uninstall "
                 f"{source}."

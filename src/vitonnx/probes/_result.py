@@ -73,7 +73,10 @@ class Found(ABC):
         if getattr(self, "error", None) is not None or getattr(self, "pixels", self) is None:
             return None
         page = io.BytesIO()
-        self.plot().savefig(page, format="png")
+        try:
+            self.plot().savefig(page, format="png")
+        except VitonnxError:  # several probes that no one figure holds: its words do
+            return None
         return page.getvalue()
 
     def __repr__(self) -> str:

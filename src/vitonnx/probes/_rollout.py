@@ -50,7 +50,7 @@ class RolloutResult(PictureResult):
             labels=("attention rollout",),
             unit="rollout weight",
             details=("rollout of all blocks", f"fusion of heads: {self.fusion}", *discarded),
-            from_zero=Rollout.from_zero,
+            from_zero=False,  # the skip connections spread part of a rollout evenly
         )
 
 
@@ -88,7 +88,6 @@ class Rollout(GraphProbe[RolloutResult]):
     example: ClassVar[str] = "--discard 0.9"
     gives = Maps
     shares = True
-    from_zero = False  # the skip connections spread part of a rollout evenly
 
     fusion: Fusion = option("mean", "Fuse the heads of a block by this.")
     discard: float = option(
@@ -96,6 +95,7 @@ class Rollout(GraphProbe[RolloutResult]):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_rollout_options(self.fusion, self.discard)
 
     def reads(self, layout: Layout) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ __all__ = ["Summary"]
 class Summary:
     """Totals of arrays of one shape, one array a picture, which can be merged.
 
-    Two summaries merge into that of both their pictures, so a data set can be summed up in one
+    Two summaries merge into that of both their pictures, so a dataset can be summed up in one
     pass, in batches or on many workers. Merged one by one in the same order, results
     give the same numbers to the last bit; in another order or in parts, the same up to rounding,
     which doesn't grow with the mean.

@@ -12,33 +12,28 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Result
 from vitonnx.media.videos import Frame, Video
-from vitonnx.probes import Maps as Finding
-from vitonnx.probes import Probe
+from vitonnx.probes import Maps, Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._cover import Cover
 from vitonnx.video._options import VideoHead
 
-__all__ = ["Maps", "maps_of_video", "smoothed"]
+__all__ = ["FrameMaps", "drawn_maps", "findings_of_video", "smoothed"]
 
-Maps = list[NDArray[np.float32]]
+FrameMaps = list[NDArray[np.float32]]
 """Of one frame: for each model its maps, (maps, rows, columns)."""
 
 
-def maps_of_video(
-    video: Video,
-    engines: Sequence[Engine],
-    covers: Sequence[Cover],
-    probe: Probe[Any],
-    head: VideoHead,
-) -> Generator[Maps]:
+def findings_of_video(
+    video: Video, engines: Sequence[Engine], probe: Probe[Any]
+) -> Generator[list[Maps]]:
     """Probe every frame of a video with every model.
 
     Each model reads the video for itself, as they run through it in batches of their own.
 
     Yields
     ------
-    list of float32 (maps, rows, columns)
-        One a frame, of those patches that show some of it.
+    list of Maps
+        What each model finds in a frame.
 
     Raises
     ------
@@ -51,29 +46,36 @@ def maps_of_video(
             for engine in engines
         ]
         for results in zip(*streams, strict=True):
-            yield [
-                cover.cut(_maps(result, head))
-                for result, cover in zip(results, covers, strict=True)
-            ]
+            yield [_finding(result) for result in results]
 
 
 def _decoded(video: Video) -> Ahead[Frame]:
     return Ahead(video.read(), depth=frames_ahead(video.size))
 
 
-def _maps(result: Result, head: VideoHead) -> NDArray[np.float32]:
-    """Take the maps that are drawn."""
+def _finding(result: Result) -> Maps:
     if result.error is not None:
         raise result.error
     finding = result.finding
-    assert isinstance(finding, Finding)
-    values = np.asarray(finding.values)
+    assert isinstance(finding, Maps)
+    return finding
+
+
+def drawn_maps(findings: Sequence[Maps], covers: Sequence[Cover], head: VideoHead) -> FrameMaps:
+    """Take the maps of a frame that are drawn, without the padding."""
+    return [
+        cover.cut(_chosen(np.asarray(finding.values), head))
+        for finding, cover in zip(findings, covers, strict=True)
+    ]
+
+
+def _chosen(values: NDArray[np.float32], head: VideoHead) -> NDArray[np.float32]:
     if head == "mean":
         return values[:1]
     return values[1:] if head == "all" else values[1 + head : 2 + head]
 
 
-def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:
+def smoothed(maps: Iterable[FrameMaps], frames: int) -> Iterator[FrameMaps]:
     """Average maps over time.
 
     Parameters
@@ -91,7 +93,7 @@ def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:
     [1.5, 3.0, 6.0, 7.5]
     """
     after = (frames - 1) // 2
-    window: deque[Maps] = deque()
+    window: deque[FrameMaps] = deque()
     before = 0  # how many in the window come before the frame whose turn it is
     for each in maps:
         window.append(each)
@@ -103,7 +105,7 @@ def smoothed(maps: Iterable[Maps], frames: int) -> Iterator[Maps]:
         before = _step(window, before, frames // 2)
 
 
-def _step(window: deque[Maps], before: int, most: int) -> int:
+def _step(window: deque[FrameMaps], before: int, most: int) -> int:
     """Go on to the next frame: forget what is now too far back."""
     if before == most:
         window.popleft()
@@ -111,5 +113,5 @@ def _step(window: deque[Maps], before: int, most: int) -> int:
     return before + 1
 
 
-def _mean(window: deque[Maps]) -> Maps:
+def _mean(window: deque[FrameMaps]) -> FrameMaps:
     return [np.mean(model, axis=0) for model in zip(*window, strict=True)]

@@ -14,11 +14,10 @@ from vitonnx.errors import UsageError, VideoError
 from vitonnx.media import atomic_with_partial
 from vitonnx.media.videos import Frame, Video, VideoWriter
 from vitonnx.plots import Panel, VideoPainter
-from vitonnx.probes import Maps as Finding
-from vitonnx.probes import Probe
+from vitonnx.probes import Maps, Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
 from vitonnx.video._cover import Cover
-from vitonnx.video._maps import Maps, maps_of_video, smoothed
+from vitonnx.video._maps import FrameMaps, drawn_maps, findings_of_video, smoothed
 from vitonnx.video._options import VideoHead, VideoOptions
 from vitonnx.video._scales import Scaling, scaling_by_frame, scaling_of_video, scaling_to_fixed
 from vitonnx.video._spool import Spool
@@ -111,13 +110,15 @@ def probe_video(
     path, options = Path(path), options or VideoOptions()
     covers = [Cover.of(engine, video.size) for engine in engines]
     painter = _painter(video, engines, covers, probe, options, titles)
-    from_zero = probe.from_zero
     with ExitStack() as stack:
         passing = stack.enter_context(atomic_with_partial(path))
         sound = video.sound()
         stack.enter_context(sound or nullcontext())
-        looking = stack.enter_context(
-            closing(maps_of_video(video, engines, covers, probe, options.head))
+        findings = stack.enter_context(closing(findings_of_video(video, engines, probe)))
+        first = list(itertools.islice(findings, 1))
+        from_zero = all(each.from_zero for of_frame in first for each in of_frame)
+        looking = (
+            drawn_maps(each, covers, options.head) for each in itertools.chain(first, findings)
         )
         maps = smoothed(looking, options.smooth)
         match options.scale:
@@ -154,7 +155,7 @@ def probe_video(
 
 
 def _drawn(
-    video: Video, maps: Iterable[Maps], scaling: Scaling, painter: VideoPainter
+    video: Video, maps: Iterable[FrameMaps], scaling: Scaling, painter: VideoPainter
 ) -> Iterator[Frame]:
     """Decode every frame once more, and draw its maps."""
     with (
@@ -179,7 +180,7 @@ def _painter(
     """Arrange the video, and refuse what can't be before the work begins."""
     if not engines:
         raise UsageError("A video of maps needs at least one model.")
-    if probe.gives is not Finding:
+    if probe.gives is not Maps:
         raise UsageError(f"{probe.name} gives no maps, and a video is made of maps: ask another.")
     if options.scale == "fixed" and not probe.shares:
         raise UsageError(

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from vitonnx.plots import Scale, scale_of_stream
-from vitonnx.video._maps import Maps
+from vitonnx.video._maps import FrameMaps
 
 __all__ = ["EVEN_SHARES", "Scaling", "scaling_by_frame", "scaling_of_video", "scaling_to_fixed"]
 
-Scaling: TypeAlias = Callable[[Maps], list[Scale]]
+Scaling: TypeAlias = Callable[[FrameMaps], list[Scale]]
 """Gives the scales of one frame's maps, one for each model."""
 
 # Where an even share of the attention is 1, what is looked at has some 5 to 50.
@@ -18,7 +18,7 @@ EVEN_SHARES = 10
 
 
 def scaling_of_video(
-    read: Callable[[], Iterable[Maps]], *, models: int, from_zero: bool
+    read: Callable[[], Iterable[FrameMaps]], *, models: int, from_zero: bool
 ) -> Scaling:
     """Give each model one scale for all frames.
 

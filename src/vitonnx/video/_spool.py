@@ -1,4 +1,4 @@
-"""Maps on the disk, while the scale that they all share is not yet known."""
+"""FrameMaps on the disk, while the scale that they all share is not yet known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.video._maps import Maps
+from vitonnx.video._maps import FrameMaps
 
 __all__ = ["Spool"]
 
@@ -36,14 +36,14 @@ class Spool:
         self._values = sum(int(np.prod(shape)) for shape in shapes)
         self.frames = 0
 
-    def fill(self, maps: Iterable[Maps]) -> Iterator[Maps]:
+    def fill(self, maps: Iterable[FrameMaps]) -> Iterator[FrameMaps]:
         """Write maps, and hand each on when it is written."""
         for each in maps:
             self._file.write(b"".join(np.asarray(model, "<f4").tobytes() for model in each))
             self.frames += 1
             yield each
 
-    def read(self) -> Iterator[Maps]:
+    def read(self) -> Iterator[FrameMaps]:
         """Read all maps from the first frame on; one reading at a time."""
         self._file.seek(0)
         for _ in range(self.frames):
@@ -58,7 +58,7 @@ class Spool:
         self._file.close()
 
 
-def _split(values: NDArray[np.float32], shapes: Sequence[tuple[int, int, int]]) -> Maps:
+def _split(values: NDArray[np.float32], shapes: Sequence[tuple[int, int, int]]) -> FrameMaps:
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = np.split(values, ends[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""Train a small Vision Transformer on a small data set, with labels or without.
+"""Train a small Vision Transformer on a small dataset, with labels or without.
 
 Importing this package imports nothing heavy; `train` needs TensorFlow.
 """

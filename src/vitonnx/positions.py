@@ -87,11 +87,10 @@ def resampling_matrix(
             f"{', '.join(get_args(Interpolation))}."
         )
     old_patches, new_patches = math.prod(old_grid), math.prod(new_grid)
+    if old_grid == new_grid:
+        return np.eye(prefix + new_patches, dtype=np.float32)
     matrix = np.zeros((prefix + new_patches, prefix + old_patches), np.float32)
     matrix[:prefix, :prefix] = np.eye(prefix)
-    if old_grid == new_grid:
-        matrix[prefix:, prefix:] = np.eye(new_patches)
-        return matrix
     # DINO measures both sides against sqrt(positions): on a square grid, its own side.
     dino_side = math.sqrt(old_patches)
     rows, columns = (

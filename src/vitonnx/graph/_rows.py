@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 import onnx_ir.passes.common as common
@@ -29,10 +29,6 @@ class Cut:
     axis: int
     start: int
     stop: int
-
-    def along(self, axis: int) -> Cut:
-        """Return the same rows of another axis."""
-        return Cut(axis, self.start, self.stop)
 
 
 class RowsFirst(ir.passes.InPlacePass):
@@ -93,7 +89,7 @@ class _Cuts:
         if (node.outputs[0], cut) in self.computed:
             return self.computed[node.outputs[0], cut]
         inputs = [
-            value if value is None or axis is None else self.slice(value, cut.along(axis))
+            value if value is None or axis is None else self.slice(value, replace(cut, axis=axis))
             for value, axis in zip(node.inputs, axes, strict=True)
         ]
         if node.op_type == "Reshape":

@@ -13,7 +13,7 @@ from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import Writer, constant
 from vitonnx.tap._foreign_graph import Input
-from vitonnx.tap._observe import BATCH, observe, pixel_values, replace_numbers
+from vitonnx.tap._observe import BATCH, observe, pixel_values, write_target
 
 __all__ = ["free_batch", "mend_batch"]
 
@@ -97,8 +97,8 @@ def _open(graph: ir.Graph, batch: int, free: Input) -> None:
             continue
         shape = node.outputs[0].shape
         if node.op_type == "Reshape" and shape is not None and len(shape):
-            replace_numbers(graph, node, 1, [-1, *(int(side) for side in list(shape)[1:])])  # type: ignore[arg-type]
-            node.attributes.pop("allowzero", None)
+            rest = [int(side) for side in list(shape)[1:]]  # type: ignore[arg-type]
+            write_target(graph, node, [-1, *rest])
         elif node.op_type in MEETING:
             _repeat_constants(graph, node, free.value, batch)
 

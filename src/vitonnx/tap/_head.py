@@ -12,7 +12,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
-from vitonnx.tap._flow import cut_out
+from vitonnx.tap._flow import STILL, cut_out
 from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._observe import pixel_values
 from vitonnx.tap._residual_stream import Stream
@@ -21,7 +21,6 @@ __all__ = ["Head", "find_head", "read_prefix"]
 
 PASSING = frozenset(("Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear"))
 EMBEDDING_NAMES = ("embed", "feature")
-STILL = 0.05  # of a change against the largest: rounding, and scales of all tokens together
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def _find(value: ir.Value) -> _Heads | None:
         return None
     if [node.op_type for node, _ in chain] == ["Transpose", "Reshape"] and len(sides) == 3:
         return None
-    if len(chain) < 2 or np.prod(sides) > LARGEST or _first_side(source) != BATCH:
+    assert source.shape is not None
+    if len(chain) < 2 or np.prod(sides) > LARGEST or str(source.shape[0]) != BATCH:
         return None
     places: NDArray[np.int64] | None = np.arange(np.prod(sides)).reshape(sides)
     for node, output in reversed(chain):
@@ -221,7 +222,3 @@ def _sides(value: ir.Value | None) -> list[int] | None:
         else:
             return None
     return sides
-
-
-def _first_side(value: ir.Value) -> str:
-    return "" if value.shape is None else str(value.shape[0])

@@ -8,7 +8,6 @@ neither pixels nor batch change are constants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -246,11 +245,10 @@ def _fix_reshapes(graph: ir.Graph) -> None:
             continue
         sides = [side if isinstance(side, int) else -1 for side in shape]
         if sides.count(-1) <= 1 and 0 not in sides:
-            replace_numbers(graph, node, 1, sides)
-            node.attributes.pop("allowzero", None)
+            write_target(graph, node, sides)
 
 
-def replace_numbers(graph: ir.Graph, node: ir.Node, place: int, numbers: Iterable[int]) -> None:
-    """Set whole numbers as an input for this node only."""
-    name = f"{node.outputs[0].name}/input_{place}"
-    node.replace_input_with(place, constant(graph, name, list(numbers)))
+def write_target(graph: ir.Graph, node: ir.Node, sides: list[int]) -> None:
+    """Write a reshape's target in numbers, for this node only."""
+    node.replace_input_with(1, constant(graph, f"{node.outputs[0].name}/input_1", sides))
+    node.attributes.pop("allowzero", None)

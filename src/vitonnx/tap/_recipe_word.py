@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Padding, Preprocessing
@@ -13,6 +14,8 @@ from vitonnx.models import Description, find_model, read_description
 from vitonnx.tap._naming import folders_of
 
 __all__ = ["CHANGES", "change", "describe", "description_files", "split_changes"]
+
+Colour: TypeAlias = tuple[float, float, float]
 
 WAYS = "imagenet, half, MEAN,STD, timm:NAME, timm:FILE or hf:FILE"
 COLOURS = {
@@ -72,19 +75,15 @@ def description_files(word: str | None, file: Path) -> list[Path]:
 
 
 def _beside(file: Path, size: tuple[int, int] | None) -> Description:
-    for folder in folders_of(file):
-        for name in BESIDE:
-            if (folder / name).is_file():
-                return read_description(folder / name, size)
+    if beside := description_files(None, file):
+        return read_description(beside[0], size)
     raise UsageError(
         f"a graph doesn't say how pictures are normalised, and there is no {BESIDE[0]} beside "
         f"{file}: give --preprocess {WAYS}."
     )
 
 
-def _usual(
-    size: tuple[int, int] | None, mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> Preprocessing:
+def _usual(size: tuple[int, int] | None, mean: Colour, std: Colour) -> Preprocessing:
     if size is None:
         raise UsageError(
             "The model takes pictures of any size: set that of the probe-ready file with --size "
@@ -100,9 +99,7 @@ def _usual(
     )
 
 
-def _numbers(
-    word: str,
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _numbers(word: str) -> tuple[Colour, Colour]:
     try:
         numbers = [float(part) for part in word.split(",")]
     except ValueError:

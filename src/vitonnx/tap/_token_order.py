@@ -52,8 +52,8 @@ def check_order(
 
     A few pictures tell all patches apart: each changes the patches whose index has a certain bit
     set. A patch that changes its neighbours too is misplaced; with several overlapping convolutions
-    it may, and then some patches are checked one by one.
-    Patches in another order, or elsewhere, raise ModelFileError.
+    it may, and then some patches are checked one by one. Patches in another order, or elsewhere:
+    ModelFileError.
     """
     count = patches.grid[0] * patches.grid[1]
     name, plain = str(pictures.value.name), pictures.noise(1)

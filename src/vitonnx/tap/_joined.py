@@ -91,8 +91,8 @@ def _replace_input(graph: ir.Graph, pictures: Input, recipe: Preprocessing) -> N
         order = write.constant("bgr", [2, 1, 0])
         value = write.op("Gather", [value, order], "reverse", old.dtype, sides, axis=3)
     if pictures.layout == "NCHW":
-        turned, order_of = [batch, 3, *size], (0, 3, 1, 2)
-        value = write.op("Transpose", [value], "transpose", old.dtype, turned, perm=order_of)
+        sides = [batch, 3, *size]
+        value = write.op("Transpose", [value], "transpose", old.dtype, sides, perm=(0, 3, 1, 2))
     old.replace_all_uses_with(value)
     graph.inputs[:] = [images]
     write.put_before(graph[0])

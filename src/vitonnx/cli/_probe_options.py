@@ -142,7 +142,9 @@ def make_probes(words: Sequence[str], shared: Given) -> list[Any]:
     said = {name: value for name, value in shared.items() if value is not None}
     probes, unused = [], dict(said)
     for word in words:
-        name, _, settings = word.partition(":")
+        name, colon, settings = word.partition(":")
+        if colon and not settings:
+            raise UsageError(f"--probe {word} sets nothing: write {name}:option=value, or {name}.")
         probe = find_probe(name)
         known = [option.name for option in options_of(probe)]
         own = _settings(name, settings, known)

@@ -134,8 +134,10 @@ def video(
     from vitonnx.engine import Engine
     from vitonnx.media import check_writable, partial_of
     from vitonnx.media.videos import Span, open_video
+    from vitonnx.video import require_maps
 
     (asked,) = make_probes([probe], given)
+    require_maps(asked)
     models = (model, *(compare or []))
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
     target = output or Path(f"{source.resolve().stem}.{asked.name}.mp4")

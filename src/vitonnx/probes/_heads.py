@@ -139,8 +139,8 @@ class Heads(GraphProbe[HeadsResult]):
     query: str | tuple[int, int] | None = option(
         None,
         "Look from this query: a token that is not a patch (cls, dist, reg0), mean for the mean "
-        "over the patches, or a pixel of the picture for its patch. By default, cls, or mean in a "
-        "model without cls.",
+        "over the patches, or a pixel of the picture for its patch (in a baked file, patch: an "
+        "input says which). By default, cls, or mean in a model without cls.",
         metavar="TOKEN|mean|Y,X",
         read=read_query,
     )

@@ -7,7 +7,7 @@ maps, and from maps through plots to a video.
 
 from vitonnx.video._engine import at_shape_of, fit_note, open_engine
 from vitonnx.video._options import ScaleKind, VideoHead, VideoOptions
-from vitonnx.video._probe_video import VideoReport, Watch, probe_video
+from vitonnx.video._probe_video import VideoReport, Watch, probe_video, require_maps
 
 __all__ = [
     "ScaleKind",
@@ -19,4 +19,5 @@ __all__ = [
     "fit_note",
     "open_engine",
     "probe_video",
+    "require_maps",
 ]

@@ -22,7 +22,7 @@ from vitonnx.video._options import VideoHead, VideoOptions
 from vitonnx.video._scales import Scaling, scaling_by_frame, scaling_of_video, scaling_to_fixed
 from vitonnx.video._spool import Spool
 
-__all__ = ["VideoReport", "Watch", "probe_video"]
+__all__ = ["VideoReport", "Watch", "probe_video", "require_maps"]
 
 Item = TypeVar("Item")
 
@@ -154,6 +154,12 @@ def probe_video(
     return VideoReport(frames, sound.note if sound else None, video.complaint, padded)
 
 
+def require_maps(probe: Probe[Any]) -> None:
+    """Raise a UsageError unless a probe gives maps."""
+    if getattr(probe, "gives", None) is not Maps:
+        raise UsageError(f"{probe.name} gives no maps, and a video is made of maps: ask another.")
+
+
 def _drawn(
     video: Video, maps: Iterable[FrameMaps], scaling: Scaling, painter: VideoPainter
 ) -> Iterator[Frame]:
@@ -180,8 +186,7 @@ def _painter(
     """Arrange the video, and refuse what can't be before the work begins."""
     if not engines:
         raise UsageError("A video of maps needs at least one model.")
-    if probe.gives is not Maps:
-        raise UsageError(f"{probe.name} gives no maps, and a video is made of maps: ask another.")
+    require_maps(probe)
     if options.scale == "fixed" and not probe.shares:
         raise UsageError(
             f"the maps of {probe.name} are no shares of a whole, which the fixed scale is made "

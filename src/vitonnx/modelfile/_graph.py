@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import Message
 
 from vitonnx.errors import ModelFileError
-from vitonnx.modelfile._bounds import check_shapes, refuse_many
+from vitonnx.modelfile._graph_bounds import check_shapes, refuse_many
 from vitonnx.modelfile._model_file import damaged, understood
 from vitonnx.modelfile._outline import load_skeleton
 from vitonnx.modelfile._places import entries_of, external_tensors, place_of

@@ -11,10 +11,10 @@ import onnx_ir as ir
 from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, PATCH_KERNEL, attention_name, tokens_name
 from vitonnx.graph import Writer
 from vitonnx.manifest import Preprocessing
+from vitonnx.tap._find_patches import Patches, name_weights
 from vitonnx.tap._foreign_graph import Input, normalisation
 from vitonnx.tap._head import Head
 from vitonnx.tap._observe import BATCH
-from vitonnx.tap._patches import Patches, name_weights
 from vitonnx.tap._residual_stream import Stream
 
 __all__ = ["Joined", "join"]

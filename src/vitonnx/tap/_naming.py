@@ -10,7 +10,7 @@ from typing import Any
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import safe_name
-from vitonnx.tap._patches import Patches
+from vitonnx.tap._find_patches import Patches
 
 __all__ = ["check_name", "check_prefix", "folders_of", "name_of", "name_prefix"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
+from vitonnx.tap._find_patches import Patches
 from vitonnx.tap._foreign_graph import Input
-from vitonnx.tap._patches import Patches
 from vitonnx.tap._residual_stream import Stream
 
 __all__ = ["check_order", "place_others"]

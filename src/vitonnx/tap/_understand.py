@@ -10,11 +10,11 @@ import onnx_ir as ir
 from vitonnx.engine import Precision
 from vitonnx.modelfile import WHOLE
 from vitonnx.tap._attention import find_attentions
+from vitonnx.tap._find_patches import Patches, find_patches
 from vitonnx.tap._flow import check_flow, check_passage
 from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._grid_free import Positions
 from vitonnx.tap._head import Head, find_head, read_prefix
-from vitonnx.tap._patches import Patches, find_patches
 from vitonnx.tap._residual_stream import Stream, find_stream
 from vitonnx.tap._token_order import check_order, place_others
 

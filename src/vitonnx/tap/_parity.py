@@ -17,9 +17,8 @@ from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
 from vitonnx.manifest import Preprocessing
 from vitonnx.tap._attention import Attention
-from vitonnx.tap._blocks import Stream
-from vitonnx.tap._contract import Joined
-from vitonnx.tap._input import Input
+from vitonnx.tap._foreign_graph import Input, normalisation
+from vitonnx.tap._joined import Joined
 
 __all__ = ["Original", "Parity", "Tolerance", "difference", "verify"]
 
@@ -55,23 +54,12 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Original:
-    """The graph as it came, ready to run.
-
-    Parameters
-    ----------
-    model : onnx_ir.Model
-    pictures : Input
-        Its input.
-    recipe : Preprocessing
-        Normalisation of its input.
-    folder : path
-        Folder of its external weights.
-    """
+    """The graph as it came, ready to run."""
 
     model: ir.Model
-    pictures: Input
-    recipe: Preprocessing
-    folder: Path
+    pictures: Input  # its input
+    recipe: Preprocessing  # normalisation of its input
+    folder: Path  # of its external weights
 
     @property
     def batch(self) -> int:
@@ -81,7 +69,10 @@ class Original:
     def run(self, images: NDArray[np.uint8], *, optimise: bool = True) -> list[NDArray[Any]]:
         """Return its outputs for uint8 (batch, height, width, 3)."""
         foreign = self.pictures
-        scaled = images if foreign.dtype == np.uint8 else _normalise(images, self.recipe)
+        scaled: NDArray[Any] = images
+        if foreign.dtype != np.uint8:
+            mean, factor = normalisation(self.recipe)
+            scaled = (images.astype(np.float32) - mean) * factor
         if self.recipe.channel_order == "bgr":
             scaled = scaled[..., ::-1]
         feed = {str(foreign.value.name): foreign.arrange(scaled)}
@@ -109,17 +100,7 @@ class Parity:
 
 
 def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Parity:
-    """Run both graphs on the same pictures.
-
-    Returns
-    -------
-    Parity
-
-    Raises
-    ------
-    ModelFileError
-        If one is larger than it may be.
-    """
+    """Run both graphs on the same pictures; ModelFileError if an error is larger than it may be."""
     random = np.random.default_rng(0)
     folder, foreign = original.folder, original.pictures
     images = random.integers(0, 256, (original.batch, *foreign.size, 3), np.uint8)
@@ -147,12 +128,6 @@ def verify(original: Original, joined: Joined, tolerance: Tolerance) -> Parity:
     return Parity(worst, tuple(rows for rows, _ in errors), tuple(product for _, product in errors))
 
 
-def _normalise(images: NDArray[np.uint8], recipe: Preprocessing) -> NDArray[np.float32]:
-    mean = (np.array(recipe.mean) * 255).astype(np.float32)
-    factor = (1 / (np.array(recipe.std) * 255)).astype(np.float32)
-    return (images.astype(np.float32) - mean) * factor
-
-
 def difference(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Return the largest difference of two arrays, relative to the first one's magnitude."""
     if one.shape != other.shape:
@@ -170,39 +145,29 @@ def _attention_errors(joined: Joined, images: NDArray[np.uint8]) -> list[tuple[f
     errors = []
     for start in range(0, len(stream.blocks), together):
         part = range(start, min(start + together, len(stream.blocks)))
-        values = [
-            value
-            for block in part
-            for value in (
-                outputs[attention_name(block)],
-                stream.attentions[block].values,
-                stream.attentions[block].result.outputs[0],
-            )
-        ]
+        values = []
+        for block in part:
+            found = stream.attentions[block]
+            values += [outputs[attention_name(block)], found.values, found.result.outputs[0]]
         arrays = run_values(joined.model, {IMAGES: images}, values, joined.folder)
         for place, block in enumerate(part):
             attention, weighed, result = arrays[3 * place : 3 * place + 3]
             rows = float(np.abs(attention.sum(axis=-1, dtype=np.float64) - 1).max())
-            product = _product_error(stream, block, attention, weighed, result)
-            errors.append((rows, product))
+            found = stream.attentions[block]
+            errors.append((rows, _product_error(found, attention, weighed, result)))
     return errors
 
 
 def _product_error(
-    stream: Stream,
-    block: int,
-    attention: NDArray[Any],
-    values: NDArray[Any],
-    result: NDArray[Any],
+    found: Attention, attention: NDArray[Any], values: NDArray[Any], result: NDArray[Any]
 ) -> float:
-    found = stream.attentions[block]
     if found.result.op_type not in ("MatMul", "Einsum"):
         return 0.0  # whole numbers, which are scaled behind the product
     weights = attention.astype(values.dtype)
     shape = found.weights.shape
     if shape is not None and len(shape) == 3:
         weights = weights.reshape(-1, *weights.shape[-2:])
-    sides = [None if shape is None or not isinstance(side, int) else side for side in shape or ()]
+    sides = [side if isinstance(side, int) else None for side in shape or ()]
     orders = itertools.permutations(range(weights.ndim))
     summed = _summed_axis(found)
     return min(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import onnx_ir as ir
 
 from vitonnx.contract import attention_name
-from vitonnx.graph._blocks import Block, find_blocks
+from vitonnx.graph._find_blocks import Block, find_blocks
 
 __all__ = ["NameNodes"]
 

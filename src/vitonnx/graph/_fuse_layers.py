@@ -1,8 +1,8 @@
-"""GELUs written out in primitive operators become one standard ``Gelu`` each (opset 20).
+"""Layer norms and GELUs written out in primitive operators become one node each.
 
 Exporters multiply and add in any order and association, and optimisers reorder them again. So
-nothing here looks at the order: products are flattened to a constant and its other factors, and
-compared as such.
+for GELUs nothing here looks at the order: products are flattened to a constant and its other
+factors, and compared as such.
 """
 
 from __future__ import annotations
@@ -13,11 +13,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
+from onnxscript.rewriter.rules.fusion._layer_norm import layer_normalization_ruleset
 
-__all__ = ["FuseGelus"]
+from vitonnx.graph._write import number
+
+__all__ = ["FuseGelus", "FuseLayerNorms"]
 
 # Constants are float32 in some files and float16 in others.
 TOLERANCE = 1e-3
+
+
+class FuseLayerNorms(ir.passes.InPlacePass):
+    """Fuse mean, deviation, variance, root, scale and bias into ``LayerNormalization``.
+
+    The rules are onnxscript's: deviation squared by ``Mul`` or ``Pow``, divided by the root or
+    multiplied by its reciprocal. Needs inferred types.
+    """
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Fuse in place."""
+        # The rules look for what some exporters leave out, as it is the default.
+        for node in model.graph.all_nodes():
+            if node.op_type == "ReduceMean" and "keepdims" not in node.attributes:
+                node.attributes.add(ir.AttrInt64("keepdims", 1))
+        return ir.passes.PassResult(model, bool(layer_normalization_ruleset.apply_to_model(model)))
 
 
 @dataclass(frozen=True)
@@ -93,7 +112,7 @@ def _tanh_argument(tanh: ir.Node) -> ir.Value | None:
 
 def _one_plus(value: ir.Value) -> Iterator[ir.Value]:
     for node in value.consumers():
-        if node.op_type == "Add" and 1.0 in map(_scalar, node.inputs):
+        if node.op_type == "Add" and 1.0 in map(number, node.inputs):
             yield node.outputs[0]
 
 
@@ -109,12 +128,12 @@ def _flatten(value: ir.Value | None, stop: ir.Value | None = None) -> Product:
     """Take a tree of products apart; `stop` is a factor, however it was made."""
     if value is None:
         return Product(math.nan)
-    if (constant := _scalar(value)) is not None:
+    if (constant := number(value)) is not None:
         return Product(constant)
     node = value.producer()
     if node is not None and value is not stop:
         left, right = (*node.inputs, None)[:2]
-        exponent = _scalar(right)
+        exponent = number(right)
         if node.op_type == "Mul":
             a, b = _flatten(left, stop), _flatten(right, stop)
             return Product(a.constant * b.constant, a.factors + b.factors)
@@ -124,9 +143,3 @@ def _flatten(value: ir.Value | None, stop: ir.Value | None = None) -> Product:
         if node.op_type == "Pow" and exponent in (2.0, 3.0) and left is not None:
             return Product(1.0, Counter({left: int(exponent)}))
     return Product(1.0, Counter([value]))
-
-
-def _scalar(value: ir.Value | None) -> float | None:
-    """Return the number that a value always is; None if it varies or isn't one number."""
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    return None if tensor is None or tensor.size != 1 else float(tensor.numpy().item())

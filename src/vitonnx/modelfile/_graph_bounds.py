@@ -1,14 +1,15 @@
-"""The shapes of what a graph computes, found out without running it.
+"""Bounds of what a graph may ask for, found without running it.
 
-A few bytes of a file can ask for all memory; and runtimes let an output have another shape than the
-declared one.
+A few bytes of a file can ask for all memory, or stand for any number of nodes; and runtimes let an
+output have another shape than the declared one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from vitonnx.errors import ModelFileError
 from vitonnx.filenames import shown
@@ -17,14 +18,81 @@ from vitonnx.manifest import METADATA_KEY, Manifest
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["check_shapes"]
+__all__ = ["check_shapes", "refuse_many"]
 
+MOST = 20_000
+"""Nodes. Forty blocks with every operator written out, and each shape computed, have 8,000."""
 LARGEST = 2**31
 """Entries of a value, a picture: 8 GB, as much as the attention of 8,000 tokens in 32 heads."""
 LONGEST = 2**22
 """Entries of a list of whole numbers that is computed: shapes and places of tokens, whose values
 are followed, in some twenty bytes each."""
 WHOLE = (6, 7)  # int32 and int64, by their numbers in onnx.TensorProto.DataType
+
+Key: TypeAlias = tuple[str, str, str]
+
+
+def refuse_many(model: onnx.ModelProto, file: Path) -> None:
+    """Refuse a graph of more nodes than any model has, with those in its functions and branches.
+
+    A few nodes stand for any number where functions call functions; in a circle, for endless ones.
+    """
+    counts: dict[Key, int] = {}
+    waiting = {_key(function): function for function in model.functions}
+    while waiting:
+        # Those that call nothing uncounted any more: each is counted once, however often it is
+        # called.
+        ready = [
+            key for key, each in waiting.items() if waiting.keys().isdisjoint(_calls(each.node))
+        ]
+        if not ready:
+            raise ModelFileError(
+                f"{file} is damaged: its functions call each other in a cycle. Export or copy it "
+                "again."
+            )
+        for key in ready:
+            counts[key] = _count(waiting.pop(key).node, counts)
+    count = _count(model.graph.node, counts)
+    if count > MOST:
+        raise ModelFileError(
+            f"{file} has {_about(count)} nodes, more than the graph of any Vision Transformer: it "
+            "is damaged, or made to run forever. Export or copy it again."
+        )
+
+
+def _about(count: int) -> str:
+    return f"{count:,}" if count < 10**9 else "over a billion"
+
+
+def _key(each: onnx.NodeProto | onnx.FunctionProto) -> Key:
+    name = each.op_type if hasattr(each, "op_type") else each.name
+    return each.domain, name, each.overload
+
+
+def _calls(nodes: Iterable[onnx.NodeProto]) -> set[Key]:
+    """Return the functions that nodes call, also inside subgraphs."""
+    found = set()
+    for node in nodes:
+        found.add(_key(node))
+        for graph in _graphs(node):
+            found |= _calls(graph.node)
+    return found
+
+
+def _count(nodes: Iterable[onnx.NodeProto], counts: dict[Key, int]) -> int:
+    """Count nodes, what they call, and what stands in graphs inside them."""
+    return sum(
+        counts.get(_key(node), 1) + sum(_count(graph.node, counts) for graph in _graphs(node))
+        for node in nodes
+    )
+
+
+def _graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [
+        graph
+        for attribute in node.attribute
+        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs)
+    ]
 
 
 def check_shapes(model: onnx.ModelProto, file: Path) -> None:
@@ -33,11 +101,6 @@ def check_shapes(model: onnx.ModelProto, file: Path) -> None:
     Shapes are inferred without running the graph, from constants and from the input. A file with a
     manifest may have what its promises need, and must keep them; in other files declared shapes are
     often wrong, and `tap` checks them itself.
-
-    Raises
-    ------
-    ModelFileError
-        If there is one.
     """
     from onnx.inliner import inline_local_functions
     from onnx.shape_inference import infer_shapes

@@ -19,43 +19,21 @@ NORMS = frozenset(("LayerNormalization", "RMSNormalization", "SimplifiedLayerNor
 
 @dataclass(frozen=True)
 class Stream:
-    """All blocks that attend to all tokens, in order.
-
-    Parameters
-    ----------
-    blocks : tuple of Block
-    attentions : tuple of Attention
-        One of each per block.
-    tokens, heads, dim : int
-        The same in all of them.
-    others : tuple of str
-        Attention that belongs to no block, in words.
-    """
+    """All blocks that attend to all tokens, in order."""
 
     blocks: tuple[Block, ...]
-    attentions: tuple[Attention, ...]
+    attentions: tuple[Attention, ...]  # one of each per block
     tokens: int
     heads: int
     dim: int
-    others: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # attention that belongs to no block, in words
 
 
 def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | None) -> Stream:
     """Put attentions in order along the stream of tokens that they add to.
 
-    Parameters
-    ----------
-    graph : onnx_ir.Graph
-        Graph in topological order, with shapes.
-    attentions : sequence of Attention
-        See `find_attentions`.
-    batch : int or None
-        Batch size, if fixed by the graph.
-
-    Raises
-    ------
-    ModelFileError
-        If they are none, or windows, or look from some tokens at others: no Vision Transformer's.
+    Needs a graph in topological order, with shapes; and the batch, if the graph fixes it. No Vision
+    Transformer's are none, windows, or attention from some tokens to others: ModelFileError.
     """
     if not attentions:
         raise ModelFileError(
@@ -64,12 +42,13 @@ def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | N
             "know."
         )
     side = BATCH if batch is None else batch
-    own = [found for found in attentions if _is_square(found)]
-    others = tuple(
-        f"{found.softmax.name} looks from {_sides(found)[-2]} tokens at {_sides(found)[-1]}"
-        for found in attentions
-        if not _is_square(found)
-    )
+    own, others = [], []
+    for found in attentions:
+        sides = _seen(found)
+        if len(sides) >= 3 and sides[-1] == sides[-2]:
+            own.append(found)
+        else:
+            others.append(f"{found.softmax.name} looks from {sides[-2]} tokens at {sides[-1]}")
     if not own:
         raise ModelFileError(
             f"The model's attention isn't among all tokens of a picture ({others[0]}): only "
@@ -80,8 +59,8 @@ def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | N
     if windowed:
         raise ModelFileError(
             f"The model attends within windows ({len(windowed)} of {len(own)} attentions, such as "
-            f"{windowed[0].softmax.name}, of shape {_words(windowed[0])}): it has no map of the "
-            "whole picture, so it can't be tapped."
+            f"{windowed[0].softmax.name}, of shape {_words(_seen(windowed[0]))}): it has no map of "
+            "the whole picture, so it can't be tapped."
         )
     if len(kinds) > 1:
         counts = ", ".join(
@@ -99,26 +78,25 @@ def find_stream(graph: ir.Graph, attentions: Sequence[Attention], batch: int | N
             "The model's blocks differ in width: it is not a plain Vision Transformer, "
             "so it can't be tapped."
         )
-    return Stream(tuple(blocks), tuple(own), tokens, heads, dims.pop(), others)
+    return Stream(tuple(blocks), tuple(own), tokens, heads, dims.pop(), tuple(others))
 
 
-def _sides(found: Attention) -> list[int | str]:
-    shape = found.softmax.outputs[0].shape
-    return [] if shape is None else [s if isinstance(s, int) else str(s.value) for s in shape]
+def _sides(value: ir.Value) -> list[int | str]:
+    shape = () if value.shape is None else value.shape
+    return [side if isinstance(side, int) else str(side.value) for side in shape]
 
 
-def _words(found: Attention) -> str:
-    return f"({', '.join(map(str, _sides(found)))})"
+def _seen(found: Attention) -> list[int | str]:
+    return _sides(found.softmax.outputs[0])
 
 
-def _is_square(found: Attention) -> bool:
-    sides = _sides(found)
-    return len(sides) >= 3 and sides[-1] == sides[-2]
+def _words(sides: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, sides))})"
 
 
 def _kind(found: Attention, batch: int | str) -> tuple[int, int] | None:
     """Return the numbers of tokens and heads; None if the first side isn't the batch."""
-    sides = _sides(found)
+    sides = _seen(found)
     tokens = sides[-1]
     if not isinstance(tokens, int):
         return None
@@ -234,13 +212,8 @@ def _leave(middle: ir.Value, behind: Sequence[ir.Node], *, normed: bool) -> ir.V
 
 def _check_alone(graph: ir.Graph, stream: ir.Value, found: Attention) -> None:
     """See that queries, keys and values are made of these tokens and of nothing else."""
-    reached = {value for value in pixel_values(graph) if value.producer() is None}
+    reached = pixel_values(graph, past=stream)
     needed = ancestors([*found.scores.inputs, found.values])
-    for node in graph:
-        if node.op_type in ("Shape", "Size") or stream in node.outputs:
-            continue
-        if reached.intersection(node.inputs):
-            reached.update(node.outputs)
     inputs = [value for value in (*found.scores.inputs, found.values) if value is not None]
     if stream in needed and reached.intersection(inputs):
         raise ModelFileError(
@@ -262,8 +235,7 @@ def _check_stream(block: Block, tokens: int, batch: int | str) -> int:
 
 
 def _width(value: ir.Value, tokens: int, batch: int | str, block: Block) -> int:
-    shape = () if value.shape is None else value.shape
-    sides = [side if isinstance(side, int) else str(side.value) for side in shape]
+    sides = _sides(value)
     match sides:
         case [first, second, int(width)] if {first, second} == {batch, tokens}:
             return width
@@ -273,6 +245,6 @@ def _width(value: ir.Value, tokens: int, batch: int | str, block: Block) -> int:
             return width
     raise ModelFileError(
         f"The attention {block.softmax.name} is among {tokens} tokens, but is added to a value of "
-        f"shape ({', '.join(map(str, sides))}): the model attends within windows, or is not a "
+        f"shape {_words(sides)}: the model attends within windows, or is not a "
         "Vision Transformer, so it can't be tapped."
     )

@@ -4,66 +4,38 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from vitonnx.contract import PATCH_KERNEL, POSITION_EMBEDDING
-from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import ancestors, constant
-from vitonnx.tap._blocks import Stream
-from vitonnx.tap._input import Input
+from vitonnx.graph import Writer, ancestors, constant
+from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._observe import pixel_values
+from vitonnx.tap._residual_stream import Stream
 
-__all__ = ["Patches", "check_order", "find_patches", "name_weights"]
+__all__ = ["Patches", "find_patches", "name_weights"]
 
-# Of a change against the largest: rounding, and what half precision makes of it; whole numbers are
-# scaled by the largest of a picture. Where patches are a pixel off, neighbours change by more.
-STILL, STILL_IN_STEPS = 1e-2, 0.1
 CONVOLUTIONS = frozenset(("Conv", "ConvInteger", "QLinearConv"))
-QUANTISING = frozenset(("DynamicQuantizeLinear", "QuantizeLinear"))
 STRIDING = CONVOLUTIONS | {"AveragePool", "MaxPool", "SpaceToDepth"}
 
 
 @dataclass(frozen=True)
 class Patches:
-    """How pictures become tokens.
+    """How pictures become tokens."""
 
-    Parameters
-    ----------
-    size : int
-        Side of a patch, in pixels.
-    apart : bool
-        Whether no pixel is in two patches: several convolutions in a row may overlap.
-    grid : (rows, columns)
-    prefix : int
-        Tokens in front of the patches.
-    kernel : onnx_ir.Value or None
-        Kernel of the convolution that embeds patches, (dim, 3, size, size); None if there is none,
-        or several.
-    positions : onnx_ir.Node or None
-        The addition of a position embedding.
-    position_rows : int
-        Number of rows of the embedding.
-    suffix : int
-        Number of tokens after the patches.
-    shift : int
-        Pixels that the first patch begins above the picture, and at the left of it.
-    """
-
-    size: int
+    size: int  # side of a patch, in pixels
+    # Whether no pixel is in two patches: several convolutions in a row may overlap.
     apart: bool
-    grid: tuple[int, int]
-    prefix: int
+    grid: tuple[int, int]  # (rows, columns)
+    prefix: int  # tokens in front of the patches
+    # Of the convolution that embeds patches, (dim, 3, size, size); None if none or several do.
     kernel: ir.Value | None
-    positions: ir.Node | None
-    position_rows: int
-    suffix: int = 0
-    shift: int = 0
+    positions: ir.Node | None  # addition of a position embedding
+    position_rows: int  # of that embedding
+    suffix: int = 0  # tokens after the patches
+    shift: int = 0  # pixels that the first patch begins above the picture, and at the left of it
 
     @property
     def rows_behind(self) -> int:
@@ -81,10 +53,7 @@ class Patches:
 def find_patches(graph: ir.Graph, stream: Stream, pictures: Input) -> Patches:
     """Find patches and positions in front of the first block.
 
-    Raises
-    ------
-    ModelFileError
-        If tokens are no patches of a grid, or patches overlap, or aren't square.
+    If tokens are no patches of a grid, or patches overlap or aren't square: ModelFileError.
     """
     start = stream.blocks[0].stream_in
     moving = pixel_values(graph)
@@ -207,13 +176,8 @@ def name_weights(graph: ir.Graph, patches: Patches) -> None:
     if patches.positions is not None:
         one, other = patches.positions.inputs
         value = one if one is not None and one.const_value is not None else other
-        _rename(
-            graph,
-            value,
-            POSITION_EMBEDDING,
-            rows=patches.position_rows,
-            behind=patches.rows_behind,
-        )
+        rows, behind = patches.position_rows, patches.rows_behind
+        _rename(graph, value, POSITION_EMBEDDING, rows, behind)
 
 
 def _rename(
@@ -225,100 +189,19 @@ def _rename(
     """
     assert value is not None
     assert value.const_value is not None
-    array, given_type = value.const_value.numpy(), ir.TensorType(ir.DataType.FLOAT)
+    array = value.const_value.numpy()
     weight = array.astype(np.float32).reshape(array.shape if rows is None else (rows, -1))
-    given, nodes = constant(graph, name, weight[: len(weight) - behind]), []
+    write, given = Writer(graph, name), constant(graph, name, weight[: len(weight) - behind])
     if behind:
-        rest = constant(graph, f"{name}/behind", weight[len(weight) - behind :])
-        nodes.append(ir.node("Concat", [given, rest], {"axis": 0}, name=f"{name}/concat"))
-        given = nodes[-1].outputs[0]
+        rest = write.constant("behind", weight[len(weight) - behind :])
+        single = ir.DataType.FLOAT
+        given = write.op("Concat", [given, rest], "concat", single, weight.shape, axis=0)
     if array.dtype != np.float32:
-        nodes.append(ir.node("Cast", [given], {"to": int(value.dtype or 1)}, name=f"{name}/cast"))
-        given = nodes[-1].outputs[0]
+        to = int(value.dtype or ir.DataType.FLOAT)
+        given = write.op("Cast", [given], "cast", value.dtype, weight.shape, to=to)
     # (rows, dim) is added to (batch, rows, dim) as it is; what else there is is made of it.
     if rows is not None and (array.ndim > 3 or array.shape[-2:] != weight.shape[-2:]):
-        sides = constant(graph, f"{name}/shape", np.array(array.shape, np.int64))
-        nodes.append(ir.node("Reshape", [given, sides], name=f"{name}/reshape"))
-        given = nodes[-1].outputs[0]
-    for node in nodes:
-        shape = array.shape if node.op_type == "Reshape" else weight.shape
-        kind = given_type if node.op_type == "Concat" else value.type
-        node.outputs[0].name, node.outputs[0].type = node.name, kind
-        node.outputs[0].shape = ir.Shape(shape)
+        sides = write.constant("shape", list(array.shape))
+        given = write.op("Reshape", [given, sides], "reshape", value.dtype, array.shape)
     value.replace_all_uses_with(given)
-    for node in reversed(nodes):
-        graph.insert_before(graph[0], node)
-
-
-def check_order(
-    model: ir.Model, stream: Stream, patches: Patches, pictures: Input, folder: Path
-) -> None:
-    """Check that a change of one patch's pixels changes its token, row by row after the prefix.
-
-    A few pictures tell all patches apart: each changes the patches whose index has a certain bit
-    set. A patch that changes its neighbours too is misplaced; with several overlapping convolutions
-    it may, and then some patches are checked one by one.
-
-    Raises
-    ------
-    ModelFileError
-        If patches are in another order, or stand elsewhere.
-    """
-    count = patches.grid[0] * patches.grid[1]
-    name, plain = str(pictures.value.name), pictures.noise(1)
-    tokens = stream.blocks[0].stream_in
-    in_steps = any(node.op_type in QUANTISING for node in model.graph)
-    still = STILL_IN_STEPS if in_steps else STILL
-    (before,) = run_values(model, {name: plain}, [tokens], folder)
-
-    def change(where: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Change all pixels of some places, and see how much each token changes."""
-        pixels = _changed(plain, where, pictures.layout)
-        (after,) = run_values(model, {name: pixels}, [tokens], folder)
-        difference = np.abs(before.astype(np.float64) - after)
-        return np.asarray(difference.reshape(stream.tokens, -1).max(axis=1))
-
-    def of_patches(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return _pixels(chosen.reshape(patches.grid), patches, pictures.size)
-
-    numbers = np.arange(count)
-    found = np.full(stream.tokens, -1)
-    if patches.apart:
-        every = change(of_patches(numbers >= 0))
-        beyond = change(~of_patches(numbers >= 0))
-        found[every > still * every.max()] = 0
-        for bit in range((count - 1).bit_length()):
-            part = change(of_patches(numbers >> bit & 1 == 1))
-            found[(part > still * part.max()) & (found >= 0)] += 1 << bit
-        found[beyond > still * every.max()] = -1
-    else:
-        found[patches.prefix : patches.prefix + count] = numbers
-        for number in (0, patches.grid[1] - 1, count // 2, count - 1):
-            found[patches.prefix + number] = -1
-            found[change(of_patches(numbers == number)).argmax()] = number
-    expected = np.full(stream.tokens, -1)
-    expected[patches.prefix : patches.prefix + count] = numbers
-    if (found != expected).any():
-        place = int((found != expected).argmax())
-        raise ModelFileError(
-            f"The model's tokens are not its patches of {patches.size}x{patches.size} pixels, row "
-            f"by row behind {patches.prefix} others: token {place} sees other pixels than it "
-            "should. Its maps would be wrong, so it can't be tapped."
-        )
-
-
-def _pixels(
-    chosen: NDArray[np.bool_], patches: Patches, size: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Mark the pixels of some patches of a grid in a picture that may be larger than it."""
-    marked = chosen.repeat(patches.size, axis=0).repeat(patches.size, axis=1)
-    marked = marked[patches.shift :, patches.shift :]
-    beyond = [(0, whole - covered) for whole, covered in zip(size, marked.shape, strict=True)]
-    return np.pad(marked, beyond)
-
-
-def _changed(pixels: NDArray[Any], where: NDArray[np.bool_], layout: str) -> NDArray[Any]:
-    """Change all pixels of some places."""
-    where = where[None, None] if layout == "NCHW" else where[None, ..., None]
-    other = 255 - pixels if pixels.dtype == np.uint8 else 1 - pixels
-    return np.where(where, other, pixels)
+    write.put_before(graph[0])

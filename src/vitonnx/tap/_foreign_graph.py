@@ -1,8 +1,9 @@
-"""The one input of a foreign graph: pictures, in whatever layout and type."""
+"""A foreign graph, read from an untrusted file, and its one input: pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +11,28 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.manifest import Preprocessing
+from vitonnx.modelfile import is_ours, open_graph
+from vitonnx.tap._plain import WriteErfc
 
-__all__ = ["Input", "find_input", "fixed_size"]
+__all__ = ["Input", "find_input", "fixed_size", "open_foreign"]
+
+
+def open_foreign(file: Path) -> ir.Model:
+    """Read a graph; its large weights stay in their files until needed.
+
+    Raises ModelFileError for what `open_graph` refuses, and for files that vitonnx made.
+    """
+    if is_ours(file):
+        raise ModelFileError(
+            f"{file} needs no tapping: vitonnx made it. `vitonnx inspect` shows its content."
+        )
+    model = open_graph(file)
+    if not len(model.graph):
+        raise ModelFileError(f"{file} is not a model: its graph is empty.")
+    WriteErfc()(model)
+    return model
+
 
 Layout = Literal["NCHW", "NHWC"]
 NUMBERS = {
@@ -25,24 +46,12 @@ MOST_PIXELS = 2**24  # 4096x4096: attention among the patches of more fits no ma
 
 @dataclass(frozen=True)
 class Input:
-    """Input of a graph that takes pictures.
-
-    Parameters
-    ----------
-    value : onnx_ir.Value
-        The graph's input.
-    layout : "NCHW" or "NHWC"
-        Whether colours are its second or its last axis.
-    batch : int or None
-        The number of pictures, where the graph fixes it.
-    size : (height, width)
-        Size in pixels.
-    """
+    """Input of a graph that takes pictures."""
 
     value: ir.Value
-    layout: Layout
-    batch: int | None
-    size: tuple[int, int]
+    layout: Layout  # whether colours are its second or its last axis
+    batch: int | None  # number of pictures, where the graph fixes it
+    size: tuple[int, int]  # (height, width), in pixels
 
     @property
     def dtype(self) -> Any:
@@ -62,21 +71,10 @@ class Input:
 
 
 def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
-    """Find the graph's input, and set it to a size.
+    """Find the graph's input, and set it to a size, (height, width), in pixels.
 
-    Parameters
-    ----------
-    graph : onnx_ir.Graph
-        Graph; its input's shape is changed if a size was open.
-    size : (height, width)
-        Size in pixels.
-
-    Raises
-    ------
-    ModelFileError
-        If it takes something other than pictures, or additional inputs.
-    UsageError
-        If the size isn't the graph's own.
+    The shape of the input is changed where it is open; a size that isn't the graph's own is refused
+    with a UsageError, an input that takes something other than pictures with a ModelFileError.
     """
     value, layout, places = _pictures(graph)
     shape = list(value.shape or ())
@@ -90,6 +88,12 @@ def find_input(graph: ir.Graph, size: tuple[int, int]) -> Input:
     return Input(value, layout, batch, (sides[0], sides[1]))
 
 
+def normalisation(recipe: Preprocessing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what is subtracted from pixels from 0 to 255, and what they are multiplied by then."""
+    mean = (np.array(recipe.mean) * 255).astype(np.float32)
+    return mean, (1 / (np.array(recipe.std) * 255)).astype(np.float32)
+
+
 def _side(found: int | ir.SymbolicDim, size: tuple[int, int], which: int) -> int:
     if isinstance(found, int) and size[which] != found:
         raise UsageError(
@@ -100,13 +104,7 @@ def _side(found: int | ir.SymbolicDim, size: tuple[int, int], which: int) -> int
 
 
 def fixed_size(graph: ir.Graph) -> tuple[int, int] | None:
-    """Return the size of the pictures that a graph takes; None if open.
-
-    Raises
-    ------
-    ModelFileError
-        If it takes something other than pictures, or additional inputs.
-    """
+    """Return the size of the pictures that a graph takes; None if open."""
     value, _, (rows, columns) = _pictures(graph)
     assert value.shape is not None
     height, width = value.shape[rows], value.shape[columns]

@@ -12,7 +12,6 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from vitonnx.contract import LOGITS, PATCH_KERNEL, POSITION_EMBEDDING
-from vitonnx.engine import Precision
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import (
     NameNodes,
@@ -26,19 +25,22 @@ from vitonnx.manifest import Manifest, Source, round_up
 from vitonnx.media import atomic_with_companions, check_writable
 from vitonnx.modelfile import home, save_graph, understood, weight_files
 from vitonnx.tap._any_size import choose_interpolation, try_other_size
-from vitonnx.tap._blocks import Stream
-from vitonnx.tap._contract import Joined, join
-from vitonnx.tap._findings import describe_findings, describe_positions, missing
-from vitonnx.tap._input import find_input, fixed_size
-from vitonnx.tap._naming import check_name, name_of
-from vitonnx.tap._open import open_foreign
-from vitonnx.tap._positions import Positions, free_positions
-from vitonnx.tap._precision import in_words, precision_of
-from vitonnx.tap._prefix import check_prefix, name_prefix
+from vitonnx.tap._foreign_graph import find_input, fixed_size, open_foreign
+from vitonnx.tap._grid_free import Positions, free_positions
+from vitonnx.tap._joined import Joined, join
+from vitonnx.tap._naming import check_name, check_prefix, name_of, name_prefix
+from vitonnx.tap._parity import Original, Parity, Tolerance, verify
 from vitonnx.tap._prepare import prepare
-from vitonnx.tap._recipe import describe, description_files
-from vitonnx.tap._understand import understand
-from vitonnx.tap._verify import Original, Parity, Tolerance, verify
+from vitonnx.tap._recipe_word import describe, description_files
+from vitonnx.tap._residual_stream import Stream
+from vitonnx.tap._understand import (
+    describe_findings,
+    describe_positions,
+    in_words,
+    missing,
+    precision_of,
+    understand,
+)
 
 if TYPE_CHECKING:
     from vitonnx.models import Description
@@ -166,13 +168,14 @@ def _tap(
     )
     positions = free_positions(joined, original.model.graph)
     candidates, guess = choose_interpolation(positions, interpolation, known.interpolation)
-    manifest = _manifest(source, joined, positions, known, precision)
+    manifest = _manifest(source, joined, positions, known)
     manifest = replace(
         manifest,
         name=name,
         prefix_tokens=prefix,
         position_prefix=prefix[: parts.patches.placed or 0],
         position_interpolation=candidates[0],
+        precision=precision,
     )
     manifest = resample_positions(model.graph, manifest)
     tolerance = Tolerance.of(precision)
@@ -231,14 +234,8 @@ def _weights(graph: ir.Graph) -> frozenset[str]:
     return frozenset(name for name in graph.initializers if name in ours or "/" not in name)
 
 
-def _manifest(
-    source: Path,
-    joined: Joined,
-    positions: Positions,
-    known: Description,
-    precision: Precision,
-) -> Manifest:
-    """Describe what was found, but for names, and for its parity with the original."""
+def _manifest(source: Path, joined: Joined, positions: Positions, known: Description) -> Manifest:
+    """Describe what was found, but for names, precision, and parity with the original."""
     stream, patches = joined.stream, joined.patches
     logits = joined.outputs[LOGITS].shape if LOGITS in joined.outputs else None
     classes = known.classes
@@ -262,7 +259,6 @@ def _manifest(
         classes=classes,
         source=Source(file=source.name, sha256=digest),
         versions={name: version(name) for name in PACKAGES},
-        precision=precision,
         relative_grid=patches.grid if positions.relative else None,
         suffix_tokens=tuple(f"suffix{number}" for number in range(patches.suffix)),
     )

@@ -74,8 +74,15 @@ def save_graph(model: ir.Model, path: Path) -> None:
             for value in model.graph.initializers.values()
             if value.const_value is not None
         )
-        beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
-        ir.save(model, path, external_data=beside)
+    beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
+    try:
+        with understood("the graph"):
+            ir.save(model, path, external_data=beside)
+    except ModelFileError as error:
+        if isinstance(error.__cause__, OSError):
+            # The graph is as it should be: whoever opened the path says what the system refuses.
+            raise error.__cause__ from None
+        raise
 
 
 def to_runtime(model: ir.Model, folder: Path) -> bytes:

@@ -220,3 +220,11 @@ def test_a_fit_without_a_video(
     assert main(["report", str(exported("plain")), "wide.png", "--fit", "cut"]) == 2
     assert "give --video" in capsys.readouterr().err
     assert not list(desk.glob("*.html"))
+
+
+def test_what_was_asked_for_is_shown_or_nothing(desk: Path, exported: Exported) -> None:
+    """The default shows what filters there are; a number that was asked for is kept."""
+    plain = str(exported("plain"))
+    words = ["report", plain, "wide.png", "-q", "-o", "r.html"]
+    assert main([*words, "--probe", "filters:components=9999"]) == 0
+    assert "there are none to show" in Path("r.html").read_text(encoding="utf-8")

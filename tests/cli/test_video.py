@@ -181,6 +181,8 @@ def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
         (["--query", "dist"], 2, ["dist"]),
         (["--query", "900,3"], 1, ["outside"]),
         (["--probe", "distance"], 2, ["distance gives no maps"]),
+        (["--probe", "heads", "--probe", "rollout"], 2, ["a video shows one probe"]),
+        (["--probe", "heads:mass=0.5"], 2, ["heads has no option mass"]),
         (["--probe", "filters"], 2, ["filters"]),
         (["--fusion", "max"], 2, ["--fusion", "heads"]),
         (["--probe", "rollout", "--block", "1"], 2, ["--block", "rollout"]),

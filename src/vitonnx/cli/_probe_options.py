@@ -66,11 +66,8 @@ def with_options(
 
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
     # Behind what names the probes, or else behind the arguments.
-    place = max(
-        place
-        for place, each in enumerate(parameters, start=1)
-        if each.name == "probe" or "ArgumentInfo" in repr(each.annotation)
-    )
+    first = [each.name == "probe" or "ArgumentInfo" in repr(each.annotation) for each in own]
+    place = max((place for place, is_first in enumerate(first, start=1) if is_first), default=0)
     signature = inspect.Signature([*parameters[:place], *added, *parameters[place:]])
     with_those.__signature__ = signature  # type: ignore[attr-defined]
     with_those.__annotations__ = {

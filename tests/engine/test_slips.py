@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ import pytest
 from PIL import Image
 
 import vitonnx as vx
-from vitonnx.errors import ModelFileError, PictureError, UnknownModelError, UsageError
+from vitonnx.engine import Result, save_results
+from vitonnx.errors import (
+    ModelFileError,
+    PictureError,
+    UnknownModelError,
+    UsageError,
+    VitonnxError,
+)
+from vitonnx.probes import GraphProbe, Maps, Option, PictureResult, Probe
 
 PICTURE = np.random.default_rng(7).integers(0, 256, (53, 71, 3), np.uint8)
 PIXELS = PICTURE[None, :48, :48]
@@ -195,3 +204,125 @@ def test_models_that_are_none(
 )
 def test_options_that_can_not_be(options: dict[str, Any], says: str) -> None:
     refused(lambda name: vx.Engine(name, **options), "scenes_vit", UsageError, says)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OwnResult(PictureResult):
+    own: Any = None
+
+    @property
+    def finding(self) -> Maps:
+        return Maps(values=self.own[None], labels=("own",), unit="own")
+
+
+@dataclass(frozen=True)
+class Own(Probe[OwnResult]):
+    """Somebody's own probe, which reads and finds what it is told."""
+
+    name = "own"
+    gives = Maps
+    outputs: Any = ("block_00/attention",)
+    found: Callable[..., Any] = lambda outputs, layout, queries: [OwnResult() for _ in queries]
+
+    def reads(self, layout: Any) -> Any:
+        return self.outputs
+
+    def compute(self, outputs: Any, layout: Any, queries: Any) -> Any:
+        return self.found(outputs, layout, queries)
+
+
+@dataclass(frozen=True)
+class Compiled(GraphProbe[OwnResult]):
+    """Likewise, compiled into the graph."""
+
+    name = "compiled"
+    gives = Maps
+    condensed: Callable[[Any], Any] = lambda attention: attention[:, 0, ...]
+    at: Callable[[], Any] = lambda: None
+    made: Callable[[Any], Any] = lambda array: OwnResult(own=array)
+
+    def reads(self, layout: Any) -> tuple[str, ...]:
+        return (layout.attention(0),)
+
+    def token(self, layout: Any, crop: Any) -> int | None:
+        found: int | None = self.at()
+        return found
+
+    def condense(self, outputs: Any, layout: Any, queries: Any) -> Any:
+        return self.condensed(next(iter(outputs.values())))
+
+    def result(self, condensed: Any, layout: Any, query: Any) -> Any:
+        return self.made(condensed)
+
+
+def fails(*_: object) -> Any:
+    return {}["licence"]
+
+
+FAULTY_PROBES: list[tuple[Probe[Any], str]] = [
+    (Own(("block_77/nothing",)), "own reads block_77/nothing, which the model doesn't have"),
+    (Own("logits"), r"own \(.*test_slips\) failed: TypeError: reads gave 'logits'"),
+    (Own(None), "own .* failed: TypeError"),
+    (Own(found=fails), "own .* failed: KeyError: 'licence'"),
+    (Own(found=lambda *_: None), "own .* failed: TypeError"),
+    (Own(found=lambda *_: []), "own .* failed: ValueError: it gave 0 results for 1 pictures"),
+    (Own(found=lambda *_: [3]), "own .* failed: TypeError: a int is no PictureResult"),
+    (Compiled(fails), "compiled .* failed: KeyError: 'licence'"),
+    (Compiled(lambda _: None), "compiled .* failed: TypeError: .* NoneType"),
+    (Compiled(lambda _: np.ones(3)), "compiled .* failed: TypeError: .* ndarray"),
+    (Compiled(lambda each: each[0, ...]), "compiled .* failed: ValueError: condense gave shape"),
+    (Compiled(at=fails), "compiled .* failed: KeyError: 'licence'"),
+    (Compiled(made=fails), "compiled .* failed: KeyError: 'licence'"),
+    (Compiled(made=lambda _: None), "compiled .* failed: TypeError"),
+]
+
+
+@pytest.mark.parametrize("in_graph", [True, False])
+@pytest.mark.parametrize(("probe", "says"), FAULTY_PROBES)
+def test_a_faulty_probe_is_named(probe: Probe[Any], says: str, in_graph: bool) -> None:
+    with vx.Engine("scenes_vit", device="cpu", in_graph=in_graph) as engine:
+        if not in_graph and "ndarray" in says:  # a constant is an array like any other there
+            says = "compiled .* failed: ValueError"
+        if not in_graph and "NoneType" in says:
+            says = "compiled .* failed: AttributeError"
+        refused(lambda engine: engine.probe(PICTURE, probe), engine, VitonnxError, says)
+
+
+def test_a_faulty_finding_is_named(engine: vx.Engine) -> None:
+    (result,) = engine.probe(PICTURE, [Own()])
+    refused(lambda _: result.finding, engine, VitonnxError, "OwnResult .* failed: TypeError")
+    (alone,) = engine.probe(PICTURE, Own())
+    refused(lambda _: vx.plot(alone), engine, VitonnxError, "OwnResult .* failed: TypeError")
+
+
+MAPS: list[tuple[dict[str, Any], str]] = [
+    ({"values": np.ones((2, 3))}, r"values of shape \(2, 3\)"),
+    ({"values": 3}, r"values of shape \(\)"),
+    ({"labels": ("a",)}, r"2 maps have the labels \('a',\): give one for each"),
+    ({"labels": "ab"}, "labels 'ab'"),
+    ({"masks": np.ones((2, 3, 4), bool)}, r"masks of shape \(2, 3, 4\)"),
+    ({"mark": (3, 0)}, r"no patch \(3, 0\)"),
+    ({"mark": (0, -1)}, r"no patch \(0, -1\)"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), MAPS)
+def test_maps_that_do_not_fit_together(given: dict[str, Any], says: str) -> None:
+    fitting = {"values": np.ones((2, 3, 5)), "labels": ("a", "b"), "unit": "share"}
+    refused(lambda _: Maps(**{**fitting, **given}), None, UsageError, says)
+
+
+def test_arrays_that_do_not_stack(tmp_path: Path) -> None:
+    def save(*own: Any) -> None:
+        results = [Result(file="a", values={"own": OwnResult(own=each)}) for each in own]
+        save_results(tmp_path / "o.npz", results, "own")
+
+    refused(lambda _: save(None), None, UsageError, "own found no arrays")
+    refused(lambda _: save(np.ones(3), np.ones(4)), None, UsageError, "several sizes")
+    refused(lambda _: save(np.ones(3), None), None, UsageError, "several sizes")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_option_that_can_not_be_read() -> None:
+    option = Option("pair", str, None, "Take this.", read=lambda word: {"a": 1}[word])
+    refused(lambda _: option.parse("x"), None, UsageError, "--pair 'x': 'x'")

@@ -30,7 +30,7 @@ from vitonnx.modelfile import (
     save_graph,
     weight_files,
 )
-from vitonnx.probes import GraphProbe, Probe, options_of
+from vitonnx.probes import GraphProbe, Probe, answering, options_of
 
 __all__ = ["Baked", "bake"]
 
@@ -147,7 +147,7 @@ def bake(
     if logits and LOGITS not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
     for probe in compiled:
-        probe.reads(engine.layout)
+        engine.reads_of(probe)
     size = None if engine.manifest.size == manifest.size else engine.manifest.size
     kept, fidelity = (LOGITS,) if logits else (), None
     with temporary_folder() as folder:
@@ -266,7 +266,8 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     for probe in plan.probes:
         token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
         read = {name: outputs[name] for name in probe.reads(layout)}
-        expected = np.asarray(probe.condense(read, layout, token))
+        with answering(probe):
+            expected = np.asarray(probe.condense(read, layout, token))
         error = np.abs(found[probe.name] - expected).max() / np.abs(expected).max()
         if not error <= TOLERANCE:
             raise VitonnxError(

@@ -29,7 +29,15 @@ from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
-from vitonnx.probes import Found, GraphProbe, PictureResult, Probe, Summary, WeightProbe
+from vitonnx.probes import (
+    Found,
+    GraphProbe,
+    PictureResult,
+    Probe,
+    Summary,
+    WeightProbe,
+    answering,
+)
 from vitonnx.weights import probe_weights
 
 __all__ = ["Engine", "Picture"]
@@ -356,7 +364,7 @@ class Engine:
         probes = as_probes(probes)
         if self._own_sizes is not None:
             for probe in probes:
-                probe.reads(self.layout)
+                self.reads_of(probe)
             return Stream(self._own_sizes.results(images, probes), probes, summary or {})
         compiled, outputs = self._divide(probes)
         if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
@@ -454,10 +462,22 @@ class Engine:
         in_graph = self.in_graph is not False and not unplanned
         compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
         # All are asked, so that what the model doesn't have is known before any work.
-        read = {probe.name: probe.reads(self.layout) for probe in probes}
+        read = {probe.name: self.reads_of(probe) for probe in probes}
         logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
+
+    def reads_of(self, probe: Probe[Any]) -> tuple[str, ...]:
+        """Name the outputs that a probe reads, all of which the model has."""
+        with answering(probe):
+            names = probe.reads(self.layout)
+            if isinstance(names, str):
+                raise TypeError(f"reads gave {names!r}, and no tuple of names")
+            names = tuple(names)
+        for name in names:
+            if name not in self.outputs:
+                raise UsageError(f"{probe.name} reads {name}, which the model doesn't have.")
+        return names
 
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
         # What the file is in already takes no work.

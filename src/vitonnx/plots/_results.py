@@ -16,7 +16,7 @@ from vitonnx.plots._matrices import plot_matrices
 from vitonnx.plots._plates import plot_plates
 from vitonnx.plots._sheet import contact_sheet
 from vitonnx.plots._tables import plot_tables
-from vitonnx.probes import Finding, Maps, Matrix, PictureResult, Plate, Table
+from vitonnx.probes import Finding, Maps, Matrix, PictureResult, Plate, Table, answering
 
 __all__ = ["plot_findings", "plot_results"]
 
@@ -84,7 +84,7 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     UsageError
         If there is nothing to draw.
     """
-    findings = {name: [result.finding for result in results] for name, results in models.items()}
+    findings = {name: [_found(result) for result in results] for name, results in models.items()}
     if not all(isinstance(each, Maps) for of_model in findings.values() for each in of_model):
         if any(len(of_model) != 1 for of_model in findings.values()):
             raise UsageError("only maps are drawn for several pictures: draw one picture.")
@@ -110,6 +110,11 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     return plot_maps(
         pixels, maps, model=name, file=file, prediction=prediction, note=note, inside=inside
     )
+
+
+def _found(result: PictureResult) -> Finding:
+    with answering(result):
+        return result.finding
 
 
 def _predicted(result: PictureResult) -> str:

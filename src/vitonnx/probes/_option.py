@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from vitonnx.blame import reason_of
 from vitonnx.errors import UsageError
 
 __all__ = ["Option", "option", "options_of"]
@@ -82,7 +83,12 @@ class Option:
         vitonnx.errors.UsageError: --block 'last' is not a whole number.
         """
         if self.read is not None:
-            return self.read(text)
+            try:
+                return self.read(text)
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                if isinstance(error, UsageError):
+                    raise
+                raise UsageError(f"{self.flag} {text!r}: {reason_of(error)}.") from error
         try:
             match self.kind.__name__:
                 case "bool":

@@ -25,6 +25,7 @@ from vitonnx.probes import GraphProbe, Maps, Option, PictureResult, Probe
 PICTURE = np.random.default_rng(7).integers(0, 256, (53, 71, 3), np.uint8)
 PIXELS = PICTURE[None, :48, :48]
 HEADS, FILTERS = vx.Heads(), vx.Filters(count=3)
+UNCHECKED: Any = vx  # what checkers of types would refuse
 
 Use = Callable[[Any], object]
 
@@ -32,6 +33,12 @@ Use = Callable[[Any], object]
 @pytest.fixture(scope="module")
 def engine() -> vx.Engine:
     return vx.Engine("scenes_vit", device="cpu")
+
+
+def is_good(result: Result) -> bool:
+    if result.error is not None:
+        raise result.error
+    return True
 
 
 def refused(use: Use, engine: Any, kind: type[vx.VitonnxError], says: str) -> None:
@@ -64,7 +71,7 @@ PICTURE_SLIPS: list[tuple[str, Any, type[vx.VitonnxError], str]] = [
 ]
 
 
-@pytest.mark.parametrize("way", ["run", "probe"])
+@pytest.mark.parametrize("way", ["run", "probe", "stream"])
 @pytest.mark.parametrize(("given", "kind", "says"), [row[1:] for row in PICTURE_SLIPS])
 def test_pictures_that_are_none(
     given: Any, kind: type[vx.VitonnxError], says: str, way: str, engine: vx.Engine
@@ -72,6 +79,7 @@ def test_pictures_that_are_none(
     ways: dict[str, Use] = {
         "run": lambda engine: engine.run(given),
         "probe": lambda engine: engine.probe(given, HEADS),
+        "stream": lambda engine: all(map(is_good, engine.stream(given, [HEADS]))),
     }
     refused(ways[way], engine, kind, says)
 
@@ -82,6 +90,15 @@ def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> N
         for given in (one, [one], (one,), iter([one])):
             (result,) = engine.probe(given, HEADS)
             assert result.attention.shape == (4, 6, 6)
+    (streamed,) = engine.stream(str(tmp_path / "bird.png"), [HEADS])
+    assert streamed.heads.attention.shape == (4, 6, 6)
+
+
+def test_a_closed_engine_opens_no_other() -> None:
+    engine = vx.Engine("scenes_vit", device="cpu")
+    engine.close()
+    for use in (lambda each: each.resized(64), lambda each: each.sibling()):
+        refused(use, engine, UsageError, "is closed")
 
 
 PROBE_SLIPS: list[tuple[Any, str]] = [
@@ -193,6 +210,7 @@ def test_models_that_are_none(
         ({"threads": 0}, "threads is 0; it must be from 1 to"),
         ({"threads": "four"}, "threads is 'four'"),
         ({"threads": 2.5}, "threads is 2.5"),
+        ({"max_pixels": -1}, "max_pixels is -1"),
         ({"size": 48.5}, "it must be pixels"),
         ({"size": 50}, "multiple"),
         ({"fit": "stretch"}, "stretch"),
@@ -256,7 +274,7 @@ class Compiled(GraphProbe[OwnResult]):
 
 
 def fails(*_: object) -> Any:
-    return {}["licence"]
+    raise KeyError("licence")
 
 
 FAULTY_PROBES: list[tuple[Probe[Any], str]] = [
@@ -270,7 +288,10 @@ FAULTY_PROBES: list[tuple[Probe[Any], str]] = [
     (Compiled(fails), "compiled .* failed: KeyError: 'licence'"),
     (Compiled(lambda _: None), "compiled .* failed: TypeError: .* NoneType"),
     (Compiled(lambda _: np.ones(3)), "compiled .* failed: TypeError: .* ndarray"),
-    (Compiled(lambda each: each[0, ...]), "compiled .* failed: ValueError: condense gave shape"),
+    (
+        Compiled(lambda each: each[0, ...]),
+        "condense gave shape|compiled is .* instead of .* mend its probe",
+    ),
     (Compiled(at=fails), "compiled .* failed: KeyError: 'licence'"),
     (Compiled(made=fails), "compiled .* failed: KeyError: 'licence'"),
     (Compiled(made=lambda _: None), "compiled .* failed: TypeError"),
@@ -326,3 +347,26 @@ def test_arrays_that_do_not_stack(tmp_path: Path) -> None:
 def test_an_option_that_can_not_be_read() -> None:
     option = Option("pair", str, None, "Take this.", read=lambda word: {"a": 1}[word])
     refused(lambda _: option.parse("x"), None, UsageError, "--pair 'x': 'x'")
+
+
+OPTIONS: list[tuple[Callable[[], object], str]] = [
+    (lambda: UNCHECKED.Heads(mass="0.5"), "mass is '0.5'; it must be a number"),
+    (lambda: UNCHECKED.Heads(block="3"), "block is '3'; it must be a whole number"),
+    (lambda: UNCHECKED.Heads(block=True), "block is True; it must be a whole number"),
+    (lambda: UNCHECKED.Distance(3), "renormalize is 3; it must be true or false"),
+    (lambda: UNCHECKED.Filters(components=2.5), "components is 2.5; it must be a whole number"),
+    (lambda: UNCHECKED.Filters(count=None), "count is None; it must be a whole number"),
+    (lambda: UNCHECKED.Rollout(discard=None), "discard is None; it must be a number"),
+    (lambda: UNCHECKED.Rollout(fusion=3), "fusion 3 is unknown"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), OPTIONS)
+def test_options_of_probes_of_another_kind(make: Callable[[], object], says: str) -> None:
+    refused(lambda _: make(), None, UsageError, says)
+
+
+def test_options_of_a_kind_that_fits() -> None:
+    assert vx.Rollout(discard=0) == vx.Rollout()
+    assert UNCHECKED.Heads(block=np.int64(1), mass=np.float32(0.5)).block == 1
+    assert vx.Heads(mass=None, query=None) == HEADS

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, LOGITS
-from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
+from vitonnx.engine._asked import (
+    MOST_THREADS,
+    as_count,
+    as_outputs,
+    as_pictures,
+    as_probes,
+    as_sides,
+)
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
@@ -123,7 +130,8 @@ class Engine:
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self.file, self.threads, self.fit = self._find(model), as_threads(threads), fit
+        self.file, self.fit = self._find(model), fit
+        self.threads = as_count("threads", threads, MOST_THREADS)
         self.asked_size = sides = None if size is None else as_sides(size)
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
@@ -133,7 +141,8 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = self.manifest
-        self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
+        self.in_graph, self._notice = in_graph, notice
+        self.max_pixels = as_count("max_pixels", max_pixels)
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
@@ -291,7 +300,7 @@ class Engine:
         """
         asked = as_probes(probe)
         results = []
-        for result in self.stream(as_pictures(images), asked):
+        for result in self.stream(images, asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
@@ -330,7 +339,7 @@ class Engine:
 
     def stream(
         self,
-        images: Iterable[Picture | Prepared],
+        images: Picture | Iterable[Picture | Prepared],
         probes: Sequence[Probe[Any]],
         *,
         summary: Mapping[str, Summary] | None = None,
@@ -341,7 +350,7 @@ class Engine:
 
         Parameters
         ----------
-        images : iterable of pictures
+        images : picture or iterable of pictures
             Read as they are needed, a few batches ahead.
         probes : sequence of Probe
             Probes to compute in a single pass through the network.
@@ -361,7 +370,7 @@ class Engine:
             If the model doesn't have what a probe asks for; raised by the call itself.
         """
         self._refuse_closed()
-        probes = as_probes(probes)
+        images, probes = as_pictures(images), as_probes(probes)
         if self._own_sizes is not None:
             for probe in probes:
                 self.reads_of(probe)
@@ -533,4 +542,5 @@ class Engine:
 
     def sibling(self, file: Path | None = None, **options: Any) -> Engine:
         """Open the same file, or one made of it, with the same options but for some."""
+        self._refuse_closed()
         return Engine(file or self.file, **{**self._options, **options})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vitonnx.blame import reason_of
@@ -16,6 +18,12 @@ Value = TypeVar("Value")
 
 KEY = "vitonnx.option"
 KINDS = {bool: "", int: "N", float: "X", str: "TEXT"}
+WANTED: dict[type, tuple[type, str]] = {
+    bool: (bool, "true or false"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "text"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Option:
         Whether the compiled graph depends on it. Other options affect figures and masks only.
     least, most : float or None
         Bounds, inclusive.
+    optional : bool
+        Whether it may be None.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Option:
     in_graph: bool = True
     least: float | None = None
     most: float | None = None
+    optional: bool = False
 
     @property
     def flag(self) -> str:
@@ -98,14 +109,17 @@ class Option:
                 case "float":
                     return float(text)
         except (KeyError, ValueError) as error:
-            wanted = {bool: "true or false", int: "a whole number", float: "a number"}[self.kind]
-            raise UsageError(f"{self.flag} {text!r} is not {wanted}.") from error
+            raise UsageError(f"{self.flag} {text!r} is not {WANTED[self.kind][1]}.") from error
         return text
 
     def check(self, value: Any) -> None:
         """Raise a UsageError unless the value is allowed."""
-        if value is None or value == self.default:
+        if value is self.default or (value is None and (self.optional or self.read is not None)):
             return
+        kind, wanted = WANTED[self.kind]
+        fits = isinstance(value, kind) and isinstance(value, bool) == (self.kind is bool)
+        if not fits and self.read is None and not self.choices:
+            raise UsageError(f"{self.name} is {reprlib.repr(value)}; it must be {wanted}.")
         if self.choices and value not in self.choices:
             raise UsageError(
                 f"{self.name} {value!r} is unknown; there are {', '.join(self.choices)}."
@@ -177,4 +191,4 @@ def _typed(declared: Option, hint: Any) -> Option:
     kind = str if choices or declared.read else first
     if kind not in KINDS or (others and declared.read is None):
         raise TypeError(f"option {declared.name} is of type {hint}: give it a `read`.")
-    return replace(declared, kind=kind, choices=choices)
+    return replace(declared, kind=kind, choices=choices, optional=type(None) in given)

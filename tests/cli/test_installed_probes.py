@@ -199,7 +199,7 @@ def test_a_faulty_probe_is_named(exported: Exported, desk: Path, tmp_path: Path)
         (1, "stumbles (faulty) failed", ("probe", "stumbles", model, *both, *usual)),
         (1, "stumbles (faulty) failed", (*video, "--probe", "stumbles")),
         (1, "flat found no maps of shape (1, 5, 7)", (*video, "--probe", "flat")),
-        (2, "--word 'x': 'x'", ("probe", "flat", model, "a.png", "--word", "x", *usual)),
+        (2, "--word 'x' can't be used", ("probe", "flat", model, "a.png", "--word", "x", *usual)),
     ]
     outcomes = commands(site, *(words for *_, words in refused))
     for (code, part, _), outcome in zip(refused, outcomes, strict=True):

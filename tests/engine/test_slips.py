@@ -346,7 +346,7 @@ def test_arrays_that_do_not_stack(tmp_path: Path) -> None:
 
 def test_an_option_that_can_not_be_read() -> None:
     option = Option("pair", str, None, "Take this.", read=lambda word: {"a": 1}[word])
-    refused(lambda _: option.parse("x"), None, UsageError, "--pair 'x': 'x'")
+    refused(lambda _: option.parse("x"), None, UsageError, "--pair 'x' can't be used: 'x'")
 
 
 OPTIONS: list[tuple[Callable[[], object], str]] = [

@@ -20,6 +20,7 @@ from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._reduce import check_reduction, reduce_file
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.filenames import as_path
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
 from vitonnx.modelfile import (
@@ -136,6 +137,7 @@ def bake(
             f"bake takes an engine, such as vitonnx.Engine({engine!r}), and then probes."
         )
     engine._refuse_closed()
+    path = as_path(path, "file to write")
     source, compiled = engine.file, _compiled(probes)
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
@@ -170,7 +172,7 @@ def bake(
             fidelity = hold_fidelity(exact, reduced, shown, force=force, notice=notice)
         progress("writing the file")
         plan = Plan(compiled, kept, size, fused=fused, precision=_takes(source, precision))
-        return _write(source, Path(path), plan, engine.manifest.preprocessing, fidelity)
+        return _write(source, path, plan, engine.manifest.preprocessing, fidelity)
 
 
 def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:

@@ -171,8 +171,10 @@ class Engine:
         self._first_pictures = FirstPictures(self.manifest)
         self._closed = False
 
-    # Where the model's file is: a front door may know it by other names.
-    _find = staticmethod(as_path)
+    @staticmethod
+    def _find(model: str | os.PathLike[str]) -> Path:
+        """Find the model's file: a front door may know it by other names."""
+        return as_path(model)
 
     def __repr__(self) -> str:
         height, width = self.manifest.size

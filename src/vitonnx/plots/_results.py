@@ -58,6 +58,8 @@ def plot_findings(
             figure: Figure = plot(models, note=note)
             return figure
     names = ", ".join(dict.fromkeys(type(finding).__name__ for finding in models.values()))
+    if any(isinstance(finding, Maps) for finding in models.values()):
+        raise UsageError("maps lie on a picture: give the result.")
     raise UsageError(f"there is no figure of {names or 'nothing'}.")
 
 
@@ -84,10 +86,17 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     UsageError
         If there is nothing to draw.
     """
+    counts = {name: len(results) for name, results in models.items()}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise UsageError(f"models are compared on the same pictures, but there are results {said}.")
     findings = {name: [_found(result) for result in results] for name, results in models.items()}
     if not all(isinstance(each, Maps) for of_model in findings.values() for each in of_model):
         if any(len(of_model) != 1 for of_model in findings.values()):
-            raise UsageError("only maps are drawn for several pictures: draw one picture.")
+            raise UsageError(
+                "only maps are drawn for several pictures: draw one picture, or of a table the "
+                "mean, probe.table(stream.summary[probe.name])."
+            )
         return plot_findings({name: finding for name, (finding,) in findings.items()}, note)
     entries = {
         name: [
@@ -99,7 +108,7 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
         ]
         for name, results in models.items()
     }
-    if not any(entries.values()):
+    if not models or any(each.pixels is None for found in models.values() for each in found):
         raise UsageError("there is nothing to draw: results keep no pixels of prepared pictures.")
     if len(entries) > 1:
         return compare_models(entries, note=note)

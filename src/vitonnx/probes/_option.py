@@ -99,7 +99,9 @@ class Option:
             except (ArithmeticError, LookupError, TypeError, ValueError) as error:
                 if isinstance(error, UsageError):
                     raise
-                raise UsageError(f"{self.flag} {text!r}: {reason_of(error)}.") from error
+                raise UsageError(
+                    f"{self.flag} {text!r} can't be used: {reason_of(error)}."
+                ) from error
         try:
             match self.kind.__name__:
                 case "bool":

@@ -30,8 +30,8 @@ UNLINED = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 BYTES = range(0xDC80, 0xDD00)  # what Python makes of a name's bytes that are no UTF-8
 
 
-def as_path(name: str | os.PathLike[str]) -> Path:
-    """Take the name of a model as a path, which need not be there.
+def as_path(name: str | os.PathLike[str], what: str = "model") -> Path:
+    """Take the name of a model, or of another file, as a path, which need not be there.
 
     Raises
     ------
@@ -45,10 +45,10 @@ def as_path(name: str | os.PathLike[str]) -> Path:
     """
     if not isinstance(name, str | os.PathLike):
         raise UsageError(
-            f"The model is given as {type(name).__name__}: give a path or a name, as text."
+            f"The {what} is given as {type(name).__name__}: give a path or a name, as text."
         )
     if not os.fspath(name):
-        raise UsageError("The name of the model is empty: give a path or a name.")
+        raise UsageError(f"The name of the {what} is empty: give a path or a name.")
     return Path(name)
 
 

@@ -10,7 +10,7 @@ from vitonnx.contract import PATCH_KERNEL
 from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.probes import Found, Probe, WeightProbe, no_probe
+from vitonnx.probes import Found, Probe, WeightProbe, answering, no_probe
 
 __all__ = ["probe_weights"]
 
@@ -51,12 +51,15 @@ def probe_weights(path: str | os.PathLike[str], probe: WeightProbe[Result]) -> R
     _refuse_other(probe)
     file = as_path(path)
     manifest = load_manifest(file)
-    weights = load_weights(file, probe.reads(manifest))
+    with answering(probe):
+        reads = probe.reads(manifest)
+    weights = load_weights(file, reads)
     if manifest.preprocessing.channel_order == "bgr" and PATCH_KERNEL in weights:
         # Filters are shown in the colours of pictures.
         weights = {**weights, PATCH_KERNEL: weights[PATCH_KERNEL][:, ::-1]}
-    found = probe.compute(weights, manifest)
-    return replace(found, model=manifest.name, untrained=manifest.untrained)
+    with answering(probe):
+        found = probe.compute(weights, manifest)
+        return replace(found, model=manifest.name, untrained=manifest.untrained)
 
 
 def _refuse_other(probe: object) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +18,8 @@ import vitonnx as vx
 from media.video_files import even, frames, look, write_video
 from tap.foreign_ways import WAYS
 from vitonnx.cli import main
-from vitonnx.errors import VitonnxError
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.media.videos import open_video
 
 GRID = (6, 6)  # of scenes_vit
 
@@ -224,3 +227,102 @@ def test_functions_survive_the_packages_of_their_names() -> None:
         "    assert callable(getattr(vx, name)) or name in ('errors', 'probes'), name"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+VIDEOS: list[tuple[dict[str, Any], str]] = [
+    ({"engines": "scenes_vit"}, "engines must be an engine"),
+    ({"engines": None}, "engines must be an engine"),
+    ({"engines": []}, "at least one model"),
+    ({"video": 3}, "video is given as int"),
+    ({"probe": [vx.Heads()]}, "is not a probe"),
+    ({"probe": "heads"}, "is not a probe"),
+    ({"probe": vx.Heads}, "Heads is a class"),
+    ({"path": "o.gif"}, r"suffix of a video must be \.mp4"),
+    ({"path": None}, "video to write is given as NoneType"),
+    ({"smooth": "3"}, "smooth is '3'"),
+    ({"smooth": 0}, "smooth is 0"),
+    ({"smooth": float("nan")}, "smooth is nan"),
+    ({"every": 1.5}, r"every is 1\.5"),
+    ({"every": 0}, "every is 0"),
+    ({"short_side": "48"}, "short side is '48'"),
+    ({"short_side": -1}, "short side is -1"),
+    ({"start": "1"}, "start is '1'"),
+    ({"start": float("nan")}, "start is nan"),
+    ({"end": float("inf")}, "end is inf"),
+    ({"rate": 0}, "rate is 0"),
+    ({"max_pixels": 0}, "max_pixels is 0"),
+    ({"head": "first"}, "head is 'first'"),
+    ({"head": 1.0}, r"head is 1\.0"),
+    ({"opacity": "1"}, "opacity is '1'"),
+    ({"opacity": float("nan")}, "opacity is nan"),
+    ({"colormap": []}, r"colormap \[\] is unknown"),
+    ({"titles": ["a", "b"]}, "one name for each engine"),
+    ({"titles": "a"}, "one name for each engine"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), VIDEOS)
+def test_videos_that_can_not_be(
+    given: dict[str, Any], says: str, walk: str, engine: vx.Engine, desk: Path
+) -> None:
+    usual = {"video": walk, "engines": engine, "probe": vx.Heads(), "path": "o.mp4"}
+    with pytest.raises(UsageError, match=says):
+        vx.make_video(**{**usual, **given})
+    assert [file.name for file in desk.iterdir()] == ["walk.mp4"]
+
+
+def test_an_open_video_is_not_written_over(walk: str, engine: vx.Engine) -> None:
+    before = Path(walk).read_bytes()
+    with pytest.raises(UsageError, match="would be lost"):
+        vx.make_video(open_video(walk), engine, vx.Heads(), walk)
+    assert Path(walk).read_bytes() == before
+    report = vx.make_video(walk, engine, vx.Heads(), "o.mp4", start=0.0, end=Fraction(1, 1000))
+    assert report.frames == 1
+
+
+def test_figures_that_can_not_be(engine: vx.Engine, images: list[str]) -> None:
+    results = engine.probe(images, vx.Heads())
+    (bare,) = engine.probe_pixels(np.zeros((1, 48, 48, 3), np.uint8), vx.Heads())
+    tables = engine.probe(images, vx.Distance())
+    cases: list[tuple[Any, str]] = [
+        ({"a": results, "b": results[:1]}, "there are results 2 of a, 1 of b"),
+        ([results[0], bare], "keep no pixels"),
+        ({"a": results[:1], "b": [bare]}, "keep no pixels"),
+        (results[0].finding, "maps lie on a picture: give the result"),
+        (tables, r"probe\.table\(stream\.summary"),
+    ]
+    for given, says in cases:
+        with pytest.raises(UsageError, match=says):
+            vx.plot(given)
+
+
+UNCHECKED: Any = vx
+FILES: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
+    ("export_model", (3, "o.onnx"), {}, "model is given as int"),
+    ("export_model", (None, "o.onnx"), {}, "no model given"),
+    ("export_model", ("dino_vits16", 3), {}, "file to write is given as int"),
+    ("export_model", ("dino_vits16", "o.onnx"), {"weights": 3}, "checkpoint is given as int"),
+    ("export_model", ("dino_vits16", "o.onnx"), {"weights": "random", "seed": "a"}, "seed is 'a'"),
+    ("export_model", ("mine", "o.onnx"), {"weights": "random", "config": 3}, "config is given as"),
+    ("tap_model", (None, "o.onnx"), {}, "model is given as NoneType"),
+    ("tap_model", ("a.onnx", None), {}, "file to write is given as NoneType"),
+    ("tap_model", ("a.onnx", "o.onnx"), {"prefix": 3}, "prefix is 3"),
+    ("tap_model", ("a.onnx", "o.onnx"), {"preprocess": 3}, "preprocess is 3"),
+]
+
+
+@pytest.mark.parametrize(("function", "arguments", "options", "says"), FILES)
+def test_files_that_can_not_be(
+    function: str, arguments: tuple[Any, ...], options: dict[str, Any], says: str, desk: Path
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        getattr(UNCHECKED, function)(*arguments, **options)
+    assert not list(desk.iterdir())
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_bake_needs_a_path(path: Any, engine: vx.Engine) -> None:
+    with pytest.raises(UsageError, match="file to write is given as"):
+        vx.bake(engine, vx.Rollout(), path)
+    with pytest.raises(UsageError, match="bake takes an engine"):
+        UNCHECKED.bake(None, vx.Rollout(), "o.onnx")

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from media.video_files import even, frames, look, write_video
-from probes.installed_probes import BAD, install_bad, install_good
+from probes.installed_probes import BAD, FAULTY, install, install_bad, install_good
 from terminal import Outcome, assert_plain, assert_refused, finished
 
 Exported = Callable[[str], Path]
@@ -175,7 +175,7 @@ def test_all_bad_ones_at_once(exported: Exported, desk: Path, tmp_path: Path) ->
 
 
 def test_two_packages_of_one_name(exported: Exported, desk: Path, tmp_path: Path) -> None:
-    from probes.installed_probes import GOOD, install
+    from probes.installed_probes import GOOD
 
     site = install_good(tmp_path / "site")
     install(site, "zweite", GOOD, {"near": "Near"})
@@ -186,6 +186,26 @@ def test_two_packages_of_one_name(exported: Exported, desk: Path, tmp_path: Path
     (line,) = [each for each in outcome.err.splitlines() if "can't be used" in each]
     assert "'near' is taken" in line
     assert "zweite" in line
+
+
+def test_a_faulty_probe_is_named(exported: Exported, desk: Path, tmp_path: Path) -> None:
+    names = {"whole": "Whole", "stumbles": "Stumbles", "flat": "Flat"}
+    site = install(install_good(tmp_path / "site"), "faulty", FAULTY, names)
+    model, before = exported("plain"), sorted(desk.iterdir())
+    usual, both = ("--device", "cpu", "--quiet"), ("a.png", "b.png")
+    video = ("probe", "video", model, "walk.mp4", "-o", "o.mp4", *usual)
+    refused: list[tuple[int, str, tuple[object, ...]]] = [
+        (2, "-o whole.npz", ("probe", "whole", model, *both, "-o", "o.png", *usual)),
+        (1, "stumbles (faulty) failed", ("probe", "stumbles", model, *both, *usual)),
+        (1, "stumbles (faulty) failed", (*video, "--probe", "stumbles")),
+        (1, "flat found no maps of shape (1, 5, 7)", (*video, "--probe", "flat")),
+        (2, "--word 'x' can't be used", ("probe", "flat", model, "a.png", "--word", "x", *usual)),
+    ]
+    outcomes = commands(site, *(words for *_, words in refused))
+    for (code, part, _), outcome in zip(refused, outcomes, strict=True):
+        said = re.sub(r"\bKeyError\b", "", outcome.err)
+        assert_refused(Outcome(outcome.code, outcome.out, said), code, part)
+    assert sorted(desk.iterdir()) == before
 
 
 def test_python_finds_them_by_name(good: Path) -> None:

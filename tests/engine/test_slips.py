@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,20 @@ import pytest
 from PIL import Image
 
 import vitonnx as vx
-from vitonnx.errors import ModelFileError, PictureError, UnknownModelError, UsageError
+from vitonnx.engine import Result, save_results
+from vitonnx.errors import (
+    ModelFileError,
+    PictureError,
+    UnknownModelError,
+    UsageError,
+    VitonnxError,
+)
+from vitonnx.probes import GraphProbe, Maps, Option, PictureResult, Probe
 
 PICTURE = np.random.default_rng(7).integers(0, 256, (53, 71, 3), np.uint8)
 PIXELS = PICTURE[None, :48, :48]
 HEADS, FILTERS = vx.Heads(), vx.Filters(count=3)
+UNCHECKED: Any = vx  # what checkers of types would refuse
 
 Use = Callable[[Any], object]
 
@@ -23,6 +33,12 @@ Use = Callable[[Any], object]
 @pytest.fixture(scope="module")
 def engine() -> vx.Engine:
     return vx.Engine("scenes_vit", device="cpu")
+
+
+def is_good(result: Result) -> bool:
+    if result.error is not None:
+        raise result.error
+    return True
 
 
 def refused(use: Use, engine: Any, kind: type[vx.VitonnxError], says: str) -> None:
@@ -55,7 +71,7 @@ PICTURE_SLIPS: list[tuple[str, Any, type[vx.VitonnxError], str]] = [
 ]
 
 
-@pytest.mark.parametrize("way", ["run", "probe"])
+@pytest.mark.parametrize("way", ["run", "probe", "stream"])
 @pytest.mark.parametrize(("given", "kind", "says"), [row[1:] for row in PICTURE_SLIPS])
 def test_pictures_that_are_none(
     given: Any, kind: type[vx.VitonnxError], says: str, way: str, engine: vx.Engine
@@ -63,6 +79,7 @@ def test_pictures_that_are_none(
     ways: dict[str, Use] = {
         "run": lambda engine: engine.run(given),
         "probe": lambda engine: engine.probe(given, HEADS),
+        "stream": lambda engine: all(map(is_good, engine.stream(given, [HEADS]))),
     }
     refused(ways[way], engine, kind, says)
 
@@ -73,6 +90,15 @@ def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> N
         for given in (one, [one], (one,), iter([one])):
             (result,) = engine.probe(given, HEADS)
             assert result.attention.shape == (4, 6, 6)
+    (streamed,) = engine.stream(str(tmp_path / "bird.png"), [HEADS])
+    assert streamed.heads.attention.shape == (4, 6, 6)
+
+
+def test_a_closed_engine_opens_no_other() -> None:
+    engine = vx.Engine("scenes_vit", device="cpu")
+    engine.close()
+    for use in (lambda each: each.resized(64), lambda each: each.sibling()):
+        refused(use, engine, UsageError, "is closed")
 
 
 PROBE_SLIPS: list[tuple[Any, str]] = [
@@ -184,6 +210,7 @@ def test_models_that_are_none(
         ({"threads": 0}, "threads is 0; it must be from 1 to"),
         ({"threads": "four"}, "threads is 'four'"),
         ({"threads": 2.5}, "threads is 2.5"),
+        ({"max_pixels": -1}, "max_pixels is -1"),
         ({"size": 48.5}, "it must be pixels"),
         ({"size": 50}, "multiple"),
         ({"fit": "stretch"}, "stretch"),
@@ -195,3 +222,151 @@ def test_models_that_are_none(
 )
 def test_options_that_can_not_be(options: dict[str, Any], says: str) -> None:
     refused(lambda name: vx.Engine(name, **options), "scenes_vit", UsageError, says)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OwnResult(PictureResult):
+    own: Any = None
+
+    @property
+    def finding(self) -> Maps:
+        return Maps(values=self.own[None], labels=("own",), unit="own")
+
+
+@dataclass(frozen=True)
+class Own(Probe[OwnResult]):
+    """Somebody's own probe, which reads and finds what it is told."""
+
+    name = "own"
+    gives = Maps
+    outputs: Any = ("block_00/attention",)
+    found: Callable[..., Any] = lambda outputs, layout, queries: [OwnResult() for _ in queries]
+
+    def reads(self, layout: Any) -> Any:
+        return self.outputs
+
+    def compute(self, outputs: Any, layout: Any, queries: Any) -> Any:
+        return self.found(outputs, layout, queries)
+
+
+@dataclass(frozen=True)
+class Compiled(GraphProbe[OwnResult]):
+    """Likewise, compiled into the graph."""
+
+    name = "compiled"
+    gives = Maps
+    condensed: Callable[[Any], Any] = lambda attention: attention[:, 0, ...]
+    at: Callable[[], Any] = lambda: None
+    made: Callable[[Any], Any] = lambda array: OwnResult(own=array)
+
+    def reads(self, layout: Any) -> tuple[str, ...]:
+        return (layout.attention(0),)
+
+    def token(self, layout: Any, crop: Any) -> int | None:
+        found: int | None = self.at()
+        return found
+
+    def condense(self, outputs: Any, layout: Any, queries: Any) -> Any:
+        return self.condensed(next(iter(outputs.values())))
+
+    def result(self, condensed: Any, layout: Any, query: Any) -> Any:
+        return self.made(condensed)
+
+
+def fails(*_: object) -> Any:
+    raise KeyError("licence")
+
+
+FAULTY_PROBES: list[tuple[Probe[Any], str]] = [
+    (Own(("block_77/nothing",)), "own reads block_77/nothing, which the model doesn't have"),
+    (Own("logits"), r"own \(.*test_slips\) failed: TypeError: reads gave 'logits'"),
+    (Own(None), "own .* failed: TypeError"),
+    (Own(found=fails), "own .* failed: KeyError: 'licence'"),
+    (Own(found=lambda *_: None), "own .* failed: TypeError"),
+    (Own(found=lambda *_: []), "own .* failed: ValueError: it gave 0 results for 1 pictures"),
+    (Own(found=lambda *_: [3]), "own .* failed: TypeError: a int is no PictureResult"),
+    (Compiled(fails), "compiled .* failed: KeyError: 'licence'"),
+    (Compiled(lambda _: None), "compiled .* failed: TypeError: .* NoneType"),
+    (Compiled(lambda _: np.ones(3)), "compiled .* failed: TypeError: .* ndarray"),
+    (
+        Compiled(lambda each: each[0, ...]),
+        "condense gave shape|compiled is .* instead of .* mend its probe",
+    ),
+    (Compiled(at=fails), "compiled .* failed: KeyError: 'licence'"),
+    (Compiled(made=fails), "compiled .* failed: KeyError: 'licence'"),
+    (Compiled(made=lambda _: None), "compiled .* failed: TypeError"),
+]
+
+
+@pytest.mark.parametrize("in_graph", [True, False])
+@pytest.mark.parametrize(("probe", "says"), FAULTY_PROBES)
+def test_a_faulty_probe_is_named(probe: Probe[Any], says: str, in_graph: bool) -> None:
+    with vx.Engine("scenes_vit", device="cpu", in_graph=in_graph) as engine:
+        if not in_graph and "ndarray" in says:  # a constant is an array like any other there
+            says = "compiled .* failed: ValueError"
+        if not in_graph and "NoneType" in says:
+            says = "compiled .* failed: AttributeError"
+        refused(lambda engine: engine.probe(PICTURE, probe), engine, VitonnxError, says)
+
+
+def test_a_faulty_finding_is_named(engine: vx.Engine) -> None:
+    (result,) = engine.probe(PICTURE, [Own()])
+    refused(lambda _: result.finding, engine, VitonnxError, "OwnResult .* failed: TypeError")
+    (alone,) = engine.probe(PICTURE, Own())
+    refused(lambda _: vx.plot(alone), engine, VitonnxError, "OwnResult .* failed: TypeError")
+
+
+MAPS: list[tuple[dict[str, Any], str]] = [
+    ({"values": np.ones((2, 3))}, r"values of shape \(2, 3\)"),
+    ({"values": 3}, r"values of shape \(\)"),
+    ({"labels": ("a",)}, r"2 maps have the labels \('a',\): give one for each"),
+    ({"labels": "ab"}, "labels 'ab'"),
+    ({"masks": np.ones((2, 3, 4), bool)}, r"masks of shape \(2, 3, 4\)"),
+    ({"mark": (3, 0)}, r"no patch \(3, 0\)"),
+    ({"mark": (0, -1)}, r"no patch \(0, -1\)"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), MAPS)
+def test_maps_that_do_not_fit_together(given: dict[str, Any], says: str) -> None:
+    fitting = {"values": np.ones((2, 3, 5)), "labels": ("a", "b"), "unit": "share"}
+    refused(lambda _: Maps(**{**fitting, **given}), None, UsageError, says)
+
+
+def test_arrays_that_do_not_stack(tmp_path: Path) -> None:
+    def save(*own: Any) -> None:
+        results = [Result(file="a", values={"own": OwnResult(own=each)}) for each in own]
+        save_results(tmp_path / "o.npz", results, "own")
+
+    refused(lambda _: save(None), None, UsageError, "own found no arrays")
+    refused(lambda _: save(np.ones(3), np.ones(4)), None, UsageError, "several sizes")
+    refused(lambda _: save(np.ones(3), None), None, UsageError, "several sizes")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_option_that_can_not_be_read() -> None:
+    option = Option("pair", str, None, "Take this.", read=lambda word: {"a": 1}[word])
+    refused(lambda _: option.parse("x"), None, UsageError, "--pair 'x' can't be used: 'x'")
+
+
+OPTIONS: list[tuple[Callable[[], object], str]] = [
+    (lambda: UNCHECKED.Heads(mass="0.5"), "mass is '0.5'; it must be a number"),
+    (lambda: UNCHECKED.Heads(block="3"), "block is '3'; it must be a whole number"),
+    (lambda: UNCHECKED.Heads(block=True), "block is True; it must be a whole number"),
+    (lambda: UNCHECKED.Distance(3), "renormalize is 3; it must be true or false"),
+    (lambda: UNCHECKED.Filters(components=2.5), "components is 2.5; it must be a whole number"),
+    (lambda: UNCHECKED.Filters(count=None), "count is None; it must be a whole number"),
+    (lambda: UNCHECKED.Rollout(discard=None), "discard is None; it must be a number"),
+    (lambda: UNCHECKED.Rollout(fusion=3), "fusion 3 is unknown"),
+]
+
+
+@pytest.mark.parametrize(("make", "says"), OPTIONS)
+def test_options_of_probes_of_another_kind(make: Callable[[], object], says: str) -> None:
+    refused(lambda _: make(), None, UsageError, says)
+
+
+def test_options_of_a_kind_that_fits() -> None:
+    assert vx.Rollout(discard=0) == vx.Rollout()
+    assert UNCHECKED.Heads(block=np.int64(1), mass=np.float32(0.5)).block == 1
+    assert vx.Heads(mass=None, query=None) == HEADS

@@ -139,6 +139,58 @@ class Gram(WeightProbe[GramResult]):
         return GramResult(gram=rows @ rows.T)
 '''
 
+# Each can be asked, and does something wrong, or can't be drawn on a sheet.
+FAULTY = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitonnx.probes import Maps, Matrix, PictureResult, Probe, option
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Found(PictureResult):
+    values: object
+    shape: type
+
+    @property
+    def finding(self):
+        if self.shape is Matrix:
+            return Matrix(values=self.values, unit="weight", item="token")
+        return Maps(values=self.values[None], labels=("one",), unit="weight")
+
+
+@dataclass(frozen=True)
+class Whole(Probe[Found]):
+    name = "whole"
+    gives = Matrix
+
+    def reads(self, layout):
+        return (layout.attention(0),)
+
+    def compute(self, outputs, layout, queries):
+        return [Found(values=each[0], shape=Matrix) for each in outputs[layout.attention(0)]]
+
+
+@dataclass(frozen=True)
+class Stumbles(Whole):
+    name = "stumbles"
+    gives = Maps
+
+    def compute(self, outputs, layout, queries):
+        return {}["licence"]
+
+
+@dataclass(frozen=True)
+class Flat(Whole):
+    name = "flat"
+    gives = Maps
+    word: str = option("a", "Take this.", read={"a": 1}.__getitem__)
+
+    def compute(self, outputs, layout, queries):
+        return [Found(values=np.ones((2, 2)), shape=Maps) for _ in queries]
+"""
+
 A_MAP = """
 from vitonnx.probes import PROBES, option
 from dataclasses import dataclass

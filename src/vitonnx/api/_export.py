@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from vitonnx.engine import (
     state_fidelity,
 )
 from vitonnx.errors import UsageError
+from vitonnx.filenames import as_path
 from vitonnx.media import check_writable, temporary_folder
 from vitonnx.modelfile import load_manifest
 
@@ -127,7 +129,7 @@ def export_model(
     """
     given = _files(weights)
     spec = _describe(name, config, given)
-    target = Path(f"{name or spec.name}.onnx") if path is None else Path(path)
+    target = Path(f"{name or spec.name}.onnx") if path is None else as_path(path, "file to write")
     check_reduction(precision, calibrate)
     measured, shown = (
         None if some is None else tuple(as_pictures(some)) for some in (calibrate, pictures)
@@ -182,12 +184,14 @@ def _describe(name: str | None, config: str | Path | None, weights: list[str | P
     from vitonnx.models import find_model, read_config_file
     from vitonnx.names import is_hub_id
 
+    if name is not None:
+        as_path(name)
     if config is not None:
         if not weights:
             raise UsageError(
                 "--config needs --weights: give a checkpoint of that model, or random."
             )
-        spec = read_config_file(Path(config))
+        spec = read_config_file(as_path(config, "config"))
         return spec if name is None else replace(spec, name=name)
     if name is None:
         raise UsageError("no model given: pass a name from `vitonnx models`, or --config FILE.")
@@ -207,11 +211,17 @@ def _describe(name: str | None, config: str | Path | None, weights: list[str | P
 def _files(weights: str | Path | Iterable[str | Path] | None) -> list[str | Path]:
     if weights is None:
         return []
-    return [weights] if isinstance(weights, str | os.PathLike) else list(weights)
+    several = isinstance(weights, Iterable) and not isinstance(weights, str | os.PathLike)
+    given: list[str | Path] = list(weights) if several else [weights]  # type: ignore[arg-type, list-item]
+    for each in given:
+        as_path(each, "checkpoint")
+    return given
 
 
 def _source(weights: list[str | Path], seed: int | None) -> list[Path] | int | None:
     """Give the checkpoint's files, or a seed; None is the published checkpoint."""
+    if seed is not None and (not isinstance(seed, Integral) or seed < 0):
+        raise UsageError(f"seed is {seed!r}; it must be a whole number from 0.")
     if RANDOM in weights:
         if len(weights) > 1:
             raise UsageError("random weights can't be combined with checkpoint files.")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vitonnx.engine import as_sides
+from vitonnx.errors import UsageError
+from vitonnx.filenames import as_path
 from vitonnx.media import check_writable, temporary_folder
 from vitonnx.names import open_foreign
 from vitonnx.tap import Tapped, tap
@@ -73,9 +75,14 @@ def tap_model(
     --------
     >>> tap_model("foreign.onnx", "ready.onnx", preprocess="imagenet")  # doctest: +SKIP
     """
-    check_writable(path, [model])
+    as_path(model)
+    check_writable(as_path(path, "file to write"), [model])
     sides = None if size is None else as_sides(size)
-    prefix_tokens = prefix.split(",") if isinstance(prefix, str) else prefix
+    prefix_tokens = _names(prefix)
+    words = {"preprocess": preprocess, "interpolation": interpolation, "name": name}
+    for option, word in words.items():
+        if not isinstance(word, str | None):
+            raise UsageError(f"{option} is {word!r}; it must be text.")
     with (
         temporary_folder() as folder,
         open_foreign(str(model), preprocess, say=notice, progress=progress) as foreign,
@@ -88,13 +95,23 @@ def tap_model(
             path,
             preprocess=foreign.preprocess,
             size=sides,
-            prefix_tokens=None if prefix_tokens is None else tuple(prefix_tokens),
+            prefix_tokens=prefix_tokens,
             interpolation=interpolation,
             name=foreign.name if name is None else name,
         )
     for warning in tapped.warnings:
         notice(f"{warning}.")
     return tapped
+
+
+def _names(prefix: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    if prefix is None:
+        return None
+    given = prefix.split(",") if isinstance(prefix, str) else prefix
+    names = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(each, str) for each in names):
+        raise UsageError(f"prefix is {prefix!r}; it must be the names of tokens.")
+    return names
 
 
 def _from_tensorflow(model: Path, folder: Path) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +97,8 @@ def make_video(
         engine = vx.Engine("dino_vits16")
         vx.make_video("walk.mp4", [engine], vx.Heads(), "walk.maps.mp4", smooth=5)
     """
+    from vitonnx.engine import Engine, as_count, as_probes
+    from vitonnx.filenames import as_path
     from vitonnx.media import check_writable
     from vitonnx.media.videos import Span, open_video
     from vitonnx.plots import VideoColours
@@ -103,24 +107,51 @@ def make_video(
     options = VideoOptions(
         head=head, smooth=smooth, scale=scale, colours=VideoColours(style, colormap, opacity)
     )
-    given = [engines] if not isinstance(engines, Sequence) else list(engines)
+    given = [engines] if isinstance(engines, Engine) else engines
+    if not isinstance(given, Sequence) or not all(isinstance(each, Engine) for each in given):
+        raise UsageError(
+            "engines must be an engine, such as vitonnx.Engine('dino_vits16'), or a list of "
+            "engines: make_video takes a video, engines, a probe and a path."
+        )
+    as_probes([probe])
+    target = as_path(path, "video to write")
+    if target.suffix.lower() != ".mp4":
+        raise UsageError(f"can't write {target}: the suffix of a video must be .mp4.")
+    if titles and (not isinstance(titles, list | tuple) or len(titles) != len(given)):
+        raise UsageError(f"titles is {titles!r}; it must be a list of one name for each engine.")
     if not isinstance(video, str | Path):
+        if not hasattr(video, "sound"):
+            raise UsageError(
+                f"the video is given as {type(video).__name__}: give a path, or what `open_video` "
+                "gives."
+            )
         opened = video
+        check_writable(target, [opened.name])
         if (start, end, every, rate) != (None, None, 1, None):
             raise UsageError("the video is open already: give start, end, every and rate there.")
     else:
-        check_writable(Path(path), [video])
-        span = Span(start=_exact(start), end=_exact(end), every=every)
-        opened = open_video(video, span, rate=_exact(rate), max_pixels=max_pixels, notice=notice)
+        check_writable(target, [video])
+        span = Span(start=_exact("start", start), end=_exact("end", end), every=every)
+        opened = open_video(
+            video,
+            span,
+            rate=_exact("rate", rate, least=0.01),
+            max_pixels=as_count("max_pixels", max_pixels),
+            notice=notice,
+        )
     seeing = [at_shape_of(each, opened.size, short_side=short_side, fit=fit) for each in given]
     if fit is None and notice is not None:
         for engine in seeing:
             if (note := fit_note(engine, opened.size)) is not None:
                 notice(note)
     rest = {} if watch is None else {"watch": watch}
-    return probe_video(opened, seeing, probe, path, options, titles=titles, **rest)
+    return probe_video(opened, seeing, probe, target, options, titles=titles, **rest)
 
 
-def _exact(number: float | Fraction | None) -> Fraction | None:
+def _exact(name: str, number: float | Fraction | None, least: float = 0) -> Fraction | None:
     """Give seconds, or frames a second, as a fraction."""
-    return None if number is None else Fraction(number).limit_denominator(1_000_000)
+    if number is None:
+        return None
+    if not isinstance(number, Real) or not least <= number < math.inf:
+        raise UsageError(f"{name} is {number!r}; it must be a number of at least {least}.")
+    return Fraction(number).limit_denominator(1_000_000)

@@ -73,7 +73,7 @@ def probe_pictures(
     targets = []
     if output is not None:
         check_output(output, FIGURE_OR_ARRAYS, [*found, *files_of(models)])
-        _check_sheet(output, len(found))
+        _check_sheet(output, len(found), probe)
     elif not explain:
         targets = name_figures(found, f".{probe.name}.png", models)
     make = partial(
@@ -103,12 +103,18 @@ def probe_pictures(
     list_skipped([first.error for first in firsts if first.error], len(firsts))
 
 
-def _check_sheet(output: Path, pictures: int) -> None:
+def _check_sheet(output: Path, pictures: int, probe: Any) -> None:
     """Refuse a contact sheet that nobody could read, before the work begins."""
     if output.suffix.lower() not in FIGURES:
         return
     from vitonnx.plots import MOST_PICTURES
+    from vitonnx.probes import Maps
 
+    if pictures > 1 and probe.gives is not Maps:
+        raise UsageError(
+            f"only maps are drawn on one sheet, and {probe.name} gives none: save arrays "
+            f"(-o {probe.name}.npz), or omit -o for a file a picture."
+        )
     if pictures > MOST_PICTURES:
         raise UsageError(
             f"A contact sheet holds at most {MOST_PICTURES} pictures, not {pictures}: save arrays "

@@ -42,8 +42,10 @@ def probe_weights_of(
         _save(target, results)
     else:
         from vitonnx.plots import plot_findings, save_figure
+        from vitonnx.probes import answering
 
-        findings = {name: result.finding for name, result in results.items()}
+        with answering(probe):
+            findings = {name: result.finding for name, result in results.items()}
         save_figure(plot_findings(findings, note), target)
     give(target)
 

@@ -31,7 +31,7 @@ from vitonnx.plots import (
     plot_results,
     write_report,
 )
-from vitonnx.probes import Found, Maps, Probe, Summary, TableProbe, WeightProbe
+from vitonnx.probes import Found, Maps, Probe, Summary, TableProbe, WeightProbe, answering
 from vitonnx.weights import probe_weights
 
 __all__ = ["ReportCall", "run"]
@@ -233,7 +233,8 @@ def _weights(call: ReportCall, engines: Mapping[str, Engine]) -> Iterator[Report
             continue
         tries = (probe,) if call.chosen else (probe, type(probe)())
         found = {name: _ask_weights(engine, tries) for name, engine in engines.items()}
-        findings = {name: each.finding for name, each in found.items() if each is not None}
+        with answering(probe):
+            findings = {name: each.finding for name, each in found.items() if each is not None}
         without = [name for name, each in found.items() if each is None]
         text = f"{', '.join(without)}: there are none to show." if without else ""
         panels = []

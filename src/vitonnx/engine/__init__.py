@@ -1,6 +1,6 @@
 """The engine: plans and runs probe-ready files on onnxruntime. No TensorFlow in here."""
 
-from vitonnx.engine._asked import as_pictures, as_sides
+from vitonnx.engine._asked import as_count, as_pictures, as_probes, as_sides
 from vitonnx.engine._bake import Baked, bake
 from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
@@ -37,7 +37,9 @@ __all__ = [
     "Stream",
     "Survey",
     "Totals",
+    "as_count",
     "as_pictures",
+    "as_probes",
     "as_sides",
     "bake",
     "best_classes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,9 @@ from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import Tensor
 from vitonnx.probes import Probe, WeightProbe, no_probe
 
-__all__ = ["as_outputs", "as_pictures", "as_probes", "as_sides", "as_threads"]
+__all__ = ["MOST_THREADS", "as_count", "as_outputs", "as_pictures", "as_probes", "as_sides"]
+
+Given = TypeVar("Given")
 
 MOST_THREADS = 4096  # more than any machine has cores; the runtime makes as many as it is told
 GIVE_PICTURES = (
@@ -23,13 +25,14 @@ GIVE_PICTURES = (
 )
 
 
-def as_threads(threads: int | None) -> int | None:
-    """Raise a UsageError unless the runtime can be told to use so many threads."""
-    if threads is None:
+def as_count(name: str, count: int | None, most: int | None = None) -> int | None:
+    """Give a whole number of at least 1, or None; raise a UsageError for what is neither."""
+    if count is None:
         return None
-    if not isinstance(threads, Integral) or not 1 <= threads <= MOST_THREADS:
-        raise UsageError(f"threads is {threads!r}; it must be from 1 to {MOST_THREADS}.")
-    return int(threads)
+    if not isinstance(count, Integral) or not 1 <= count <= (most or count):
+        bounds = f"from 1 to {most}" if most else "a whole number of at least 1"
+        raise UsageError(f"{name} is {count!r}; it must be {bounds}.")
+    return int(count)
 
 
 def as_sides(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -44,7 +47,7 @@ def as_sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def as_pictures(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
+def as_pictures(images: Picture | Iterable[Given]) -> Iterable[Picture | Given]:
     """Give pictures as a collection; one is a collection of itself.
 
     Raises

@@ -20,6 +20,7 @@ from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._reduce import check_reduction, reduce_file
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.filenames import as_path
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
 from vitonnx.modelfile import (
@@ -30,7 +31,7 @@ from vitonnx.modelfile import (
     save_graph,
     weight_files,
 )
-from vitonnx.probes import GraphProbe, Probe, options_of
+from vitonnx.probes import GraphProbe, Probe, answering, options_of
 
 __all__ = ["Baked", "bake"]
 
@@ -136,6 +137,7 @@ def bake(
             f"bake takes an engine, such as vitonnx.Engine({engine!r}), and then probes."
         )
     engine._refuse_closed()
+    path = as_path(path, "file to write")
     source, compiled = engine.file, _compiled(probes)
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
@@ -147,7 +149,7 @@ def bake(
     if logits and LOGITS not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
     for probe in compiled:
-        probe.reads(engine.layout)
+        engine.reads_of(probe)
     size = None if engine.manifest.size == manifest.size else engine.manifest.size
     kept, fidelity = (LOGITS,) if logits else (), None
     with temporary_folder() as folder:
@@ -170,7 +172,7 @@ def bake(
             fidelity = hold_fidelity(exact, reduced, shown, force=force, notice=notice)
         progress("writing the file")
         plan = Plan(compiled, kept, size, fused=fused, precision=_takes(source, precision))
-        return _write(source, Path(path), plan, engine.manifest.preprocessing, fidelity)
+        return _write(source, path, plan, engine.manifest.preprocessing, fidelity)
 
 
 def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:
@@ -266,7 +268,8 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     for probe in plan.probes:
         token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
         read = {name: outputs[name] for name in probe.reads(layout)}
-        expected = np.asarray(probe.condense(read, layout, token))
+        with answering(probe):
+            expected = np.asarray(probe.condense(read, layout, token))
         error = np.abs(found[probe.name] - expected).max() / np.abs(expected).max()
         if not error <= TOLERANCE:
             raise VitonnxError(

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, LOGITS
-from vitonnx.engine._asked import as_outputs, as_pictures, as_probes, as_sides, as_threads
+from vitonnx.engine._asked import (
+    MOST_THREADS,
+    as_count,
+    as_outputs,
+    as_pictures,
+    as_probes,
+    as_sides,
+)
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
@@ -29,7 +36,15 @@ from vitonnx.errors import UsageError
 from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
-from vitonnx.probes import Found, GraphProbe, PictureResult, Probe, Summary, WeightProbe
+from vitonnx.probes import (
+    Found,
+    GraphProbe,
+    PictureResult,
+    Probe,
+    Summary,
+    WeightProbe,
+    answering,
+)
 from vitonnx.weights import probe_weights
 
 __all__ = ["Engine", "Picture"]
@@ -115,7 +130,8 @@ class Engine:
         max_pixels: int | None = None,
         notice: Notice | None = None,
     ) -> None:
-        self.file, self.threads, self.fit = self._find(model), as_threads(threads), fit
+        self.file, self.fit = self._find(model), fit
+        self.threads = as_count("threads", threads, MOST_THREADS)
         self.asked_size = sides = None if size is None else as_sides(size)
         manifest, has = load_promises(self.file)
         self.outputs = tuple(has.outputs)
@@ -125,7 +141,8 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = self.manifest
-        self.in_graph, self.max_pixels, self._notice = in_graph, max_pixels, notice
+        self.in_graph, self._notice = in_graph, notice
+        self.max_pixels = as_count("max_pixels", max_pixels)
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
@@ -154,8 +171,10 @@ class Engine:
         self._first_pictures = FirstPictures(self.manifest)
         self._closed = False
 
-    # Where the model's file is: a front door may know it by other names.
-    _find = staticmethod(as_path)
+    @staticmethod
+    def _find(model: str | os.PathLike[str]) -> Path:
+        """Find the model's file: a front door may know it by other names."""
+        return as_path(model)
 
     def __repr__(self) -> str:
         height, width = self.manifest.size
@@ -283,7 +302,7 @@ class Engine:
         """
         asked = as_probes(probe)
         results = []
-        for result in self.stream(as_pictures(images), asked):
+        for result in self.stream(images, asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
@@ -322,7 +341,7 @@ class Engine:
 
     def stream(
         self,
-        images: Iterable[Picture | Prepared],
+        images: Picture | Iterable[Picture | Prepared],
         probes: Sequence[Probe[Any]],
         *,
         summary: Mapping[str, Summary] | None = None,
@@ -333,7 +352,7 @@ class Engine:
 
         Parameters
         ----------
-        images : iterable of pictures
+        images : picture or iterable of pictures
             Read as they are needed, a few batches ahead.
         probes : sequence of Probe
             Probes to compute in a single pass through the network.
@@ -353,10 +372,10 @@ class Engine:
             If the model doesn't have what a probe asks for; raised by the call itself.
         """
         self._refuse_closed()
-        probes = as_probes(probes)
+        images, probes = as_pictures(images), as_probes(probes)
         if self._own_sizes is not None:
             for probe in probes:
-                probe.reads(self.layout)
+                self.reads_of(probe)
             return Stream(self._own_sizes.results(images, probes), probes, summary or {})
         compiled, outputs = self._divide(probes)
         if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
@@ -454,10 +473,22 @@ class Engine:
         in_graph = self.in_graph is not False and not unplanned
         compiled = _compilable(probes) if in_graph else ()
         # All are asked, so that what the model doesn't have is known before any work.
-        read = {probe.name: probe.reads(self.layout) for probe in probes}
+        read = {probe.name: self.reads_of(probe) for probe in probes}
         logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
         return compiled, tuple(dict.fromkeys((*raw, *logits)))
+
+    def reads_of(self, probe: Probe[Any]) -> tuple[str, ...]:
+        """Name the outputs that a probe reads, all of which the model has."""
+        with answering(probe):
+            names = probe.reads(self.layout)
+            if isinstance(names, str):
+                raise TypeError(f"reads gave {names!r}, and no tuple of names")
+            names = tuple(names)
+        for name in names:
+            if name not in self.outputs:
+                raise UsageError(f"{probe.name} reads {name}, which the model doesn't have.")
+        return names
 
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
         # What the file is in already takes no work.
@@ -513,6 +544,7 @@ class Engine:
 
     def sibling(self, file: Path | None = None, **options: Any) -> Engine:
         """Open the same file, or one made of it, with the same options but for some."""
+        self._refuse_closed()
         return Engine(file or self.file, **{**self._options, **options})
 
 

@@ -22,7 +22,7 @@ from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.media import Notice, Tensor, open_picture
-from vitonnx.probes import GraphProbe, Probe
+from vitonnx.probes import GraphProbe, PictureResult, Probe, answering
 
 __all__ = ["DECODERS", "Pass", "Picture", "hold", "map_ahead"]
 
@@ -102,7 +102,10 @@ class Pass:
         """Give one result a picture of those that are ready; pixels of queries are their own."""
         height, width = self.manifest.covered
         crop = (0.0, 0.0, float(width), float(height))
-        queries = {probe.name: probe.token(self.manifest, crop) for probe in self.probes}
+        queries = {}
+        for probe in self.probes:
+            with answering(probe):
+                queries[probe.name] = probe.token(self.manifest, crop)
         for start in range(0, len(pixels), batch_size):
             part = pixels[start : start + batch_size]
             names = [f"picture {start + row}" for row in range(len(part))]
@@ -184,9 +187,17 @@ class Pass:
     def _results(
         self, probe: Probe[Any], arrays: Arrays, queries: Sequence[int | None]
     ) -> Sequence[Any]:
-        if isinstance(probe, GraphProbe) and probe in self.compiled:
-            return probe.results(arrays[probe.name], self.manifest, queries)
-        return probe.compute(arrays, self.manifest, queries)
+        with answering(probe):
+            if isinstance(probe, GraphProbe) and probe in self.compiled:
+                found = list(probe.results(arrays[probe.name], self.manifest, queries))
+            else:
+                found = list(probe.compute(arrays, self.manifest, queries))
+            if len(found) != len(queries):
+                raise ValueError(f"it gave {len(found)} results for {len(queries)} pictures")
+            for each in found:
+                if not isinstance(each, PictureResult):
+                    raise TypeError(f"a {type(each).__name__} is no PictureResult")
+        return found
 
 
 def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitonnx.manifest import Preprocessing
-from vitonnx.probes import Crop, Layout, Probe
+from vitonnx.probes import Crop, Layout, Probe, answering
 
 __all__ = ["Place", "place"]
 
@@ -84,8 +84,9 @@ class Place:
         PictureError
             If it is a pixel that no patch shows, be it one of the padding.
         """
-        probe.token(layout, self.seen)
-        return probe.token(layout, self.crop)
+        with answering(probe):
+            probe.token(layout, self.seen)
+            return probe.token(layout, self.crop)
 
 
 def place(

@@ -11,7 +11,7 @@ from vitonnx.contract import QUERIES
 from vitonnx.engine._precision import Precision, reduce_precision
 from vitonnx.layout import Layout
 from vitonnx.modelfile import understood
-from vitonnx.probes import GraphProbe
+from vitonnx.probes import GraphProbe, answering
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -112,10 +112,19 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
 def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:
     """Give the probe's work as a function of arrays alone, which can be traced."""
     # Wherever a picture was cut out, a query that is not located in it is the same token.
-    anywhere = None if probe.located else probe.token(layout, (0, 0, 1, 1))
+    with answering(probe):
+        anywhere = None if probe.located else probe.token(layout, (0, 0, 1, 1))
 
     def condense(arrays: Mapping[str, Any]) -> Any:
+        import ndonnx as ndx
+
         outputs = {name: array for name, array in arrays.items() if name != QUERIES}
-        return probe.condense(outputs, layout, arrays.get(QUERIES, anywhere))
+        with answering(probe):
+            condensed = probe.condense(outputs, layout, arrays.get(QUERIES, anywhere))
+            if not isinstance(condensed, ndx.Array):
+                raise TypeError(
+                    f"condense gave a {type(condensed).__name__}, and no array made of the outputs"
+                )
+            return condensed
 
     return condense

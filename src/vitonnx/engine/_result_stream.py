@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
-from vitonnx.probes import Finding, PictureResult, Prediction, Probe, Summary, TableProbe
+from vitonnx.probes import (
+    Finding,
+    PictureResult,
+    Prediction,
+    Probe,
+    Summary,
+    TableProbe,
+    answering,
+)
 
 __all__ = ["Prediction", "Result", "Stream", "best_classes", "predict"]
 
@@ -39,7 +47,9 @@ class Result(PictureResult):
         UsageError
             If there are several.
         """
-        finding: Finding = self.only.finding
+        only = self.only
+        with answering(only):
+            finding: Finding = only.finding
         return finding
 
     @property
@@ -153,5 +163,6 @@ class Stream(Iterator[Result]):
         result = next(self._results)
         if result.error is None:
             for name, probe in self._totalled.items():
-                self.summary[name] = self.summary[name].merge(probe.summary([result[name]]))
+                with answering(probe):
+                    self.summary[name] = self.summary[name].merge(probe.summary([result[name]]))
         return result

@@ -43,7 +43,9 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     if not good:
         raise UsageError("There is no result to save: every picture was skipped.")
     found = [result[probe].arrays() for result in good]
-    shapes = {next(iter(arrays.values())).shape for arrays in found}
+    shapes = {tuple((name, each.shape) for name, each in arrays.items()) for arrays in found}
+    if shapes == {()}:
+        raise UsageError(f"{probe} found no arrays to save: draw its figure instead.")
     if len(shapes) > 1:
         raise UsageError(
             "can't stack maps of several sizes, since each of these pictures has its own input "

@@ -134,7 +134,7 @@ class Session:
             ):
                 raise ModelFileError(
                     f"the model breaks its promise: {name} is {list(array.shape)} for {batch} "
-                    f"pictures instead of {said}. Export it again."
+                    f"pictures instead of {said}. Export it again, or mend its probe."
                 )
 
 

@@ -16,7 +16,7 @@ from vitonnx.plots._matrices import plot_matrices
 from vitonnx.plots._plates import plot_plates
 from vitonnx.plots._sheet import contact_sheet
 from vitonnx.plots._tables import plot_tables
-from vitonnx.probes import Finding, Maps, Matrix, PictureResult, Plate, Table
+from vitonnx.probes import Finding, Maps, Matrix, PictureResult, Plate, Table, answering
 
 __all__ = ["plot_findings", "plot_results"]
 
@@ -64,6 +64,8 @@ def plot_findings(
             figure: Figure = plot(models, note=note)
             return figure
     names = ", ".join(dict.fromkeys(type(finding).__name__ for finding in models.values()))
+    if any(isinstance(finding, Maps) for finding in models.values()):
+        raise UsageError("maps lie on a picture: give the result.")
     raise UsageError(f"there is no figure of {names or 'nothing'}.")
 
 
@@ -90,10 +92,17 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     UsageError
         If there is nothing to draw.
     """
-    findings = {name: [result.finding for result in results] for name, results in models.items()}
+    counts = {name: len(results) for name, results in models.items()}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise UsageError(f"models are compared on the same pictures, but there are results {said}.")
+    findings = {name: [_found(result) for result in results] for name, results in models.items()}
     if not all(isinstance(each, Maps) for of_model in findings.values() for each in of_model):
         if any(len(of_model) != 1 for of_model in findings.values()):
-            raise UsageError("only maps are drawn for several pictures: draw one picture.")
+            raise UsageError(
+                "only maps are drawn for several pictures: draw one picture, or of a table the "
+                "mean, probe.table(stream.summary[probe.name])."
+            )
         return plot_findings({name: finding for name, (finding,) in findings.items()}, note)
     for each in findings.values():
         if len({finding.unit for finding in each if isinstance(finding, Maps)}) > 1:
@@ -108,7 +117,7 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
         ]
         for name, results in models.items()
     }
-    if not any(entries.values()):
+    if not models or any(each.pixels is None for found in models.values() for each in found):
         raise UsageError("there is nothing to draw: results keep no pixels of prepared pictures.")
     if len(entries) > 1:
         return compare_models(entries, note=note)
@@ -119,6 +128,11 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     return plot_maps(
         pixels, maps, model=name, file=file, prediction=prediction, note=note, inside=inside
     )
+
+
+def _found(result: PictureResult) -> Finding:
+    with answering(result):
+        return result.finding
 
 
 def _predicted(result: PictureResult) -> str:

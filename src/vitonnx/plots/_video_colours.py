@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Literal, get_args
 
 import matplotlib as mpl
@@ -54,13 +55,13 @@ class VideoColours:
             raise UsageError(
                 f"style {self.style!r} is unknown; use {', '.join(get_args(VideoStyle))}."
             )
-        if self.colormap not in mpl.colormaps:
+        if not isinstance(self.colormap, str) or self.colormap not in mpl.colormaps:
             raise UsageError(
                 f"colormap {self.colormap!r} is unknown to Matplotlib; try inferno, viridis, "
                 "magma, cividis, turbo or gray."
             )
-        if not 0 <= self.opacity <= 1:
-            raise UsageError(f"opacity is {self.opacity}; it must be from 0 to 1.")
+        if not isinstance(self.opacity, Real) or not 0 <= self.opacity <= 1:
+            raise UsageError(f"opacity is {self.opacity!r}; it must be from 0 to 1.")
 
     def draw(
         self,

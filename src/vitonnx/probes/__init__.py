@@ -6,6 +6,7 @@ are raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
 from vitonnx.layout import Layout
+from vitonnx.probes._answering import answering
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import WHOLE, Crop, cells_within
 from vitonnx.probes._distance import (
@@ -79,6 +80,7 @@ __all__ = [
     "Table",
     "TableProbe",
     "WeightProbe",
+    "answering",
     "attention_entropy",
     "cells_within",
     "filter_components",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array
 
 __all__ = ["Finding", "Maps", "Matrix", "Plate", "Table"]
@@ -35,6 +36,11 @@ class Maps:
         What the outline encloses.
     mark : (row, column) or None
         The patch to frame.
+
+    Raises
+    ------
+    UsageError
+        If they don't fit together.
     """
 
     values: Array
@@ -45,6 +51,21 @@ class Maps:
     masks: Array | None = None
     outlined: str = ""
     mark: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(getattr(self.values, "shape", ()))
+        masks = shape if self.masks is None else tuple(getattr(self.masks, "shape", ()))
+        if len(shape) != 3 or 0 in shape:
+            raise UsageError(f"maps have values of shape {shape}; expected (maps, rows, columns).")
+        if isinstance(self.labels, str) or len(self.labels) != shape[0]:
+            raise UsageError(f"{shape[0]} maps have the labels {self.labels!r}: give one for each.")
+        if masks != shape:
+            raise UsageError(f"maps of shape {shape} have masks of shape {masks}: give the same.")
+        if self.mark is not None and not (
+            len(self.mark) == 2
+            and all(0 <= at < side for at, side in zip(self.mark, shape[1:], strict=True))
+        ):
+            raise UsageError(f"no patch {self.mark} to mark is in a grid of {shape[1:]}.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

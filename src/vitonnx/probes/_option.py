@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from vitonnx.blame import reason_of
 from vitonnx.errors import UsageError
 
 __all__ = ["Option", "option", "options_of"]
@@ -15,6 +18,12 @@ Value = TypeVar("Value")
 
 KEY = "vitonnx.option"
 KINDS = {bool: "", int: "N", float: "X", str: "TEXT"}
+WANTED: dict[type, tuple[type, str]] = {
+    bool: (bool, "true or false"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "text"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Option:
         Whether the compiled graph depends on it. Other options affect figures and masks only.
     least, most : float or None
         Bounds, inclusive.
+    optional : bool
+        Whether it may be None.
     """
 
     name: str
@@ -53,6 +64,7 @@ class Option:
     in_graph: bool = True
     least: float | None = None
     most: float | None = None
+    optional: bool = False
 
     @property
     def flag(self) -> str:
@@ -82,7 +94,14 @@ class Option:
         vitonnx.errors.UsageError: --block 'last' is not a whole number.
         """
         if self.read is not None:
-            return self.read(text)
+            try:
+                return self.read(text)
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                if isinstance(error, UsageError):
+                    raise
+                raise UsageError(
+                    f"{self.flag} {text!r} can't be used: {reason_of(error)}."
+                ) from error
         try:
             match self.kind.__name__:
                 case "bool":
@@ -92,14 +111,17 @@ class Option:
                 case "float":
                     return float(text)
         except (KeyError, ValueError) as error:
-            wanted = {bool: "true or false", int: "a whole number", float: "a number"}[self.kind]
-            raise UsageError(f"{self.flag} {text!r} is not {wanted}.") from error
+            raise UsageError(f"{self.flag} {text!r} is not {WANTED[self.kind][1]}.") from error
         return text
 
     def check(self, value: Any) -> None:
         """Raise a UsageError unless the value is allowed."""
-        if value is None or value == self.default:
+        if value is self.default or (value is None and (self.optional or self.read is not None)):
             return
+        kind, wanted = WANTED[self.kind]
+        fits = isinstance(value, kind) and isinstance(value, bool) == (self.kind is bool)
+        if not fits and self.read is None and not self.choices:
+            raise UsageError(f"{self.name} is {reprlib.repr(value)}; it must be {wanted}.")
         if self.choices and value not in self.choices:
             raise UsageError(
                 f"{self.name} {value!r} is unknown; there are {', '.join(self.choices)}."
@@ -172,4 +194,4 @@ def _typed(declared: Option, hint: Any) -> Option:
     words = all(isinstance(choice, str) for choice in choices)
     if kind not in KINDS or not words or (others and declared.read is None):
         raise TypeError(f"option {declared.name} is of type {hint}: give it a `read`.")
-    return replace(declared, kind=kind, choices=choices)
+    return replace(declared, kind=kind, choices=choices, optional=type(None) in given)

@@ -159,6 +159,10 @@ class GraphProbe(Probe[Result]):
         self, condensed: Array, layout: Layout, queries: Sequence[int | None]
     ) -> list[Result]:
         """Make one result for each picture of a batch."""
+        if tuple(condensed.shape)[:1] != (len(queries),):
+            raise ValueError(
+                f"condense gave shape {tuple(condensed.shape)} for {len(queries)} pictures"
+            )
         return [
             self.result(condensed[picture, ...], layout, query)
             for picture, query in enumerate(queries)

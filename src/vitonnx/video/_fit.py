@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,8 @@ def _choose(
             )
         return manifest.size, fit
     short = min(manifest.covered) if short_side is None else short_side
-    if short < 1:
-        raise UsageError(f"the short side is {short}; it must be at least one patch.")
+    if not isinstance(short, Integral) or short < 1:
+        raise UsageError(f"the short side is {short!r}; it must be at least one patch.")
     if short_side is None and max(frame) > SLIMMEST * min(frame):
         raise UsageError(
             f"frames of {_by(frame)} pixels are more than {SLIMMEST} times as long as broad, and "

@@ -194,7 +194,7 @@ def _painter(
             "for: use the scale video or frame."
         )
     for engine in engines:
-        probe.reads(engine.layout)
+        engine.reads_of(probe)
         _check_head(engine, probe, options.head)
     several = len(engines) > 1
     panels = [

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Result
+from vitonnx.errors import VitonnxError
 from vitonnx.media.videos import Frame, Video
 from vitonnx.probes import Maps, Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
@@ -36,18 +37,26 @@ def findings_of_video(
             for engine in engines
         ]
         for results in zip(*streams, strict=True):
-            yield [_finding(result) for result in results]
+            yield [
+                _finding(result, engine, probe)
+                for result, engine in zip(results, engines, strict=True)
+            ]
 
 
 def _decoded(video: Video) -> Ahead[Frame]:
     return Ahead(video.read(), depth=frames_ahead(video.size))
 
 
-def _finding(result: Result) -> Maps:
+def _finding(result: Result, engine: Engine, probe: Probe[Any]) -> Maps:
     if result.error is not None:
         raise result.error
     finding = result.finding
-    assert isinstance(finding, Maps)
+    wanted = (len(probe.parts(engine.layout)) + 1, *engine.layout.grid)
+    if not isinstance(finding, Maps) or tuple(finding.values.shape) != wanted:
+        raise VitonnxError(
+            f"the probe {probe.name} found no maps of shape {wanted} in a frame: one for all and "
+            "one for each of its parts, over the model's patches."
+        )
     return finding
 
 

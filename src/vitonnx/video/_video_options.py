@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal, TypeAlias, get_args
 
 from vitonnx.errors import UsageError
@@ -44,8 +45,10 @@ class VideoOptions:
     colours: VideoColours = field(default_factory=VideoColours)
 
     def __post_init__(self) -> None:
-        if self.smooth < 1:
-            raise UsageError(f"smooth is {self.smooth}; it must be 1 frame or more.")
+        if self.head not in ("mean", "all") and type(self.head) is not int:
+            raise UsageError(f"head is {self.head!r}; it must be mean, all or a number from 0.")
+        if not isinstance(self.smooth, Integral) or self.smooth < 1:
+            raise UsageError(f"smooth is {self.smooth!r}; it must be 1 frame or more.")
         if self.scale not in get_args(ScaleKind):
             raise UsageError(
                 f"scale {self.scale!r} is unknown; use {', '.join(get_args(ScaleKind))}."

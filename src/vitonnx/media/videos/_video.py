@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -67,8 +68,8 @@ class Span:
                 f"the end, {float(self.end):g} s, is not after the start, "
                 f"{float(self.start or 0):g} s: there is nothing in between."
             )
-        if self.every < 1:
-            raise UsageError(f"every is {self.every}; it must be 1 or more.")
+        if not isinstance(self.every, Integral) or self.every < 1:
+            raise UsageError(f"every is {self.every!r}; it must be 1 or more.")
 
     @property
     def shift(self) -> Fraction:

@@ -17,7 +17,7 @@ def attention_of(*shape: int) -> np.ndarray:
     logits = np.random.default_rng(11).normal(scale=3, size=shape)
     weights = np.exp(logits)
     weights[..., 1] = 0  # a token that nobody looks at
-    return (weights / weights.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float32)
 
 
 def slowly(attention: np.ndarray) -> np.ndarray:

@@ -36,11 +36,6 @@ def plot(
     probe : str, optional
         Which probe to draw, where results hold several; by default all, side by side.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError

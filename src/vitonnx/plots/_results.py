@@ -38,11 +38,6 @@ def plot_findings(
     blocks : sequence of int, optional
         Of tables: those shown head by head; see `plot_table_by_head`.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError
@@ -81,11 +76,6 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
         side. What isn't maps is drawn of one picture only.
     note : str
         See `plot_maps`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
 
     Raises
     ------

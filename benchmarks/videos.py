@@ -13,11 +13,11 @@ import numpy as np
 from benchmarks.models import model_file
 from benchmarks.timing import interleave
 from vitonnx.data.scenes import draw_video
-from vitonnx.engine import prepare
+from vitonnx.engine import Engine, prepare
 from vitonnx.media import open_picture
 from vitonnx.media.videos import Frame, VideoWriter, open_video
 from vitonnx.probes import Heads, Rollout
-from vitonnx.video import open_engine, probe_video
+from vitonnx.video import at_shape_of, probe_video
 
 FRAMES, SIZE, RATE = 24, (480, 640), 25
 
@@ -28,7 +28,7 @@ def measure(short: str, *, rounds: int, device: str) -> list[list[str]]:
         source, target = Path(folder) / "video.mp4", Path(folder) / "maps.mp4"
         _write(source)
         video = open_video(source)
-        engine = open_engine(model_file(short), video.size, device=device)
+        engine = at_shape_of(Engine(model_file(short), device=device), video.size)
         recipe = engine.manifest.preprocessing
         pixels = np.stack(
             [prepare(open_picture(frame.pixels), recipe).pixels for frame in video.read()]

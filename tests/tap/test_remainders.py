@@ -15,10 +15,11 @@ import vitonnx as vx
 from tap.foreign_vit import ForeignViT
 from tap.tapping import MEAN, STD, Call, Refused, Tapped, done, normalised
 from terminal import Outcome
+from vitonnx.engine import Engine
 from vitonnx.errors import PictureError
 from vitonnx.manifest import Fit
 from vitonnx.modelfile import load_manifest, load_weights
-from vitonnx.video import open_engine
+from vitonnx.video import at_shape_of
 from vitonnx.video._fit import Cover
 
 # 3 x 5 patches of 8 pixels, on 29 x 43: 29 / 3 is 9, and so is 43 / 5 rounded up.
@@ -103,7 +104,7 @@ def test_a_figure_shows_no_pixel_that_no_patch_sees(call: Call, tapped: Tapped) 
 def test_a_video_is_covered_where_patches_are(
     fit: Fit, frame: tuple[int, int], box: tuple[float, ...], tapped: Tapped
 ) -> None:
-    engine = open_engine(tapped(REST), frame, fit=fit, device="cpu")
+    engine = at_shape_of(Engine(tapped(REST), device="cpu"), frame, fit=fit)
     cover = Cover.of(engine, frame)
     assert cover.shape == (3, 5)
     assert cover.box == pytest.approx(box, abs=1e-9)
@@ -117,7 +118,7 @@ def test_a_video_is_covered_where_patches_are(
 
 
 def test_a_videos_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
-    engine = open_engine(tapped(REST), (58, 86), fit="squash", device="cpu")
+    engine = at_shape_of(Engine(tapped(REST), device="cpu"), (58, 86), fit="squash")
     cover = Cover.of(engine, (58, 86))
     assert cover.query(engine, vx.Heads(query=(47, 79))) == (2, 4)
     for beyond in ((48, 79), (47, 80)):
@@ -127,7 +128,7 @@ def test_a_videos_query_that_no_patch_sees_is_refused(tapped: Tapped) -> None:
 
 def test_a_videos_short_side_is_that_of_the_patches(tapped: Tapped) -> None:
     """The file's own 29 is no multiple of 8, and nobody asked for it."""
-    engine = open_engine(tapped(REST), (46, 106), device="cpu")
+    engine = at_shape_of(Engine(tapped(REST), device="cpu"), (46, 106))
     assert engine.manifest.size == (24, 56)
 
 

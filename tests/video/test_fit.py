@@ -12,10 +12,11 @@ from PIL import Image
 import vitonnx as vx
 from media.video_files import even, frames, look, write_exactly
 from recipes import unresizable
+from vitonnx.engine import Engine
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media.videos import open_video
 from vitonnx.plots import Scale, VideoColours
-from vitonnx.video import VideoOptions, fit_note, open_engine, probe_video
+from vitonnx.video import VideoOptions, at_shape_of, fit_note, probe_video
 from vitonnx.video._fit import Cover
 
 Exported = Callable[[str], Path]
@@ -35,10 +36,10 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_which_size_and_fit_is_chosen(exported: Exported, fixed: Path) -> None:
-    free = open_engine(exported("plain"), FRAME, device="cpu")
+    free = at_shape_of(Engine(exported("plain"), device="cpu"), FRAME)
     assert free.manifest.size == (40, 96)
     assert fit_note(free, FRAME) is None
-    padded = open_engine(fixed, FRAME, device="cpu")
+    padded = at_shape_of(Engine(fixed, device="cpu"), FRAME)
     assert padded.manifest.size == (40, 56)
     assert padded.manifest.preprocessing.padding is not None
     note = fit_note(padded, FRAME)
@@ -46,25 +47,25 @@ def test_which_size_and_fit_is_chosen(exported: Exported, fixed: Path) -> None:
     assert "40x56" in note
     assert "46x106" in note
     # A video of the file's own shape is seen as it is.
-    assert fit_note(open_engine(fixed, (80, 112), device="cpu"), (80, 112)) is None
+    assert fit_note(at_shape_of(Engine(fixed, device="cpu"), (80, 112)), (80, 112)) is None
     for fit in ("cut", "pad", "squash"):
         for file in (exported("plain"), fixed):
-            assert open_engine(file, FRAME, fit=fit, device="cpu").manifest.size == (40, 56)
+            assert at_shape_of(Engine(file, device="cpu"), FRAME, fit=fit).manifest.size == (40, 56)
     with pytest.raises(UsageError, match="40x56"):
-        open_engine(fixed, FRAME, short_side=48, device="cpu")
+        at_shape_of(Engine(fixed, device="cpu"), FRAME, short_side=48)
     with pytest.raises(UsageError, match="--fit or --short-side"):
-        open_engine(fixed, FRAME, short_side=48, fit="cut", device="cpu")
+        at_shape_of(Engine(fixed, device="cpu"), FRAME, short_side=48, fit="cut")
 
 
 def test_where_maps_lie(fixed: Path) -> None:
     # 46 x 106 in 40 x 56: scaled to 24 x 56, with 8 rows of padding above and below.
-    padded = Cover.of(open_engine(fixed, FRAME, device="cpu"), FRAME)
+    padded = Cover.of(at_shape_of(Engine(fixed, device="cpu"), FRAME), FRAME)
     assert (padded.rows, padded.columns) == (slice(1, 4), slice(0, 7))
     assert padded.box == pytest.approx((0, 0, 1, 1))
-    cut = Cover.of(open_engine(fixed, FRAME, fit="cut", device="cpu"), FRAME)
+    cut = Cover.of(at_shape_of(Engine(fixed, device="cpu"), FRAME, fit="cut"), FRAME)
     assert cut.shape == (5, 7)
     assert cut.box == pytest.approx((0.196, 0, 0.804, 1), abs=0.01)
-    tall = Cover.of(open_engine(fixed, (106, 46), device="cpu"), (106, 46))
+    tall = Cover.of(at_shape_of(Engine(fixed, device="cpu"), (106, 46)), (106, 46))
     # 17 of 56 columns are picture: parts of the third and the fifth patch, beyond its edges.
     assert tall.columns == slice(2, 5)
     assert tall.box == pytest.approx((-3 / 17, 0, 1 + 4 / 17, 1), abs=0.03)
@@ -75,7 +76,7 @@ def test_every_frame_is_drawn_as_the_engine_sees_it(
     fit: str | None, fixed: Path, video: Path, tmp_path: Path
 ) -> None:
     opened = open_video(video)
-    engine = open_engine(fixed, opened.size, fit=fit, device="cpu")  # type: ignore[arg-type]
+    engine = at_shape_of(Engine(fixed, device="cpu"), opened.size, fit=fit)  # type: ignore[arg-type]
     colours = VideoColours("heatmap")
     options = VideoOptions(scale="fixed", colours=colours)
     query = (20, 40)
@@ -119,7 +120,9 @@ def test_models_of_several_sizes(
     exported: Exported, fixed: Path, video: Path, tmp_path: Path
 ) -> None:
     opened = open_video(video)
-    engines = [open_engine(file, opened.size, device="cpu") for file in (exported("plain"), fixed)]
+    engines = [
+        at_shape_of(Engine(file, device="cpu"), opened.size) for file in (exported("plain"), fixed)
+    ]
     report = probe_video(
         opened, engines, vx.Rollout(), tmp_path / "out.mp4", titles=["free", "fixed"]
     )

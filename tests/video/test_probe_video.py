@@ -19,7 +19,7 @@ from vitonnx.engine import Engine
 from vitonnx.errors import PictureError, UsageError, VideoError, VitonnxError
 from vitonnx.media.videos import Frame, open_video
 from vitonnx.plots import Scale, VideoColours
-from vitonnx.video import VideoOptions, open_engine, probe_video
+from vitonnx.video import VideoOptions, at_shape_of, probe_video
 
 Exported = Callable[[str], Path]
 
@@ -36,7 +36,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def whole(file: Path, path: Path) -> Engine:
-    return open_engine(file, open_video(path).size, device="cpu")
+    return at_shape_of(Engine(file, device="cpu"), open_video(path).size)
 
 
 def pixels_of(path: Path) -> list[Pixels]:
@@ -272,9 +272,9 @@ def test_what_can_not_be(exported: Exported, video: Path, tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="at least one model"):
         probe_video(open_video(video), [], vx.Heads(), tmp_path / "o.mp4")
     with pytest.raises(UsageError, match="nearest multiple is 48x88"):
-        open_engine(exported("plain"), (82, 148), short_side=47)
+        at_shape_of(Engine(exported("plain")), (82, 148), short_side=47)
     with pytest.raises(UsageError, match="at least one patch"):
-        open_engine(exported("plain"), (82, 148), short_side=0)
+        at_shape_of(Engine(exported("plain")), (82, 148), short_side=0)
 
 
 def test_a_video_that_changes_meanwhile(exported: Exported, video: Path, tmp_path: Path) -> None:

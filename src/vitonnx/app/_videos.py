@@ -15,7 +15,7 @@ from vitonnx.engine import Engine
 from vitonnx.errors import VideoError
 from vitonnx.media.videos import Span, open_video, read_facts
 from vitonnx.probes import Heads, Rollout
-from vitonnx.video import VideoOptions, VideoReport, open_engine, probe_video
+from vitonnx.video import VideoOptions, VideoReport, at_shape_of, probe_video
 
 __all__ = ["StoppedError", "Videos"]
 
@@ -105,16 +105,7 @@ class Videos:
                     f"{name} has frames of {video.size[0]}x{video.size[1]} pixels; the longer "
                     f"side may be at most {SLIMMEST} times the shorter: crop the video."
                 )
-            engines = [
-                open_engine(
-                    engine.file,
-                    video.size,
-                    device=engine.device,
-                    threads=engine.threads,
-                    precision=engine.precision,
-                )
-                for engine in (self._engines[model] for model in models)
-            ]
+            engines = [at_shape_of(self._engines[model], video.size) for model in models]
             return probe_video(
                 video,
                 engines,

@@ -5,7 +5,7 @@ nothing, media know no models, and plots run none. Here frames go from a video t
 maps, and from maps through plots to a video.
 """
 
-from vitonnx.video._fit import at_shape_of, fit_note, open_engine
+from vitonnx.video._fit import at_shape_of, fit_note
 from vitonnx.video._probe_video import VideoReport, Watch, probe_video, require_maps
 from vitonnx.video._video_options import ScaleKind, VideoHead, VideoOptions
 
@@ -17,7 +17,6 @@ __all__ = [
     "Watch",
     "at_shape_of",
     "fit_note",
-    "open_engine",
     "probe_video",
     "require_maps",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,55 +12,13 @@ from numpy.typing import NDArray
 from vitonnx.engine import Engine, Place, place
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Manifest
-from vitonnx.modelfile import load_manifest
 from vitonnx.probes import Crop, Probe, cells_within
 
-__all__ = ["Cover", "at_shape_of", "fit_note", "open_engine"]
+__all__ = ["Cover", "at_shape_of", "fit_note"]
 
 # A frame's sides: a model's attention grows with the square of the longer one, and no video's
 # frames are so slim that this would be too few.
 SLIMMEST = 16
-
-
-def open_engine(
-    file: str | Path,
-    frame: tuple[int, int],
-    *,
-    short_side: int | None = None,
-    fit: Fit | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    precision: str = "auto",
-) -> Engine:
-    """Open a model so that it sees whole frames of a video, next to nothing of them squashed.
-
-    The input takes the video's shape, to the nearest patch. Where the file takes no other size than
-    its own, frames are padded to that: see `fit_note`. With `fit` it keeps its own size in any
-    case; "cut" leaves the frames' edges out, and so do patches that don't cover that size.
-
-    Parameters
-    ----------
-    file : path
-        The probe-ready file.
-    frame : (height, width)
-        Of the video, in pixels.
-    short_side : int, optional
-        Of the model's input, in pixels, a multiple of the patch size; not together with `fit`. By
-        default the shorter side of what the patches cover of the file's own input. The longer
-        side is the nearest multiple of the patch size.
-    fit : "cut", "pad" or "squash", optional
-        Use the file's own size, and fit frames into it in this way.
-    device, threads, precision
-        See `Engine`.
-
-    Raises
-    ------
-    ModelFileError, DeviceError, UsageError
-        As `Engine`; or if the short side can't be, or is given together with `fit`.
-    """
-    manifest = load_manifest(Path(file))
-    size, fit = _choose(manifest, frame, short_side, fit)
-    return Engine(file, size=size, fit=fit, device=device, threads=threads, precision=precision)
 
 
 def at_shape_of(
@@ -71,9 +28,30 @@ def at_shape_of(
     short_side: int | None = None,
     fit: Fit | None = None,
 ) -> Engine:
-    """Give an engine of the same model that sees whole frames; see `open_engine`.
+    """Give an engine of the same model that sees whole frames of a video, hardly squashed.
 
-    One that was opened with a size keeps it, unless `short_side` or `fit` is given.
+    The input takes the video's shape, to the nearest patch. Where the file takes no other size than
+    its own, frames are padded to that: see `fit_note`. One that was opened with a size keeps it,
+    unless `short_side` or `fit` is given.
+
+    Parameters
+    ----------
+    engine : Engine
+        The model, with its options.
+    frame : (height, width)
+        Of the video, in pixels.
+    short_side : int, optional
+        Of the model's input, in pixels, a multiple of the patch size; not together with `fit`. By
+        default the shorter side of what the patches cover of the file's own input. The longer
+        side is the nearest multiple of the patch size.
+    fit : "cut", "pad" or "squash", optional
+        Use the file's own size, and fit frames into it in this way. "cut" leaves the frames' edges
+        out, and so do patches that don't cover that size.
+
+    Raises
+    ------
+    ModelFileError, DeviceError, UsageError
+        As `Engine`; or if the short side can't be, or is given together with `fit`.
     """
     if engine.asked_size is not None and short_side is None and fit is None:
         return engine

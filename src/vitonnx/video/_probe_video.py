@@ -54,7 +54,7 @@ class VideoReport:
     lost : str or None
         How many frames of the original could not be decoded, and why; None for none.
     padded : tuple of str
-        The models that see frames padded: see `open_engine`.
+        The models that see frames padded: see `at_shape_of`.
     """
 
     frames: int
@@ -88,7 +88,7 @@ def probe_video(
     video : Video
         See `vitonnx.media.open_video`.
     engines : sequence of Engine
-        See `open_engine`. Several stand side by side, right of the original.
+        See `at_shape_of`. Several stand side by side, right of the original.
     probe : Probe
         One that gives maps, such as `Heads`.
     path : path

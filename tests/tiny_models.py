@@ -27,6 +27,19 @@ BASE = ViTConfig(
 )
 REGISTERS = ("cls", "reg0", "reg1", "reg2", "reg3")
 
+DESCRIBED = {
+    "name": "tiny",
+    "image_size": [40, 56],
+    "patch_size": 8,
+    "dim": 21,
+    "blocks": 2,
+    "heads": 3,
+    "mlp_dim": 42,
+    "classes": 11,
+    "preprocessing": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "crop": 0.9},
+}
+"""A tiny model in fields of our own, as a config file holds them."""
+
 # 0, 1, 2 and 5 prefix tokens, with and without positions, and every way of reading out.
 CONFIGS = {
     "plain": BASE,

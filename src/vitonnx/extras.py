@@ -30,11 +30,7 @@ def require_export(*, training: bool = False) -> None:
     MissingExtraError
         With the command that installs it.
     """
-    if missing := missing_modules("export"):
-        raise MissingExtraError(
-            f"exporting and training need {' and '.join(missing)}, which can't be imported here: "
-            "install the export extra with  pip install 'vitonnx[export]'"
-        )
+    _require("export", "exporting and training need")
 
     # TensorFlow's start-up messages go to stderr whatever its logger is set to; only these silence
     # them. Without oneDNN its kernels also sum in the same order on every machine; with it they
@@ -54,16 +50,20 @@ def require_app() -> None:
     MissingExtraError
         With the command that installs it.
     """
-    if missing := missing_modules("app"):
-        raise MissingExtraError(
-            f"the page needs {' and '.join(missing)}, which can't be imported here: install the "
-            "app extra with  pip install 'vitonnx[app]'"
-        )
+    _require("app", "the page needs")
 
 
 def missing_modules(extra: str) -> list[str]:
     """List the modules of an extra that can't be found, without importing any."""
     return [module for module in EXTRAS[extra] if not _installed(module)]
+
+
+def _require(extra: str, needed_by: str) -> None:
+    if missing := missing_modules(extra):
+        raise MissingExtraError(
+            f"{needed_by} {' and '.join(missing)}, which can't be imported here: install the "
+            f"{extra} extra with  pip install 'vitonnx[{extra}]'"
+        )
 
 
 def _installed(module: str) -> bool:

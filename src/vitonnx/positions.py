@@ -42,6 +42,7 @@ Interpolation = Literal["timm", "dino", "huggingface", "jax"]
 # The cubic kernel's free parameter: PyTorch's plain bicubic and its antialiased one differ.
 CUBIC_PLAIN = -0.75
 CUBIC_ANTIALIASED = -0.5
+LONGEST_WAVE = 10_000.0  # of sines and cosines, over 2 pi
 
 
 def resampling_matrix(
@@ -86,11 +87,10 @@ def resampling_matrix(
             f"{', '.join(get_args(Interpolation))}."
         )
     old_patches, new_patches = math.prod(old_grid), math.prod(new_grid)
+    if old_grid == new_grid:
+        return np.eye(prefix + new_patches, dtype=np.float32)
     matrix = np.zeros((prefix + new_patches, prefix + old_patches), np.float32)
     matrix[:prefix, :prefix] = np.eye(prefix)
-    if old_grid == new_grid:
-        matrix[prefix:, prefix:] = np.eye(new_patches)
-        return matrix
     # DINO measures both sides against sqrt(positions): on a square grid, its own side.
     dino_side = math.sqrt(old_patches)
     rows, columns = (
@@ -303,9 +303,7 @@ def _cubic_kernel(distance: NDArray[np.float64], a: float) -> NDArray[np.float64
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
-def sincos_table(
-    grid: tuple[int, int], dim: int, *, prefix: int = 0, temperature: float = 10_000.0
-) -> NDArray[np.float32]:
+def sincos_table(grid: tuple[int, int], dim: int, *, prefix: int = 0) -> NDArray[np.float32]:
     """Make the fixed sine-cosine position embedding of big_vision's plain ViT.
 
     Parameters
@@ -316,8 +314,6 @@ def sincos_table(
         Width; a multiple of 4.
     prefix : int
         Rows of zeros in front, for prefix tokens.
-    temperature : float
-        The longest wavelength, over 2 pi.
 
     Returns
     -------
@@ -342,7 +338,7 @@ def sincos_table(
     if dim % 4:
         raise UsageError(f"sine-cosine positions need a dim that is a multiple of 4, not {dim}.")
     quarter = dim // 4
-    frequency = temperature ** -(np.arange(quarter) / max(quarter - 1, 1))
+    frequency = LONGEST_WAVE ** -(np.arange(quarter) / max(quarter - 1, 1))
     row, column = np.divmod(np.arange(math.prod(grid)), grid[1])
     by_row, by_column = np.outer(row, frequency), np.outer(column, frequency)
     table = np.concatenate(

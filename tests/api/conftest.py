@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tiny_models
 from vitonnx.cli import main
 
 
@@ -23,18 +24,7 @@ def command(desk: Path) -> Callable[..., None]:
 @pytest.fixture
 def described(desk: Path) -> Path:
     """A file on the desk that describes a tiny model, in our own fields."""
-    described = {
-        "name": "tiny",
-        "image_size": [40, 56],
-        "patch_size": 8,
-        "dim": 21,
-        "blocks": 2,
-        "heads": 3,
-        "mlp_dim": 42,
-        "classes": 11,
-        "preprocessing": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "crop": 0.9},
-    }
-    (desk / "tiny.json").write_text(json.dumps(described))
+    (desk / "tiny.json").write_text(json.dumps(tiny_models.DESCRIBED))
     return Path("tiny.json")
 
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import tiny_models
 from terminal import Outcome
 from vitonnx.cli import main
 
@@ -33,18 +34,7 @@ def call(desk: Path, capsys: pytest.CaptureFixture[str]) -> Call:
 @pytest.fixture
 def described(desk: Path) -> str:
     """The name of a file on the desk that describes the tiny model, in our own fields."""
-    described = {
-        "name": "tiny",
-        "image_size": [40, 56],
-        "patch_size": 8,
-        "dim": 21,
-        "blocks": 2,
-        "heads": 3,
-        "mlp_dim": 42,
-        "classes": 11,
-        "preprocessing": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "crop": 0.9},
-    }
-    (desk / "tiny.json").write_text(json.dumps(described))
+    (desk / "tiny.json").write_text(json.dumps(tiny_models.DESCRIBED))
     return "tiny.json"
 
 

@@ -133,7 +133,7 @@ def test_a_manifest_of_another_graph(
     changes: dict[str, Any], command: list[str], refused: Callable[..., None], exported: Exported
 ) -> None:
     model = with_manifest(exported("plain"), lambda manifest: manifest | changes, "other.onnx")
-    refused(command, model, 1, "other.onnx", "manifest", "export the model again")
+    refused(command, model, 1, "other.onnx", "manifest", "xport the model again")
 
 
 @pytest.mark.parametrize("command", [["probe", "heads"], ["probe", "rollout"]], ids=" ".join)

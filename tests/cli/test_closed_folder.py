@@ -80,7 +80,7 @@ def test_a_figure_replaces_no_picture(
     shutil.copy(pictures / "landscape.png", "a.heads.png")
     before = contents(desk)
     outcome = call("probe", "heads", exported("plain"), "a.heads.png", "a.png")
-    assert_refused(outcome, 2, "a.heads.png is one of the inputs")
+    assert_refused(outcome, 2, "can't write a.heads.png: it is one of the inputs")
     assert contents(desk) == before
 
 

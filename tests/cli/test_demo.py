@@ -188,7 +188,7 @@ def test_bad_calls_leave_nothing(call: Call, desk: Path) -> None:
         (1, ["--video", "missing.mp4"], "There is no video missing.mp4"),
         (1, ["--video", "text.png"], "text.png"),
         (2, ["-o", "file"], "a file is in its way"),
-        (1, ["-o", "/proc/x"], "/proc/x can't be made"),
+        (1, ["-o", "/proc/x"], "can't make the folder /proc/x"),
         (2, ["-o", "file/x"], "a file is in its way"),
         (2, ["--evaluate", "--image", "text.png"], "--evaluate"),
         (2, ["birds"], "unexpected extra argument"),

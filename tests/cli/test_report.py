@@ -105,7 +105,7 @@ def test_bad_calls(desk: Path, exported: Exported, capsys: pytest.CaptureFixture
     (desk / "empty.html").mkdir()
     before = contents(desk)
     for words, reason in (
-        (["wide.png", "-o", "r.pdf"], "must be .html for a page"),
+        (["wide.png", "-o", "r.pdf"], "must be .html for a report"),
         (["wide.png", "-o", "nowhere/r.html"], "does not exist"),
         (["wide.png", "-o", "r.html", "--compare", plain], "given twice"),
         (["wide.png", "-o", "r.html", "--video", "none.mp4"], "none.mp4"),
@@ -163,11 +163,11 @@ def test_a_video_that_fails_costs_nothing_else(
     assert main(["report", str(exported("plain")), *words]) == 1
     out, err = capsys.readouterr()
     assert out == "r.html\n"
-    assert err.startswith("error: The page has no video: no.mp4")
+    assert err.startswith("error: The report has no video: can't open no.mp4")
     assert err.count("\n") == 1
     page = Page((desk / "r.html").read_text(encoding="utf-8"))
     assert page.tags.count("video") == 0
-    assert "The page has no video" in page.words
+    assert "The report has no video" in page.words
     assert "Mean attention distance" in page.words
 
 
@@ -220,3 +220,11 @@ def test_a_fit_without_a_video(
     assert main(["report", str(exported("plain")), "wide.png", "--fit", "cut"]) == 2
     assert "give --video" in capsys.readouterr().err
     assert not list(desk.glob("*.html"))
+
+
+def test_what_was_asked_for_is_shown_or_nothing(desk: Path, exported: Exported) -> None:
+    """The default shows what filters there are; a number that was asked for is kept."""
+    plain = str(exported("plain"))
+    words = ["report", plain, "wide.png", "-q", "-o", "r.html"]
+    assert main([*words, "--probe", "filters:components=9999"]) == 0
+    assert "there are none to show" in Path("r.html").read_text(encoding="utf-8")

@@ -65,7 +65,7 @@ def test_a_link_is_what_it_leads_to(
     out = next((word for word in words if "OUT" in word), "bird.heads.png")
     link(str(desk / read), out)
     before = contents(desk)
-    assert_refused(call(*words), 2, "is one of the inputs")
+    assert_refused(call(*words), 2, "it is one of the inputs")
     assert contents(desk) == before
 
 
@@ -111,7 +111,7 @@ def test_what_an_interrupt_would_leave_is_no_input(
     write_video(desk / "walk.partial.mp4", frames(2))
     before = contents(desk)
     line = "probe video m.onnx walk.partial.mp4 -o walk.mp4"
-    assert_refused(call(*line.split()), 2, "walk.partial.mp4 is one of the inputs")
+    assert_refused(call(*line.split()), 2, "can't write walk.partial.mp4: it is one of the inputs")
     assert contents(desk) == before
 
 
@@ -131,5 +131,5 @@ def test_weights_beside_a_model_are_read_too(
     ir.save(ir.load(exported("plain")), "m.onnx", external_data=weights)
     shutil.copy(pictures / "landscape.png", "bird.png")
     before = contents(desk)
-    assert_refused(call(*line.split()), 2, f"{weights} is one of the inputs")
+    assert_refused(call(*line.split()), 2, f"can't write {weights}: it is one of the inputs")
     assert contents(desk) == before

@@ -191,7 +191,7 @@ def test_bad_calls(words: list[str], parts: list[str], call: Call, desk: Path) -
 def test_bad_folders(call: Call, desk: Path) -> None:
     (desk / "file").write_text("mine")
     words = ["train", "scenes", *TINY, "--pictures", "16"]
-    assert_refused(call(*words, "-o", "file"), 2, "can't make the folder file", "Use another")
+    assert_refused(call(*words, "-o", "file"), 2, "can't make the folder file", "Give another")
     assert_refused(call(*words), 2, "--output")
     (desk / "run").mkdir()
     (desk / "run" / "state.safetensors").write_text("older")

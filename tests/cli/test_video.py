@@ -181,6 +181,8 @@ def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
         (["--query", "dist"], 2, ["dist"]),
         (["--query", "900,3"], 1, ["outside"]),
         (["--probe", "distance"], 2, ["distance gives no maps"]),
+        (["--probe", "heads", "--probe", "rollout"], 2, ["a video shows one probe"]),
+        (["--probe", "heads:mass=0.5"], 2, ["heads has no option mass"]),
         (["--probe", "filters"], 2, ["filters"]),
         (["--fusion", "max"], 2, ["--fusion", "heads"]),
         (["--probe", "rollout", "--block", "1"], 2, ["--block", "rollout"]),
@@ -244,7 +246,7 @@ def test_what_is_no_video(call: Call, exported: Exported, desk: Path, video: Pat
     (desk / "empty.mp4").touch()
     refused("empty.mp4", 1, "empty")
     (desk / "text.mp4").write_text("Dear video")
-    refused("text.mp4", 1, "no video")
+    refused("text.mp4", 1, "not a video")
     cut(video, desk / "cut.mp4", 0.5)
     refused("cut.mp4", 1, "truncated")
     (desk / "folder").mkdir()
@@ -263,7 +265,7 @@ def test_the_video_itself_is_not_overwritten(call: Call, exported: Exported, des
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="only Linux has such a folder")
 def test_where_not_even_root_may_write(call: Call, exported: Exported, video: Path) -> None:
     outcome = call("probe", "video", exported("plain"), video, "-q", "-o", "/sys/kernel/o.mp4")
-    assert_refused(outcome, 1, "can't write o.mp4", "permission denied")
+    assert_refused(outcome, 1, "can't write /sys/kernel/o.mp4", "permission denied")
 
 
 @pytest.mark.parametrize(("scale", "size"), [("video", 1500), ("fixed", 9000)])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vitonnx.data.scenes import CLASSES, Scene, draw_scene, draw_video
 from vitonnx.data.scenes._ground import draw_ground
+from vitonnx.data.scenes._kinds import Paint
 from vitonnx.data.scenes._scene import Composition, compose, place_things
-from vitonnx.data.scenes._shapes import Paint
 from vitonnx.errors import UsageError
 
 SIZE = (47, 61)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from PIL import Image
 
 import vitonnx as vx
 from vitonnx.engine import Survey, survey
-from vitonnx.errors import PictureError, UsageError
+from vitonnx.errors import PictureError, UsageError, VitonnxError
+from vitonnx.layout import Layout
 from vitonnx.probes import Summary
 
 Exported = Callable[[str], Path]
@@ -132,3 +135,21 @@ def test_nothing_but_bad_pictures(engine: vx.Engine, files: list[Path]) -> None:
 def test_a_probe_without_totals_has_none_to_survey(engine: vx.Engine, files: list[Path]) -> None:
     with pytest.raises(UsageError, match="heads has no totals"):
         list(survey(engine, files, vx.Heads(), Survey()))
+
+
+@dataclass(frozen=True)
+class Wrong(vx.Distance):
+    """One that breaks its own promise."""
+
+    name: ClassVar[str] = "wrong"
+    most: float = 0.0
+
+    def largest(self, layout: Layout) -> float:
+        return self.most
+
+
+def test_values_that_a_probe_says_can_not_be(engine: vx.Engine, files: list[Path]) -> None:
+    """No state could be resumed that holds them, so they are refused as they come."""
+    with pytest.raises(VitonnxError, match=r"wrong gives values from .*, and says .* from 0 to 0"):
+        list(survey(engine, files, Wrong(), Survey()))
+    assert list(survey(engine, files[:3], Wrong(most=1e4), Survey()))[-1].position == 3

@@ -18,7 +18,7 @@ import pytest
 
 import tiny_models as tiny
 from vitonnx.errors import ExportError, UsageError, VitonnxError
-from vitonnx.export import _export, export_model
+from vitonnx.export import _export_model, export_model
 from vitonnx.modelfile import _graph, load_manifest, save_graph
 from vitonnx.models import VisionTransformer, random_parameters
 from vitonnx.positions import sincos_table
@@ -160,7 +160,7 @@ def test_another_size_is_verified_against_tensorflow_too(
 
 
 def test_a_size_that_does_not_fit_says_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"patch size 8.*nearest that is: 40x64"):
+    with pytest.raises(UsageError, match=r"patch size 8.*nearest multiple is 40x64"):
         export_model(tiny.spec(), tmp_path / "x.onnx", weights=7, size=(41, 63))
     assert not list(tmp_path.iterdir())
 
@@ -197,7 +197,7 @@ def test_a_graph_that_differs_is_not_written(
         bias.const_value = ir.tensor(np.ones(21, np.float32), name=bias.name)
         save_graph(model, file)
 
-    monkeypatch.setattr(_export, "save_graph", save_wrongly)
+    monkeypatch.setattr(_export_model, "save_graph", save_wrongly)
     (tmp_path / "old.onnx").write_bytes(b"old")
     with pytest.raises(ExportError, match=r"block_01/tokens differs from TensorFlow's by"):
         export_model(tiny.spec(), tmp_path / "old.onnx", weights=7)
@@ -209,7 +209,7 @@ def test_a_weight_that_is_not_a_number_is_not_written(
 ) -> None:
     broken = random_parameters(tiny.spec().config, 7)
     broken["block_01/norm2/scale"][3] = np.nan
-    monkeypatch.setattr(_export, "random_parameters", lambda config, seed: broken)
+    monkeypatch.setattr(_export_model, "random_parameters", lambda config, seed: broken)
     with pytest.raises(ExportError, match="block_01/tokens differs"):
         export_model(tiny.spec(), tmp_path / "x.onnx", weights=7)
     assert not list(tmp_path.iterdir())
@@ -248,7 +248,7 @@ def test_a_head_of_zeros_is_no_reason_to_fail(
 ) -> None:
     untrained = random_parameters(tiny.spec().config, 7)
     untrained["head/kernel"][:] = untrained["head/bias"][:] = 0
-    monkeypatch.setattr(_export, "random_parameters", lambda config, seed: untrained)
+    monkeypatch.setattr(_export_model, "random_parameters", lambda config, seed: untrained)
     _, parity = export_model(tiny.spec(), tmp_path / "x.onnx", weights=7)
     assert parity["logits"] == 0
 

@@ -198,8 +198,8 @@ def _loop(model: onnx.ModelProto) -> None:
         (_loop, "control flow, Loop"),
         (_drop("block_01/attention"), "outputs of 1.5"),
         (_more_input, "input 'secret'"),
-        (_float_images, "images is no uint8"),
-        (_whole_attention, "block_01/attention is no float32"),
+        (_float_images, "images is not uint8"),
+        (_whole_attention, "block_01/attention is not float32"),
     ],
     ids=[
         "a loop",

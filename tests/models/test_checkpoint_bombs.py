@@ -22,9 +22,9 @@ from models import torch_files as pth
 from models.checkpoint_files import assert_same, refusal
 from vitonnx.errors import CheckpointError
 from vitonnx.models import random_parameters, read_checkpoint
-from vitonnx.models.checkpoints._open import open_checkpoint
+from vitonnx.models.checkpoints._bounds import open_zip
+from vitonnx.models.checkpoints._open_checkpoint import open_checkpoint
 from vitonnx.models.checkpoints._timm import TIMM
-from vitonnx.models.checkpoints._zip import open_zip
 
 PLAIN = tiny.CONFIGS["plain"]
 TREE = random_parameters(PLAIN, 3)

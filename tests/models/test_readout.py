@@ -119,7 +119,7 @@ def test_a_head_on_four_blocks_is_refused(tmp_path: Path) -> None:
     backbone = write_torch(tmp_path / "backbone.pth", arrays)
     head = {"weight": np.ones((37, 5 * 21), np.float32), "bias": np.ones(37, np.float32)}
     files = [backbone, write_torch(tmp_path / "linear4_head.pth", head)]
-    with pytest.raises(CheckpointError, match=r"linear_head\.weight \(37, 105\): it reads"):
+    with pytest.raises(CheckpointError, match=r"linear_head\.weight \(37, 105\): heads read"):
         fit_readout(spec, files)
 
 

@@ -165,7 +165,7 @@ def test_a_hub_in_trouble(hub: Hub, refused: Refused, status: int) -> None:
 def test_no_hub(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     # Port 9 is the discard service's: nothing listens there.
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    refused(ID, 1, "http://127.0.0.1:9 can't be reached")
+    refused(ID, 1, "can't reach http://127.0.0.1:9")
 
 
 def test_offline(hub: Hub, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vitonnx.names._writable import writable
+from vitonnx.names._kept import writable
 
 PROGRAM = """
 from pathlib import Path
-from vitonnx.names._writable import writable
+from vitonnx.names._kept import writable
 file = writable(Path("/dev/null/vitonnx/dino.onnx"))
 file.write_bytes(b"model")
 print(file)

@@ -19,7 +19,7 @@ from vitonnx.modelfile import load_manifest, load_weights
 from vitonnx.positions import resampling_matrix
 from vitonnx.tap import tap
 from vitonnx.tap._any_size import choose_interpolation
-from vitonnx.tap._positions import Positions
+from vitonnx.tap._grid_free import Positions
 
 OTHER = (5, 4)  # rows more, columns fewer than 3 x 5
 SIZED = ["no prefix", "class", "distilled", "registers", "fused, split", "scaled inside"]

@@ -10,7 +10,7 @@ import pytest
 
 from graph.small_graphs import BATCHES, check, graph, kinds, noise, opened
 from vitonnx.tap._heads_apart import HeadsApart
-from vitonnx.tap._neutral import DropNeutral
+from vitonnx.tap._plain import DropNeutral
 
 TOKENS, WIDTH, HEADS = 7, 5, 3
 CONSTANTS = """<

@@ -68,7 +68,7 @@ def test_in_the_file(call: Call, desk: Path) -> None:
 def test_a_name_that_is_none(name: str, vit_file: str, call: Call, desk: Path) -> None:
     before = contents(desk)
     outcome = call("tap", vit_file, "--preprocess", "half", "-o", "out.onnx", "--name", name)
-    assert_refused(outcome, 2, "can't be part of a file's name")
+    assert_refused(outcome, 2, "can't be part of a file name")
     assert contents(desk) == before
     with pytest.raises(UsageError):
         tap(Path(vit_file), desk / "out.onnx", preprocess="half", name=name)

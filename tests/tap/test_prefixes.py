@@ -12,8 +12,8 @@ from tap.foreign_vit import ForeignViT
 from tap.foreign_ways import WAYS
 from tap.tapping import Call, Refused, Tapped, done
 from vitonnx.modelfile import load_manifest
-from vitonnx.tap._patches import Patches
-from vitonnx.tap._prefix import name_prefix
+from vitonnx.tap._find_patches import Patches
+from vitonnx.tap._naming import name_prefix
 
 
 def test_a_head_that_reads_the_first_token_reads_the_class_token(tapped: Tapped) -> None:

@@ -150,7 +150,7 @@ def test_nodes_in_a_circle(refused: Refused, desk: Path) -> None:
     first, last = (node for node in model.graph.node if node.op_type == "Softmax")
     first.input[0] = last.output[0]
     onnx.save(model, "model.onnx")
-    refused("model.onnx", 1, "circle")
+    refused("model.onnx", 1, "cycle")
 
 
 def test_the_runtimes_own_format(refused: Refused, desk: Path) -> None:

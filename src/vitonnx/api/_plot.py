@@ -36,11 +36,6 @@ def plot(
     probe : str, optional
         Which probe to draw, where results hold several; by default all, side by side.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError
@@ -63,6 +58,11 @@ def plot(
     for each in flat:
         if getattr(each, "error", None) is not None:
             raise UsageError(f"{each.file} has nothing to draw, as it failed: {each.error}")
+    kinds = {type(getattr(each, "finding", each)) for each in flat}
+    if len(kinds) > 1:
+        raise UsageError(
+            "these results are no one figure: draw one probe at a time, as with probe='heads'."
+        )
     note = _note(models)
     if all(isinstance(each, PictureResult) for each in flat):
         figure = plot_results(models, note)

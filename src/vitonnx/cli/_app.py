@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from vitonnx.cli import (
     _bake,
@@ -20,7 +21,7 @@ from vitonnx.cli import (
     _video,
 )
 from vitonnx.cli._probe_commands import add_probes, options_in_bake, options_in_videos
-from vitonnx.cli._probe_options import with_options
+from vitonnx.cli._probe_options import say_unusable, with_options
 
 __all__ = ["app"]
 
@@ -33,7 +34,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+class _Probes(TyperGroup):
+    """The commands of the probes; those that can't be used are named before one is looked up."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words behind ``vitonnx probe``."""
+        say_unusable()
+        return super().parse_args(ctx, args)
+
+
 probe = typer.Typer(
+    cls=_Probes,
     help="Show where a model looks and what its weights tell.",
     epilog="Example: vitonnx probe rollout dino.onnx bird.png -o rollout.png",
     no_args_is_help=True,

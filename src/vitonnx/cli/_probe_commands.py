@@ -45,7 +45,8 @@ def add_probes(tree: typer.Typer) -> None:
     """Add a command for each probe; one that takes a command's own names is left out."""
     found = load_probes()
     for name, probe in list(found.classes.items()):
-        clash = [option.flag for option in options_of(probe) if option.name in _own_names(probe)]
+        own = _own_names(probe)
+        clash = [option.flag for option in options_of(probe) if option.name in own]
         if name == "video" or clash:
             taken = f"{', '.join(clash)} is" if clash else "its name is"
             found.complaints.append(
@@ -75,7 +76,8 @@ def _own_names(probe: ProbeClass) -> set[str]:
         commands.append(bake)
     if probe.gives is Maps:
         commands.append(video)
-    return {name for command in commands for name in inspect.signature(command).parameters}
+    own = {name for command in commands for name in inspect.signature(command).parameters}
+    return own | {"debug", "help"}
 
 
 def _command(probe: ProbeClass) -> Callable[..., None]:

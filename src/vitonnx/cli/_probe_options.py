@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from rich.markup import escape
 
 from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
@@ -21,7 +22,7 @@ Given: TypeAlias = Mapping[str, str | bool | None]
 """Options as they were typed, by name; None where nothing was."""
 
 # Commas between settings, and not those within one: query=100,40,block=3.
-BETWEEN = re.compile(r",(?=[A-Za-z_-]+=)")
+BETWEEN = re.compile(r",\s*(?=[A-Za-z_-]+=)")
 
 
 def with_options(
@@ -52,7 +53,7 @@ def with_options(
         inspect.Parameter(
             option.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=None if option.kind is bool or option.default is None else str(option.default),
+            default=None,
             annotation=_annotation(option),
         )
         for option in options
@@ -65,25 +66,25 @@ def with_options(
 
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
     # Behind what names the probes, or else behind the arguments.
-    place = max(
-        place
-        for place, each in enumerate(parameters, start=1)
-        if each.name == "probe" or "ArgumentInfo" in repr(each.annotation)
-    )
+    first = [each.name == "probe" or "ArgumentInfo" in repr(each.annotation) for each in own]
+    place = max((place for place, is_first in enumerate(first, start=1) if is_first), default=0)
     signature = inspect.Signature([*parameters[:place], *added, *parameters[place:]])
     with_those.__signature__ = signature  # type: ignore[attr-defined]
     with_those.__annotations__ = {
         name: parameter.annotation for name, parameter in signature.parameters.items()
     }
-    with_those.__doc__ = help or command.__doc__
+    with_those.__doc__ = escape(help) if help else command.__doc__
     return with_those
 
 
 def _annotation(option: Option) -> Any:
+    plain = option.default is None or option.default is False
+    words = option.help if plain else f"{option.help} (default: {option.default})"
     if option.kind is bool:
-        return Annotated[bool | None, typer.Option(option.flag, help=option.help)]
+        flag = f"{option.flag}/--no-{option.flag[2:]}" if option.default else option.flag
+        return Annotated[bool | None, typer.Option(flag, help=escape(words))]
     metavar = option.placeholder
-    return Annotated[str | None, typer.Option(option.flag, metavar=metavar, help=option.help)]
+    return Annotated[str | None, typer.Option(option.flag, metavar=metavar, help=escape(words))]
 
 
 def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
@@ -96,7 +97,7 @@ def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
     for probe in probes:
         for option in options_of(probe):
             if option.in_graph:
-                help_ = rf"\[{probe.name}] {option.help}"
+                help_ = f"[{probe.name}] {option.help}"
                 found.setdefault(option.name, replace(option, default=None, help=help_))
     return list(found.values())
 
@@ -118,7 +119,7 @@ def make_probe(probe: ProbeClass, given: Given) -> Any:
     return probe(**values)
 
 
-def make_probes(words: Sequence[str], shared: Given) -> list[Any]:
+def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False) -> list[Any]:
     """Make the probes that ``--probe`` names, each with its own options and those that it shares.
 
     Parameters
@@ -127,6 +128,8 @@ def make_probes(words: Sequence[str], shared: Given) -> list[Any]:
         ``NAME`` or ``NAME:option=value,option=value``.
     shared : mapping
         Options of the command: each goes to every probe that has it.
+    graph_only : bool
+        Whether options that only affect figures are refused.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def make_probes(words: Sequence[str], shared: Given) -> list[Any]:
         if colon and not settings:
             raise UsageError(f"--probe {word} sets nothing: write {name}:option=value, or {name}.")
         probe = find_probe(name)
-        known = [option.name for option in options_of(probe)]
+        known = [each.name for each in options_of(probe) if each.in_graph or not graph_only]
         own = _settings(name, settings, known)
         unused = {option: value for option, value in unused.items() if option not in known}
         mine = {option: value for option, value in said.items() if option in known}

@@ -79,6 +79,7 @@ def report(
         ReportCall(
             models=(model, *(compare or [])),
             probes=tuple(make_probes(probe or SHOWN, {})),
+            chosen=bool(probe),
             inputs=tuple(pictures),
             output=output,
             video=video,

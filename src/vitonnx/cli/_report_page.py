@@ -45,6 +45,7 @@ class ReportCall:
 
     models: tuple[str, ...]
     probes: tuple[Any, ...]
+    chosen: bool  # by the user, and not the default ones
     inputs: tuple[str, ...]
     output: Path | None
     video: Path | None
@@ -230,7 +231,8 @@ def _weights(call: ReportCall, engines: Mapping[str, Engine]) -> Iterator[Report
     for probe in call.probes:
         if not isinstance(probe, WeightProbe):
             continue
-        found = {name: _ask_weights(engine, probe) for name, engine in engines.items()}
+        tries = (probe,) if call.chosen else (probe, type(probe)())
+        found = {name: _ask_weights(engine, tries) for name, engine in engines.items()}
         with answering(probe):
             findings = {name: each.finding for name, each in found.items() if each is not None}
         without = [name for name, each in found.items() if each is None]
@@ -243,9 +245,9 @@ def _weights(call: ReportCall, engines: Mapping[str, Engine]) -> Iterator[Report
         yield ReportSection(probe.name.capitalize(), text=text, panels=panels)
 
 
-def _ask_weights(engine: Engine, probe: WeightProbe[Any]) -> Found | None:
-    """Ask as was said, or, where a model has less than that, as usual; None where it has none."""
-    for asked in (probe, type(probe)()):
+def _ask_weights(engine: Engine, tries: Sequence[WeightProbe[Any]]) -> Found | None:
+    """Ask until a model has what is asked for; None where it has none."""
+    for asked in tries:
         with suppress(UsageError, ModelFileError):  # its attention was read: the file is whole
             found: Found = probe_weights(engine.file, asked)
             return found

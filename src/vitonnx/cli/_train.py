@@ -97,10 +97,7 @@ def train(
     from vitonnx.data import open_data
     from vitonnx.extras import require_export
     from vitonnx.media import check_place
-    from vitonnx.models import write_config_file
-    from vitonnx.models.train import BEST, Settings, describe_model
-    from vitonnx.models.train import train as train_model
-    from vitonnx.plots import plot_losses, save_figure
+    from vitonnx.models.train import Settings
 
     settings = Settings(
         objective=objective,
@@ -121,6 +118,11 @@ def train(
     require_export(training=True)
     with silence():  # its compiled part writes to stderr at every log level
         import_module("tensorflow")
+    from vitonnx.models import write_config_file
+    from vitonnx.models.train import BEST, describe_model
+    from vitonnx.models.train import train as train_model
+    from vitonnx.plots import plot_losses, save_figure
+
     check_place(output)
     with Gauge("Reading pictures", quiet=quiet) as show:
         opened = open_data(

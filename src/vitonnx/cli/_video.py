@@ -54,13 +54,13 @@ def video(
         ),
     ] = None,
     probe: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--probe",
             metavar="NAME[:OPTION=VALUE,...]",
-            help="Ask this probe, one that gives maps.",
+            help="Ask this probe, one that gives maps. By default, heads.",
         ),
-    ] = "heads",
+    ] = None,
     head: Annotated[
         str,
         typer.Option(
@@ -136,7 +136,9 @@ def video(
     from vitonnx.media.videos import Span, open_video
     from vitonnx.video import require_maps
 
-    (asked,) = make_probes([probe], given)
+    asked, *others = make_probes(probe or ["heads"], given, graph_only=True)
+    if others:
+        raise UsageError("a video shows one probe: name one with --probe.")
     require_maps(asked)
     models = (model, *(compare or []))
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)

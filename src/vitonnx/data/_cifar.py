@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitonnx.data._archive import Member, damaged, members
-from vitonnx.data._draw import draw_evenly
-from vitonnx.data._split import LabelledPictures, StoredSplit
+from vitonnx.data._split import LabelledPictures, StoredSplit, draw_evenly
 from vitonnx.data._squares import Progress, read_squares
+from vitonnx.data._tar import Member, damaged, members
 from vitonnx.errors import DataError
 
 __all__ = ["open_cifar10", "refuse_pickles"]
@@ -48,18 +47,7 @@ class Batch(NamedTuple):
 def open_cifar10(
     path: Path, size: int, seed: int, pictures: int | None, progress: Progress | None
 ) -> LabelledPictures:
-    """Read CIFAR-10's archive; its test pictures are for validation.
-
-    Parameters
-    ----------
-    path : Path
-        A file, known by what it holds and not by its name.
-    size, seed, pictures, progress
-        As in `open_data`.
-
-    Returns
-    -------
-    LabelledPictures
+    """Read CIFAR-10's archive, known by what it holds; its test pictures are for validation.
 
     Raises
     ------
@@ -92,13 +80,7 @@ def open_cifar10(
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse the folder that CIFAR-10's Python version unpacks to.
-
-    Raises
-    ------
-    DataError
-        If it is one.
-    """
+    """Refuse the folder that CIFAR-10's Python version unpacks to, by a DataError."""
     if (folder / PICKLED).is_file():
         raise _pickled(folder)
 

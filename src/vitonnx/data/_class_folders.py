@@ -1,4 +1,4 @@
-"""The pictures of each class, where every class has a folder of its own."""
+"""A dataset where every class has a folder of its own."""
 
 from __future__ import annotations
 
@@ -6,42 +6,30 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from vitonnx.data._split import LabelledPictures, StoredSplit, draw_evenly, draw_share
+from vitonnx.data._squares import Progress, read_squares, to_square
 from vitonnx.errors import DataError, UsageError
-from vitonnx.media import Notice, find_pictures, natural_key
+from vitonnx.media import Notice, decoded, find_pictures, natural_key
 
-__all__ = ["list_classes", "subfolders"]
+__all__ = ["open_folder", "subfolders"]
+
+TRAINING = "train"
+
+# In the order of preference: what is called a test set may be kept for later.
+VALIDATION = ("val", "valid", "validation", "test")
 
 
 def list_classes(
     folder: Path, among: tuple[str, ...] | None = None, *, notice: Notice | None = None
 ) -> tuple[tuple[str, ...], list[Path], NDArray[np.int64]]:
-    """List the pictures in a folder of class folders.
+    """List the classes of a folder, its pictures class by class, and the pictures' labels.
 
-    Files beside the class folders are ignored.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder whose subfolders are the classes; hidden ones are ignored.
-    among : tuple of str, optional
-        The classes that there can be; without it, the folder says which there are.
-    notice : callable, optional
-        See `vitonnx.media.find_pictures`.
-
-    Returns
-    -------
-    tuple of str
-        The classes, in natural order: ``class2`` before ``class10``.
-    list of Path
-        All pictures, class by class.
-    int64 (pictures,)
-        Label of each picture.
-
-    Raises
-    ------
-    DataError
-        If there are less than two classes, one that holds no pictures, or one of another name.
+    The classes are in natural order: ``class2`` before ``class10``. Files beside the class folders,
+    and hidden folders, are ignored. Without ``among``, the folder says which classes there can be.
+    A DataError names a class of another name or without pictures, or says that there are less than
+    two.
     """
     names = subfolders(folder)
     if not names:
@@ -78,15 +66,80 @@ def list_classes(
 
 
 def subfolders(folder: Path) -> list[str]:
-    """List the names of the folders in a folder, in natural order; hidden ones are passed over.
-
-    Raises
-    ------
-    DataError
-        If it can't be read.
-    """
+    """List the folders in a folder, in natural order, without hidden ones."""
     try:
         names = [entry.name for entry in folder.iterdir() if entry.is_dir()]
     except OSError as error:
         raise DataError(f"can't read {folder}: {error.strerror}. Check its permissions.") from error
     return sorted((name for name in names if not name.startswith(".")), key=natural_key)
+
+
+def open_folder(
+    folder: Path,
+    size: int,
+    seed: int,
+    pictures: int | None,
+    max_pixels: int | None,
+    progress: Progress | None,
+    notice: Notice | None,
+) -> LabelledPictures:
+    """Read a folder that holds a folder of pictures for each class, as `open_data` describes it.
+
+    A DataError says that there are less than two classes, one without pictures, or none for
+    validation.
+    """
+    training, validation = _layout(folder)
+    classes, files, labels = list_classes(training, notice=notice)
+    own = len(files)
+    if validation is not None:
+        _, more_files, more_labels = list_classes(validation, among=classes, notice=notice)
+        files, labels = files + more_files, np.concatenate([labels, more_labels])
+
+    def read(row: int) -> Image.Image:
+        """Make a picture small as long as its memory is counted."""
+        with decoded(files[row], max_pixels=max_pixels, notice=notice) as opened:
+            return to_square(opened.picture, size)
+
+    squares, unreadable = read_squares(len(files), read, size, name=str(folder), progress=progress)
+    rows = np.setdiff1d(np.arange(len(files)), list(unreadable))
+    if len(rows) == 0:
+        raise DataError(
+            f"none of the {len(files)} pictures in {folder} can be read; the first: {unreadable[0]}"
+        )
+    generator = np.random.default_rng(seed)
+    if validation is not None:
+        train, held_out = rows[rows < own], rows[rows >= own]
+    else:
+        drawn = draw_share(labels[rows], generator)
+        train, held_out = rows[~drawn], rows[drawn]
+    shown = set(labels[train].tolist())
+    if lost := [name for number, name in enumerate(classes) if number not in shown]:
+        raise DataError(
+            f"none of the pictures in {training / lost[0]} can be read, so this class has no "
+            "example: replace them, or remove the folder."
+        )
+    if len(held_out) == 0:
+        raise DataError(
+            f"{validation or folder} leaves no picture for validation: "
+            + ("none of them can be read." if validation else "give each class at least two.")
+        )
+    if pictures is not None:
+        train = train[draw_evenly(labels[train], pictures, generator)]
+    return LabelledPictures(
+        name=folder.resolve().name,
+        classes=classes,
+        train=StoredSplit(squares, labels, train),
+        validation=StoredSplit(squares, labels, held_out),
+        skipped=tuple(unreadable.values()),
+    )
+
+
+def _layout(folder: Path) -> tuple[Path, Path | None]:
+    """Find the folder of the training pictures, and that of the validation pictures if any."""
+    names = subfolders(folder)
+    validation = next((name for name in VALIDATION if name in names), None)
+    if TRAINING in names and validation is not None:
+        return folder / TRAINING, folder / validation
+    if names == [TRAINING]:
+        return folder / TRAINING, None
+    return folder, None

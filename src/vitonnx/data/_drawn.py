@@ -12,7 +12,7 @@ from vitonnx.data._split import LabelledPictures
 from vitonnx.data.scenes import CLASSES, draw_scene
 from vitonnx.data.scenes._scene import check_scene
 
-__all__ = ["SCENES", "TRAINING_SCENES", "VALIDATION_SCENES", "open_scenes"]
+__all__ = ["open_scenes"]
 
 SCENES: Final = "scenes"
 
@@ -27,16 +27,9 @@ TRAINING, VALIDATION = 0, 1
 
 
 class DrawnSplit:
-    """A `Split` of scenes.
+    """A `Split` of ``count`` scenes an epoch, which every epoch has ``anew`` or not.
 
-    Parameters
-    ----------
-    seed : sequence of int
-        Start of every scene's seed; epoch and index follow.
-    count, size : int
-        Scenes an epoch, and their side in pixels.
-    anew : bool
-        Whether every epoch has scenes of its own.
+    ``seed`` is the start of every scene's seed; epoch and index follow.
     """
 
     def __init__(self, seed: Sequence[int], count: int, size: int, *, anew: bool) -> None:
@@ -59,26 +52,7 @@ class DrawnSplit:
 
 
 def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:
-    """Return one-object scenes, drawn anew for training in every epoch.
-
-    Parameters
-    ----------
-    size : int
-        Side of the pictures, in pixels.
-    seed : int
-        Seed of all scenes.
-    pictures : int or None
-        Scenes an epoch for training; None takes `TRAINING_SCENES`.
-
-    Returns
-    -------
-    LabelledPictures
-
-    Raises
-    ------
-    UsageError
-        If the size is too small for a scene.
-    """
+    """Return one-object scenes, drawn anew for training in every epoch; refuse too small a size."""
     check_scene((size, size), objects=1)
     return LabelledPictures(
         name=SCENES,

@@ -1,15 +1,18 @@
-"""Labelled pictures, for training and for validation, however they are kept."""
+"""Labelled pictures, however they are kept, and the draw of those for training and validation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LabelledPictures", "Split", "StoredSplit"]
+__all__ = ["LabelledPictures", "Split", "StoredSplit", "draw_evenly", "draw_share"]
+
+VALIDATION_SHARE: Final = 0.1
+"""Of the pictures of each class, where a dataset has none of its own for validation."""
 
 
 class Split(Protocol):
@@ -42,14 +45,8 @@ class Split(Protocol):
 class StoredSplit:
     """A `Split` of pictures in memory, the same in every epoch.
 
-    Parameters
-    ----------
-    pictures : uint8 (all, size, size, 3)
-        Shared with other splits; it isn't copied.
-    labels : int64 (all,)
-        The numbers of their classes.
-    rows : int64 (pictures of this split,)
-        Indices of the pictures that belong to the split.
+    Pictures (all, size, size, 3) and labels are shared with other splits, not copied; the rows are
+    those that belong to this one.
     """
 
     def __init__(
@@ -89,3 +86,46 @@ class LabelledPictures:
     train: Split
     validation: Split
     skipped: tuple[str, ...] = ()
+
+
+def draw_share(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw the validation pictures of a dataset, as a mask: of every class the same share.
+
+    It is `VALIDATION_SHARE` of each class, rounded, and at least one picture of each that has two.
+
+    Examples
+    --------
+    >>> labels = np.array([0] * 20 + [1] * 3 + [2])
+    >>> np.bincount(labels[draw_share(labels, np.random.default_rng(0))]).tolist()
+    [2, 1]
+    """
+    counts = np.bincount(labels)
+    shares = np.where(counts < 2, 0, np.maximum(1, np.rint(VALIDATION_SHARE * counts)))
+    return _places(labels, generator) < shares[labels]
+
+
+def draw_evenly(
+    labels: NDArray[np.int64], count: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw so many pictures at most, of every class the same number as long as they last.
+
+    Return their indices, in order.
+
+    Examples
+    --------
+    >>> labels = np.array([0] * 20 + [1] * 3)
+    >>> np.bincount(labels[draw_evenly(labels, 8, np.random.default_rng(0))]).tolist()
+    [5, 3]
+    """
+    return np.sort(np.argsort(_places(labels, generator), kind="stable")[:count])
+
+
+def _places(labels: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Shuffle each class, and give every picture's place in its own, from 0."""
+    shuffled = generator.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    places = np.empty(len(labels), np.int64)
+    places[by_class] = np.arange(len(labels)) - starts
+    return places

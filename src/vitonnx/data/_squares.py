@@ -29,26 +29,10 @@ def read_squares(
     name: str,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.uint8], dict[int, str]]:
-    """Read pictures in several threads, and scale and crop them to squares.
+    """Read RGB pictures in several threads, and scale and crop them to squares.
 
-    Parameters
-    ----------
-    count : int
-        Number of pictures.
-    read : callable
-        Gives the picture of a number in RGB, or raises a PictureError.
-    size : int
-        Side of the squares, in pixels.
-    name : str
-        Name of the dataset for messages.
-    progress : callable or None
-        Is called as ``progress(done, count)``.
-
-    Returns
-    -------
-    uint8 (count, size, size, 3), dict of int to str
-        The squares, and by its number the reason of each picture that can't be read; its square
-        means nothing.
+    Return uint8 (count, size, size, 3), and by its number why a picture can't be read (a
+    PictureError); the square of that one means nothing. The name is the dataset's, for messages.
 
     Raises
     ------

@@ -10,13 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitonnx.demo._evaluate import evaluate
+    from vitonnx.demo._demo_models import demo_models, demo_specs
+    from vitonnx.demo._evaluate import evaluate, write_untrained
     from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
-    from vitonnx.demo._interval import bootstrap_interval
     from vitonnx.demo._material import Material, draw_material, draw_pictures, draw_video_file
-    from vitonnx.demo._models import demo_models, demo_specs
-    from vitonnx.demo._saliency import jaccard, saliency
-    from vitonnx.demo._untrained import write_untrained
+    from vitonnx.demo._saliency import bootstrap_interval, jaccard, saliency
 
 __all__ = [
     "Evaluation",
@@ -39,9 +37,9 @@ _HOMES = {
     "Evaluation": "_evaluation",
     "Material": "_material",
     "Measure": "_evaluation",
-    "bootstrap_interval": "_interval",
-    "demo_models": "_models",
-    "demo_specs": "_models",
+    "bootstrap_interval": "_saliency",
+    "demo_models": "_demo_models",
+    "demo_specs": "_demo_models",
     "draw_video_file": "_material",
     "draw_material": "_material",
     "draw_pictures": "_material",
@@ -49,7 +47,7 @@ _HOMES = {
     "jaccard": "_saliency",
     "saliency": "_saliency",
     "stored_evaluation": "_evaluation",
-    "write_untrained": "_untrained",
+    "write_untrained": "_evaluate",
 }
 
 

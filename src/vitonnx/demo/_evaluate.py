@@ -1,28 +1,29 @@
-"""Measure the models inside the package, on scenes that no training has seen."""
+"""Measure the models inside the package on scenes that no training has seen."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
-from vitonnx.contract import EMBEDDING, LOGITS
+from vitonnx.contract import EMBEDDING, LOGITS, PATCH_KERNEL
 from vitonnx.data.scenes import CLASSES, Scene
+from vitonnx.demo._demo_models import DINO, SUPERVISED, config_of, demo_models
 from vitonnx.demo._evaluation import Evaluation, Measure
-from vitonnx.demo._interval import bootstrap_interval
-from vitonnx.demo._models import DINO, SUPERVISED, demo_models
-from vitonnx.demo._saliency import saliency
+from vitonnx.demo._saliency import bootstrap_interval, saliency
 from vitonnx.demo._scenes import KNOWN, UNSEEN, draw
-from vitonnx.demo._untrained import write_untrained
 from vitonnx.engine import Engine
 from vitonnx.media import temporary_folder
-from vitonnx.models.train import nearest_neighbours
+from vitonnx.modelfile import open_graph, save_graph
+from vitonnx.models.train import initial_parameters, nearest_neighbours
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "write_untrained"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -32,10 +33,7 @@ AT_ONCE: Final = 250  # scenes: all outputs of the network are held for them, 0.
 
 
 def evaluate(
-    *,
-    scenes: int = 500,
-    known: int = 5000,
-    progress: Progress = lambda done, total: None,
+    *, scenes: int = 500, known: int = 5000, progress: Progress = lambda done, total: None
 ) -> Evaluation:
     """Measure what the models know, and where they look.
 
@@ -137,3 +135,27 @@ def _measure(name: str, values: NDArray[np.generic]) -> Measure:
     numbers = values.astype(np.float64)
     low, high = bootstrap_interval(numbers)
     return Measure(name=name, value=float(numbers.mean()), low=low, high=high)
+
+
+def write_untrained(source: Path, target: Path, *, seed: int) -> None:
+    """Write a copy of a file with the weights that its training could have begun with.
+
+    Parameters
+    ----------
+    source : Path
+        A model of `demo_models`.
+    target : Path
+        The copy; all else in it is as in the source.
+    seed : int
+        Seed of `initial_parameters`.
+    """
+    values = initial_parameters(config_of(source), seed)
+    # TensorFlow holds (patch, patch, 3, dim), the file (dim, 3, patch, patch).
+    values[PATCH_KERNEL] = values[PATCH_KERNEL].transpose(3, 2, 0, 1)
+    model = open_graph(source)
+    for name, value in values.items():
+        weight = model.graph.initializers[name]
+        if weight.shape != value.shape:
+            raise ValueError(f"{name} has the shape {weight.shape}, not {value.shape}")
+        weight.const_value = ir.tensor(value, name=name)
+    save_graph(model, target)

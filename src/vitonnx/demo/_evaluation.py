@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from vitonnx.demo._models import FOLDER
+from vitonnx.demo._demo_models import FOLDER
 from vitonnx.media import atomic_path
 
 __all__ = ["Evaluation", "Measure", "stored_evaluation"]

@@ -27,21 +27,5 @@ VIDEO: Final = 6
 
 
 def draw(family: int, index: int, size: tuple[int, int], objects: int | None = None) -> Scene:
-    """Draw a scene of a family.
-
-    Parameters
-    ----------
-    family : int
-        One of the families above.
-    index : int
-        Index in the family.
-    size : (height, width)
-        Size in pixels.
-    objects : int or None
-        1 to 3; None draws how many.
-
-    Returns
-    -------
-    Scene
-    """
+    """Draw a scene of one of the families above by its index, with 1 to 3 objects or as drawn."""
     return draw_scene((0, family, 0, index), size=size, objects=objects)

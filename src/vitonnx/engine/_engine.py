@@ -473,7 +473,7 @@ class Engine:
     ) -> tuple[tuple[GraphProbe[Any], ...], tuple[str, ...]]:
         """Return the probes that go into the graph, and the outputs that the others read."""
         in_graph = self.in_graph is not False and not unplanned
-        compiled = tuple(probe for probe in probes if in_graph and isinstance(probe, GraphProbe))
+        compiled = _compilable(probes) if in_graph else ()
         # All are asked, so that what the model doesn't have is known before any work.
         read = {probe.name: self.reads_of(probe) for probe in probes}
         logits = (LOGITS,) if LOGITS in self.outputs else ()
@@ -548,3 +548,13 @@ class Engine:
         """Open the same file, or one made of it, with the same options but for some."""
         self._refuse_closed()
         return Engine(file or self.file, **{**self._options, **options})
+
+
+def _compilable(probes: Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:
+    """Give the probes that one graph can hold: it has one input of queries, for one probe."""
+    compiled: list[GraphProbe[Any]] = []
+    for probe in probes:
+        taken = probe.located and any(other.located for other in compiled)
+        if isinstance(probe, GraphProbe) and not taken:
+            compiled.append(probe)
+    return tuple(compiled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,7 @@ def run_settings(
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
     settings: dict[str, str | int] = {
         "the probe": repr(probe.graph_form),
+        "the probe's code": _hash_code(type(probe)),
         "the number of pictures": len(files),
         "the hash of the pictures' names in their order": _hash_names(files),
         "the number of models": len(engines),
@@ -70,6 +72,12 @@ def run_settings(
             f"model {number}'s threads": engine.threads or f"one per core of {os.cpu_count()}",
         }
     return settings | VERSIONS
+
+
+def _hash_code(probe: type) -> str:
+    """Hash the file that a probe is in; what was typed into an interpreter has none."""
+    file = inspect.getsourcefile(probe)
+    return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 def _hash_names(files: Iterable[str | Path]) -> str:

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vitonnx.engine._engine import Engine
-from vitonnx.errors import UsageError
+from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import Probe, Summary, TableProbe
 
 __all__ = ["Survey", "survey"]
+
+EPSILON = 1e-5  # of the largest value: what half precision and sums round
 
 
 @dataclass(eq=False)
@@ -80,6 +85,20 @@ def survey(
                 if strict:
                     raise result.error
                 found.skipped[result.file] = str(result.error)
+            else:
+                _check(probe, engine, np.asarray(result[probe.name].finding.values))
         found.position += len(batch)
         found.summary = stream.summary[probe.name]
         yield found
+
+
+def _check(probe: TableProbe[Any], engine: Engine, values: NDArray[np.float64]) -> None:
+    """Refuse values that a probe says can't be: no state could be resumed that holds them."""
+    shape, largest = probe.shape(engine.layout), probe.largest(engine.layout)
+    if values.shape != shape:
+        raise VitonnxError(f"{probe.name} gives {values.shape} for a picture instead of {shape}.")
+    if not (-EPSILON * largest <= values.min() and values.max() <= (1 + EPSILON) * largest):
+        raise VitonnxError(
+            f"{probe.name} gives values from {values.min():g} to {values.max():g}, and says that "
+            f"they are from 0 to {largest:g}."
+        )

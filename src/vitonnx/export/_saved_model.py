@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
-from vitonnx.export._random import random_operator
 from vitonnx.modelfile import load_outline
 
 __all__ = ["convert_saved_model"]
@@ -21,6 +21,9 @@ __all__ = ["convert_saved_model"]
 SIGNATURE = "serving_default"
 OPSET = 18  # the newest that tf2onnx writes
 TOLERANCE = 2e-5  # of single precision, summed in another order through some blocks
+
+# Of TensorFlow's names: RandomUniform, StatelessRandomUniformV2, ParameterizedTruncatedNormal …
+RANDOM = ("Random", "TruncatedNormal", "Multinomial", "Bernoulli")
 
 
 def convert_saved_model(folder: Path, file: Path) -> Path:
@@ -129,3 +132,27 @@ def _write_erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     erf = context.make_node("Erf", [node.input[0]])
     node.type = "Sub"
     context.replace_inputs(node, [one.output[0], erf.output[0]])
+
+
+def random_operator(function: Any) -> str | None:
+    """Name the first random operator that a concrete function reaches; None without any."""
+    definition = function.graph.as_graph_def()
+    library = {each.signature.name: each for each in definition.library.function}
+    reached = _nodes(definition.node, library, set())
+    return next(
+        (f"{op} {name}" for op, name in reached if any(word in op for word in RANDOM)), None
+    )
+
+
+def _nodes(
+    nodes: Iterable[Any], library: dict[str, Any], seen: set[str]
+) -> Iterator[tuple[str, str]]:
+    """Go through operators and their names, those of called functions too."""
+    for node in nodes:
+        yield node.op, node.name
+        for attribute in node.attr.values():
+            called = [attribute.func.name, *(each.name for each in attribute.list.func)]
+            for name in called:
+                if name in library and name not in seen:
+                    seen.add(name)
+                    yield from _nodes(library[name].node_def, library, seen)

@@ -21,19 +21,7 @@ TRACED_OPSET = 18
 
 
 def normalise(images: tf.Tensor, recipe: Preprocessing) -> tf.Tensor:
-    """Turn uint8 pixels into the network's input: cast, subtract, multiply.
-
-    Parameters
-    ----------
-    images : uint8 (batch, height, width, 3)
-        RGB.
-    recipe : Preprocessing
-        Recipe with mean and std, in the range 0 to 1.
-
-    Returns
-    -------
-    float32 (batch, height, width, 3)
-    """
+    """Turn uint8 RGB (batch, height, width, 3) into the network's input: cast, subtract, scale."""
     mean = np.array(recipe.mean, np.float64) * 255
     std = np.array(recipe.std, np.float64) * 255
     return (tf.cast(images, tf.float32) - mean.astype(np.float32)) * (1 / std).astype(np.float32)
@@ -46,21 +34,8 @@ def trace(
 
     The weights are arguments of the traced function and become initializers of the graph
     afterwards: neither TensorFlow nor tf2onnx folds, copies or renames them, and converting takes
-    the same memory for a network of any size.
-
-    Parameters
-    ----------
-    network : VisionTransformer
-        Network on the checkpoint's grid.
-    parameters : mapping of name to float32 array
-        Weights of the network, as listed by `ViTConfig.parameters`.
-    recipe : Preprocessing
-        Mean and std of it go into the graph.
-
-    Returns
-    -------
-    onnx_ir.Model
-        Graph in primitive operators, opset 18.
+    the same memory for a network of any size. Mean and std of the recipe go into the graph, which
+    is in primitive operators of opset 18.
     """
     config = network.config
     weights = network.named_weights()

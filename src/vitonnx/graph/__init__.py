@@ -1,22 +1,18 @@
 """Small graph passes, shared by export, tap and engine. No framework and no runtime in here."""
 
 from vitonnx.graph._attach import Attach
-from vitonnx.graph._blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
-from vitonnx.graph._constant import constant
-from vitonnx.graph._contract import read_manifest, write_manifest
+from vitonnx.graph._find_blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._fuse_attention import FuseAttention
-from vitonnx.graph._gelu import FuseGelus
+from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
 from vitonnx.graph._halve import Halve
-from vitonnx.graph._keep import KeepOutputs
-from vitonnx.graph._layer_norm import FuseLayerNorms
-from vitonnx.graph._names import NameNodes
-from vitonnx.graph._order import OrderNodes
+from vitonnx.graph._node_names import NameNodes
 from vitonnx.graph._reduce_first import ReduceFirst
-from vitonnx.graph._regrid import Regrid, resample_positions
+from vitonnx.graph._regrid import Regrid, read_manifest, resample_positions, write_manifest
 from vitonnx.graph._reshape import FreeReshapes
 from vitonnx.graph._rows import RowsFirst
-from vitonnx.graph._weights import TransposeWeights
+from vitonnx.graph._tidy import KeepOutputs, OrderNodes, TransposeWeights
+from vitonnx.graph._write import Writer, constant, number, numbers
 
 __all__ = [
     "IR_VERSION",
@@ -35,11 +31,14 @@ __all__ = [
     "Regrid",
     "RowsFirst",
     "TransposeWeights",
+    "Writer",
     "ancestors",
     "canonicalise",
     "constant",
     "find_blocks",
     "first_join",
+    "number",
+    "numbers",
     "read_manifest",
     "resample_positions",
     "write_manifest",

@@ -11,13 +11,11 @@ from onnxscript.rewriter.rules.common import no_op_cast_rule
 from onnxscript.version_converter import ConvertVersionPass
 
 from vitonnx.errors import ModelFileError
-from vitonnx.graph._blocks import find_blocks
-from vitonnx.graph._gelu import FuseGelus
-from vitonnx.graph._layer_norm import FuseLayerNorms
-from vitonnx.graph._names import NameNodes
-from vitonnx.graph._order import OrderNodes
+from vitonnx.graph._find_blocks import find_blocks
+from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
+from vitonnx.graph._node_names import NameNodes
 from vitonnx.graph._reshape import FreeReshapes
-from vitonnx.graph._weights import TransposeWeights
+from vitonnx.graph._tidy import OrderNodes, TransposeWeights
 
 __all__ = ["IR_VERSION", "OPSET", "canonicalise"]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
-from vitonnx.graph._blocks import find_attentions
-from vitonnx.graph._constant import constant
+from vitonnx.graph._find_blocks import find_attentions
 from vitonnx.graph._rows import cut_of
+from vitonnx.graph._write import Writer, number
 
 __all__ = ["FuseAttention"]
 
@@ -102,17 +100,12 @@ def _has_sides(value: ir.Value | None) -> bool:
     return value is not None and value.shape is not None and len(value.shape) == 4
 
 
-class _Fusion:
+class _Fusion(Writer):
     """Writes the fused operator, and what it takes to join heads and to split them again."""
-
-    def __init__(self, graph: ir.Graph, name: str) -> None:
-        self.graph, self.name = graph, name
-        self.before: ir.Node | None = None
 
     def fuse(self, found: Attention) -> None:
         assert found.value.shape is not None
-        heads, self.before = found.value.shape[1], found.result
-        scale = found.scale
+        heads, scale = found.value.shape[1], found.scale
         parts: list[ir.Value | None] = []
         for name, part, order in (
             ("query", found.query, HEADS_FIRST),
@@ -127,9 +120,12 @@ class _Fusion:
             parts.append(source)
         if found.bias is not None:
             parts += [None, None, found.bias]  # of projections, and which keys are there
-        attributes = {"num_heads": int(heads), "scale": scale}  # type: ignore[arg-type]
-        whole = self._node("MultiHeadAttention", parts, "", domain=DOMAIN, **attributes)
+        number_of = int(heads)  # type: ignore[arg-type]
+        whole = self.op(
+            "MultiHeadAttention", parts, "", domain=DOMAIN, num_heads=number_of, scale=scale
+        )
         self._read(found.result, whole)
+        self.put_before(found.result)
 
     def _read(self, result: ir.Node, whole: ir.Value) -> None:
         """Have readers take the fused operator's (batch, tokens, heads * width)."""
@@ -148,11 +144,10 @@ class _Fusion:
             if in_order and shape is not None and list(shape)[1:] == [tokens, channels]:
                 joined.outputs[0].replace_all_uses_with(whole, replace_graph_outputs=True)
                 return
-        target = self._numbers("heads", [0, 0, heads, width])  # type: ignore[list-item]
-        split = self._node("Reshape", [whole, target], "/split")
-        split.type, split.shape = whole.type, ir.Shape([batch, tokens, heads, width])
-        again = self._node("Transpose", [split], "/again", perm=HEADS_FIRST)
-        again.type, again.shape = whole.type, sides
+        target = self.constant("heads", [0, 0, heads, width])  # type: ignore[arg-type]
+        apart = [batch, tokens, heads, width]
+        split = self.op("Reshape", [whole, target], "split", whole.dtype, apart)
+        again = self.op("Transpose", [split], "again", whole.dtype, sides, perm=HEADS_FIRST)
         result.outputs[0].replace_all_uses_with(again)
 
     def _joined(self, value: ir.Value, order: tuple[int, ...], name: str) -> ir.Value:
@@ -160,32 +155,12 @@ class _Fusion:
         back = tuple(order.index(axis) for axis in range(4))
         assert value.shape is not None
         batch, tokens, heads, width = (value.shape[axis] for axis in back)
-        turned = self._node("Transpose", [value], f"/{name}/turned", perm=back)
-        turned.type, turned.shape = value.type, ir.Shape([batch, tokens, heads, width])
-        target = self._numbers(f"{name}/shape", [0, 0, -1])
-        joined = self._node("Reshape", [turned, target], f"/{name}/joined")
+        apart = [batch, tokens, heads, width]
+        turned = self.op("Transpose", [value], f"{name}/turned", value.dtype, apart, perm=back)
+        target = self.constant(f"{name}/shape", [0, 0, -1])
         channels = heads * width if isinstance(heads, int) and isinstance(width, int) else None
-        joined.type, joined.shape = value.type, ir.Shape([batch, tokens, channels])
-        return joined
-
-    def _numbers(self, name: str, numbers: list[int]) -> ir.Value:
-        return constant(self.graph, f"{self.name}/{name}", np.array(numbers, np.int64))
-
-    def _node(
-        self,
-        kind: str,
-        inputs: Sequence[ir.Value | None],
-        place: str,
-        *,
-        domain: str = "",
-        **attributes: object,
-    ) -> ir.Value:
-        name = f"{self.name}{place}"
-        node = ir.node(kind, inputs, attributes, domain=domain, name=name)  # type: ignore[arg-type]
-        node.outputs[0].name = name
-        assert self.before is not None
-        self.graph.insert_before(self.before, node)
-        return node.outputs[0]
+        together = [batch, tokens, channels]
+        return self.op("Reshape", [turned, target], f"{name}/joined", value.dtype, together)
 
 
 def _split(
@@ -216,10 +191,9 @@ def _unscaled(value: ir.Value | None) -> tuple[ir.Node | None, float]:
     node = None if value is None else value.producer()
     while node is not None and node.op_type in ("Mul", "Div"):
         left, right = node.inputs
-        number = None if right is None else ir.convenience.get_const_tensor(right)
-        if number is None or number.size != 1 or left is None:
+        factor = number(right)
+        if factor is None or left is None:
             break
-        factor = float(number.numpy().item())
         scale *= factor if node.op_type == "Mul" else 1 / factor
         node = left.producer()
     return node, scale

@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
+from vitonnx.graph._write import Writer, constant
+
 __all__ = ["Halve"]
 
 # Sums over many tokens, what states its own type, and what looks at no number. Layer norms sum in
@@ -83,15 +85,11 @@ class _Casts:
         assert value.const_value is not None
         largest = LARGEST[self.half]
         array = value.const_value.numpy().clip(-largest, largest).astype(self.half.numpy())
-        name = f"{value.name}/half"
-        half = ir.Value(name=name, const_value=ir.tensor(array, name=name))
-        self.graph.register_initializer(half)
-        return half
+        return constant(self.graph, f"{value.name}/half", array)
 
     def _cast(self, value: ir.Value, wanted: ir.DataType, before: ir.Node) -> ir.Value:
-        kind = "half" if wanted == self.half else "single"
-        node = ir.node("Cast", [value], {"to": wanted.value}, name=f"{value.name}/{kind}")
-        node.outputs[0].name, node.outputs[0].shape = node.name, value.shape
-        node.outputs[0].type = ir.TensorType(wanted)
-        self.graph.insert_before(before, node)
-        return node.outputs[0]
+        place = "half" if wanted == self.half else "single"
+        write = Writer(self.graph, str(value.name))
+        cast = write.op("Cast", [value], place, wanted, value.shape, to=wanted.value)
+        write.put_before(before)
+        return cast

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import onnx_ir as ir
 
-from vitonnx.graph._blocks import find_attentions
+from vitonnx.graph._find_blocks import find_attentions
+from vitonnx.graph._write import Writer, numbers
 
 __all__ = ["ReduceFirst"]
 
@@ -49,14 +49,9 @@ def _join(weights: ir.Value) -> ir.Node | None:
         while node.op_type in ("MatMul", "Transpose") and len(node.outputs[0].uses()) == 1:
             (use_of,) = node.outputs[0].uses()
             node = use_of.node
-            if node.op_type == "Reshape" and _targets_last(node):
+            if node.op_type == "Reshape" and numbers(node.inputs[1]) == [0, 0, -1]:
                 return node
     return None
-
-
-def _targets_last(node: ir.Node) -> bool:
-    tensor = ir.convenience.get_const_tensor(node.inputs[1]) if node.inputs[1] else None
-    return tensor is not None and tensor.numpy().tolist() == [0, 0, -1]
 
 
 def _reduced(weights: ir.Value) -> list[ir.Value]:
@@ -101,26 +96,15 @@ def _size(value: ir.Value) -> float:
 
 def _tie(graph: ir.Graph, join: ir.Node, reduced: list[ir.Value]) -> None:
     """Make the reshape's target, [0, 0, -1], wait for some values."""
-    name = f"{join.name}/after"
+    write = Writer(graph, str(join.name))
     counts = [
-        ir.node("Shape", [value], {"start": 0, "end": 1}, name=f"{name}_{number}")
+        write.op("Shape", [value], f"after_{number}", start=0, end=1)
         for number, value in enumerate(reduced)
     ]
-    largest = ir.node("Max", [each.outputs[0] for each in counts], name=f"{name}_all")
-    zero, sides = (
-        _constant(graph, f"{name}/{part}", numbers)
-        for part, numbers in (("zero", [0]), ("sides", [0, -1]))
-    )
+    largest = write.op("Max", counts, "after_all")
     # Whatever is counted, and whatever it is that was counted.
-    nothing = ir.node("Mul", [largest.outputs[0], zero], name=f"{name}/nothing")
-    target = ir.node("Concat", [nothing.outputs[0], sides], {"axis": 0}, name=f"{name}/target")
-    for node in (*counts, largest, nothing, target):
-        node.outputs[0].name = node.name
-        graph.insert_before(join, node)
-    join.replace_input_with(1, target.outputs[0])
-
-
-def _constant(graph: ir.Graph, name: str, numbers: list[int]) -> ir.Value:
-    value = ir.Value(name=name, const_value=ir.tensor(np.array(numbers, np.int64), name=name))
-    graph.register_initializer(value)
-    return value
+    nothing = write.op("Mul", [largest, write.constant("after/zero", [0])], "after/nothing")
+    sides = write.constant("after/sides", [0, -1])
+    target = write.op("Concat", [nothing, sides], "after/target", axis=0)
+    write.put_before(join)
+    join.replace_input_with(1, target)

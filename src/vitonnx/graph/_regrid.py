@@ -1,4 +1,4 @@
-"""The same network for pictures of another size."""
+"""The same network for pictures of another size, as its manifest says it is."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError
-from vitonnx.graph._constant import constant
-from vitonnx.graph._contract import read_manifest, write_manifest
-from vitonnx.manifest import Manifest
+from vitonnx.graph._write import Writer, constant, numbers
+from vitonnx.manifest import METADATA_KEY, Manifest
 from vitonnx.positions import (
     patch_coordinates,
     relative_index,
@@ -36,7 +35,7 @@ from vitonnx.positions import (
     sincos_table,
 )
 
-__all__ = ["Regrid", "resample_positions"]
+__all__ = ["Regrid", "read_manifest", "resample_positions", "write_manifest"]
 
 
 class Regrid(ir.passes.InPlacePass):
@@ -153,15 +152,12 @@ def _set_sides(graph: ir.Graph, manifest: Manifest) -> None:
     for node in graph:
         if SIDES_KEY not in node.metadata_props:
             continue
-        value = node.inputs[1]
-        tensor = None if value is None else ir.convenience.get_const_tensor(value)
-        if tensor is None:
+        old = numbers(node.inputs[1])
+        if old is None:
             raise ModelFileError(f"{node.name} has lost its shape: tap the model again.")
         words = node.metadata_props[SIDES_KEY].split(",")
-        numbers = [
-            sides.get(word, int(number)) for word, number in zip(words, tensor.numpy(), strict=True)
-        ]
-        own = constant(graph, f"{node.name}/sides", np.array(numbers, np.int64))
+        new = [sides.get(word, number) for word, number in zip(words, old, strict=True)]
+        own = constant(graph, f"{node.name}/sides", new)
         node.replace_input_with(1, own)
 
 
@@ -176,13 +172,11 @@ def _add_resampling(
     """Multiply tables by a matrix, wherever they are read."""
     factor = constant(graph, name, matrix)
     for table in tables:
-        place = f"embed/{name}" if table.name == POSITION_EMBEDDING else f"embed/{table.name}"
-        product = ir.node("MatMul", [factor, table], name=f"{place}/matmul")
-        product.outputs[0].name = product.name
-        product.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-        table.replace_all_uses_with(product.outputs[0])
-        product.replace_input_with(1, table)
-        graph.insert_before(graph[0], product)
+        write = Writer(graph, f"embed/{name if table.name == POSITION_EMBEDDING else table.name}")
+        product = write.op("MatMul", [factor, table], "matmul", ir.DataType.FLOAT)
+        table.replace_all_uses_with(product)
+        write.nodes[0].replace_input_with(1, table)
+        write.put_before(graph[0])
 
 
 def _drop_resampling(graph: ir.Graph, table: ir.Value, name: str) -> None:
@@ -209,3 +203,19 @@ def _set_shapes(graph: ir.Graph, manifest: Manifest) -> None:
             value.shape = ir.Shape([value.shape[0], *sides[value.name]])
         elif value not in boundary or value.name not in (LOGITS, EMBEDDING):
             value.shape = None
+
+
+def write_manifest(model: ir.Model, manifest: Manifest) -> None:
+    """Put the manifest into the model's metadata, in place of any other."""
+    model.metadata_props[METADATA_KEY] = manifest.to_json()
+
+
+def read_manifest(model: ir.Model) -> Manifest:
+    """Read the manifest from the model's metadata.
+
+    Raises
+    ------
+    ModelFileError
+        If there is none, or this version can't honour it.
+    """
+    return Manifest.from_metadata(model.metadata_props)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
+
+from vitonnx.graph._write import constant, numbers
 
 __all__ = ["FreeReshapes"]
 
@@ -26,15 +27,14 @@ class FreeReshapes(ir.passes.InPlacePass):
             if node.op_type != "Reshape" or node.domain:
                 continue
             source, target = node.inputs
-            if source is None or source.shape is None or target is None:
+            old = numbers(target)
+            if source is None or source.shape is None or old is None:
                 continue
-            constant = ir.convenience.get_const_tensor(target)
-            if constant is None:
-                continue
-            old = [int(side) for side in constant.numpy()]
             new = _free(list(source.shape), old)
             if new != old:
-                _set_target(model.graph, node, new)
+                # For this node only: the old target may serve other reshapes.
+                own = constant(model.graph, f"{node.outputs[0].name}/shape", new)
+                node.replace_input_with(1, own)
                 modified = True
         return ir.passes.PassResult(model, modified)
 
@@ -64,11 +64,3 @@ def _same_size(source: Sequence[int | ir.SymbolicDim], target: Sequence[int]) ->
     """Whether both hold as many numbers for each entry of the batch."""
     known = [side for side in source if isinstance(side, int)]
     return len(known) == len(source) and math.prod(known) == math.prod(target)
-
-
-def _set_target(graph: ir.Graph, node: ir.Node, target: list[int]) -> None:
-    """Set a target for this node only: the old one may serve other reshapes."""
-    name = f"{node.outputs[0].name}/shape"
-    value = ir.Value(name=name, const_value=ir.tensor(np.array(target, np.int64), name=name))
-    graph.register_initializer(value)
-    node.replace_input_with(1, value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
+
+from vitonnx.graph._write import Writer, constant, number, numbers
 
 __all__ = ["RowsFirst"]
 
@@ -28,10 +29,6 @@ class Cut:
     axis: int
     start: int
     stop: int
-
-    def along(self, axis: int) -> Cut:
-        """Return the same rows of another axis."""
-        return Cut(axis, self.start, self.stop)
 
 
 class RowsFirst(ir.passes.InPlacePass):
@@ -92,7 +89,7 @@ class _Cuts:
         if (node.outputs[0], cut) in self.computed:
             return self.computed[node.outputs[0], cut]
         inputs = [
-            value if value is None or axis is None else self.slice(value, cut.along(axis))
+            value if value is None or axis is None else self.slice(value, replace(cut, axis=axis))
             for value, axis in zip(node.inputs, axes, strict=True)
         ]
         if node.op_type == "Reshape":
@@ -125,24 +122,15 @@ class _Cuts:
 
     def _target(self, node: ir.Node, cut: Cut) -> ir.Value:
         """Return a reshape target without the old number of rows."""
-        target = _numbers(node.inputs[1])
+        target = numbers(node.inputs[1])
         assert target is not None
         if target[cut.axis] > 0:
             target[cut.axis] = cut.stop - cut.start
         return self.constant(f"{_name(node.name, cut)}/shape", target)
 
-    def constant(self, name: str, numbers: Sequence[int]) -> ir.Value:
+    def constant(self, name: str, numbers: list[int]) -> ir.Value:
         """Return whole numbers as an initializer."""
-        if name not in self.graph.initializers:
-            tensor = ir.tensor(np.array(numbers, np.int64), name=name)
-            value = ir.Value(
-                name=name,
-                const_value=tensor,
-                shape=ir.Shape([len(numbers)]),
-                type=ir.TensorType(tensor.dtype),
-            )
-            self.graph.register_initializer(value)
-        return self.graph.initializers[name]
+        return self.graph.initializers.get(name) or constant(self.graph, name, numbers)
 
 
 def cut_of(node: ir.Node) -> Cut | None:
@@ -150,13 +138,13 @@ def cut_of(node: ir.Node) -> Cut | None:
     if node.op_type != "Slice" or node.inputs[0] is None or node.inputs[0].shape is None:
         return None
     shape = node.inputs[0].shape
-    starts, stops = _numbers(node.inputs[1]), _numbers(node.inputs[2])
+    starts, stops = numbers(node.inputs[1]), numbers(node.inputs[2])
     if starts is None or stops is None:
         return None
     every = list(range(len(starts)))
     given = (*node.inputs, None, None)[3:5]
     axes, steps = (
-        default if value is None else _numbers(value)
+        default if value is None else numbers(value)
         for value, default in zip(given, (every, [1] * len(starts)), strict=True)
     )
     if axes is None or steps is None or set(steps) != {1}:
@@ -184,9 +172,10 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
     shape = node.outputs[0].shape
     if shape is None:
         return None
+    every = tuple(range(len(shape)))
     rules: dict[str, Callable[[], list[int | None] | None]] = {
         "MatMul": lambda: _product_axes(node, axis - len(shape)),
-        "Transpose": lambda: [_order(node, len(shape))[axis]],
+        "Transpose": lambda: [node.attributes.get_ints("perm", every[::-1])[axis]],
         "Reshape": lambda: [axis, None] if _leading_alike(node, axis) else None,
         "MultiHeadAttention": lambda: _attention_axes(node) if axis == 1 else None,
     }
@@ -194,7 +183,7 @@ def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
         return rules[node.op_type]()
     if node.op_type in UNARY:
         return [axis]
-    if node.op_type in LINEAR and _numbers_in(node.inputs[1]) == 1:
+    if node.op_type in LINEAR and number(node.inputs[1]) is not None:
         return [axis, *[None] * (len(node.inputs) - 1)]  # one scale for all rows
     if node.op_type in ALONG_LAST:
         last = node.attributes.get_int("axis", -1) % len(shape) == len(shape) - 1
@@ -222,11 +211,6 @@ def _product_axes(node: ir.Node, from_last: int) -> list[int | None] | None:
     return [len(first.shape) - 2, None]
 
 
-def _order(node: ir.Node, axes: int) -> Sequence[int]:
-    order = node.attributes.get("perm")
-    return list(range(axes))[::-1] if order is None else order.as_ints()
-
-
 def _broadcast_axes(inputs: Iterable[ir.Value | None], from_last: int) -> list[int | None] | None:
     axes: list[int | None] = []
     for value in inputs:
@@ -239,7 +223,7 @@ def _broadcast_axes(inputs: Iterable[ir.Value | None], from_last: int) -> list[i
 
 def _leading_alike(node: ir.Node, axis: int) -> bool:
     """Whether a reshape leaves this axis, and all before it, as they are."""
-    source, target = node.inputs[0], _numbers(node.inputs[1])
+    source, target = node.inputs[0], numbers(node.inputs[1])
     shape = node.outputs[0].shape
     if source is None or source.shape is None or shape is None or target is None:
         return False
@@ -254,22 +238,23 @@ def _leading_alike(node: ir.Node, axis: int) -> bool:
 def _slice_instead_of_gather(graph: ir.Graph, cuts: _Cuts) -> None:
     """Write one constant row that is gathered as a slice of one row, squeezed."""
     for node in list(graph):
-        index = _numbers(node.inputs[1], scalar=True) if node.op_type == "Gather" else None
+        given = node.inputs[1] if node.op_type == "Gather" else None
+        index = None if given is None else ir.convenience.get_const_tensor(given)
         source = node.inputs[0] if node.inputs else None
-        if index is None or source is None or source.shape is None:
+        if index is None or index.shape.rank() or source is None or source.shape is None:
             continue
         axis = node.attributes.get_int("axis", 0) % len(source.shape)
         size = source.shape[axis]
         if not isinstance(size, int):
             continue
-        cut = Cut(axis, index[0] % size, index[0] % size + 1)
+        place = int(index.numpy()) % size
+        cut = Cut(axis, place, place + 1)
         row = cuts.slice(source, cut)
         axes = cuts.constant(f"{node.name}/axis", [axis])
-        squeeze = ir.node("Squeeze", [row, axes], name=f"{node.name}/squeeze")
-        squeeze.outputs[0].shape, squeeze.outputs[0].type = node.outputs[0].shape, source.type
-        squeeze.outputs[0].name = squeeze.name
-        graph.insert_before(node, squeeze)
-        _replace(graph, node.outputs[0], squeeze.outputs[0])
+        write = Writer(graph, str(node.name))
+        one = write.op("Squeeze", [row, axes], "squeeze", source.dtype, node.outputs[0].shape)
+        write.put_before(node)
+        _replace(graph, node.outputs[0], one)
         graph.remove(node, safe=True)
 
 
@@ -292,15 +277,3 @@ def _describe(rows: ir.Value, whole: ir.Value, cut: Cut) -> None:
 def _name(name: str | None, cut: Cut) -> str:
     rows = f"row_{cut.start}" if cut.stop == cut.start + 1 else f"rows_{cut.start}_{cut.stop}"
     return f"{name}/{rows}_of_axis_{cut.axis}"
-
-
-def _numbers_in(value: ir.Value | None) -> int | None:
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    return None if tensor is None else tensor.size
-
-
-def _numbers(value: ir.Value | None, *, scalar: bool = False) -> list[int] | None:
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    if tensor is None or (scalar and len(tensor.shape) > 0):
-        return None
-    return [int(number) for number in tensor.numpy().reshape(-1)]

@@ -4,7 +4,6 @@ The manifest holds all that an engine must know about the model, so that one fil
 copying to another machine. It is plain JSON, readable from any language.
 """
 
-from vitonnx.manifest._limits import LARGEST_SIDE
 from vitonnx.manifest._manifest import (
     BAKED_KEY,
     CONTRACT_VERSION,
@@ -12,9 +11,16 @@ from vitonnx.manifest._manifest import (
     Manifest,
     Source,
     round_up,
+    safe_name,
 )
-from vitonnx.manifest._names import safe_name
-from vitonnx.manifest._recipe import Fit, Padding, PilFilter, Preprocessing, colour_of
+from vitonnx.manifest._preprocessing import (
+    LARGEST_SIDE,
+    Fit,
+    Padding,
+    PilFilter,
+    Preprocessing,
+    colour_of,
+)
 
 __all__ = [
     "BAKED_KEY",

@@ -4,22 +4,45 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge, Le, Len, Lt
 
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.layout import Layout
-from vitonnx.manifest._limits import LONGEST_MANIFEST, Amount, Count, Grid, Word, Words
-from vitonnx.manifest._recipe import Preprocessing
+from vitonnx.manifest._preprocessing import Preprocessing
 
-__all__ = ["BAKED_KEY", "CONTRACT_VERSION", "METADATA_KEY", "Manifest", "Source", "round_up"]
+__all__ = [
+    "BAKED_KEY",
+    "CONTRACT_VERSION",
+    "METADATA_KEY",
+    "Manifest",
+    "Source",
+    "round_up",
+    "safe_name",
+]
 
 CONTRACT_VERSION = 2  # the newest that is read; a file says the oldest that it can do with
 METADATA_KEY = "vitonnx.manifest"
 # What was compiled into a baked file, whose outputs are no longer those of the contract.
 BAKED_KEY = "vitonnx.baked"
 LONGEST_KEY = 100  # characters of an untrusted key shown in a message
+
+# More than any model has, too little to exhaust a machine. Only reading checks these, since files
+# come from anywhere.
+LONGEST_MANIFEST = 2**24
+"""Letters of a manifest: a hundred thousand classes with long names need half of it."""
+
+Amount = Annotated[float, Ge(0), Lt(math.inf)]
+Count = Annotated[int, Ge(1), Le(2**16)]
+Grid = tuple[Count, Count]
+Word = Annotated[str, Len(0, 1_000)]
+Words = Annotated[tuple[Word, ...], Len(0, 100_000)]
+
+LONGEST_NAME = 120  # letters, so that suffixes fit behind it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,3 +289,14 @@ def _version(text: str, file: str) -> int:
 
 def _damaged(file: str, reason: str) -> ModelFileError:
     return ModelFileError(f"{file} has a damaged manifest ({reason}): export the model again.")
+
+
+def safe_name(text: str) -> str:
+    """Make a name of a model out of what others call it, fit to be part of a file's name.
+
+    Examples
+    --------
+    >>> safe_name("vit_tiny.augreg in21k"), safe_name("../a b?.onnx")
+    ('vit_tiny.augreg-in21k', 'a-b-.onnx')
+    """
+    return re.sub(r"[^\w.+=@-]+", "-", text).strip(".-")[:LONGEST_NAME]

@@ -5,19 +5,17 @@ takes seconds, and twice as much memory. Here the message is followed by the len
 the parts that are wanted are given to onnx, and all others stay on the disk. The manifest is read
 without onnx, which takes a while to import.
 
-``_wire`` follows messages, ``_outline`` finds out what a file has, ``_parts`` reads single things;
+``_wire`` follows messages, ``_outline`` finds out what a file has, ``_parts`` reads its weights;
 ``_promises`` compares all that with the manifest. ``_places`` says which files a model may read,
 and ``_graph`` opens it for whoever looks into it or changes it, and saves it.
 """
 
-from vitonnx.modelfile._file import require_model_file
 from vitonnx.modelfile._graph import check_graph, open_graph, save_graph, to_runtime
-from vitonnx.modelfile._outline import Outline, Tensor, load_outline
+from vitonnx.modelfile._model_file import require_model_file, understood
+from vitonnx.modelfile._outline import Outline, Tensor, load_outline, load_skeleton
 from vitonnx.modelfile._parts import is_ours, load_weights
 from vitonnx.modelfile._places import home, weight_files, weight_names
 from vitonnx.modelfile._promises import WHOLE, believed, load_manifest
-from vitonnx.modelfile._skeleton import load_skeleton
-from vitonnx.modelfile._understood import understood
 
 __all__ = [
     "WHOLE",

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import Message
 
 from vitonnx.errors import ModelFileError
-from vitonnx.modelfile._file import damaged
-from vitonnx.modelfile._nodes import refuse_many
-from vitonnx.modelfile._places import place_of
-from vitonnx.modelfile._shapes import check_shapes
-from vitonnx.modelfile._skeleton import load_skeleton
-from vitonnx.modelfile._tensors import entries_of, external_tensors
-from vitonnx.modelfile._understood import understood
+from vitonnx.modelfile._graph_bounds import check_shapes, refuse_many
+from vitonnx.modelfile._model_file import damaged, understood
+from vitonnx.modelfile._outline import load_skeleton
+from vitonnx.modelfile._places import entries_of, external_tensors, place_of
 
 if TYPE_CHECKING:
     import onnx
@@ -48,13 +45,7 @@ def open_graph(file: Path) -> ir.Model:
 
 
 def check_graph(file: Path) -> None:
-    """Refuse what `open_graph` refuses, but for nodes in a circle: for a runtime that opens it.
-
-    Raises
-    ------
-    ModelFileError
-        As in `open_graph`.
-    """
+    """Refuse what `open_graph` refuses, but for nodes in a circle: for a runtime that opens it."""
     _checked(file)
 
 
@@ -83,8 +74,15 @@ def save_graph(model: ir.Model, path: Path) -> None:
             for value in model.graph.initializers.values()
             if value.const_value is not None
         )
-        beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
-        ir.save(model, path, external_data=beside)
+    beside = f"{path.name}.data" if weights > LARGEST_MESSAGE else None
+    try:
+        with understood("the graph"):
+            ir.save(model, path, external_data=beside)
+    except ModelFileError as error:
+        if isinstance(error.__cause__, OSError):
+            # The graph is as it should be: whoever opened the path says what the system refuses.
+            raise error.__cause__ from None
+        raise
 
 
 def to_runtime(model: ir.Model, folder: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Outline of a file, without its values: inputs, outputs, weights, operators and metadata."""
+"""A file without its values: its outline, or its graph without the large weights."""
 
 from __future__ import annotations
 
@@ -6,32 +6,25 @@ import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from vitonnx.modelfile._file import read
-from vitonnx.modelfile._numbers import (
-    DIMENSION_SIZE,
-    ENTRY_KEY,
-    ENTRY_VALUE,
-    GRAPH_INITIALIZER,
-    GRAPH_INPUT,
-    GRAPH_NODE,
-    GRAPH_OUTPUT,
-    MODEL_FUNCTION,
-    MODEL_GRAPH,
-    MODEL_METADATA,
-    NODE_OPERATOR,
-    TENSOR_DIMENSIONS,
-    TENSOR_ELEMENT,
-    TENSOR_NAME,
-    TENSOR_PLACE,
-    VALUE_DIMENSIONS,
-    VALUE_ELEMENT,
-    VALUE_NAME,
-)
-from vitonnx.modelfile._wire import integers, nested, places, text
+from vitonnx.modelfile._model_file import read
+from vitonnx.modelfile._wire import integers, nested, places, text, without
 
-__all__ = ["Outline", "Tensor", "load_metadata", "load_outline"]
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Outline", "Tensor", "load_metadata", "load_outline", "load_skeleton"]
+
+# Numbers of the fields that are followed, from onnx.proto; they never change.
+MODEL_GRAPH, MODEL_METADATA, MODEL_FUNCTION = 7, 14, 25
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
+NODE_OPERATOR = 4
+ENTRY_KEY, ENTRY_VALUE = 1, 2
+VALUE_NAME, VALUE_ELEMENT, VALUE_DIMENSIONS, DIMENSION_SIZE = 1, (2, 1, 1), (2, 1, 2, 1), 1
+TENSOR_DIMENSIONS, TENSOR_ELEMENT, TENSOR_NAME, TENSOR_RAW_DATA, TENSOR_PLACE = 1, 2, 8, 9, 13
+# Smaller tensors are read: shapes and bounds that graph passes look at.
+LARGE = 4096
 
 
 class Tensor(NamedTuple):
@@ -88,13 +81,7 @@ def load_outline(file: Path) -> Outline:
 
 
 def load_metadata(file: Path) -> dict[str, str]:
-    """Read the metadata of a file, and nothing else of it.
-
-    Raises
-    ------
-    ModelFileError
-        If the file can't be read, or is not an ONNX model.
-    """
+    """Read the metadata of a file, and nothing else of it."""
     return read(file, _metadata)
 
 
@@ -156,3 +143,44 @@ def _beside(data: mmap.mmap) -> frozenset[str]:
 def _operators(data: mmap.mmap) -> frozenset[str]:
     path = (MODEL_GRAPH, GRAPH_NODE, NODE_OPERATOR)
     return frozenset(data[start:end].decode() for start, end in nested(data, path, 0, len(data)))
+
+
+def load_skeleton(file: Path) -> onnx.ModelProto:
+    """Read a file without its large weights, which stay where they are.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Weights of more than a few kilobytes are external data: located in this very file, or in the
+        external one that holds them.
+
+    Raises
+    ------
+    ModelFileError
+        If the file can't be read, or is not an ONNX model.
+    """
+    return read(file, lambda data: _skeleton(data, file.name))
+
+
+def _skeleton(data: mmap.mmap, location: str) -> onnx.ModelProto:
+    """Parse everything but large weights, for which only the location is kept."""
+    from onnx import GraphProto, ModelProto, TensorProto
+
+    model = ModelProto.FromString(without(data, MODEL_GRAPH, 0, len(data)))
+    for place in places(data, MODEL_GRAPH, 0, len(data)):
+        model.graph.MergeFrom(GraphProto.FromString(without(data, GRAPH_INITIALIZER, *place)))
+        for start, end in places(data, GRAPH_INITIALIZER, *place):
+            values = list(places(data, TENSOR_RAW_DATA, start, end))
+            if end - start < LARGE or not values:
+                model.graph.initializer.append(TensorProto.FromString(data[start:end]))
+                continue
+            tensor = TensorProto.FromString(without(data, TENSOR_RAW_DATA, start, end))
+            if tensor.external_data:
+                raise ValueError("a weight stored in two places")
+            tensor.data_location = TensorProto.EXTERNAL
+            ((first, last),) = values
+            parts = {"location": location, "offset": str(first), "length": str(last - first)}
+            for key, value in parts.items():
+                tensor.external_data.add(key=key, value=value)
+            model.graph.initializer.append(tensor)
+    return model

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import ModelFileError
 from vitonnx.manifest import BAKED_KEY, METADATA_KEY
-from vitonnx.modelfile._file import read
-from vitonnx.modelfile._numbers import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_NAME
-from vitonnx.modelfile._outline import load_metadata
+from vitonnx.modelfile._model_file import read
+from vitonnx.modelfile._outline import GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_NAME, load_metadata
 from vitonnx.modelfile._places import place_of
 from vitonnx.modelfile._wire import places, text
 
@@ -80,7 +79,12 @@ def _initializers(data: mmap.mmap, names: Sequence[str]) -> dict[str, onnx.Tenso
 def _to_array(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
     """Read the values of a tensor, from the model's file or an external one."""
     if tensor.data_location == tensor.EXTERNAL:
-        return _from_file(tensor, file)
+        import onnx_ir as ir
+
+        from vitonnx.modelfile._graph import found_weight
+
+        found = ir.from_proto(found_weight(tensor, place_of(tensor, file)))
+        return np.asarray(found.numpy())
     from onnx import numpy_helper
 
     try:
@@ -91,12 +95,3 @@ def _to_array(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
             "model again."
         ) from error
     return array
-
-
-def _from_file(tensor: onnx.TensorProto, file: Path) -> NDArray[np.generic]:
-    import onnx_ir as ir
-
-    from vitonnx.modelfile._graph import found_weight
-
-    found: NDArray[np.generic] = ir.from_proto(found_weight(tensor, place_of(tensor, file))).numpy()
-    return found

@@ -1,21 +1,21 @@
-"""Location of external weights: no file outside the model's own is read."""
+"""Files of external weights: none outside the model's own folder is read."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitonnx.errors import ModelFileError
 from vitonnx.filenames import shown
-from vitonnx.modelfile._skeleton import load_skeleton
-from vitonnx.modelfile._tensors import entries_of, external_tensors
+from vitonnx.modelfile._outline import load_skeleton
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["home", "place_of", "weight_files", "weight_names"]
+__all__ = ["entries_of", "external_tensors", "home", "place_of", "weight_files", "weight_names"]
 
 # Of an entry, by the numbers of onnx.TensorProto.DataType: all but those of texts.
 BITS = {
@@ -66,19 +66,8 @@ def weight_names(file: Path) -> list[str]:
 def place_of(tensor: onnx.TensorProto, file: Path) -> Path:
     """Return the file that holds a weight, with links resolved.
 
-    A second hard link is not an attack: package managers make them for all installed files.
-
-    Parameters
-    ----------
-    tensor : onnx.TensorProto
-        Tensor with external values.
-    file : path
-        The model's.
-
-    Raises
-    ------
-    ModelFileError
-        If the file isn't a regular one in the model's real folder, is missing, or is too short.
+    It must be a regular one in the model's real folder, and long enough. A second hard link is not
+    an attack: package managers make them for all installed files.
     """
     entries = entries_of(tensor)
     location = entries.get("location", "")
@@ -138,3 +127,47 @@ def _number(word: str, file: Path) -> int:
             f"{file} is damaged: the offset or length of a weight is {word[:40]!r}."
         )
     return int(word)
+
+
+def external_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Iterate over the tensors whose values are in an external file."""
+    for tensor in _tensors(model):
+        if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
+            yield tensor
+
+
+def entries_of(tensor: onnx.TensorProto) -> dict[str, str]:
+    """Return the location of a tensor's values: ``location``, ``offset``, ``length``."""
+    return {entry.key: entry.value for entry in tensor.external_data}
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    yield from _of_graph(model.graph)
+    for function in model.functions:
+        yield from _of_nodes(function.node)
+        for attribute in function.attribute_proto:
+            yield from _of_attribute(attribute)
+    for info in model.training_info:
+        yield from _of_graph(info.initialization)
+        yield from _of_graph(info.algorithm)
+
+
+def _of_graph(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from _of_attribute(attribute)
+
+
+def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
+    yield from (attribute.t, *attribute.tensors)
+    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+        yield from (sparse.values, sparse.indices)
+    for graph in (attribute.g, *attribute.graphs):
+        yield from _of_graph(graph)

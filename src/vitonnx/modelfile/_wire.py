@@ -17,10 +17,7 @@ SIGN = 2**63
 def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield number, wire type, start and end of every field of a message.
 
-    Raises
-    ------
-    ValueError, IndexError
-        If it is not a message.
+    What is none raises ValueError or IndexError.
     """
     while start < end:
         key, start = _varint(data, start)

@@ -1,17 +1,17 @@
-"""The structure of a Vision Transformer, and the parameters that follow from it."""
+"""The structure of a Vision Transformer, its usual sizes, and the parameters that follow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 from vitonnx.errors import UsageError
 from vitonnx.models._brief import brief
 from vitonnx.positions import Interpolation
 
-__all__ = ["MOST_REGISTERS", "Activation", "Pooling", "ViTConfig"]
+__all__ = ["MOST_REGISTERS", "SIZES", "Activation", "Pooling", "ViTConfig"]
 
 Activation = Literal["gelu", "gelu_tanh"]
 Pooling = Literal["cls", "cls+dist", "mean", "cls+mean"]
@@ -231,3 +231,21 @@ def _dense(name: str, inputs: int, outputs: int) -> Iterator[tuple[str, tuple[in
 def _norm(name: str, dim: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{name}/scale", (dim,)
     yield f"{name}/bias", (dim,)
+
+
+class Size(TypedDict):
+    """The fields of `ViTConfig` that a size settles."""
+
+    dim: int
+    blocks: int
+    heads: int
+    mlp_dim: int
+
+
+SIZES: dict[str, Size] = {
+    "tiny": {"dim": 192, "blocks": 12, "heads": 3, "mlp_dim": 768},
+    "small": {"dim": 384, "blocks": 12, "heads": 6, "mlp_dim": 1536},
+    "base": {"dim": 768, "blocks": 12, "heads": 12, "mlp_dim": 3072},
+    "large": {"dim": 1024, "blocks": 24, "heads": 16, "mlp_dim": 4096},
+    "huge": {"dim": 1280, "blocks": 32, "heads": 16, "mlp_dim": 5120},
+}

@@ -10,16 +10,10 @@ from vitonnx.media import atomic_path
 from vitonnx.models._config_huggingface import from_huggingface
 from vitonnx.models._config_own import from_own_fields, to_own_fields
 from vitonnx.models._config_timm import from_timm
-from vitonnx.models._fields import Fields
-from vitonnx.models._json_file import read_json
+from vitonnx.models._fields import Fields, read_json
 from vitonnx.models._spec import ModelSpec
 
-__all__ = [
-    "find_recipe",
-    "open_recipe",
-    "read_config_file",
-    "write_config_file",
-]
+__all__ = ["find_recipe", "open_recipe", "read_config_file", "write_config_file"]
 
 # Where a recipe stands beside Hugging Face's config.json; the first that is there.
 RECIPES = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")

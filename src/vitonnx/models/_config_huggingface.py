@@ -56,21 +56,7 @@ PLACEHOLDER = re.compile(r"LABEL_\d+")
 def from_huggingface(fields: Fields, preprocessor: Fields) -> ModelSpec:
     """Read a ViT, DeiT, DINOv2 or MAE's encoder from Hugging Face's ``config.json``.
 
-    Parameters
-    ----------
-    fields : Fields
-        Fields of ``config.json``.
-    preprocessor : Fields
-        Fields of ``preprocessor_config.json``, empty if there is none.
-
-    Returns
-    -------
-    ModelSpec
-
-    Raises
-    ------
-    UsageError
-        If it is of another type of model, or asks for what vitonnx has not.
+    The preprocessor's fields are empty if it has none. What vitonnx has not is refused.
 
     References
     ----------

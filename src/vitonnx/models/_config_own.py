@@ -26,23 +26,11 @@ RECIPE_KEYS = {entry.name for entry in dataclass_fields(Preprocessing)}
 
 
 def from_own_fields(fields: Fields) -> ModelSpec:
-    """Read a model from our own fields.
+    """Read a model from our own fields; refuse one that is missing, unknown, or can't be.
 
-    Parameters
-    ----------
-    fields : Fields
-        ``name``, ``patch_size``, ``dim``, ``blocks``, ``heads``, ``classes`` (a number, or the
-        names) and ``preprocessing`` (with ``mean`` and ``std``) must be there; the other fields of
-        `ViTConfig` and `Preprocessing` may be.
-
-    Returns
-    -------
-    ModelSpec
-
-    Raises
-    ------
-    UsageError
-        If a field is missing, unknown, or not what it must be.
+    ``name``, ``patch_size``, ``dim``, ``blocks``, ``heads``, ``classes`` (a number, or the names)
+    and ``preprocessing`` (with ``mean`` and ``std``) must be there; the other fields of `ViTConfig`
+    and `Preprocessing` may be.
     """
     fields.refuse_others(KEYS)
     prefix = fields.texts("prefix_tokens", ("cls",))

@@ -10,9 +10,8 @@ from typing import Any, get_args
 from vitonnx.errors import UsageError
 from vitonnx.manifest import LARGEST_SIDE, Padding, PilFilter, Preprocessing, safe_name
 from vitonnx.models._brief import brief
-from vitonnx.models._config import MOST_REGISTERS, Activation, Pooling, ViTConfig
+from vitonnx.models._config import MOST_REGISTERS, SIZES, Activation, Pooling, ViTConfig
 from vitonnx.models._fields import Fields, is_label
-from vitonnx.models._sizes import SIZES
 from vitonnx.models._spec import ModelSpec
 
 __all__ = ["from_timm", "picture_size", "read_class_names", "read_timm_recipe"]
@@ -88,21 +87,7 @@ USUAL_DISTILLED: dict[str, tuple[Any, ...]] = {
 
 
 def from_timm(fields: Fields) -> ModelSpec:
-    """Read a model from timm's ``config.json``.
-
-    Parameters
-    ----------
-    fields : Fields
-        Fields of the whole file.
-
-    Returns
-    -------
-    ModelSpec
-
-    Raises
-    ------
-    UsageError
-        If it has an architecture or an argument that vitonnx has not, or lacks a part.
+    """Read a model from timm's ``config.json``; refuse what vitonnx has not, by its name.
 
     References
     ----------
@@ -194,13 +179,7 @@ def picture_size(pretrained: Fields, default: tuple[int, int]) -> tuple[int, int
 
 
 def read_timm_recipe(pretrained: Fields, size: tuple[int, int]) -> Preprocessing:
-    """Read the recipe, as timm's evaluation follows it.
-
-    Raises
-    ------
-    UsageError
-        If it has a step that vitonnx has not.
-    """
+    """Read the recipe, as timm's evaluation follows it; refuse a step that vitonnx has not."""
     crop = pretrained.number("crop_pct", 0.875)
     mode = pretrained.choice("crop_mode", ("center", "squash", "border"), "center")
     if crop > 1:

@@ -1,18 +1,21 @@
-"""Take the values of a JSON object one by one, each with its type checked."""
+"""Read a JSON object from an untrusted file, and take its values one by one, each type checked."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, Self, TypeGuard, TypeVar
 
+from vitonnx.blame import why_unopened
 from vitonnx.errors import UsageError
-from vitonnx.filenames import is_text
+from vitonnx.filenames import is_text, shown
 from vitonnx.manifest import LARGEST_SIDE
 from vitonnx.models._brief import brief, some
+from vitonnx.regular import refuse_special
 
-__all__ = ["LARGEST", "Fields", "is_label"]
+__all__ = ["LARGEST", "Fields", "is_label", "read_json"]
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -26,21 +29,16 @@ LARGEST_NUMBER: Final = 1e6
 LONGEST_TEXT: Final = 1_000
 """Letters of a text, as in a manifest: what ImageNet calls its classes has up to 130."""
 
+LONGEST_FILE: Final = 2**24
+"""Bytes: a hundred thousand classes, each named twice as transformers does it, take a third."""
+
 
 class Fields:
     """JSON object from a file, read with error messages for the author of the file.
 
     Each method takes a key and a default, for where the key is absent or null; without a default,
-    the key must be there.
-
-    Parameters
-    ----------
-    values : object
-        Parsed JSON; anything but an object is refused.
-    path : Path
-        The file, for messages.
-    name : str
-        The key under which the object stands in the file; empty for the whole of it.
+    the key must be there. ``name`` is the key under which the object itself stands in the file,
+    empty for the whole of it.
 
     Raises
     ------
@@ -202,3 +200,34 @@ def _is_number(value: object) -> TypeGuard[float]:
 def is_label(value: object) -> TypeGuard[str]:
     """Tell whether a value is encodable text, no longer than a label."""
     return isinstance(value, str) and len(value) <= LONGEST_TEXT and is_text(value)
+
+
+def read_json(path: Path) -> Fields:
+    """Read the fields of a JSON file, if it can be read, isn't too long, and is an object."""
+    refuse_special(path, UsageError)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST_FILE + 1)
+    except (OSError, ValueError) as error:  # a name with a NUL in it is no name
+        raise UsageError(
+            f"can't read {shown(str(path))}: {why_unopened(error)}. Give the path of a JSON file."
+        ) from error
+    if len(content) > LONGEST_FILE:
+        raise UsageError(
+            f"{path} does not describe a model: it has more than {LONGEST_FILE:,} bytes."
+        )
+    try:
+        values = json.loads(content.decode("utf-8-sig"))
+    except (RecursionError, MemoryError) as error:
+        raise UsageError(f"{path} does not describe a model: it is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"{path} is not valid JSON: fix it at line {error.lineno}, column {error.colno}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not JSON: it is not text. Save it as UTF-8.") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{path} does not describe a model: a number in it is too long."
+        ) from error
+    return Fields(values, path)

@@ -30,12 +30,8 @@ def _cut(shorter: int, side: int) -> dict[str, Any]:
 class Processor:
     """A class of processors, without "ImageProcessor" in its name.
 
-    Parameters
-    ----------
-    defaults : dict
-        Values of the keys that change pixels, where they differ from `STEPS`.
-    square : bool
-        Whether a size of one number is a square, or the shorter side.
+    Its defaults are those keys that change pixels and differ from `STEPS`. A size of one number is
+    a square, or else the shorter side.
     """
 
     defaults: dict[str, Any] = field(default_factory=dict)

@@ -4,60 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Preprocessing
 from vitonnx.models._config import MOST_REGISTERS
 from vitonnx.models._config_file import find_recipe, open_recipe
 from vitonnx.models._config_huggingface import read_classes
-from vitonnx.models._config_timm import (
-    picture_size,
-    read_class_names,
-    read_timm_recipe,
-)
-from vitonnx.models._fields import Fields
-from vitonnx.models._json_file import read_json
+from vitonnx.models._config_timm import picture_size, read_class_names, read_timm_recipe
+from vitonnx.models._fields import Fields, read_json
 from vitonnx.models._recipe_huggingface import names_class, read_recipe
 
 __all__ = ["Description", "read_description"]
 
 CONFIG = "config.json"
-# Hugging Face's types of models: the prefix tokens that they have beside their registers.
-PREFIXES: dict[str, tuple[str, ...]] = {
-    "beit": ("cls",),
-    "clip_vision_model": ("cls",),
-    "data2vec-vision": ("cls",),
-    "deit": ("cls", "dist"),
-    "dinov2": ("cls",),
-    "dinov2_with_registers": ("cls",),
-    "dinov3_vit": ("cls",),
-    "ijepa": (),
-    "siglip": (),
-    "siglip_vision_model": (),
-    "vit": ("cls",),
-    "vit_mae": ("cls",),
-    "vit_msn": ("cls",),
+
+
+class Kind(NamedTuple):
+    """What one of Hugging Face's types of models implies beyond its file."""
+
+    # The class, in lower case, whose recipe a file means that names none.
+    processor: str = "vit"
+    # Tokens beside the registers; None where they are unknown.
+    prefix: tuple[str, ...] | None = None
+    # Where the file doesn't say how many.
+    registers: int = 0
+    interpolation: str = "huggingface"
+
+
+KINDS = {
+    "beit": Kind("beit", ("cls",)),
+    "clip_vision_model": Kind("clip", ("cls",)),
+    "data2vec-vision": Kind("beit", ("cls",)),
+    "deit": Kind("deit", ("cls", "dist")),
+    "depth_anything": Kind("dpt"),
+    "dinov2": Kind("bit", ("cls",)),
+    # Antialiased, as timm's.
+    "dinov2_with_registers": Kind("bit", ("cls",), registers=4, interpolation="timm"),
+    "dinov3_vit": Kind("dinov3vit", ("cls",)),
+    "dpt": Kind("dpt"),
+    "ijepa": Kind(prefix=()),
+    "owlv2": Kind("owlv2"),
+    "owlvit": Kind("owlvit"),
+    "siglip": Kind("siglip", ()),
+    "siglip_vision_model": Kind("siglip", ()),
+    "vit": Kind(prefix=("cls",)),
+    "vit_mae": Kind(prefix=("cls",)),
+    "vit_msn": Kind(prefix=("cls",)),
+    "yolos": Kind("yolos"),
 }
-# Those whose code antialiases; it does so as timm's.
-_INTERPOLATIONS = {"dinov2_with_registers": "timm"}
-# Whose recipe a file means that names no class, by the type of the model, in lower case.
-CLASSES = {
-    "beit": "beit",
-    "clip_vision_model": "clip",
-    "data2vec-vision": "beit",
-    "deit": "deit",
-    "depth_anything": "dpt",
-    "dinov2": "bit",
-    "dinov2_with_registers": "bit",
-    "dinov3_vit": "dinov3vit",
-    "dpt": "dpt",
-    "owlv2": "owlv2",
-    "owlvit": "owlvit",
-    "siglip": "siglip",
-    "siglip_vision_model": "siglip",
-    "yolos": "yolos",
-}
-REGISTERS = {"dinov2_with_registers": 4, "dinov3_vit": 0}  # where the file doesn't say how many
 
 
 @dataclass(frozen=True)
@@ -108,20 +103,21 @@ def read_description(path: str | Path, size: tuple[int, int] | None = None) -> D
         config, recipe = fields, find_recipe(folder)
     else:
         config, recipe = _beside(folder / CONFIG), open_recipe(fields)
-    kind = config.text("model_type", "")
+    name = config.text("model_type", "")
+    kind = KINDS.get(name, Kind())
     normalises = recipe.flag("do_normalize", True)
     if "image_mean" not in recipe and normalises and not names_class(recipe):
         raise UsageError(
             f"{recipe.path} doesn't say how pictures are normalised (image_mean, image_std): give "
             "--preprocess MEAN,STD, imagenet or half."
         )
-    family = CLASSES.get(kind, "vit")
-    preprocessing = read_recipe(recipe, family, config.size("image_size", (224, 224)), own=True)
+    size_there = config.size("image_size", (224, 224))
+    preprocessing = read_recipe(recipe, kind.processor, size_there, own=True)
     return Description(
         preprocessing=preprocessing if size is None else preprocessing.at(size),
         classes=read_classes(config)[1],
         prefix_tokens=_huggingface_prefix(config, kind),
-        interpolation=_INTERPOLATIONS.get(kind, "huggingface") if kind else None,
+        interpolation=kind.interpolation if name else None,
     )
 
 
@@ -129,11 +125,11 @@ def _beside(path: Path) -> Fields:
     return read_json(path) if path.is_file() else Fields({}, path)
 
 
-def _huggingface_prefix(config: Fields, kind: str) -> tuple[str, ...] | None:
-    if kind not in PREFIXES:
+def _huggingface_prefix(config: Fields, kind: Kind) -> tuple[str, ...] | None:
+    if kind.prefix is None:
         return None
-    registers = config.integer("num_register_tokens", REGISTERS.get(kind, 0), most=MOST_REGISTERS)
-    return PREFIXES[kind] + tuple(f"reg{number}" for number in range(registers))
+    registers = config.integer("num_register_tokens", kind.registers, most=MOST_REGISTERS)
+    return kind.prefix + tuple(f"reg{number}" for number in range(registers))
 
 
 def _timm(fields: Fields, size: tuple[int, int] | None) -> Description:

@@ -44,20 +44,8 @@ def read_recipe(
 ) -> Preprocessing:
     """Read a recipe; what it doesn't say is as its class has it, or else the family.
 
-    Parameters
-    ----------
-    fields : Fields
-        Fields of ``preprocessor_config.json``, empty if there is none.
-    family : str
-        The class of a file that doesn't name its own, in lower case: "vit", "deit", "clip" …
-    size : (height, width)
-        Input size of the model.
-    own : bool
-        Keep the size that the recipe itself gives, if it gives one.
-
-    Returns
-    -------
-    Preprocessing
+    The family is the class of a file that names none, in lower case: "vit", "deit", "clip" … The
+    size is the model's input size, which the recipe's own takes the place of if it is to.
 
     Raises
     ------
@@ -143,9 +131,7 @@ def _defaults(kind: str, processor: Processor, size: tuple[int, int]) -> dict[st
     return defaults
 
 
-def _colours(
-    fields: Fields,
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+def _colours(fields: Fields) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Fold all steps that scale and shift values into a mean and a deviation.
 
     Return mean and deviation of pixels in the range 0 to 1; each step is linear.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 from vitonnx.manifest import Preprocessing
-from vitonnx.models._config import ViTConfig
-from vitonnx.models._imagenet import imagenet_classes
-from vitonnx.models._sizes import SIZES
+from vitonnx.models._config import SIZES, ViTConfig
 from vitonnx.models._spec import ModelSpec
 
 __all__ = ["rows"]
@@ -115,19 +115,9 @@ def _originals() -> Iterator[ModelSpec]:
 def _original(
     name: str, file: str, *, aliases: tuple[str, ...], top1: str | None = None, side: int = 224
 ) -> ModelSpec:
-    return ModelSpec(
-        name=name,
-        family="vit",
-        config=ViTConfig(image_size=(side, side), **SIZES[name.split("_")[1]]),
-        preprocessing=_timm_recipe(side, HALF, HALF),
-        aliases=aliases,
-        repository=f"timm/{name}",
-        file="model.safetensors",
-        urls=(f"{AUGREG}/{file}",),
-        licence=LICENCE,
-        top1=top1,
-        classes=imagenet_classes(),
-    )
+    config = ViTConfig(image_size=(side, side), **SIZES[name.split("_")[1]])
+    row = _row(name, aliases, "vit", config, f"{AUGREG}/{file}", top1=top1)
+    return replace(row, preprocessing=replace(row.preprocessing, mean=HALF, std=HALF))
 
 
 def _in_jax_numerics(spec: ModelSpec) -> ModelSpec:
@@ -170,19 +160,9 @@ def _deits() -> Iterator[ModelSpec]:
 
 
 def _deit(name: str, short: str, digest: str, top1: str, *, side: int = 224) -> ModelSpec:
-    return ModelSpec(
-        name=f"{name}.fb_in1k",
-        family="deit",
-        config=ViTConfig(image_size=(side, side), **SIZES[name.split("_")[1]]),
-        preprocessing=_timm_recipe(side, IMAGENET_MEAN, IMAGENET_STD),
-        aliases=(name, short),
-        repository=f"timm/{name}.fb_in1k",
-        file="model.safetensors",
-        urls=(f"{DEIT}/{name}-{digest}.pth",),
-        licence=LICENCE,
-        top1=top1,
-        classes=imagenet_classes(),
-    )
+    config = ViTConfig(image_size=(side, side), **SIZES[name.split("_")[1]])
+    url = f"{DEIT}/{name}-{digest}.pth"
+    return _row(f"{name}.fb_in1k", (name, short), "deit", config, url, top1=top1)
 
 
 def _distilled(spec: ModelSpec) -> ModelSpec:
@@ -216,19 +196,9 @@ def _dinos() -> Iterator[ModelSpec]:
 def _dino(
     size: Literal["small", "base"], patch: int, alias: str, folder: str, top1: str
 ) -> ModelSpec:
-    name = f"vit_{size}_patch{patch}_224.dino"
-    return ModelSpec(
-        name=name,
-        family="dino",
-        config=ViTConfig(patch_size=patch, classes=0, position_interpolation="dino", **SIZES[size]),
-        preprocessing=_timm_recipe(224, IMAGENET_MEAN, IMAGENET_STD),
-        aliases=(alias,),
-        repository=f"timm/{name}",
-        file="model.safetensors",
-        urls=(f"{DINO}/{folder}/{folder}.pth",),
-        licence=LICENCE,
-        top1=top1,
-    )
+    config = ViTConfig(patch_size=patch, classes=0, position_interpolation="dino", **SIZES[size])
+    name, url = f"vit_{size}_patch{patch}_224.dino", f"{DINO}/{folder}/{folder}.pth"
+    return _row(name, (alias,), "dino", config, url, top1=top1)
 
 
 def _dinov2s() -> Iterator[ModelSpec]:
@@ -256,7 +226,7 @@ def _dinov2(name: str, alias: str, size: str, registers: int) -> ModelSpec:
     )
     folder = f"dinov2_vit{size[0]}14"
     file = f"{folder}/{folder}{'_reg4' if registers else ''}_pretrain.pth"
-    return _self_supervised(name, alias, "dinov2", config, LICENCE, f"{DINOV2}/{file}")
+    return _row(name, (alias,), "dinov2", config, f"{DINOV2}/{file}")
 
 
 def _maes() -> Iterator[ModelSpec]:
@@ -265,42 +235,62 @@ def _maes() -> Iterator[ModelSpec]:
         config = ViTConfig(
             patch_size=patch, classes=0, position_interpolation="timm", **SIZES[size]
         )
-        name = f"vit_{size}_patch{patch}_224.mae"
-        yield _self_supervised(
-            name,
-            f"mae_vit{size[0]}{patch}",
-            "mae",
-            config,
-            "CC-BY-NC-4.0",
-            f"{MAE}/mae_pretrain_vit_{size}.pth",
-        )
+        name, alias = f"vit_{size}_patch{patch}_224.mae", f"mae_vit{size[0]}{patch}"
+        row = _row(name, (alias,), "mae", config, f"{MAE}/mae_pretrain_vit_{size}.pth")
+        yield replace(row, licence="CC-BY-NC-4.0")
 
 
-def _self_supervised(
-    name: str, alias: str, family: str, config: ViTConfig, licence: str, url: str
+def _row(
+    name: str,
+    aliases: tuple[str, ...],
+    family: str,
+    config: ViTConfig,
+    url: str,
+    *,
+    top1: str | None = None,
 ) -> ModelSpec:
+    """Make a row of timm's model of this name, with the recipe that most of them have."""
+    side = config.image_size[0]
+    crop = 0.9 if side == 224 else 1.0
     return ModelSpec(
         name=name,
         family=family,
         config=config,
-        preprocessing=_timm_recipe(config.image_size[0], IMAGENET_MEAN, IMAGENET_STD),
-        aliases=(alias,),
+        preprocessing=Preprocessing(
+            resize=int(side / crop),
+            size=config.image_size,
+            crop=crop,
+            interpolation="bicubic",
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+        ),
+        aliases=aliases,
         repository=f"timm/{name}",
         file="model.safetensors",
         urls=(url,),
-        licence=licence,
+        licence=LICENCE,
+        top1=top1,
+        classes=imagenet_classes() if config.classes else None,
     )
 
 
-def _timm_recipe(
-    side: int, mean: tuple[float, float, float], std: tuple[float, float, float]
-) -> Preprocessing:
-    crop = 0.9 if side == 224 else 1.0
-    return Preprocessing(
-        resize=int(side / crop),
-        size=(side, side),
-        crop=crop,
-        interpolation="bicubic",
-        mean=mean,
-        std=std,
-    )
+@cache
+def imagenet_classes() -> tuple[str, ...]:
+    """Return the names of ImageNet-1k's 1000 classes, by class index.
+
+    ``imagenet.txt`` has the first lemma of each class's synset in WordNet 3.0, in the order of the
+    logits; WordNet is Princeton University's, and free to use and to pass on. Two pairs share a
+    name: ``crane`` (bird, machine) and ``maillot``.
+
+    References
+    ----------
+    Russakovsky et al. 2015, arXiv:1409.0575; Miller 1995, "WordNet: a lexical database for
+    English".
+
+    Examples
+    --------
+    >>> imagenet_classes()[:3]
+    ('tench', 'goldfish', 'great white shark')
+    """
+    text = files("vitonnx.models").joinpath("imagenet.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())

@@ -4,9 +4,9 @@ The only room that combines the engine's files, ``tap`` and ``export``. It print
 go to callables.
 """
 
-from vitonnx.names._foreign import Foreign, open_foreign
+from vitonnx.names._hub_recipe import find_recipe
 from vitonnx.names._id import is_hub_id
-from vitonnx.names._recipe import find_recipe
 from vitonnx.names._resolve import resolve
+from vitonnx.names._tap_source import Foreign, open_foreign
 
 __all__ = ["Foreign", "find_recipe", "is_hub_id", "open_foreign", "resolve"]

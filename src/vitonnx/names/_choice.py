@@ -22,14 +22,9 @@ def is_graph(file: str) -> bool:
 def choose_model(snapshot: Snapshot) -> str:
     """Choose the file given, else the ONNX file, else the checkpoint.
 
-    A checkpoint is the model only where the repository is known to have no ONNX file.
-
-    Raises
-    ------
-    NotThereError
-        If there is no such file, or several candidates.
-    UnsureError
-        If there is a checkpoint on this machine, and what else there is only the hub knows.
+    A checkpoint is the model only where the repository is known to have no ONNX file. An
+    `UnsureError` says that there is one on this machine, and what else there is only the hub knows;
+    a `NotThereError`, that there is no such file, or several candidates.
     """
     asked, files = snapshot.asked, snapshot.files
     if asked.file is not None:
@@ -61,10 +56,7 @@ def nearest(snapshot: Snapshot, name: str, file: str) -> str | None:
 def fetch_description(snapshot: Snapshot, file: str, listener: Listener) -> Path | None:
     """Download the config that belongs to a model's file, and the one beside it.
 
-    Returns
-    -------
-    Path or None
-        ``preprocessor_config.json``, else ``config.json``; None if there is neither.
+    Return ``preprocessor_config.json``, else ``config.json``, else None.
     """
     names = (RECIPE, CONFIG)
     found = next(filter(None, (nearest(snapshot, name, file) for name in names)), None)

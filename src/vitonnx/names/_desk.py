@@ -21,17 +21,9 @@ __all__ = ["called_by_id", "lay_out", "open_desk"]
 
 @contextmanager
 def open_desk(home: Path) -> Iterator[Path]:
-    """Make an empty folder that exists while the block runs.
+    """Make an empty folder in another that exists while the block runs.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that it is in, such as the one where models are kept.
-
-    Raises
-    ------
-    VitonnxError
-        If the system refuses to write there: no permission, a full disk.
+    A VitonnxError says that the system refuses to write there: no permission, a full disk.
     """
     from vitonnx.media import explained, passing_folder
 
@@ -40,12 +32,7 @@ def open_desk(home: Path) -> Iterator[Path]:
 
 
 def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> Path:
-    """Put an ONNX file into a folder, together with the files of its external weights.
-
-    Returns
-    -------
-    Path
-        Path of the ONNX file.
+    """Put an ONNX file into a folder, with the files of its external weights, and return its path.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from vitonnx.errors import UsageError
 from vitonnx.manifest import safe_name
 
-__all__ = ["PREFIX", "HubId", "is_commit", "is_hub_id"]
+__all__ = ["HubId", "is_commit", "is_hub_id"]
 
 PREFIX = "hf://"
 MAIN = "main"
@@ -35,16 +35,7 @@ def is_commit(revision: str) -> bool:
 
 @dataclass(frozen=True)
 class HubId:
-    """A repository, a revision, and a file in it.
-
-    Parameters
-    ----------
-    repository : str
-        ``ORG/REPO``.
-    revision : str
-        A branch, a tag or a commit.
-    file : str or None
-        Path in the repository; None if not given.
+    """A repository ``ORG/REPO``, a revision (branch, tag or commit), and maybe a file in it.
 
     Examples
     --------
@@ -60,13 +51,7 @@ class HubId:
 
     @classmethod
     def parse(cls, text: str) -> HubId:
-        """Read an id.
-
-        Raises
-        ------
-        UsageError
-            If it is none.
-        """
+        """Read an id, or raise a UsageError."""
         match = ID.fullmatch(text.removeprefix(PREFIX).rstrip("/"))
         file = match["file"] if match else None
         if match is None or (file is not None and not _stays_inside(file)):

@@ -1,8 +1,9 @@
-"""Cache of files made from hub models, and of the commits of their revisions."""
+"""Cache of files made from hub models, and of their revisions' commits, where it can be written."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import atexit
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from urllib.parse import quote
 from vitonnx.errors import VitonnxError
 from vitonnx.names._id import HubId, is_commit
 
-__all__ = ["cache_folder", "kept_file", "last_commit", "remember"]
+__all__ = ["cache_folder", "kept_file", "last_commit", "remember", "writable", "writable_folder"]
 
 HUB = "hf"
 DEFAULT = "default"  # for requests without a file
@@ -60,3 +61,35 @@ def _note(asked: HubId, purpose: str) -> Path:
 def _part(text: str) -> str:
     """Make one part of a path of any text."""
     return quote(text, safe=" ")
+
+
+def writable(cached: Path) -> Path:
+    """Return a path for a file to keep, in a folder from `writable_folder`."""
+    return writable_folder(cached.parent) / cached.name
+
+
+def writable_folder(cached: Path) -> Path:
+    """Make a folder for files to keep, and return it.
+
+    If the system refuses, as with a read-only or missing home, use a folder that is removed when
+    this process ends: the work is then repeated in every run. If that fails too, raise a
+    VitonnxError.
+    """
+    from vitonnx.media import passing_folder, temporary_folder
+
+    try:
+        cached.mkdir(parents=True, exist_ok=True)
+        with passing_folder(cached):
+            pass
+    except OSError:
+        try:
+            stack = ExitStack()
+            folder = stack.enter_context(temporary_folder())
+        except OSError as error:
+            raise VitonnxError(
+                f"can't write to {cached} or to a temporary folder: set TMPDIR to a folder of "
+                "yours."
+            ) from error
+        atexit.register(stack.close)
+        return folder
+    return cached

@@ -16,15 +16,7 @@ def ignore(words: str) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Callbacks for messages and progress.
-
-    Parameters
-    ----------
-    say : callable
-        Called with a sentence worth knowing.
-    progress : callable
-        Called with the current step.
-    """
+    """Callbacks: ``say`` for a sentence worth knowing, ``progress`` for the current step."""
 
     say: Say = ignore
     progress: Say = ignore

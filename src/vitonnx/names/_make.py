@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from vitonnx.errors import UsageError
 from vitonnx.names._choice import CONFIG, choose_model, fetch_description, is_graph, nearest
 from vitonnx.names._desk import called_by_id, lay_out, open_desk
+from vitonnx.names._hub_recipe import recipe_of
 from vitonnx.names._id import HubId
-from vitonnx.names._kept import cache_folder, kept_file
+from vitonnx.names._kept import cache_folder, kept_file, writable_folder
 from vitonnx.names._listener import Listener
-from vitonnx.names._recipe import recipe_of
 from vitonnx.names._revision import at_hub
 from vitonnx.names._snapshot import Snapshot
-from vitonnx.names._writable import writable_folder
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec
@@ -25,13 +24,7 @@ __all__ = ["find_hub_model"]
 
 
 def find_hub_model(asked: HubId, listener: Listener) -> Path:
-    """Return the probe-ready file of a hub model, made once per commit.
-
-    Raises
-    ------
-    VitonnxError
-        If there is none, it can't be fetched, or nothing can be made of it.
-    """
+    """Return the probe-ready file of a hub model, made once per commit, or raise a VitonnxError."""
 
     def known(commit: str) -> Path | None:
         kept = kept_file(asked, commit, cache_folder())
@@ -118,9 +111,5 @@ def _describe(snapshot: Snapshot, file: str, listener: Listener) -> ModelSpec:
         reason = str(error).replace(f"{path.parent}{os.sep}", "").rstrip(".")
         raise snapshot.lacks(f"a checkpoint that vitonnx can't export ({reason})") from error
     return replace(
-        spec,
-        name=asked.name,
-        repository=asked.repository,
-        file=file,
-        revision=snapshot.commit,
+        spec, name=asked.name, repository=asked.repository, file=file, revision=snapshot.commit
     )

@@ -1,15 +1,17 @@
-"""Turn a hub's refusals into sentences."""
+"""huggingface-hub at work: kept quiet, and its refusals turned into sentences."""
 
 from __future__ import annotations
 
 import errno
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vitonnx.errors import DownloadError, UnknownModelError, UsageError, VitonnxError
 from vitonnx.names._id import HubId
 
-__all__ = ["UnansweredError", "answered"]
+__all__ = ["UnansweredError", "answered", "quiet_hub"]
 
 TOKEN = "set HF_TOKEN to your token"
 BUSY = (408, 429)  # and whatever is from 500: the hub says nothing of what was asked for
@@ -23,12 +25,7 @@ class UnansweredError(DownloadError):
 def answered(asked: HubId, otherwise: str) -> Iterator[None]:
     """Turn errors of the hub's client into a sentence on the request.
 
-    Parameters
-    ----------
-    asked : HubId
-        Requested repository and file.
-    otherwise : str
-        Sentence for when the hub has not answered at all.
+    ``otherwise`` is the sentence for when the hub has not answered at all.
 
     Raises
     ------
@@ -94,3 +91,26 @@ def _sentence(asked: HubId, otherwise: str, error: Exception) -> VitonnxError:
                 "to a folder of yours."
             )
     return UnansweredError(f"{otherwise}: check the connection, and try again.")
+
+
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Let the hub's client say nothing of its own while the block runs."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    logger = logging.getLogger("huggingface_hub")
+    level, bars = logger.level, not are_progress_bars_disabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        disable_progress_bars()
+        logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            if bars:
+                enable_progress_bars()

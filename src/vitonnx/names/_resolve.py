@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from vitonnx.errors import ModelFileError, UnknownModelError
 from vitonnx.filenames import as_path, refuse_address
 from vitonnx.names._id import HubId, is_hub_id
-from vitonnx.names._kept import cache_folder
+from vitonnx.names._kept import cache_folder, writable
 from vitonnx.names._listener import Listener, Say, ignore
-from vitonnx.names._writable import writable
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec

@@ -26,18 +26,9 @@ def at_hub(
 ) -> Found:
     """Use a repository at the commit that its revision is at, or at the last one that served.
 
-    Parameters
-    ----------
-    asked : HubId
-        Repository and revision: a branch is looked up each time, a commit never.
-    purpose : str
-        Purpose; each has its own last commit.
-    use : callable
-        Turns the repository into the result.
-    listener : Listener
-        Told if the hub doesn't answer.
-    known : callable
-        Gives what was made of a commit before, if it is there.
+    A branch is looked up each time, a commit never; each purpose has its own last commit. ``use``
+    turns the repository into the result, unless ``known`` gives what was made of the commit before.
+    The listener is told if the hub doesn't answer.
 
     Raises
     ------

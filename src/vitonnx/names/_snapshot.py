@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vitonnx.errors import DownloadError, UsageError
-from vitonnx.names._digest import is_whole
 from vitonnx.names._id import HubId, is_commit
 from vitonnx.names._listener import Listener
-from vitonnx.names._quiet import quiet_hub
-from vitonnx.names._refusals import UnansweredError, answered
+from vitonnx.names._refusals import UnansweredError, answered, quiet_hub
 
 __all__ = ["NotThereError", "Snapshot", "UnsureError", "ask_hub", "find_stored"]
 
 SHORT, LONG = 4.0, 20.0  # seconds: where there is something to fall back on, and where not
 MOST_NAMES = 12
+
+SHA1, SHA256 = 40, 64  # hexadecimal digits
 
 
 class NotThereError(UsageError):
@@ -29,19 +30,10 @@ class UnsureError(NotThereError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A repository at one commit.
+    """A repository at one commit, and the lengths in bytes of its files where the hub says them.
 
-    Parameters
-    ----------
-    asked : HubId
-        Requested repository and file.
-    commit : str
-        40 hexadecimal digits.
-    files : mapping of str to int or None
-        Paths in the repository, and their lengths in bytes where the hub says them.
-    folder : Path or None
-        Folder that holds all of `files`, while the repository may have others; None if they are yet
-        to be downloaded and the list is complete.
+    With a folder, that holds all of `files`, while the repository may have others; without, they
+    are yet to be downloaded and the list is complete.
     """
 
     asked: HubId
@@ -52,12 +44,7 @@ class Snapshot:
     def fetch(self, file: str, listener: Listener) -> Path:
         """Fetch a file into the hub's cache, unless it is there.
 
-        Raises
-        ------
-        NotThereError
-            If the repository hasn't it.
-        DownloadError
-            If it can't be fetched whole.
+        Raise a NotThereError if the repository hasn't it, a DownloadError if it doesn't come whole.
         """
         if file not in self.files:
             raise self.lacks(f"no {file}")
@@ -83,15 +70,7 @@ class Snapshot:
     def lacks(
         self, what: str, fix: str = "give one of its files, or another repository"
     ) -> NotThereError:
-        """Make the error for a missing file, with a list of those that exist.
-
-        Parameters
-        ----------
-        what : str
-            ``no config.json`` and the like.
-        fix : str
-            Advice on what to do.
-        """
+        """Make the error for a missing file (``no config.json``), with a list of those there."""
         names = sorted(self.files, key=lambda name: (not name.endswith(".onnx"), name))
         more = len(names) - MOST_NAMES
         listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
@@ -101,14 +80,7 @@ class Snapshot:
 
 
 def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
-    """Ask the hub for the commit of a revision, and for its files.
-
-    Parameters
-    ----------
-    asked : HubId
-        The repository and the revision.
-    patient : bool
-        Whether to wait long for a hub that is slow.
+    """Ask the hub for the commit of a revision, and for its files; with patience if it is slow.
 
     Raises
     ------
@@ -140,12 +112,7 @@ def ask_hub(asked: HubId, *, patient: bool) -> Snapshot:
 def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
     """Find what the hub's cache has of a repository, without the hub.
 
-    Parameters
-    ----------
-    asked : HubId
-        The repository and the revision.
-    commit : str or None
-        At which the revision was; None where only the cache itself can know.
+    Without a commit, only the cache itself can know where the revision was.
     """
     import huggingface_hub
     from huggingface_hub import constants
@@ -170,3 +137,24 @@ def find_stored(asked: HubId, commit: str | None) -> Snapshot | None:
                 }
                 return Snapshot(asked, stored.commit_hash, files, folder)
     return None
+
+
+def is_whole(path: Path) -> bool:
+    """Compare a file in a hub's cache with the digest that it is called by.
+
+    A regular file instead of a link, which the cache has on some systems, or a name that is not a
+    digest tells nothing of the expected content, and is trusted.
+    """
+    name = path.readlink().name if path.is_symlink() else ""
+    if len(name) == SHA256:
+        digests = [hashlib.sha256()]
+    elif len(name) == SHA1:  # as Git calls what it keeps; or of the bytes alone, as mirrors do
+        header = f"blob {path.stat().st_size}\0".encode()
+        digests = [hashlib.sha1(start, usedforsecurity=False) for start in (header, b"")]
+    else:
+        return True
+    with path.open("rb") as stream:
+        while part := stream.read(2**20):
+            for digest in digests:
+                digest.update(part)
+    return name in [digest.hexdigest() for digest in digests]

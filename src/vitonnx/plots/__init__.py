@@ -1,8 +1,8 @@
 """Figures of what probes found, for the eye and for papers. Scaling happens here alone.
 
 Functions that draw one axes take them as `ax`, and make a figure of their own without; those that
-lay out a whole page, in inches, always make one. All return the figure, show nothing, and leave
-pyplot and Matplotlib's settings as they are.
+lay out a whole page, in inches, always make one. All return the Matplotlib figure, that of `ax` or
+one independent of pyplot, show nothing, and leave Matplotlib's settings as they are.
 """
 
 from vitonnx.plots import _home  # noqa: F401, before all else of Matplotlib

@@ -47,11 +47,6 @@ def compare_models(models: Mapping[str, Sequence[SheetEntry]], *, note: str = ""
     note : str
         A line in red below the caption, such as "untrained: random weights".
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError

@@ -53,11 +53,6 @@ def plot_maps(
         The part of the input that is picture and not padding, in shares of its sides, as
         `vitonnx.engine.prepare` gives it: nothing else is drawn, nor counts for the scale.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Examples
     --------
     >>> from vitonnx.probes import Heads, Layout
@@ -122,11 +117,6 @@ def plot_map(
         See `plot_maps`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
 
     Raises
     ------

@@ -40,11 +40,6 @@ def plot_matrices(matrices: Mapping[str, Matrix], *, note: str = "") -> Figure:
     note : str
         A line in red below the caption, such as "untrained: random weights".
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     References
     ----------
     Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 centre.
@@ -92,11 +87,6 @@ def plot_tiles(matrix: Matrix, *, ax: Axes | None = None) -> Figure:
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
-
     Raises
     ------
     UsageError
@@ -129,11 +119,6 @@ def plot_matrix(matrix: Matrix, *, ax: Axes | None = None) -> Figure:
         Of one model.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
 
     Examples
     --------

@@ -39,11 +39,6 @@ def plot_plates(plates: Mapping[str, Plate], *, note: str = "") -> Figure:
     note : str
         A line in red below the caption, such as "untrained: random weights".
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     References
     ----------
     Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 left.
@@ -87,11 +82,6 @@ def plot_plate(plate: Plate, *, ax: Axes | None = None) -> Figure:
         Of one model.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
 
     References
     ----------

@@ -38,16 +38,17 @@ def plot_findings(
     blocks : sequence of int, optional
         Of tables: those shown head by head; see `plot_table_by_head`.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError
         If there is nothing to draw, or nobody knows how.
     """
+    units = {getattr(finding, "unit", None) for finding in models.values()}
+    if len(units) > 1:
+        raise UsageError(
+            f"these findings are of several units ({', '.join(map(str, units))}), and share no "
+            "scale: draw one probe at a time."
+        )
     kinds: list[tuple[type, Any]] = [
         (Table, lambda found, **rest: plot_tables(found, blocks=blocks, **rest)),
         (Plate, plot_plates),
@@ -76,11 +77,6 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
     note : str
         See `plot_maps`.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError
@@ -98,6 +94,9 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
                 "mean, probe.table(stream.summary[probe.name])."
             )
         return plot_findings({name: finding for name, (finding,) in findings.items()}, note)
+    for each in findings.values():
+        if len({finding.unit for finding in each if isinstance(finding, Maps)}) > 1:
+            raise UsageError("these are results of several probes: draw one probe at a time.")
     entries = {
         name: [
             SheetEntry(

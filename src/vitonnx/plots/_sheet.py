@@ -33,11 +33,6 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
     model, note : str
         For the caption; empty ones are left out.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError

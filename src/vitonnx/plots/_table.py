@@ -44,11 +44,6 @@ def plot_table_by_block(table: Table, *, ax: Axes | None = None) -> Figure:
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
-
     References
     ----------
     Dosovitskiy et al. 2021, arXiv:2010.11929, Fig. 7 right. Raghu et al. 2021, arXiv:2108.08810,
@@ -98,11 +93,6 @@ def plot_first_and_last_head(table: Table, *, ax: Axes | None = None) -> Figure:
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
-
     Examples
     --------
     >>> table = Table(values=np.full((12, 6), 70.0), unit="distance (pixels)", title="Distance")
@@ -137,11 +127,6 @@ def plot_table_by_head(
         Which; -1 is the last. The first two and the last two by default.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own by default.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot, or that of `ax`.
 
     Raises
     ------

@@ -45,11 +45,6 @@ def plot_tables(
     note : str
         A line in red below the caption, such as "untrained: random weights".
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Independent of pyplot.
-
     Raises
     ------
     UsageError

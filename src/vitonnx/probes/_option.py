@@ -189,8 +189,9 @@ def _typed(declared: Option, hint: Any) -> Option:
     """Take the kind of an option, and its choices, from the annotation of its field."""
     given = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     (first, *others) = [each for each in given if each is not type(None)]
-    choices = tuple(map(str, get_args(first))) if get_origin(first) is Literal else ()
+    choices = get_args(first) if get_origin(first) is Literal else ()
     kind = str if choices or declared.read else first
-    if kind not in KINDS or (others and declared.read is None):
+    words = all(isinstance(choice, str) for choice in choices)
+    if kind not in KINDS or not words or (others and declared.read is None):
         raise TypeError(f"option {declared.name} is of type {hint}: give it a `read`.")
     return replace(declared, kind=kind, choices=choices, optional=type(None) in given)

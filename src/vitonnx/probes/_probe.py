@@ -208,7 +208,7 @@ class TableProbe(GraphProbe[Result]):
 
     def summary(self, results: Sequence[Result] = ()) -> Summary:
         """Sum up results: of no picture by default, to begin with."""
-        parts = (Summary.of(next(iter(result.arrays().values()))) for result in results)
+        parts = (Summary.of(getattr(result.finding, "values", None)) for result in results)
         return functools.reduce(Summary.merge, parts, Summary())
 
     def table(self, summary: Summary) -> Table:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, get_args
 
+from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, QUERIES
 from vitonnx.errors import UsageError
 from vitonnx.probes._distance import Distance
 from vitonnx.probes._entropy import Entropy
 from vitonnx.probes._filters import Filters
+from vitonnx.probes._finding import Finding
 from vitonnx.probes._heads import Heads
 from vitonnx.probes._option import options_of
 from vitonnx.probes._positions import Positions
 from vitonnx.probes._probe import Probe, WeightProbe
+from vitonnx.probes._result import PictureResult
 from vitonnx.probes._rollout import Rollout
 
 __all__ = ["GROUP", "PROBES", "ProbeClass", "Probes", "find_probe", "load_probes"]
@@ -28,6 +31,12 @@ PROBES: tuple[ProbeClass, ...] = (Heads, Rollout, Distance, Entropy, Filters, Po
 
 GROUP = "vitonnx.probes"
 """The entry-point group of other packages' probes."""
+
+# Names that a graph, or a result of several probes, has already.
+RESERVED = {
+    *(IMAGES, QUERIES, LOGITS, EMBEDDING, "values", "only", "finding", "arrays", "plot"),
+    *(entry.name for entry in fields(PictureResult)),
+}
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -55,7 +64,7 @@ def load_probes() -> Probes:
     """
     found = Probes({probe.name: probe for probe in PROBES}, [])
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        source = entry.dist.name if entry.dist is not None else entry.value
+        source = getattr(entry.dist, "name", None) or entry.value
         try:
             probe = _loaded(entry)
             if probe.name in found.classes:
@@ -101,7 +110,10 @@ def _loaded(entry: EntryPoint) -> ProbeClass:
         raise TypeError(f"it lacks {missing}" if missing else "it is no dataclass")
     if not (isinstance(getattr(probe, "name", None), str) and NAME.fullmatch(probe.name)):
         raise TypeError("its name must be small letters, digits and underscores")
-    if not hasattr(probe, "gives"):
+    if probe.name in RESERVED:
+        raise TypeError(f"the name {probe.name!r} is reserved")
+    if getattr(probe, "gives", None) not in get_args(Finding):
         raise TypeError("it doesn't say what it gives, such as vitonnx.probes.Maps")
+    hash(probe())  # raises unless it is frozen, and every field has a default
     options_of(probe)  # raises for a type that no command can read
     return probe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -15,12 +16,12 @@ from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.graph import Regrid, write_manifest
 from vitonnx.manifest import Manifest
 from vitonnx.positions import Interpolation
-from vitonnx.tap._contract import Joined
 from vitonnx.tap._flow import check_flow
-from vitonnx.tap._input import Input
-from vitonnx.tap._patches import check_order
-from vitonnx.tap._positions import Positions
-from vitonnx.tap._verify import Original, Tolerance, difference
+from vitonnx.tap._foreign_graph import Input
+from vitonnx.tap._grid_free import Positions
+from vitonnx.tap._joined import Joined
+from vitonnx.tap._parity import Original, Tolerance, difference
+from vitonnx.tap._token_order import check_order
 
 __all__ = ["OtherSizes", "choose_interpolation", "try_other_size"]
 
@@ -29,21 +30,11 @@ USUAL = "timm"  # antialiased: right when a grid shrinks, and next to the others
 
 @dataclass(frozen=True)
 class OtherSizes:
-    """Result of trying another size.
+    """Result of trying another size."""
 
-    Parameters
-    ----------
-    interpolation : str or None
-        How positions are resampled to other grids; None if the model keeps its size.
-    reason : str or None
-        Why it does.
-    known : bool
-        Whether the original itself bears the choice out.
-    """
-
-    interpolation: str | None
-    reason: str | None = None
-    known: bool = False
+    interpolation: str | None  # how positions are resampled; None if the model keeps its size
+    reason: str | None = None  # why it does
+    known: bool = False  # whether the original itself bears the choice out
 
 
 def choose_interpolation(
@@ -51,23 +42,9 @@ def choose_interpolation(
 ) -> tuple[tuple[str, ...], str | None]:
     """Choose how positions are resampled to other grids.
 
-    Parameters
-    ----------
-    positions : Positions
-    given, described : str or None
-        Interpolation given by the caller, and known of the model's family.
-
-    Returns
-    -------
-    candidates : tuple of str
-        The likeliest first; one where it is known.
-    guess : str or None
-        A sentence without its stop, where the first is a guess.
-
-    Raises
-    ------
-    UsageError
-        If what was given is unknown, or contradicts the graph.
+    `given` is the caller's choice, which may be unknown or contradict the graph (UsageError), and
+    `described` what is known of the model's family. Returned are candidates, the likeliest first,
+    one where it is known; and a sentence without its stop, where the first is a guess.
     """
     every = get_args(Interpolation)
     if given is not None and given not in every:
@@ -106,20 +83,10 @@ def try_other_size(
     original_at: Callable[[tuple[int, int]], Original] | None,
     tolerance: Tolerance,
 ) -> OtherSizes:
-    """Set the model to a larger grid, no square, and see that all is as it should be.
+    """Set a copy of the model to a larger grid, no square, and see that all is as it should be.
 
-    Parameters
-    ----------
-    joined : Joined
-        It is left as it was.
-    manifest : Manifest
-        The model's.
-    candidates : sequence of str
-        See `choose_interpolation`. If the original takes that size too, the one that reproduces its
-        outputs is chosen; otherwise the first.
-    original_at : callable or None
-        Gives the original at another size, where it leaves its size open.
-    tolerance : Tolerance
+    If the original leaves its size open, `original_at` gives it at another one; if it takes it, the
+    candidate that reproduces its outputs is chosen, otherwise the first.
     """
     patches = joined.patches
     patches = replace(patches, grid=(patches.grid[0] + 1, patches.grid[1] + 2))
@@ -127,10 +94,9 @@ def try_other_size(
     original = None if original_at is None else original_at(size)
     batch = 1 if original is None else original.batch
     images = np.random.default_rng(1).integers(0, 256, (batch, *size, 3), np.uint8)
-    try:
+    expected = None
+    with suppress(ModelFileError):  # open by name only
         expected = None if original is None else original.run(images)
-    except ModelFileError:  # open by name only
-        expected = None
     worst = 0.0
     for interpolation in candidates if expected is not None else candidates[:1]:
         other = replace(joined, model=joined.model.clone(), patches=patches)

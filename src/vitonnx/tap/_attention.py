@@ -20,25 +20,13 @@ PRODUCTS = frozenset(("MatMul", "Einsum", "MatMulInteger", "QLinearMatMul", "Gem
 
 @dataclass(frozen=True)
 class Attention:
-    """A softmax that weighs values.
+    """A softmax that weighs values."""
 
-    Parameters
-    ----------
-    softmax : onnx_ir.Node
-        Over the keys.
-    scores, result : onnx_ir.Node
-        The product of queries with keys, and that of weights with values.
-    weights : onnx_ir.Value
-        The softmax as the second product reads it.
-    values : onnx_ir.Value
-        Other factor of the second product.
-    """
-
-    softmax: ir.Node
-    scores: ir.Node
-    result: ir.Node
-    weights: ir.Value
-    values: ir.Value
+    softmax: ir.Node  # over the keys
+    scores: ir.Node  # product of queries with keys
+    result: ir.Node  # product of weights with values
+    weights: ir.Value  # the softmax as the second product reads it
+    values: ir.Value  # other factor of the second product
 
 
 def find_attentions(graph: ir.Graph) -> list[Attention]:
@@ -67,13 +55,10 @@ def _around(softmax: ir.Node, moving: set[ir.Value]) -> Attention | None:
 
 def _product_behind(value: ir.Value | None, moving: set[ir.Value]) -> ir.Node | None:
     """Follow what moves back to a product of two things that move."""
-    while value is not None:
-        node = value.producer()
-        if node is None:
-            return None
+    while value is not None and (node := value.producer()) is not None:
         sources = [source for source in node.inputs if source is not None and source in moving]
         if node.op_type in PRODUCTS:
-            return node if len(set(sources)) == 2 or len(sources) == 2 else None
+            return node if 2 in (len(sources), len(set(sources))) else None
         if node.op_type not in ON_THE_WAY or not sources:
             return None
         # Where two things that move are added, one is a bias made of the tokens.

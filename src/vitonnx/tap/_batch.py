@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
-from vitonnx.graph import constant
-from vitonnx.tap._input import Input
-from vitonnx.tap._observe import BATCH, observe, pixel_values, replace_numbers
+from vitonnx.graph import Writer, constant
+from vitonnx.tap._foreign_graph import Input
+from vitonnx.tap._observe import BATCH, observe, pixel_values, write_target
 
 __all__ = ["free_batch", "mend_batch"]
 
@@ -40,19 +40,9 @@ def free_batch(model: ir.Model, pictures: Input, folder: Path) -> Input:
 def mend_batch(unfolded: ir.Model, model: ir.Model, pictures: Input, folder: Path) -> Input:
     """Open a batch that is open but for what a tracer left of ``len(x)``, and leave all else.
 
-    Parameters
-    ----------
-    unfolded : onnx_ir.Model
-        The original graph, whose input declares an open batch.
-    model : onnx_ir.Model
-        The same one as it was observed with the one batch that it takes, with that batch in its
-        reshapes; changed in place, where more than that batch could be had.
-    pictures : Input
-        The observed one's.
-
-    Returns
-    -------
-    Input
+    `unfolded` is the original graph, whose input declares an open batch; `model` is the same one as
+    it was observed with the one batch that it takes, `pictures`, with that batch in its reshapes.
+    It is changed in place where more than that batch could be had.
     """
     graph, name = unfolded.graph, str(pictures.value.name)
     value = next(value for value in graph.inputs if value.name == name)
@@ -107,8 +97,8 @@ def _open(graph: ir.Graph, batch: int, free: Input) -> None:
             continue
         shape = node.outputs[0].shape
         if node.op_type == "Reshape" and shape is not None and len(shape):
-            replace_numbers(graph, node, 1, [-1, *(int(side) for side in list(shape)[1:])])  # type: ignore[arg-type]
-            node.attributes.pop("allowzero", None)
+            rest = [int(side) for side in list(shape)[1:]]  # type: ignore[arg-type]
+            write_target(graph, node, [-1, *rest])
         elif node.op_type in MEETING:
             _repeat_constants(graph, node, free.value, batch)
 
@@ -141,18 +131,16 @@ def _repeat(
     graph: ir.Graph, node: ir.Node, place: int, rows: NDArray[Any], pictures: ir.Value
 ) -> None:
     """Put the rows of one picture there, as often as there are pictures."""
-    name = f"{node.outputs[0].name}/constant_{place}"
-    one = constant(graph, name, np.ascontiguousarray(rows[None]))
-    sides = constant(graph, f"{name}/sides", np.array(rows.shape, np.int64))
-    joined = constant(graph, f"{name}/joined", np.array([-1, *rows.shape[1:]], np.int64))
-    count = ir.node("Shape", [pictures], {"start": 0, "end": 1}, name=f"{name}/batch")
-    target = ir.node("Concat", [count.outputs[0], sides], {"axis": 0}, name=f"{name}/target")
-    every = ir.node("Expand", [one, target.outputs[0]], name=f"{name}/every")
-    flat = ir.node("Reshape", [every.outputs[0], joined], name=f"{name}/flat")
-    for made in (count, target, every, flat):
-        made.outputs[0].name = made.name
-        graph.insert_before(node, made)
-    node.replace_input_with(place, flat.outputs[0])
+    write = Writer(graph, f"{node.outputs[0].name}/constant_{place}")
+    one = constant(graph, write.name, np.ascontiguousarray(rows[None]))
+    sides = write.constant("sides", list(rows.shape))
+    joined = write.constant("joined", [-1, *rows.shape[1:]])
+    count = write.op("Shape", [pictures], "batch", start=0, end=1)
+    target = write.op("Concat", [count, sides], "target", axis=0)
+    every = write.op("Expand", [one, target], "every")
+    flat = write.op("Reshape", [every, joined], "flat")
+    write.put_before(node)
+    node.replace_input_with(place, flat)
 
 
 def _alike(model: ir.Model, trial: ir.Model, pictures: Input, folder: Path) -> bool:

@@ -20,8 +20,9 @@ from vitonnx.engine import run_values
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import Block
 from vitonnx.tap._attention import Attention
-from vitonnx.tap._blocks import Stream
-from vitonnx.tap._input import Input
+from vitonnx.tap._foreign_graph import Input
+from vitonnx.tap._observe import pixel_values
+from vitonnx.tap._residual_stream import Stream
 
 __all__ = ["check_flow", "check_passage", "cut_out"]
 
@@ -34,18 +35,9 @@ PUSH = 10.0  # times the largest number of the tokens: past norms, its direction
 def check_passage(graph: ir.Graph, stream: Stream) -> None:
     """See that pixels reach the outputs as tokens only, as in every Vision Transformer.
 
-    Raises
-    ------
-    ModelFileError
-        If there is another way, such as the skip connections of a U-Net.
+    Other ways, such as the skip connections of a U-Net, raise ModelFileError.
     """
-    start = stream.blocks[0].stream_in
-    reached = {value for value in graph.inputs if not value.is_initializer()}
-    for node in graph:
-        if node.op_type in ("Shape", "Size") or start in node.outputs:
-            continue
-        if reached.intersection(node.inputs):
-            reached.update(node.outputs)
+    reached = pixel_values(graph, past=stream.blocks[0].stream_in)
     past = [str(value.name) for value in graph.outputs if value in reached]
     if past:
         raise ModelFileError(
@@ -55,13 +47,7 @@ def check_passage(graph: ir.Graph, stream: Stream) -> None:
 
 
 def check_flow(model: ir.Model, stream: Stream, prefix: int, pictures: Input, folder: Path) -> None:
-    """Follow tokens through every block.
-
-    Raises
-    ------
-    ModelFileError
-        If a block's attention is not among its tokens, in their order.
-    """
+    """Follow tokens through every block; ModelFileError if one's attention is not among them."""
     pixels = pictures.noise(1)
     starts = [block.stream_in for block in stream.blocks]
     inputs = run_values(model, {str(pictures.value.name): pixels}, starts, folder)

@@ -12,38 +12,25 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.engine import run_values
-from vitonnx.tap._blocks import Stream
-from vitonnx.tap._flow import cut_out
-from vitonnx.tap._input import Input
+from vitonnx.tap._flow import STILL, cut_out
+from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._observe import pixel_values
+from vitonnx.tap._residual_stream import Stream
 
 __all__ = ["Head", "find_head", "read_prefix"]
 
 PASSING = frozenset(("Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear"))
 EMBEDDING_NAMES = ("embed", "feature")
-STILL = 0.05  # of a change against the largest: rounding, and scales of all tokens together
 
 
 @dataclass(frozen=True)
 class Head:
-    """Values of the graph, in its own type.
+    """Values of the graph, in its own type."""
 
-    Parameters
-    ----------
-    logits : onnx_ir.Value or None
-        (batch, classes); None where the model has no classifier.
-    embedding : onnx_ir.Value or None
-        Embedding (batch, width); None if it is to be computed from ``tokens``.
-    tokens : onnx_ir.Value
-        Normed at the end, where they are.
-    mean_of : tuple of onnx_ir.Value
-        Inputs of two classifiers, if there are two; the embedding is their mean.
-    """
-
-    logits: ir.Value | None
-    embedding: ir.Value | None
-    tokens: ir.Value
-    mean_of: tuple[ir.Value, ...] = ()
+    logits: ir.Value | None  # (batch, classes); None where the model has no classifier
+    embedding: ir.Value | None  # (batch, width); None if it is to be computed from the others
+    tokens: ir.Value  # normed at the end, where they are
+    mean_of: tuple[ir.Value, ...] = ()  # inputs of two classifiers: the embedding is their mean
 
 
 def find_head(graph: ir.Graph, stream: Stream) -> Head:
@@ -76,10 +63,7 @@ def read_prefix(
 ) -> frozenset[int] | None:
     """Return which prefix tokens of the last block the head reads, by changing each in turn.
 
-    Returns
-    -------
-    frozenset of int or None
-        None if the model has no head, or one that reads all its tokens alike.
+    None if the model has no head, or one that reads all its tokens alike.
     """
     result = head.logits or head.embedding
     if result is None or not prefix:

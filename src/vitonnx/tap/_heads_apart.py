@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
-from vitonnx.graph import constant
+from vitonnx.graph import Writer
 from vitonnx.tap._observe import BATCH
 
 __all__ = ["HeadsApart"]
@@ -76,7 +74,8 @@ def _find(value: ir.Value) -> _Heads | None:
         return None
     if [node.op_type for node, _ in chain] == ["Transpose", "Reshape"] and len(sides) == 3:
         return None
-    if len(chain) < 2 or np.prod(sides) > LARGEST or _first_side(source) != BATCH:
+    assert source.shape is not None
+    if len(chain) < 2 or np.prod(sides) > LARGEST or str(source.shape[0]) != BATCH:
         return None
     places: NDArray[np.int64] | None = np.arange(np.prod(sides)).reshape(sides)
     for node, output in reversed(chain):
@@ -110,40 +109,17 @@ def _heads_of(source: ir.Value, places: NDArray[np.int64], sides: list[int]) -> 
 def _rewrite(graph: ir.Graph, value: ir.Value, found: _Heads) -> None:
     before = value.producer()
     assert before is not None
-    write = _Writer(graph, value)
+    write = _Split(graph, str(value.name))
     split = found.source if found.channels is None else write.split(found.source, found.channels)
     assert split.shape is not None
     sides = [split.shape[axis] for axis in found.order]
-    turned = write.op("Transpose", [split], sides, "turned", ir.AttrInt64s("perm", found.order))
-    graph.insert_before(before, write.nodes)
+    turned = write.op("Transpose", [split], "turned", value.dtype, sides, perm=found.order)
+    write.put_before(before)
     value.replace_all_uses_with(turned, replace_graph_outputs=True)
 
 
-class _Writer:
+class _Split(Writer):
     """Writes nodes under a value's name."""
-
-    def __init__(self, graph: ir.Graph, value: ir.Value) -> None:
-        self.graph, self.name, self.type = graph, str(value.name), value.type
-        self.nodes: list[ir.Node] = []
-
-    def op(
-        self,
-        kind: str,
-        inputs: list[ir.Value],
-        sides: Sequence[int | str | ir.SymbolicDim],
-        place: str,
-        *attributes: ir.Attr,
-    ) -> ir.Value:
-        node = ir.node(kind, inputs, name=f"{self.name}/{place}")
-        for attribute in attributes:
-            node.attributes.add(attribute)
-        result = node.outputs[0]
-        result.name, result.type, result.shape = node.name, self.type, ir.Shape(sides)
-        self.nodes.append(node)
-        return result
-
-    def constant(self, place: str, array: NDArray[Any]) -> ir.Value:
-        return constant(self.graph, f"{self.name}/{place}", array)
 
     def split(self, source: ir.Value, heads: NDArray[np.int64]) -> ir.Value:
         """Return (batch, tokens, heads, width) of some channels."""
@@ -151,25 +127,25 @@ class _Writer:
         channels = heads.ravel()
         if channels.tolist() != list(range(whole)):
             source = self.part(source, channels, [BATCH, tokens, len(channels)])
-        target = self.constant("heads", np.array([0, 0, *heads.shape]))
-        return self.op("Reshape", [source, target], [BATCH, tokens, *heads.shape], "split")
+        target = self.constant("heads", [0, 0, *heads.shape])
+        sides = [BATCH, tokens, *heads.shape]
+        return self.op("Reshape", [source, target], "split", source.dtype, sides)
 
     def part(
         self, source: ir.Value, channels: NDArray[np.int64], sides: list[int | str]
     ) -> ir.Value:
         """Return some channels, by a separate product if all came from one."""
-        linear = _linear(source)
+        linear, dtype = _linear(source), source.dtype
         if linear is None:
             index = self.constant("channels", channels)
-            return self.op("Gather", [source, index], sides, "part", ir.AttrInt64("axis", 2))
+            return self.op("Gather", [source, index], "part", dtype, sides, axis=2)
         tokens, weight, bias = linear
         part = self.constant("weight", _columns(weight, channels))
-        result = self.op("MatMul", [tokens, part], sides, "matmul")
+        result = self.op("MatMul", [tokens, part], "matmul", dtype, sides)
         if bias is None:
             return result
-        return self.op(
-            "Add", [result, self.constant("bias", _columns(bias, channels))], sides, "add"
-        )
+        shift = self.constant("bias", _columns(bias, channels))
+        return self.op("Add", [result, shift], "add", dtype, sides)
 
 
 def _linear(value: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value | None] | None:
@@ -202,10 +178,7 @@ def _move(node: ir.Node, output: int, places: NDArray[np.int64]) -> NDArray[np.i
     match node.op_type:
         case "Identity":
             return places
-        case "Reshape":
-            sides = _sides(node.outputs[0])
-            return None if sides is None else places.reshape(sides)
-        case "Squeeze" | "Unsqueeze":
+        case "Reshape" | "Squeeze" | "Unsqueeze":
             sides = _sides(node.outputs[0])
             return None if sides is None else places.reshape(sides)
         case "Transpose":
@@ -249,7 +222,3 @@ def _sides(value: ir.Value | None) -> list[int] | None:
         else:
             return None
     return sides
-
-
-def _first_side(value: ir.Value) -> str:
-    return "" if value.shape is None else str(value.shape[0])

@@ -21,65 +21,42 @@ EXACT, EXACT_IN_HALF = 2e-5, 5e-3
 
 @dataclass(frozen=True)
 class Learned:
-    """A position embedding.
+    """A position embedding."""
 
-    Parameters
-    ----------
-    table : float32 (rows, dim)
-        The rows of prefix tokens first, where they have any.
-    grid : (rows, columns)
-        Grid of patches that it has rows for.
-    interpolation : str or None
-        How the graph resamples or computes it; None if it doesn't.
-    """
-
-    table: NDArray[np.float32]
-    grid: tuple[int, int]
-    interpolation: str | None
+    table: NDArray[np.float32]  # (rows, dim), those of prefix tokens first, where they have any
+    grid: tuple[int, int]  # of patches that it has rows for
+    interpolation: str | None  # how the graph resamples or computes it; None if it doesn't
 
 
 def find_learned(original: ir.Graph, added: NDArray[np.float32], grid: tuple[int, int]) -> Learned:
-    """Find the embedding that yields the positions added to the tokens.
+    """Find the embedding that yields the positions, (rows, dim), added to the tokens of a grid.
 
-    Parameters
-    ----------
-    original : onnx_ir.Graph
-        Original graph: if it resamples its embedding, that is among its weights.
-    added : float32 (rows, dim)
-        Positions added at the model's own grid.
-    grid : (rows, columns)
-        The model's own grid.
+    If the original graph resamples its embedding, that is among its weights.
     """
     prefix, dim = len(added) - math.prod(grid), added.shape[1]
     if dim % 4 == 0 and _alike(sincos_table(grid, dim, prefix=prefix), added, EXACT):
         return Learned(added, grid, "sincos")
-    for weights in _candidates(original, dim):
-        exact = EXACT if weights.dtype == np.float32 else EXACT_IN_HALF
-        table = weights.astype(np.float32)
-        # Exporters may keep patches alone in a weight, and rows of prefix tokens beside it.
-        for whole in (table, np.concatenate([added[:prefix], table])):
-            side = math.isqrt(max(len(whole) - prefix, 0))
-            if side and side * side == len(whole) - prefix and (side, side) != grid:
-                interpolation = _interpolation(whole, side, added, grid, exact)
-                if interpolation is not None:
-                    return Learned(whole, (side, side), interpolation)
+    for table, exact in _tables(original, added[:prefix]):
+        side = math.isqrt(max(len(table) - prefix, 0))
+        if not side or side * side != len(table) - prefix or (side, side) == grid:
+            continue
+        for name in get_args(Interpolation):
+            matrix = resampling_matrix((side, side), grid, interpolation=name, prefix=prefix)
+            if _alike(matrix @ table, added, exact):
+                return Learned(table, (side, side), name)
     return Learned(added, grid, None)
 
 
-def _interpolation(
-    table: NDArray[np.float32],
-    side: int,
-    added: NDArray[np.float32],
-    grid: tuple[int, int],
-    exact: float,
-) -> str | None:
-    """Find how a table becomes the positions added; None if there is no known way."""
-    prefix = len(added) - math.prod(grid)
-    for interpolation in get_args(Interpolation):
-        matrix = resampling_matrix((side, side), grid, interpolation=interpolation, prefix=prefix)
-        if _alike(matrix @ table, added, exact):
-            return str(interpolation)
-    return None
+def _tables(
+    graph: ir.Graph, prefix: NDArray[np.float32]
+) -> Iterator[tuple[NDArray[np.float32], float]]:
+    """Return tables that may be the embedding, each with how exact it would be."""
+    for weights in _candidates(graph, prefix.shape[1]):
+        exact = EXACT if weights.dtype == np.float32 else EXACT_IN_HALF
+        table = weights.astype(np.float32)
+        yield table, exact
+        # Exporters may keep patches alone in a weight, and rows of prefix tokens beside it.
+        yield np.concatenate([prefix, table]), exact
 
 
 def _candidates(graph: ir.Graph, dim: int) -> Iterator[NDArray[Any]]:

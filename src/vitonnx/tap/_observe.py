@@ -8,8 +8,7 @@ neither pixels nor batch change are constants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from numpy.typing import NDArray
 from vitonnx.engine import run_values, value_types
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import constant
-from vitonnx.tap._baked import baked_batches
-from vitonnx.tap._input import Input
+from vitonnx.tap._foreign_graph import Input
 
 __all__ = ["BATCH", "observe", "pixel_values"]
 
@@ -32,34 +30,19 @@ BATCHES = (2, 3)
 # A weight in another layout stays with its weight, and quantised weights stay quantised.
 LAYOUT = frozenset(("Transpose", "DequantizeLinear"))
 LARGEST = 2**26  # bytes of a constant
+MOST_PICTURES = 256  # of a batch that is fixed; what is larger is tokens or channels
 MEETING = frozenset(("Add", "Div", "Mul", "Sub", "Where"))  # in these, one row meets all
 # As the runtime calls them.
 TYPES = {kind.name.lower(): kind for kind in ir.DataType}
 
 
 def observe(model: ir.Model, pictures: Input, folder: Path) -> Input:
-    """Set the observed shapes of all values, and fold all constants.
+    """Set the observed shapes of all values, and fold all constants, in place.
 
-    Parameters
-    ----------
-    model : onnx_ir.Model
-        Changed in place: shapes are set, their first side ``batch`` where it is the batch's;
-        sub-graphs that depend on no pixel and on no batch become initializers, and reshapes have
-        constant targets.
-    pictures : Input
-        The graph's input.
-    folder : path
-        Folder of the external weights.
-
-    Returns
-    -------
-    Input
-        Input with the batch that the graph really fixes, whatever it declares.
-
-    Raises
-    ------
-    ModelFileError
-        If the runtime can't run the graph.
+    The first side of a shape is ``batch`` where it is the batch's; sub-graphs that depend on no
+    pixel and on no batch become initializers, and reshapes have constant targets. The input
+    returned has the batch that the graph really fixes, whatever it declares. A graph that can't be
+    run raises ModelFileError.
     """
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.RemoveUnusedNodesPass()(model)
@@ -106,7 +89,7 @@ def _mixes_pictures(first: _Sight, last: _Sight) -> bool:
 def _look_once(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, list[_Sight]]:
     """Run with the batch that the graph takes: its input's, or the first that does."""
     refusals = []
-    for batch in [pictures.batch] if pictures.batch else baked_batches(model.graph):
+    for batch in [pictures.batch] if pictures.batch else _baked_batches(model.graph):
         fixed = replace(pictures, batch=batch)
         try:
             sights = [_look(model, fixed, batch, folder)]
@@ -118,13 +101,36 @@ def _look_once(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, l
     raise refusals[0]
 
 
+def _baked_batches(graph: ir.Graph) -> list[int]:
+    """List candidates, smallest first: tracing ``len(x)`` leaves the batch in one of these.
+
+    Always 1; the first side of the declared outputs, of constants, such as a repeated class token,
+    and of the targets of reshapes and expansions.
+    """
+    found = {1, *(_first(value.shape) for value in graph.outputs)}
+    for value in graph.initializers.values():
+        tensor, shape = value.const_value, value.shape
+        if tensor is None or shape is None:
+            continue
+        if len(shape) == 1 and value.dtype == ir.DataType.INT64 and tensor.size > 1:
+            found.add(int(tensor.numpy()[0]))
+        elif len(shape) > 1:
+            found.add(_first(shape))
+    return sorted(batch for batch in found if 0 < batch <= MOST_PICTURES)
+
+
+def _first(shape: ir.Shape | None) -> int:
+    side = shape[0] if shape is not None and len(shape) else 0
+    return side if isinstance(side, int) else 0
+
+
+@dataclass(frozen=True)
 class _Sight:
     """Observation of one run."""
 
-    def __init__(
-        self, shapes: dict[ir.Value, list[int]], still: dict[ir.Value, NDArray[Any]], batch: int
-    ) -> None:
-        self.shapes, self.still, self.batch = shapes, still, batch
+    shapes: dict[ir.Value, list[int]]
+    still: dict[ir.Value, NDArray[Any]]
+    batch: int
 
 
 def _look(model: ir.Model, pictures: Input, batch: int, folder: Path) -> _Sight:
@@ -149,11 +155,15 @@ def _look(model: ir.Model, pictures: Input, batch: int, folder: Path) -> _Sight:
     return _Sight(sides, dict(zip(still, arrays[len(values) :], strict=True)), batch)
 
 
-def pixel_values(graph: ir.Graph) -> set[ir.Value]:
-    """Return all values that depend on pixels, rather than only on a picture's size."""
+def pixel_values(graph: ir.Graph, past: ir.Value | None = None) -> set[ir.Value]:
+    """Return all values that depend on pixels, rather than only on a picture's size.
+
+    If a value is given, those that also depend on them past it.
+    """
     found = {value for value in graph.inputs if not value.is_initializer()}
     for node in graph:
-        if node.op_type not in ("Shape", "Size") and found.intersection(node.inputs):
+        blind = node.op_type in ("Shape", "Size") or past in node.outputs
+        if not blind and found.intersection(node.inputs):
             found.update(node.outputs)
     return found
 
@@ -196,16 +206,13 @@ def _make_constant(model: ir.Model, sights: list[_Sight]) -> None:
     graph = model.graph
     for value, array in sights[0].still.items():
         other = sights[-1].still[value]
-        same = array.shape == other.shape and np.array_equal(
-            array, other, equal_nan=array.dtype.kind == "f"
-        )
         if array.nbytes > LARGEST:
             continue
-        if not same:
+        if np.array_equal(array, other, equal_nan=array.dtype.kind == "f"):
+            always = constant(graph, f"{value.name}/constant", array)
+            value.replace_all_uses_with(always, replace_graph_outputs=True)
+        else:
             _share_row(graph, value, array, other)
-            continue
-        same_always = constant(graph, f"{value.name}/constant", array)
-        value.replace_all_uses_with(same_always, replace_graph_outputs=True)
 
 
 def _share_row(graph: ir.Graph, value: ir.Value, array: NDArray[Any], other: NDArray[Any]) -> None:
@@ -238,11 +245,10 @@ def _fix_reshapes(graph: ir.Graph) -> None:
             continue
         sides = [side if isinstance(side, int) else -1 for side in shape]
         if sides.count(-1) <= 1 and 0 not in sides:
-            replace_numbers(graph, node, 1, sides)
-            node.attributes.pop("allowzero", None)
+            write_target(graph, node, sides)
 
 
-def replace_numbers(graph: ir.Graph, node: ir.Node, place: int, numbers: Iterable[int]) -> None:
-    """Set whole numbers as an input for this node only."""
-    name = f"{node.outputs[0].name}/input_{place}"
-    node.replace_input_with(place, constant(graph, name, np.array(list(numbers), np.int64)))
+def write_target(graph: ir.Graph, node: ir.Node, sides: list[int]) -> None:
+    """Write a reshape's target in numbers, for this node only."""
+    node.replace_input_with(1, constant(graph, f"{node.outputs[0].name}/input_1", sides))
+    node.attributes.pop("allowzero", None)

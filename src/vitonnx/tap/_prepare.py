@@ -25,11 +25,10 @@ from vitonnx.graph import (
     TransposeWeights,
 )
 from vitonnx.tap._batch import free_batch, mend_batch
+from vitonnx.tap._foreign_graph import Input
 from vitonnx.tap._heads_apart import HeadsApart
-from vitonnx.tap._input import Input
-from vitonnx.tap._neutral import DropNeutral
 from vitonnx.tap._observe import observe
-from vitonnx.tap._plain import Plain
+from vitonnx.tap._plain import DropNeutral, Plain
 from vitonnx.tap._runnable import check_runnable
 from vitonnx.tap._softmax import LastAxisSoftmax
 from vitonnx.tap._unfuse import Unfuse
@@ -45,17 +44,9 @@ def prepare(model: ir.Model, pictures: Input, folder: Path) -> tuple[Input, int 
     Functions are inlined, shape arithmetic is done, fused operators are written out, norms and
     GELUs are one node each; opset and IR version are ours. Outputs stay, in their order.
 
-    Returns
-    -------
-    Input
-        Input with an open batch, if possible.
-    int or None
-        The batch that the graph took before, whatever its input says; None where it takes any.
-
-    Raises
-    ------
-    ModelFileError
-        If the graph can't be run, draws random numbers, or decides on its way what to compute.
+    Returned are the input, with an open batch if possible, and the batch that the graph took
+    before, whatever its input says; None where it takes any. What can't be run, draws random
+    numbers, or decides on its way what to compute: ModelFileError.
     """
     common.InlinePass()(model)
     common.RemoveUnusedNodesPass()(model)

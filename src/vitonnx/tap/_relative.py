@@ -10,7 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.contract import RELATIVE_INDEX, RELATIVE_TABLE
-from vitonnx.graph import constant
+from vitonnx.graph import Writer, constant
 from vitonnx.positions import relative_index
 from vitonnx.tap._attention import Attention
 
@@ -18,20 +18,10 @@ __all__ = ["free_relative"]
 
 
 def free_relative(graph: ir.Graph, attentions: Sequence[Attention], grid: tuple[int, int]) -> int:
-    """Write biases of relative positions as tables with a row for each offset (BEiT).
+    """Write biases of relative positions as tables with a row for each offset (BEiT), in place.
 
-    Parameters
-    ----------
-    graph : onnx_ir.Graph
-        Changed in place: the same numbers are gathered from a table, by an index that Regrid
-        replaces.
-    attentions : sequence of Attention
-    grid : (rows, columns)
-
-    Returns
-    -------
-    int
-        Number of tables.
+    The same numbers are gathered from a table, by an index that Regrid replaces. Returns the number
+    of tables.
     """
     found = 0
     for attention in attentions:
@@ -86,18 +76,13 @@ def _gather(
         index = constant(graph, RELATIVE_INDEX, relative_index(grid, 1 if prefix else 0))
     assert index.shape is not None
     tokens = index.shape[0]
-    every = ir.node("Gather", [rows, index], {"axis": 0}, name=f"{name}/gather")
-    turned = ir.node("Transpose", every.outputs, {"perm": (2, 0, 1)}, name=f"{name}/turned")
-    axes = constant(graph, f"{name}/axes", np.array([0]))
-    nodes = [every, turned, ir.node("Unsqueeze", [*turned.outputs, axes], name=f"{name}/bias")]
-    shapes = [(tokens, tokens, heads), (heads, tokens, tokens), (1, heads, tokens, tokens)]
-    if dtype != ir.DataType.FLOAT:
-        to = {"to": dtype.value}
-        nodes.append(ir.node("Cast", nodes[-1].outputs, to, name=f"{name}/cast"))
-        shapes.append(shapes[-1])
-    for node, shape in zip(nodes, shapes, strict=True):
-        node.outputs[0].name, node.outputs[0].shape = node.name, ir.Shape(shape)
-        cast = node.op_type == "Cast"
-        node.outputs[0].type = ir.TensorType(dtype if cast else ir.DataType.FLOAT)
-    graph.insert_before(reader, nodes)
-    return nodes[-1].outputs[0]
+    write, single = Writer(graph, name), ir.DataType.FLOAT
+    every = write.op("Gather", [rows, index], "gather", single, (tokens, tokens, heads), axis=0)
+    sides = (heads, tokens, tokens)
+    turned = write.op("Transpose", [every], "turned", single, sides, perm=(2, 0, 1))
+    axes = write.constant("axes", [0])
+    bias = write.op("Unsqueeze", [turned, axes], "bias", single, (1, *sides))
+    if dtype != single:
+        bias = write.op("Cast", [bias], "cast", dtype, (1, *sides), to=dtype.value)
+    write.put_before(reader)
+    return bias

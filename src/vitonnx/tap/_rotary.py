@@ -10,7 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from vitonnx.contract import ROTARY_COORDINATES
-from vitonnx.graph import constant
+from vitonnx.graph import Writer, constant
 from vitonnx.positions import patch_coordinates
 
 __all__ = ["free_rotary"]
@@ -27,20 +27,8 @@ def free_rotary(graph: ir.Graph, grid: tuple[int, int], tokens: int) -> int:
     """Compute the tables of rotary positions in the graph, from coordinates of the patches.
 
     Recognised are cosines and sines of frequencies times one of the coordinates, which run from -1
-    to 1 down and across (DINOv3); those of prefix tokens are zero.
-
-    Parameters
-    ----------
-    graph : onnx_ir.Graph
-        Changed in place; Regrid replaces the coordinates.
-    grid : (rows, columns)
-    tokens : int
-        All, with those in front of the patches.
-
-    Returns
-    -------
-    int
-        Number of tables.
+    to 1 down and across (DINOv3); those of prefix tokens are zero. Regrid replaces the coordinates.
+    Returns the number of tables.
     """
     patches, found = grid[0] * grid[1], 0
     made: dict[bytes, ir.Value | None] = {}
@@ -88,13 +76,11 @@ def _write(
     elif coordinates.shape != ir.Shape([len(table), 2]):
         return None  # tables of patches and of all tokens, beside each other
     factors = constant(graph, f"{name}_frequencies", frequencies.astype(np.float32))
-    angles = ir.node("MatMul", [coordinates, factors], name=f"{name}/angles")
-    node = ir.node(kind, angles.outputs, name=f"{name}/table")
-    for made in (angles, node):
-        made.outputs[0].name, made.outputs[0].shape = made.name, ir.Shape(table.shape)
-        made.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-    graph.insert_before(graph[0], [angles, node])
-    return node.outputs[0]
+    write, single = Writer(graph, name), ir.DataType.FLOAT
+    angles = write.op("MatMul", [coordinates, factors], "angles", single, table.shape)
+    curve = write.op(kind, [angles], "table", single, table.shape)
+    write.put_before(graph[0])
+    return curve
 
 
 def _shaped(graph: ir.Graph, table: ir.Value, value: ir.Value, reader: ir.Node) -> ir.Value:
@@ -105,13 +91,11 @@ def _shaped(graph: ir.Graph, table: ir.Value, value: ir.Value, reader: ir.Node) 
         return table
     tokens = next(place for place, side in enumerate(sides) if side != 1)
     target = [-1 if place == tokens else side for place, side in enumerate(sides)]
-    name = f"{reader.outputs[0].name}/{table.name}"
-    numbers = constant(graph, f"{name}/sides", np.array(target))
-    node = ir.node("Reshape", [table, numbers], name=name)
-    node.outputs[0].name, node.outputs[0].shape = name, ir.Shape(sides)
-    node.outputs[0].type = table.type
-    graph.insert_before(reader, node)
-    return node.outputs[0]
+    write = Writer(graph, f"{reader.outputs[0].name}/{table.name}")
+    numbers = write.constant("sides", target)
+    shaped = write.op("Reshape", [table, numbers], "", table.dtype, sides)
+    write.put_before(reader)
+    return shaped
 
 
 def _frequencies(

@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from vitonnx.engine import known_operators
 from vitonnx.errors import ModelFileError
+from vitonnx.graph import number
 from vitonnx.tap._observe import pixel_values
 
 __all__ = ["check_runnable"]
@@ -19,12 +20,7 @@ RANDOM = frozenset(
 def check_runnable(model: ir.Model) -> None:
     """See that the runtime has all operators of a graph, and that none of them is random.
 
-    Functions should be inlined, and unused nodes removed, before.
-
-    Raises
-    ------
-    ModelFileError
-        If not.
+    Functions should be inlined, and unused nodes removed, before. Otherwise: ModelFileError.
     """
     operators, moving = known_operators(), pixel_values(model.graph)
     for node in ir.traversal.RecursiveGraphIterator(model.graph):
@@ -50,9 +46,8 @@ def check_runnable(model: ir.Model) -> None:
 
 def _check_ends(node: ir.Node) -> None:
     """Refuse a loop without a known bound: it would be run before it can be removed."""
-    count = node.inputs[0] if node.inputs else None
-    tensor = None if count is None else ir.convenience.get_const_tensor(count)
-    if tensor is None or tensor.size != 1 or int(tensor.numpy().item()) > MOST_TURNS:
+    count = number(node.inputs[0]) if node.inputs else None
+    if count is None or count > MOST_TURNS:
         raise ModelFileError(
             f"The model has a loop ({node.name!r}) without a known small bound: export it without "
             "control flow."
@@ -84,10 +79,5 @@ def _drops(node: ir.Node) -> bool:
     """Whether a Dropout is in training mode, and drops anything; what isn't known counts as yes."""
     if len(node.inputs) < 3 or node.inputs[2] is None:
         return False
-    ratio, mode = (_number(value) for value in node.inputs[1:3])
+    ratio, mode = (number(value) for value in node.inputs[1:3])
     return mode != 0 and ratio != 0
-
-
-def _number(value: ir.Value | None) -> float | None:
-    array = None if value is None else ir.convenience.get_const_tensor(value)
-    return None if array is None else float(array.numpy().reshape(-1)[0])

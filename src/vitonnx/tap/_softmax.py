@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import onnx_ir as ir
 import onnx_ir.passes.common as common
+
+from vitonnx.graph import numbers
 
 __all__ = ["LastAxisSoftmax"]
 
@@ -22,21 +24,11 @@ class LastAxisSoftmax(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Rewrite in place."""
-        graph, modified = model.graph, False
-        for node in list(graph):
-            if node.op_type == "Exp":
-                modified |= _join_logarithm(graph, node)
-            elif node.op_type == "Div":
-                modified |= _join_sum(graph, node)
-        for node in list(graph):
-            if node.op_type == "Softmax":
-                modified |= _unflatten(graph, node)
-        for node in list(graph):
-            if node.op_type == "Softmax":
-                modified |= _turn(graph, node)
-        for node in list(graph):
-            if node.op_type == "Transpose":
-                modified |= _undo(node)
+        modified = False
+        for kind, rewrite in RULES:
+            for node in list(model.graph):
+                if node.op_type == kind:
+                    modified |= rewrite(model.graph, node)
         common.RemoveUnusedNodesPass()(model)
         return ir.passes.PassResult(model, modified)
 
@@ -65,19 +57,13 @@ def _join_sum(graph: ir.Graph, node: ir.Node) -> bool:
     sides = None if bottom is None else bottom.shape
     if power.op_type != "Exp" or not sums or sides is None or len(sides) != len(top.shape):
         return False
+    axes = (numbers(total.inputs[1]) if len(total.inputs) > 1 else None) or ()
     summed = [axis for axis, side in enumerate(sides) if side == 1 and top.shape[axis] != 1]
-    if len(summed) != 1 or _axes(total, len(sides)) != summed:
+    if len(summed) != 1 or [axis % len(sides) for axis in axes] != summed:
         return False
     softmax = ir.node("Softmax", [power.inputs[0]], {"axis": summed[0]}, name=node.name)
     _replace(graph, node, [softmax])
     return True
-
-
-def _axes(node: ir.Node, rank: int) -> list[int]:
-    """Return the axes that a sum goes over."""
-    value = node.inputs[1] if len(node.inputs) > 1 else None
-    axes = None if value is None else ir.convenience.get_const_tensor(value)
-    return [] if axes is None else [int(axis) % rank for axis in axes.numpy().reshape(-1)]
 
 
 def _unflatten(graph: ir.Graph, node: ir.Node) -> bool:
@@ -138,7 +124,7 @@ def _order(sides: Sequence[int | ir.SymbolicDim], keys: int) -> list[int]:
     return [*others, keys]
 
 
-def _undo(node: ir.Node) -> bool:
+def _undo(_: ir.Graph, node: ir.Node) -> bool:
     """Read past two transposes that undo each other."""
     source = None if node.inputs[0] is None else node.inputs[0].producer()
     if source is None or source.op_type != "Transpose":
@@ -169,3 +155,13 @@ def _describe(
     sides = list(like.shape or ())
     value.name, value.type = name, like.type
     value.shape = ir.Shape(sides if order is None else [sides[place] for place in order])
+
+
+# In this order.
+RULES: tuple[tuple[str, Callable[[ir.Graph, ir.Node], bool]], ...] = (
+    ("Exp", _join_logarithm),
+    ("Div", _join_sum),
+    ("Softmax", _unflatten),
+    ("Softmax", _turn),
+    ("Transpose", _undo),
+)

@@ -28,11 +28,7 @@ class Unfuse(ir.passes.InPlacePass):
     ``Attention`` of opset 23; ``Attention``, ``MultiHeadAttention``, ``SkipLayerNormalization``,
     ``BiasGelu``, ``FastGelu``, ``QuickGelu`` and ``FusedMatMul`` of com.microsoft, as their
     documents define them. Where shapes are not known, nodes are left.
-
-    Raises
-    ------
-    ModelFileError
-        If one of them does what no Vision Transformer does, such as attending to a past.
+    What does what no Vision Transformer does, such as attending to a past: ModelFileError.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -47,11 +43,11 @@ class Unfuse(ir.passes.InPlacePass):
             model.graph.insert_before(node, tape.nodes)
             for old, new in zip(node.outputs, outputs, strict=False):
                 if new is None:
-                    _refuse_read(node, old)
+                    if old.uses():
+                        raise _strange(node, f"gives {old.name!r}")
                     continue
                 new.shape, new.type = old.shape, old.type
-                name, old.name = old.name, f"{old.name}/fused"
-                new.name = name
+                new.name, old.name = old.name, f"{old.name}/fused"
                 old.replace_all_uses_with(new, replace_graph_outputs=True)
             for number, written in enumerate(tape.nodes):
                 written.name = f"{node.name}/{written.op_type.lower()}_{number}"
@@ -301,11 +297,6 @@ def _has_sides(node: ir.Node) -> bool:
     """Whether it is known how wide a node's inputs are."""
     inputs = [value for value in node.inputs if value is not None and value.name]
     return all(value.shape is not None for value in inputs) and _sides(inputs[0])[-1] > 0
-
-
-def _refuse_read(node: ir.Node, value: ir.Value) -> None:
-    if value.uses():
-        raise _strange(node, f"gives {value.name!r}")
 
 
 def _strange(node: ir.Node, what: str) -> ModelFileError:

@@ -8,9 +8,8 @@ import pytest
 import tensorflow as tf
 
 from vitonnx.models._config import ViTConfig
-from vitonnx.models.train._course import cosine, make_optimizer
 from vitonnx.models.train._dino import ProjectionHead
-from vitonnx.models.train._network import begin_network
+from vitonnx.models.train._network import begin_network, cosine, make_optimizer
 
 PEAK, WARMUP, STEPS = 0.01, 5, 23
 

@@ -19,8 +19,7 @@ from vitonnx.models.train._dino import (
     Dino,
     distillation_loss,
 )
-from vitonnx.models.train._network import look
-from vitonnx.models.train._objective import as_pictures
+from vitonnx.models.train._network import as_pictures, look
 
 Array = NDArray[np.float64]
 BATCH, EACH, EPOCHS = 5, 2, 3

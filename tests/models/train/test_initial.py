@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tiny_models as tiny
-from vitonnx.models.train._initial import initial_parameters
+from vitonnx.models._random import initial_parameters
 from vitonnx.models.train._network import begin_network
 
 CONFIG = replace(tiny.CONFIGS["registers"], layer_scale=True)

@@ -13,10 +13,10 @@ from vitonnx.models.train import Settings, describe_model
 @pytest.mark.parametrize(
     ("told", "part"),
     [
-        ({"objective": "mae"}, "objective is 'mae'; it can be supervised or dino."),
-        ({"classifier": "both"}, "classifier is 'both'; it can be token or gap."),
-        ({"position": "rotary"}, "position is 'rotary'; it can be learned or sincos."),
-        ({"precision": "float16"}, "precision is 'float16'; it can be float32 or bfloat16."),
+        ({"objective": "mae"}, "objective is 'mae'; it must be supervised or dino."),
+        ({"classifier": "both"}, "classifier is 'both'; it must be token or gap."),
+        ({"position": "rotary"}, "position is 'rotary'; it must be learned or sincos."),
+        ({"precision": "float16"}, "precision is 'float16'; it must be float32 or bfloat16."),
         ({"epochs": 0}, "epochs is 0; it must be at least 1."),
         ({"batch_size": -3}, "batch_size is -3; it must be at least 1."),
         ({"depth": 0}, "depth is 0; it must be at least 1."),

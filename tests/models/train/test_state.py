@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.train._state import Progress, load_state, save_state
+from vitonnx.models.train._training_state import Progress, load_state, save_state
 
 RUN: dict[str, Any] = {"width": 12, "learning_rate": None, "classes": ["cat", "dog"]}
 ROWS = [{"epoch": 1.0, "loss": 0.1 + 0.2}, {"epoch": 2.0, "loss": 1 / 3}]

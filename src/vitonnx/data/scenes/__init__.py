@@ -4,8 +4,8 @@ Ten kinds of things, each with parts and structure of its own. Colours, textures
 places and grounds are drawn without regard to the kind: only the form tells it.
 """
 
+from vitonnx.data.scenes._kinds import CLASSES
+from vitonnx.data.scenes._moving import draw_video
 from vitonnx.data.scenes._scene import Scene, draw_scene
-from vitonnx.data.scenes._shapes import CLASSES
-from vitonnx.data.scenes._video import draw_video
 
 __all__ = ["CLASSES", "Scene", "draw_scene", "draw_video"]

@@ -32,18 +32,9 @@ def draw_colour_far_from(
 def pattern(
     generator: np.random.Generator, x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """Draw a texture over coordinates: a slope, stripes, dots or checks.
+    """Draw a texture over coordinates, with values from -1 to 1: a slope, stripes, dots or checks.
 
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-    x, y : float32 arrays of one shape, or shapes that broadcast
-        Coordinates; the smallest structure is about a third of a unit wide.
-
-    Returns
-    -------
-    float32 array
-        Values from -1 to 1.
+    The smallest structure is about a third of a unit wide.
     """
     kind = generator.integers(4)
     turn, offset, frequency = generator.random(3) * (2 * np.pi, 2 * np.pi, 5) + (0, 0, 5)

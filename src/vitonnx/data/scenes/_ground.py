@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vitonnx.data.scenes._colours import draw_colours, pattern
 
-__all__ = ["draw_ground", "strew"]
+__all__ = ["draw_ground"]
 
 NOISE = 30.0  # largest amplitude of the ground's noise, of 255
 MOST_FIELDS = 4
@@ -20,18 +20,8 @@ MOST_CORNERS = 5
 def draw_ground(generator: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
     """Draw a ground: fields of different textures, noise at several scales, and clutter.
 
-    The fields keep a ground from being one thing in itself, known by any piece of it.
-
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-    size : (height, width)
-        In pixels.
-
-    Returns
-    -------
-    float32 (height, width, 3)
-        0 to 255.
+    It is float32 (height, width, 3), 0 to 255. The fields keep a ground from being one thing in
+    itself, known by any piece of it.
     """
     height, width = size
     short = min(size)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitonnx.data.scenes._colours import draw_colours
 from vitonnx.data.scenes._ground import draw_ground
-from vitonnx.data.scenes._shapes import CLASSES
+from vitonnx.data.scenes._kinds import CLASSES
 from vitonnx.data.scenes._thing import Pose, Thing, draw_thing
 from vitonnx.errors import UsageError
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.data.scenes._colours import draw_colour_far_from, pattern
-from vitonnx.data.scenes._shapes import Paint, Part, shape_of
+from vitonnx.data.scenes._kinds import Paint, Part, shape_of
 
-__all__ = ["Pose", "Thing", "Window", "draw_thing"]
+__all__ = ["Pose", "Thing", "draw_thing"]
 
 Window = tuple[slice, slice]
 
@@ -32,20 +32,9 @@ class Pose:
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing, wherever it is.
+    """A thing, wherever it is: its class, parts and colours, and the body's texture and contrast.
 
-    Parameters
-    ----------
-    label : int
-        Class index.
-    parts : sequence of Part
-        Parts that make up the form.
-    colours : float32 (paints + 1, 3)
-        0 to 255; the first, of where it is not, is black.
-    texture_seed : int
-        Seed of the body's texture.
-    relief : float
-        Contrast of the body's texture.
+    The colours are float32 (paints + 1, 3), 0 to 255; the first, of where it is not, is black.
     """
 
     label: int
@@ -73,15 +62,7 @@ class Thing:
 def draw_thing(
     thing: Thing, pose: Pose, size: tuple[int, int]
 ) -> tuple[Window, NDArray[np.float32], NDArray[np.float32]]:
-    """Draw a thing on nothing.
-
-    Parameters
-    ----------
-    thing : Thing
-    pose : Pose
-        Where.
-    size : (height, width)
-        Size of the picture, in pixels.
+    """Draw a thing on nothing, for a picture of a size (height, width).
 
     Returns
     -------
@@ -133,7 +114,5 @@ def _texture(
     x, y = (x - pose.x) / pose.extent, (y - pose.y) / pose.extent
     cosine, sine = np.cos(pose.turn), np.sin(pose.turn)
     return pattern(
-        np.random.default_rng(thing.texture_seed),
-        cosine * x + sine * y,
-        cosine * y - sine * x,
+        np.random.default_rng(thing.texture_seed), cosine * x + sine * y, cosine * y - sine * x
     )

@@ -17,12 +17,11 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
 from vitonnx.models.checkpoints._google import GOOGLE
 from vitonnx.models.checkpoints._huggingface import HUGGINGFACE
-from vitonnx.models.checkpoints._own import OWN
-from vitonnx.models.checkpoints._rules import Convention
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._rules import SAME, Convention, Rule
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 from vitonnx.models.checkpoints._timm import TIMM
-from vitonnx.models.checkpoints._training import of_training
 from vitonnx.models.checkpoints._wrappers import (
+    of_training,
     outer_levels,
     root_beside,
     unwrap,
@@ -31,6 +30,14 @@ from vitonnx.models.checkpoints._wrappers import (
 )
 
 __all__ = ["CONVENTIONS", "Part", "find_model", "find_rest"]
+
+# What `vitonnx train` writes bears the names of the tree itself.
+OWN = Convention(
+    name="vitonnx",
+    marker="patch_embed/kernel",
+    rules=lambda config, names: (Rule(name, (name,), SAME) for name in config.parameters()),
+    unused_without_head=("head/*", "head_dist/*"),
+)
 
 CONVENTIONS = (TIMM, HUGGINGFACE, GOOGLE, OWN)
 
@@ -68,16 +75,8 @@ class Place:
 class Part:
     """The part of a model that one file holds.
 
-    Parameters
-    ----------
-    convention : Convention
-        Naming convention.
-    tensors : dict of str to Tensor
-        Tensors by their names without wrappers.
-    levels : tuple of str
-        Prefixes that were removed, longest first.
-    beside : list of str
-        Other content of the file: keys, and prefixes of names.
+    Its tensors are named without wrappers, and ``levels`` are the prefixes that were removed,
+    longest first; ``beside`` is what else the file holds: keys, and prefixes of names.
     """
 
     convention: Convention
@@ -87,26 +86,9 @@ class Part:
 
 
 def find_model(contents: Contents, label: str, tell: Callable[[str], None]) -> Part | None:
-    """Find the model in a file.
+    """Find the model in a file, or None if no name in it is that of a patch embedding.
 
-    Parameters
-    ----------
-    contents : Contents
-        Content of the file.
-    label : str
-        The file's name, for messages.
-    tell : callable
-        Called with a sentence on the choice if there are several models.
-
-    Returns
-    -------
-    Part or None
-        None if no name in the file is that of a patch embedding.
-
-    Raises
-    ------
-    CheckpointError
-        If there are several, and nothing says which one is meant.
+    Of several, training's own methods say which is meant, or else the file is refused.
     """
     contents = {keys: _without_wrappers(group, label) for keys, group in contents.items()}
     places = list(islice(_places(contents), MOST_MODELS + 1))
@@ -159,23 +141,7 @@ def _names(
 def find_rest(contents: Contents, label: str, model: Part) -> Part:
     """Find what a file without a patch embedding adds to a model: its head, or a further shard.
 
-    Parameters
-    ----------
-    contents : Contents
-        Content of the file.
-    label : str
-        Name of the file, for messages.
-    model : Part
-        Part of the model in the file with the patch embedding.
-
-    Returns
-    -------
-    Part
-
-    Raises
-    ------
-    CheckpointError
-        If it holds several dicts of arrays.
+    A file with several dicts of arrays is refused.
     """
     groups = {keys: group for keys, group in contents.items() if not of_training(keys)}
     if len(groups) != 1:

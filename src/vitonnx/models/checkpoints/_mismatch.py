@@ -9,7 +9,7 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
 from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._rules import Rule, count_classes
-from vitonnx.models.checkpoints._tensor import FLOATS, Tensor
+from vitonnx.models.checkpoints._stored_tensor import FLOATS, Tensor
 
 __all__ = ["check"]
 
@@ -23,25 +23,9 @@ def check(
     config: ViTConfig,
     label: str,
 ) -> None:
-    """Compare a checkpoint with a model, array by array.
+    """Compare a checkpoint with the rules that it should fulfil and the parameters it must give.
 
-    Parameters
-    ----------
-    tensors : mapping of str to Tensor
-        Tensors of the checkpoint.
-    rules : sequence of Rule
-        Rules that the checkpoint should fulfil.
-    needed : mapping of str to shape
-        The parameters that it must give.
-    config : ViTConfig
-        The model.
-    label : str
-        The checkpoint's file name, for the message.
-
-    Raises
-    ------
-    CheckpointError
-        If anything is missing, unexpected, misshapen, or not of floating-point numbers.
+    A CheckpointError names all that is missing, unexpected, misshapen, or no floating-point number.
     """
     given = {target for rule in rules for target in rule.targets}
     missing = [rule.source for rule in rules if rule.source not in tensors]

@@ -12,9 +12,9 @@ from vitonnx.errors import CheckpointError
 from vitonnx.models._brief import some
 from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._find import CONVENTIONS, Part, find_model, find_rest
-from vitonnx.models.checkpoints._open import open_checkpoint
+from vitonnx.models.checkpoints._open_checkpoint import open_checkpoint
 from vitonnx.models.checkpoints._rules import Convention
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 
 __all__ = ["StoredModel", "Tell", "open_model"]
 
@@ -24,20 +24,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model in files.
+    """A model in files: its tensors by names without wrappers, readable while the files are open.
 
-    Parameters
-    ----------
-    label : str
-        The files' names, for messages.
-    convention : Convention
-        Naming convention.
-    tensors : dict of str to Tensor
-        Tensors by their names without wrappers; readable while the files are open.
-    beside : list of str
-        Other content of the files.
-    length : int
-        Bytes of the files.
+    ``label`` is the files' names, for messages; ``beside`` is what else they hold, and ``length``
+    their bytes.
     """
 
     label: str
@@ -47,24 +37,9 @@ class StoredModel:
     length: int
 
     def select(self, config: ViTConfig, tell: Tell) -> dict[str, Tensor]:
-        """Leave out what the model doesn't need, and say so; refuse what it can't have.
+        """Leave out what the model doesn't need, and say so; refuse parts that vitonnx has not.
 
-        Parameters
-        ----------
-        config : ViTConfig
-            The model.
-        tell : callable
-            Called with a sentence on what is ignored.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Tensors that the model needs, and unknown ones.
-
-        Raises
-        ------
-        CheckpointError
-            If the checkpoint is of a model with parts that vitonnx has not.
+        Unknown tensors are kept.
         """
         convention = self.convention
         known = convention.training + (() if config.classes else convention.unused_without_head)
@@ -90,23 +65,9 @@ class StoredModel:
 
 @contextmanager
 def open_model(files: Sequence[Path], tell: Tell) -> Iterator[StoredModel]:
-    """Open a checkpoint, whatever its formats, its wrappers and its names.
+    """Open a checkpoint of one or several files, whatever its formats, its wrappers and its names.
 
-    Parameters
-    ----------
-    files : sequence of Path
-        Files of the checkpoint; several files, such as a backbone and its head, are combined.
-    tell : callable
-        Called with a sentence on the choice if a file holds several models.
-
-    Yields
-    ------
-    StoredModel
-
-    Raises
-    ------
-    CheckpointError
-        If a file can't be read, or it isn't clear what in it is the model.
+    A CheckpointError says that a file can't be read, or that it isn't clear what is the model.
     """
     label = " with ".join(file.name for file in files)
     with ExitStack() as stack:

@@ -16,8 +16,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
-from vitonnx.models.checkpoints._zip import open_zip
+from vitonnx.models.checkpoints._bounds import open_zip
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor, widen_bfloat16
 
 __all__ = ["open_npz"]
 
@@ -28,22 +28,12 @@ LONGEST_HEADER: Final = 10_240
 
 @contextmanager
 def open_npz(path: Path) -> Iterator[Contents]:
-    """Open an ``.npz`` file; arrays of Python objects, which are pickles, are refused.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Contents
-        Arrays, all under the empty key.
+    """Open an ``.npz`` file, all of whose arrays are under the empty key.
 
     Raises
     ------
     Exception
-        If the file is truncated or damaged, or holds Python objects.
+        If the file is truncated or damaged, or holds arrays of Python objects, which are pickles.
     """
     with open_zip(path) as archive:
         members = [name for name in archive.namelist() if name.endswith(SUFFIX)]

@@ -57,16 +57,9 @@ MARK, PLAIN, LARGE, KEY, CALL, OTHER = Kind
 class Step(NamedTuple):
     """Effect of an operation on the stack.
 
-    Parameters
-    ----------
-    values : int
-        Number of values it takes, below the last mark if it takes all above that too.
-    marked : bool
-        Whether it does.
-    keys : slice or None
-        Which of the values taken, or of those above the mark, become keys.
-    made : Kind or None
-        Kind of the value it pushes.
+    It takes so many ``values`` off it: below the last mark, and all above that too, if it is
+    ``marked``. ``keys`` says which of the values taken, or of those above the mark, become keys;
+    ``made`` is the kind of the value that it pushes, if any.
     """
 
     values: int
@@ -129,18 +122,8 @@ class PickleLimitError(UnpicklingError):
 def read_pickle(file: IO[bytes]) -> bytes:
     """Read one pickle, if its length explains the memory and the time that it will take.
 
-    The unpickler must map every name in it to a callable whose results hash in constant time or
-    not at all, and which copies none of its arguments.
-
-    Parameters
-    ----------
-    file : binary file
-        File at the start of the pickle; left after its end.
-
-    Returns
-    -------
-    bytes
-        The pickle.
+    The unpickler must map every name in it to a callable whose results hash in constant time or not
+    at all, and which copies none of its arguments. The file is left after the pickle's end.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from vitonnx.models._config import ViTConfig
 from vitonnx.models.checkpoints._bounds import check_growth
 from vitonnx.models.checkpoints._mismatch import check
 from vitonnx.models.checkpoints._model import StoredModel, Tell, open_model
-from vitonnx.models.checkpoints._tensor import Tensor
+from vitonnx.models.checkpoints._stored_tensor import Tensor
 
 __all__ = ["read_checkpoint"]
 

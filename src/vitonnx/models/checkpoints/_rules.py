@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from vitonnx.models._config import ViTConfig
 __all__ = [
     "BATCHED",
     "CLASS_AND_MEAN",
-    "CLASS_ROW",
     "DENSE",
     "HEADS_BIAS",
     "HEADS_IN",
@@ -46,12 +45,8 @@ Array = NDArray[Any]
 class Layout:
     """How an array of the file holds one or several parameters.
 
-    Parameters
-    ----------
-    stored : function
-        Function from the shapes of the parameters and the config to the shape in the file.
-    split : function
-        Function from the array in the file to the parameters.
+    ``stored`` gives the shape in the file, from the shapes of the parameters and the config;
+    ``split`` turns the array in the file into the parameters.
     """
 
     stored: Callable[[Sequence[Shape], ViTConfig], Shape]
@@ -60,17 +55,9 @@ class Layout:
 
 @dataclass(frozen=True)
 class Rule:
-    """Maps an array of the file to parameters of the tree.
+    """Maps an array of the file to parameters of the tree, named as in `ViTConfig.parameters`.
 
-    Parameters
-    ----------
-    source : str
-        The array's name in the file.
-    targets : tuple of str
-        The parameters' names in `ViTConfig.parameters`. A parameter that several rules give is
-        their sum.
-    layout : Layout
-        How the array holds them.
+    A parameter that several rules give is their sum.
     """
 
     source: str
@@ -109,7 +96,7 @@ class Convention:
     unused: tuple[str, ...] = ()
     training: tuple[str, ...] = ()
     unused_without_head: tuple[str, ...] = ()
-    refused: dict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)
     head_alone: str = ""
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import MissingExtraError
-from vitonnx.models.checkpoints._tensor import Contents, Tensor
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor
 
 __all__ = ["open_safetensors"]
 
@@ -24,17 +24,7 @@ DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float6
 
 @contextmanager
 def open_safetensors(path: Path) -> Iterator[Contents]:
-    """Open a ``.safetensors`` file.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Contents
-        Arrays, all under the empty key.
+    """Open a ``.safetensors`` file, all of whose arrays are under the empty key.
 
     Raises
     ------

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.errors import CheckpointError
-from vitonnx.models.checkpoints._tensor import Contents, Tensor, widen_bfloat16
+from vitonnx.models.checkpoints._bounds import open_zip, read_member
+from vitonnx.models.checkpoints._stored_tensor import Contents, Tensor, widen_bfloat16
 from vitonnx.models.checkpoints._torch_pickle import Storage, StoredTensor, state_dicts, unpickle
-from vitonnx.models.checkpoints._zip import open_zip, read_member
 
 __all__ = ["PICKLE_MEMBER", "open_torch_stream", "open_torch_zip"]
 
@@ -37,15 +37,6 @@ ReadStorage = Callable[[Storage, int, int], bytes]
 @contextmanager
 def open_torch_zip(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch 1.6 or later, a zip archive.
-
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Contents
 
     Raises
     ------
@@ -74,19 +65,7 @@ def open_torch_zip(path: Path) -> Iterator[Contents]:
 def open_torch_stream(path: Path) -> Iterator[Contents]:
     """Open a ``.pth`` file of PyTorch before 1.6: five pickles, then the storages in a row.
 
-    Parameters
-    ----------
-    path : Path
-        An existing file.
-
-    Yields
-    ------
-    Contents
-
-    Raises
-    ------
-    Exception
-        If it would run code, is truncated or damaged, or holds no parameters.
+    Errors are those of `open_torch_zip`.
     """
     with path.open("rb") as file:
         if unpickle(file, path)[0] != MAGIC or unpickle(file, path)[0] != PROTOCOL:

@@ -4,9 +4,7 @@ A pickle is a program: it names functions and calls them. This reader knows the 
 checkpoint of plain parameters needs, and replaces each by an inert stand-in; any other name ends
 the reading. Not even PyTorch is imported, let alone trusted.
 
-A pickle may also try to set attributes of what it holds, our stand-ins included. Their
-``__setstate__`` is static and does nothing, so that it meets this on an instance and on the class
-alike. None of them copies what it is given, as `read_pickle` asks of them.
+None of the stand-ins copies what it is given, as `read_pickle` asks of them.
 """
 
 from __future__ import annotations
@@ -34,17 +32,26 @@ MOST_AXES: Final = 64
 """PyTorch's own limit."""
 
 
-class Inert:
+class StandIn:
+    """A stand-in whose attributes a pickle may try to set, in vain.
+
+    ``__setstate__`` is static, so that it meets this on an instance and on the class alike.
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def __setstate__(state: object) -> None:
+        pass
+
+
+class Inert(StandIn):
     """Inert stand-in for what a checkpoint carries besides its parameters."""
 
     __slots__ = ()
 
     def __new__(cls, *arguments: object) -> Inert:
         return super().__new__(cls)
-
-    @staticmethod
-    def __setstate__(state: object) -> None:
-        pass
 
 
 class Queue(Inert):
@@ -61,14 +68,11 @@ class Queue(Inert):
         pass
 
 
-class Dict(dict[Any, Any]):
+class Dict(StandIn, dict[Any, Any]):
     """A stand-in for ``collections.OrderedDict``; the attributes of PyTorch's are dropped.
 
-    Parameters
-    ----------
-    content : dict or list of [key, value], optional
-        A dict is used as is. A list, as Python 2 wrote it, is emptied: a pickle could have a long
-        one copied any number of times.
+    A dict given as content is used as is. A list of [key, value], as Python 2 wrote it, is emptied:
+    a pickle could have a long one copied any number of times.
     """
 
     __slots__ = ()
@@ -87,10 +91,6 @@ class Dict(dict[Any, Any]):
         elif content is not None and not isinstance(content, dict):
             raise pickle.UnpicklingError("a dict of something else")
 
-    @staticmethod
-    def __setstate__(state: object) -> None:
-        pass
-
 
 class DefaultDict(Dict):
     """A stand-in for ``collections.defaultdict``, without its factory."""
@@ -104,17 +104,10 @@ class DefaultDict(Dict):
         super().__init__()
 
 
-class Storage:
+class Storage(StandIn):
     """A run of numbers in the file: a stand-in for ``torch.FloatStorage`` and its kin.
 
-    Parameters
-    ----------
-    key : str
-        The file's name for it.
-    dtype : str
-        Type of the numbers, by NumPy's name, or ``bfloat16``.
-    count : int
-        Number of numbers.
+    The key is the file's name for it; the type is NumPy's, or ``bfloat16``.
     """
 
     __slots__ = ("count", "dtype", "key")
@@ -132,24 +125,12 @@ class Storage:
         """Bytes of all of it."""
         return self.count * self.item_size
 
-    @staticmethod
-    def __setstate__(state: object) -> None:
-        pass
 
-
-class StoredTensor:
+class StoredTensor(StandIn):
     """A view of a storage: a stand-in for ``torch._utils._rebuild_tensor_v2``.
 
-    Parameters
-    ----------
-    storage : Storage
-        Storage that holds the numbers.
-    offset : int
-        Offset in the storage, in numbers.
-    shape, strides : tuple of int
-        Strides in numbers; `extent` is the run of numbers that they span.
-    *rest : object
-        Whether it was trained, its hooks: nothing for us.
+    Offset and strides are in numbers, and `extent` is the run of numbers that they span. The rest,
+    whether it was trained and its hooks, is nothing for us.
     """
 
     __slots__ = ("extent", "offset", "shape", "storage", "strides")
@@ -176,12 +157,8 @@ class StoredTensor:
         tensor.shape, tensor.strides = shape, strides
         return tensor
 
-    @staticmethod
-    def __setstate__(state: object) -> None:
-        pass
 
-
-class Parameter:
+class Parameter(StandIn):
     """A stand-in for ``torch._utils._rebuild_parameter``: the tensor it wraps."""
 
     __slots__ = ()
@@ -190,10 +167,6 @@ class Parameter:
         if not isinstance(data, StoredTensor):
             raise pickle.UnpicklingError("a parameter without a tensor")
         return data
-
-    @staticmethod
-    def __setstate__(state: object) -> None:
-        pass
 
 
 STORAGE_DTYPES = {
@@ -305,19 +278,9 @@ class Unpickler(pickle.Unpickler):
 
 
 def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
-    """Read one pickle.
+    """Read one pickle into inert types, with the storages that it refers to by key.
 
-    Parameters
-    ----------
-    file : binary file
-        File at the start of the pickle; left after its end.
-    path : Path
-        Path for messages.
-
-    Returns
-    -------
-    object, dict of key to Storage
-        Content of the pickle, in inert types, and the storages that it refers to.
+    The file is left after the pickle's end.
 
     Raises
     ------
@@ -339,24 +302,10 @@ def unpickle(file: IO[bytes], path: Path) -> tuple[Any, dict[str, Storage]]:
 
 
 def state_dicts(content: object, path: Path) -> dict[tuple[str, ...], dict[str, StoredTensor]]:
-    """Find every dict of tensors in what a ``.pth`` file holds.
+    """Find every dict of tensors in what a ``.pth`` file holds, at its top or in dicts and lists.
 
-    Parameters
-    ----------
-    content : object
-        Content of the pickle: a state dict, or dicts and lists around several.
-    path : Path
-        Path for messages.
-
-    Returns
-    -------
-    dict of keys to dict of str to StoredTensor
-        State dicts by the keys that lead to each; one in two places, by the first.
-
-    Raises
-    ------
-    CheckpointError
-        If there are none.
+    They are given by the keys that lead to each; one in two places, by the first. A file without
+    any is refused.
     """
     found: dict[tuple[str, ...], dict[str, StoredTensor]] = {}
     seen: set[int] = set()

@@ -1,11 +1,20 @@
-"""The wrappers that training code puts round a model: prefixes of names, and modules in between."""
+"""What training code puts round a model: prefixes, modules in between, entries beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
 from functools import lru_cache
 
-__all__ = ["outer_levels", "root_beside", "unwrap", "without_front", "without_wrappers"]
+__all__ = [
+    "of_training",
+    "outer_levels",
+    "root_beside",
+    "unwrap",
+    "without_front",
+    "without_wrappers",
+]
 
 # Modules of PyTorch and DeepSpeed that hold another, anywhere in a model: compiled, sharded,
 # recomputed. No model has parts of these names.
@@ -14,6 +23,11 @@ INSIDE = frozenset(
 )
 # In front of a file that holds no model to tell its prefix by, such as a head's.
 IN_FRONT = ("module.", "model.", "net.", "backbone.")
+
+# Keys of a file.
+TRAINING = re.compile(
+    "|".join(map(translate, ("optim*", "*sched*", "*scaler*", "amp", "callbacks", "loops")))
+)
 
 
 def without_wrappers(name: str) -> str:
@@ -77,3 +91,14 @@ def unwrap(name: str, levels: Sequence[str]) -> str:
     """
     longest = max((level for level in levels if name.startswith(level)), key=len, default="")
     return name.removeprefix(longest)
+
+
+def of_training(keys: Iterable[str]) -> bool:
+    """Tell whether keys lead to an entry of training.
+
+    Examples
+    --------
+    >>> of_training(["optimizer", "state", "0"]), of_training(["state_dict"])
+    (True, False)
+    """
+    return any(map(TRAINING.match, keys))

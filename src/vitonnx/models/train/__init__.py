@@ -9,11 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitonnx.models.train._describe import describe_model
-    from vitonnx.models.train._initial import initial_parameters
+    from vitonnx.models._random import initial_parameters
+    from vitonnx.models.train._loop import BEST, train
     from vitonnx.models.train._neighbours import nearest_neighbours
-    from vitonnx.models.train._settings import Settings
-    from vitonnx.models.train._train import BEST, train
+    from vitonnx.models.train._training_settings import Settings, describe_model
 
 __all__ = [
     "BEST",
@@ -25,16 +24,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BEST": "_train",
-    "Settings": "_settings",
-    "describe_model": "_describe",
-    "initial_parameters": "_initial",
-    "nearest_neighbours": "_neighbours",
-    "train": "_train",
+    "BEST": "._loop",
+    "Settings": "._training_settings",
+    "describe_model": "._training_settings",
+    "initial_parameters": ".._random",
+    "nearest_neighbours": "._neighbours",
+    "train": "._loop",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name], __name__), name)

@@ -31,18 +31,9 @@ def chosen(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tenso
 
 
 def crop(pictures: tf.Tensor, seed: tf.Tensor, side: int, area: tuple[float, float]) -> tf.Tensor:
-    """Cut out a piece of each picture, and scale it to a square.
+    """Cut out a piece of each picture, and scale it to a square: (batch, side, side, 3).
 
-    Parameters
-    ----------
-    side : int
-        Side of the result, in pixels.
-    area : (low, high)
-        Range of the piece's share of the picture; its aspect is between 3:4 and 4:3.
-
-    Returns
-    -------
-    float32 (batch, side, side, 3)
+    The piece has a share of the picture within ``area``, and an aspect between 3:4 and 4:3.
 
     References
     ----------
@@ -69,14 +60,8 @@ def jitter(
 ) -> tf.Tensor:
     """Change brightness, contrast, saturation and hue of some pictures.
 
-    Parameters
-    ----------
-    strength : float
-        Brightness, contrast and saturation are each multiplied by 1 - strength to 1 + strength.
-    hue : float
-        The hue turns by at most this share of the circle.
-    probability : float
-        Share of the pictures that are changed.
+    The first three are each multiplied by 1 - strength to 1 + strength; the hue turns by at most
+    the share ``hue`` of the circle.
     """
     seeds = tf.unstack(tf.random.split(seed, 5))
     factors = (uniform(pictures, each, 1 - strength, 1 + strength) for each in seeds[:3])

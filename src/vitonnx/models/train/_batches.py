@@ -20,21 +20,10 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
 
 
 def shuffled_batches(split: Split, batch_size: int, epoch: int, seed: int) -> tf.data.Dataset:
-    """Return the training batches of an epoch, newly shuffled.
+    """Return the training batches of an epoch, in an order of the epoch and the seed.
 
-    Parameters
-    ----------
-    split : Split
-        The pictures.
-    batch_size : int
-        Pictures a batch; fewer only where the whole split has fewer.
-    epoch, seed : int
-        Numbers that determine the order.
-
-    Returns
-    -------
-    tf.data.Dataset of (uint8 (batch, size, size, 3), int64 (batch,))
-        Pictures and labels; as many batches as `steps_per_epoch` says.
+    They are uint8 (batch, size, size, 3) pictures and int64 (batch,) labels, as many batches as
+    `steps_per_epoch` says; only a whole split smaller than the batch size makes a smaller one.
     """
     order = np.random.default_rng([seed, epoch]).permutation(len(split))
     steps = steps_per_epoch(split, batch_size)

@@ -12,11 +12,16 @@ import tensorflow as tf
 from vitonnx.models._vit import Dense, gelu
 from vitonnx.models.train._augment import blur, crop, flip, jitter, solarise, to_grey
 from vitonnx.models.train._batches import ordered_batches
-from vitonnx.models.train._course import cosine, make_optimizer
 from vitonnx.models.train._neighbours import nearest_neighbours
-from vitonnx.models.train._network import begin_network, computing_in, look
-from vitonnx.models.train._objective import as_pictures
-from vitonnx.models.train._settings import Settings
+from vitonnx.models.train._network import (
+    as_pictures,
+    begin_network,
+    computing_in,
+    cosine,
+    look,
+    make_optimizer,
+)
+from vitonnx.models.train._training_settings import Settings
 
 if TYPE_CHECKING:
     from vitonnx.data import LabelledPictures, Split
@@ -63,15 +68,7 @@ class ProjectionHead(keras.Layer):
 
 
 class Dino:
-    """A student learns to predict from any crop what its moving average predicts from a large one.
-
-    Parameters
-    ----------
-    settings : Settings
-        Settings of the run.
-    steps_per_epoch, steps : int
-        Number of steps of an epoch, and of the whole training.
-    """
+    """A student learns to say of any crop what its moving average says of a large one."""
 
     # The paper takes the last teacher; choosing one by its accuracy would use the labels.
     measures: ClassVar[tuple[str, ...]] = ("neighbour_accuracy",)
@@ -113,7 +110,7 @@ class Dino:
 
     @tf.function(autograph=False)
     def step(self, pictures: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """Learn from one batch, without its labels: see `Objective`."""
+        """Learn from one batch, without its labels, as `Supervised.step` does."""
         large, small = self._crops(
             as_pictures(pictures, self.settings.image_size), tf.stack([self.settings.seed, number])
         )
@@ -199,7 +196,7 @@ def augment(
 
 
 def distillation_loss(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Mean cross-entropy between what the teacher and the student say of different crops.
+    """Mean cross-entropy between what the teacher and the student say of different crops, in nats.
 
     Parameters
     ----------
@@ -207,11 +204,6 @@ def distillation_loss(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         The student's logits, crop after crop, the two large ones first.
     targets : float32 (2 * batch, prototypes)
         The teacher's probabilities of the large crops.
-
-    Returns
-    -------
-    float32 scalar
-        Loss in nats, over all pairs of a large crop and another crop of the same picture.
 
     References
     ----------

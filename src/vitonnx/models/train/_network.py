@@ -1,8 +1,9 @@
-"""A network to train: begun, in a precision, and fed with pictures."""
+"""A network to train: begun, in a precision, fed with pictures, and its optimiser's schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
@@ -10,12 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from vitonnx.models._config import ViTConfig
+from vitonnx.models._random import initial_parameters
 from vitonnx.models._vit import VisionTransformer, ViTOutputs
-from vitonnx.models.train._describe import MEAN, STD
-from vitonnx.models.train._initial import initial_parameters
-from vitonnx.models.train._settings import Precision
+from vitonnx.models.train._training_settings import MEAN, STD, Precision
 
-__all__ = ["begin_network", "computing_in", "look"]
+__all__ = ["as_pictures", "begin_network", "computing_in", "cosine", "look", "make_optimizer"]
 
 
 @contextmanager
@@ -43,18 +43,9 @@ def begin_network(config: ViTConfig, seed: int) -> VisionTransformer:
 
 
 def look(network: VisionTransformer, pictures: tf.Tensor) -> ViTOutputs:
-    """Run the network on pictures of any size that patches fit.
+    """Run the network on float32 pictures (batch, height, width, 3), 0 to 1, of any size.
 
-    Parameters
-    ----------
-    network : VisionTransformer
-    pictures : float32 (batch, height, width, 3)
-        In the range 0 to 1.
-
-    Returns
-    -------
-    ViTOutputs
-        Logits and embedding are float32, whatever the network computes in.
+    Logits and embedding are float32, whatever the network computes in.
     """
     side = network.config.patch_size
     network.grid = (pictures.shape[1] // side, pictures.shape[2] // side)
@@ -63,3 +54,52 @@ def look(network: VisionTransformer, pictures: tf.Tensor) -> ViTOutputs:
     )
     logits = None if outputs.logits is None else tf.cast(outputs.logits, tf.float32)
     return outputs._replace(logits=logits, embedding=tf.cast(outputs.embedding, tf.float32))
+
+
+def as_pictures(pixels: tf.Tensor, side: int) -> tf.Tensor:
+    """Convert uint8 to float32 (batch, side, side, 3) in the range 0 to 1."""
+    return tf.ensure_shape(tf.cast(pixels, tf.float32) * (1 / 255), (None, side, side, 3))
+
+
+def cosine(start: float, end: float, step: tf.Tensor, steps: int) -> tf.Tensor:
+    """Go from start to end along half a cosine of so many steps (float32 scalar), and stay there.
+
+    References
+    ----------
+    Loshchilov & Hutter 2017 (arXiv:1608.03983), equation 5.
+
+    Examples
+    --------
+    >>> [round(float(cosine(1, 0, step, 4)), 3) for step in range(5)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+    """
+    share = tf.minimum(tf.cast(step, tf.float32) / steps, 1.0)
+    return end + (start - end) * 0.5 * (1 + tf.cos(math.pi * share))
+
+
+def make_optimizer(
+    weights: Sequence[keras.Variable],
+    *,
+    peak: float,
+    warmup: int,
+    steps: int,
+    weight_decay: float | tf.Variable,
+    clip: float,
+) -> keras.optimizers.Optimizer:
+    """Make AdamW with linear warm-up to the peak, cosine decay to a thousandth, clipped gradients.
+
+    Only kernels decay: not biases, norms, tokens and position embeddings. The weight decay is
+    decoupled, times the learning rate (Loshchilov & Hutter 2019, arXiv:1711.05101); the clip is of
+    the norm of all gradients together.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), alpha=1e-3, warmup_target=peak, warmup_steps=warmup
+    )
+    optimizer = keras.optimizers.AdamW(schedule, global_clipnorm=clip)
+    # A variable may change in the course of the training, which the constructor doesn't foresee.
+    optimizer.weight_decay = weight_decay
+    optimizer.exclude_from_weight_decay(
+        var_list=[weight for weight in weights if not weight.path.endswith("/kernel")]
+    )
+    optimizer.build(weights)
+    return optimizer

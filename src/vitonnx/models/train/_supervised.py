@@ -9,10 +9,8 @@ import tensorflow as tf
 
 from vitonnx.models.train._augment import crop, flip, jitter
 from vitonnx.models.train._batches import ordered_batches
-from vitonnx.models.train._course import make_optimizer
-from vitonnx.models.train._network import begin_network, look
-from vitonnx.models.train._objective import as_pictures
-from vitonnx.models.train._settings import Settings
+from vitonnx.models.train._network import as_pictures, begin_network, look, make_optimizer
+from vitonnx.models.train._training_settings import Settings
 
 if TYPE_CHECKING:
     from vitonnx.data import LabelledPictures
@@ -27,17 +25,7 @@ COLOUR_STRENGTH = 0.2
 
 
 class Supervised:
-    """Cross-entropy on lightly augmented pictures.
-
-    Parameters
-    ----------
-    settings : Settings
-        Settings of the run.
-    classes : int
-        Number of classes in the data.
-    steps : int
-        Number of steps of the whole training.
-    """
+    """Cross-entropy on lightly augmented pictures, over so many steps in all."""
 
     measures: ClassVar[tuple[str, ...]] = ("validation_loss", "accuracy")
     highest: ClassVar[str | None] = "accuracy"
@@ -62,7 +50,15 @@ class Supervised:
 
     @tf.function(autograph=False)
     def step(self, pictures: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """Learn from one batch: see `Objective`."""
+        """Learn from one batch, and return its loss, a float32 scalar.
+
+        Parameters
+        ----------
+        pictures : uint8 (batch, size, size, 3)
+        labels : int64 (batch,)
+        number : int32 scalar
+            Steps done before this one: what is drawn depends on it and the seed alone.
+        """
         side = self.settings.image_size
         cropping, flipping, colouring = tf.unstack(
             tf.random.split(tf.stack([self.settings.seed, number]), 3)

@@ -56,7 +56,6 @@ PICTURE_SLIPS: list[tuple[str, Any, type[vx.VitonnxError], str]] = [
     ("number", 3, PictureError, "a int is not a picture"),
     ("a list of numbers", [3], PictureError, "a int is not a picture"),
     ("a list with none", [None], PictureError, "a NoneType is not a picture"),
-    ("an empty list", [], UsageError, "no picture given: give at least one"),
     ("a list in a list", [[PICTURE]], PictureError, "a list is not a picture"),
     ("bytes", b"\x89PNG", PictureError, "a bytes is not a picture"),
     ("a dict", {"bird": PICTURE}, PictureError, "a dict is not a picture"),
@@ -82,6 +81,12 @@ def test_pictures_that_are_none(
         "stream": lambda engine: all(map(is_good, engine.stream(given, [HEADS]))),
     }
     refused(ways[way], engine, kind, says)
+
+
+def test_no_picture(engine: vx.Engine) -> None:
+    for use in (lambda each: each.run([]), lambda each: each.probe([], HEADS)):
+        refused(use, engine, UsageError, "no picture given: give at least one")
+    assert list(engine.stream([], [HEADS])) == []
 
 
 def test_one_picture_is_a_list_of_itself(engine: vx.Engine, tmp_path: Path) -> None:

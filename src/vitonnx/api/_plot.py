@@ -58,7 +58,7 @@ def plot(
     for each in flat:
         if getattr(each, "error", None) is not None:
             raise UsageError(f"{each.file} has nothing to draw, as it failed: {each.error}")
-    kinds = {type(getattr(each, "finding", each)) for each in flat}
+    kinds = {type(_finding(each)) for each in flat}
     if len(kinds) > 1:
         raise UsageError(
             "these results are no one figure: draw one probe at a time, as with probe='heads'."
@@ -67,13 +67,21 @@ def plot(
     if all(isinstance(each, PictureResult) for each in flat):
         figure = plot_results(models, note)
     elif all(len(of_model) == 1 for of_model in models.values()):
-        findings = {name: getattr(each, "finding", each) for name, (each,) in models.items()}
+        findings = {name: _finding(each) for name, (each,) in models.items()}
         figure = plot_findings(findings, note)
     else:
         raise UsageError("results of weights are drawn one a model: give a mapping of names.")
     if path is not None:
         save_figure(figure, path)
     return figure
+
+
+def _finding(found: Any) -> Any:
+    """Give the finding of a result; a finding is its own."""
+    from vitonnx.probes import Found, answering
+
+    with answering(found):
+        return found.finding if isinstance(found, Found) else found
 
 
 def _by_name(results: Any) -> dict[str, list[Any]]:

@@ -302,7 +302,7 @@ class Engine:
         """
         asked = as_probes(probe)
         results = []
-        for result in self.stream(images, asked):
+        for result in self.stream(as_pictures(images), asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
@@ -372,7 +372,9 @@ class Engine:
             If the model doesn't have what a probe asks for; raised by the call itself.
         """
         self._refuse_closed()
-        images, probes = as_pictures(images), as_probes(probes)
+        probes = as_probes(probes)
+        if not isinstance(images, list | tuple):  # which may be empty here
+            images = as_pictures(images)
         if self._own_sizes is not None:
             for probe in probes:
                 self.reads_of(probe)

@@ -71,7 +71,7 @@ SHORTER = (
 )
 
 # Blocks that are nothing to type: a diagram has no language, a file has a title.
-FILES = {"json"}
+FILES = {"json", "toml"}
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def told() -> list[tuple[list[str], str]]:
     """List the commands of the page, and the file that each writes."""
     found = []
     for block in read_blocks(PAGE):
-        if block.language == "text":
+        if not block.language:
             for line in filter(None, block.text.splitlines()):
                 command, _, comment = line.partition("#")
                 program, *words = shlex.split(command)
@@ -137,7 +137,7 @@ def test_its_options_are_checked_and_helped(site: Path, desk: Path) -> None:
     help_ = vitonnx(site, "probe", "reach", "--help")
     assert help_.code == 0
     assert "--times" in help_.out
-    assert "Show which share of the heads look at each patch." in help_.out
+    assert "Show what share of the heads attend to each patch." in help_.out
     before = sorted(desk.iterdir())
     for words in (
         ("probe", "reach", "dino.onnx", "bird.png", "--times", "-1"),

@@ -170,7 +170,7 @@ def test_no_hub(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_offline(hub: Hub, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    refused(ID, 1, "HF_HUB_OFFLINE", "not downloaded before")
+    refused(ID, 1, "HF_HUB_OFFLINE", "wasn't downloaded before")
     assert hub.asked == []
 
 

@@ -125,6 +125,6 @@ def _open(
 def _refused(error: Exception) -> ModelFileError:
     """Return an error that a graph can't run, with the runtime's reason."""
     return ModelFileError(
-        f"onnxruntime can't run the graph ({first_line(error).rstrip('.')}). Export the model "
-        "again, and try it in onnxruntime on its own."
+        "onnxruntime can't run the graph: export the model again, and try it in onnxruntime on its "
+        f"own ({first_line(error).rstrip('.')})."
     )

@@ -86,7 +86,7 @@ def survey(
                     raise result.error
                 found.skipped[result.file] = str(result.error)
             else:
-                _check(probe, engine, np.asarray(result[probe.name].finding.values))
+                _check(probe, engine, np.asarray(probe.values_of(result[probe.name])))
         found.position += len(batch)
         found.summary = stream.summary[probe.name]
         yield found

@@ -208,8 +208,16 @@ class TableProbe(GraphProbe[Result]):
 
     def summary(self, results: Sequence[Result] = ()) -> Summary:
         """Sum up results: of no picture by default, to begin with."""
-        parts = (Summary.of(getattr(result.finding, "values", None)) for result in results)
+        parts = (Summary.of(self.values_of(result)) for result in results)
         return functools.reduce(Summary.merge, parts, Summary())
+
+    def values_of(self, result: Result) -> Array:
+        """Give the array of a result that adds up: its only one, or that of the probe's name."""
+        arrays = result.arrays()
+        if len(arrays) > 1 and self.name in arrays:
+            return arrays[self.name]
+        (only,) = arrays.values()
+        return only
 
     def table(self, summary: Summary) -> Table:
         """Give the finding of a summary."""

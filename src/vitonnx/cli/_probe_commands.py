@@ -10,13 +10,7 @@ import typer
 
 from vitonnx.cli._bake import bake
 from vitonnx.cli._probe_dataset import probe_dataset
-from vitonnx.cli._probe_options import (
-    Given,
-    make_probe,
-    say_unusable,
-    shared_options,
-    with_options,
-)
+from vitonnx.cli._probe_options import Given, make_probe, shared_options, with_options
 from vitonnx.cli._probe_pictures import probe_pictures
 from vitonnx.cli._probe_weights import probe_weights_of
 from vitonnx.cli._video import video
@@ -42,18 +36,23 @@ def takes(probe: ProbeClass) -> Callable[..., None]:
 
 
 def add_probes(tree: typer.Typer) -> None:
-    """Add a command for each probe; one that takes a command's own names is left out."""
+    """Add a command for each probe; one whose names are taken is left out, and named."""
     found = load_probes()
+    kinds: dict[str, type] = {}
     for name, probe in list(found.classes.items()):
-        own = _own_names(probe)
-        clash = [option.flag for option in options_of(probe) if option.name in own]
-        if name == "video" or clash:
-            taken = f"{', '.join(clash)} is" if clash else "its name is"
+        own, options = _own_names(probe), options_of(probe)
+        taken = ["its name"] if name == "video" else []
+        taken += [option.flag for option in options if option.name in own]
+        # Commands that ask several probes give an option to all that have it.
+        taken += [each.flag for each in options if kinds.get(each.name, each.kind) is not each.kind]
+        if taken:
             found.complaints.append(
-                f"the probe {name!r} can't be used: {taken} one of the command's own. Rename it."
+                f"the probe {name!r} can't be used: {', '.join(taken)} is taken by the command "
+                "itself, or by another probe for values of another kind. Rename it."
             )
             del found.classes[name]
         else:
+            kinds |= {option.name: option.kind for option in options}
             tree.command(name, epilog=_example(probe))(_command(probe))
 
 
@@ -84,7 +83,6 @@ def _command(probe: ProbeClass) -> Callable[..., None]:
     run = takes(probe)
 
     def command(given: Given, **values: Any) -> None:
-        say_unusable()
         run(make_probe(probe, given), **values)
 
     # The command's own parameters are those of what it runs.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from terminal import finished
 
 # A library that logs and warns as libraries do: by a logger of its own, by the root's functions,
@@ -42,7 +44,8 @@ def test_they_say_nothing() -> None:
     assert outcome.err == "note: fewer at a time:\\x1b[2J\n"
 
 
-def test_debug_shows_all() -> None:
+def test_debug_shows_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_VERBOSITY", raising=False)  # which other tests may have set
     outcome = finished([sys.executable, "-W", "default", "-c", NOISY, "models", "--debug"])
     assert outcome.code == 0
     for said in (

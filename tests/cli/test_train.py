@@ -207,7 +207,7 @@ def test_a_training_that_breaks_down(call: Call, desk: Path) -> None:
 
 
 def test_ctrl_c_and_resume(desk: Path, call: Call) -> None:
-    words = ["train", "scenes", *TINY, "--epochs", "2", "--pictures", "64", "-o", "run"]
+    words = ["train", "scenes", *TINY, "--epochs", "2", "--pictures", "256", "-o", "run"]
     process = subprocess.Popen(
         [*VITONNX, *words],
         env=environment(),

@@ -66,7 +66,7 @@ def told() -> list[tuple[list[str], str]]:
     """List the commands of the page, and the file that each writes."""
     found = []
     for block in read_blocks(PAGE):
-        if not block.language:
+        if block.language == "text":
             for line in filter(None, block.text.splitlines()):
                 command, _, comment = line.partition("#")
                 program, *words = shlex.split(command)

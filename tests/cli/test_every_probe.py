@@ -484,7 +484,7 @@ def test_no_videos_of_anything_else(
 ) -> None:
     outcome = call("probe", "video", five, walk, "--probe", probe.name, "-o", "o.mp4", *QUIET)
     assert_refused(outcome, 2, probe.name, "maps")
-    with pytest.raises(VitonnxError, match="maps|asks for no picture"):
+    with pytest.raises(VitonnxError, match=r"maps|asks for no picture"):
         vx.make_video(walk, [vx.Engine(five, device="cpu")], probe(), "o.mp4")
     assert contents(desk) == {}
 

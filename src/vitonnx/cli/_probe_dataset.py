@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitonnx.cli._console import complain, give, inform, list_skipped, results, watch
+from vitonnx.cli._console import Table, complain, give, inform, list_skipped, results, watch
 from vitonnx.cli._engines import Runtime, note_untrained, open_engines, print_plans
 from vitonnx.cli._options import (
     Compare,
@@ -257,8 +257,6 @@ def _write(call: DatasetCall, output: Path, totals: Totals, note: str) -> None:
 
 def _print_table(probe: TableProbe[Any], totals: Totals) -> None:
     """Print a row a block and a column a head."""
-    from vitonnx.cli._console import Table
-
     for name, total in totals.summaries.items():
         give(f"{name}: {probe.unit}; pictures: {total.count}")
         table = Table(box=None, padding=(0, 1, 0, 0))

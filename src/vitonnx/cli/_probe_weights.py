@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitonnx.cli._console import give
-from vitonnx.cli._engines import name_models, note_untrained
+from vitonnx.cli._engines import name_models, note_untrained, resolve_model
 from vitonnx.cli._options import Compare, FigureOrArrays, Model, Quiet
 from vitonnx.cli._output import ARRAYS, FIGURE_OR_ARRAYS, settle_output
 from vitonnx.errors import UsageError
@@ -23,7 +23,6 @@ def probe_weights_of(
     quiet: Quiet = False,
 ) -> None:
     """Ask one probe, and print the name of the file written."""
-    from vitonnx.cli._engines import resolve_model
     from vitonnx.modelfile import load_manifest
 
     models = (model, *(compare or []))

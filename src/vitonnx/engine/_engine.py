@@ -316,7 +316,7 @@ class Engine:
         pixels : uint8 (batch, height, width, 3)
             As in `run_pixels`.
         probe : Probe
-            `Heads`, `Rollout` or `Distance`; a query pixel is one of the model's input.
+            What to ask of each picture; a query pixel is one of the model's input.
 
         Returns
         -------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vitonnx.contract import attention_name
+from vitonnx.contract import FINAL_TOKENS, attention_name, tokens_name
 from vitonnx.errors import UsageError
 
 __all__ = ["Layout"]
@@ -30,6 +30,9 @@ class Layout:
         Prefix tokens that have a row there, in front of the patches.
     suffix_tokens : tuple of str
         Tokens behind the patches, in order.
+    final_norm : bool
+        Whether the tokens called `vitonnx.contract.FINAL_TOKENS` are normalised; if not, they are
+        as the last block leaves them. No file says it: it is known once a graph was planned.
     """
 
     grid: tuple[int, int]
@@ -40,6 +43,7 @@ class Layout:
     position_grid: tuple[int, int] | None = None
     position_prefix: tuple[str, ...] = ()
     suffix_tokens: tuple[str, ...] = ()
+    final_norm: bool = True
 
     @property
     def prefix(self) -> int:
@@ -127,6 +131,20 @@ from the end, -12 to -1.
                 f"counted from the end, {-self.blocks} to -1."
             )
         return index % self.blocks
+
+    def stream(self, block: int) -> str:
+        """Name the value that holds a block's tokens as others use them.
+
+        That is after the final norm for the last block, and the residual stream for all others.
+
+        Examples
+        --------
+        >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+        >>> vit.stream(-1), vit.stream(3)
+        ('final_norm/tokens', 'block_03/tokens')
+        """
+        number = self.block(block)
+        return FINAL_TOKENS if number == self.blocks - 1 else tokens_name(number)
 
     def attention(self, block: int) -> str:
         """Name the output that holds a block's attention.

@@ -188,6 +188,7 @@ class Manifest(Layout):
     def to_json(self) -> str:
         """Write the manifest as JSON, its keys in alphabetical order."""
         values = asdict(self) | {"contract_version": self.contract_version}
+        del values["final_norm"]  # read from the graph
         values["preprocessing"] = self.preprocessing.to_fields()
         if self.precision == "fp32":
             # The contract's own keys: what a file in fewer bits says comes on top of them.

@@ -17,7 +17,16 @@ from vitonnx.probes._distance import (
 )
 from vitonnx.probes._entropy import Entropy, EntropyResult, attention_entropy
 from vitonnx.probes._filters import Filters, FiltersResult, filter_components, filters
-from vitonnx.probes._finding import Finding, Maps, Matrix, Plate, Table
+from vitonnx.probes._finding import (
+    ClassMaps,
+    ColourMaps,
+    Finding,
+    Histogram,
+    Maps,
+    Matrix,
+    Plate,
+    Table,
+)
 from vitonnx.probes._heads import Heads, HeadsResult, head_maps, mass_mask
 from vitonnx.probes._option import Option, option, options_of
 from vitonnx.probes._patches import fold_patches
@@ -47,6 +56,8 @@ __all__ = [
     "PROBES",
     "WHOLE",
     "Array",
+    "ClassMaps",
+    "ColourMaps",
     "Crop",
     "Distance",
     "DistanceResult",
@@ -60,6 +71,7 @@ __all__ = [
     "GraphProbe",
     "Heads",
     "HeadsResult",
+    "Histogram",
     "Layout",
     "Maps",
     "Matrix",

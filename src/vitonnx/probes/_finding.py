@@ -11,7 +11,16 @@ from typing import TypeAlias
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array
 
-__all__ = ["Finding", "Maps", "Matrix", "Plate", "Table"]
+__all__ = [
+    "ClassMaps",
+    "ColourMaps",
+    "Finding",
+    "Histogram",
+    "Maps",
+    "Matrix",
+    "Plate",
+    "Table",
+]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,6 +75,110 @@ class Maps:
             and all(0 <= at < side for at, side in zip(self.mark, shape[1:], strict=True))
         ):
             raise UsageError(f"no patch {self.mark} to mark is in a grid of {shape[1:]}.")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ColourMaps:
+    """A colour for each patch of one picture: three numbers, which mean the same in all pictures.
+
+    Parameters
+    ----------
+    values : float (rows, columns, 3)
+        Raw: red, green and blue, each about 0.
+    spread : float (3,)
+        Standard deviation of each over all pictures, which colours are scaled by.
+    label : str
+        What the colours show.
+    details : tuple of str
+        How they were found, in words.
+    shown : bool (rows, columns) or None
+        Patches that have a colour; None for all of them.
+
+    Raises
+    ------
+    UsageError
+        If they don't fit together.
+    """
+
+    values: Array
+    spread: Array
+    label: str
+    details: tuple[str, ...] = ()
+    shown: Array | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(getattr(self.values, "shape", ()))
+        if len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise UsageError(f"colours have shape {shape}; expected (rows, columns, 3).")
+        if tuple(getattr(self.spread, "shape", ())) != (3,):
+            raise UsageError("the spread of colours must be three numbers.")
+        if self.shown is not None and tuple(self.shown.shape) != shape[:2]:
+            raise UsageError(f"what is shown of colours {shape} must have shape {shape[:2]}.")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ClassMaps:
+    """A class for each patch of one picture: one map, or several.
+
+    Parameters
+    ----------
+    values : int64 (maps, rows, columns)
+        Indices of classes. The first map stands for all.
+    labels : tuple of str
+        Name of each map.
+    classes : tuple of str or None
+        Names of the classes, where known.
+    details : tuple of str
+        What the maps show, in words.
+
+    Raises
+    ------
+    UsageError
+        If they don't fit together.
+    """
+
+    values: Array
+    labels: tuple[str, ...]
+    classes: tuple[str, ...] | None = None
+    details: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = tuple(getattr(self.values, "shape", ()))
+        if len(shape) != 3 or 0 in shape:
+            raise UsageError(f"classes have shape {shape}; expected (maps, rows, columns).")
+        if isinstance(self.labels, str) or len(self.labels) != shape[0]:
+            raise UsageError(f"{shape[0]} maps have the labels {self.labels!r}: give one for each.")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Histogram:
+    """How often values lie in each of many bins, over all patches of all pictures.
+
+    Parameters
+    ----------
+    counts : int64 (bins,)
+        How many values lie in each.
+    edges : float (bins + 1,)
+        Where bins begin and end; rising.
+    unit : str
+        What is counted: ``norm of a patch token``.
+    title : str
+        What is counted, as a heading.
+    threshold : float or None
+        A value to mark.
+    beyond : str
+        What lies above it, in words.
+    details : tuple of str
+        How it was measured, in words.
+    """
+
+    counts: Array
+    edges: Array
+    unit: str
+    title: str
+    threshold: float | None = None
+    beyond: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,12 +243,14 @@ class Matrix:
 
     Parameters
     ----------
-    values : float (items, items)
+    values : float (items, items), or (items, other items)
         Raw.
     unit : str
         What the colour bar counts.
     item : str
         What rows and columns are, for the axes: ``patch, row by row``.
+    other : str or None
+        What columns are, where that differs from rows.
     details : tuple of str
         For the caption.
     bounds : (low, high) or None
@@ -147,9 +262,10 @@ class Matrix:
     values: Array
     unit: str
     item: str
+    other: str | None = None
     details: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
     grid: tuple[int, int] | None = None
 
 
-Finding: TypeAlias = Maps | Table | Plate | Matrix
+Finding: TypeAlias = Maps | ColourMaps | ClassMaps | Table | Histogram | Plate | Matrix

@@ -28,20 +28,26 @@ if TYPE_CHECKING:
     from vitonnx.engine import Prediction, Result, bake
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
-    from vitonnx.probes import Distance, Entropy, Filters, Heads, Positions, Rollout
+    from vitonnx.probes import Distance, Entropy, Filters, Flow, Heads, Positions, Rollout
 
 __all__ = [
+    "CKA",
+    "PCA",
     "Distance",
     "Engine",
     "Entropy",
     "Filters",
+    "Flow",
     "Heads",
+    "Lens",
     "Manifest",
+    "Norms",
     "Positions",
     "Prediction",
     "Preprocessing",
     "Result",
     "Rollout",
+    "Similarity",
     "Source",
     "VitonnxError",
     "bake",
@@ -60,17 +66,23 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
+    "CKA": "probes",
     "Distance": "probes",
     "Engine": "api._named_engine",
     "Entropy": "probes",
     "Filters": "probes",
+    "Flow": "probes",
     "Heads": "probes",
+    "Lens": "probes",
     "Manifest": "manifest",
+    "Norms": "probes",
+    "PCA": "probes",
     "Positions": "probes",
     "Prediction": "engine",
     "Preprocessing": "manifest",
     "Result": "engine",
     "Rollout": "probes",
+    "Similarity": "probes",
     "Source": "manifest",
     "VitonnxError": "errors",
     "bake": "engine",

@@ -6,6 +6,7 @@ import re
 
 __all__ = [
     "EMBEDDING",
+    "FINAL_NORM_KEY",
     "FINAL_TOKENS",
     "IMAGES",
     "LOGITS",
@@ -33,6 +34,8 @@ IMAGES, QUERIES = "images", "queries"
 LOGITS, EMBEDDING = "logits", "embedding"
 # Not an output of the file: a plan finds it in the graph.
 FINAL_TOKENS = "final_norm/tokens"
+# A planned graph's key of metadata: "tokens" where these are normalised, or "none".
+FINAL_NORM_KEY = "vitonnx.final_norm"
 DERIVED = re.compile(r"block_\d{2,}/(residual|logits|patch_logits)")
 # Initializers: the checkpoint's own values.
 PATCH_KERNEL = "patch_embed/kernel"

@@ -7,13 +7,14 @@ from importlib.util import find_spec
 
 from vitonnx.errors import MissingExtraError
 
-__all__ = ["EXTRAS", "missing_modules", "require_app", "require_export"]
+__all__ = ["EXTRAS", "missing_modules", "require_app", "require_export", "require_flow"]
 
 # What each extra brings, as it is imported.
 EXTRAS = {
     "export": ("tensorflow", "tf2onnx", "safetensors"),
     "app": ("gradio",),
     "heic": ("pillow_heif",),
+    "flow": ("scipy",),
 }
 
 
@@ -51,6 +52,17 @@ def require_app() -> None:
         With the command that installs it.
     """
     _require("app", "the page needs")
+
+
+def require_flow() -> None:
+    """Refuse to go on without the flow extra.
+
+    Raises
+    ------
+    MissingExtraError
+        With the command that installs it.
+    """
+    _require("flow", "attention flow needs")
 
 
 def missing_modules(extra: str) -> list[str]:

@@ -30,6 +30,10 @@ class Layout:
         Prefix tokens that have a row there, in front of the patches.
     suffix_tokens : tuple of str
         Tokens behind the patches, in order.
+    dim : int
+        Width of the residual stream; 0 where nobody asks for it.
+    classes : tuple of str or None
+        Names of the classes that the head tells apart, where known.
     final_norm : bool
         Whether the tokens called `vitonnx.contract.FINAL_TOKENS` are normalised; if not, they are
         as the last block leaves them. No file says it: it is known once a graph was planned.
@@ -43,6 +47,8 @@ class Layout:
     position_grid: tuple[int, int] | None = None
     position_prefix: tuple[str, ...] = ()
     suffix_tokens: tuple[str, ...] = ()
+    dim: int = 0
+    classes: tuple[str, ...] | None = None
     final_norm: bool = True
 
     @property

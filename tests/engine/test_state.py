@@ -14,14 +14,22 @@ from vitonnx.engine import StateFile, Survey
 from vitonnx.engine._state_file import _checksum
 from vitonnx.engine._state_schema import Pass
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.probes import Summary
+from vitonnx.probes import Distance, Layout, Summary
 
 SETTINGS: dict[str, str | int] = {"the probe": "Distance()", "the number of pictures": 31}
 
 
+def pass_of(blocks: int, heads: int, largest: float) -> Pass:
+    """A pass of a table of so many values, of which none is larger."""
+    layout = Layout(
+        grid=(1, 2), patch_size=int(largest), prefix_tokens=("cls",), blocks=blocks, heads=heads
+    )
+    return Pass(Distance(), layout, 8)
+
+
 ODD = "a\udce9\n.png"  # what no encoding holds, as the name of a file on a disk may be
 FILES = [ODD, *(f"{number}.png" for number in range(30))]
-PASSES = [Pass((3, 5), 5e3, 8)] * 2
+PASSES = [pass_of(3, 5, 5e3)] * 2
 
 
 def file_of(path: Path, settings: Mapping[str, str | int] = SETTINGS) -> StateFile:
@@ -90,7 +98,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
         '{"state": ' * 100_000,
         good.replace('"count": 23', f'"count": {"9" * 5000}'),
         "9" * 5000,
-        " " * (2**24 + 31 * 2 * 2**13) + good,  # more than any state has
+        " " * (2 * 2**23 + 31 * 2 * 2**13) + good,  # more than any state has
     ]
     for text in damaged:
         file.write_text(text)
@@ -136,15 +144,15 @@ def written(file: Path, change: Callable[[dict[str, Any]], object]) -> StateFile
         lambda found: found[0].update(position=None),
         lambda found: found[0].update(count=-1),
         lambda found: found[0].update(count=[23]),
-        lambda found: found[0].update(mean="1"),
-        lambda found: found[0].update(mean=[[["1"]]]),
-        lambda found: found[0].update(mean=[[True] * 5] * 3),
-        lambda found: found[0].update(mean=[[10**400] * 5] * 3),
-        lambda found: found[0].update(mean={}),
+        lambda found: found[0]["parts"].update(mean="1"),
+        lambda found: found[0]["parts"].update(mean=[[["1"]]]),
+        lambda found: found[0]["parts"].update(mean=[[True] * 5] * 3),
+        lambda found: found[0]["parts"].update(mean=[[10**400] * 5] * 3),
+        lambda found: found[0]["parts"].update(mean={}),
         lambda found: found[0].update(skipped=[ODD]),
         lambda found: found[0].update(skipped={ODD: 3}),
         lambda found: found[0].update(more=1),
-        lambda found: found[0].pop("squares"),
+        lambda found: found[0].pop("parts"),
         lambda found: found.append([]),
         lambda found: found.append(None),
     ],
@@ -177,19 +185,28 @@ def test_settings_of_another_kind_are_none(settings: object, tmp_path: Path) -> 
         (lambda found: found[0].update(skipped={}), "a count of 23 after 24"),
         (lambda found: found[0].update(skipped={"x.png": "bad"}), "skipped that wasn't reached"),
         (lambda found: found[0].update(skipped={"29.png": "bad"}), "skipped that wasn't reached"),
-        (lambda found: found[0].update(mean=[[1.0] * 5] * 2), r"shape \(2, 5\)"),
-        (lambda found: found[0].update(squares=[[1.0] * 3] * 5), r"shape \(5, 3\)"),
-        (lambda found: found[0].update(mean=[[1.0], [1.0, 2.0]]), "inhomogeneous"),
-        (lambda found: found[0].update(mean=[]), r"shape \(0,\)"),
-        (lambda found: found[0].update(mean=1.0), r"shape \(\)"),
-        (lambda found: found[0].update(mean=[[float("nan")] * 5] * 3), "that aren't numbers"),
-        (lambda found: found[0].update(squares=[[float("inf")] * 5] * 3), "that aren't numbers"),
-        (lambda found: found[0].update(squares=[[-1e-9] * 5] * 3), "squares from -1e-09"),
-        (lambda found: found[0].update(squares=[[1e12] * 5] * 3), "squares from 1e[+]12"),
-        (lambda found: found[0].update(mean=[[-6.0] * 5] * 3), "means from -6"),
-        (lambda found: found[0].update(mean=[[1e6] * 5] * 3), "means from 1e[+]06"),
-        (lambda found: found[1].update(mean=[[1.0] * 5] * 3), "numbers without a picture"),
-        (lambda found: found[1].update(mean=1.0), "numbers without a picture"),
+        (lambda found: found[0]["parts"].pop("squares"), "the parts mean"),
+        (lambda found: found[0]["parts"].update(more=1.0), "the parts mean, squares, more"),
+        (lambda found: found[0].update(crops=[[1.0] * 4] * 22), r"crops of shape \(22, 4\)"),
+        (lambda found: found[0]["parts"].update(mean=[[1.0] * 5] * 2), r"shape \(2, 5\)"),
+        (lambda found: found[0]["parts"].update(squares=[[1.0] * 3] * 5), r"shape \(5, 3\)"),
+        (lambda found: found[0]["parts"].update(mean=[[1.0], [1.0, 2.0]]), "inhomogeneous"),
+        (lambda found: found[0]["parts"].update(mean=[]), r"shape \(0,\)"),
+        (lambda found: found[0]["parts"].update(mean=1.0), r"shape \(\)"),
+        (
+            lambda found: found[0]["parts"].update(mean=[[float("nan")] * 5] * 3),
+            "that aren't numbers",
+        ),
+        (
+            lambda found: found[0]["parts"].update(squares=[[float("inf")] * 5] * 3),
+            "that aren't numbers",
+        ),
+        (lambda found: found[0]["parts"].update(squares=[[-1e-9] * 5] * 3), "squares from -1e-09"),
+        (lambda found: found[0]["parts"].update(squares=[[1e12] * 5] * 3), "squares from 1e[+]12"),
+        (lambda found: found[0]["parts"].update(mean=[[-6.0] * 5] * 3), "means from -6"),
+        (lambda found: found[0]["parts"].update(mean=[[1e6] * 5] * 3), "means from 1e[+]06"),
+        (lambda found: found[1]["parts"].update(mean=[[1.0] * 5] * 3), "numbers without a picture"),
+        (lambda found: found[1]["parts"].update(mean=1.0), "numbers without a picture"),
         (lambda found: found.pop(), "1 models instead"),
         (lambda found: found.append(found[1]), "3 models instead"),
         (lambda found: found.reverse(), "before the previous one was done"),
@@ -209,7 +226,7 @@ def test_numbers_that_no_run_leaves_are_refused(
 
 def test_a_picture_that_is_named_twice_is_skipped_twice(tmp_path: Path) -> None:
     files = ["a.png", "a.png", "b.png"]
-    state = StateFile(tmp_path / "s.json", SETTINGS, files, [Pass((1, 1), 2.0, 8)])
+    state = StateFile(tmp_path / "s.json", SETTINGS, files, [pass_of(1, 1, 2.0)])
     total = Summary(1, np.ones((1, 1)), np.zeros((1, 1)))
     state.save([Survey(3, total, {"a.png": "is no picture."})])
     (found,) = state.load() or []

@@ -84,7 +84,7 @@ def state(file: Path) -> None:
         file,
         RUN,
         PICTURES,
-        [Pass(asked.shape(engine.layout), asked.largest(engine.layout), engine.batch_size)],
+        [Pass(asked, engine.layout, engine.batch_size)],
     )
     surveys = kept.load() or [Survey()]
     for model, found in zip([engine], surveys, strict=True):

@@ -140,7 +140,7 @@ def lists(desk: Path) -> list[bytes]:
 def states(desk: Path) -> list[bytes]:
     """Give the state of a run before its first picture, and after its last."""
     engine, asked = Engine(desk / MODEL, device="cpu", threads=1), Distance()
-    passes = [Pass(asked.shape(engine.layout), asked.largest(engine.layout), engine.batch_size)]
+    passes = [Pass(asked, engine.layout, engine.batch_size)]
     state = StateFile(desk / "seed.json", RUN, PICTURES, passes)
     found = Survey()
     state.save([found])

@@ -22,7 +22,7 @@ from vitonnx.errors import ModelFileError, UsageError, VitonnxError
 from vitonnx.manifest import METADATA_KEY, Manifest
 from vitonnx.media import read_lists
 from vitonnx.modelfile import load_manifest
-from vitonnx.probes import Summary
+from vitonnx.probes import Distance, Layout, Summary
 
 pytestmark = pytest.mark.fuzz
 
@@ -125,13 +125,18 @@ def test_any_bytes_are_a_list_or_refused(request: pytest.FixtureRequest, tmp_pat
     explore(request, "lists: bytes", st.binary(max_size=40), check, UsageError)
 
 
+def pass_of(largest: float, batch_size: int) -> Pass:
+    layout = Layout(grid=(1, 2), patch_size=int(largest), prefix_tokens=("cls",), blocks=2, heads=3)
+    return Pass(Distance(), layout, batch_size)
+
+
 def test_a_state_comes_back_to_the_last_bit(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     numbers = arrays(np.float64, (2, 3), elements=st.floats(0, 1e100))
 
     def check(case: tuple[np.ndarray, np.ndarray, dict[str, str]]) -> None:
         mean, squares, skipped = case
         good = [f"{number} {max(skipped, default='')}" for number in range(3 - len(skipped))]
-        state = StateFile(tmp_path / "state.json", RUN, [*skipped, *good], [Pass((2, 3), 1e100, 3)])
+        state = StateFile(tmp_path / "state.json", RUN, [*skipped, *good], [pass_of(1e100, 3)])
         state.save([Survey(3, Summary(len(good), mean, squares), skipped)])
         (found,) = state.load() or []
         assert (found.position, found.skipped) == (3, skipped)
@@ -146,8 +151,11 @@ def test_any_state_is_taken_or_refused(request: pytest.FixtureRequest, tmp_path:
     """With a checksum that is right, whatever it is of."""
     file = tmp_path / "state.json"
     entry = st.fixed_dictionaries(
-        {key: JSON | st.integers(-2, 4) for key in ("position", "count", "mean", "squares")},
-        optional={"skipped": JSON},
+        {
+            **{key: JSON | st.integers(-2, 4) for key in ("position", "count")},
+            "parts": st.fixed_dictionaries({key: JSON for key in ("mean", "squares")}) | JSON,
+        },
+        optional={"skipped": JSON, "crops": JSON},
     )
     states = st.fixed_dictionaries(
         {"settings": st.just(dict(RUN)) | JSON, "surveys": st.lists(entry, max_size=2) | JSON}
@@ -156,7 +164,7 @@ def test_any_state_is_taken_or_refused(request: pytest.FixtureRequest, tmp_path:
     def check(state: dict[str, Any]) -> None:
         signed = json.dumps(state, sort_keys=True).encode()
         file.write_text(json.dumps({"state": state, "sha256": sha256(signed).hexdigest()}))
-        for found in StateFile(file, RUN, ["a", "b", "c"], [Pass((2, 3), 9.0, 1)]).load() or []:
+        for found in StateFile(file, RUN, ["a", "b", "c"], [pass_of(9.0, 1)]).load() or []:
             assert found.position >= 0
             assert found.summary.count >= 0
 

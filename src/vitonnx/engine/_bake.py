@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from vitonnx.contract import LOGITS
 from vitonnx.engine._asked import as_pictures, as_probes
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine, Picture
+from vitonnx.engine._fit import can_bake, fit
 from vitonnx.engine._fidelity import Fidelity, hold_fidelity
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import Precision, check_precision
@@ -35,6 +36,7 @@ from vitonnx.probes import GraphProbe, Probe, answering, options_of
 
 __all__ = ["Baked", "bake"]
 
+PLAIN = (bool, int, float, str, tuple, type(None))  # what a file can say of an option
 # Single precision against NumPy on the host: rounding in another order, and no more.
 TOLERANCE = 1e-5
 
@@ -118,7 +120,8 @@ def bake(
     PrecisionError
         If the precision costs too much; nothing is written then.
     UsageError
-        If there is nothing to bake, or the model doesn't have what a probe asks for.
+        If there is nothing to bake, the model doesn't have what a probe asks for, or a probe must
+        be fitted first (see `Engine.fitted`) and doesn't say on what.
     VitonnxError
         If the baked graph does not give what NumPy gives; nothing is written then.
 
@@ -139,6 +142,9 @@ def bake(
     engine._refuse_closed()
     path = as_path(path, "file to write")
     source, compiled = engine.file, _compiled(probes)
+    compiled = tuple(
+        probe if can_bake(engine, probe) else fit(engine, None, probe) for probe in compiled
+    )
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
     measured, shown = (
@@ -171,7 +177,8 @@ def bake(
             reduced = engine.sibling(source, precision=precision)
             fidelity = hold_fidelity(exact, reduced, shown, force=force, notice=notice)
         progress("writing the file")
-        plan = Plan(compiled, kept, size, fused=fused, precision=_takes(source, precision))
+        takes = _takes(source, precision)
+        plan = Plan(compiled, kept, size, fused=fused, precision=takes, fixed=True)
         return _write(source, path, plan, engine.manifest.preprocessing, fidelity)
 
 
@@ -195,7 +202,7 @@ def _refuse_host_work(probe: Probe[Any]) -> None:
     form = probe.graph_form
     for option in options_of(type(probe)):
         asked, baked = getattr(probe, option.name), getattr(form, option.name)
-        if asked != baked:
+        if asked != baked and not option.constant:
             remedy = "leave it out" if baked == option.default else f"use {baked!r} instead"
             raise UsageError(
                 f"{probe.name} can't be baked with {option.name} {asked!r}, which isn't part of "
@@ -243,7 +250,12 @@ def _says(plan: Plan, manifest: Manifest, fidelity: Fidelity | None) -> Mapping[
     reduced = plan.precision != "fp32"
     return {
         "probes": {
-            probe.name: asdict(probe) if is_dataclass(probe) else {} for probe in plan.probes
+            probe.name: {
+                option.name: value
+                for option in options_of(type(probe))
+                if isinstance(value := getattr(probe, option.name), PLAIN)
+            }
+            for probe in plan.probes
         },
         "precision": plan.precision if reduced else manifest.precision,
         "fidelity": manifest.fidelity if fidelity is None else fidelity.numbers(),
@@ -269,8 +281,8 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
         token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
         read = {name: outputs[name] for name in probe.reads(layout)}
         with answering(probe):
-            expected = np.asarray(probe.condense(read, layout, token))
-        error = np.abs(found[probe.name] - expected).max() / np.abs(expected).max()
+            expected = np.asarray(probe.condense({**read, **probe.constants()}, layout, token))
+        error = probe.difference(found[probe.name], expected)
         if not error <= TOLERANCE:
             raise VitonnxError(
                 f"{probe.name} in the baked graph is off by {error:.1e} of its largest value, more "

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.contract import IMAGES, LOGITS
+from vitonnx.contract import IMAGES, LOGITS, is_derived
 from vitonnx.engine._asked import (
     MOST_THREADS,
     as_count,
@@ -23,6 +23,7 @@ from vitonnx.engine._asked import (
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
+from vitonnx.engine._fit import begin, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._pixels import Pixels, ready_pixels
@@ -37,11 +38,13 @@ from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
 from vitonnx.probes import (
+    AddingProbe,
+    Finding,
     Found,
     GraphProbe,
     PictureResult,
     Probe,
-    Summary,
+    Total,
     WeightProbe,
     answering,
 )
@@ -49,6 +52,7 @@ from vitonnx.weights import probe_weights
 
 __all__ = ["Engine", "Picture"]
 
+Asked = TypeVar("Asked", bound=Probe[Any])
 OfPicture = TypeVar("OfPicture", bound=PictureResult)
 OfWeights = TypeVar("OfWeights", bound=Found)
 
@@ -298,11 +302,17 @@ class Engine:
         PictureError
             If a picture can't be read or used; `stream` continues instead.
         UsageError
-            If the model doesn't have what a probe asks for.
+            If the model doesn't have what a probe asks for, or it finds nothing in a single
+            picture: see `total`.
         """
-        asked = as_probes(probe)
+        asked, images = as_probes(probe), as_pictures(images)
+        if any(needs_all(self, each) for each in asked):
+            images = list(images)
+            asked = tuple(
+                fit(self, images, each) if needs_all(self, each) else each for each in asked
+            )
         results = []
-        for result in self.stream(as_pictures(images), asked):
+        for result in self.stream(images, asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
@@ -344,11 +354,13 @@ class Engine:
         images: Picture | Iterable[Picture | Prepared],
         probes: Sequence[Probe[Any]],
         *,
-        summary: Mapping[str, Summary] | None = None,
+        summary: Mapping[str, Total] | None = None,
     ) -> Stream:
         """Probe any number of pictures, in flat memory.
 
-        Decoding, the network and the probes work at the same time.
+        Decoding, the network and the probes work at the same time. A probe that must be fitted
+        (`fitted`) and isn't gives the totals that it is fitted by, and no results; but one that is
+        fitted on the first picture alone is at once.
 
         Parameters
         ----------
@@ -356,7 +368,7 @@ class Engine:
             Read as they are needed, a few batches ahead.
         probes : sequence of Probe
             Probes to compute in a single pass through the network.
-        summary : mapping of str to Summary, optional
+        summary : mapping of str to Total, optional
             Totals to go on from, by the probes' names, such as another stream's.
 
         Returns
@@ -375,12 +387,18 @@ class Engine:
         probes = as_probes(probes)
         if not isinstance(images, list | tuple):  # which may be empty here
             images = as_pictures(images)
+        images, probes = begin(self, images, probes)
         if self._own_sizes is not None:
             for probe in probes:
                 self.reads_of(probe)
             return Stream(self._own_sizes.results(images, probes), probes, summary or {})
         compiled, outputs = self._divide(probes)
-        if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
+        derived = any(is_derived(name) for probe in probes for name in self.reads_of(probe))
+        if (
+            compiled
+            and not derived
+            and self._is_quicker_unplanned(images, self._plan(compiled, outputs))
+        ):
             compiled, outputs = self._divide(probes, unplanned=True)
             one_pass = self._pass(probes, compiled, outputs, self._open((), self.outputs))
         else:
@@ -388,6 +406,72 @@ class Engine:
         size = self._batch_size(raw=len(compiled) < len(probes))
         results = one_pass.results(images, batch_size=size)
         return Stream(results, probes, summary or {})
+
+    def fitted(self, images: Picture | Iterable[Picture] | None, probe: Asked) -> Asked:
+        """Fit a probe: ask pictures what it must know of all of them, as `PCA` its components.
+
+        Parameters
+        ----------
+        images : picture or iterable of pictures, or None
+            As in `probe`. They are read once for every stage that the probe has, so that an
+            iterator will not do for several. If the probe says itself what it is to be fitted on,
+            they are not used, and may be None.
+        probe : Probe
+            Any; one that needs nothing is returned as it is.
+
+        Returns
+        -------
+        Probe
+            One that knows, to ask `probe`, `stream` and `vitonnx.bake` with.
+
+        Raises
+        ------
+        PictureError
+            If a picture can't be read or used.
+        UsageError
+            If there are too few, or none.
+
+        Examples
+        --------
+        ::
+
+            pca = engine.fitted(pictures, vx.PCA())
+            for result in engine.stream(more_pictures, [pca]):
+                print(result.pca.shape)
+        """
+        self._refuse_closed()
+        as_probes([probe])
+        return fit(self, None if images is None else as_pictures(images), probe)
+
+    def total(self, images: Picture | Iterable[Picture], probe: AddingProbe[Any, Any]) -> Finding:
+        """Find what pictures come to together: a table, a histogram, or how alike blocks are.
+
+        Parameters
+        ----------
+        images : picture or iterable of pictures
+            As in `probe`; any number, in flat memory.
+        probe : AddingProbe
+            One with totals, such as `CKA`, `Norms` or `Distance`.
+
+        Returns
+        -------
+        Finding
+            Its arrays are NumPy's; `vitonnx.plot` draws it.
+
+        Raises
+        ------
+        PictureError
+            If a picture can't be read or used; `stream` continues instead.
+        UsageError
+            If the probe has no totals, or there are too few pictures.
+        """
+        (asked,) = as_probes([probe])
+        if not isinstance(asked, AddingProbe):
+            raise UsageError(f"{asked.name} has no totals: use `probe`.")
+        total = total_of(self, as_pictures(images), asked)
+        with answering(asked):
+            finding: Finding = asked.finding_of(total, self.layout)
+        return finding
 
     def probe_weights(self, probe: WeightProbe[OfWeights]) -> OfWeights:
         """Ask the file about its weights, which no picture and no inference changes.
@@ -488,7 +572,7 @@ class Engine:
                 raise TypeError(f"reads gave {names!r}, and no tuple of names")
             names = tuple(names)
         for name in names:
-            if name not in self.outputs:
+            if name not in self.outputs and not is_derived(name):
                 raise UsageError(f"{probe.name} reads {name}, which the model doesn't have.")
         return names
 
@@ -519,6 +603,11 @@ class Engine:
     def _is_as_it_is(self) -> bool:
         """Whether size and precision are the file's own."""
         return self._size is None and self.precision == self.manifest.precision
+
+    @property
+    def batches_alike(self) -> bool:
+        """Whether all batches but the last have `batch_size` pictures, good and bad together."""
+        return self._own_sizes is None
 
     @property
     def batch_size(self) -> int:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.media import Notice, Tensor, open_picture
-from vitonnx.probes import GraphProbe, PictureResult, Probe, answering
+from vitonnx.probes import GraphProbe, PictureResult, Probe, SumProbe, Total, answering
 
 __all__ = ["DECODERS", "Pass", "Picture", "hold", "map_ahead"]
 
@@ -147,7 +148,18 @@ class Pass:
         tokens = [[found[name] for found in queries] for name in located]
         names = (*self.outputs, *(probe.name for probe in self.compiled))
         asked = np.array(tokens[0], np.int64) if tokens else None
-        return self.session.run(pixels, names, asked)
+        return self.session.run(pixels, names, asked, self._constants)
+
+    @cached_property
+    def _constants(self) -> Arrays:
+        """Give what the compiled probes need beside the pictures, as the runtime takes it."""
+        own = [item for probe in self.compiled for item in probe.constants().items()]
+        return {name: np.ascontiguousarray(array, np.float32) for name, array in own}
+
+    @cached_property
+    def _layout(self) -> Manifest:
+        """Give the manifest, with what only the graph tells."""
+        return replace(self.manifest, final_norm=self.session.final_norm)
 
     def _answer(self, batch_and_arrays: tuple[list[Located], Arrays]) -> list[Result]:
         """Answer a batch; pictures with an error keep their place."""
@@ -159,16 +171,24 @@ class Pass:
             if result.error is None
         ]
         if not good:
+            answers[-1] = replace(answers[-1], sums={})
             return answers
         by_probe = {
             probe.name: self._results(probe, arrays, [queries[probe.name] for *_, queries in good])
             for probe in self.probes
+            if not isinstance(probe, SumProbe)
         }
         for row, (place, result, _) in enumerate(good):
             logits = arrays[LOGITS][row] if LOGITS in arrays else None
             known = self._known(result, logits)
             values = {name: replace(found[row], **known) for name, found in by_probe.items()}
             answers[place] = replace(result, **known, values=values)
+        sums = {
+            probe.name: self._sum(probe, arrays, len(good))
+            for probe in self.probes
+            if isinstance(probe, SumProbe)
+        }
+        answers[-1] = replace(answers[-1], sums=sums)
         return answers
 
     def _known(self, result: Result, logits: NDArray[np.float32] | None) -> dict[str, Any]:
@@ -189,15 +209,25 @@ class Pass:
     ) -> Sequence[Any]:
         with answering(probe):
             if isinstance(probe, GraphProbe) and probe in self.compiled:
-                found = list(probe.results(arrays[probe.name], self.manifest, queries))
+                found = list(probe.results(arrays[probe.name], self._layout, queries))
             else:
-                found = list(probe.compute(arrays, self.manifest, queries))
+                found = list(probe.compute(arrays, self._layout, queries))
             if len(found) != len(queries):
                 raise ValueError(f"it gave {len(found)} results for {len(queries)} pictures")
             for each in found:
                 if not isinstance(each, PictureResult):
                     raise TypeError(f"a {type(each).__name__} is no PictureResult")
         return found
+
+    def _sum(self, probe: SumProbe[Any], arrays: Arrays, pictures: int) -> Total:
+        """Give what a batch comes to, of which the runtime may have had to make parts."""
+        with answering(probe):
+            if probe in self.compiled:
+                condensed = arrays[probe.name]
+            else:
+                condensed = probe.condensed(arrays, self._layout, [None] * pictures)
+            total: Total = probe.total(condensed, pictures, self._layout)
+        return total
 
 
 def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:

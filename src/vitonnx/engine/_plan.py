@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from vitonnx.contract import QUERIES
+from vitonnx.contract import FINAL_NORM_KEY, QUERIES, is_derived
 from vitonnx.engine._precision import Precision, reduce_precision
 from vitonnx.layout import Layout
 from vitonnx.modelfile import understood
-from vitonnx.probes import GraphProbe, answering
+from vitonnx.probes import GraphProbe, SumProbe, answering
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -38,6 +38,8 @@ class Plan:
         Whether the runtime's own operators may be used, where no standard one is as good.
     precision : "fp32", "fp16", "bf16" or "int8"
         Precision of the matrix products; see `reduce_precision`.
+    fixed : bool
+        Whether the probes' constants are in the graph, and no inputs of it.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()
@@ -45,6 +47,7 @@ class Plan:
     size: tuple[int, int] | None = None
     fused: bool = True
     precision: Precision = "fp32"
+    fixed: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,6 +76,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
 
     from vitonnx.graph import (
         Attach,
+        Derive,
         FuseAttention,
         KeepOutputs,
         ReduceFirst,
@@ -84,11 +88,26 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
     if plan.size is not None:
         with understood("the graph"):
             Regrid(plan.size)(model)
-    layout = read_manifest(model)
+    layout: Layout = read_manifest(model)
+    read = [*plan.outputs, *(name for probe in plan.probes for name in probe.reads(layout))]
+    if derived := [name for name in read if is_derived(name)]:
+        with understood("the graph"):
+            Derive(derived)(model)
+        normed = model.metadata_props.get(FINAL_NORM_KEY) != "none"
+        layout = replace(layout, final_norm=normed)
     for probe in plan.probes:
         # The probe may be the user's own: its errors must not be blamed on the graph.
         traced = _traced(probe, layout)
-        Attach(probe.name, probe.reads(layout), traced, queries=probe.located)(model)
+        attach = Attach(
+            probe.name,
+            probe.reads(layout),
+            traced,
+            queries=probe.located,
+            constants=probe.constants(),
+            fixed=plan.fixed,
+            whole=isinstance(probe, SumProbe),
+        )
+        attach(model)
     passes: list[ir.passes.PassBase] = [
         KeepOutputs(plan.names),
         common.ShapeInferencePass(),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.contract import IMAGES
+from vitonnx.contract import IMAGES, is_derived
 from vitonnx.engine._device import Device, require_bf16
 from vitonnx.errors import UsageError
 from vitonnx.media import temporary_folder
@@ -82,7 +82,7 @@ def reduce_precision(
         return model
     import onnx_ir as ir
 
-    theirs = tuple(f"{name}/" for name in probes)
+    theirs = (*(f"{name}/" for name in probes), *_derived(model))
     if precision in ("fp16", "bf16"):
         from vitonnx.graph import Halve
 
@@ -97,6 +97,7 @@ def reduce_precision(
         and node.inputs[1].is_initializer()
         and not str(node.name).startswith((*theirs, *ENDS))
     ]
+    _turn_shared(model.graph)
     whole = ir.to_proto(ir.external_data.load_to_model(model))
     # Weights say their own shapes: the quantiser turns some, and trips over any other word.
     weights = {tensor.name for tensor in whole.graph.initializer}
@@ -104,6 +105,29 @@ def reduce_precision(
     del whole.graph.value_info[:]
     whole.graph.value_info.extend(described)
     return ir.from_proto(_quantise(whole, products, calibration))
+
+
+def _derived(model: ir.Model) -> tuple[str, ...]:
+    """Name the values that the plan found in the graph: copies of the head and of its norm."""
+    places = {"/".join(str(node.name).split("/")[:2]) for node in model.graph}
+    return tuple(sorted(filter(is_derived, places)))
+
+
+def _turn_shared(graph: ir.Graph) -> None:
+    """Turn weights that several products read: the quantiser would turn them once for each."""
+    from vitonnx.graph import Writer
+
+    for weights in list(graph.initializers.values()):
+        uses = [use for use in weights.uses() if use.node.op_type == "Gemm" and use.idx == 1]
+        products = [use.node for use in uses if use.node.attributes.get_int("transB", 0) == 1]
+        if products and len(weights.uses()) > 1:
+            write = Writer(graph, f"{weights.name}/turned")
+            sides = reversed(weights.shape or ())
+            turned = write.op("Transpose", [weights], "", weights.dtype, sides, perm=(1, 0))
+            write.put_before(graph[0])
+            for node in products:
+                node.replace_input_with(1, turned)
+                node.attributes.pop("transB")
 
 
 def _quantise(

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from vitonnx.errors import UsageError
 from vitonnx.probes import (
+    AddingProbe,
     Finding,
     PictureResult,
     Prediction,
     Probe,
-    Summary,
-    TableProbe,
+    SumProbe,
+    Total,
     answering,
 )
 
@@ -34,9 +35,13 @@ class Result(PictureResult):
     ----------
     values : mapping of str to PictureResult
         By the probes' names.
+    sums : mapping of str to Total, or None
+        Of the last picture of a batch: what the batch comes to, by the names of those probes that
+        find nothing in a single picture.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
+    sums: Mapping[str, Total] | None = field(default=None, repr=False)
 
     @property
     def finding(self) -> Finding:
@@ -139,20 +144,21 @@ class Stream(Iterator[Result]):
 
     Attributes
     ----------
-    summary : mapping of str to Summary
+    summary : mapping of str to Total
         Totals of the results taken so far, by the names of those probes that have totals;
-        pictures with an error don't count.
+        pictures with an error don't count. Those of probes that find nothing in a single picture,
+        such as `CKA`, grow batch by batch.
     """
 
     def __init__(
         self,
         results: Iterator[Result],
         probes: Sequence[Probe[Any]],
-        summary: Mapping[str, Summary],
+        summary: Mapping[str, Total],
     ) -> None:
         self._results = results
-        self._totalled = {probe.name: probe for probe in probes if isinstance(probe, TableProbe)}
-        self.summary: dict[str, Summary] = {
+        self._totalled = {probe.name: probe for probe in probes if isinstance(probe, AddingProbe)}
+        self.summary: dict[str, Any] = {
             name: summary.get(name) or probe.summary() for name, probe in self._totalled.items()
         }
 
@@ -161,8 +167,12 @@ class Stream(Iterator[Result]):
 
     def __next__(self) -> Result:
         result = next(self._results)
-        if result.error is None:
-            for name, probe in self._totalled.items():
-                with answering(probe):
-                    self.summary[name] = self.summary[name].merge(probe.summary([result[name]]))
+        for name, probe in self._totalled.items():
+            with answering(probe):
+                if isinstance(probe, SumProbe):
+                    part = (result.sums or {}).get(name)
+                else:
+                    part = probe.summary([result[name]]) if result.error is None else None
+                if part is not None:
+                    self.summary[name] = self.summary[name].merge(part)
         return result

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from vitonnx.contract import IMAGES, QUERIES
+from vitonnx.contract import FINAL_NORM_KEY, IMAGES, QUERIES
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
 from vitonnx.engine._pixels import IN_FLIGHT, Bindings, Pixels
@@ -51,6 +51,7 @@ class Session:
     session: Any  # the runtime's own
     bindings: Bindings | None = None  # where the device has memory of its own
     fits: float = math.inf  # pictures that memory is enough for, as far as has been seen
+    final_norm: bool = True  # whether what is called the final tokens is normalised
 
     def __post_init__(self) -> None:
         # What the graph says of its outputs; sides that are open have a name, or none.
@@ -72,17 +73,19 @@ class Session:
         images: Pixels,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
     ) -> dict[str, NDArray[Any]]:
         """Run a batch, uint8 (batch, height, width, 3), and return some outputs.
 
         `queries`, int64 (batch,), are each picture's query token, where the plan has a probe that
-        asks for it. Where memory is short, batches are halved first, and the log says so: a slow
-        answer is better than none. Raise a VitonnxError if the runtime fails all the same.
+        asks for it; `constants` are those of its probes, the same for all pictures. Where memory is
+        short, batches are halved first, and the log says so: a slow answer is better than none.
+        Raise a VitonnxError if the runtime fails all the same.
         """
         half = (len(images) + 1) // 2
         if len(images) <= self.fits:
             try:
-                return self._run(images, outputs, queries)
+                return self._run(images, outputs, queries, constants or {})
             except MemoryError:
                 self.fits = min(self.fits, half)  # several threads may find out
                 logger.warning(
@@ -92,7 +95,7 @@ class Session:
                     half,
                 )
         parts = [
-            self.run(images[part], outputs, None if queries is None else queries[part])
+            self.run(images[part], outputs, None if queries is None else queries[part], constants)
             for part in (slice(None, half), slice(half, None))
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
@@ -102,9 +105,10 @@ class Session:
         images: Pixels,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None,
+        constants: Mapping[str, NDArray[Any]],
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
-        feed: dict[str, Pixels] = {IMAGES: images}
+        feed: dict[str, Pixels] = {IMAGES: images, **constants}
         if queries is not None:
             feed[QUERIES] = queries
         bindings, session = self.bindings, self.session  # another thread may close it meanwhile
@@ -127,7 +131,8 @@ class Session:
     def _check(self, found: Mapping[str, NDArray[Any]], batch: int) -> None:
         """Refuse arrays of other shapes than the graph says: the runtime lets them pass."""
         for name, array in found.items():
-            said = [batch, *self._shapes[name][1:]]
+            first, *sides = self._shapes[name]
+            said = [first if isinstance(first, int) else batch, *sides]
             if len(said) != array.ndim or any(
                 isinstance(side, int) and side != own
                 for side, own in zip(said, array.shape, strict=True)
@@ -187,7 +192,9 @@ def open_session(
         ) from error
     outputs = tuple(output.name for output in session.get_outputs())
     bindings = None if device.memory == "cpu" else Bindings(session, device)
-    return Session(device, outputs, session, bindings)
+    said = session.get_modelmeta().custom_metadata_map
+    final_norm = said.get(FINAL_NORM_KEY, "tokens") == "tokens"
+    return Session(device, outputs, session, bindings, final_norm=final_norm)
 
 
 def load_promises(file: Path) -> tuple[Manifest, Outline]:

@@ -17,12 +17,13 @@ import PIL
 
 from vitonnx.blame import why_unopened
 from vitonnx.engine._engine import Engine
-from vitonnx.engine._state_schema import Pass, StateContent, to_surveys
+from vitonnx.engine._fit import stages_of
+from vitonnx.engine._state_schema import Pass, StateContent, to_entry, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import weight_files
-from vitonnx.probes import Probe, TableProbe
+from vitonnx.probes import Probe
 from vitonnx.regular import refuse_special
 
 __all__ = ["StateFile", "run_settings"]
@@ -96,9 +97,8 @@ def _hash_model(file: Path) -> str:
     return digest.hexdigest()
 
 
-# Bytes that a state may have: for the numbers of the largest models; and for each picture, should
-# it be skipped, for its name and what is wrong with it.
-OF_NUMBERS, OF_A_PICTURE = 2**24, 2**13
+# Bytes that a state may have for each picture, should it be skipped: its name, and what is wrong.
+OF_A_PICTURE = 2**13
 MOST_SHOWN = 80  # letters of another run's setting
 
 Settings: TypeAlias = Mapping[str, str | int]
@@ -131,12 +131,16 @@ class StateFile:
 
     @classmethod
     def of_run(
-        cls, path: Path, engines: Sequence[Engine], files: Sequence[str], probe: TableProbe[Any]
+        cls, path: Path, engines: Sequence[Engine], files: Sequence[str], probe: Probe[Any]
     ) -> StateFile:
-        """Give the file of a run, which one model after the other goes through the pictures in."""
+        """Give the file of a run, which one model after the other goes through the pictures in.
+
+        A probe with totals is asked once; of others it is what they are fitted by, stage by stage.
+        """
         passes = [
-            Pass(probe.shape(engine.layout), probe.largest(engine.layout), engine.batch_size)
+            Pass(asked, engine.layout, engine.batch_size if engine.batches_alike else 1)
             for engine in engines
+            for asked in stages_of(probe, engine.layout)
         ]
         return cls(path, run_settings(engines, files, probe), files, passes)
 
@@ -188,12 +192,14 @@ class StateFile:
         VitonnxError
             If it can't be written.
         """
-        state = {"settings": dict(self.settings), "surveys": [_entry(found) for found in surveys]}
+        entries = [to_entry(found) for found in surveys]
+        state = {"settings": dict(self.settings), "surveys": entries}
         with atomic_path(self.path) as passing:
             passing.write_text(json.dumps({"state": state, "sha256": _checksum(state)}, indent=1))
 
     def _most(self) -> int:
-        return OF_NUMBERS + OF_A_PICTURE * len(self.files) * len(self.passes)
+        of_pictures = OF_A_PICTURE * len(self.files) * len(self.passes)
+        return of_pictures + sum(each.most_bytes for each in self.passes)
 
     def _compare(self, settings: Settings) -> None:
         for name in {**self.settings, **settings}:
@@ -208,17 +214,6 @@ class StateFile:
 
 def _checksum(state: Any) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
-def _entry(found: Survey) -> dict[str, Any]:
-    total = found.summary
-    return {
-        "position": found.position,
-        "count": total.count,
-        "mean": np.asarray(total.mean).tolist(),
-        "squares": np.asarray(total.squares).tolist(),
-        "skipped": found.skipped,
-    }
 
 
 def _short(words: str | int) -> str:

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, InstanceOf, NonNegativeInt
 
 from vitonnx.engine._survey import Survey
-from vitonnx.probes import Summary
+from vitonnx.layout import Layout
+from vitonnx.probes import AddingProbe, Total
 
-__all__ = ["Pass", "StateContent", "to_surveys"]
+__all__ = ["Pass", "StateContent", "to_entry", "to_surveys"]
 
-ROUNDING = 1e-3  # of attention in 16 bits, whose rows don't quite sum to 1
 # Names may hold what no encoding has, which Pydantic's own strings may not.
 Text = InstanceOf[str]
+
+READABLE = 2**14  # numbers that are written as such; larger arrays are as long again in base 64
+LEAST_BYTES = 2**23  # of all others
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
+class _Packed(_Strict):
+    """A large array: doubles, little-endian, in base 64."""
+
+    shape: list[NonNegativeInt]
+    float64: Text
+
+
+Part = float | list[float] | list[list[float]] | _Packed
+
+
 class _Survey(_Strict):
     position: NonNegativeInt
     count: NonNegativeInt
-    mean: float | list[list[float]]
-    squares: float | list[list[float]]
+    parts: dict[Text, Part]
     skipped: dict[Text, Text]
+    crops: _Packed | list[list[float]]
 
 
 class _State(_Strict):
@@ -46,15 +61,38 @@ class StateContent(_Strict):
 
 @dataclass(frozen=True)
 class Pass:
-    """One model's pass over the pictures."""
+    """One pass over the pictures: of one model, and of one of the questions put to it."""
 
-    shape: tuple[int, ...]  # of the result for one picture
-    largest: float  # that a result can be; 0 is the least
+    probe: AddingProbe[Any, Any]
+    layout: Layout
     batch_size: int  # after so many pictures a state may be left
+
+    @property
+    def most_bytes(self) -> int:
+        """Give the bytes that its numbers may have in a state."""
+        return LEAST_BYTES + 3 * self.probe.bytes_of(self.layout)
+
+
+def to_entry(found: Survey) -> dict[str, Any]:
+    """Write a survey as JSON has it; numbers come back to the last bit."""
+    return {
+        "position": found.position,
+        "count": found.summary.count,
+        "parts": {name: _written(part) for name, part in found.summary.parts().items()},
+        "skipped": found.skipped,
+        "crops": _written(np.asarray(found.crops, np.float64).reshape(-1, 4)),
+    }
+
+
+def _written(part: Any) -> Any:
+    array = np.asarray(part, "<f8")
+    if array.ndim <= 2 and array.size <= READABLE:
+        return array.tolist()
+    return {"shape": list(array.shape), "float64": base64.b64encode(array.tobytes()).decode()}
 
 
 def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> list[Survey]:
-    """Turn a state into surveys, one per model and pass, each begun when the one before has ended.
+    """Turn a state into surveys, one per pass, each begun when the one before has ended.
 
     Raise a ValueError that says why the run at hand can't have left it.
     """
@@ -80,30 +118,36 @@ def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
     good = sum(1 for file in before if file not in entry.skipped)
     if entry.count != good:
         raise ValueError(f"a count of {entry.count} after {good} good pictures")
-    mean, squares = (_to_array(numbers, each, good) for numbers in (entry.mean, entry.squares))
-    if good:
-        _refuse_beyond("means", mean, each.largest, slack=ROUNDING * each.largest)
-        # Nothing deviates by more than that from its mean.
-        _refuse_beyond("squares", squares, good * ((1 + ROUNDING) * each.largest) ** 2)
-    return Survey(at, Summary(good, mean, squares), dict(entry.skipped))
+    crops = _to_array(entry.crops)
+    if crops.shape not in ((good, 4), (0,), (0, 4)):
+        raise ValueError(f"crops of shape {crops.shape} after {good} good pictures")
+    total = _to_total({name: _to_array(part) for name, part in entry.parts.items()}, each, good)
+    return Survey(at, total, dict(entry.skipped), [tuple(crop) for crop in crops.tolist()])
 
 
-def _refuse_beyond(what: str, numbers: Any, largest: float, slack: float = 0.0) -> None:
-    """Refuse values below zero or above the largest."""
-    least, most = float(numbers.min()), float(numbers.max())
-    if least < -slack or most > largest + slack:
-        raise ValueError(f"{what} from {least:g} to {most:g}, where 0 to {largest:g} can be")
+def _to_total(parts: Mapping[str, NDArray[np.float64]], each: Pass, good: int) -> Total:
+    """Make a total of its parts, which are those of no picture, or all finite."""
+    nothing = each.probe.nothing(each.layout)
+    if parts.keys() != nothing.parts().keys():
+        raise ValueError(f"the parts {', '.join(parts) or 'none'}")
+    if not good:
+        for name, part in nothing.parts().items():
+            if parts[name].shape or not np.array_equal(parts[name], part, equal_nan=True):
+                raise ValueError("numbers without a picture")
+        return nothing
+    for name, part in parts.items():
+        if not np.isfinite(part).all():
+            raise ValueError(f"{name} that aren't numbers")
+    numbers = {name: float(part) if part.ndim == 0 else part for name, part in parts.items()}
+    total: Total = type(nothing).of_parts(good, numbers)
+    each.probe.check(total, each.layout)
+    return total
 
 
-def _to_array(numbers: float | list[list[float]], each: Pass, count: int) -> Any:
-    """Make an array of one of a summary's two, which are NaN of no picture."""
-    array = np.array(numbers, np.float64)
-    if not count:
-        if array.shape or not math.isnan(array):
-            raise ValueError("numbers without a picture")
-        return array
-    if array.shape != each.shape:
-        raise ValueError(f"means of shape {array.shape} instead of {each.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError("means that aren't numbers")
-    return array
+def _to_array(part: Part) -> NDArray[np.float64]:
+    if not isinstance(part, _Packed):
+        return np.array(part, np.float64)
+    content = base64.b64decode(part.float64, validate=True)
+    if len(content) != 8 * math.prod(part.shape):
+        raise ValueError(f"an array of shape {tuple(part.shape)} in {len(content)} bytes")
+    return np.frombuffer(content, "<f8").reshape(part.shape)

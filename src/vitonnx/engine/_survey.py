@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from vitonnx.engine._engine import Engine
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.probes import Probe, Summary, TableProbe
+from vitonnx.engine._result_stream import Result, Stream
+from vitonnx.probes import AddingProbe, Crop, Probe, Summary, SumProbe, TableProbe
 
 __all__ = ["Survey", "survey"]
 
@@ -28,15 +29,18 @@ class Survey:
     ----------
     position : int
         Index of the first picture not done yet.
-    summary : Summary
+    summary : Total
         Totals of the good pictures before it.
     skipped : dict of str to str
         Bad pictures before it, each with its error.
+    crops : list of (left, top, right, bottom)
+        What the model saw of each good picture, for a probe that finds nothing in a single one.
     """
 
     position: int = 0
-    summary: Summary = field(default_factory=Summary)
+    summary: Any = field(default_factory=Summary)
     skipped: dict[str, str] = field(default_factory=dict)
+    crops: list[Crop] = field(default_factory=list)
 
 
 def survey(
@@ -75,21 +79,37 @@ def survey(
     PictureError
         If a picture can't be read or used, and `strict`.
     """
-    if not isinstance(probe, TableProbe):
+    if not isinstance(probe, AddingProbe):
         raise UsageError(f"the probe {probe.name} has no totals to survey.")
     ahead = itertools.islice(files, found.position, None)
-    stream = engine.stream(ahead, [probe], summary={probe.name: found.summary})
-    while batch := list(itertools.islice(stream, engine.batch_size)):
-        for result in batch:
-            if result.error is not None:
-                if strict:
-                    raise result.error
-                found.skipped[result.file] = str(result.error)
-            else:
-                _check(probe, engine, np.asarray(probe.values_of(result[probe.name])))
-        found.position += len(batch)
-        found.summary = stream.summary[probe.name]
-        yield found
+    summary = {probe.name: found.summary} if found.summary.count else {}
+    stream = engine.stream(ahead, [probe], summary=summary)
+    batch: list[Result] = []
+    for result in stream:
+        if result.error is not None and strict:
+            raise result.error
+        if result.error is None and isinstance(probe, TableProbe):
+            _check(probe, engine, np.asarray(probe.values_of(result[probe.name])))
+        batch.append(result)
+        # Only then does the summary hold all of them, and nothing beyond.
+        if result.sums is not None:
+            yield _done(found, batch, stream, probe)
+            batch = []
+    if batch:
+        yield _done(found, batch, stream, probe)
+
+
+def _done(
+    found: Survey, batch: Sequence[Result], stream: Stream, probe: AddingProbe[Any, Any]
+) -> Survey:
+    for result in batch:
+        if result.error is not None:
+            found.skipped[result.file] = str(result.error)
+        elif isinstance(probe, SumProbe) and result.crop is not None:
+            found.crops.append(result.crop)
+    found.position += len(batch)
+    found.summary = stream.summary[probe.name]
+    return found
 
 
 def _check(probe: TableProbe[Any], engine: Engine, values: NDArray[np.float64]) -> None:

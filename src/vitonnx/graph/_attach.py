@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
+from numpy.typing import NDArray
 
 from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
 from vitonnx.graph._canonical import IR_VERSION, OPSET
+from vitonnx.graph._write import constant
 
 __all__ = ["Attach"]
 
@@ -42,6 +44,12 @@ class Attach(ir.passes.InPlacePass):
     queries : bool
         Whether the function also gets ``queries``, int64 (batch,): a token of each picture. The
         graph has an input of that name then.
+    constants : mapping of str to array, optional
+        Arrays that the function also gets, the same for all pictures.
+    fixed : bool
+        Whether these stay in the graph; else it has inputs of their names, for any values.
+    whole : bool
+        Whether the result is one for all pictures of a batch, (1, ...), and not stacked on batch.
 
     Raises
     ------
@@ -50,12 +58,22 @@ class Attach(ir.passes.InPlacePass):
     """
 
     def __init__(
-        self, name: str, reads: Collection[str], function: Function, *, queries: bool = False
+        self,
+        name: str,
+        reads: Collection[str],
+        function: Function,
+        *,
+        queries: bool = False,
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        fixed: bool = False,
+        whole: bool = False,
     ) -> None:
         self.name = name
         self.reads = reads
         self.function = function
         self.queries = queries
+        self.constants, self.fixed = constants or {}, fixed
+        self.whole = whole
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Trace and join, in place."""
@@ -67,16 +85,32 @@ class Attach(ir.passes.InPlacePass):
         sources = {name: outputs[name] for name in self.reads}
         if self.queries:
             sources[QUERIES] = _queries(graph)
-        traced = self._trace(sources)
-        _join(model, traced, sources, prefix=self.name)
+        own = {name: self._own(graph, name, array) for name, array in self.constants.items()}
+        traced = self._trace(sources, own)
+        _join(model, traced, {**sources, **own}, prefix=self.name)
+        result = graph.outputs[-1]
+        result.shape = ir.Shape([1 if self.whole else BATCH, *(result.shape or ())[1:]])
         return ir.passes.PassResult(model, modified=True)
 
-    def _trace(self, sources: Mapping[str, ir.Value]) -> ir.Model:
+    def _own(self, graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
+        """Give a constant: in the graph, or as an input of it."""
+        if self.fixed:
+            return constant(graph, name, array)
+        value = ir.Value(
+            name=name,
+            type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
+            shape=ir.Shape(array.shape),
+        )
+        graph.inputs.append(value)
+        return value
+
+    def _trace(self, sources: Mapping[str, ir.Value], own: Mapping[str, ir.Value]) -> ir.Model:
         # ndonnx brings onnxruntime along, which graph passes do without.
         import ndonnx as ndx
         from onnxscript import optimizer
 
-        arguments = {name: _argument(value) for name, value in sources.items()}
+        arguments = {name: _argument(value, BATCH) for name, value in sources.items()}
+        arguments |= {name: _argument(value) for name, value in own.items()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ndonnx, on its way to make some types fit
             result = self.function(arguments)
@@ -98,15 +132,16 @@ def _queries(graph: ir.Graph) -> ir.Value:
     return value
 
 
-def _argument(value: ir.Value) -> Any:
-    """Stand for a value while its function is traced; the batch is open."""
+def _argument(value: ir.Value, *batch: str) -> Any:
+    """Stand for a value while its function is traced; the batch, where there is one, is open."""
     import ndonnx as ndx
 
     assert value.shape is not None
-    sides = [side if isinstance(side, int) else str(side) for side in value.shape[1:]]
+    own = value.shape[len(batch) :]
+    sides = [side if isinstance(side, int) else str(side) for side in own]
     kinds = {ir.DataType.INT64: ndx.int64, ir.DataType.DOUBLE: ndx.float64}
     dtype = kinds.get(value.dtype or ir.DataType.FLOAT, ndx.float32)
-    return ndx.argument(shape=(BATCH, *sides), dtype=dtype)
+    return ndx.argument(shape=(*batch, *sides), dtype=dtype)
 
 
 def _never_empty(graph: ir.Graph) -> None:
@@ -160,5 +195,4 @@ def _join(
             value.name = node.name if place == 0 else f"{node.name}/output_{place}"
     graph.extend(nodes)
     result.name = prefix
-    result.shape = ir.Shape([BATCH, *(result.shape or ())[1:]])
     graph.outputs.append(result)

@@ -114,12 +114,12 @@ class Manifest(Layout):
     prefix_tokens: Words
     blocks: Count
     heads: Count
-    dim: Count
-    position_grid: Grid | None = field()  # every file says it, be it null
+    dim: Count = field()  # every file says it
+    position_grid: Grid | None = field()  # be it null
     position_prefix: Words = field()
     position_interpolation: Word | None
     preprocessing: Preprocessing
-    classes: Words | None
+    classes: Words | None = field()
     source: Source
     parity: dict[Word, Amount] = field(default_factory=dict)
     versions: dict[Word, Word] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Pictures and files in and out; videos are in `vitonnx.media.videos`."""
 
-from vitonnx.media._arrays_in_out import Tensor, on_host, save_arrays, stack_models
+from vitonnx.media._arrays_in_out import Tensor, load_arrays, on_host, save_arrays, stack_models
 from vitonnx.media._atomic import (
     atomic_path,
     atomic_with_companions,
@@ -41,6 +41,7 @@ __all__ = [
     "find_picture_names",
     "find_pictures",
     "first_among",
+    "load_arrays",
     "natural_key",
     "on_host",
     "open_picture",

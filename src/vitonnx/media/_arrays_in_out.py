@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.errors import PictureError, UsageError
+from vitonnx.blame import reason_of, why_unopened
+from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.filenames import shown
 from vitonnx.media._atomic import atomic_path
+from vitonnx.regular import refuse_special
 
-__all__ = ["Tensor", "on_host", "save_arrays", "stack_models"]
+__all__ = ["Tensor", "load_arrays", "on_host", "save_arrays", "stack_models"]
 
 CPU = 1  # DLPack's number for it
+# What NumPy and the library of zip files raise for what is damaged, encrypted or no array.
+READ_ERRORS = (
+    *(ValueError, TypeError, KeyError, EOFError, SyntaxError, MemoryError, zlib.error),
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OverflowError, UnicodeError),
+)
+LARGEST = 2**28  # bytes of an array that is read: files come from anywhere
 
 
 @runtime_checkable
@@ -80,6 +90,33 @@ def save_arrays(path: str | Path, arrays: Arrays) -> None:
     """
     with atomic_path(path) as passing:
         np.savez_compressed(passing, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: str | Path, names: Collection[str]) -> dict[str, NDArray[np.generic]]:
+    """Read some arrays of an ``.npz``, without pickle; those that aren't there are left out.
+
+    Raises
+    ------
+    VitonnxError
+        If the file can't be read, is none, or an array is larger than 256 MB.
+    """
+    file = Path(path)
+    refuse_special(file, VitonnxError)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            sizes = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        there = [name for name in names if name in sizes]
+        if any(sizes[name].file_size > LARGEST for name in there):
+            raise ValueError(f"an array in it has more than {LARGEST:,} bytes")
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in there}
+    except OSError as error:
+        raise VitonnxError(f"can't read {shown(str(file))}: {why_unopened(error)}.") from error
+    except READ_ERRORS as error:
+        raise VitonnxError(
+            f"{shown(str(file))} holds no arrays that can be read ({reason_of(error)}): give an "
+            ".npz that vitonnx wrote."
+        ) from error
 
 
 def stack_models(models: Mapping[str, Arrays]) -> dict[str, NDArray[np.generic]]:

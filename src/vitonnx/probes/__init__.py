@@ -6,8 +6,11 @@ are raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
 from vitonnx.layout import Layout
+from vitonnx.probes._adding import AddingProbe, SumProbe, TableProbe
 from vitonnx.probes._answering import answering
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._basis import Basis, principal_components
+from vitonnx.probes._cka import CKA, linear_cka
 from vitonnx.probes._crop import WHOLE, Crop, cells_within
 from vitonnx.probes._distance import (
     Distance,
@@ -27,15 +30,20 @@ from vitonnx.probes._finding import (
     Plate,
     Table,
 )
+from vitonnx.probes._flow import AttentionFlow, Flow, FlowResult, attention_flow
 from vitonnx.probes._heads import Heads, HeadsResult, head_maps, mass_mask
+from vitonnx.probes._lens import Lens, LensResult, best_of_logits
+from vitonnx.probes._moments import Moments, token_moments
+from vitonnx.probes._norms import NormCounts, Norms, NormsResult, token_norms
 from vitonnx.probes._option import Option, option, options_of
-from vitonnx.probes._patches import fold_patches
+from vitonnx.probes._pair_sums import PairSums, pack_sums, unbiased_hsic
+from vitonnx.probes._patches import fold_patches, patch_tokens
+from vitonnx.probes._pca import PCA, PCAResult
 from vitonnx.probes._positions import Metric, Positions, PositionsResult, position_similarity
 from vitonnx.probes._probe import (
     GraphProbe,
     Probe,
     Queries,
-    TableProbe,
     WeightProbe,
     no_probe,
 )
@@ -49,13 +57,20 @@ from vitonnx.probes._registry import (
 )
 from vitonnx.probes._result import Found, PictureResult, Prediction
 from vitonnx.probes._rollout import Fusion, Rollout, RolloutResult, rollout
+from vitonnx.probes._similarity import Similarity, SimilarityResult, cosine_similarity
 from vitonnx.probes._summary import Summary
+from vitonnx.probes._total import Total
 
 __all__ = [
+    "CKA",
     "GROUP",
+    "PCA",
     "PROBES",
     "WHOLE",
+    "AddingProbe",
     "Array",
+    "AttentionFlow",
+    "Basis",
     "ClassMaps",
     "ColourMaps",
     "Crop",
@@ -66,6 +81,8 @@ __all__ = [
     "Filters",
     "FiltersResult",
     "Finding",
+    "Flow",
+    "FlowResult",
     "Found",
     "Fusion",
     "GraphProbe",
@@ -73,10 +90,18 @@ __all__ = [
     "HeadsResult",
     "Histogram",
     "Layout",
+    "Lens",
+    "LensResult",
     "Maps",
     "Matrix",
     "Metric",
+    "Moments",
+    "NormCounts",
+    "Norms",
+    "NormsResult",
     "Option",
+    "PCAResult",
+    "PairSums",
     "PictureResult",
     "Plate",
     "Positions",
@@ -88,25 +113,39 @@ __all__ = [
     "Queries",
     "Rollout",
     "RolloutResult",
+    "Similarity",
+    "SimilarityResult",
+    "SumProbe",
     "Summary",
     "Table",
     "TableProbe",
+    "Total",
     "WeightProbe",
     "answering",
     "attention_entropy",
+    "attention_flow",
+    "best_of_logits",
     "cells_within",
+    "cosine_similarity",
     "filter_components",
     "filters",
     "find_probe",
     "fold_patches",
     "head_maps",
+    "linear_cka",
     "load_probes",
     "mass_mask",
     "mean_attention_distance",
     "no_probe",
     "option",
     "options_of",
+    "pack_sums",
+    "patch_tokens",
     "position_similarity",
+    "principal_components",
     "rollout",
     "token_distances",
+    "token_moments",
+    "token_norms",
+    "unbiased_hsic",
 ]

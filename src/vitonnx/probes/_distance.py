@@ -11,11 +11,12 @@ import array_api_compat
 
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
+from vitonnx.probes._adding import TableProbe
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._finding import Table
 from vitonnx.probes._option import option
 from vitonnx.probes._patches import others
-from vitonnx.probes._probe import Queries, TableProbe
+from vitonnx.probes._probe import Queries
 from vitonnx.probes._result import PictureResult
 
 __all__ = ["Distance", "DistanceResult", "mean_attention_distance", "token_distances"]

@@ -10,9 +10,10 @@ from typing import ClassVar
 import array_api_compat
 
 from vitonnx.layout import Layout
+from vitonnx.probes._adding import TableProbe
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._finding import Table
-from vitonnx.probes._probe import Queries, TableProbe
+from vitonnx.probes._probe import Queries
 from vitonnx.probes._result import PictureResult
 
 __all__ = ["Entropy", "EntropyResult", "attention_entropy"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -11,7 +9,7 @@ from typing import ClassVar
 
 import array_api_compat
 
-from vitonnx.errors import PictureError, UsageError
+from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._crop import Crop
@@ -19,23 +17,19 @@ from vitonnx.probes._finding import Maps
 from vitonnx.probes._option import option
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._probe import GraphProbe, Queries
+from vitonnx.probes._query import (
+    PATCH,
+    check_query,
+    is_located,
+    query_token,
+    read_query,
+    require_token,
+    row_of_each,
+    say_query,
+)
 from vitonnx.probes._result import PictureResult
 
-__all__ = ["Heads", "HeadsResult", "head_maps", "mass_mask", "read_query"]
-
-PATCH = "patch"
-
-
-def read_query(text: str) -> str | tuple[int, int]:
-    """Read a query: a pixel ``y,x``, or else the name of a token.
-
-    Examples
-    --------
-    >>> read_query("200,240"), read_query("cls")
-    ((200, 240), 'cls')
-    """
-    pixel = re.fullmatch(r"\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*", text)
-    return (int(pixel[1]), int(pixel[2])) if pixel else text
+__all__ = ["Heads", "HeadsResult", "head_maps", "mass_mask"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -152,11 +146,7 @@ class Heads(GraphProbe[HeadsResult]):
         super().__post_init__()
         if self.mass is not None:
             check_mass(self.mass)
-        if not (self.query is None or isinstance(self.query, str) or _is_pixel(self.query)):
-            raise UsageError(
-                f"query {self.query!r} is neither a token's name nor a pixel (y, x), "
-                "two whole numbers."
-            )
+        check_query(self.query)
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
         """Name the one output that is read: the block's attention.
@@ -166,12 +156,7 @@ class Heads(GraphProbe[HeadsResult]):
         UsageError
             If the model has no such block, or no such query token.
         """
-        if isinstance(self.query, str) and self.query not in (*layout.names, "mean", PATCH):
-            tokens = ", ".join((*layout.names, "mean"))
-            raise UsageError(
-                f"the model has no query token {self.query!r}; there are {tokens}, "
-                "or a pixel of the picture as y,x."
-            )
+        require_token(self.query, layout, "mean")
         return (layout.attention(self.block),)
 
     def token(self, layout: Layout, crop: Crop) -> int | None:
@@ -188,24 +173,12 @@ class Heads(GraphProbe[HeadsResult]):
             return layout.class_token
         if self.query == "mean":
             return None
-        if self.query == PATCH:
-            raise UsageError("query 'patch' is for baked files: give a pixel of the picture, y,x.")
-        if isinstance(self.query, str):
-            return layout.token(self.query)
-        left, top, right, bottom = crop
-        row = _cell(self.query[0], top, bottom, layout.grid[0])
-        column = _cell(self.query[1], left, right, layout.grid[1])
-        if row is None or column is None:
-            raise PictureError(
-                f"the query pixel y {self.query[0]}, x {self.query[1]} lies outside the crop that "
-                f"the model sees: y {_pixels(top, bottom)}, x {_pixels(left, right)}."
-            )
-        return layout.prefix + row * layout.grid[1] + column
+        return query_token(self.query, layout, crop)
 
     @property
     def located(self) -> bool:
         """Whether the query is a pixel, which lies in another patch of every picture."""
-        return self.query == PATCH or isinstance(self.query, tuple)
+        return is_located(self.query)
 
     @property
     def graph_form(self) -> Heads:
@@ -253,7 +226,7 @@ class Heads(GraphProbe[HeadsResult]):
     def _label(self, layout: Layout) -> str:
         if self.query is None:
             return "mean" if layout.class_token is None else "cls"
-        return self.query if isinstance(self.query, str) else f"{self.query[0]},{self.query[1]}"
+        return say_query(self.query)
 
 
 def head_maps(
@@ -311,7 +284,7 @@ def head_maps(
         rows = xp.sum(attention[:, :, prefix : tokens - suffix, :], axis=2)
         rows = rows / (tokens - prefix - suffix)
     elif not isinstance(query, Integral):
-        rows = _row_of_each(attention, query)
+        rows = row_of_each(attention, query)
     elif 0 <= int(query) < tokens:
         rows = attention[:, :, int(query), :]
     else:
@@ -319,16 +292,6 @@ def head_maps(
             f"head_maps: there is no query token {query}; there are 0 to {tokens - 1}."
         )
     return fold_patches(rows, grid=grid, prefix=prefix, suffix=suffix)
-
-
-def _row_of_each(attention: Array, queries: Array) -> Array:
-    """Take one row of each picture, (batch, heads, tokens), by a product that selects it."""
-    xp = array_api_compat.array_namespace(attention)
-    _, heads, _, tokens = attention.shape
-    index = xp.arange(tokens, device=array_api_compat.device(attention))
-    chosen = xp.astype(queries[:, None] == index[None, :], attention.dtype)
-    # A traced product does not know its shape.
-    return xp.reshape(chosen[:, None, None, :] @ attention, (-1, heads, tokens))
 
 
 def mass_mask(maps: Array, mass: float) -> Array:
@@ -388,22 +351,3 @@ def check_mass(mass: float) -> None:
 
 def _head_labels(heads: int) -> tuple[str, ...]:
     return tuple(f"head {head}" for head in range(heads))
-
-
-def _is_pixel(query: object) -> bool:
-    return (
-        isinstance(query, tuple)
-        and len(query) == 2
-        and all(isinstance(side, Integral) for side in query)
-    )
-
-
-def _cell(pixel: int, start: float, stop: float, cells: int) -> int | None:
-    """Which of the equal cells from start to stop holds the pixel's centre; None if none does."""
-    position = math.floor((pixel + 0.5 - start) / (stop - start) * cells)
-    return position if 0 <= position < cells else None
-
-
-def _pixels(start: float, stop: float) -> str:
-    """Name the first and last pixel whose centres lie from start to stop."""
-    return f"{math.ceil(start - 0.5)} to {math.ceil(stop - 0.5) - 1}"

@@ -52,6 +52,9 @@ class Option:
         Bounds, inclusive.
     optional : bool
         Whether it may be None.
+    constant : bool
+        Whether it reaches a graph in the probe's constants alone, so that one graph serves all its
+        values.
     """
 
     name: str
@@ -65,11 +68,12 @@ class Option:
     least: float | None = None
     most: float | None = None
     optional: bool = False
+    constant: bool = False
 
     @property
     def flag(self) -> str:
         """Its spelling on the command line."""
-        return "--" + self.name.replace("_", "-")
+        return "--" + self.name.rstrip("_").replace("_", "-")
 
     @property
     def placeholder(self) -> str:
@@ -144,6 +148,7 @@ def option(
     in_graph: bool = True,
     least: float | None = None,
     most: float | None = None,
+    constant: bool = False,
 ) -> Value:
     """Declare a field of a probe as an option of all commands that ask it.
 
@@ -152,7 +157,7 @@ def option(
 
     Parameters
     ----------
-    default, help, metavar, read, in_graph, least, most
+    default, help, metavar, read, in_graph, least, most, constant
         See `Option`.
 
     Examples
@@ -163,7 +168,9 @@ def option(
     >>> [(found.flag, found.default) for found in options_of(Question)]
     [('--block', -1)]
     """
-    declared = Option("", str, default, help, (), metavar, read, in_graph, least, most)
+    declared = Option(
+        *("", str, default, help, (), metavar, read, in_graph, least, most), constant=constant
+    )
     return field(default=default, metadata={KEY: declared})
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 import array_api_compat
 
@@ -15,17 +14,19 @@ from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
-from vitonnx.probes._finding import Finding, Table
+from vitonnx.probes._finding import Finding
 from vitonnx.probes._option import options_of
 from vitonnx.probes._result import Found, PictureResult
-from vitonnx.probes._summary import Summary
+from vitonnx.probes._total import Total
+
+if TYPE_CHECKING:
+    from vitonnx.probes._adding import AddingProbe
 
 __all__ = [
     "GraphProbe",
     "Probe",
     "Queries",
     "Question",
-    "TableProbe",
     "WeightProbe",
     "no_probe",
 ]
@@ -77,6 +78,10 @@ class Probe(Question, Generic[Result]):
 
     shares: ClassVar[bool] = False
     """Whether the values of its maps are shares of a whole, as attention weights are."""
+    in_videos: ClassVar[bool] = True
+    """Whether its maps may be asked of every frame of a video."""
+    learns: ClassVar[tuple[str, ...]] = ()
+    """Names of the arrays that it learns when it is fitted, in the ``.npz`` of its results."""
 
     def token(self, layout: Layout, crop: Crop) -> int | None:
         """Find the query token of one picture; None where there is none, or no single one.
@@ -99,6 +104,48 @@ class Probe(Question, Generic[Result]):
     def located(self) -> bool:
         """Whether the query token differs from picture to picture."""
         return False
+
+    def advice(self, layout: Layout) -> str | None:
+        """Give a sentence that a person should read before the work begins; None for none."""
+        return None
+
+    @property
+    def source(self) -> str | None:
+        """What the probe is to be fitted on, if not on the pictures that are asked.
+
+        An ``.npz`` that holds what was learned before, or pictures: a folder, for instance.
+        """
+        return None
+
+    def stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
+        """Give the question to put to all pictures before this one; None where there is none.
+
+        See `vitonnx.Engine.fitted`, which asks until there is none.
+        """
+        return None
+
+    def stages(self, layout: Layout) -> tuple[AddingProbe[Any, Any], ...]:
+        """List all that `stage` will ask, one after the other, as it is before any is known."""
+        stage = self.stage(layout)
+        return () if stage is None else (stage,)
+
+    def learn(self, total: Total, layout: Layout) -> Self:
+        """Give a probe that knows what its `stage` came to over all pictures."""
+        raise NotImplementedError(f"{type(self).__name__} has a stage, and so must learn")
+
+    def recall(self, arrays: Mapping[str, Array], layout: Layout) -> Self:
+        """Give a probe that knows what another learned, from the arrays of its ``.npz``.
+
+        Raises
+        ------
+        UsageError
+            If they are none that this probe has learned.
+        """
+        raise UsageError(f"{self.name} learns nothing that a file could hold.")
+
+    def learned(self, layout: Layout) -> Mapping[str, Array]:
+        """Give the arrays that it learned, by the names of `learns`, as `recall` takes them."""
+        return {}
 
     @property
     def graph_form(self) -> Self:
@@ -144,12 +191,20 @@ class GraphProbe(Probe[Result]):
         Parameters
         ----------
         outputs : mapping of str to array
-            What `reads` names.
+            What `reads` and `constants` name.
         layout : Layout
             The model's.
         queries : int, int64 (batch,) array, or None
             The token that `token` finds: an array where the probe is `located`.
         """
+
+    def constants(self) -> Mapping[str, Array]:
+        """Give the arrays, float32, that `condense` needs beside the outputs; none by default.
+
+        They are inputs of the planned graph, so that one graph serves all their values; a baked
+        file holds them. Names begin with that of the probe: ``pca/mean``.
+        """
+        return {}
 
     @abstractmethod
     def result(self, condensed: Array, layout: Layout, query: int | None) -> Result:
@@ -168,67 +223,27 @@ class GraphProbe(Probe[Result]):
             for picture, query in enumerate(queries)
         ]
 
+    def difference(self, condensed: Array, expected: Array) -> float:
+        """Compare what a graph and NumPy condense, relative to the largest value."""
+        xp = array_api_compat.array_namespace(condensed)
+        return float(xp.max(xp.abs(condensed - expected)) / xp.max(xp.abs(expected)))
+
+    def condensed(
+        self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]
+    ) -> Array:
+        """Boil the outputs of a batch down without a graph."""
+        tokens = queries[0] if len(set(queries)) == 1 else _stacked(queries, outputs)
+        read = {name: outputs[name] for name in self.reads(layout)}
+        (first, *_) = read.values()
+        xp, device = array_api_compat.array_namespace(first), array_api_compat.device(first)
+        own = {name: xp.asarray(each, device=device) for name, each in self.constants().items()}
+        return self.condense({**read, **own}, layout, tokens)
+
     def compute(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]
     ) -> list[Result]:
         """Make one result for each picture of a batch, without a graph."""
-        tokens = queries[0] if len(set(queries)) == 1 else _stacked(queries, outputs)
-        read = {name: outputs[name] for name in self.reads(layout)}
-        return self.results(self.condense(read, layout, tokens), layout, queries)
-
-
-class TableProbe(GraphProbe[Result]):
-    """A probe of one value for every head of every block, which adds up over a dataset.
-
-    `condense` gives (batch, blocks, heads).
-    """
-
-    gives = Table
-    unit: ClassVar[str]
-    """What is measured, and in what."""
-    title: ClassVar[str]
-    """What is measured, as a heading."""
-
-    def reads(self, layout: Layout) -> tuple[str, ...]:
-        """Name the outputs that are read: the attention of all blocks."""
-        return tuple(layout.attention(block) for block in range(layout.blocks))
-
-    @property
-    def details(self) -> tuple[str, ...]:
-        """How it is measured, in words, where that is not as usual."""
-        return ()
-
-    @abstractmethod
-    def largest(self, layout: Layout) -> float:
-        """Give the largest value that there can be; the least is 0."""
-
-    def shape(self, layout: Layout) -> tuple[int, int]:
-        """Give the shape of a summary: (blocks, heads)."""
-        return layout.blocks, layout.heads
-
-    def summary(self, results: Sequence[Result] = ()) -> Summary:
-        """Sum up results: of no picture by default, to begin with."""
-        parts = (Summary.of(self.values_of(result)) for result in results)
-        return functools.reduce(Summary.merge, parts, Summary())
-
-    def values_of(self, result: Result) -> Array:
-        """Give the array of a result that adds up: its only one, or that of the probe's name."""
-        arrays = result.arrays()
-        if len(arrays) > 1 and self.name in arrays:
-            return arrays[self.name]
-        (only,) = arrays.values()
-        return only
-
-    def table(self, summary: Summary) -> Table:
-        """Give the finding of a summary."""
-        return Table(
-            values=summary.mean,
-            std=summary.std,
-            count=summary.count,
-            unit=self.unit,
-            title=self.title,
-            details=self.details,
-        )
+        return self.results(self.condensed(outputs, layout, queries), layout, queries)
 
 
 class WeightProbe(Question, Generic[OfWeights]):

@@ -11,22 +11,33 @@ from typing import NamedTuple, TypeAlias, get_args
 
 from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, QUERIES
 from vitonnx.errors import UsageError
+from vitonnx.probes._cka import CKA
 from vitonnx.probes._distance import Distance
 from vitonnx.probes._entropy import Entropy
 from vitonnx.probes._filters import Filters
 from vitonnx.probes._finding import Finding
+from vitonnx.probes._flow import Flow
 from vitonnx.probes._heads import Heads
+from vitonnx.probes._lens import Lens
+from vitonnx.probes._norms import Norms
 from vitonnx.probes._option import options_of
+from vitonnx.probes._pca import PCA
 from vitonnx.probes._positions import Positions
 from vitonnx.probes._probe import Probe, WeightProbe
 from vitonnx.probes._result import PictureResult
 from vitonnx.probes._rollout import Rollout
+from vitonnx.probes._similarity import Similarity
 
 __all__ = ["GROUP", "PROBES", "ProbeClass", "Probes", "find_probe", "load_probes"]
 
 ProbeClass: TypeAlias = type[Probe] | type[WeightProbe]  # type: ignore[type-arg]
 
-PROBES: tuple[ProbeClass, ...] = (Heads, Rollout, Distance, Entropy, Filters, Positions)
+PROBES: tuple[ProbeClass, ...] = (
+    *(Heads, Rollout, Flow),
+    *(PCA, Similarity, Norms, Lens),
+    *(Distance, Entropy, CKA),
+    *(Filters, Positions),
+)
 """The probes inside, in the order of commands and reports."""
 
 GROUP = "vitonnx.probes"

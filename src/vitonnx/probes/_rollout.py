@@ -188,7 +188,7 @@ def rollout(
     array([[0.25, 0.75]])
     """
     check_rollout_options(fusion, discard)
-    _check_blocks(attentions, query)
+    check_blocks(attentions, query, caller="rollout")
     fuse = functools.partial(_fuse, fusion=fusion, discard=discard, class_token=class_token)
     if query is None:
         mixings = (_mixing(fuse(attention)) for attention in reversed(attentions))
@@ -198,6 +198,30 @@ def rollout(
     for attention in reversed(attentions[:-1]):
         flow = _follow(flow, fuse(attention))
     return flow[:, 0, :]
+
+
+def mixed_attention(attention: Array, *, fusion: Fusion) -> Array:
+    """How a block mixes the tokens: ``(fused attention + identity) / 2``, rows renormalised.
+
+    Parameters
+    ----------
+    attention : (batch, heads, tokens, tokens)
+        Softmax weights of a block.
+    fusion : "mean", "max" or "min"
+        Over the heads.
+
+    Returns
+    -------
+    (batch, tokens, tokens), the input's namespace and dtype; rows sum to 1
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mixed_attention(np.asarray([[[[0.5, 0.5], [0.0, 1.0]]]]), fusion="mean")
+    array([[[0.75, 0.25],
+            [0.  , 1.  ]]])
+    """
+    return _mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None))
 
 
 class _Fused(NamedTuple):
@@ -283,21 +307,21 @@ def check_rollout_options(fusion: str, discard: float) -> None:
         raise UsageError(f"discard is {discard}; it must be at least 0 and less than 1.")
 
 
-def _check_blocks(attentions: Sequence[Array], query: int | slice | None) -> None:
+def check_blocks(attentions: Sequence[Array], query: int | slice | None, *, caller: str) -> None:
     """Check that there are blocks, and that they and the query speak of the same tokens."""
     if len(attentions) == 0:
-        raise UsageError("rollout: there are no attentions; give those of all blocks.")
+        raise UsageError(f"{caller}: there are no attentions; give those of all blocks.")
     for block, attention in enumerate(attentions):
-        check_attention(attention, caller="rollout", name=f"attentions[{block}]")
+        check_attention(attention, caller=caller, name=f"attentions[{block}]")
         first, shape = attentions[0].shape, attention.shape
         if (shape[0], shape[-1]) != (first[0], first[-1]):
             raise UsageError(
-                f"rollout: attentions[{block}] has shape {tuple(shape)} and attentions[0] "
+                f"{caller}: attentions[{block}] has shape {tuple(shape)} and attentions[0] "
                 f"{tuple(first)}; batch and tokens must be the same in all blocks."
             )
     tokens = attentions[0].shape[-1]
     if isinstance(query, slice):
         if not range(tokens)[query]:
-            raise UsageError(f"rollout: {query} holds none of the {tokens} tokens.")
+            raise UsageError(f"{caller}: {query} holds none of the {tokens} tokens.")
     elif query is not None and not 0 <= query < tokens:
-        raise UsageError(f"rollout: there is no query token {query}; there are 0 to {tokens - 1}.")
+        raise UsageError(f"{caller}: there is no query token {query}; there are 0 to {tokens - 1}.")

@@ -8,12 +8,13 @@ from typing import Self
 import array_api_compat
 
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._total import Total
 
 __all__ = ["Summary"]
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(Total):
     """Totals of arrays of one shape, one array a picture, which can be merged.
 
     Two summaries merge into that of both their pictures, so a dataset can be summed up in one
@@ -45,7 +46,6 @@ class Summary:
     (3, [3.0, 10.0], [2.16, 0.0])
     """
 
-    count: int = 0
     mean: Array = float("nan")
     squares: Array = float("nan")
 
@@ -61,10 +61,7 @@ class Summary:
         """Standard deviation over the pictures, float64 (ddof 0); NaN for none."""
         return (self.squares / max(self.count, 1)) ** 0.5
 
-    def merge(self, other: Summary) -> Summary:
-        """Sum up the pictures of both."""
-        if not self.count or not other.count:
-            return self if self.count else other
+    def _merged(self, other: Summary) -> Summary:
         count = self.count + other.count
         difference = other.mean - self.mean
         mean = self.mean + difference * (other.count / count)

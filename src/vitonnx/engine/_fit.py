@@ -1,0 +1,96 @@
+"""What a probe must know of pictures before it can answer: found in as many passes as it takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
+from vitonnx.media import find_pictures, load_arrays
+from vitonnx.probes import AddingProbe, Probe, answering
+
+if TYPE_CHECKING:
+    from vitonnx.engine._engine import Engine
+
+__all__ = ["begin", "can_bake", "fit", "needs_all", "stages_of", "total_of"]
+
+Asked = TypeVar("Asked", bound=Probe[Any])
+
+
+def fit(engine: Engine, images: Iterable[Any] | None, probe: Asked) -> Asked:
+    """Fit a probe on its own source, or else on pictures, once for every stage that it has."""
+    if probe.source is not None:
+        if Path(probe.source).suffix.lower() == ".npz":
+            return probe.recall(load_arrays(probe.source, probe.learns), engine.layout)
+        images = find_pictures([probe.source])
+    while (stage := _stage(engine, probe)) is not None:
+        if images is None:
+            raise UsageError(
+                f"{probe.name} must be fitted on pictures first: use engine.fitted(pictures, probe), "
+                "or say which (for pca: --basis)."
+            )
+        some = itertools.islice(images, 1) if stage.first_only else images
+        total = total_of(engine, some, stage)
+        with answering(probe):
+            probe = probe.learn(total, engine.layout)
+    return probe
+
+
+def needs_all(engine: Engine, probe: Probe[Any]) -> bool:
+    """Tell whether all pictures must be seen before the probe can answer for one."""
+    stage = _stage(engine, probe)
+    return stage is not None and not stage.first_only
+
+
+def can_bake(engine: Engine, probe: Probe[Any]) -> bool:
+    """Tell whether a graph can answer: what `Norms` learns, for one, concerns figures alone."""
+    return not needs_all(engine, probe) or _stage(engine, probe) is probe
+
+
+def stages_of(probe: Probe[Any], layout: Layout) -> list[AddingProbe[Any, Any]]:
+    """List what all pictures are asked: a probe with totals, or else the stages of its fit."""
+    return [probe] if isinstance(probe, AddingProbe) else list(probe.stages(layout))
+
+
+def total_of(engine: Engine, images: Iterable[Any], probe: AddingProbe[Any, Any]) -> Any:
+    """Give the total of a probe over pictures, of which none is bad."""
+    stream = engine.stream(images, [probe])
+    for result in stream:
+        if result.error is not None:
+            raise result.error
+    return stream.summary[probe.name]
+
+
+def begin(
+    engine: Engine, images: Iterable[Any], probes: Sequence[Probe[Any]]
+) -> tuple[Iterable[Any], tuple[Probe[Any], ...]]:
+    """Make probes ready for a stream: fitted on their source or on the first picture.
+
+    One that needs all pictures has its stage asked instead. Of a single picture, one that needs the
+    first can answer as it is.
+    """
+    alone = isinstance(images, Sequence) and len(images) == 1
+    ready, first = [], None
+    for probe in probes:
+        stage = _stage(engine, probe)
+        if stage is None or (stage.first_only and alone):
+            ready.append(probe)
+        elif probe.source is not None:
+            ready.append(fit(engine, None, probe))
+        elif not stage.first_only:
+            ready.append(stage)
+        else:
+            if first is None:
+                images = iter(images)
+                first = list(itertools.islice(images, 1))
+                images = itertools.chain(first, images)
+            ready.append(fit(engine, first, probe) if first else probe)
+    return images, tuple(ready)
+
+
+def _stage(engine: Engine, probe: Probe[Any]) -> AddingProbe[Any, Any] | None:
+    with answering(probe):
+        return probe.stage(engine.layout)

@@ -1,0 +1,263 @@
+"""The probe ``norms``: how long the patches' tokens are, and which are artefacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import array_api_compat
+import numpy as np
+
+from vitonnx.contract import residual_name
+from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
+from vitonnx.probes._adding import AddingProbe
+from vitonnx.probes._arrays import Array
+from vitonnx.probes._crop import cells_within
+from vitonnx.probes._finding import Histogram, Maps
+from vitonnx.probes._option import option
+from vitonnx.probes._patches import patch_tokens
+from vitonnx.probes._probe import Queries
+from vitonnx.probes._result import PictureResult
+from vitonnx.probes._total import Total
+
+__all__ = ["NormCounts", "Norms", "NormsResult", "token_norms"]
+
+# 64 bins an octave: a quartile is right to 1 %, and less where it is interpolated.
+BINS_OF_AN_OCTAVE, LEAST, MOST = 64, -20, 24
+EDGES = 2.0 ** (
+    np.arange(LEAST * BINS_OF_AN_OCTAVE, MOST * BINS_OF_AN_OCTAVE + 1) / BINS_OF_AN_OCTAVE
+)
+FAR_OUT = 3.0
+
+
+def token_norms(tokens: Array) -> Array:
+    """Measure the Euclidean length of tokens.
+
+    Parameters
+    ----------
+    tokens : (..., dim)
+        Of any number.
+
+    Returns
+    -------
+    (...), the input's namespace and dtype
+
+    Examples
+    --------
+    >>> token_norms(np.asarray([[3.0, 4.0], [0.0, 2.0]]))
+    array([5., 2.])
+    """
+    xp = array_api_compat.array_namespace(tokens)
+    return xp.sqrt(xp.sum(tokens * tokens, axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class NormCounts(Total):
+    """How many patches have a norm in each of many bins.
+
+    Parameters
+    ----------
+    count : int
+        Of pictures.
+    patches : float64 (bins,)
+        Patches in each bin; padding is none.
+    """
+
+    patches: Array = 0.0
+
+    def _merged(self, other: NormCounts) -> NormCounts:
+        return NormCounts(self.count + other.count, self.patches + other.patches)
+
+    def quantile(self, share: float) -> float:
+        """Give the norm that this share of the patches doesn't exceed."""
+        below = np.cumsum(self.patches)
+        place = int(np.searchsorted(below, share * below[-1]))
+        within = (share * below[-1] - (below[place] - self.patches[place])) / self.patches[place]
+        return float(EDGES[place] * (EDGES[place + 1] / EDGES[place]) ** within)
+
+    @property
+    def threshold(self) -> float:
+        """The norm above which a patch is an artefact: Tukey's outer fence.
+
+        That is three times the distance of the quartiles above the upper one: of numbers that are
+        spread normally, two in a million lie beyond.
+
+        References
+        ----------
+        Tukey 1977, "Exploratory Data Analysis", section 2D.
+        """
+        lower, upper = self.quantile(0.25), self.quantile(0.75)
+        return upper + FAR_OUT * (upper - lower)
+
+    def share_above(self, threshold: float) -> float:
+        """Give the share of the patches whose norm is larger; to the width of a bin."""
+        return float(self.patches[np.searchsorted(EDGES, threshold) :].sum() / self.patches.sum())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NormsResult(PictureResult):
+    """How long the patches' tokens are in one picture.
+
+    Parameters
+    ----------
+    norms : float32 (rows, columns)
+        Euclidean length of each patch's token in the residual stream.
+    artefacts : bool (rows, columns) or None
+        Patches whose norm is above the threshold; None where there is none yet.
+    threshold : float or None
+        That norm.
+    block : int
+        Counted from 0.
+    """
+
+    norms: Array
+    artefacts: Array | None
+    threshold: float | None
+    block: int
+
+    @property
+    def finding(self) -> Maps:
+        """The one map, artefacts outlined."""
+        outlined, masks = "", None
+        if self.threshold is not None and self.artefacts is not None:
+            rows, columns = cells_within(self.inside, self.norms.shape)
+            share = float(np.asarray(self.artefacts)[rows, columns].mean())
+            outlined = f"artefacts, norm above {self.threshold:.4g} ({share:.1%} of the patches)"
+            masks = self.artefacts[None, ...]
+        return Maps(
+            values=self.norms[None, ...],
+            labels=("norms",),
+            unit="norm of the patch's token",
+            details=(f"block {self.block}, before any further norm",),
+            masks=masks,
+            outlined=outlined,
+        )
+
+
+@dataclass(frozen=True)
+class Norms(AddingProbe[NormsResult, NormCounts]):
+    """Length of the patches' tokens in the residual stream, and which of them are artefacts.
+
+    Large models keep what belongs to the whole picture in a few patches of the background, whose
+    tokens become several times as long as the others.
+
+    Parameters
+    ----------
+    block : int
+        0 is the first block, -1 the last, before the final norm.
+    threshold : float or None
+        Norm above which a patch is an artefact. None takes Tukey's outer fence of all patches of
+        the call: three times the distance of the quartiles above the upper one.
+
+    Raises
+    ------
+    UsageError
+        If the threshold is not above 0.
+
+    References
+    ----------
+    Darcet et al. 2023, "Vision Transformers Need Registers", arXiv:2309.16588, section 2.
+
+    Examples
+    --------
+    >>> vit = Layout(grid=(1, 2), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+    >>> tokens = {"block_11/residual": np.asarray([[[9.0, 9.0], [3.0, 4.0], [0.0, 2.0]]])}
+    >>> (result,) = Norms(threshold=4.5).compute(tokens, vit, [None])
+    >>> result.norms.tolist(), result.artefacts.tolist()
+    ([[5.0, 2.0]], [[True, False]])
+    """
+
+    name: ClassVar[str] = "norms"
+    help: ClassVar[str] = "Measure the norms of patch tokens, and find artefacts."
+    example: ClassVar[str] = "--threshold 150"
+    gives = Maps
+    learns: ClassVar[tuple[str, ...]] = ("threshold",)
+
+    block: int = option(-1, "Take the residual stream after this block: 0 is the first.")
+    threshold: float | None = option(
+        None,
+        "Call patches with a larger norm artefacts. By default, or with auto: three times the "
+        "distance of the quartiles above the upper one, over all patches of all pictures.",
+        metavar="auto|X",
+        read=lambda text: None if text == "auto" else float(text),
+        in_graph=False,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.threshold is not None and not 0 < self.threshold < float("inf"):
+            raise UsageError(f"threshold is {self.threshold}; it must be above 0.")
+
+    def stage(self, layout: Layout) -> Norms | None:
+        """Ask all pictures for their norms, of which the threshold follows."""
+        return self if self.threshold is None else None
+
+    def learn(self, total: Total, layout: Layout) -> Norms:
+        """Take the threshold."""
+        assert isinstance(total, NormCounts)
+        return replace(self, threshold=total.threshold)
+
+    def learned(self, layout: Layout) -> Mapping[str, Array]:
+        """Give the threshold."""
+        return {} if self.threshold is None else {"threshold": np.asarray(self.threshold)}
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the one value that is read: the residual stream, which no norm has gone over."""
+        return (residual_name(layout.block(self.block)),)
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (batch, rows, columns)."""
+        norms = token_norms(patch_tokens(outputs[self.reads(layout)[0]], layout))
+        xp = array_api_compat.array_namespace(norms)
+        return xp.astype(norms, xp.float32)
+
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> NormsResult:
+        """Make the result of one picture, of its (rows, columns)."""
+        return NormsResult(
+            norms=condensed,
+            artefacts=None if self.threshold is None else condensed > self.threshold,
+            threshold=self.threshold,
+            block=layout.block(self.block),
+        )
+
+    def summary(self, results: Sequence[NormsResult] = ()) -> NormCounts:
+        """Count patches by their norm."""
+        total = NormCounts()
+        for result in results:
+            rows, columns = cells_within(result.inside, result.norms.shape)
+            values = np.asarray(result.norms, np.float64)[rows, columns]
+            counts, _ = np.histogram(np.clip(values, EDGES[0], EDGES[-1]), EDGES)
+            total = total.merge(NormCounts(1, counts.astype(np.float64)))
+        return total
+
+    def finding_of(self, total: NormCounts, layout: Layout) -> Histogram:
+        """Give the histogram, with the threshold."""
+        if not total.count:
+            raise UsageError("norms of no picture have no histogram: give pictures.")
+        threshold = total.threshold if self.threshold is None else self.threshold
+        filled = np.flatnonzero(total.patches)
+        some = slice(int(filled[0]), int(filled[-1]) + 1)
+        return Histogram(
+            counts=total.patches[some],
+            edges=EDGES[some.start : some.stop + 1],
+            unit="norm of a patch's token",
+            title="Norms of patch tokens",
+            threshold=threshold,
+            beyond="artefacts",
+            details=(
+                f"block {layout.block(self.block)}, before any further norm",
+                f"pictures: {total.count}",
+                f"artefacts, norm above {threshold:.4g}: "
+                f"{total.share_above(threshold):.2%} of the patches",
+            ),
+        )
+
+    def check(self, total: NormCounts, layout: Layout) -> None:
+        """Raise a ValueError for other shapes, or counts that can't be."""
+        counts: Any = total.patches
+        if np.shape(counts) != (len(EDGES) - 1,) or np.min(counts) < 0:
+            raise ValueError("counts of patches that can't be")
+        if np.sum(counts) > total.count * layout.patches:
+            raise ValueError(f"{np.sum(counts):g} patches in {total.count} pictures")

@@ -1,0 +1,339 @@
+"""The probe ``pca``: the patches' first three principal components, as colours."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import array_api_compat
+import numpy as np
+
+from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
+from vitonnx.probes._adding import AddingProbe, SumProbe
+from vitonnx.probes._arrays import Array
+from vitonnx.probes._basis import COMPONENTS, Basis, BasisShape, Side, principal_components
+from vitonnx.probes._finding import ColourMaps, Finding, Plate
+from vitonnx.probes._foreground import FirstComponent, on_side
+from vitonnx.probes._moments import Moments, token_moments
+from vitonnx.probes._option import option
+from vitonnx.probes._patches import patch_tokens
+from vitonnx.probes._probe import GraphProbe, Queries
+from vitonnx.probes._result import PictureResult
+from vitonnx.probes._stream import say_block
+from vitonnx.probes._total import Total
+
+__all__ = ["PCA", "PCAResult", "PatchMoments"]
+
+Foreground = Literal["none", "first"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PCAResult(PictureResult):
+    """The components of the patches of one picture.
+
+    Parameters
+    ----------
+    pca : float32 (rows, columns, 3)
+        Of each patch's token, about the mean of all pictures that the basis was fitted on.
+    foreground : bool (rows, columns) or None
+        Which patches are on the side that the basis was fitted on; None where that is all.
+    spread : tuple of float
+        Standard deviation of each component over those.
+    details : tuple of str
+        What tokens they are, in words.
+    """
+
+    pca: Array
+    foreground: Array | None
+    spread: tuple[float, ...]
+    details: tuple[str, ...]
+
+    @property
+    def finding(self) -> ColourMaps:
+        """The components as red, green and blue."""
+        return ColourMaps(
+            values=self.pca,
+            spread=np.asarray(self.spread),
+            label="principal components",
+            details=self.details,
+            shown=self.foreground,
+        )
+
+
+@dataclass(frozen=True)
+class PatchMoments(SumProbe[Moments]):
+    """Mean and scatter of the patches' tokens: the first question of `PCA`, and the last.
+
+    Parameters
+    ----------
+    block : int
+        See `PCA`.
+    side : Side, int or None
+        The patches that count; in a graph, which takes it as an input, its width. None for all.
+    """
+
+    name: ClassVar[str] = "pca"
+    gives = Plate
+
+    block: int = -1
+    side: Side | int | None = None
+
+    @property
+    def graph_form(self) -> PatchMoments:
+        """The probe without the side's numbers."""
+        if not isinstance(self.side, Side):
+            return self
+        return PatchMoments(self.block, int(self.side.mean.shape[0]))
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the one value that is read."""
+        return (layout.stream(self.block),)
+
+    def constants(self) -> Mapping[str, Array]:
+        """Give the side as an array: its mean, its component, and the threshold."""
+        if self.side is None:
+            return {}
+        if isinstance(self.side, int):
+            return {"pca/side": np.zeros((3, self.side), np.float32)}
+        bound = np.full_like(self.side.mean, self.side.threshold)
+        rows = np.stack([self.side.mean, self.side.component, bound])
+        return {"pca/side": rows.astype(np.float32)}
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (1, 2 + dim, dim): see `token_moments`."""
+        patches = patch_tokens(outputs[layout.stream(self.block)], layout)
+        xp = array_api_compat.array_namespace(patches)
+        tokens = xp.reshape(patches, (-1, patches.shape[-1]))
+        weights = None
+        if self.side is not None:
+            weights = xp.astype(on_side(tokens, outputs["pca/side"]) > 0, tokens.dtype)
+        return xp.astype(token_moments(tokens, weights), xp.float32)[None, ...]
+
+    def total(self, condensed: Array, pictures: int, layout: Layout) -> Moments:
+        """Take the moments of a batch."""
+        parts = [Moments.of(condensed[part, ...], 1) for part in range(condensed.shape[0])]
+        return replace(functools.reduce(Moments.merge, parts), count=pictures)
+
+    def summary(self, results: Sequence[Any] = ()) -> Moments:
+        """Give the moments of no picture."""
+        return Moments()
+
+    def finding_of(self, total: Moments, layout: Layout) -> Finding:
+        """Raise a UsageError: moments alone are no figure."""
+        raise UsageError("pca draws pictures: fit it with engine.fitted, and ask it with probe.")
+
+    def bytes_of(self, layout: Layout) -> int:
+        """Give the memory that the scatter takes."""
+        return 8 * layout.dim**2
+
+    def check(self, total: Moments, layout: Layout) -> None:
+        """Raise a ValueError for moments that no tokens of the model have."""
+        if np.shape(total.mean) != (layout.dim,) or np.shape(total.scatter) != (layout.dim,) * 2:
+            raise ValueError("moments of tokens of another width")
+        if not 0 <= total.samples <= total.count * layout.patches:
+            raise ValueError(f"{total.samples:g} patches in {total.count} pictures")
+        if np.min(np.diagonal(total.scatter)) < 0:
+            raise ValueError("variances below zero")
+
+
+@dataclass(frozen=True)
+class PCA(GraphProbe[PCAResult]):
+    """The first three principal components of the patches' tokens, as colours.
+
+    The components are those of all pictures of a call together, so that a colour means the same in
+    each. To ask one picture after the other, fit it first: see `vitonnx.Engine.fitted`.
+
+    Parameters
+    ----------
+    block : int
+        0 is the first block, -1 the last. The last block's tokens are taken after the final norm,
+        where the model has one for its patches.
+    foreground : "none" or "first"
+        "first" fits a first component, divides the patches on it in two by Otsu's threshold, takes
+        the side with the smaller share of the patches at the borders of the pictures, and fits the
+        components on that side alone.
+    whiten : bool
+        Whether components are divided by their standard deviation. Figures always scale them so.
+    basis : Basis, str or None
+        The components; an ``.npz`` that keeps some; or the pictures to fit them on: a folder, a
+        glob, a list. None takes those of the call.
+
+    References
+    ----------
+    Oquab et al. 2023, "DINOv2", arXiv:2304.07193, Fig. 1 and section 7.5; the notebook on PCA of
+    Siméoni et al. 2025, "DINOv3".
+
+    Examples
+    --------
+    >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+    >>> PCA().reads(vit), PCA(block=3).reads(vit)
+    (('final_norm/tokens',), ('block_03/tokens',))
+    """
+
+    name: ClassVar[str] = "pca"
+    help: ClassVar[str] = "Colour patches by what their tokens hold, alike in all pictures."
+    example: ClassVar[str] = "--foreground first"
+    gives = ColourMaps
+    learns: ClassVar[tuple[str, ...]] = (
+        *("mean", "components", "explained_variance", "explained_variance_ratio", "block"),
+        *("foreground_mean", "foreground_component", "foreground_threshold"),
+    )
+
+    block: int = option(
+        -1,
+        "Take the tokens of this block: 0 is the first; -1, the last, is taken after the final "
+        "norm.",
+    )
+    foreground: Foreground = option(
+        "none", "Fit on all patches, or on one side of the first component, away from the borders."
+    )
+    whiten: bool = option(
+        False,
+        "Scale the components of arrays to unit variance, as figures always do.",
+        constant=True,
+    )
+    basis: Basis | BasisShape | str | None = option(
+        None,
+        "Take the components that an .npz of this probe keeps, or fit them on these pictures, "
+        "instead of those of the call.",
+        metavar="FILE.npz|INPUT",
+        read=str,
+        constant=True,
+    )
+    side: Side | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.basis, Basis | BasisShape | str | None):
+            raise UsageError(
+                f"basis is a {type(self.basis).__name__}; it must be what engine.fitted gives, an "
+                ".npz, or pictures to fit it on."
+            )
+
+    @property
+    def source(self) -> str | None:
+        """The ``.npz`` or the pictures that the basis is to be taken from."""
+        return self.basis if isinstance(self.basis, str) else None
+
+    @property
+    def graph_form(self) -> PCA:
+        """The probe without the basis's numbers, which are inputs of the graph."""
+        form = self.basis.shape if isinstance(self.basis, Basis) else self.basis
+        return PCA(block=self.block, foreground=self.foreground, basis=form)
+
+    def stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
+        """Ask for the moments; with a foreground, then for its side, and for its own moments."""
+        if isinstance(self.basis, Basis | BasisShape):
+            return None
+        if self.side is None:
+            return PatchMoments(self.block)
+        if self.side.threshold is None:
+            return FirstComponent(self.block, self.side)
+        return PatchMoments(self.block, self.side)
+
+    def stages(self, layout: Layout) -> tuple[AddingProbe[Any, Any], ...]:
+        """List the moments; with a foreground, its side, and its own moments."""
+        moments = PatchMoments(self.block)
+        if self.foreground == "none":
+            return (moments,)
+        return moments, FirstComponent(self.block, layout.dim), PatchMoments(self.block, layout.dim)
+
+    def learn(self, total: Total, layout: Layout) -> PCA:
+        """Take what the stage came to."""
+        if not isinstance(total, Moments):
+            assert self.side is not None
+            return replace(self, side=total.choose(self.side))  # type: ignore[attr-defined]
+        found = principal_components(total, self.side)
+        if self.foreground == "none" or self.side is not None:
+            return replace(self, basis=found)
+        spread = float(found.explained_variance[0]) ** 0.5
+        first = Side(mean=found.mean, component=found.components[0, :], spread=spread)
+        return replace(self, side=first, basis=None)
+
+    def recall(self, arrays: Mapping[str, Array], layout: Layout) -> PCA:
+        """Take the basis that an ``.npz`` keeps."""
+        block = layout.block(self.block)
+        kept = arrays.get("block")
+        if kept is not None and int(kept) != block:
+            raise UsageError(f"the basis is of block {int(kept)}, not {block}: give --block.")
+        parts = {name: array for name, array in arrays.items() if name != "block"}
+        basis = Basis.of_arrays(parts, layout.dim)
+        if self.foreground == "first" and basis.foreground is None:
+            raise UsageError(
+                "the basis was fitted on all patches, and tells no foreground: leave --foreground "
+                "out, or fit another."
+            )
+        kind: Foreground = "none" if basis.foreground is None else "first"
+        return replace(self, basis=basis, foreground=kind)
+
+    def learned(self, layout: Layout) -> Mapping[str, Array]:
+        """Give the basis as arrays, with the block that it is of."""
+        if not isinstance(self.basis, Basis):
+            return {}
+        return {**self.basis.arrays(), "block": np.asarray(layout.block(self.block))}
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the one value that is read."""
+        return (layout.stream(self.block),)
+
+    def constants(self) -> Mapping[str, Array]:
+        """Give mean and components; with a foreground, its side is a fourth component."""
+        if not isinstance(self.basis, Basis):
+            dim, foreground = self.basis if isinstance(self.basis, BasisShape) else (0, False)
+            rows = COMPONENTS + foreground
+            return {
+                "pca/mean": np.zeros(dim, np.float32),
+                "pca/components": np.zeros((rows, dim), np.float32),
+                "pca/offsets": np.zeros(rows, np.float32),
+            }
+        basis, mean = self.basis, np.asarray(self.basis.mean)
+        scale = np.asarray(self._spread) if self.whiten else np.ones(COMPONENTS)
+        components, offsets = np.asarray(basis.components) / scale[:, None], np.zeros(COMPONENTS)
+        if basis.foreground is not None:
+            side = basis.foreground
+            beyond = float(side.component @ (mean - side.mean)) - float(side.threshold or 0.0)
+            components = np.concatenate([components, side.component[None, :]])
+            offsets = np.append(offsets, beyond)
+        return {
+            "pca/mean": mean.astype(np.float32),
+            "pca/components": components.astype(np.float32),
+            "pca/offsets": offsets.astype(np.float32),
+        }
+
+    @property
+    def _spread(self) -> tuple[float, ...]:
+        """Standard deviation of each component; never 0, so that it can divide."""
+        assert isinstance(self.basis, Basis)
+        deviations = np.sqrt(np.asarray(self.basis.explained_variance))
+        return tuple(np.maximum(deviations, 1e-12).tolist())
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give float32 (batch, rows, columns, 3), or 4: how far inside the foreground."""
+        tokens = patch_tokens(outputs[layout.stream(self.block)], layout)
+        xp = array_api_compat.array_namespace(tokens)
+        apart = tokens - outputs["pca/mean"]
+        found = apart @ xp.matrix_transpose(outputs["pca/components"]) + outputs["pca/offsets"]
+        # A traced product doesn't know its shape.
+        rows = outputs["pca/components"].shape[0]
+        return xp.astype(xp.reshape(found, (-1, *layout.grid, rows)), xp.float32)
+
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> PCAResult:
+        """Make the result of one picture, of its (rows, columns, 3 or 4)."""
+        if not isinstance(self.basis, Basis):
+            raise UsageError(
+                "pca has no basis yet: fit it with engine.fitted(pictures, vitonnx.PCA()), or ask "
+                "all pictures at once with engine.probe."
+            )
+        ratio = ", ".join(f"{share:.0%}" for share in self.basis.explained_variance_ratio.tolist())
+        foreground = condensed[..., 3] > 0 if condensed.shape[-1] > COMPONENTS else None
+        of_side = () if foreground is None else ("of the foreground",)
+        spread = (1.0,) * COMPONENTS if self.whiten else self._spread
+        return PCAResult(
+            pca=condensed[..., :COMPONENTS],
+            foreground=foreground,
+            spread=spread,
+            details=(say_block(self.block, layout), f"explained variance: {ratio}", *of_side),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -14,14 +15,34 @@ from benchmarks.models import model_file, raw_file
 from benchmarks.timing import interleave
 from vitonnx.engine import Engine, bake
 from vitonnx.graph import KeepOutputs
-from vitonnx.probes import Distance, Heads, Rollout
+from vitonnx.probes import (
+    CKA,
+    PCA,
+    Distance,
+    Entropy,
+    Heads,
+    Lens,
+    Norms,
+    Probe,
+    Rollout,
+    Similarity,
+)
 
 BATCH = 8
-PROBES = {
+PROBES: dict[str, list[Probe[Any]]] = {
     "heads": [Heads()],
     "rollout": [Rollout()],
     "distance": [Distance()],
     "all three": [Heads(), Rollout(), Distance()],
+    "entropy": [Entropy()],
+    "pca": [PCA()],
+    "pca of the foreground": [PCA(foreground="first")],
+    "similarity": [Similarity(query="patch")],
+    "norms": [Norms()],
+    "lens": [Lens()],
+    "lens in the middle": [Lens(block=5)],
+    "cka, class tokens": [CKA(tokens="cls")],
+    "cka, patches": [CKA(tokens="patches")],
 }
 
 
@@ -35,12 +56,19 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
         KeepOutputs(["logits" if "logits" in outputs else "embedding"])(model)
         ir.save(model, plain)
         graphs = {"plain inference": plain}
+        engine = Engine(file, device="cpu")
+        noise = list(np.random.default_rng(1).integers(0, 256, (8, 97, 89, 3), dtype=np.uint8))
         for name, probes in PROBES.items():
-            graphs[name] = Path(folder) / f"{name}.onnx"
-            bake(Engine(file), probes, graphs[name])
+            if "logits" not in outputs and any(isinstance(probe, Lens) for probe in probes):
+                continue
+            asked = [
+                engine.fitted(noise, each) if isinstance(each, PCA) else each for each in probes
+            ]
+            graphs[name] = Path(folder) / f"{len(graphs)}.onnx"
+            bake(engine, asked, graphs[name])
         if raw := raw_file(short):
             graphs["raw tf2onnx output, all outputs"] = raw
-        height, width = Engine(file, device="cpu").manifest.size
+        height, width = engine.manifest.size
         pixels = np.random.default_rng(0).integers(
             0, 256, (BATCH, height, width, 3), dtype=np.uint8
         )
@@ -61,7 +89,9 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
 
 def runner(graph: Path, pixels: np.ndarray, providers: list[str]) -> Callable[[], object]:
     session = onnxruntime.InferenceSession(graph, providers=providers)
-    return lambda: session.run(None, {"images": pixels})
+    feed = {"images": pixels, "queries": np.arange(len(pixels)) + 7}
+    feed = {each.name: feed[each.name] for each in session.get_inputs()}
+    return lambda: session.run(None, feed)
 
 
 def _ratio(base: tuple[float, ...], other: tuple[float, ...]) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "open_engines",
     "print_plans",
     "resolve_model",
+    "say_advice",
 ]
 
 
@@ -98,6 +99,14 @@ def print_plans(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
         give(*engine.explain([probe]).splitlines())
 
 
+def say_advice(engines: Mapping[str, Engine], probe: Probe[Any], *, quiet: bool) -> None:
+    """Print what a probe says of a model before it begins, such as that it takes long."""
+    for name, engine in engines.items():
+        advice = probe.advice(engine.layout)
+        if advice is not None:
+            inform(f"{name}: {advice}" if len(engines) > 1 else advice, quiet=quiet)
+
+
 def name_models(
     words: Sequence[str], files: Sequence[Path], manifests: Sequence[Manifest]
 ) -> list[str]:
@@ -162,9 +171,23 @@ def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> Non
 
 
 def agreed(
-    engines: Mapping[str, Engine], pictures: Sequence[Path], probes: Sequence[Any]
+    engines: Mapping[str, Engine],
+    pictures: Sequence[str | Path],
+    probes: Sequence[Any],
+    own: Mapping[str, Sequence[Any]] | None = None,
 ) -> Iterator[Answer]:
     """Ask all models of a picture before any of the next; a bad picture is bad for all.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        By the models' names.
+    pictures : sequence of str or path
+        Pictures.
+    probes : sequence of Probe
+        What all are asked.
+    own : mapping of str to sequence of Probe, optional
+        What each model is asked instead, such as a probe that was fitted for it.
 
     Raises
     ------
@@ -174,7 +197,7 @@ def agreed(
     streams = []
     for name, engine in engines.items():
         try:
-            streams.append(engine.stream(pictures, probes))
+            streams.append(engine.stream(pictures, (own or {}).get(name, probes)))
         except UsageError as error:
             raise UsageError(f"{name}: {error}" if len(engines) > 1 else str(error)) from error
     return map(_agree, zip(*streams, strict=True))

@@ -21,6 +21,7 @@ __all__ = [
     "Explain",
     "FigureOrArrays",
     "FitFrames",
+    "Limit",
     "MaxPixels",
     "MaxPixelsOfFrames",
     "Model",
@@ -28,6 +29,9 @@ __all__ = [
     "Pictures",
     "Precision",
     "Quiet",
+    "Resume",
+    "Sample",
+    "Seed",
     "Size",
     "Threads",
     "parse_fit",
@@ -57,6 +61,29 @@ Pictures = Annotated[
         metavar="INPUT...",
         help="Pictures, folders or globs. Figures made by vitonnx are skipped in folders and "
         "globs.",
+    ),
+]
+Sample = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Pictures, folders, globs, or text files that list pictures, one a line "
+        "(list.txt, or @FILE). Figures made by vitonnx are skipped in folders and globs.",
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Use at most this many pictures.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", help="With --limit, draw a random sample. By default, the first ones."),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="FILE",
+        help="Save progress to this file, and continue from it if it exists.",
     ),
 ]
 Compare = Annotated[

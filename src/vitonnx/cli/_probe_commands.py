@@ -10,15 +10,20 @@ import typer
 
 from vitonnx.cli._bake import bake
 from vitonnx.cli._probe_dataset import probe_dataset
+from vitonnx.cli._probe_fitted import probe_fitted
 from vitonnx.cli._probe_options import Given, make_probe, shared_options, with_options
 from vitonnx.cli._probe_pictures import probe_pictures
 from vitonnx.cli._probe_weights import probe_weights_of
 from vitonnx.cli._video import video
 from vitonnx.probes import (
+    AddingProbe,
+    ClassMaps,
+    ColourMaps,
     GraphProbe,
     Maps,
     Option,
     ProbeClass,
+    SumProbe,
     TableProbe,
     WeightProbe,
     load_probes,
@@ -32,7 +37,9 @@ def takes(probe: ProbeClass) -> Callable[..., None]:
     """Give what the command of a probe does."""
     if issubclass(probe, WeightProbe):
         return probe_weights_of
-    return probe_dataset if issubclass(probe, TableProbe) else probe_pictures
+    if issubclass(probe, TableProbe | SumProbe):
+        return probe_dataset
+    return probe_fitted if probe.learns else probe_pictures
 
 
 def add_probes(tree: typer.Typer) -> None:
@@ -64,8 +71,14 @@ def options_in_bake() -> list[Option]:
 
 
 def options_in_videos() -> list[Option]:
-    """List the options of all probes that give maps."""
-    return shared_options(probe for probe in load_probes().classes.values() if probe.gives is Maps)
+    """List the options of all probes that videos show."""
+    return shared_options(probe for probe in load_probes().classes.values() if _moves(probe))
+
+
+def _moves(probe: ProbeClass) -> bool:
+    """Tell whether a probe may be asked of a video."""
+    lies = probe.gives in (Maps, ColourMaps, ClassMaps)
+    return lies and getattr(probe, "in_videos", True)
 
 
 def _own_names(probe: ProbeClass) -> set[str]:
@@ -73,7 +86,7 @@ def _own_names(probe: ProbeClass) -> set[str]:
     commands = [takes(probe)]
     if issubclass(probe, GraphProbe):
         commands.append(bake)
-    if probe.gives is Maps:
+    if _moves(probe):
         commands.append(video)
     own = {name for command in commands for name in inspect.signature(command).parameters}
     return own | {"debug", "help"}
@@ -86,11 +99,15 @@ def _command(probe: ProbeClass) -> Callable[..., None]:
         run(make_probe(probe, given), **values)
 
     # The command's own parameters are those of what it runs.
-    command.__signature__ = inspect.signature(run, eval_str=True)  # type: ignore[attr-defined]
+    signature = inspect.signature(run, eval_str=True)
+    if run is probe_fitted and not issubclass(probe, AddingProbe):
+        own = [each for name, each in signature.parameters.items() if name != "histogram"]
+        signature = signature.replace(parameters=own)
+    command.__signature__ = signature  # type: ignore[attr-defined]
     return with_options(command, options_of(probe), help=probe.help)
 
 
 def _example(probe: ProbeClass) -> str:
-    pictures = {probe_weights_of: "", probe_dataset: " pictures/"}.get(takes(probe), " bird.png")
+    pictures = {probe_weights_of: "", probe_pictures: " bird.png"}.get(takes(probe), " pictures/")
     words = f"vitonnx probe {probe.name} dino.onnx{pictures} {probe.example}".rstrip()
     return f"Example: {words} -o {probe.name}.png"

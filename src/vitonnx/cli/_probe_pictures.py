@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from vitonnx.cli._engines import (
     note_untrained,
     open_engines,
     print_plans,
+    say_advice,
 )
 from vitonnx.cli._options import (
     Compare,
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vitonnx.cli._engines import Answer
-    from vitonnx.engine import Result
+    from vitonnx.engine import Engine, Result
 
-__all__ = ["probe_pictures"]
+__all__ = ["check_sheet", "probe_pictures", "show_pictures"]
 
 
 def probe_pictures(
@@ -73,7 +74,7 @@ def probe_pictures(
     targets = []
     if output is not None:
         check_output(output, FIGURE_OR_ARRAYS, [*found, *files_of(models)])
-        _check_sheet(output, len(found), probe)
+        check_sheet(output, len(found), probe)
     elif not explain:
         targets = name_figures(found, f".{probe.name}.png", models)
     make = partial(
@@ -87,30 +88,76 @@ def probe_pictures(
     if explain:
         print_plans(engines, probe)
         return
+    say_advice(engines, probe, quiet=quiet)
+    show_pictures(engines, found, dict.fromkeys(engines, probe), output, targets, quiet=quiet)
+
+
+def show_pictures(
+    engines: Mapping[str, Engine],
+    pictures: Sequence[str | Path],
+    probes: Mapping[str, Any],
+    output: Path | None,
+    targets: Sequence[Path],
+    *,
+    quiet: bool,
+) -> None:
+    """Ask each model its probe, and draw or save what it finds, a file a picture or in one file.
+
+    Parameters
+    ----------
+    engines, probes : mapping
+        By the models' names.
+    pictures : sequence of str or path
+        Pictures.
+    output : path, optional
+        The one file.
+    targets : sequence of path
+        Otherwise, one for each picture.
+    quiet : bool
+        Whether to suppress notes.
+    """
     manifests = {name: engine.manifest for name, engine in engines.items()}
-    if output is not None and output.suffix.lower() == ARRAYS:
+    (probe, *_) = probes.values()
+    in_arrays = output is not None and output.suffix.lower() == ARRAYS
+    if in_arrays:
         check_stackable(manifests, probe)
     look = _Look(probe.name, list(engines), note_untrained(manifests, quiet=quiet))
-    answers = watch(agreed(engines, found, [probe]), total=len(found), label="Probing", quiet=quiet)
+    own = {name: [each] for name, each in probes.items()}
+    answers = agreed(engines, pictures, [probe], own)
+    answers = watch(answers, total=len(pictures), label="Probing", quiet=quiet)
     if output is None:
         firsts = _draw_each(answers, targets, look)
     else:
-        kept = list(answers)
+        # Pixels are the largest part of a result, and no part of its arrays.
+        kept = [_slim(answer) if in_arrays else answer for answer in answers]
         firsts = [first for first, *_ in kept]
         if any(first.error is None for first in firsts):
-            _write(output, kept, look)
+            learned = probe.learned(next(iter(manifests.values()))) if len(engines) == 1 else {}
+            _write(output, kept, look, learned)
             give(output)
     list_skipped([first.error for first in firsts if first.error], len(firsts))
 
 
-def _check_sheet(output: Path, pictures: int, probe: Any) -> None:
+def _slim(answer: Answer) -> Answer:
+    """Leave the pixels out."""
+    return tuple(
+        replace(
+            result,
+            pixels=None,
+            values={name: replace(value, pixels=None) for name, value in result.values.items()},
+        )
+        for result in answer
+    )
+
+
+def check_sheet(output: Path, pictures: int, probe: Any) -> None:
     """Refuse a contact sheet that nobody could read, before the work begins."""
     if output.suffix.lower() not in FIGURES:
         return
     from vitonnx.plots import MOST_PICTURES
-    from vitonnx.probes import Maps
+    from vitonnx.probes import ClassMaps, ColourMaps, Maps
 
-    if pictures > 1 and probe.gives is not Maps:
+    if pictures > 1 and probe.gives not in (Maps, ColourMaps, ClassMaps):
         raise UsageError(
             f"only maps are drawn on one sheet, and {probe.name} gives none: save arrays "
             f"(-o {probe.name}.npz), or omit -o for a file a picture."
@@ -137,7 +184,9 @@ def _draw_each(answers: Iterable[Answer], targets: Sequence[Path], look: _Look) 
     return results
 
 
-def _write(output: Path, answers: Sequence[Answer], look: _Look) -> None:
+def _write(
+    output: Path, answers: Sequence[Answer], look: _Look, learned: Mapping[str, Any]
+) -> None:
     """Write all pictures to one file."""
     from vitonnx.engine import save_comparison, save_results
     from vitonnx.plots import save_figure
@@ -148,7 +197,7 @@ def _write(output: Path, answers: Sequence[Answer], look: _Look) -> None:
     elif len(look.names) > 1:
         save_comparison(output, look.by_model(answers), look.probe)
     else:
-        save_results(output, [result for (result,) in answers], look.probe)
+        save_results(output, [result for (result,) in answers], look.probe, learned)
 
 
 @dataclass(frozen=True)

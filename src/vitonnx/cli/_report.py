@@ -22,7 +22,11 @@ from vitonnx.cli._options import (
     parse_size,
 )
 
-SHOWN = ("heads", "rollout", "distance", "entropy", "filters:components=28", "positions")
+SHOWN = (
+    *("heads", "rollout", "pca", "norms"),
+    *("distance", "entropy", "cka"),
+    *("filters:components=28", "positions"),
+)
 
 EXAMPLE = "Example: vitonnx report deit.onnx holiday/ --compare dino.onnx -o report.html"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from vitonnx.cli._console import complain, give, inform, list_skipped, watch
 from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
-from vitonnx.engine import Engine, Result, best_classes
+from vitonnx.cli._probe_fitted import fit_all
+from vitonnx.cli._sample import go_through
+from vitonnx.engine import Engine, Result, Survey, best_classes, survey
 from vitonnx.errors import ModelFileError, UsageError, VideoError, VitonnxError
 from vitonnx.manifest import Fit
 from vitonnx.media import Notice, find_pictures, temporary_folder
 from vitonnx.media.videos import Video, open_video
 from vitonnx.plots import (
+    MOST_PICTURES,
     Report,
     ReportPanel,
     ReportSection,
@@ -31,7 +34,18 @@ from vitonnx.plots import (
     plot_results,
     write_report,
 )
-from vitonnx.probes import Found, Maps, Probe, Summary, TableProbe, WeightProbe, answering
+from vitonnx.probes import (
+    AddingProbe,
+    ColourMaps,
+    Found,
+    Maps,
+    PictureResult,
+    Probe,
+    SumProbe,
+    TableProbe,
+    WeightProbe,
+    answering,
+)
 from vitonnx.weights import probe_weights
 
 __all__ = ["ReportCall", "run"]
@@ -65,8 +79,10 @@ class Findings:
 
     shown: list[dict[str, Result]]
     errors: list[VitonnxError]
-    totals: dict[str, dict[str, Summary]]
+    totals: dict[str, dict[str, Any]]
     """By the probes' names, then by the models'."""
+    sheets: dict[str, dict[str, list[PictureResult]]]
+    """The same of what is drawn on one sheet, of as many pictures as that holds."""
 
 
 def run(call: ReportCall, *, quiet: bool) -> None:
@@ -100,14 +116,16 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
-    findings = _find(call, engines, pictures, quiet=quiet)
+    call, fitted = _fit(call, engines, pictures, quiet=quiet)
+    findings = _find(call, engines, pictures, fitted, quiet=quiet)
     errors = findings.errors
     if len(errors) == len(pictures):
         list_skipped(errors, len(pictures))
     sections = [
         _models(engines),
         *_pictures(findings.shown, engines, _of_pictures(call)),
-        *_tables(call, findings.totals),
+        *_sheets(call, findings.sheets, engines),
+        *_totals(call, findings.totals, engines),
         *_weights(call, engines),
     ]
     lost = None
@@ -130,35 +148,104 @@ def _of_pictures(call: ReportCall) -> list[Probe[Any]]:
     return [
         probe
         for probe in call.probes
-        if isinstance(probe, Probe) and not isinstance(probe, TableProbe)
+        if isinstance(probe, Probe)
+        and not isinstance(probe, TableProbe | SumProbe)
+        and probe.gives is not ColourMaps
+    ]
+
+
+def _of_sheets(call: ReportCall) -> list[Probe[Any]]:
+    """Give the probes whose results mean the same in all pictures, which share a sheet."""
+    return [
+        probe for probe in call.probes if isinstance(probe, Probe) and probe.gives is ColourMaps
     ]
 
 
 def _giving_maps(call: ReportCall) -> list[Probe[Any]]:
-    return [probe for probe in _of_pictures(call) if probe.gives is Maps]
+    return [probe for probe in _of_pictures(call) if probe.gives is Maps and probe.in_videos]
+
+
+def _fit(
+    call: ReportCall, engines: Mapping[str, Engine], pictures: Sequence[Path], *, quiet: bool
+) -> tuple[ReportCall, dict[str, dict[str, Any]]]:
+    """Fit the probes that need it, for each model; one that nobody chose may be refused."""
+    fitted: dict[str, dict[str, Any]] = {}
+    refused = []
+    files = [str(picture) for picture in pictures]
+    for probe in call.probes:
+        if getattr(probe, "learns", ()):
+            try:
+                fitted[probe.name], _ = fit_all(engines, files, probe, None, quiet=quiet)
+            except UsageError as error:
+                if call.chosen:
+                    raise
+                inform(f"the report has no {probe.name}: {error}", quiet=quiet)
+                refused.append(probe)
+    kept = tuple(probe for probe in call.probes if probe not in refused)
+    return replace(call, probes=kept), fitted
 
 
 def _find(
-    call: ReportCall, engines: Mapping[str, Engine], pictures: Sequence[Path], *, quiet: bool
+    call: ReportCall,
+    engines: Mapping[str, Engine],
+    pictures: Sequence[Path],
+    fitted: Mapping[str, Mapping[str, Any]],
+    *,
+    quiet: bool,
 ) -> Findings:
-    """Answer all probes from one pass, and keep the whole results of the first pictures alone."""
+    """Answer all probes from one pass, and keep the whole results of the first pictures alone.
+
+    What adds up in batches alone has a pass of its own, over the pictures that all models took.
+    """
     probes = [probe for probe in call.probes if isinstance(probe, Probe)]
-    adding = [probe for probe in probes if isinstance(probe, TableProbe)]
-    totals = {probe.name: dict.fromkeys(engines, probe.summary()) for probe in adding}
-    found = Findings([], [], totals)
-    answers = agreed(engines, pictures, probes)
+    at_once = [probe for probe in probes if not isinstance(probe, SumProbe)]
+    adding = [probe for probe in at_once if isinstance(probe, AddingProbe)]
+    totals: dict[str, dict[str, Any]] = {
+        probe.name: dict.fromkeys(engines, probe.summary()) for probe in adding
+    }
+    on_sheets = _of_sheets(call)
+    sheets: dict[str, dict[str, list[PictureResult]]] = {
+        probe.name: {name: [] for name in engines} for probe in on_sheets
+    }
+    found, good = Findings([], [], totals, sheets), []
+    own = {
+        name: [fitted.get(probe.name, {}).get(name, probe) for probe in at_once] for name in engines
+    }
+    answers = agreed(engines, pictures, at_once, own)
     for answer in watch(answers, total=len(pictures), label="Probing", quiet=quiet):
         if answer[0].error is not None:
             found.errors.append(answer[0].error)
             continue
+        good.append(answer[0].file)
         models = dict(zip(engines, answer, strict=True))
         for probe in adding:
             of_probe = totals[probe.name]
             for name, result in models.items():
                 of_probe[name] = of_probe[name].merge(probe.summary([result[probe.name]]))
+        if len(good) <= MOST_PICTURES:
+            for on_sheet in on_sheets:
+                for name, result in models.items():
+                    sheets[on_sheet.name][name].append(result[on_sheet.name])
         if len(found.shown) < call.show:
             found.shown.append(models)
+    for each in probes:
+        if isinstance(each, SumProbe) and good:
+            totals[each.name] = _sum_up(each, engines, good, quiet=quiet)
     return found
+
+
+def _sum_up(
+    probe: SumProbe[Any], engines: Mapping[str, Engine], files: Sequence[str], *, quiet: bool
+) -> dict[str, Any]:
+    surveys = [Survey() for _ in engines]
+    steps = (
+        step
+        for engine, found in zip(engines.values(), surveys, strict=True)
+        for step in survey(engine, files, probe, found)
+    )
+    opened = list(engines.values())
+    go_through(steps, surveys, opened, files, None, label="Measuring", quiet=quiet)
+    return {name: found.summary for name, found in zip(engines, surveys, strict=True)}
 
 
 def _models(engines: Mapping[str, Engine]) -> ReportSection:
@@ -213,17 +300,43 @@ def _best(logits: np.ndarray, classes: tuple[str, ...] | None) -> list[str]:
     ]
 
 
-def _tables(
-    call: ReportCall, totals: Mapping[str, Mapping[str, Summary]]
+def _sheets(
+    call: ReportCall,
+    sheets: Mapping[str, Mapping[str, list[PictureResult]]],
+    engines: Mapping[str, Engine],
 ) -> Iterator[ReportSection]:
-    """Give each probe of blocks and heads a section, the models side by side."""
+    """Give each probe whose colours mean the same in all pictures a section, with one sheet."""
+    for probe in _of_sheets(call):
+        results = {name: found for name, found in sheets[probe.name].items() if found}
+        if results:
+            note = " ".join(filter(None, (_untrained(engine) for engine in engines.values())))
+            panel = ReportPanel(plot_results(results, note), f"{probe.name} of all pictures")
+            yield ReportSection(probe.name.upper(), panels=[panel])
+
+
+def _totals(
+    call: ReportCall, totals: Mapping[str, Mapping[str, Any]], engines: Mapping[str, Engine]
+) -> Iterator[ReportSection]:
+    """Give each probe with totals a section, the models side by side."""
     for probe in call.probes:
-        if isinstance(probe, TableProbe):
-            tables = {name: probe.table(total) for name, total in totals[probe.name].items()}
-            pictures = next(iter(tables.values())).count
-            panel = ReportPanel(plot_findings(tables), f"{probe.title}, head by head")
-            text = f"{probe.unit.capitalize()}; pictures: {pictures}."
-            yield ReportSection(probe.title, text=text, panels=[panel])
+        if not isinstance(probe, AddingProbe) or probe.name not in totals:
+            continue
+        try:
+            with answering(probe):
+                findings = {
+                    name: probe.finding_of(total, engines[name].layout)
+                    for name, total in totals[probe.name].items()
+                }
+        except UsageError as error:  # of too few pictures
+            yield ReportSection(probe.name.upper(), text=f"{probe.name}: {error}")
+            continue
+        (first, *_) = findings.values()
+        title = getattr(first, "title", probe.name.upper())
+        count = next(iter(totals[probe.name].values())).count
+        unit = getattr(first, "unit", title)
+        text = f"{unit[:1].upper()}{unit[1:]}; pictures: {count}."
+        panel = ReportPanel(plot_findings(findings), f"{title} of all pictures")
+        yield ReportSection(title, text=text, panels=[panel])
 
 
 def _weights(call: ReportCall, engines: Mapping[str, Engine]) -> Iterator[ReportSection]:

@@ -6,6 +6,7 @@ from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
+from vitonnx.engine._fit import fit_steps, stages_of
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
@@ -15,8 +16,8 @@ from vitonnx.engine._result_stream import Prediction, Result, Stream, best_class
 from vitonnx.engine._run_values import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._save_results import save_comparison, save_results, stack_results
 from vitonnx.engine._state_file import StateFile, run_settings
-from vitonnx.engine._survey import Survey, survey
-from vitonnx.engine._totals import Totals, save_totals, write_table
+from vitonnx.engine._survey import Survey, survey, survey_pair
+from vitonnx.engine._totals import MatrixTotals, Totals, save_totals, write_table
 
 __all__ = [
     "DAMAGED",
@@ -25,6 +26,7 @@ __all__ = [
     "Baked",
     "Engine",
     "Fidelity",
+    "MatrixTotals",
     "Obstacle",
     "Picture",
     "Place",
@@ -46,6 +48,7 @@ __all__ = [
     "check_reduction",
     "compare_engines",
     "find_obstacle",
+    "fit_steps",
     "hold_fidelity",
     "known_operators",
     "place",
@@ -60,8 +63,10 @@ __all__ = [
     "save_results",
     "save_totals",
     "stack_results",
+    "stages_of",
     "state_fidelity",
     "survey",
+    "survey_pair",
     "value_types",
     "write_table",
 ]

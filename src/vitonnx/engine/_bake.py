@@ -14,8 +14,8 @@ from vitonnx.contract import LOGITS
 from vitonnx.engine._asked import as_pictures, as_probes
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._fit import can_bake, fit
 from vitonnx.engine._fidelity import Fidelity, hold_fidelity
+from vitonnx.engine._fit import can_bake, fit
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._reduce import check_reduction, reduce_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,8 +14,9 @@ from vitonnx.probes import AddingProbe, Probe, answering
 
 if TYPE_CHECKING:
     from vitonnx.engine._engine import Engine
+    from vitonnx.engine._survey import Survey
 
-__all__ = ["begin", "can_bake", "fit", "needs_all", "stages_of", "total_of"]
+__all__ = ["begin", "can_bake", "fit", "fit_steps", "needs_all", "stages_of", "total_of"]
 
 Asked = TypeVar("Asked", bound=Probe[Any])
 
@@ -29,13 +30,53 @@ def fit(engine: Engine, images: Iterable[Any] | None, probe: Asked) -> Asked:
     while (stage := _stage(engine, probe)) is not None:
         if images is None:
             raise UsageError(
-                f"{probe.name} must be fitted on pictures first: use engine.fitted(pictures, probe), "
-                "or say which (for pca: --basis)."
+                f"{probe.name} must be fitted first: say on which pictures (for pca: --basis), or "
+                "use engine.fitted(pictures, probe)."
             )
         some = itertools.islice(images, 1) if stage.first_only else images
         total = total_of(engine, some, stage)
         with answering(probe):
             probe = probe.learn(total, engine.layout)
+    return probe
+
+
+def fit_steps(
+    engine: Engine, files: Sequence[str], probe: Asked, surveys: Sequence[Survey]
+) -> Generator[Survey, None, Asked]:
+    """Fit a probe batch by batch, so that it can be resumed; bad pictures are skipped.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of the model.
+    files : sequence of str
+        The pictures.
+    probe : Probe
+        To fit.
+    surveys : sequence of Survey
+        One for each of its `stages_of`, to begin with or to go on from; updated in place.
+
+    Yields
+    ------
+    Survey
+        After every batch, the one at hand.
+
+    Returns
+    -------
+    Probe
+        Fitted; or as far as it is, where no picture can be used.
+    """
+    from vitonnx.engine._survey import survey
+
+    for found in surveys:
+        stage = _stage(engine, probe)
+        if stage is None:
+            break
+        yield from survey(engine, files, stage, found)
+        if not found.summary.count:
+            break
+        with answering(probe):
+            probe = probe.learn(found.summary, engine.layout)
     return probe
 
 

@@ -60,7 +60,12 @@ def stack_results(results: Sequence[Result], probe: str) -> dict[str, NDArray[np
     }
 
 
-def save_results(path: str | Path, results: Sequence[Result], probe: str) -> None:
+def save_results(
+    path: str | Path,
+    results: Sequence[Result],
+    probe: str,
+    learned: Mapping[str, NDArray[np.generic]] | None = None,
+) -> None:
     """Write `stack_results` to an ``.npz``, whole or not at all.
 
     Parameters
@@ -69,13 +74,15 @@ def save_results(path: str | Path, results: Sequence[Result], probe: str) -> Non
         The file to write.
     results, probe
         See `stack_results`.
+    learned : mapping of str to array, optional
+        More arrays, such as what the probe was fitted by.
 
     Raises
     ------
     VitonnxError
         If there is nothing to write, or it can't be written.
     """
-    save_arrays(path, stack_results(results, probe))
+    save_arrays(path, {**stack_results(results, probe), **(learned or {})})
 
 
 def save_comparison(path: str | Path, models: Mapping[str, Sequence[Result]], probe: str) -> None:

@@ -23,7 +23,7 @@ from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import weight_files
-from vitonnx.probes import Probe
+from vitonnx.probes import PairProbe, Probe
 from vitonnx.regular import refuse_special
 
 __all__ = ["StateFile", "run_settings"]
@@ -131,17 +131,26 @@ class StateFile:
 
     @classmethod
     def of_run(
-        cls, path: Path, engines: Sequence[Engine], files: Sequence[str], probe: Probe[Any]
+        cls,
+        path: Path,
+        engines: Sequence[Engine],
+        files: Sequence[str],
+        probe: Probe[Any],
+        pair: PairProbe[Any] | None = None,
     ) -> StateFile:
         """Give the file of a run, which one model after the other goes through the pictures in.
 
         A probe with totals is asked once; of others it is what they are fitted by, stage by stage.
+        With `pair`, two models go through them together.
         """
         passes = [
             Pass(asked, engine.layout, engine.batch_size if engine.batches_alike else 1)
             for engine in engines
             for asked in stages_of(probe, engine.layout)
         ]
+        if pair is not None:
+            size = min(engine.batch_size for engine in engines)
+            passes = [Pass(pair, engines[0].layout, size)]
         return cls(path, run_settings(engines, files, probe), files, passes)
 
     def load(self) -> list[Survey] | None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, NonNegativeInt
 
 from vitonnx.engine._survey import Survey
 from vitonnx.layout import Layout
-from vitonnx.probes import AddingProbe, Total
+from vitonnx.probes import AddingProbe, PairProbe, Total
 
 __all__ = ["Pass", "StateContent", "to_entry", "to_surveys"]
 
@@ -63,7 +63,7 @@ class StateContent(_Strict):
 class Pass:
     """One pass over the pictures: of one model, and of one of the questions put to it."""
 
-    probe: AddingProbe[Any, Any]
+    probe: AddingProbe[Any, Any] | PairProbe[Any]
     layout: Layout
     batch_size: int  # after so many pictures a state may be left
 
@@ -127,7 +127,7 @@ def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
 
 def _to_total(parts: Mapping[str, NDArray[np.float64]], each: Pass, good: int) -> Total:
     """Make a total of its parts, which are those of no picture, or all finite."""
-    nothing = each.probe.nothing(each.layout)
+    nothing: Total = each.probe.nothing(each.layout)
     if parts.keys() != nothing.parts().keys():
         raise ValueError(f"the parts {', '.join(parts) or 'none'}")
     if not good:

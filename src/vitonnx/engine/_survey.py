@@ -12,11 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine._engine import Engine
-from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.engine._result_stream import Result, Stream
-from vitonnx.probes import AddingProbe, Crop, Probe, Summary, SumProbe, TableProbe
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.probes import (
+    WHOLE,
+    AddingProbe,
+    Crop,
+    PairProbe,
+    Probe,
+    Summary,
+    SumProbe,
+    TableProbe,
+)
 
-__all__ = ["Survey", "survey"]
+__all__ = ["Survey", "survey", "survey_pair"]
 
 EPSILON = 1e-5  # of the largest value: what half precision and sums round
 
@@ -97,6 +106,52 @@ def survey(
             batch = []
     if batch:
         yield _done(found, batch, stream, probe)
+
+
+def survey_pair(
+    engines: tuple[Engine, Engine],
+    files: Sequence[str | Path],
+    pair: PairProbe[Any],
+    found: Survey,
+    *,
+    strict: bool = False,
+) -> Iterator[Survey]:
+    """Sum up what two models find in the same pictures, in flat memory.
+
+    Parameters
+    ----------
+    engines : tuple of Engine
+        Engines of the models.
+    files, found, strict
+        As in `survey`. A picture that is bad for one model is bad for both.
+    pair : PairProbe
+        Question to both, such as `CKA.between` gives.
+
+    Yields
+    ------
+    Survey
+        `found`, after every batch.
+    """
+    size = min(engine.batch_size for engine in engines)
+    ahead = list(files[found.position :])
+    answers = zip(*(engine.stream(ahead, [pair.part]) for engine in engines), strict=True)
+    while batch := list(itertools.islice(answers, size)):
+        good: list[tuple[Result, Result]] = []
+        for one, other in batch:
+            error = one.error or other.error
+            if error is not None and strict:
+                raise error
+            if error is not None:
+                found.skipped[one.file] = str(error)
+                continue
+            good.append((one, other))
+            found.crops.append(one.crop or WHOLE)
+        if good:
+            parts = [[result.only for result in of_model] for of_model in zip(*good, strict=True)]
+            part = pair.total(*parts)
+            found.summary = found.summary.merge(part) if found.summary.count else part
+        found.position += len(batch)
+        yield found
 
 
 def _done(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from vitonnx.errors import UsageError
 from vitonnx.filenames import shown
 from vitonnx.media import atomic_path
-from vitonnx.probes import Summary
+from vitonnx.probes import Crop, Matrix, Summary
 
-__all__ = ["Totals", "save_totals", "write_table"]
+__all__ = ["MatrixTotals", "Totals", "save_totals", "write_table"]
 
 MOMENTS = ("mean", "std")
 # What begins a formula in one spreadsheet or another, as OWASP lists it; the wide ones in Japanese.
@@ -77,16 +77,83 @@ class Totals:
             values["models"] = _shown(self.summaries)
         return values | {"files": _shown(self.files), "skipped": _shown(self.skipped)}
 
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Yield all as rows of a table, headings first: one for every head."""
+        yield ("model", "block", "head", *MOMENTS, "count")
+        for model, total in self.summaries.items():
+            for place in np.ndindex(total.mean.shape):
+                moments = (float(getattr(total, name)[place]) for name in MOMENTS)
+                yield (_cell(model), *place, *moments, total.count)
 
-def save_totals(path: str | Path, totals: Totals) -> None:
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MatrixTotals:
+    """What a dataset comes to where that is a matrix, of one model or several.
+
+    Parameters
+    ----------
+    name : str
+        The probe's.
+    matrices : mapping of str to Matrix
+        By the models' names.
+    crops : sequence of (left, top, right, bottom)
+        What the first model saw of the pictures that count.
+    files, skipped : sequence of str
+        These, and those that could not be used.
+    """
+
+    name: str
+    matrices: Mapping[str, Matrix]
+    crops: Sequence[Crop]
+    files: Sequence[str]
+    skipped: Sequence[str]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all as arrays that need no pickle.
+
+        Returns
+        -------
+        dict of str to array
+            The matrix, float64, by the probe's name; ``crop`` float64 (pictures, 4), ``files`` and
+            ``skipped``. Of several models the matrices have the models on an axis in front, named
+            by ``models``; what a smaller one lacks is NaN.
+        """
+        found = [np.asarray(each.values, np.float64) for each in self.matrices.values()]
+        values = {self.name: found[0] if len(found) == 1 else _stack(found)}
+        if len(found) > 1:
+            values["models"] = np.array(_shown(self.matrices), np.str_)
+        values["crop"] = np.asarray(self.crops, np.float64).reshape(-1, 4)
+        for name in ("files", "skipped"):
+            values[name] = np.array(_shown(getattr(self, name)), np.str_)
+        return values
+
+    def numbers(self) -> dict[str, Any]:
+        """Return all as JSON numbers, lists and strings; what isn't a number becomes null."""
+        found = [_plain(np.asarray(each.values)) for each in self.matrices.values()]
+        values: dict[str, Any] = {self.name: found[0] if len(found) == 1 else found}
+        if len(found) > 1:
+            values["models"] = _shown(self.matrices)
+        return values | {"files": _shown(self.files), "skipped": _shown(self.skipped)}
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """Yield all as rows of a table, headings first: one for every pair."""
+        (first, *_) = self.matrices.values()
+        item = first.item.partition(" ")[0]
+        yield ("model", item, f"other {item}", self.name)
+        for model, matrix in self.matrices.items():
+            for place in np.ndindex(matrix.values.shape):
+                yield (_cell(model), *place, float(matrix.values[place]))
+
+
+def save_totals(path: str | Path, totals: Totals | MatrixTotals) -> None:
     """Write totals, whole or not at all.
 
     Parameters
     ----------
     path : path
-        Path whose suffix gives the format: ``.npz`` and ``.json`` hold all of `Totals`, ``.csv``
-        has one row per head.
-    totals : Totals
+        Path whose suffix gives the format: ``.npz`` and ``.json`` hold all of them, ``.csv`` has
+        one row per head, or per entry of a matrix.
+    totals : Totals or MatrixTotals
         Totals to write.
 
     Raises
@@ -109,14 +176,9 @@ def save_totals(path: str | Path, totals: Totals) -> None:
                 write_table(file, totals)
 
 
-def write_table(stream: TextIO, totals: Totals) -> None:
-    """Write totals as CSV, a row for every head."""
-    writer = csv.writer(stream)
-    writer.writerow(("model", "block", "head", *MOMENTS, "count"))
-    for model, total in totals.summaries.items():
-        for place in np.ndindex(total.mean.shape):
-            moments = (float(getattr(total, name)[place]) for name in MOMENTS)
-            writer.writerow((_cell(model), *place, *moments, total.count))
+def write_table(stream: TextIO, totals: Totals | MatrixTotals) -> None:
+    """Write totals as CSV."""
+    csv.writer(stream).writerows(totals.rows())
 
 
 def _shown(names: Iterable[str]) -> list[str]:

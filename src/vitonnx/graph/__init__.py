@@ -2,6 +2,7 @@
 
 from vitonnx.graph._attach import Attach
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
+from vitonnx.graph._derive import Derive
 from vitonnx.graph._find_blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
@@ -19,6 +20,7 @@ __all__ = [
     "OPSET",
     "Attach",
     "Block",
+    "Derive",
     "FreeReshapes",
     "FuseAttention",
     "FuseGelus",

@@ -6,7 +6,7 @@ are raw: scaling for the eye happens in `vitonnx.plots`.
 """
 
 from vitonnx.layout import Layout
-from vitonnx.probes._adding import AddingProbe, SumProbe, TableProbe
+from vitonnx.probes._adding import AddingProbe, PairProbe, SumProbe, TableProbe
 from vitonnx.probes._answering import answering
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._basis import Basis, principal_components
@@ -101,6 +101,7 @@ __all__ = [
     "NormsResult",
     "Option",
     "PCAResult",
+    "PairProbe",
     "PairSums",
     "PictureResult",
     "Plate",

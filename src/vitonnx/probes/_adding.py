@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, Generic, Never, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Generic, Never, Self, TypeVar
 
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
@@ -16,7 +16,7 @@ from vitonnx.probes._result import PictureResult
 from vitonnx.probes._summary import Summary
 from vitonnx.probes._total import Total
 
-__all__ = ["AddingProbe", "SumProbe", "TableProbe"]
+__all__ = ["AddingProbe", "PairProbe", "SumProbe", "TableProbe"]
 
 Result = TypeVar("Result", bound=PictureResult)
 Sums = TypeVar("Sums", bound=Total)
@@ -66,12 +66,70 @@ class SumProbe(AddingProbe[PictureResult, Sums]):
     def total(self, condensed: Array, pictures: int, layout: Layout) -> Sums:
         """Give what pictures of one batch come to, of what `condense` gives for them."""
 
+    def narrowed(self, blocks: Iterable[int]) -> Self:
+        """Give the probe of some blocks alone.
+
+        Raises
+        ------
+        UsageError
+            If it is of no blocks.
+        """
+        raise UsageError(f"{self.name} has no blocks to choose: leave --block out.")
+
+    def between(self, one: Layout, other: Layout) -> PairProbe[Sums]:
+        """Give the question to two models together, whose pictures are the same.
+
+        Raises
+        ------
+        UsageError
+            If it can't be put to two, or not to these.
+        """
+        raise UsageError(f"{self.name} compares no models: ask one at a time.")
+
     def result(self, condensed: Array, layout: Layout, query: int | None) -> Never:
         """Raise a UsageError: there is none of one picture."""
         raise UsageError(
             f"{self.name} finds nothing in a single picture: take the total of many, with "
             f"engine.total(pictures, {type(self).__name__}())."
         )
+
+
+class PairProbe(ABC, Generic[Sums]):
+    """A question to two models together: each is asked `part` of the same pictures.
+
+    Parameters
+    ----------
+    part : GraphProbe
+        What both are asked of every picture.
+    """
+
+    part: GraphProbe[Any]
+
+    @abstractmethod
+    def total(self, one: Sequence[Any], other: Sequence[Any]) -> Sums:
+        """Give what both models' results of `part` come to, of the same pictures."""
+
+    @abstractmethod
+    def finding_of(self, total: Sums, one: str, other: str) -> Finding:
+        """Give the finding of a total; the models are called so.
+
+        Raises
+        ------
+        UsageError
+            If it is of too few pictures.
+        """
+
+    @abstractmethod
+    def nothing(self, layout: Layout) -> Sums:
+        """Give the total of no picture."""
+
+    @abstractmethod
+    def bytes_of(self, layout: Layout) -> int:
+        """Give the memory that a total takes."""
+
+    @abstractmethod
+    def check(self, total: Sums, layout: Layout) -> None:
+        """Raise a ValueError, with what is wrong, if a total can't be one of this question."""
 
 
 class TableProbe(AddingProbe[Result, Summary]):

@@ -13,9 +13,9 @@ import numpy as np
 from vitonnx.contract import tokens_name
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
-from vitonnx.probes._adding import SumProbe
+from vitonnx.probes._adding import PairProbe, SumProbe
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._finding import Matrix
+from vitonnx.probes._finding import Finding, Matrix
 from vitonnx.probes._option import option
 from vitonnx.probes._pair_sums import (
     FEWEST,
@@ -26,7 +26,8 @@ from vitonnx.probes._pair_sums import (
     batch_hsics,
     pack_sums,
 )
-from vitonnx.probes._probe import Queries
+from vitonnx.probes._probe import GraphProbe, Queries
+from vitonnx.probes._result import PictureResult
 
 __all__ = ["CKA", "linear_cka"]
 
@@ -137,7 +138,8 @@ class CKA(SumProbe[Any]):
     def _pairs(self, layout: Layout) -> list[tuple[int, int]]:
         return all_pairs(len(self._blocks(layout)))
 
-    def _of_class(self, layout: Layout) -> bool:
+    def of_class(self, layout: Layout) -> bool:
+        """Tell whether class tokens are compared."""
         return self.tokens != "patches" and layout.class_token is not None
 
     def bytes_of(self, layout: Layout) -> int:
@@ -164,7 +166,7 @@ class CKA(SumProbe[Any]):
 
     def samples(self, outputs: Mapping[str, Array], layout: Layout) -> list[Array]:
         """Take what is compared of each block: (samples, dim)."""
-        class_token, items = layout.class_token if self._of_class(layout) else None, []
+        class_token, items = layout.class_token if self.of_class(layout) else None, []
         for name in self.reads(layout):
             tokens = outputs[name]
             xp = array_api_compat.array_namespace(tokens)
@@ -206,37 +208,154 @@ class CKA(SumProbe[Any]):
         values = np.empty((len(blocks), len(blocks)))
         for (one, other), value in _alignments(total).items():
             values[one, other] = values[other, one] = value
-        return self._matrix(values, total, layout)
+        return self.matrix(values, total, layout)
 
-    def _matrix(
-        self, values: Array, total: Similarity, layout: Layout, other: str | None = None
-    ) -> Matrix:
-        whose = "class tokens" if self._of_class(layout) else "patches"
+    def matrix(self, values: Array, total: Similarity, layout: Layout) -> Matrix:
+        """Give values as a finding, with what they are of."""
+        whose = "class tokens" if self.of_class(layout) else "patches"
         kind = "exact sums" if isinstance(total, PairSums) else "mean over minibatches"
         return Matrix(
             values=values,
             unit="linear CKA",
             item="block",
-            other=other,
             details=(f"pictures: {total.count}", whose, f"unbiased HSIC, {kind}"),
             bounds=(0.0, 1.0),
         )
 
+    def between(self, one: Layout, other: Layout) -> PairCKA:
+        """Compare the blocks of one model with those of another.
+
+        Raises
+        ------
+        UsageError
+            If patches are compared, and the models have others.
+        """
+        return PairCKA(self, one, other)
+
     def check(self, total: Similarity, layout: Layout) -> None:
         """Raise a ValueError for sums that no tokens of the model have."""
-        if not np.array_equal(total.pairs, self._pairs(layout)):
-            raise ValueError("pairs of other blocks")
-        items, pairs = len(self._blocks(layout)), len(self._pairs(layout))
-        sides = {
-            "mean": (items, layout.dim),
-            "products": (pairs, layout.dim, layout.dim),
-            "lengths": (pairs,),
-            "weighted": (pairs, 2, layout.dim),
-            "sums": (pairs,),
-        }
-        for name, part in total.parts().items():
-            if name in sides and np.shape(part) != sides[name]:
-                raise ValueError(f"{name} of shape {np.shape(part)} instead of {sides[name]}")
+        check_sums(total, self._pairs(layout), layout.dim)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BlockTokensResult(PictureResult):
+    """The tokens of blocks, float (blocks, samples, dim), in one picture."""
+
+    tokens: Array
+
+    @property
+    def finding(self) -> Finding:
+        """Raise a UsageError: tokens alone are no figure."""
+        raise UsageError("tokens are drawn by pca and similarity, and compared by cka.")
+
+
+@dataclass(frozen=True)
+class BlockTokens(GraphProbe[BlockTokensResult]):
+    """The tokens that `CKA` compares: what each of two models is asked."""
+
+    name: ClassVar[str] = "cka"
+    gives = Matrix
+
+    of: CKA = CKA()
+
+    def reads(self, layout: Layout) -> tuple[str, ...]:
+        """Name the outputs that are read."""
+        return self.of.reads(layout)
+
+    def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
+        """Give (batch, blocks, samples, dim)."""
+        items = self.of.samples(outputs, layout)
+        xp = array_api_compat.array_namespace(*items)
+        dim = items[0].shape[-1]
+        count = 1 if self.of.of_class(layout) else layout.patches
+        return xp.stack([xp.reshape(each, (-1, count, dim)) for each in items], axis=1)
+
+    def result(self, condensed: Array, layout: Layout, query: int | None) -> BlockTokensResult:
+        """Make the result of one picture."""
+        return BlockTokensResult(tokens=condensed)
+
+
+class PairCKA(PairProbe[Similarity]):
+    """CKA between the blocks of two models: see `CKA.between`."""
+
+    def __init__(self, cka: CKA, one: Layout, other: Layout) -> None:
+        self.cka, self.layouts = cka, (one, other)
+        if cka.of_class(one) != cka.of_class(other):
+            raise UsageError(
+                "one of the models has a class token, and the other has none: compare patches "
+                "(--tokens patches)."
+            )
+        if not cka.of_class(one) and one.grid != other.grid:
+            grids = " and ".join(f"{rows}x{columns}" for rows, columns in (one.grid, other.grid))
+            raise UsageError(
+                f"the models have {grids} patches, which are not the same samples: give --size, "
+                "or compare class tokens (--tokens cls)."
+            )
+        self.part = BlockTokens(cka)
+        self.counts = tuple(len(cka.reads(layout)) for layout in self.layouts)
+        self.pairs = [
+            *((item, item) for item in range(sum(self.counts))),
+            *(
+                (block, self.counts[0] + of_other)
+                for block in range(self.counts[0])
+                for of_other in range(self.counts[1])
+            ),
+        ]
+        # What is narrower has zeros behind it, which add nothing to any sum.
+        self.dim = max(one.dim, other.dim)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the sums fit into memory."""
+        return self.bytes_of(self.layouts[0]) <= MOST_BYTES
+
+    def total(self, one: Sequence[Any], other: Sequence[Any]) -> Similarity:
+        """Sum up the tokens of both, of the same pictures."""
+        items = []
+        for results in (one, other):
+            tokens = np.stack([np.asarray(each.tokens, np.float64) for each in results])
+            wide = np.pad(tokens, [(0, 0)] * 3 + [(0, self.dim - tokens.shape[-1])])
+            items += [wide[:, block].reshape(-1, self.dim) for block in range(wide.shape[1])]
+        if self.is_exact:
+            return PairSums.of(pack_sums(items, self.pairs), len(one), self.pairs)
+        return Hsics.of(batch_hsics(items, self.pairs), len(one), self.pairs)
+
+    def finding_of(self, total: Similarity, one: str, other: str) -> Matrix:
+        """Give CKA of each block of one with each of the other."""
+        values = np.empty(self.counts)
+        for (block, item), value in _alignments(total).items():
+            if block < self.counts[0] <= item:
+                values[block, item - self.counts[0]] = value
+        found = self.cka.matrix(values, total, self.layouts[0])
+        return replace(found, item=f"block of {one}", other=f"block of {other}")
+
+    def nothing(self, layout: Layout) -> Similarity:
+        """Give the sums of no picture."""
+        return PairSums() if self.is_exact else Hsics()
+
+    def bytes_of(self, layout: Layout) -> int:
+        """Give the memory that exact sums take."""
+        return 8 * len(self.pairs) * self.dim**2
+
+    def check(self, total: Similarity, layout: Layout) -> None:
+        """Raise a ValueError for sums that no tokens of the models have."""
+        check_sums(total, self.pairs, self.dim)
+
+
+def check_sums(total: Similarity, pairs: Pairs, dim: int) -> None:
+    """Raise a ValueError for sums of other pairs, or of another width."""
+    if not np.array_equal(total.pairs, pairs):
+        raise ValueError("pairs of other blocks")
+    sides = {
+        "mean": (1 + max(other for _, other in pairs), dim),
+        "products": (len(pairs), dim, dim),
+        "lengths": (len(pairs),),
+        "weighted": (len(pairs), 2, dim),
+        "sums": (len(pairs),),
+    }
+    for name, part in total.parts().items():
+        if name in sides and np.shape(part) != sides[name]:
+            raise ValueError(f"{name} of shape {np.shape(part)} instead of {sides[name]}")
 
 
 def _alignments(total: Similarity) -> dict[tuple[int, int], float]:

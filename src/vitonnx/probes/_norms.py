@@ -237,11 +237,9 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
         if not total.count:
             raise UsageError("norms of no picture have no histogram: give pictures.")
         threshold = total.threshold if self.threshold is None else self.threshold
-        filled = np.flatnonzero(total.patches)
-        some = slice(int(filled[0]), int(filled[-1]) + 1)
         return Histogram(
-            counts=total.patches[some],
-            edges=EDGES[some.start : some.stop + 1],
+            counts=total.patches,
+            edges=EDGES,
             unit="norm of a patch's token",
             title="Norms of patch tokens",
             threshold=threshold,

@@ -218,6 +218,10 @@ class PCA(GraphProbe[PCAResult]):
         """The ``.npz`` or the pictures that the basis is to be taken from."""
         return self.basis if isinstance(self.basis, str) else None
 
+    def unsourced(self) -> PCA:
+        """Give the probe without what its basis is to be taken from."""
+        return replace(self, basis=None)
+
     @property
     def graph_form(self) -> PCA:
         """The probe without the basis's numbers, which are inputs of the graph."""

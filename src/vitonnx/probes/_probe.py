@@ -117,6 +117,10 @@ class Probe(Question, Generic[Result]):
         """
         return None
 
+    def unsourced(self) -> Self:
+        """Give the probe without its `source`, for whoever fits it on that."""
+        return self
+
     def stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
         """Give the question to put to all pictures before this one; None where there is none.
 

@@ -225,6 +225,7 @@ def test_values_are_those_of_numpy(vit: OtherHead, desk: Path) -> None:
 
 SIZED = ["registers", "class and patches", "picked, then normed", "rms", "untied"]
 SIZED += ["fc_norm, registers", "no prefix", "two heads", "normed behind", "a pooled grid"]
+SIZED += ["class and patches, tokens behind", "untied, a token behind"]
 
 
 @pytest.mark.parametrize("way", SIZED)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
 from vitonnx.contract import POSITION_EMBEDDING, SIDES_KEY
 from vitonnx.graph import Writer, constant, numbers
+from vitonnx.tap._find_patches import Patches
 from vitonnx.tap._joined import Joined
 from vitonnx.tap._learned import Learned, find_learned
 from vitonnx.tap._relative import free_relative
@@ -35,7 +37,7 @@ def free_positions(joined: Joined, original: ir.Graph) -> Positions:
     graph is still to resample it.
     """
     graph, grid = joined.model.graph, joined.patches.grid
-    _free_sides(graph, grid, joined.stream.tokens)
+    _free_sides(graph, joined.patches, joined.stream.tokens)
     relative = free_relative(graph, joined.stream.attentions, grid)
     rotary = free_rotary(graph, grid, joined.stream.tokens)
     embedding = graph.initializers.get(POSITION_EMBEDDING)
@@ -47,40 +49,81 @@ def free_positions(joined: Joined, original: ir.Graph) -> Positions:
     return Positions(learned, relative, rotary)
 
 
-def _free_sides(graph: ir.Graph, grid: tuple[int, int], tokens: int) -> None:
-    """Free slices and splits of the grid, and mark reshapes that can't be.
+def _free_sides(graph: ir.Graph, patches: Patches, tokens: int) -> None:
+    """Free slices, picks and splits of the grid, and mark reshapes that can't be.
 
     Marked inputs are set by Regrid: the node's metadata `SIDES_KEY` has a word for each entry of
     its second input: ``tokens``, ``patches``, ``rows``, ``columns``, or nothing. Needs shapes.
     """
+    behind = patches.suffix
     for node in list(graph):
         match node.op_type:
             case "Slice":
-                _slice_to_the_end(graph, node)
+                _slice_from_the_end(graph, node, tokens, patches.prefix, behind)
+            case "Gather":
+                _pick_from_the_end(graph, node, tokens, patches.prefix, behind)
             case "Split":
-                _slice_instead_of_split(graph, node, tokens)
+                _slice_instead_of_split(graph, node, tokens, behind)
             case "Reshape" | "Expand":
-                _mark(node, grid, tokens)
+                _mark(node, patches.grid, tokens)
 
 
-def _slice_to_the_end(graph: ir.Graph, node: ir.Node) -> None:
-    """Make a slice to the end explicit, whatever its number."""
+def _slice_from_the_end(
+    graph: ir.Graph, node: ir.Node, tokens: int, prefix: int, behind: int
+) -> None:
+    """Count a slice's bounds from the end where they lie there, whatever its number."""
     source = node.inputs[0]
-    stops = numbers(node.inputs[2])
+    starts, stops = numbers(node.inputs[1]), numbers(node.inputs[2])
     given, steps = (numbers(value) for value in (*node.inputs, None, None)[3:5])
     forward = steps is None or min(steps) > 0
-    if source is None or source.shape is None or stops is None or not forward:
+    if source is None or source.shape is None or starts is None or stops is None or not forward:
         return
     axes = list(range(len(stops))) if given is None else given
-    ends = []
-    for axis, stop in zip(axes, stops, strict=True):
+    begins, ends = [], []
+    for axis, start, stop in zip(axes, starts, stops, strict=True):
         side = source.shape[axis]
-        ends.append(WHOLE if isinstance(side, int) and stop >= side else stop)
-    if ends != stops:
-        node.replace_input_with(2, constant(graph, f"{node.outputs[0].name}/ends", ends))
+        whole = isinstance(side, int) and stop >= side
+        begins.append(_from_the_end(start, side, tokens, prefix, behind))
+        ends.append(WHOLE if whole else _from_the_end(stop, side, tokens, prefix, behind))
+    for place, word, found, old in ((1, "begins", begins, starts), (2, "ends", ends, stops)):
+        if found != old:
+            name = f"{node.outputs[0].name}/{word}"
+            node.replace_input_with(place, constant(graph, name, found))
 
 
-def _slice_instead_of_split(graph: ir.Graph, node: ir.Node, tokens: int) -> None:
+def _pick_from_the_end(
+    graph: ir.Graph, node: ir.Node, tokens: int, prefix: int, behind: int
+) -> None:
+    """Count tokens behind the patches from the end where they are picked by number."""
+    source, places = node.inputs[0], numbers(node.inputs[1])
+    if source is None or source.shape is None or places is None or not behind:
+        return
+    side = source.shape[node.attributes.get_int("axis", 0)]
+    found = [_from_the_end(place, side, tokens, prefix, behind) for place in places]
+    if found != places:
+        index = node.inputs[1]
+        shape = () if index is None or index.shape is None else tuple(index.shape)
+        name = f"{node.outputs[0].name}/places"
+        picked = np.asarray(found, np.int64).reshape(shape)
+        node.replace_input_with(1, constant(graph, name, picked))
+
+
+def _from_the_end(place: int, side: object, tokens: int, prefix: int, behind: int) -> int:
+    """Count a place among tokens from their end, if it lies behind the patches.
+
+    Examples
+    --------
+    >>> _from_the_end(7, 9, tokens=9, prefix=1, behind=2), _from_the_end(1, 9, 9, 1, 2)
+    (-2, 1)
+    >>> _from_the_end(6, 8, tokens=9, prefix=1, behind=2)  # the prefix was cut off
+    -2
+    """
+    if behind and side in (tokens, tokens - prefix) and isinstance(side, int):
+        return place - side if side - behind <= place < side else place
+    return place
+
+
+def _slice_instead_of_split(graph: ir.Graph, node: ir.Node, tokens: int, behind: int) -> None:
     """Split tokens by slices, the last of which goes to the end."""
     source = node.inputs[0]
     sizes = numbers(node.inputs[1]) if len(node.inputs) > 1 else None
@@ -90,6 +133,7 @@ def _slice_instead_of_split(graph: ir.Graph, node: ir.Node, tokens: int) -> None
     if source.shape[axis] != tokens:
         return
     edges = [0, *itertools.accumulate(sizes)]
+    edges = [edge - tokens if edge >= tokens - behind else edge for edge in edges]
     edges[-1] = WHOLE
     for value, bounds in zip(node.outputs, itertools.pairwise(edges), strict=True):
         write = Writer(graph, f"{value.name}/part")

@@ -28,7 +28,20 @@ if TYPE_CHECKING:
     from vitonnx.engine import Prediction, Result, bake
     from vitonnx.errors import VitonnxError
     from vitonnx.manifest import Manifest, Preprocessing, Source
-    from vitonnx.probes import Distance, Entropy, Filters, Flow, Heads, Positions, Rollout
+    from vitonnx.probes import (
+        CKA,
+        PCA,
+        Distance,
+        Entropy,
+        Filters,
+        Flow,
+        Heads,
+        Lens,
+        Norms,
+        Positions,
+        Rollout,
+        Similarity,
+    )
 
 __all__ = [
     "CKA",

@@ -29,10 +29,14 @@ from terminal import Outcome, assert_refused, contents, environment
 from vitonnx.errors import VitonnxError
 from vitonnx.probes import (
     PROBES,
+    ClassMaps,
+    ColourMaps,
     GraphProbe,
     Maps,
+    Matrix,
     Option,
     Plate,
+    SumProbe,
     TableProbe,
     WeightProbe,
     options_of,
@@ -43,10 +47,19 @@ Exported = Callable[[str], Path]
 Class = type[Any]
 
 OF_WEIGHTS = [probe for probe in PROBES if issubclass(probe, WeightProbe)]
-OF_PICTURES = [probe for probe in PROBES if probe not in OF_WEIGHTS]
+OF_PICTURES: list[Class] = [probe for probe in PROBES if probe not in OF_WEIGHTS]
 TABLES = [probe for probe in OF_PICTURES if issubclass(probe, TableProbe)]
-SINGLE = [probe for probe in OF_PICTURES if probe not in TABLES]
-MAPS = [probe for probe in OF_PICTURES if probe.gives is Maps]
+SUMS = [probe for probe in OF_PICTURES if issubclass(probe, SumProbe)]
+SINGLE = [probe for probe in OF_PICTURES if probe not in (*TABLES, *SUMS)]
+FITTED = [probe for probe in SINGLE if probe.learns]
+UNFITTED = [probe for probe in SINGLE if probe not in FITTED]
+RESUMED = [*TABLES, *SUMS, *FITTED]
+MOVING = [
+    probe
+    for probe in OF_PICTURES
+    if probe.gives in (Maps, ColourMaps, ClassMaps) and probe.in_videos
+]
+STILL = [probe for probe in PROBES if probe not in MOVING]
 COMPILED = [probe for probe in OF_PICTURES if issubclass(probe, GraphProbe)]
 
 # Rectangular grids, and one and five prefix tokens.
@@ -57,8 +70,8 @@ MANY = 700
 # The command as it is, but for how often it writes its state: at every chance.
 EAGER = """
 import sys
-from vitonnx.cli import _probe_dataset, main
-_probe_dataset.SAVE_EVERY_SECONDS = 0
+from vitonnx.cli import _sample, main
+_sample.SAVE_EVERY_SECONDS, _sample.SAVING_SHARE = 0, 1
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -155,6 +168,12 @@ def many(noise: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def six(many: Path) -> list[Path]:
+    """As many pictures as every total needs."""
+    return sorted(many.iterdir())[:6]
+
+
+@pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("walk") / "walk.mp4", frames(5), even(5))
 
@@ -207,7 +226,8 @@ def test_pictures_have_no_totals(
     probe: Class, five: Path, noise: list[Path], call: Call, desk: Path
 ) -> None:
     usual = ("probe", probe.name, five, noise[0])
-    assert_refused(call(*usual, "--resume", "state.json", "-o", "o.npz"), 2, "--resume")
+    if probe in UNFITTED:
+        assert_refused(call(*usual, "--resume", "state.json", "-o", "o.npz"), 2, "--resume")
     for name in ("o.json", "o.csv"):
         assert_refused(call(*usual, "-o", name), 2, name, ".npz")
     assert contents(desk) == {}
@@ -275,30 +295,30 @@ def test_figures_of_a_data_set(
     np.testing.assert_array_equal(look_at("vx.png"), look_at("many.png"))
 
 
-@each(TABLES)
+@each([*TABLES, *SUMS])
 def test_lists_samples_and_bad_pictures(
-    probe: Class, five: Path, noise: list[Path], call: Call, desk: Path
+    probe: Class, five: Path, six: list[Path], call: Call, desk: Path
 ) -> None:
     Path("none.png").write_text("Dear picture")
-    Path("list.txt").write_text("\n".join([*map(str, noise), "none.png"]) + "\n")
+    Path("list.txt").write_text("\n".join([*map(str, six), "none.png"]) + "\n")
     outcome = call("probe", probe.name, five, "list.txt", "-o", "all.npz", *QUIET)
     assert outcome.code == 1
     assert "none.png" in outcome.err
     outcome = call(
-        *("probe", probe.name, five, "list.txt", "--limit", "2", "-o", "two.npz", *QUIET)
+        *("probe", probe.name, five, "list.txt", "--limit", "5", "-o", "five.npz", *QUIET)
     )
     assert outcome.code == 0
-    with np.load("all.npz") as everything, np.load("two.npz") as sample:
-        assert everything["count"] == 3
+    with np.load("all.npz") as everything, np.load("five.npz") as sample:
+        assert everything["files"].tolist() == list(map(str, six))
         assert everything["skipped"].tolist() == ["none.png"]
-        assert sample["files"].tolist() == list(map(str, noise[:2]))
+        assert sample["files"].tolist() == list(map(str, six[:5]))
     before = contents(desk)
     outcome = call("probe", probe.name, five, "list.txt", "--strict", "-o", "x.npz", *QUIET)
     assert_refused(outcome, 1, "none.png")
     assert contents(desk) == before
 
 
-@each(TABLES)
+@each(RESUMED)
 def test_a_killed_run_goes_on_to_the_same_bits(
     probe: Class, five: Path, many: Path, call: Call, desk: Path
 ) -> None:
@@ -339,12 +359,12 @@ def position(state: Path) -> int:
     return sum(int(each["position"]) for each in json.loads(state.read_text())["state"]["surveys"])
 
 
-@pytest.mark.parametrize("first", TABLES, ids=lambda probe: probe.name)
-@pytest.mark.parametrize("second", TABLES, ids=lambda probe: probe.name)
+@pytest.mark.parametrize("first", RESUMED, ids=lambda probe: probe.name)
+@pytest.mark.parametrize("second", RESUMED, ids=lambda probe: probe.name)
 def test_the_state_of_another_probe_is_refused(
-    first: Class, second: Class, five: Path, noise: list[Path], call: Call, desk: Path
+    first: Class, second: Class, five: Path, six: list[Path], call: Call, desk: Path
 ) -> None:
-    more = (five, *noise, "--resume", "state.json", *QUIET)
+    more = (five, *six, "--resume", "state.json", *QUIET)
     assert call("probe", first.name, *more, "-o", "1.npz").code == 0
     before = contents(desk)
     outcome = call("probe", second.name, *more, "-o", "2.npz")
@@ -414,26 +434,30 @@ def test_weights_take_no_pictures(
 def test_baked_files_give_what_the_host_gives(
     question: Any, model: Path, noise: list[Path], call: Call, desk: Path
 ) -> None:
+    engine = vx.Engine(model, device="cpu", in_graph=False)
     graph_form = question.graph_form
-    words = ("--probe", spelled(graph_form), "-o", "baked.onnx", "--quiet")
+    words = ["--probe", spelled(graph_form), "-o", "baked.onnx", "--quiet"]
+    if type(question) in FITTED and "basis" in {each.name for each in options_of(type(question))}:
+        outcome = call("bake", model, *words)
+        assert_refused(outcome, 2, "basis")
+        words[1:2] = [spelled(question), "--basis", str(noise[0].parent)]
+        graph_form = engine.fitted(sorted(noise), question)
     assert call("bake", model, *words).code == 0
     session = onnxruntime.InferenceSession("baked.onnx", providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == [question.name]
-    engine = vx.Engine(model, device="cpu", in_graph=False)
-    expected = engine.probe(noise, graph_form)
-    pixels = np.stack([result.pixels for result in expected])
+    assert [each.name for each in session.get_inputs()] == ["images"]
+    seen: list[Any] = engine.probe(noise, vx.Heads())
+    pixels = np.stack([result.pixels for result in seen])
     (given,) = session.run(None, {"images": pixels})
     # What is baked is what all results are made of.
-    tokens = [graph_form.token(engine.layout, result.crop) for result in expected]
-    for found, result in zip(
-        graph_form.results(given, engine.layout, tokens), expected, strict=True
-    ):
-        assert found.arrays().keys() == result.arrays().keys()
-        for name, array in result.arrays().items():
-            np.testing.assert_allclose(found.arrays()[name], array, rtol=2e-4, atol=1e-6)
+    outputs = engine.run_pixels(pixels, graph_form.reads(engine.layout))
+    tokens: list[Any] = [graph_form.token(engine.layout, (0, 0, 1, 1))] * len(noise)
+    expected = graph_form.condensed(outputs, engine.layout, tokens)
+    assert given.shape == expected.shape
+    np.testing.assert_allclose(given, expected, rtol=2e-4, atol=2e-4 * np.abs(expected).max())
 
 
-@each(COMPILED)
+@each([probe for probe in COMPILED if probe not in SUMS])
 def test_the_graph_and_the_host_agree(probe: Class, model: Path, noise: list[Path]) -> None:
     for question in (probe(), *changed(probe)):
         compiled, on_host = (
@@ -442,7 +466,7 @@ def test_the_graph_and_the_host_agree(probe: Class, model: Path, noise: list[Pat
         )
         for one, other in zip(compiled, on_host, strict=True):
             for name, array in other.arrays().items():
-                if array.dtype != bool:
+                if array.dtype.kind == "f":
                     np.testing.assert_allclose(one.arrays()[name], array, rtol=2e-4, atol=1e-6)
 
 
@@ -460,7 +484,7 @@ def test_plans_are_explained(
 # Videos.
 
 
-@each(MAPS)
+@each(MOVING)
 def test_videos_of_maps(probe: Class, model: Path, walk: Path, call: Call, desk: Path) -> None:
     words = ("probe", "video", model, walk, "--probe", probe.name, "-o", "o.mp4", *QUIET)
     outcome = call(*words)
@@ -478,7 +502,7 @@ def test_videos_of_maps(probe: Class, model: Path, walk: Path, call: Call, desk:
         assert np.abs(one.astype(int) - other).mean() < 1
 
 
-@each([probe for probe in PROBES if probe.gives is not Maps])
+@each(STILL)
 def test_no_videos_of_anything_else(
     probe: Class, five: Path, walk: Path, call: Call, desk: Path
 ) -> None:
@@ -493,27 +517,30 @@ def test_no_videos_of_anything_else(
 
 
 @every_setting(list(PROBES))
-def test_reports(question: Any, five: Path, noise: list[Path], call: Call, desk: Path) -> None:
-    words = ("--probe", spelled(question), "-o", "o.html", *QUIET)
-    outcome = call("report", five, *noise[:2], *words)
+def test_reports(question: Any, five: Path, six: list[Path], call: Call, desk: Path) -> None:
+    words = ("--probe", spelled(question), "--show", "2", "-o", "o.html", *QUIET)
+    outcome = call("report", five, *six[:5], *words)
     assert (outcome.code, outcome.out, outcome.err) == (0, "o.html\n", "")
     figures = re.findall(r'<img src="data:image/png;base64,[^"]{999,}" alt="([^"]+)"', page("o"))
-    # Maps are of each picture; all else has one figure.
-    assert len(figures) == (2 if type(question) in MAPS else 1)
+    # Maps are of each picture, with a figure of what all come to, if anything; all else has one.
+    alone = type(question) in SINGLE and type(question).gives is not ColourMaps
+    totalled = hasattr(type(question), "summary")
+    assert len(figures) == (2 if alone else 1) + (1 if alone and totalled else 0)
 
 
-def test_a_report_shows_every_probe(five: Path, noise: list[Path], call: Call, desk: Path) -> None:
-    assert call("report", five, noise[0], "-o", "o.html", *QUIET).code == 0
-    assert page("o").count("<img") == len(PROBES)
+def test_a_report_shows_every_probe(five: Path, six: list[Path], call: Call, desk: Path) -> None:
+    assert call("report", five, *six, "--show", "1", "-o", "o.html", *QUIET).code == 0
+    titles = re.findall("<h2>([^<]+)</h2>", page("o"))
+    assert {"PCA", "CKA", "Norms of patch tokens", "Filters", "Positions"} <= set(titles)
 
 
 @each(list(PROBES))
 def test_a_report_of_two_models(
-    probe: Class, exported: Exported, noise: list[Path], call: Call, desk: Path
+    probe: Class, exported: Exported, six: list[Path], call: Call, desk: Path
 ) -> None:
     models = (exported("plain"), "--compare", exported("registers"))
     words = ("--probe", probe.name, "-o", "o.html", *QUIET)
-    assert call("report", models[0], noise[0], *models[1:], *words).code == 0
+    assert call("report", models[0], *six, *models[1:], *words).code == 0
     assert "tiny_plain" in page("o")
     assert "tiny_registers" in page("o")
 
@@ -526,8 +553,17 @@ def page(name: str) -> str:
 
 
 @each(list(PROBES))
-def test_results_show_themselves(probe: Class, five: Path, noise: list[Path]) -> None:
+def test_results_show_themselves(
+    probe: Class, five: Path, noise: list[Path], six: list[Path], desk: Path
+) -> None:
     engine = vx.Engine(five, device="cpu")
+    if probe in SUMS:
+        finding = engine.total(six, probe())
+        assert isinstance(finding, probe.gives)
+        assert isinstance(vx.plot({"model": finding}, "o.png"), Figure)
+        with pytest.raises(VitonnxError, match="nothing in a single picture"):
+            engine.probe(noise[:1], probe())
+        return
     result = (
         engine.probe_weights(probe())
         if probe in OF_WEIGHTS
@@ -616,7 +652,7 @@ def test_options_of_other_probes(
         value = other_value(option)
         words = [option.flag] if value is True else [f"{option.flag}={value or 7}"]
         named = f"{probe.name}:{option.name}={value or 7}"
-        if not (probe in TABLES and option.flag == "--block"):  # the command's own
+        if not (probe in (*TABLES, *SUMS) and option.flag == "--block"):  # the command's own
             outcome = call("probe", probe.name, five, *pictures, *words, "-o", "o.png")
             assert_refused(outcome, 2, option.flag)
         asked: tuple[str | Path, ...] = ("report", five, noise[0], "--probe", named, "-o", "o.html")
@@ -626,7 +662,7 @@ def test_options_of_other_probes(
             assert_refused(call(*asked), 2, option.flag)
             asked = ("bake", five, "--probe", named, "-o", "o.onnx")
             assert_refused(call(*asked), 2, option.name, probe.name)
-        if probe in MAPS:
+        if probe in MOVING:
             asked = ("probe", "video", five, walk, "--probe", probe.name, *words, "-o", "o.mp4")
             assert_refused(call(*asked), 2, option.flag)
     assert contents(desk) == {}
@@ -693,5 +729,5 @@ def test_settings_twice_or_of_nothing(
 
 def test_no_shape_is_forgotten() -> None:
     """Each shape of findings has a probe here, so that every surface is tried."""
-    assert {probe.gives for probe in PROBES} >= {Maps, Plate}
-    assert len({*MAPS, *TABLES, *OF_WEIGHTS}) == len(PROBES)
+    assert {probe.gives for probe in PROBES} >= {Maps, ColourMaps, ClassMaps, Matrix, Plate}
+    assert len({*SINGLE, *TABLES, *SUMS, *OF_WEIGHTS}) == len(PROBES)

@@ -116,6 +116,26 @@ def test_a_mosaic(call: Call, exported: Exported, video: Path, desk: Path) -> No
     assert look(desk / "o.mp4").size[1] == 3 * 72 + 2 * 2
 
 
+def test_several_probes(call: Call, exported: Exported, video: Path, desk: Path) -> None:
+    words = ("--probe", "heads", "--probe", "rollout:fusion=max", "--block", "0", "--head", "1")
+    outcome = call("probe", "video", exported("plain"), video, *words, "--quiet")
+    assert (outcome.code, outcome.out) == (0, "video.heads-rollout.mp4\n")
+    (picture, *_) = look(desk / "video.heads-rollout.mp4").pictures
+    assert picture.shape[1] == 3 * 72 + 2 * 2
+    for option, probe in (("--head", "rollout"), ("--discard", "heads")):
+        refused = call("probe", "video", exported("plain"), video, "--probe", probe, option, "0")
+        assert_refused(refused, 2, option.lstrip("-"))
+
+
+def test_colours_and_classes(call: Call, exported: Exported, video: Path, desk: Path) -> None:
+    words = ("--probe", "pca", "--probe", "lens", "--quiet", "--scale", "frame")
+    outcome = call("probe", "video", exported("plain"), video, *words)
+    assert (outcome.code, outcome.out) == (0, "video.pca-lens.mp4\n")
+    written = look(desk / "video.pca-lens.mp4")
+    assert len(written.pictures) == 13
+    assert written.pictures[0].shape[0] > 54 + 2 * 17  # with titles and a legend
+
+
 def test_a_folder_of_frames_and_a_gif(call: Call, exported: Exported, desk: Path) -> None:
     pictures = [Image.fromarray(picture) for picture in frames(11)]
     (desk / "frames").mkdir()
@@ -181,7 +201,7 @@ def test_one_frame(call: Call, exported: Exported, desk: Path) -> None:
         (["--query", "dist"], 2, ["dist"]),
         (["--query", "900,3"], 1, ["outside"]),
         (["--probe", "distance"], 2, ["distance gives no maps"]),
-        (["--probe", "heads", "--probe", "rollout"], 2, ["a video shows one probe"]),
+        (["--probe", "heads", "--probe", "heads"], 2, ["each kind of probe once"]),
         (["--probe", "heads:mass=0.5"], 2, ["heads has no option mass"]),
         (["--probe", "filters"], 2, ["filters"]),
         (["--fusion", "max"], 2, ["--fusion", "heads"]),

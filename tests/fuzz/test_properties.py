@@ -153,7 +153,7 @@ def test_any_state_is_taken_or_refused(request: pytest.FixtureRequest, tmp_path:
     entry = st.fixed_dictionaries(
         {
             **{key: JSON | st.integers(-2, 4) for key in ("position", "count")},
-            "parts": st.fixed_dictionaries({key: JSON for key in ("mean", "squares")}) | JSON,
+            "parts": st.fixed_dictionaries(dict.fromkeys(("mean", "squares"), JSON)) | JSON,
         },
         optional={"skipped": JSON, "crops": JSON},
     )

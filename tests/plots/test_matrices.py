@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from plots.drawn_figures import drawn, texts_of
-from vitonnx.plots import plot_matrices
-from vitonnx.probes import PositionsResult, position_similarity
+from vitonnx.plots import plot_matrices, plot_matrix
+from vitonnx.probes import Matrix, PositionsResult, position_similarity
 
 LONG = "a model with a name that is far too long " * 5
 
@@ -135,3 +135,44 @@ def test_no_text_is_clipped_or_overlaps(models: int, metric: str, grid: tuple[in
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, text
         for axes in figure.axes:
             assert not box.overlaps(axes.get_window_extent()), text
+
+
+def blocks(rows: int, columns: int) -> Matrix:
+    values = np.random.default_rng(0).random((rows, columns))
+    return Matrix(values=values, unit="similarity", item="block of dino", other="block of deit")
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(12, 12), (24, 12), (7, 12), (3, 11)])
+def test_blocks_of_two_models(rows: int, columns: int) -> None:
+    matrix = blocks(rows, columns)
+    for figure in (plot_matrices({"dino": matrix}), plot_matrix(matrix)):
+        drawn(figure)
+        axes = figure.axes[0]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("block of deit", "block of dino")
+        np.testing.assert_array_equal(image_of(axes), matrix.values)
+        box = axes.get_window_extent()
+        # Cells are squares.
+        assert box.width / columns == pytest.approx(box.height / rows, rel=0.02)
+        for axis, count in ((axes.xaxis, columns), (axes.yaxis, rows)):
+            shown = [tick for tick in axis.get_majorticklocs() if -0.5 <= tick <= count - 0.5]
+            assert all(tick == int(tick) for tick in shown)
+            if count <= 16:
+                assert shown == list(range(count))
+
+
+def test_a_strip_keeps_room_for_its_bar() -> None:
+    figure = plot_matrices({"a": blocks(2, 196), "b": blocks(196, 2)})
+    drawn(figure)
+    for axes in figure.axes:
+        box = axes.get_window_extent()
+        assert max(box.width, box.height) > figure.dpi
+    for one, other in itertools.combinations(figure.axes, 2):
+        assert not one.get_window_extent().overlaps(other.get_window_extent())
+    for text, box in texts_of(figure).items():
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, text
+
+
+def test_items_that_are_all_alike_are_named_once_for_both() -> None:
+    matrix = Matrix(values=np.eye(5), unit="similarity", item="block")
+    (axes,) = plot_matrix(matrix).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("block", "block")

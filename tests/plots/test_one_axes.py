@@ -20,6 +20,7 @@ from vitonnx.probes import (
     Distance,
     DistanceResult,
     FiltersResult,
+    Histogram,
     Maps,
     PositionsResult,
     RolloutResult,
@@ -42,8 +43,17 @@ FILTERS = FiltersResult(
 POSITIONS = PositionsResult(
     similarity=rng.uniform(-1, 1, (15, 15)).astype(np.float32), grid=(3, 5), metric="cosine"
 )
+HISTOGRAM = Histogram(
+    counts=rng.integers(0, 999, 33),
+    edges=np.linspace(3, 70, 34),
+    unit="norm of a patch token",
+    title="Norms",
+    threshold=50.0,
+    beyond="a sentence about what lies above the threshold, long enough for two lines",
+)
 DRAWN: dict[str, Draw] = {
     "plot_first_and_last_head": lambda ax: plots.plot_first_and_last_head(TABLE, ax=ax),
+    "plot_histogram": lambda ax: plots.plot_histogram(HISTOGRAM, ax=ax),
     "plot_map": lambda ax: plots.plot_map(PIXELS, HEADS.finding, ax=ax),
     "plot_matrix": lambda ax: plots.plot_matrix(POSITIONS.finding, ax=ax),
     "plot_plate": lambda ax: plots.plot_plate(FILTERS.finding, ax=ax),
@@ -52,7 +62,7 @@ DRAWN: dict[str, Draw] = {
     "plot_tiles": lambda ax: plots.plot_tiles(POSITIONS.finding, ax=ax),
 }
 PAGES = ["compare_models", "contact_sheet", "plot_maps", "plot_matrices", "plot_plates"]
-PAGES += ["plot_findings", "plot_results", "plot_tables"]
+PAGES += ["plot_findings", "plot_histograms", "plot_results", "plot_tables"]
 
 
 def test_every_function_takes_axes_or_says_that_it_is_a_page() -> None:

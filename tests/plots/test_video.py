@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.errors import UsageError
-from vitonnx.plots import Panel, Scale, VideoColours, VideoPainter, scale_of_stream
+from vitonnx.plots import Legend, Panel, Scale, VideoColours, VideoPainter, scale_of_stream
+from vitonnx.plots._legend import COLOURS
 from vitonnx.plots._video_layout import VideoLayout, lay_out
 
 GRID = (3, 5)
@@ -217,6 +218,111 @@ def test_inputs_are_left_as_they_are() -> None:
 def test_what_can_not_be(given: dict[str, object], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         VideoColours(**given)  # type: ignore[arg-type]
+
+
+def tint(*shown: tuple[int, int]) -> NDArray[np.float32]:
+    """Colours of some patches: (rows, columns, 4), the colours times how much there is of them."""
+    colours = np.zeros((*GRID, 4), np.float32)
+    for patch in shown:
+        colours[patch] = (0.8, 0.2, 0.4, 1)
+    return colours
+
+
+EVERYWHERE = list(itertools.product(range(3), range(5)))
+
+
+def middles(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return picture[8::16, 8::16]
+
+
+def test_colours_alone_are_the_colours_and_black() -> None:
+    shown = [(1, 1), (1, 2), (1, 3)]
+    painter = VideoPainter(SIZE, [Panel()], VideoColours("heatmap"))
+    drawn = middles(painter.paint(grey(255), [tint(*shown)[None]], [None]))
+    for patch in EVERYWHERE:
+        wanted = (204, 51, 102) if patch in shown else (0, 0, 0)
+        # Half a pixel beside the middle, neighbours reach in a little.
+        np.testing.assert_allclose(drawn[patch], wanted, atol=6)
+
+
+def test_colours_hide_the_same_share_everywhere() -> None:
+    drawn = {
+        opacity: VideoPainter(SIZE, [Panel()], VideoColours(opacity=opacity)).paint(
+            grey(85), [tint(*EVERYWHERE)[None]], [None]
+        )
+        for opacity in (0, 0.25, 1, None)
+    }
+    full, none = drawn[1].astype(float), drawn[0].astype(float)
+    np.testing.assert_allclose(drawn[1], np.broadcast_to((204, 51, 102), full.shape), atol=1)
+    np.testing.assert_allclose(drawn[0.25], 0.25 * full + 0.75 * none, atol=1.5)
+    np.testing.assert_allclose(drawn[None], 0.6 * full + 0.4 * none, atol=1.5)
+    bare = VideoPainter(SIZE, [Panel()], VideoColours()).paint(grey(85), [tint()[None]], [None])
+    np.testing.assert_array_equal(bare, drawn[0])  # what has no colour hides nothing
+
+
+def test_a_colour_that_is_there_half_of_the_time_is_half_as_strong() -> None:
+    half = tint(*EVERYWHERE) / 2
+    colours = VideoColours("heatmap")
+    drawn = np.asarray(colours.draw(Image.fromarray(grey()), half, None))
+    np.testing.assert_allclose(drawn, np.broadcast_to((102, 25.5, 51), drawn.shape), atol=2)
+
+
+CLASSES = np.array([[3, 3, 3, 3, 3], [7, 7, 7, 5, 5], [3, 3, 7, 7, 5]], np.int32)
+
+
+def legend(names: tuple[str, ...] | None = None) -> Legend:
+    (made,) = Legend.of_models([([CLASSES], names)])
+    return made
+
+
+@pytest.mark.parametrize("style", ["overlay", "heatmap"])
+def test_classes_have_edges(style: str) -> None:
+    colours = VideoColours(style)  # type: ignore[arg-type]
+    drawn = np.asarray(colours.draw(Image.fromarray(grey(85)), CLASSES, legend()))
+    tiles = drawn.reshape(3, 16, 5, 16, 3)
+    for row, column in EVERYWHERE:
+        assert np.ptp(tiles[row, :, column], axis=(0, 1)).max() == 0
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) == 3
+    np.testing.assert_array_equal(tiles[0, 0, 0, 0], tiles[2, 0, 1, 0])
+    if style == "heatmap":
+        np.testing.assert_allclose(drawn[0, 0], COLOURS[0] * 255, atol=1)
+
+
+def test_a_legend_stands_below_its_panel() -> None:
+    lines = legend(tuple("abcdefgh")).lines()
+    assert [words for words, _ in lines] == ["d 47%", "h 33%", "f 20%"]
+    size = (256, 448)
+    plain = VideoPainter(size, [Panel("a"), Panel("b")], VideoColours("heatmap"))
+    painter = VideoPainter(size, [Panel("a"), Panel("b", legend=lines)], VideoColours("heatmap"))
+    assert painter.size[0] > plain.size[0]
+    maps = [np.zeros((1, *GRID), np.float32), CLASSES[None]]
+    drawn = painter.paint(np.zeros((*size, 3), np.uint8), maps, [WHOLE, legend()])
+    below = drawn[plain.size[0] :].astype(int)
+    assert np.ptp(below[:, :448]) == 0  # nothing below the other panel
+    for rank in range(3):
+        near = np.abs(below[:, 450:] - COLOURS[rank] * 255).max(axis=-1) < 2
+        assert near.sum() >= 50  # a square of its colour
+    columns = [
+        np.argwhere(np.abs(below - COLOURS[rank] * 255).max(axis=-1) < 2)[:, 1].min()
+        for rank in range(3)
+    ]
+    assert columns == sorted(columns)
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+@pytest.mark.parametrize("tile", [(53, 71), (512, 896), (1920, 1080), (2160, 3840)])
+def test_legends_overlap_nothing_and_are_in_the_frame(count: int, tile: tuple[int, int]) -> None:
+    lines = tuple((f"class {number} 9%", (1.0, 0.0, 0.0)) for number in range(count))
+    panels = [Panel("original"), Panel("dino", legend=lines), Panel("deit", legend=lines)]
+    layout = lay_out(tile, panels)
+    assert len(layout.labels) == 3 + 2 * count
+    assert layout.size[0] <= 2160
+    for left, top, right, bottom in boxes(layout):
+        assert 0 <= left < right <= layout.size[1]
+        assert 0 <= top < bottom <= layout.size[0]
+    for one, other in itertools.combinations(boxes(layout), 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart, (one, other)
 
 
 @pytest.mark.parametrize("low", [0.0, None])

@@ -11,7 +11,7 @@ import pytest
 from vitonnx.errors import UsageError
 from vitonnx.video import VideoOptions
 from vitonnx.video._fit import fitting_size
-from vitonnx.video._scales import Spool
+from vitonnx.video._spool import Spool
 from vitonnx.video._video_maps import FrameMaps, smoothed
 
 SHAPES = [(1, 3, 5), (3, 2, 7)]
@@ -51,9 +51,28 @@ def test_the_moving_average_holds_no_more_than_it_must() -> None:
     assert taken == 102
 
 
+def test_classes_are_not_averaged() -> None:
+    numbers = [np.full((1, 2, 3), value, np.int32) for value in (4, 0, 9, 9, 2)]
+    values = [number.astype(np.float32) for number in numbers]
+    frames = [[one, other] for one, other in zip(numbers, values, strict=True)]
+    found = list(smoothed(iter(frames), 3))
+    assert [int(one.max()) for one, _ in found] == [4, 0, 9, 9, 2]
+    np.testing.assert_allclose([other.mean() for _, other in found], [2, 13 / 3, 6, 20 / 3, 5.5])
+
+
 def test_a_spool_gives_back_what_it_was_given(tmp_path: Path) -> None:
-    maps = some_maps(13)
-    with Spool(tmp_path, SHAPES) as spool:
+    random = np.random.default_rng(5)
+    shapes = [(1, 3, 5), (3, 2, 7), (1, 2, 3, 4)]
+    maps: list[FrameMaps] = [
+        [
+            random.random(shapes[0], np.float32),
+            random.integers(0, 2**31, shapes[1], np.int64),
+            random.random(shapes[2], np.float32),
+        ]
+        for _ in range(13)
+    ]
+    records = [np.dtype((number, shapes[at])) for at, number in enumerate(("<f4", "<i4", "<f4"))]
+    with Spool(tmp_path, records) as spool:
         assert len(list(spool.fill(iter(maps)))) == spool.frames == 13
         for _ in range(2):
             for read, written in zip(spool.read(), maps, strict=True):

@@ -26,7 +26,7 @@ __all__ = ["make_video"]
 def make_video(
     video: str | Path | Video,
     engines: Engine | Sequence[Engine],
-    probe: Probe[Any],
+    probe: Probe[Any] | Sequence[Probe[Any]],
     path: str | Path,
     *,
     start: float | Fraction | None = None,
@@ -41,12 +41,12 @@ def make_video(
     scale: ScaleKind = "video",
     style: VideoStyle = "overlay",
     colormap: str = "inferno",
-    opacity: float = 0.95,
+    opacity: float | None = None,
     titles: Sequence[str] = (),
     notice: Notice | None = None,
     watch: Watch | None = None,
 ) -> VideoReport:
-    """Draw what a probe finds in every frame of a video.
+    """Draw what probes find in every frame of a video.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def make_video(
     engines : Engine or sequence of Engine
         The models; several stand side by side, to the right of the original. Frames are seen
         whole, at the video's own shape, unless an engine was opened with a size.
-    probe : Probe
-        One that gives maps, such as `Heads`.
+    probe : Probe or sequence of Probe
+        What gives maps, colours or classes of patches, such as `Heads`. Each has a panel.
     path : path
         The video to write, ``.mp4``.
     start, end : float, optional
@@ -113,7 +113,7 @@ def make_video(
             "engines must be an engine, such as vitonnx.Engine('dino_vits16'), or a list of "
             "engines: make_video takes a video, engines, a probe and a path."
         )
-    as_probes([probe])
+    probes = as_probes(probe)
     target = as_path(path, "video to write")
     if target.suffix.lower() != ".mp4":
         raise UsageError(f"can't write {target}: the suffix of a video must be .mp4.")
@@ -145,7 +145,7 @@ def make_video(
             if (note := fit_note(engine, opened.size)) is not None:
                 notice(note)
     rest = {} if watch is None else {"watch": watch}
-    return probe_video(opened, seeing, probe, target, options, titles=titles, **rest)
+    return probe_video(opened, seeing, probes, target, options, titles=titles, **rest)
 
 
 def _exact(name: str, number: float | Fraction | None, least: float = 0) -> Fraction | None:

@@ -58,7 +58,8 @@ def video(
         typer.Option(
             "--probe",
             metavar="NAME[:OPTION=VALUE,...]",
-            help="Ask this probe, one that gives maps. By default, heads.",
+            help="Ask this probe, one that gives maps (repeat for several, side by side). By "
+            "default, heads.",
         ),
     ] = None,
     head: Annotated[
@@ -66,7 +67,8 @@ def video(
         typer.Option(
             "--head",
             metavar="mean|N|all",
-            help="Draw the mean of the heads, one head, or a mosaic of all.",
+            help="Draw the mean of the heads, one head, or a mosaic of all, of probes that have "
+            "them.",
         ),
     ] = "mean",
     compare: Compare = None,
@@ -92,9 +94,13 @@ def video(
         str, typer.Option("--colormap", metavar="NAME", help="Use this colormap of Matplotlib.")
     ] = "inferno",
     opacity: Annotated[
-        float,
-        typer.Option("--opacity", help="Hide this share of the frame where the map is highest."),
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--opacity",
+            help="Hide this share of the frame where the map is highest (0.95 by default); of "
+            "colours and classes everywhere (0.6 by default).",
+        ),
+    ] = None,
     smooth: Annotated[
         int, typer.Option("--smooth", metavar="N", help="Average the maps over N frames.")
     ] = 1,
@@ -105,7 +111,7 @@ def video(
             metavar="video|frame|fixed",
             help="Share one colour scale across the whole video, scale each frame by itself (it "
             "flickers), or use the same fixed scale in every video: 0 to 10 times an even share of "
-            "the attention.",
+            "the attention. Colours and classes have no scale.",
         ),
     ] = "video",
     start: Annotated[
@@ -128,7 +134,7 @@ def video(
     precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Draw what a probe finds in every frame of a video."""
+    """Draw what probes find in every frame of a video."""
     from vitonnx.api._video import make_video
     from vitonnx.cli._engines import Runtime
     from vitonnx.engine import Engine
@@ -136,13 +142,13 @@ def video(
     from vitonnx.media.videos import Span, open_video
     from vitonnx.video import require_maps
 
-    asked, *others = make_probes(probe or ["heads"], given, graph_only=True)
-    if others:
-        raise UsageError("a video shows one probe: name one with --probe.")
-    require_maps(asked)
+    asked = make_probes(probe or ["heads"], given, graph_only=True)
+    for each in asked:
+        require_maps(each)
     models = (model, *(compare or []))
     span = Span(start=_time("--start", start), end=_time("--end", end), every=every)
-    target = output or Path(f"{source.resolve().stem}.{asked.name}.mp4")
+    probes = "-".join(each.name for each in asked)
+    target = output or Path(f"{source.resolve().stem}.{probes}.mp4")
     read: list[str | Path] = [source, *source.iterdir()] if source.is_dir() else [source]
     read += files_of(models)
     check_output(target, {"a video": (".mp4",)}, read)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
+from vitonnx.contract import is_derived
 from vitonnx.engine._pass import Picture
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import Tensor
@@ -96,10 +97,10 @@ def _listed(probes: Any) -> Iterable[Any]:
 
 
 def as_outputs(outputs: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Give the names of outputs that a file has, of which there is at least one."""
+    """Give names of outputs, at least one, that a file has or that plans find."""
     names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
     for name in names:
-        if name not in known:
+        if name not in known and not is_derived(name):
             raise UsageError(f"The model has no output {name!r}; it has {', '.join(known)}.")
     if not names:
         raise UsageError(f"no output given: name one of {', '.join(known)}.")

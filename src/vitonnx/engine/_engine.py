@@ -23,7 +23,7 @@ from vitonnx.engine._asked import (
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
-from vitonnx.engine._fit import begin, fit, needs_all, total_of
+from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import Pass, Picture
 from vitonnx.engine._pixels import Pixels, ready_pixels
@@ -44,6 +44,7 @@ from vitonnx.probes import (
     GraphProbe,
     PictureResult,
     Probe,
+    SumProbe,
     Total,
     WeightProbe,
     answering,
@@ -306,6 +307,9 @@ class Engine:
             picture: see `total`.
         """
         asked, images = as_probes(probe), as_pictures(images)
+        for each in asked:
+            if isinstance(each, SumProbe):
+                raise each.refusal
         if any(needs_all(self, each) for each in asked):
             images = list(images)
             asked = tuple(
@@ -503,7 +507,8 @@ class Engine:
         Parameters
         ----------
         probes : Probe or iterable of Probe
-            Which would share a pass through the network.
+            Which would share a pass through the network. Of one that must be fitted, it is the
+            first pass.
 
         Returns
         -------
@@ -516,7 +521,8 @@ class Engine:
             If the model doesn't have what a probe asks for.
         """
         self._refuse_closed()
-        compiled, outputs = self._divide(as_probes(probes))
+        asked = [first_asked(self, probe) for probe in as_probes(probes)]
+        compiled, outputs = self._divide(asked)
         plan = self._plan(compiled, outputs)
         lines = explain_plan(self.file, plan, self.manifest)
         runs = f"runs on: {self.device}, in {self.precision}, in batches of {self.batch_size}"

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from vitonnx.engine._engine import Engine
     from vitonnx.engine._survey import Survey
 
-__all__ = ["begin", "can_bake", "fit", "fit_steps", "needs_all", "stages_of", "total_of"]
+__all__ = [
+    "begin",
+    "can_bake",
+    "first_asked",
+    "fit",
+    "fit_steps",
+    "needs_all",
+    "stages_of",
+    "total_of",
+]
 
 Asked = TypeVar("Asked", bound=Probe[Any])
 
@@ -84,6 +93,12 @@ def needs_all(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether all pictures must be seen before the probe can answer for one."""
     stage = _stage(engine, probe)
     return stage is not None and not stage.first_only
+
+
+def first_asked(engine: Engine, probe: Probe[Any]) -> Probe[Any]:
+    """Give what all pictures are asked first: the probe, or the stage before it."""
+    stage = _stage(engine, probe)
+    return probe if stage is None or stage.first_only else stage
 
 
 def can_bake(engine: Engine, probe: Probe[Any]) -> bool:

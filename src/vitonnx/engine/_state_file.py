@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -56,7 +56,7 @@ def run_settings(
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
     settings: dict[str, str | int] = {
-        "the probe": repr(probe.graph_form),
+        "the probe": _said(probe.graph_form),
         "the probe's code": _hash_code(type(probe)),
         "the number of pictures": len(files),
         "the hash of the pictures' names in their order": _hash_names(files),
@@ -73,6 +73,13 @@ def run_settings(
             f"model {number}'s threads": engine.threads or f"one per core of {os.cpu_count()}",
         }
     return settings | VERSIONS
+
+
+def _said(probe: Probe[Any]) -> str:
+    """Name a probe, and what of it is not as usual."""
+    own = {each.name: (getattr(probe, each.name), each.default) for each in fields(probe)}
+    words = [f"{name}={value}" for name, (value, usual) in own.items() if value != usual]
+    return f"{probe.name} ({', '.join(words)})" if words else probe.name
 
 
 def _hash_code(probe: type) -> str:

@@ -7,10 +7,14 @@ one independent of pyplot, show nothing, and leave Matplotlib's settings as they
 
 from vitonnx.plots import _home  # noqa: F401, before all else of Matplotlib
 from vitonnx.plots._compare import compare_models
-from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, describe, scale_of
+from vitonnx.plots._entry import MOST_PICTURES, AnyMaps, SheetEntry
+from vitonnx.plots._histograms import plot_histogram, plot_histograms
+from vitonnx.plots._legend import Legend
 from vitonnx.plots._losses import plot_losses
 from vitonnx.plots._maps import plot_map, plot_maps
 from vitonnx.plots._matrices import plot_matrices, plot_matrix, plot_tiles
+from vitonnx.plots._paint_colours import colours_of
+from vitonnx.plots._paint_maps import describe, scale_of
 from vitonnx.plots._plates import plot_plate, plot_plates
 from vitonnx.plots._report import (
     Report,
@@ -30,13 +34,16 @@ from vitonnx.plots._table import (
 )
 from vitonnx.plots._tables import plot_tables
 from vitonnx.plots._tile import without_padding
-from vitonnx.plots._video_colours import VideoColours, VideoStyle
+from vitonnx.plots._video_colours import Key, VideoColours, VideoStyle
 from vitonnx.plots._video_frame import VideoPainter
 from vitonnx.plots._video_layout import Panel
 from vitonnx.plots._video_scale import scale_of_stream
 
 __all__ = [
     "MOST_PICTURES",
+    "AnyMaps",
+    "Key",
+    "Legend",
     "Panel",
     "Report",
     "ReportPanel",
@@ -47,11 +54,14 @@ __all__ = [
     "VideoColours",
     "VideoPainter",
     "VideoStyle",
+    "colours_of",
     "compare_models",
     "contact_sheet",
     "describe",
     "plot_findings",
     "plot_first_and_last_head",
+    "plot_histogram",
+    "plot_histograms",
     "plot_losses",
     "plot_map",
     "plot_maps",

@@ -1,4 +1,4 @@
-"""Maps of one picture: a page with the picture and all of them, or one map alone."""
+"""What was found in one picture: a page with the picture and all maps, or one map alone."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP, Place, arrange_tiles
 from vitonnx.plots._axes import axes_for, draw_bar, key_beside
-from vitonnx.plots._entry import describe, scale_of
-from vitonnx.plots._page import BAR_ROOM, LABEL, Page
-from vitonnx.plots._tile import aspect_of, draw_map, draw_picture, mark_patch, outline_patches
+from vitonnx.plots._entry import AnyMaps, SheetEntry
+from vitonnx.plots._page import LABEL, Page
+from vitonnx.plots._paint_maps import MapsPainter
+from vitonnx.plots._painters import painters_for
+from vitonnx.plots._tile import aspect_of
 from vitonnx.probes import WHOLE, Crop, Maps
 
 __all__ = ["plot_map", "plot_maps"]
@@ -24,7 +26,7 @@ ALONE, KEY, MARGINS = 3.0, 0.65, 0.09  # of a map alone, its colour bar with num
 
 def plot_maps(
     pixels: NDArray[np.uint8],
-    maps: Maps,
+    maps: AnyMaps,
     *,
     model: str = "",
     file: str = "",
@@ -37,13 +39,14 @@ def plot_maps(
     All maps share one linear scale, so that colours can be compared. It begins at 0, or at the
     lowest value where the maps say so, and ends at the 99.5th percentile of the parts; what is
     above has the last colour, and the colour bar then ends in a tip. Masks are outlined; a query
-    patch is framed. It is a whole page and takes no `ax`; `plot_map` does.
+    patch is framed. Colours are drawn alone and over the picture; classes with a legend of the most
+    frequent. It is a whole page and takes no `ax`; `plot_map` does.
 
     Parameters
     ----------
     pixels : uint8 (height, width, 3)
         The model's input: the crop, as `vitonnx.engine.prepare` gives it.
-    maps : Maps
+    maps : Maps, ColourMaps or ClassMaps
         The finding of that picture.
     model, file, prediction : str
         For the caption; empty ones are left out.
@@ -63,33 +66,27 @@ def plot_maps(
     >>> len(figure.axes)  # the picture, the mean, six heads and the colour bar
     9
     """
-    values, scale = np.asarray(maps.values), scale_of(maps, inside)
-    aspect, parts = aspect_of(pixels, inside), len(values) - 1
+    entry = SheetEntry(pixels, maps, inside=inside)
+    (painter,) = painters_for([[entry]], alone=True)
+    labels = painter.labels(maps)
+    aspect, parts = aspect_of(pixels, inside), len(labels) - 1
     if parts:
         places, width = arrange_tiles(parts, aspect=aspect, width=WIDTH), WIDTH
     else:
         places = [Place(left, LABEL, TILE, TILE * aspect) for left in (0, TILE + GAP)]
         width = 2 * TILE + GAP
-    height = max(place.bottom for place in places)
+    height = max(LABEL + painter.tall, *(place.bottom for place in places))
     page = Page(
-        width + GROUP + BAR_ROOM,
+        width + painter.room,
         height,
         title=model,
-        details=[file, *describe(maps, alone=True), prediction and f"predicted: {prediction}"],
+        details=[file, *painter.words(maps), prediction and f"predicted: {prediction}"],
         note=note,
     )
-    labels = ["what the model saw", *maps.labels]
-    tiles = [page.tile(*place, label) for place, label in zip(places, labels, strict=True)]
-    draw_picture(tiles[0], pixels, values.shape[1:], inside)
-    for tile, of_tile in zip(tiles[1:], values, strict=True):
-        draw_map(tile, pixels, of_tile, scale, inside)
-    if maps.masks is not None:
-        for tile, mask in zip(tiles[1:], np.asarray(maps.masks), strict=True):
-            outline_patches(tile, mask)
-    if maps.mark is not None:
-        for tile in tiles:
-            mark_patch(tile, maps.mark)
-    page.colour_bar(width + GROUP, LABEL, height - LABEL, scale, maps.unit)
+    painter.draw_seen(page.tile(*places[0], "what the model saw"), entry)
+    for number, (place, label) in enumerate(zip(places[1:], labels, strict=True)):
+        painter.draw(page.tile(*place, label), entry, number)
+    painter.draw_key(page, width + GROUP, LABEL, height - LABEL)
     return page.figure
 
 
@@ -139,18 +136,14 @@ def plot_map(
             else f"{maps.labels[0]} has no parts: leave the part out."
         )
     place = 0 if part is None else 1 + part
-    values = np.asarray(maps.values[place])
     height, width, _ = pixels.shape
     tall = ALONE * aspect_of(pixels, inside)
     figure, axes = axes_for(ax, (ALONE + KEY + MARGINS, tall + MARGINS))
-    scale = scale_of(maps, inside)
-    draw_map(axes, pixels, values, scale, inside)
-    rows, columns = values.shape
+    entry = SheetEntry(pixels, maps, inside=inside)
+    (painter,) = MapsPainter.for_models([[entry]], alone=True)
+    painter.draw(axes, entry, place)
+    rows, columns = maps.values.shape[1:]
     axes.set_aspect(height * columns / (width * rows))
     axes.set_axis_off()
-    if maps.masks is not None:
-        outline_patches(axes, np.asarray(maps.masks[place]))
-    if maps.mark is not None:
-        mark_patch(axes, maps.mark)
-    draw_bar(key_beside(axes), scale, maps.unit)
+    draw_bar(key_beside(axes), painter.scale, painter.unit)
     return figure

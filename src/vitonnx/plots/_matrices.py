@@ -22,6 +22,8 @@ __all__ = ["plot_matrices", "plot_matrix", "plot_tiles"]
 
 SIDE = 4.2  # of the matrix, and the longer one of all tiles together, in inches
 NUMBERS = 0.5  # room for the numbers beside and below them
+THINNEST = SIDE / 4  # what a matrix of few rows or columns still has; its cells are no squares
+FEW = 16  # items that are numbered one by one
 
 
 def plot_matrices(matrices: Mapping[str, Matrix], *, note: str = "") -> Figure:
@@ -52,14 +54,16 @@ def plot_matrices(matrices: Mapping[str, Matrix], *, note: str = "") -> Figure:
     """
     several, first = len(matrices) > 1, next(iter(matrices.values()))
     tiled = any(matrix.grid is not None for matrix in matrices.values())
-    top = LABEL + LABEL * several
+    top = LABEL * (several + tiled)
+    sides = [_sides(np.shape(matrix.values), THINNEST) for matrix in matrices.values()]
+    widest, highest = (SIDE, SIDE) if tiled else map(max, zip(*sides, strict=True))
     # The matrix stands below the tiles or beside them; the colour bar is at the right of both.
     step = SIDE + NUMBERS + GROUP if tiled else 0.0
     down, aside = (step, 0.0) if several else (0.0, step)
-    across = NUMBERS + aside + SIDE + GROUP + BAR_ROOM
+    across = NUMBERS + aside + widest + GROUP + BAR_ROOM
     page = Page(
         len(matrices) * (across + GROUP) - GROUP,
-        top + down + SIDE + NUMBERS,
+        top + down + highest + NUMBERS,
         title="" if several else next(iter(matrices)),
         details=list(first.details),
         note=note,
@@ -67,13 +71,14 @@ def plot_matrices(matrices: Mapping[str, Matrix], *, note: str = "") -> Figure:
     for number, (model, matrix) in enumerate(matrices.items()):
         left, scale = number * (across + GROUP) + NUMBERS, _scale(matrix)
         if several:
-            page.text(left, 0, model, room=SIDE, weight="bold")
+            page.text(left, 0, model, room=widest, weight="bold")
         if matrix.grid is not None:
             page.text(left, top - LABEL, "each patch with all patches", room=SIDE)
-            _draw_tiles(page.axes(left, top, *_sides(matrix)), matrix, scale)
+            _draw_tiles(page.axes(left, top, *_sides(_joined(matrix).shape)), matrix, scale)
             page.text(left + aside, top + down - LABEL, "the whole matrix", room=SIDE)
-        _draw_matrix(page.axes(left + aside, top + down, SIDE, SIDE), matrix, scale)
-        page.colour_bar(left + aside + SIDE + GROUP, top, SIDE, scale, matrix.unit)
+        _draw_matrix(page.axes(left + aside, top + down, *sides[number]), matrix, scale)
+        bar = left + aside + sides[number][0] + GROUP
+        page.colour_bar(bar, top, SIDE if tiled else sides[number][1], scale, matrix.unit)
     return page.figure
 
 
@@ -102,7 +107,7 @@ def plot_tiles(matrix: Matrix, *, ax: Axes | None = None) -> Figure:
     >>> plot_tiles(matrix).axes[0].get_ylabel()
     'row of the patch'
     """
-    width, height = _sides(matrix)
+    width, height = _sides(_joined(matrix).shape)
     figure, axes = axes_for(ax, (width + NUMBERS + BAR_ROOM, height + NUMBERS))
     _draw_tiles(axes, matrix, _scale(matrix))
     axes.set_box_aspect(height / width)
@@ -126,18 +131,18 @@ def plot_matrix(matrix: Matrix, *, ax: Axes | None = None) -> Figure:
     >>> plot_matrix(matrix).axes[0].get_xlabel()
     'patch, row by row'
     """
-    figure, axes = axes_for(ax, (SIDE + NUMBERS + BAR_ROOM, SIDE + NUMBERS))
+    width, height = _sides(np.shape(matrix.values), THINNEST)
+    figure, axes = axes_for(ax, (width + NUMBERS + BAR_ROOM, height + NUMBERS))
     _draw_matrix(axes, matrix, _scale(matrix))
-    axes.set_box_aspect(1)
+    axes.set_box_aspect(height / width)
     draw_bar(key_beside(axes), _scale(matrix), matrix.unit)
     return figure
 
 
-def _sides(matrix: Matrix) -> tuple[float, float]:
-    """Give the width and the height of all tiles together: a patch is a square in all of them."""
-    height, width = _joined(matrix).shape
-    longer = max(height, width)
-    return SIDE * width / longer, SIDE * height / longer
+def _sides(shape: tuple[int, ...], least: float = 0.0) -> tuple[float, float]:
+    """Give the width and the height of something of rows and columns, whose cells are squares."""
+    height, width = (max(least, SIDE * side / max(shape)) for side in shape)
+    return width, height
 
 
 def _scale(matrix: Matrix) -> PlainScale:
@@ -177,12 +182,14 @@ def _draw_tiles(axes: Axes, matrix: Matrix, scale: PlainScale) -> None:
 
 def _draw_matrix(axes: Axes, matrix: Matrix, scale: PlainScale) -> None:
     axes.imshow(np.asarray(matrix.values), cmap=scale.bar, norm=scale.norm, aspect="auto")
-    _count(axes, matrix.item, matrix.item)
+    _count(axes, matrix.other or matrix.item, matrix.item)
 
 
 def _count(axes: Axes, across: str, down: str) -> None:
-    """Label both axes, which count from 0."""
+    """Label both axes, which count from 0; a few items one by one."""
     axes.spines[:].set_visible(False)
     name_axes(axes, across, down)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
+        low, high = sorted(axis.get_view_interval())
+        most = FEW if high - low <= FEW else 8
+        axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10], integer=True))

@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 
 from vitonnx.errors import UsageError
 from vitonnx.plots._compare import compare_models
-from vitonnx.plots._entry import SheetEntry
+from vitonnx.plots._entry import AnyMaps, SheetEntry
+from vitonnx.plots._histograms import plot_histograms
 from vitonnx.plots._maps import plot_maps
 from vitonnx.plots._matrices import plot_matrices
 from vitonnx.plots._plates import plot_plates
 from vitonnx.plots._sheet import contact_sheet
 from vitonnx.plots._tables import plot_tables
-from vitonnx.probes import Finding, Maps, Matrix, PictureResult, Plate, Table, answering
+from vitonnx.probes import Finding, Histogram, Matrix, PictureResult, Plate, Table, answering
 
 __all__ = ["plot_findings", "plot_results"]
 
@@ -31,7 +32,7 @@ def plot_findings(
 
     Parameters
     ----------
-    models : mapping of str to Table, Plate or Matrix
+    models : mapping of str to Table, Histogram, Plate or Matrix
         Findings of one probe, by the models' names. Maps lie on pictures: see `plot_results`.
     note : str
         A line in red below the caption, such as "untrained: random weights".
@@ -51,6 +52,7 @@ def plot_findings(
         )
     kinds: list[tuple[type, Any]] = [
         (Table, lambda found, **rest: plot_tables(found, blocks=blocks, **rest)),
+        (Histogram, plot_histograms),
         (Plate, plot_plates),
         (Matrix, plot_matrices),
     ]
@@ -59,7 +61,7 @@ def plot_findings(
             figure: Figure = plot(models, note=note)
             return figure
     names = ", ".join(dict.fromkeys(type(finding).__name__ for finding in models.values()))
-    if any(isinstance(finding, Maps) for finding in models.values()):
+    if any(isinstance(finding, AnyMaps) for finding in models.values()):
         raise UsageError("maps lie on a picture: give the result.")
     raise UsageError(f"there is no figure of {names or 'nothing'}.")
 
@@ -87,23 +89,25 @@ def plot_results(models: Mapping[str, Sequence[PictureResult]], note: str = "") 
         said = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise UsageError(f"models are compared on the same pictures, but there are results {said}.")
     findings = {name: [_found(result) for result in results] for name, results in models.items()}
-    if not all(isinstance(each, Maps) for of_model in findings.values() for each in of_model):
+    if not all(isinstance(each, AnyMaps) for of_model in findings.values() for each in of_model):
         if any(len(of_model) != 1 for of_model in findings.values()):
             raise UsageError(
                 "only maps are drawn for several pictures: draw one picture, or of a table the "
                 "mean, probe.table(stream.summary[probe.name])."
             )
         return plot_findings({name: finding for name, (finding,) in findings.items()}, note)
-    for each in findings.values():
-        if len({finding.unit for finding in each if isinstance(finding, Maps)}) > 1:
-            raise UsageError("these are results of several probes: draw one probe at a time.")
+    if len({type(each) for of_model in findings.values() for each in of_model}) > 1 or any(
+        len({getattr(each, "unit", None) for each in of_model}) > 1
+        for of_model in findings.values()
+    ):
+        raise UsageError("these are results of several probes: draw one probe at a time.")
     entries = {
         name: [
             SheetEntry(
                 result.pixels, finding, Path(result.file).name, _predicted(result), result.inside
             )
             for result, finding in zip(results, findings[name], strict=True)
-            if result.pixels is not None and isinstance(finding, Maps)
+            if result.pixels is not None and isinstance(finding, AnyMaps)
         ]
         for name, results in models.items()
     }

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from vitonnx.errors import UsageError
 from vitonnx.plots._arrange import GAP, GROUP
 from vitonnx.plots._axes import PALE
-from vitonnx.plots._entry import MOST_PICTURES, SheetEntry, common_scale, describe
-from vitonnx.plots._page import BAR_ROOM, LABEL, Page
-from vitonnx.plots._tile import aspect_of, draw_map, draw_picture, mark_patch, without_padding
+from vitonnx.plots._entry import MOST_PICTURES, SheetEntry
+from vitonnx.plots._page import LABEL, Page
+from vitonnx.plots._painters import painters_for
+from vitonnx.plots._tile import aspect_of
 
 __all__ = ["contact_sheet"]
 
@@ -21,10 +22,10 @@ TALLEST = 1.5  # height of a tile over its width, where pictures have shapes of 
 
 
 def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str = "") -> Figure:
-    """Draw several pictures, each beside its main map.
+    """Draw several pictures, each beside its main map, or its colours.
 
-    All maps share one scale; see `plot_maps`. It is a whole page and takes no
-    `ax`; `plot_map` does.
+    All maps share one scale, or one legend; see `plot_maps`. It is a whole page and takes no `ax`;
+    `plot_map` does.
 
     Parameters
     ----------
@@ -53,8 +54,7 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
             f"a contact sheet holds 1 to {MOST_PICTURES} pictures, not {len(entries)}: "
             "write a picture each, or the raw arrays as .npz."
         )
-    shown = [without_padding(entry.main, entry.inside) for entry in entries]
-    scale = common_scale(shown, entries[0].maps)
+    (painter,) = painters_for([entries], alone=False)
     columns = min(4, math.ceil(math.sqrt(len(entries) / 2)))
     rows = math.ceil(len(entries) / columns)
     label = 2 * LABEL if any(entry.prediction for entry in entries) else LABEL
@@ -62,12 +62,12 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
     # One tall picture among others makes no page of tall tiles.
     tile = TILE * (aspects[0] if min(aspects) == max(aspects) else min(TALLEST, max(aspects)))
     across, down = 2 * TILE + GAP + GROUP, label + tile + GROUP
-    height = rows * down - GROUP
+    height = max(rows * down - GROUP, label + painter.tall)
     page = Page(
-        columns * across + BAR_ROOM,
+        columns * across - GROUP + painter.room,
         height,
         title=model,
-        details=describe(entries[0].maps, alone=False),
+        details=painter.common_words(entries),
         note=note,
     )
     for number, (entry, aspect) in enumerate(zip(entries, aspects, strict=True)):
@@ -79,10 +79,8 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         seen, overlay = (
             page.tile(at, top + label, wide, wide * aspect) for at in (left, left + wide + GAP)
         )
-        draw_picture(seen, entry.pixels, entry.main.shape, entry.inside)
-        draw_map(overlay, entry.pixels, entry.main, scale, entry.inside)
-        if entry.maps.mark is not None:
-            mark_patch(seen, entry.maps.mark)
-    bar = min(height, 3 * down - GROUP) - label
-    page.colour_bar(columns * across, label, bar, scale, entries[0].maps.unit)
+        painter.draw_seen(seen, entry)
+        painter.draw(overlay, entry)
+    length = min(height, 3 * down - GROUP) - label
+    painter.draw_key(page, columns * across, label, length)
     return page.figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,9 @@ from vitonnx.plots._scale import Scale
 from vitonnx.probes import WHOLE, Crop, cells_within
 
 __all__ = [
+    "LAID_OVER",
     "aspect_of",
+    "draw_colours",
     "draw_map",
     "draw_picture",
     "mark_patch",
@@ -22,11 +24,15 @@ __all__ = [
     "without_padding",
 ]
 
+Number = TypeVar("Number", bound=np.number)
+
 MARK = "#4de8ff"
 
 # Brightness of red, green and blue (ITU-R BT.601), and the range that a picture keeps below a map.
 LUMA = np.array([0.299, 0.587, 0.114]) / 255
 DARKEST, LIGHTEST = 0.15, 0.9
+
+LAID_OVER = 0.6  # how much of the picture is hidden by colours that mean no number
 
 
 def aspect_of(pixels: NDArray[np.uint8], inside: Crop) -> float:
@@ -37,7 +43,7 @@ def aspect_of(pixels: NDArray[np.uint8], inside: Crop) -> float:
     return ratio
 
 
-def without_padding(values: NDArray[np.float32], inside: Crop) -> NDArray[np.float32]:
+def without_padding(values: NDArray[Number], inside: Crop) -> NDArray[Number]:
     """Give those values of maps, (…, rows, columns), whose patches show some of the picture.
 
     Examples
@@ -80,13 +86,41 @@ def draw_map(
     inside : (left, top, right, bottom)
         What of the input is picture, in shares of its sides; the padding is left out.
     """
-    placed = _placed(values.shape)
-    grey = DARKEST + (LIGHTEST - DARKEST) * (pixels @ LUMA)
-    axes.imshow(grey, cmap="gray", vmin=0, vmax=1, **placed)
+    _draw_grey(axes, pixels, values.shape)
     # Clipped before they are interpolated, or a sink would spread over its neighbours.
     clipped = np.clip(values, scale.low, scale.high)
-    axes.imshow(clipped, cmap=scale.overlay, norm=scale.norm, **placed)
+    axes.imshow(clipped, cmap=scale.overlay, norm=scale.norm, **_placed(values.shape))
     _look_at(axes, values.shape, inside)
+
+
+def draw_colours(
+    axes: Axes,
+    colours: NDArray[np.floating],
+    inside: Crop = WHOLE,
+    *,
+    over: NDArray[np.uint8] | None = None,
+    smooth: bool = True,
+) -> None:
+    """Draw a colour for each patch.
+
+    Parameters
+    ----------
+    axes : Axes
+        Of one tile.
+    colours : (rows, columns, 3 or 4)
+        Red, green, blue, and how much they hide, from 0 to 1.
+    inside : (left, top, right, bottom)
+        See `draw_map`.
+    over : uint8 (height, width, 3), optional
+        The model's input, which is drawn in grey below them.
+    smooth : bool
+        Whether colours go over into each other between the middles of patches.
+    """
+    grid = colours.shape[:2]
+    if over is not None:
+        _draw_grey(axes, over, grid)
+    axes.imshow(colours, **_placed(grid) | ({} if smooth else {"interpolation": "nearest"}))
+    _look_at(axes, grid, inside)
 
 
 def outline_patches(axes: Axes, mask: NDArray[np.bool_]) -> None:
@@ -120,6 +154,11 @@ def mark_patch(axes: Axes, patch: tuple[int, int]) -> None:
     row, column = patch
     frame = Rectangle((column, row), 1, 1, fill=False, edgecolor=MARK, linewidth=1.5)
     axes.add_patch(frame)
+
+
+def _draw_grey(axes: Axes, pixels: NDArray[np.uint8], grid: tuple[int, ...]) -> None:
+    grey = DARKEST + (LIGHTEST - DARKEST) * (pixels @ LUMA)
+    axes.imshow(grey, cmap="gray", vmin=0, vmax=1, **_placed(grid))
 
 
 def _look_at(axes: Axes, grid: tuple[int, ...], inside: Crop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from matplotlib import font_manager
@@ -12,9 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vitonnx.plots._axes import FONT
 from vitonnx.plots._letters import drawable, runs
-from vitonnx.plots._scale import Scale
 from vitonnx.plots._tile import MARK
-from vitonnx.plots._video_colours import VideoColours
+from vitonnx.plots._video_colours import Key, VideoColours
 from vitonnx.plots._video_layout import Label, Panel, lay_out
 from vitonnx.probes import WHOLE, Crop
 
@@ -31,15 +31,15 @@ class VideoPainter:
     size : (height, width)
         Of the video's frames, in pixels.
     panels : sequence of Panel
-        One for each model, with a label for each of its maps.
+        One for each model and probe, with a label for each of its maps.
     colours : VideoColours
         How maps are coloured.
     original : str or None
         Title of the frame itself, at the left of all maps; None leaves it out.
     queries : sequence of ((row, column) or None), optional
-        For each model the patch that its maps are asked from, which is framed.
+        For each panel the patch that its maps are asked from, which is framed.
     covers : sequence of (left, top, right, bottom), optional
-        For each model where its maps lie, in shares of the frame's sides; all of it by default.
+        For each panel where its maps lie, in shares of the frame's sides; all of it by default.
 
     Attributes
     ----------
@@ -50,6 +50,7 @@ class VideoPainter:
     --------
     >>> painter = VideoPainter((32, 48), [Panel()], VideoColours())
     >>> pixels = np.zeros((32, 48, 3), np.uint8)
+    >>> from vitonnx.plots import Scale
     >>> painter.paint(pixels, [np.eye(2)[None]], [Scale(0, 1, False)]).shape
     (32, 48, 3)
     """
@@ -78,8 +79,8 @@ class VideoPainter:
     def paint(
         self,
         pixels: NDArray[np.uint8],
-        maps: Sequence[NDArray[np.floating]],
-        scales: Sequence[Scale],
+        maps: Sequence[NDArray[Any]],
+        keys: Sequence[Key],
     ) -> NDArray[np.uint8]:
         """Draw one frame.
 
@@ -87,10 +88,10 @@ class VideoPainter:
         ----------
         pixels : uint8 (height, width, 3)
             The video's frame.
-        maps : sequence of (maps, rows, columns)
-            For each model its maps, raw.
-        scales : sequence of Scale
-            One for each model.
+        maps : sequence of (maps, rows, columns) or (maps, rows, columns, 4)
+            For each panel its maps, as `VideoColours.draw` takes them.
+        keys : sequence of (Scale, Legend or None)
+            One for each panel.
 
         Returns
         -------
@@ -104,13 +105,13 @@ class VideoPainter:
         page = self._page.copy()
         if self._seen is not None:
             page.paste(frame, self._seen)
-        for places, stack, scale, query, cover in zip(
-            self._places, maps, scales, self._queries, self._covers, strict=True
+        for places, stack, key, query, cover in zip(
+            self._places, maps, keys, self._queries, self._covers, strict=True
         ):
             for place, values in zip(places, stack, strict=True):
-                drawn = self._colours.draw(frame, values, scale, cover)
+                drawn = self._colours.draw(frame, values, key, cover)
                 if query is not None:
-                    _mark(drawn, query, values.shape, cover)
+                    _mark(drawn, query, values.shape[:2], cover)
                 page.paste(drawn, place)
         return np.asarray(page)
 
@@ -135,12 +136,16 @@ def _page(size: tuple[int, int], labels: Sequence[Label], text: int) -> Image.Im
     page = Image.new("RGB", size[::-1], PAPER)
     draw = ImageDraw.Draw(page)
     for label in labels:
-        written = _fitting(drawable(label.text), label.width - text, text)
+        left, room = label.left + text / 2, label.width - float(text)
+        if label.colour is not None:
+            top = label.top + text // 3
+            fill = tuple(round(255 * part) for part in label.colour)
+            draw.rectangle((left, top, left + text - 1, top + text - 1), fill=fill)
+            left, room = left + text * 1.5, room - text * 1.5
         # All fonts stand on one line, which is that of the usual one.
         above, below = _font(FONT, text).getmetrics()
-        left = float(label.left + text // 2)
         line = label.top + round(text * 0.85 + (above - below) / 2)
-        for family, part in runs(written):
+        for family, part in runs(_fitting(drawable(label.text), room, text)):
             draw.text((left, line), part, fill=INK, font=_font(family, text), anchor="ls")
             left += _font(family, text).getlength(part)
     return page

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vitonnx.plots._legend import Line
+
 __all__ = ["Label", "Panel", "VideoLayout", "lay_out"]
 
 # What browsers and their hardware play everywhere: UHD. A single panel may be larger, as the video
@@ -15,6 +17,7 @@ MOST_HEIGHT, MOST_WIDTH = 2160, 3840
 SMALLEST_TEXT, TEXT = 10, 0.035  # in pixels, and as a share of the height of a tile
 LINE = 1.7  # height of a label over that of its text
 GAP = 1 / 128  # as a share of the height of a tile
+WORDS, FEWEST = 11, 3  # width of a class in a legend over the height of text; how many in a line
 
 
 class Panel(NamedTuple):
@@ -26,19 +29,26 @@ class Panel(NamedTuple):
         Above the group; empty for none.
     labels : tuple of str
         Above each of its tiles; a single empty one is a single tile without a label.
+    legend : tuple of (words, colour)
+        What colours mean, below the group.
     """
 
     title: str = ""
     labels: tuple[str, ...] = ("",)
+    legend: tuple[Line, ...] = ()
 
 
 class Label(NamedTuple):
-    """A line of text, and the room it has, in pixels from the top left corner."""
+    """A line of text, and the room it has, in pixels from the top left corner.
+
+    Where the text explains a colour, a square of it stands before the text.
+    """
 
     left: int
     top: int
     width: int
     text: str
+    colour: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,8 +131,18 @@ def _placed(tile: tuple[int, int], panels: Sequence[Panel]) -> VideoLayout:
             Label(x, y - label_line, width, label)
             for (x, y), label in zip(corners, panel.labels, strict=True)
         ]
+        below = max(y + height for _, y in corners)
+        most = max(FEWEST, block // (WORDS * text))
+        for first in range(0, len(panel.legend), most):
+            of_line = panel.legend[first : first + most]
+            cell = block // min(most, len(panel.legend))
+            labels += [
+                Label(left + number * cell, below + gap, cell, words, colour)
+                for number, (words, colour) in enumerate(of_line)
+            ]
+            below += line
         left += block + gap
-        bottom = max(bottom, *(y + height for _, y in corners))
+        bottom = max(bottom, below + gap * bool(panel.legend))
     return VideoLayout(
         size=(bottom, left - gap),
         tile=tile,

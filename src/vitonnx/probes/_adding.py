@@ -88,7 +88,12 @@ class SumProbe(AddingProbe[PictureResult, Sums]):
 
     def result(self, condensed: Array, layout: Layout, query: int | None) -> Never:
         """Raise a UsageError: there is none of one picture."""
-        raise UsageError(
+        raise self.refusal
+
+    @property
+    def refusal(self) -> UsageError:
+        """What to say to whoever asks for the result of one picture."""
+        return UsageError(
             f"{self.name} finds nothing in a single picture: take the total of many, with "
             f"engine.total(pictures, {type(self).__name__}())."
         )

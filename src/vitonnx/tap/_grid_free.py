@@ -101,10 +101,11 @@ def _pick_from_the_end(
     side = source.shape[node.attributes.get_int("axis", 0)]
     found = [_from_the_end(place, side, tokens, prefix, behind) for place in places]
     if found != places:
-        index = node.inputs[1]
-        shape = () if index is None or index.shape is None else tuple(index.shape)
+        given = node.inputs[1]
+        index = None if given is None else ir.convenience.get_const_tensor(given)
+        assert index is not None
         name = f"{node.outputs[0].name}/places"
-        picked = np.asarray(found, np.int64).reshape(shape)
+        picked = np.reshape(np.asarray(found, np.int64), index.numpy().shape)
         node.replace_input_with(1, constant(graph, name, picked))
 
 

@@ -5,8 +5,9 @@ nothing, media know no models, and plots run none. Here frames go from a video t
 maps, and from maps through plots to a video.
 """
 
+from vitonnx.video._film_panel import require_maps
 from vitonnx.video._fit import at_shape_of, fit_note
-from vitonnx.video._probe_video import VideoReport, Watch, probe_video, require_maps
+from vitonnx.video._probe_video import VideoReport, Watch, probe_video
 from vitonnx.video._video_options import ScaleKind, VideoHead, VideoOptions
 
 __all__ = [

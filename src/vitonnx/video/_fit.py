@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine import Engine, Place, place
@@ -162,8 +161,8 @@ class Cover:
         """Rows and columns that are shown."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
-    def cut(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Leave the padding out of (maps, rows, columns)."""
+    def cut(self, maps: NDArray[Any]) -> NDArray[Any]:
+        """Leave the padding out of (maps, rows, columns, …)."""
         return maps[:, self.rows, self.columns]
 
     def query(self, engine: Engine, probe: Probe[Any]) -> tuple[int, int] | None:

@@ -6,28 +6,28 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from vitonnx.engine import Engine
+import numpy as np
+from numpy.typing import NDArray
+
+from vitonnx.engine import Engine, as_probes
 from vitonnx.errors import UsageError, VideoError
 from vitonnx.media import atomic_with_partial
 from vitonnx.media.videos import Frame, Video, VideoWriter
-from vitonnx.plots import Panel, VideoPainter
-from vitonnx.probes import Maps, Probe
+from vitonnx.plots import Key, Legend, Panel, VideoPainter
+from vitonnx.probes import Finding, Probe
 from vitonnx.video._ahead import Ahead, frames_ahead
+from vitonnx.video._film_panel import FilmPanel, require_maps
 from vitonnx.video._fit import Cover
-from vitonnx.video._scales import (
-    Scaling,
-    Spool,
-    scaling_by_frame,
-    scaling_of_video,
-    scaling_to_fixed,
-)
-from vitonnx.video._video_maps import FrameMaps, drawn_maps, findings_of_video, smoothed
-from vitonnx.video._video_options import VideoHead, VideoOptions
+from vitonnx.video._shapes import SHAPES, Answer, Keying
+from vitonnx.video._spool import Spool
+from vitonnx.video._video_maps import FrameMaps, decoded, findings_of_video, smoothed
+from vitonnx.video._video_options import VideoOptions
 
-__all__ = ["VideoReport", "Watch", "probe_video", "require_maps"]
+__all__ = ["VideoReport", "Watch", "probe_video"]
 
 Item = TypeVar("Item")
 
@@ -70,7 +70,7 @@ def _unwatched(items: Iterable[Item], *, total: int | None, label: str) -> Itera
 def probe_video(
     video: Video,
     engines: Sequence[Engine],
-    probe: Probe[Any],
+    probes: Probe[Any] | Sequence[Probe[Any]],
     path: str | Path,
     options: VideoOptions | None = None,
     *,
@@ -80,8 +80,9 @@ def probe_video(
     """Write a video of where models look, frame by frame, in flat memory.
 
     The maps of all frames are found first and kept in a temporary file, as nobody knows before the
-    end what the scale that they share will be; then the video is decoded again and drawn. With a
-    scale that doesn't depend on the whole video, both happen at the same time.
+    end what the scale that they share will be, or which classes are frequent; then the video is
+    decoded again and drawn. Where nothing depends on the whole video, both happen at the same time.
+    A probe that must know all pictures first is fitted on the frames, for each model.
 
     Parameters
     ----------
@@ -89,8 +90,8 @@ def probe_video(
         See `vitonnx.media.open_video`.
     engines : sequence of Engine
         See `at_shape_of`. Several stand side by side, right of the original.
-    probe : Probe
-        One that gives maps, such as `Heads`.
+    probes : Probe or sequence of Probe
+        What gives maps, colours or classes of patches, such as `Heads`; each has a panel.
     path : path
         The video to write, .mp4: H.264, with the timestamps and the sound of the original. At
         Ctrl-C what was drawn until then is left as ``NAME.partial.mp4``.
@@ -99,7 +100,7 @@ def probe_video(
     titles : sequence of str, optional
         What each model is called in the video; by default the name in its manifest.
     watch : callable, optional
-        Is given each of the two passes over the frames, to show how far it is.
+        Is given each pass over the frames, to show how far it is.
 
     Raises
     ------
@@ -109,121 +110,162 @@ def probe_video(
         If the video can't be read or written, or a frame can't be probed.
     """
     path, options = Path(path), options or VideoOptions()
-    covers = [Cover.of(engine, video.size) for engine in engines]
     names = titles or [engine.manifest.name for engine in engines]
-    painter = _painter(video, engines, covers, probe, options, names)
+    frames = _Frames(video, watch)
+    models = [
+        [panel.fitted(frames) for panel in own]
+        for own in _panels(video, engines, as_probes(probes), options, names)
+    ]
+    panels = list(itertools.chain.from_iterable(models))
     with ExitStack() as stack:
         passing = stack.enter_context(atomic_with_partial(path))
         sound = video.sound()
         stack.enter_context(sound or nullcontext())
-        findings = stack.enter_context(closing(findings_of_video(video, engines, probe)))
-        first = list(itertools.islice(findings, 1))
-        from_zero = all(each.from_zero for of_frame in first for each in of_frame)
-        looking = (
-            drawn_maps(each, covers, options.head) for each in itertools.chain(first, findings)
-        )
+        findings = stack.enter_context(closing(findings_of_video(video, models)))
+        first = next(findings)  # a video without frames can't be read
+        panels = [panel.seen(found, options) for panel, found in zip(panels, first, strict=True)]
+        looking = (_taken(each, panels) for each in itertools.chain([first], findings))
         maps = smoothed(looking, options.smooth)
-        match options.scale:
-            case "video":
-                shapes = [
-                    (len(_labels(engine, probe, options.head)), *cover.shape)
-                    for engine, cover in zip(engines, covers, strict=True)
-                ]
-                spool = stack.enter_context(Spool(passing.parent, shapes))
-                for _ in watch(spool.fill(maps), total=video.frames, label="Looking"):
-                    pass
-                maps = spool.read()
-                scaling = scaling_of_video(spool.read, models=len(engines), from_zero=from_zero)
-            case "frame":
-                scaling = scaling_by_frame(from_zero=from_zero)
-            case "fixed":
-                scaling = scaling_to_fixed(engine.manifest.patches for engine in engines)
+        spool = None
+        if any(panel.shape.waits(options.scale) for panel in panels):
+            spool = stack.enter_context(Spool(passing.parent, [panel.record for panel in panels]))
+            for _ in watch(spool.fill(maps), total=video.frames, label="Looking"):
+                pass
+            maps = spool.read()
+        keyings = _keyings(panels, first, options, spool)
+        keys = _keys(keyings, _taken(first, panels))
+        painter = _painter(video, panels, keys, options)
         drawn = stack.enter_context(
-            Ahead(_drawn(video, maps, scaling, painter), depth=frames_ahead(painter.size))
+            Ahead(_drawn(video, maps, keyings, painter), depth=frames_ahead(painter.size))
         )
         writer = stack.enter_context(
             VideoWriter(passing, rate=video.rate, ticks=video.ticks, sound=sound)
         )
         # In a thread of its own, so that no Ctrl-C comes between a frame and its place in the file.
         written = stack.enter_context(Ahead(map(writer.write, drawn), depth=1))
-        frames = sum(1 for _ in watch(written, total=video.frames, label="Drawing"))
+        count = sum(1 for _ in watch(written, total=video.frames, label="Drawing"))
     padded = tuple(
         name
         for name, engine in zip(names, engines, strict=True)
         if engine.manifest.preprocessing.padding is not None
     )
-    return VideoReport(frames, sound.note if sound else None, video.complaint, padded)
+    return VideoReport(count, sound.note if sound else None, video.complaint, padded)
 
 
-def require_maps(probe: Probe[Any]) -> None:
-    """Raise a UsageError unless a probe gives maps."""
-    if getattr(probe, "gives", None) is not Maps:
-        raise UsageError(f"{probe.name} gives no maps, and a video is made of maps: ask another.")
+class _Frames:
+    """The pixels of a video, decoded anew each time that they are asked for."""
+
+    def __init__(self, video: Video, watch: Watch) -> None:
+        self._video, self._watch = video, watch
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        with decoded(self._video) as frames:
+            for frame in self._watch(frames, total=self._video.frames, label="Fitting"):
+                yield frame.pixels
+
+
+def _taken(findings: Sequence[Finding], panels: Sequence[FilmPanel]) -> FrameMaps:
+    return [panel.take(finding) for panel, finding in zip(panels, findings, strict=True)]
+
+
+def _keyings(
+    panels: Sequence[FilmPanel],
+    first: Sequence[Finding],
+    options: VideoOptions,
+    spool: Spool | None,
+) -> list[Keying]:
+    """Find out for each panel what its values mean."""
+
+    def of(number: int) -> Iterator[NDArray[Any]]:
+        assert spool is not None
+        return (maps[number] for maps in spool.read())
+
+    keyings: dict[int, Keying] = {}
+    for shape in SHAPES.values():
+        numbers = [number for number, panel in enumerate(panels) if panel.shape is shape]
+        answers = [
+            Answer(first[number], panels[number].engine.manifest.patches, partial(of, number))
+            for number in numbers
+        ]
+        keyings |= zip(numbers, shape.keyings(answers, options.scale), strict=True)
+    return [keyings[number] for number in sorted(keyings)]
+
+
+def _keys(keyings: Sequence[Keying], maps: FrameMaps) -> list[Key]:
+    return [keying(values) for keying, values in zip(keyings, maps, strict=True)]
 
 
 def _drawn(
-    video: Video, maps: Iterable[FrameMaps], scaling: Scaling, painter: VideoPainter
+    video: Video, maps: Iterable[FrameMaps], keyings: Sequence[Keying], painter: VideoPainter
 ) -> Iterator[Frame]:
     """Decode every frame once more, and draw its maps."""
     with (
-        Ahead(video.read(), depth=frames_ahead(video.size)) as frames,
+        decoded(video) as frames,
         Ahead(maps, depth=MAPS_AHEAD) as found,
     ):
         for frame, each in itertools.zip_longest(frames, found):
             if frame is None or each is None:
                 raise VideoError(f"{video.name} changed while it was read: begin again.")
-            pixels = painter.paint(frame.pixels, each, scaling(each))
+            pixels = painter.paint(frame.pixels, each, _keys(keyings, each))
             yield replace(frame, pixels=pixels)
 
 
-def _painter(
+def _panels(
     video: Video,
     engines: Sequence[Engine],
-    covers: Sequence[Cover],
-    probe: Probe[Any],
+    probes: Sequence[Probe[Any]],
     options: VideoOptions,
     names: Sequence[str],
-) -> VideoPainter:
-    """Arrange the video, and refuse what can't be before the work begins."""
-    if not engines:
-        raise UsageError("A video of maps needs at least one model.")
-    require_maps(probe)
-    if options.scale == "fixed" and not probe.shares:
-        raise UsageError(
-            f"the maps of {probe.name} are no shares of a whole, which the fixed scale is made "
-            "for: use the scale video or frame."
+) -> list[list[FilmPanel]]:
+    """Give each model and probe a panel, and refuse what can't be before the work begins."""
+    if not engines or not probes:
+        raise UsageError("A video of maps needs at least one model and one probe.")
+    for probe in probes:
+        require_maps(probe)
+    models = []
+    for engine, name in zip(engines, names, strict=True):
+        cover = Cover.of(engine, video.size)
+        parts = [probe.parts(engine.layout) for probe in probes]
+        if options.head != "mean" and not any(parts):
+            said = " and ".join(probe.name for probe in probes)
+            raise UsageError(
+                f"{said} {'has' if len(probes) == 1 else 'have'} one map of all heads and none to "
+                "choose: leave the head out."
+            )
+        models.append(
+            [
+                FilmPanel(
+                    engine=engine,
+                    probe=probe,
+                    cover=cover,
+                    gives=probe.gives,
+                    title=" · ".join(
+                        [name] * (len(engines) > 1) + [probe.name] * (len(probes) > 1)
+                    ),
+                    head=options.head if of_probe else "mean",
+                )
+                for probe, of_probe in zip(probes, parts, strict=True)
+            ]
         )
-    for engine in engines:
-        engine.reads_of(probe)
-        _check_head(engine, probe, options.head)
-    several = len(engines) > 1
-    panels = [
-        Panel(name if several else "", _labels(engine, probe, options.head))
-        for name, engine in zip(names, engines, strict=True)
-    ]
+        for panel in models[-1]:
+            panel.check(options)
+    return models
+
+
+def _painter(
+    video: Video, panels: Sequence[FilmPanel], keys: Sequence[Key], options: VideoOptions
+) -> VideoPainter:
+    """Arrange the video, with the legends of classes."""
+    several = len(panels) > 1
     beside = several or options.colours.style == "side-by-side"
     return VideoPainter(
         video.size,
-        panels,
+        [
+            Panel(panel.title, panel.labels, key.lines() if isinstance(key, Legend) else ())
+            for panel, key in zip(panels, keys, strict=True)
+        ],
         options.colours,
         original=("original" if several else "") if beside else None,
-        queries=[cover.query(engine, probe) for engine, cover in zip(engines, covers, strict=True)],
-        covers=[cover.box for cover in covers],
+        queries=[panel.query for panel in panels],
+        covers=[panel.cover.box for panel in panels],
     )
-
-
-def _labels(engine: Engine, probe: Probe[Any], head: VideoHead) -> tuple[str, ...]:
-    """Name the maps of a frame, where there are several."""
-    return probe.parts(engine.layout) if head == "all" else ("",)
-
-
-def _check_head(engine: Engine, probe: Probe[Any], head: VideoHead) -> None:
-    parts = len(probe.parts(engine.layout))
-    if head != "mean" and not parts:
-        raise UsageError(
-            f"{probe.name} has one map of all heads and none to choose: leave the head out."
-        )
-    if isinstance(head, int) and not 0 <= head < parts:
-        raise UsageError(
-            f"{engine.manifest.name} has no head {head}; it has heads 0 to {parts - 1}."
-        )

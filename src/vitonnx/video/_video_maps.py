@@ -10,72 +10,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.engine import Engine, Result
-from vitonnx.errors import VitonnxError
 from vitonnx.media.videos import Frame, Video
-from vitonnx.probes import Maps, Probe
+from vitonnx.probes import Finding, answering
 from vitonnx.video._ahead import Ahead, frames_ahead
-from vitonnx.video._fit import Cover
-from vitonnx.video._video_options import VideoHead
+from vitonnx.video._film_panel import FilmPanel
 
-__all__ = ["FrameMaps", "drawn_maps", "findings_of_video", "smoothed"]
+__all__ = ["FrameMaps", "decoded", "findings_of_video", "smoothed"]
 
-FrameMaps = list[NDArray[np.float32]]
-"""Of one frame: for each model its maps, (maps, rows, columns)."""
+FrameMaps = list[NDArray[Any]]
+"""Of one frame: for each panel its maps, (maps, rows, columns) or (maps, rows, columns, 4)."""
 
 
 def findings_of_video(
-    video: Video, engines: Sequence[Engine], probe: Probe[Any]
-) -> Generator[list[Maps]]:
-    """Probe every frame of a video with every model; yield what each finds in a frame.
+    video: Video, models: Sequence[Sequence[FilmPanel]]
+) -> Generator[list[Finding]]:
+    """Ask every frame of a video; yield what is found in a frame, for each panel of each model.
 
-    Each model reads the video for itself, as they run through it in batches of their own.
+    Each model reads the video for itself, as they run through it in batches of their own, and once
+    for all its probes.
     """
     with ExitStack() as stack:
-        streams = [
-            engine.stream((frame.pixels for frame in stack.enter_context(_decoded(video))), [probe])
-            for engine in engines
-        ]
+        streams = []
+        for own in models:
+            frames = stack.enter_context(decoded(video))
+            pixels = (frame.pixels for frame in frames)
+            streams.append(own[0].engine.stream(pixels, [panel.probe for panel in own]))
         for results in zip(*streams, strict=True):
-            yield [
-                _finding(result, engine, probe)
-                for result, engine in zip(results, engines, strict=True)
-            ]
+            found = []
+            for result, own in zip(results, models, strict=True):
+                if result.error is not None:
+                    raise result.error
+                for panel in own:
+                    with answering(panel.probe):
+                        found.append(result[panel.probe.name].finding)
+            yield found
 
 
-def _decoded(video: Video) -> Ahead[Frame]:
+def decoded(video: Video) -> Ahead[Frame]:
+    """Decode a video from its first frame on, in a thread."""
     return Ahead(video.read(), depth=frames_ahead(video.size))
 
 
-def _finding(result: Result, engine: Engine, probe: Probe[Any]) -> Maps:
-    if result.error is not None:
-        raise result.error
-    finding = result.finding
-    wanted = (len(probe.parts(engine.layout)) + 1, *engine.layout.grid)
-    if not isinstance(finding, Maps) or tuple(finding.values.shape) != wanted:
-        raise VitonnxError(
-            f"the probe {probe.name} found no maps of shape {wanted} in a frame: one for all and "
-            "one for each of its parts, over the model's patches."
-        )
-    return finding
-
-
-def drawn_maps(findings: Sequence[Maps], covers: Sequence[Cover], head: VideoHead) -> FrameMaps:
-    """Take the maps of a frame that are drawn, without the padding."""
-    return [
-        cover.cut(_chosen(np.asarray(finding.values), head))
-        for finding, cover in zip(findings, covers, strict=True)
-    ]
-
-
-def _chosen(values: NDArray[np.float32], head: VideoHead) -> NDArray[np.float32]:
-    if head == "mean":
-        return values[:1]
-    return values[1:] if head == "all" else values[1 + head : 2 + head]
-
-
 def smoothed(maps: Iterable[FrameMaps], frames: int) -> Iterator[FrameMaps]:
-    """Average maps over time.
+    """Average maps over time, but for whole numbers: a class stays what it is.
 
     The mean is of some frames: as many before one as after it, and one more before where the number
     is even. At both ends it is over those that there are.
@@ -92,10 +69,10 @@ def smoothed(maps: Iterable[FrameMaps], frames: int) -> Iterator[FrameMaps]:
     for each in maps:
         window.append(each)
         if len(window) > before + after:
-            yield _mean(window)
+            yield _mean(window, before)
             before = _step(window, before, frames // 2)
     while len(window) > before:
-        yield _mean(window)
+        yield _mean(window, before)
         before = _step(window, before, frames // 2)
 
 
@@ -107,5 +84,8 @@ def _step(window: deque[FrameMaps], before: int, most: int) -> int:
     return before + 1
 
 
-def _mean(window: deque[FrameMaps]) -> FrameMaps:
-    return [np.mean(model, axis=0) for model in zip(*window, strict=True)]
+def _mean(window: deque[FrameMaps], now: int) -> FrameMaps:
+    return [
+        panel[now] if np.issubdtype(panel[now].dtype, np.integer) else np.mean(panel, axis=0)
+        for panel in zip(*window, strict=True)
+    ]

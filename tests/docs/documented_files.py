@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import skimage.data
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 
 from data import cifar_files
@@ -82,7 +82,8 @@ def _write_pictures(desk: Path) -> None:
     cat.save(desk / "cat.jpg")
     for folder in ("holiday", "imagenet/val"):
         (desk / folder).mkdir(parents=True)
-        for number, picture in enumerate((astronaut, coffee)):
+        more = [ImageOps.mirror(each) for each in (astronaut, coffee, cat)]
+        for number, picture in enumerate([astronaut, coffee, *(more if "/" in folder else [])]):
             picture.save(desk / folder / f"{number}.jpg")
     (desk / "list.txt").write_text("bird.png\ncat.jpg\n")
     # Squares from all over a picture, a class a picture.

@@ -129,7 +129,7 @@ def fit_all(
     """
     from vitonnx.engine import StateFile, stages_of
 
-    source = probe.source
+    source = probe.fit_source
     if source is not None and Path(source).suffix.lower() == ARRAYS:
         if resume is not None:
             raise UsageError(
@@ -138,7 +138,7 @@ def fit_all(
             )
         return {name: engine.fitted(None, probe) for name, engine in engines.items()}, []
     if source is not None:
-        files, probe = find_sample([source], None, None, quiet=quiet), probe.unsourced()
+        files, probe = find_sample([source], None, None, quiet=quiet), probe.without_source()
     opened = list(engines.values())
     state = None if resume is None else StateFile.of_run(resume, opened, files, probe)
     stages = len(stages_of(probe, opened[0].layout))

@@ -32,10 +32,10 @@ Asked = TypeVar("Asked", bound=Probe[Any])
 
 def fit(engine: Engine, images: Iterable[Any] | None, probe: Asked) -> Asked:
     """Fit a probe on its own source, or else on pictures, once for every stage that it has."""
-    if probe.source is not None:
-        if Path(probe.source).suffix.lower() == ".npz":
-            return probe.recall(load_arrays(probe.source, probe.learns), engine.layout)
-        images = find_pictures([probe.source])
+    if probe.fit_source is not None:
+        if Path(probe.fit_source).suffix.lower() == ".npz":
+            return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
+        images = find_pictures([probe.fit_source])
     while (stage := _stage(engine, probe)) is not None:
         if images is None:
             raise UsageError(
@@ -108,7 +108,7 @@ def can_bake(engine: Engine, probe: Probe[Any]) -> bool:
 
 def stages_of(probe: Probe[Any], layout: Layout) -> list[AddingProbe[Any, Any]]:
     """List what all pictures are asked: a probe with totals, or else the stages of its fit."""
-    return [probe] if isinstance(probe, AddingProbe) else list(probe.stages(layout))
+    return [probe] if isinstance(probe, AddingProbe) else list(probe.fit_stages(layout))
 
 
 def total_of(engine: Engine, images: Iterable[Any], probe: AddingProbe[Any, Any]) -> Any:
@@ -134,7 +134,7 @@ def begin(
         stage = _stage(engine, probe)
         if stage is None or (stage.first_only and alone):
             ready.append(probe)
-        elif probe.source is not None:
+        elif probe.fit_source is not None:
             ready.append(fit(engine, None, probe))
         elif not stage.first_only:
             ready.append(stage)
@@ -149,4 +149,4 @@ def begin(
 
 def _stage(engine: Engine, probe: Probe[Any]) -> AddingProbe[Any, Any] | None:
     with answering(probe):
-        return probe.stage(engine.layout)
+        return probe.fit_stage(engine.layout)

@@ -225,7 +225,7 @@ class Pass:
             if probe in self.compiled:
                 condensed = arrays[probe.name]
             else:
-                condensed = probe.condensed(arrays, self._layout, [None] * pictures)
+                condensed = probe.condense_on_host(arrays, self._layout, [None] * pictures)
             total: Total = probe.total(condensed, pictures, self._layout)
         return total
 

@@ -87,7 +87,8 @@ def plot_histogram(histogram: Histogram, *, ax: Axes | None = None) -> Figure:
     axes.stairs(counts, edges, fill=True, color=BARS, baseline=0.1)
     axes.set_yscale("log")
     axes.set_ylim(0.5, 2 * max(float(counts.max()), 1))  # one value is seen, too
-    axes.set_xlim(edges[0], edges[-1])
+    # Also where no value is beyond the line.
+    axes.set_xlim(edges[0], max(float(edges[-1]), 1.02 * (histogram.threshold or 0.0)))
     name_axes(axes, histogram.unit, "count")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)

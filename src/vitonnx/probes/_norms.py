@@ -190,7 +190,7 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
         if self.threshold is not None and not 0 < self.threshold < float("inf"):
             raise UsageError(f"threshold is {self.threshold}; it must be above 0.")
 
-    def stage(self, layout: Layout) -> Norms | None:
+    def fit_stage(self, layout: Layout) -> Norms | None:
         """Ask all pictures for their norms, of which the threshold follows."""
         return self if self.threshold is None else None
 

@@ -214,11 +214,11 @@ class PCA(GraphProbe[PCAResult]):
             )
 
     @property
-    def source(self) -> str | None:
+    def fit_source(self) -> str | None:
         """The ``.npz`` or the pictures that the basis is to be taken from."""
         return self.basis if isinstance(self.basis, str) else None
 
-    def unsourced(self) -> PCA:
+    def without_source(self) -> PCA:
         """Give the probe without what its basis is to be taken from."""
         return replace(self, basis=None)
 
@@ -228,7 +228,7 @@ class PCA(GraphProbe[PCAResult]):
         form = self.basis.shape if isinstance(self.basis, Basis) else self.basis
         return PCA(block=self.block, foreground=self.foreground, basis=form)
 
-    def stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
+    def fit_stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
         """Ask for the moments; with a foreground, then for its side, and for its own moments."""
         if isinstance(self.basis, Basis | BasisShape):
             return None
@@ -238,7 +238,7 @@ class PCA(GraphProbe[PCAResult]):
             return FirstComponent(self.block, self.side)
         return PatchMoments(self.block, self.side)
 
-    def stages(self, layout: Layout) -> tuple[AddingProbe[Any, Any], ...]:
+    def fit_stages(self, layout: Layout) -> tuple[AddingProbe[Any, Any], ...]:
         """List the moments; with a foreground, its side, and its own moments."""
         moments = PatchMoments(self.block)
         if self.foreground == "none":

@@ -110,31 +110,31 @@ class Probe(Question, Generic[Result]):
         return None
 
     @property
-    def source(self) -> str | None:
+    def fit_source(self) -> str | None:
         """What the probe is to be fitted on, if not on the pictures that are asked.
 
         An ``.npz`` that holds what was learned before, or pictures: a folder, for instance.
         """
         return None
 
-    def unsourced(self) -> Self:
-        """Give the probe without its `source`, for whoever fits it on that."""
+    def without_source(self) -> Self:
+        """Give the probe without its `fit_source`, for whoever fits it on that."""
         return self
 
-    def stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
+    def fit_stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
         """Give the question to put to all pictures before this one; None where there is none.
 
         See `vitonnx.Engine.fitted`, which asks until there is none.
         """
         return None
 
-    def stages(self, layout: Layout) -> tuple[AddingProbe[Any, Any], ...]:
-        """List all that `stage` will ask, one after the other, as it is before any is known."""
-        stage = self.stage(layout)
+    def fit_stages(self, layout: Layout) -> tuple[AddingProbe[Any, Any], ...]:
+        """List all that `fit_stage` will ask, one after the other, as it is before any is known."""
+        stage = self.fit_stage(layout)
         return () if stage is None else (stage,)
 
     def learn(self, total: Total, layout: Layout) -> Self:
-        """Give a probe that knows what its `stage` came to over all pictures."""
+        """Give a probe that knows what its `fit_stage` came to over all pictures."""
         raise NotImplementedError(f"{type(self).__name__} has a stage, and so must learn")
 
     def recall(self, arrays: Mapping[str, Array], layout: Layout) -> Self:
@@ -232,7 +232,7 @@ class GraphProbe(Probe[Result]):
         xp = array_api_compat.array_namespace(condensed)
         return float(xp.max(xp.abs(condensed - expected)) / xp.max(xp.abs(expected)))
 
-    def condensed(
+    def condense_on_host(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]
     ) -> Array:
         """Boil the outputs of a batch down without a graph."""
@@ -247,7 +247,7 @@ class GraphProbe(Probe[Result]):
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]
     ) -> list[Result]:
         """Make one result for each picture of a batch, without a graph."""
-        return self.results(self.condensed(outputs, layout, queries), layout, queries)
+        return self.results(self.condense_on_host(outputs, layout, queries), layout, queries)
 
 
 class WeightProbe(Question, Generic[OfWeights]):

@@ -244,7 +244,7 @@ class Similarity(GraphProbe[SimilarityResult]):
         super().__post_init__()
         check_query(self.query)
 
-    def stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
+    def fit_stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
         """Ask the first picture for the query's token, unless each picture has its own."""
         if self.anchor is not None or isinstance(self.query, str):
             return None

@@ -85,7 +85,7 @@ class FilmPanel:
 
     def fitted(self, frames: Any) -> FilmPanel:
         """Give the panel of a probe that knows all it must know of the video."""
-        stage = self.probe.stage(self.engine.layout)
+        stage = self.probe.fit_stage(self.engine.layout)
         if stage is None or stage is self.probe:  # that learns what no video shows
             return self
         return replace(self, probe=self.engine.fitted(frames, self.probe))

@@ -30,6 +30,8 @@ class Layout:
         Prefix tokens that have a row there, in front of the patches.
     suffix_tokens : tuple of str
         Tokens behind the patches, in order.
+    name : str
+        Of the model, where known.
     dim : int
         Width of the residual stream; 0 where nobody asks for it.
     classes : tuple of str or None
@@ -47,6 +49,7 @@ class Layout:
     position_grid: tuple[int, int] | None = None
     position_prefix: tuple[str, ...] = ()
     suffix_tokens: tuple[str, ...] = ()
+    name: str = ""
     dim: int = 0
     classes: tuple[str, ...] | None = None
     final_norm: bool = True

@@ -99,10 +99,12 @@ def print_plans(engines: Mapping[str, Engine], probe: Probe[Any]) -> None:
         give(*engine.explain([probe]).splitlines())
 
 
-def say_advice(engines: Mapping[str, Engine], probe: Probe[Any], *, quiet: bool) -> None:
-    """Print what a probe says of a model before it begins, such as that it takes long."""
+def say_advice(
+    engines: Mapping[str, Engine], probes: Mapping[str, Probe[Any]], *, quiet: bool
+) -> None:
+    """Print what each model's probe says before it begins, such as that it takes long."""
     for name, engine in engines.items():
-        advice = probe.advice(engine.layout)
+        advice = probes[name].advice(engine.layout)
         if advice is not None:
             inform(f"{name}: {advice}" if len(engines) > 1 else advice, quiet=quiet)
 

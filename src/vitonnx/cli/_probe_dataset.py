@@ -130,7 +130,7 @@ def probe_dataset(
         refuse_one(target, resume)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
-    say_advice(engines, probe, quiet=quiet)
+    say_advice(engines, dict.fromkeys(engines, probe), quiet=quiet)
     pair = _pair(probe, engines)
     surveys = _sum_up(call, list(engines.values()), files, pair, quiet=quiet)
     skipped = {file: reason for found in surveys for file, reason in found.skipped.items()}
@@ -138,7 +138,9 @@ def probe_dataset(
         good = [file for file in files if file not in skipped]
         findings = _findings(call, engines, surveys, pair)
         if isinstance(probe, SumProbe):
-            totals: Totals | MatrixTotals = _matrices(call, findings, surveys[0], good, skipped)
+            totals: Totals | MatrixTotals = _matrices(
+                call, findings, list(engines), surveys[0], good, skipped
+            )
         else:
             totals = _totals(engines, surveys, good, skipped)
         _deliver(call, target, totals, findings, note)
@@ -227,6 +229,7 @@ def _totals(
 def _matrices(
     call: DatasetCall,
     findings: Mapping[str, Finding],
+    models: list[str],
     first: Survey,
     files: list[str],
     skipped: Iterable[str],
@@ -237,6 +240,7 @@ def _matrices(
     return MatrixTotals(
         name=call.probe.name,
         matrices=matrices,
+        models=models if len(models) > 1 else [],
         crops=first.crops,
         files=files,
         skipped=list(skipped),

@@ -103,8 +103,8 @@ def probe_fitted(
     if explain:
         print_plans(engines, probe)
         return
-    say_advice(engines, probe, quiet=quiet)
     fitted, surveys = fit_all(engines, files, probe, resume, quiet=quiet)
+    say_advice(engines, fitted, quiet=quiet)
     if isinstance(probe, AddingProbe):
         _tell(engines, fitted, surveys, histogram, quiet=quiet)
     show_pictures(engines, files, fitted, output, targets, quiet=quiet)

@@ -88,8 +88,9 @@ def probe_pictures(
     if explain:
         print_plans(engines, probe)
         return
-    say_advice(engines, probe, quiet=quiet)
-    show_pictures(engines, found, dict.fromkeys(engines, probe), output, targets, quiet=quiet)
+    probes = dict.fromkeys(engines, probe)
+    say_advice(engines, probes, quiet=quiet)
+    show_pictures(engines, found, probes, output, targets, quiet=quiet)
 
 
 def show_pictures(

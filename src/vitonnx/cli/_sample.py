@@ -64,10 +64,9 @@ def load_surveys(state: StateFile | None, count: int) -> list[Survey]:
     """Give the surveys of a run, as an earlier one left them."""
     from vitonnx.engine import Survey
 
-    surveys = [Survey() for _ in range(count)]
     if state is None:
-        return surveys
-    surveys = state.load() or surveys
+        return [Survey() for _ in range(count)]
+    surveys = state.load() or state.begin()
     state.save(surveys)  # A file that can't be written shall fail now.
     return surveys
 

@@ -145,6 +145,9 @@ def bake(
     compiled = tuple(
         probe if can_bake(engine, probe) else fit(engine, None, probe) for probe in compiled
     )
+    for advice in (probe.advice(engine.layout) for probe in compiled):
+        if advice is not None:
+            notice(advice)
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
     measured, shown = (

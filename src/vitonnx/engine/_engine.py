@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar, overload
@@ -25,7 +25,7 @@ from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
-from vitonnx.engine._pass import Pass, Picture
+from vitonnx.engine._pass import Pass, Picture, hold
 from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
@@ -33,7 +33,7 @@ from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
-from vitonnx.errors import UsageError
+from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
@@ -306,17 +306,17 @@ class Engine:
             If the model doesn't have what a probe asks for, or it finds nothing in a single
             picture: see `total`.
         """
-        asked, images = as_probes(probe), as_pictures(images)
+        asked = as_probes(probe)
         for each in asked:
             if isinstance(each, SumProbe):
                 raise each.refusal
+        given: Iterable[Any] = as_pictures(images)
         if any(needs_all(self, each) for each in asked):
-            images = list(images)
-            asked = tuple(
-                fit(self, images, each) if needs_all(self, each) else each for each in asked
-            )
-        results = []
-        for result in self.stream(images, asked):
+            # Read several times: what is in memory may be filled again by whoever gives it.
+            given = held = [_kept(hold(image, self._prepare)) for image in given]
+            asked = tuple(fit(self, held, each) if held else each for each in asked)
+        results: list[Any] = []
+        for result in self.stream(given, asked):
             if result.error is not None:
                 raise result.error
             results.append(result.only if isinstance(probe, Probe) else result)
@@ -346,12 +346,25 @@ class Engine:
             As in `run_pixels`, or if the model lacks what the probe needs.
         """
         self._refuse_closed()
-        asked = as_probes([probe])
+        (asked,) = as_probes([probe])
+        if isinstance(asked, SumProbe):
+            raise asked.refusal
         pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
-        compiled, outputs = self._divide(asked)
-        one_pass = self._pass(asked, compiled, outputs)
-        results = one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
-        return [result.only for result in results]
+
+        def total(stage: AddingProbe[Any, Any]) -> Any:
+            some = pixels[:1] if stage.first_only else pixels
+            stream = Stream(self._results_of(some, stage), [stage], {})
+            for _ in stream:
+                pass
+            return stream.summary[stage.name]
+
+        return [result.only for result in self._results_of(pixels, fit(self, None, probe, total))]
+
+    def _results_of(self, pixels: Pixels, probe: Probe[Any]) -> Iterator[Result]:
+        """Probe pictures that are ready, by a probe that knows all it must."""
+        compiled, outputs = self._divide([probe])
+        one_pass = self._pass([probe], compiled, outputs)
+        return one_pass.results_of(pixels, batch_size=self._batch_size(raw=not compiled))
 
     def stream(
         self,
@@ -643,6 +656,12 @@ class Engine:
         """Open the same file, or one made of it, with the same options but for some."""
         self._refuse_closed()
         return Engine(file or self.file, **{**self._options, **options})
+
+
+def _kept(held: Picture | Prepared | VitonnxError) -> Picture | Prepared:
+    if isinstance(held, VitonnxError):
+        raise held
+    return held
 
 
 def _compilable(probes: Sequence[Probe[Any]]) -> tuple[GraphProbe[Any], ...]:

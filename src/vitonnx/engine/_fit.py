@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
-from vitonnx.media import find_pictures, load_arrays
+from vitonnx.media import find_picture_names, load_arrays, read_lists
 from vitonnx.probes import AddingProbe, Probe, answering
 
 if TYPE_CHECKING:
@@ -30,20 +30,41 @@ __all__ = [
 Asked = TypeVar("Asked", bound=Probe[Any])
 
 
-def fit(engine: Engine, images: Iterable[Any] | None, probe: Asked) -> Asked:
-    """Fit a probe on its own source, or else on pictures, once for every stage that it has."""
+def fit(
+    engine: Engine,
+    images: Iterable[Any] | None,
+    probe: Asked,
+    ask: Callable[[AddingProbe[Any, Any]], Any] | None = None,
+) -> Asked:
+    """Fit a probe on its own source, or else on pictures, once for every stage that it has.
+
+    Whoever has the pictures in another form gives `ask` instead: from a stage to its total.
+    """
     if probe.fit_source is not None:
+        ask = None
         if Path(probe.fit_source).suffix.lower() == ".npz":
             return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
-        images = find_pictures([probe.fit_source])
+        images = find_picture_names(list(read_lists([probe.fit_source])))
+    once = isinstance(images, Iterator)
     while (stage := _stage(engine, probe)) is not None:
-        if images is None:
+        if images is None and ask is None and not once:
             raise UsageError(
                 f"{probe.name} must be fitted first: say on which pictures (for pca: --basis), or "
                 "use engine.fitted(pictures, probe)."
             )
-        some = itertools.islice(images, 1) if stage.first_only else images
-        total = total_of(engine, some, stage)
+        if ask is not None:
+            total = ask(stage)
+        else:
+            if images is None:
+                raise UsageError(
+                    f"{probe.name} reads the pictures several times to be fitted, and an iterator "
+                    "gives them once: give a list."
+                )
+            some = itertools.islice(images, 1) if stage.first_only else images
+            total = total_of(engine, some, stage)
+            images = None if once else images
+        if not total.count:
+            raise UsageError(f"no picture to fit {probe.name} on: give at least one.")
         with answering(probe):
             probe = probe.learn(total, engine.layout)
     return probe

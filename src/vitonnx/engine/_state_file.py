@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -77,7 +77,10 @@ def run_settings(
 
 def _said(probe: Probe[Any]) -> str:
     """Name a probe, and what of it is not as usual."""
-    own = {each.name: (getattr(probe, each.name), each.default) for each in fields(probe)}
+    entries: Sequence[Field[Any]] = fields(probe) if is_dataclass(probe) else ()
+    own: dict[str, tuple[Any, Any]] = {
+        each.name: (getattr(probe, each.name), each.default) for each in entries
+    }
     words = [f"{name}={value}" for name, (value, usual) in own.items() if value != usual]
     return f"{probe.name} ({', '.join(words)})" if words else probe.name
 
@@ -159,6 +162,10 @@ class StateFile:
             size = min(engine.batch_size for engine in engines)
             passes = [Pass(pair, engines[0].layout, size)]
         return cls(path, run_settings(engines, files, probe), files, passes)
+
+    def begin(self) -> list[Survey]:
+        """Give the surveys of a run that begins."""
+        return [Survey(summary=each.probe.nothing(each.layout)) for each in self.passes]
 
     def load(self) -> list[Survey] | None:
         """Read the state; None if the file doesn't exist yet.

@@ -96,6 +96,8 @@ class MatrixTotals:
         The probe's.
     matrices : mapping of str to Matrix
         By the models' names.
+    models : sequence of str
+        These, or the two models that one matrix compares; none for a single one.
     crops : sequence of (left, top, right, bottom)
         What the first model saw of the pictures that count.
     files, skipped : sequence of str
@@ -104,6 +106,7 @@ class MatrixTotals:
 
     name: str
     matrices: Mapping[str, Matrix]
+    models: Sequence[str]
     crops: Sequence[Crop]
     files: Sequence[str]
     skipped: Sequence[str]
@@ -115,13 +118,13 @@ class MatrixTotals:
         -------
         dict of str to array
             The matrix, float64, by the probe's name; ``crop`` float64 (pictures, 4), ``files`` and
-            ``skipped``. Of several models the matrices have the models on an axis in front, named
-            by ``models``; what a smaller one lacks is NaN.
+            ``skipped``, and ``models``. Of several matrices each model's is on an axis in front;
+            what a smaller one lacks is NaN.
         """
         found = [np.asarray(each.values, np.float64) for each in self.matrices.values()]
         values = {self.name: found[0] if len(found) == 1 else _stack(found)}
-        if len(found) > 1:
-            values["models"] = np.array(_shown(self.matrices), np.str_)
+        if self.models:
+            values["models"] = np.array(_shown(self.models), np.str_)
         values["crop"] = np.asarray(self.crops, np.float64).reshape(-1, 4)
         for name in ("files", "skipped"):
             values[name] = np.array(_shown(getattr(self, name)), np.str_)
@@ -131,8 +134,8 @@ class MatrixTotals:
         """Return all as JSON numbers, lists and strings; what isn't a number becomes null."""
         found = [_plain(np.asarray(each.values)) for each in self.matrices.values()]
         values: dict[str, Any] = {self.name: found[0] if len(found) == 1 else found}
-        if len(found) > 1:
-            values["models"] = _shown(self.matrices)
+        if self.models:
+            values["models"] = _shown(self.models)
         return values | {"files": _shown(self.files), "skipped": _shown(self.skipped)}
 
     def rows(self) -> Iterator[tuple[object, ...]]:

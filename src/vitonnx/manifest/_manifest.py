@@ -107,14 +107,14 @@ class Manifest(Layout):
         `vitonnx.engine.Fidelity`.
     """
 
-    name: Word
+    name: Word = field()  # every file says it, and what follows
     family: Word
     patch_size: Count
     grid: Grid
     prefix_tokens: Words
     blocks: Count
     heads: Count
-    dim: Count = field()  # every file says it
+    dim: Count = field()
     position_grid: Grid | None = field()  # be it null
     position_prefix: Words = field()
     position_interpolation: Word | None

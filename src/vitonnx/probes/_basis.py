@@ -16,6 +16,7 @@ from vitonnx.probes._moments import Moments
 __all__ = ["Basis", "BasisShape", "Side", "principal_components"]
 
 COMPONENTS = 3
+NOTHING = 1e-11  # of the squared length of tokens: less varies by the rounding of single precision
 
 
 class BasisShape(NamedTuple):
@@ -62,6 +63,8 @@ class Basis:
         Its share of the whole variance.
     foreground : Side or None
         The patches that it was fitted on; None for all.
+    model : str
+        Name of the model that the tokens are of.
     """
 
     mean: Array
@@ -69,6 +72,7 @@ class Basis:
     explained_variance: Array
     explained_variance_ratio: Array
     foreground: Side | None = None
+    model: str = ""
 
     @property
     def shape(self) -> BasisShape:
@@ -115,7 +119,9 @@ class Basis:
                     f"the basis has a {name} of shape {array.shape} instead of {shape}, or of no "
                     "finite numbers: give one that was fitted on this model."
                 )
-        doubles = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+        doubles: dict[str, Any] = {
+            name: np.asarray(array, np.float64) for name, array in arrays.items()
+        }
         side = None
         if has_side:
             side = Side(
@@ -127,7 +133,9 @@ class Basis:
         return cls(**{name: doubles[name] for name in sides}, foreground=side)
 
 
-def principal_components(moments: Moments, foreground: Side | None = None) -> Basis:
+def principal_components(
+    moments: Moments, foreground: Side | None = None, *, model: str = ""
+) -> Basis:
     """Find the components with the largest variance.
 
     Parameters
@@ -136,6 +144,8 @@ def principal_components(moments: Moments, foreground: Side | None = None) -> Ba
         Of the tokens.
     foreground : Side, optional
         Which patches those are.
+    model : str
+        Name of the model.
 
     Raises
     ------
@@ -170,12 +180,15 @@ def principal_components(moments: Moments, foreground: Side | None = None) -> Ba
     signs = xp.sign(xp.sum(picked, axis=1))
     variance = xp.flip(xp.clip(variances[-COMPONENTS:], min=0.0))
     whole = xp.sum(xp.clip(variances, min=0.0))
-    if not float(whole) > 0:
-        raise UsageError("all patches have the same token, so that there are no components.")
+    if not float(whole) > NOTHING * float(xp.sum(moments.mean * moments.mean)):
+        raise UsageError(
+            "all patches have the same token, so that there are no components: give other pictures."
+        )
     return Basis(
         mean=moments.mean,
         components=components * signs[:, None],
         explained_variance=variance,
         explained_variance_ratio=variance / whole,
         foreground=foreground,
+        model=model,
     )

@@ -13,7 +13,6 @@ from vitonnx.layout import Layout
 from vitonnx.probes._adding import AddingProbe
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._basis import Side
-from vitonnx.probes._crop import cells_within
 from vitonnx.probes._finding import Histogram, Maps
 from vitonnx.probes._patches import patch_tokens
 from vitonnx.probes._probe import Queries
@@ -155,11 +154,10 @@ class FirstComponent(AddingProbe[FirstComponentResult, Sides]):
         return FirstComponentResult(component=condensed)
 
     def summary(self, results: Sequence[FirstComponentResult] = ()) -> Sides:
-        """Count patches; padding is none of a picture."""
+        """Count patches, those of the padding too, as the moments do."""
         total = Sides()
         for result in results:
-            rows, columns = cells_within(result.inside, result.component.shape)
-            values = np.clip(np.asarray(result.component)[rows, columns], EDGES[0], EDGES[-1])
+            values = np.clip(np.asarray(result.component), EDGES[0], EDGES[-1])
             edge = np.ones(values.shape, bool)
             edge[1:-1, 1:-1] = False
             patches, border = (
@@ -171,7 +169,7 @@ class FirstComponent(AddingProbe[FirstComponentResult, Sides]):
     def finding_of(self, total: Sides, layout: Layout) -> Histogram:
         """Give the histogram of all patches."""
         return Histogram(
-            counts=total.patches,
+            counts=np.asarray(total.patches).astype(np.int64),
             edges=EDGES,
             unit="first component (standard deviations)",
             title="First component",

@@ -99,8 +99,8 @@ class LensResult(PictureResult):
     def finding(self) -> ClassMaps | Maps:
         """The classes; or the probability of the one that was asked for."""
         best = ", ".join(
-            f"{self._name(int(index))} ({share:.0%})"
-            for index, share in zip(self.top5.tolist(), self.top5_probability.tolist(), strict=True)
+            f"{self._name(int(self.top5[place]))} ({float(self.top5_probability[place]):.0%})"
+            for place in range(self.top5.shape[0])
         )
         details = (f"the head after block {self.block}", f"best: {best}")
         if self.asked is None:
@@ -188,7 +188,9 @@ class Lens(GraphProbe[LensResult]):
         """
         patches, whole = (outputs[name] for name in self.reads(layout))
         xp = array_api_compat.array_namespace(patches, whole)
-        asked = self._asked(layout)
+        asked, classes = self._asked(layout), int(patches.shape[-1])
+        if asked is not None and asked >= classes:
+            raise _no_class(asked, classes)
         count = min(BEST, whole.shape[-1])
         indices, shares = best_of_logits(whole, count)
         of_patches = probabilities(patches)
@@ -247,5 +249,10 @@ class Lens(GraphProbe[LensResult]):
             )
         number = int(self.class_)
         if number < 0 or (names and number >= len(names)):
-            raise UsageError(f"the model has no class {number}; it has {len(names)}, from 0.")
+            raise _no_class(number, len(names))
         return number
+
+
+def _no_class(number: int, classes: int) -> UsageError:
+    known = f"it has classes 0 to {classes - 1}" if classes else "they are counted from 0"
+    return UsageError(f"the model has no class {number}: {known}.")

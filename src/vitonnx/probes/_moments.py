@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import array_api_compat
+import numpy as np
 
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._total import Total
@@ -49,8 +50,7 @@ class Moments(Total):
     @classmethod
     def of(cls, packed: Array, pictures: int) -> Moments:
         """Take what `token_moments` gives for the vectors of some pictures."""
-        xp = array_api_compat.array_namespace(packed)
-        numbers = xp.astype(packed, xp.float64)
+        numbers = np.asarray(packed, np.float64)
         return cls(pictures, float(numbers[0, 0]), numbers[1, :], numbers[2:, :])
 
     def _merged(self, other: Moments) -> Moments:

@@ -197,6 +197,8 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
     def learn(self, total: Total, layout: Layout) -> Norms:
         """Take the threshold."""
         assert isinstance(total, NormCounts)
+        if not total.count:
+            raise UsageError("norms of no picture have no threshold: give pictures.")
         return replace(self, threshold=total.threshold)
 
     def learned(self, layout: Layout) -> Mapping[str, Array]:
@@ -238,7 +240,7 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
             raise UsageError("norms of no picture have no histogram: give pictures.")
         threshold = total.threshold if self.threshold is None else self.threshold
         return Histogram(
-            counts=total.patches,
+            counts=np.asarray(total.patches).astype(np.int64),
             edges=EDGES,
             unit="norm of a patch's token",
             title="Norms of patch tokens",
@@ -257,5 +259,3 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
         counts: Any = total.patches
         if np.shape(counts) != (len(EDGES) - 1,) or np.min(counts) < 0:
             raise ValueError("counts of patches that can't be")
-        if np.sum(counts) > total.count * layout.patches:
-            raise ValueError(f"{np.sum(counts):g} patches in {total.count} pictures")

@@ -133,8 +133,8 @@ class PatchMoments(SumProbe[Moments]):
         """Raise a ValueError for moments that no tokens of the model have."""
         if np.shape(total.mean) != (layout.dim,) or np.shape(total.scatter) != (layout.dim,) * 2:
             raise ValueError("moments of tokens of another width")
-        if not 0 <= total.samples <= total.count * layout.patches:
-            raise ValueError(f"{total.samples:g} patches in {total.count} pictures")
+        if total.samples < 0:
+            raise ValueError(f"{total.samples:g} patches")
         if np.min(np.diagonal(total.scatter)) < 0:
             raise ValueError("variances below zero")
 
@@ -179,6 +179,7 @@ class PCA(GraphProbe[PCAResult]):
     gives = ColourMaps
     learns: ClassVar[tuple[str, ...]] = (
         *("mean", "components", "explained_variance", "explained_variance_ratio", "block"),
+        "model",
         *("foreground_mean", "foreground_component", "foreground_threshold"),
     )
 
@@ -250,7 +251,7 @@ class PCA(GraphProbe[PCAResult]):
         if not isinstance(total, Moments):
             assert self.side is not None
             return replace(self, side=total.choose(self.side))  # type: ignore[attr-defined]
-        found = principal_components(total, self.side)
+        found = principal_components(total, self.side, model=layout.name)
         if self.foreground == "none" or self.side is not None:
             return replace(self, basis=found)
         spread = float(found.explained_variance[0]) ** 0.5
@@ -263,8 +264,10 @@ class PCA(GraphProbe[PCAResult]):
         kept = arrays.get("block")
         if kept is not None and int(kept) != block:
             raise UsageError(f"the basis is of block {int(kept)}, not {block}: give --block.")
-        parts = {name: array for name, array in arrays.items() if name != "block"}
+        parts = {name: array for name, array in arrays.items() if name not in ("block", "model")}
         basis = Basis.of_arrays(parts, layout.dim)
+        if str(arrays.get("model", "")):
+            basis = replace(basis, model=str(arrays["model"]))
         if self.foreground == "first" and basis.foreground is None:
             raise UsageError(
                 "the basis was fitted on all patches, and tells no foreground: leave --foreground "
@@ -277,16 +280,46 @@ class PCA(GraphProbe[PCAResult]):
         """Give the basis as arrays, with the block that it is of."""
         if not isinstance(self.basis, Basis):
             return {}
-        return {**self.basis.arrays(), "block": np.asarray(layout.block(self.block))}
+        of = {"block": np.asarray(layout.block(self.block)), "model": np.asarray(self.basis.model)}
+        return {**self.basis.arrays(), **of}
+
+    def advice(self, layout: Layout) -> str | None:
+        """Say so if the basis was fitted on a model of another name."""
+        model = self.basis.model if isinstance(self.basis, Basis) else layout.name
+        if model == layout.name:
+            return None
+        return (
+            f"the basis was fitted on {model}: colours mean something else here, unless both "
+            "models hold the same in the same numbers."
+        )
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
-        """Name the one value that is read."""
+        """Name the one value that is read.
+
+        Raises
+        ------
+        UsageError
+            If there is no such block, or the basis is of tokens of another width.
+        """
+        if isinstance(self.basis, Basis) and layout.dim not in (0, self.basis.shape.dim):
+            raise UsageError(
+                f"the basis is of tokens of {self.basis.shape.dim} numbers, and those of the model "
+                f"have {layout.dim}: give one that was fitted on this model."
+            )
         return (layout.stream(self.block),)
 
     def constants(self) -> Mapping[str, Array]:
-        """Give mean and components; with a foreground, its side is a fourth component."""
-        if not isinstance(self.basis, Basis):
-            dim, foreground = self.basis if isinstance(self.basis, BasisShape) else (0, False)
+        """Give mean and components; with a foreground, its side is a fourth component.
+
+        Raises
+        ------
+        UsageError
+            If there is no basis yet.
+        """
+        if not isinstance(self.basis, Basis | BasisShape):
+            raise self._unfitted
+        if isinstance(self.basis, BasisShape):
+            dim, foreground = self.basis
             rows = COMPONENTS + foreground
             return {
                 "pca/mean": np.zeros(dim, np.float32),
@@ -308,6 +341,13 @@ class PCA(GraphProbe[PCAResult]):
         }
 
     @property
+    def _unfitted(self) -> UsageError:
+        return UsageError(
+            "pca has no basis yet: fit it with engine.fitted(pictures, vitonnx.PCA()), or ask all "
+            "pictures at once with engine.probe."
+        )
+
+    @property
     def _spread(self) -> tuple[float, ...]:
         """Standard deviation of each component; never 0, so that it can divide."""
         assert isinstance(self.basis, Basis)
@@ -327,11 +367,8 @@ class PCA(GraphProbe[PCAResult]):
     def result(self, condensed: Array, layout: Layout, query: int | None) -> PCAResult:
         """Make the result of one picture, of its (rows, columns, 3 or 4)."""
         if not isinstance(self.basis, Basis):
-            raise UsageError(
-                "pca has no basis yet: fit it with engine.fitted(pictures, vitonnx.PCA()), or ask "
-                "all pictures at once with engine.probe."
-            )
-        ratio = ", ".join(f"{share:.0%}" for share in self.basis.explained_variance_ratio.tolist())
+            raise self._unfitted
+        ratio = ", ".join(f"{float(share):.0%}" for share in self.basis.explained_variance_ratio)
         foreground = condensed[..., 3] > 0 if condensed.shape[-1] > COMPONENTS else None
         of_side = () if foreground is None else ("of the foreground",)
         spread = (1.0,) * COMPONENTS if self.whiten else self._spread

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import array_api_compat
@@ -32,6 +33,9 @@ from vitonnx.probes._stream import say_block
 from vitonnx.probes._total import Total
 
 __all__ = ["Anchor", "QueryToken", "Similarity", "SimilarityResult", "cosine_similarity"]
+
+
+ROUNDING = 1e-5  # of the cosine of a token with itself, in single precision
 
 
 def cosine_similarity(tokens: Array, to: Array) -> Array:
@@ -175,14 +179,22 @@ class SimilarityResult(PictureResult):
     @property
     def finding(self) -> Maps:
         """The one map; the query's patch is framed in its own picture."""
+        whose = f" of {Path(self.first).name}" if self.first else ""
         return Maps(
             values=self.similarity[None, ...],
             labels=("similarity",),
             unit="cosine similarity",
-            details=(self.tokens, f"query: {self.query}"),
+            details=(self.tokens, f"query: {self.query}{whose}"),
             from_zero=False,
-            mark=self.patch if self.first in ("", self.file) else None,
+            mark=self.patch if self._is_first else None,
         )
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether the query lies in this picture: arrays of several calls have the same names."""
+        if not self.first or self.patch is None:
+            return True
+        return self.first == self.file and float(self.similarity[self.patch]) > 1 - ROUNDING
 
 
 @dataclass(frozen=True)

@@ -164,24 +164,24 @@ class CKA(SumProbe[Any]):
             "exact sums."
         )
 
-    def samples(self, outputs: Mapping[str, Array], layout: Layout) -> list[Array]:
-        """Take what is compared of each block: (samples, dim)."""
-        class_token, items = layout.class_token if self.of_class(layout) else None, []
-        for name in self.reads(layout):
-            tokens = outputs[name]
-            xp = array_api_compat.array_namespace(tokens)
-            if class_token is not None:
-                # A few samples, of which early blocks hold nearly the same in all pictures.
-                items.append(xp.astype(tokens[:, class_token, :], xp.float64))
-            else:
-                patches = tokens[:, layout.prefix : layout.prefix + layout.patches, :]
-                items.append(xp.reshape(patches, (-1, patches.shape[-1])))
-        return items
+    def samples(self, outputs: Mapping[str, Array], layout: Layout) -> Array:
+        """Take what is compared of each block: (blocks, batch, samples of a picture, dim)."""
+        tokens = [outputs[name] for name in self.reads(layout)]
+        xp = array_api_compat.array_namespace(*tokens)
+        first, count = layout.prefix, layout.patches
+        if layout.class_token is not None and self.of_class(layout):
+            first, count = layout.class_token, 1
+        found = xp.stack([each[:, first : first + count, :] for each in tokens])
+        # A few samples, of which early blocks hold nearly the same in all pictures.
+        return xp.astype(found, xp.float64) if count == 1 else found
 
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give (1, numbers): `pack_sums` of the batch, or `batch_hsics` where that is too much."""
         pack = pack_sums if self.is_exact(layout) else batch_hsics
-        return pack(self.samples(outputs, layout), self._pairs(layout))[None, :]
+        samples = self.samples(outputs, layout)
+        xp = array_api_compat.array_namespace(samples)
+        items = xp.reshape(samples, (samples.shape[0], -1, samples.shape[3]))
+        return pack(items, self._pairs(layout))
 
     def total(self, condensed: Array, pictures: int, layout: Layout) -> Similarity:
         """Take the sums of a batch."""
@@ -264,11 +264,8 @@ class BlockTokens(GraphProbe[BlockTokensResult]):
 
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give (batch, blocks, samples, dim)."""
-        items = self.of.samples(outputs, layout)
-        xp = array_api_compat.array_namespace(*items)
-        dim = items[0].shape[-1]
-        count = 1 if self.of.of_class(layout) else layout.patches
-        return xp.stack([xp.reshape(each, (-1, count, dim)) for each in items], axis=1)
+        samples = self.of.samples(outputs, layout)
+        return array_api_compat.array_namespace(samples).permute_dims(samples, (1, 0, 2, 3))
 
     def result(self, condensed: Array, layout: Layout, query: int | None) -> BlockTokensResult:
         """Make the result of one picture."""
@@ -293,7 +290,7 @@ class PairCKA(PairProbe[Similarity]):
             )
         self.part = BlockTokens(cka)
         self.counts = tuple(len(cka.reads(layout)) for layout in self.layouts)
-        self.pairs = [
+        pairs = [
             *((item, item) for item in range(sum(self.counts))),
             *(
                 (block, self.counts[0] + of_other)
@@ -301,6 +298,7 @@ class PairCKA(PairProbe[Similarity]):
                 for of_other in range(self.counts[1])
             ),
         ]
+        self.pairs = sorted(pairs)
         # What is narrower has zeros behind it, which add nothing to any sum.
         self.dim = max(one.dim, other.dim)
 
@@ -315,10 +313,11 @@ class PairCKA(PairProbe[Similarity]):
         for results in (one, other):
             tokens = np.stack([np.asarray(each.tokens, np.float64) for each in results])
             wide = np.pad(tokens, [(0, 0)] * 3 + [(0, self.dim - tokens.shape[-1])])
-            items += [wide[:, block].reshape(-1, self.dim) for block in range(wide.shape[1])]
+            items.append(np.moveaxis(wide, 1, 0).reshape(wide.shape[1], -1, self.dim))
+        both = np.concatenate(items)
         if self.is_exact:
-            return PairSums.of(pack_sums(items, self.pairs), len(one), self.pairs)
-        return Hsics.of(batch_hsics(items, self.pairs), len(one), self.pairs)
+            return PairSums.of(pack_sums(both, self.pairs)[0], len(one), self.pairs)
+        return Hsics.of(batch_hsics(both, self.pairs)[0], len(one), self.pairs)
 
     def finding_of(self, total: Similarity, one: str, other: str) -> Matrix:
         """Give CKA of each block of one with each of the other."""

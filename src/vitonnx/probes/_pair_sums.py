@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat
 import numpy as np
@@ -15,7 +16,7 @@ from vitonnx.probes._total import Total
 __all__ = ["Hsics", "PairSums", "Pairs", "all_pairs", "batch_hsics", "pack_sums", "unbiased_hsic"]
 
 Pairs = Sequence[tuple[int, int]]
-"""Which items are compared: pairs of their numbers, each item with itself among them."""
+"""Which items are compared: pairs of their numbers in order, each item with itself among them."""
 
 FEWEST = 4  # samples that the unbiased estimator needs
 
@@ -100,21 +101,33 @@ class PairSums(Total):
     def of(cls, packed: Array, pictures: int, pairs: Pairs) -> PairSums:
         """Take what `pack_sums` gives for the samples of some pictures."""
         numbers = np.asarray(packed, np.float64)
-        items, count = 1 + max(other for _, other in pairs), len(pairs)
-        # One, and what every pair and item has in numbers: a quadratic equation of the width.
+        items = 1 + max(other for _, other in pairs)
+        stripes = _stripes(pairs)
+        blocks = sum(len(stripe.rows) * len(stripe.columns) for stripe in stripes)
         dim = next(
-            dim for dim in range(1, len(numbers)) if _size(dim, items, count) >= len(numbers)
+            dim for dim in range(1, len(numbers)) if _size(dim, items, blocks) == len(numbers)
         )
-        sizes = [1, items * dim, count * dim * dim, count]
-        samples, mean, products, lengths, weighted = np.split(numbers, np.cumsum(sizes))
+        sizes = [1, items * dim, items * items, items * items * dim]
+        samples, mean, lengths, weighted, rest = np.split(numbers, np.cumsum(sizes))
+        lengths, weighted = lengths.reshape(items, items), weighted.reshape(items, items, dim)
+        products = np.empty((len(pairs), dim, dim))
+        places = {pair: place for place, pair in enumerate(pairs)}
+        for stripe in stripes:
+            sides = (len(stripe.rows), dim, len(stripe.columns), dim)
+            found, rest = rest[: np.prod(sides)].reshape(sides), rest[np.prod(sides) :]
+            for row, column, pair in stripe.places():
+                if pair in places:
+                    products[places[pair]] = found[row, :, column, :]
+        first, second = np.asarray(pairs).T
         return cls(
             pictures,
             float(samples[0]),
             np.asarray(pairs),
             mean.reshape(items, dim),
-            products.reshape(count, dim, dim),
-            lengths,
-            weighted.reshape(count, 2, dim),
+            products,
+            lengths[first, second],
+            # Sum of |y|² x is that of the second's lengths and the first's vectors.
+            np.stack([weighted[second, first], weighted[first, second]], axis=1),
         )
 
     @classmethod
@@ -218,10 +231,12 @@ class Hsics(Total):
     @classmethod
     def of(cls, packed: Array, pictures: int, pairs: Pairs) -> Hsics:
         """Take what `batch_hsics` gives for one minibatch."""
-        samples, *sums = np.asarray(packed, np.float64).tolist()
+        samples, *rest = np.asarray(packed, np.float64).tolist()
         if samples < FEWEST:
             return cls(pictures, 0.0, np.asarray(pairs), np.zeros(len(pairs)))
-        return cls(pictures, 1.0, np.asarray(pairs), np.asarray(sums))
+        places = [pair for stripe in _stripes(pairs) for *_, pair in stripe.places()]
+        of_pair = dict(zip(places, rest, strict=True))
+        return cls(pictures, 1.0, np.asarray(pairs), np.asarray([of_pair[pair] for pair in pairs]))
 
     @classmethod
     def of_parts(cls, count: int, parts: dict[str, Any]) -> Hsics:
@@ -247,39 +262,39 @@ class Hsics(Total):
         return self.sums / self.batches
 
 
-def pack_sums(items: Sequence[Array], pairs: Pairs) -> Array:
+def pack_sums(items: Array, pairs: Pairs) -> Array:
     """Boil items down to the sums of pairs: see `PairSums.of`.
 
     Parameters
     ----------
-    items : sequence of (samples, dim)
-        Of the same samples, and as wide.
+    items : (items, samples, dim)
+        Of the same samples.
     pairs : sequence of (int, int)
         Which of them are compared.
 
     Returns
     -------
-    (1 + items * dim + pairs * (dim * dim + 1 + 2 * dim),), the input's namespace and dtype
+    (1, numbers), the input's namespace and dtype
+        The number of samples; each item's mean; for every two items the sum of |x|² |y|², and of
+        |x|² y; and products of vectors, in stripes of a few items with several others.
 
     Examples
     --------
     >>> x = np.asarray([[0.0], [1.0], [2.0], [5.0]])
-    >>> PairSums.of(pack_sums([x], [(0, 0)]), 4, [(0, 0)]).products.tolist()
+    >>> PairSums.of(pack_sums(x[None], [(0, 0)])[0], 4, [(0, 0)]).products.tolist()
     [[[14.0]]]
     """
-    xp = array_api_compat.array_namespace(*items)
-    number, means, centred, squares = _centred(items)
-    products, lengths, weighted = [], [], []
-    for one, other in pairs:
-        product = xp.matrix_transpose(centred[one]) @ centred[other]
-        products.append(xp.reshape(product, (-1,)))
-        lengths.append(xp.reshape(xp.sum(squares[one] * squares[other]), (1,)))
-        weighted.append(xp.sum(squares[other][:, None] * centred[one], axis=0))
-        weighted.append(xp.sum(squares[one][:, None] * centred[other], axis=0))
-    return xp.concat([xp.reshape(number, (1,)), *means, *products, *lengths, *weighted])
+    xp = array_api_compat.array_namespace(items)
+    number, mean, centred, squares, beside = _about_mean(items)
+    lengths = squares @ xp.matrix_transpose(squares)
+    parts = [number, mean, lengths, squares @ beside]
+    for stripe in _stripes(pairs):
+        parts.append(stripe.products(beside, centred.shape[2]))
+    # Not along the first axis, where ONNX's inference of shapes would follow every single number.
+    return xp.concat([xp.reshape(part, (1, -1)) for part in parts], axis=1)
 
 
-def batch_hsics(items: Sequence[Array], pairs: Pairs) -> Array:
+def batch_hsics(items: Array, pairs: Pairs) -> Array:
     """Boil items down to the unbiased HSIC of pairs: see `Hsics.of`.
 
     Parameters
@@ -289,35 +304,90 @@ def batch_hsics(items: Sequence[Array], pairs: Pairs) -> Array:
 
     Returns
     -------
-    (1 + pairs,), the input's namespace and dtype
-        The number of samples, and HSIC of each pair: of no meaning for fewer than four samples.
+    (1, numbers), the input's namespace and dtype
+        The number of samples; and HSIC in stripes, which is of no meaning for fewer than four.
     """
-    xp = array_api_compat.array_namespace(*items)
-    number, _, centred, squares = _centred(items)
+    xp = array_api_compat.array_namespace(items)
+    number, _, centred, squares, beside = _about_mean(items)
+    dim = centred.shape[2]
     enough = xp.where(number < FEWEST, xp.ones_like(number) * FEWEST, number)
-    spreads = [xp.sum(each) for each in squares]
-    found = [xp.reshape(number, (1,))]
-    for one, other in pairs:
-        product = xp.matrix_transpose(centred[one]) @ centred[other]
-        hsic = unbiased_hsic(
+    spreads = xp.sum(squares, axis=1)
+    lengths = squares @ xp.matrix_transpose(squares)
+    parts = [number]
+    for stripe in _stripes(pairs):
+        sides = (len(stripe.rows), dim, len(stripe.columns), dim)
+        products = xp.reshape(stripe.products(beside, dim), sides)
+        of_rows = _taken(spreads, stripe.rows)[:, None]
+        hsics = unbiased_hsic(
             enough,
-            xp.sum(product * product),
-            xp.sum(squares[one] * squares[other]),
-            spreads[one],
-            spreads[other],
+            xp.sum(products * products, axis=(1, 3)),
+            xp.matrix_transpose(
+                _taken(xp.matrix_transpose(_taken(lengths, stripe.rows)), stripe.columns)
+            ),
+            of_rows,
+            _taken(spreads, stripe.columns)[None, :],
         )
-        found.append(xp.reshape(hsic, (1,)))
-    return xp.concat(found)
+        parts.append(hsics)
+    return xp.concat([xp.reshape(part, (1, -1)) for part in parts], axis=1)
 
 
-def _centred(items: Sequence[Array]) -> tuple[Array, list[Array], list[Array], list[Array]]:
-    """Give the number of samples, and each item's mean, vectors about it, and their squares."""
-    xp = array_api_compat.array_namespace(*items)
-    number = xp.sum(xp.ones_like(items[0][:, 0]))
-    means = [xp.sum(each, axis=0) / number for each in items]
-    centred = [each - mean[None, :] for each, mean in zip(items, means, strict=True)]
-    return number, means, centred, [xp.sum(each * each, axis=1) for each in centred]
+class _Stripe(NamedTuple):
+    """Items, and all others that some of them are compared with: one product serves them all."""
+
+    rows: list[int]
+    columns: list[int]
+
+    def places(self) -> Iterator[tuple[int, int, tuple[int, int]]]:
+        """Give every row and column, with the pair that it is."""
+        for row, one in enumerate(self.rows):
+            for column, other in enumerate(self.columns):
+                yield row, column, (one, other)
+
+    def products(self, beside: Array, dim: int) -> Array:
+        """Give the sums of x yᵀ, of vectors side by side: (rows * dim, columns * dim)."""
+        xp = array_api_compat.array_namespace(beside)
+        rows, columns = (_taken(beside, some, dim, axis=1) for some in self)
+        return xp.matrix_transpose(rows) @ columns
 
 
-def _size(dim: int, items: int, pairs: int) -> int:
-    return 1 + items * dim + pairs * (dim * dim + 1 + 2 * dim)
+STRIPE = 3  # items: more compute pairs that nobody asks for, fewer make small products
+
+
+def _stripes(pairs: Pairs) -> list[_Stripe]:
+    """Gather pairs in stripes."""
+    firsts = sorted({one for one, _ in pairs})
+    stripes = []
+    for start in range(0, len(firsts), STRIPE):
+        rows = firsts[start : start + STRIPE]
+        stripes.append(_Stripe(rows, sorted({other for one, other in pairs if one in rows})))
+    return stripes
+
+
+def _about_mean(items: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Give the number of samples, the means, vectors about them, and their squared lengths.
+
+    The last are the vectors side by side: (samples, items * dim).
+    """
+    xp = array_api_compat.array_namespace(items)
+    count, _, dim = items.shape
+    number = xp.sum(xp.ones_like(items[0, :, 0]))
+    mean = xp.sum(items, axis=1) / number
+    centred = items - mean[:, None, :]
+    squares = xp.sum(centred * centred, axis=2)
+    beside = xp.reshape(xp.permute_dims(centred, (1, 0, 2)), (-1, count * dim))
+    return number, mean, centred, squares, beside
+
+
+def _taken(array: Array, numbers: list[int], width: int = 1, *, axis: int = 0) -> Array:
+    """Take some items of an array, each so wide, by as few slices as there are runs of them."""
+    parts = []
+    for _, run in itertools.groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        (_, first), *rest = run
+        some = slice(first * width, (first + 1 + len(rest)) * width)
+        parts.append(array[some, ...] if axis == 0 else array[:, some])
+    xp = array_api_compat.array_namespace(array)
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
+
+
+def _size(dim: int, items: int, blocks: int) -> int:
+    return 1 + items * dim + items * items * (1 + dim) + blocks * dim * dim

@@ -63,8 +63,8 @@ def test_its_cost_counts_the_edges(
     query = model.class_token
     patches = slice(model.prefix, model.prefix + 15)
     graph = FlowGraph(_layers(attentions, "mean", patches if query is None else query))
-    said = Flow().cost(model)
-    assert said.startswith(f"A picture takes 15 maximum flows in a graph of {graph.edges:,} edges:")
+    said = Flow().advice(model)
+    assert said.startswith(f"a picture takes 15 maximum flows in a graph of {graph.edges:,} edges:")
     assert said.endswith(".")
     assert Flow().advice(model) == said
 
@@ -76,9 +76,9 @@ def test_what_would_take_hours_is_refused_with_a_size_that_is_not() -> None:
             ask(vit)
     # 58x38 patches; one row more, in about the same shape, would be 59x39.
     assert 10 * (58 * 38 + 1) ** 2 <= MOST_EDGES < 10 * (59 * 39 + 1) ** 2
-    assert Flow().cost(model_of(("cls",), grid=(58, 38), blocks=12))
+    assert Flow().advice(model_of(("cls",), grid=(58, 38), blocks=12))
     # What published models take by default is not refused.
-    assert Flow().cost(model_of(("cls", *REGISTERS), grid=(37, 37), patch_size=14, blocks=24))
+    assert Flow().advice(model_of(("cls", *REGISTERS), grid=(37, 37), patch_size=14, blocks=24))
 
 
 def test_its_finding_says_how_exact_it_is() -> None:

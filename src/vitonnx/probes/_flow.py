@@ -109,8 +109,8 @@ class Flow(Probe[FlowResult]):
     Examples
     --------
     >>> vit = Layout(grid=(14, 14), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
-    >>> Flow().cost(vit)
-    'A picture takes 196 maximum flows in a graph of 388,484 edges: less than a second, or up to \
+    >>> Flow().advice(vit)
+    'a picture takes 196 maximum flows in a graph of 388,484 edges: less than a second, or up to \
 20 seconds where the graph has narrow parts.'
     """
 
@@ -140,7 +140,7 @@ class Flow(Probe[FlowResult]):
         """Give the class token, the same in every picture; None where the model has none."""
         return layout.class_token
 
-    def cost(self, layout: Layout) -> str:
+    def advice(self, layout: Layout) -> str:
         """Say what a picture will take.
 
         Raises
@@ -153,14 +153,10 @@ class Flow(Probe[FlowResult]):
         few = min(edges, layout.blocks * layout.tokens * FEW)
         quickest, slowest = (flows * few * SECONDS_PER_EDGE, flows * edges * MOST_SECONDS_PER_EDGE)
         return (
-            f"A picture takes {flows:,} maximum flows in a graph of {edges:,} edges: "
+            f"a picture takes {flows:,} maximum flows in a graph of {edges:,} edges: "
             f"{_in_words(quickest)}, or up to {_in_words(max(slowest, 1.0))} where the graph has "
             "narrow parts."
         )
-
-    def advice(self, layout: Layout) -> str:
-        """Give a sentence that a person should read before the work begins: what it costs."""
-        return self.cost(layout)
 
     def compute(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]

@@ -313,13 +313,13 @@ def test_any_source_that_was_mended_is_another_key(tmp_path: Path) -> None:
     """Not those alone that plan: positions are resampled by a module of the ground floor."""
     package = tmp_path / "vitonnx"
     shutil.copytree(Path(vx.__file__).parent, package, ignore=shutil.ignore_patterns("models"))
-    seen = {_cache._own_sources.__wrapped__(package)}
+    seen = {_cache.own_sources.__wrapped__(package)}
     for name in ("positions.py", "modelfile/_graph.py", "media/videos/_upright.py"):
         with (package / name).open("a") as source:
             source.write("# mended\n")
-        seen.add(_cache._own_sources.__wrapped__(package))
+        seen.add(_cache.own_sources.__wrapped__(package))
     (package / "layout.py").rename(package / "plan.py")
-    seen.add(_cache._own_sources.__wrapped__(package))
+    seen.add(_cache.own_sources.__wrapped__(package))
     assert len(seen) == 5
 
 

@@ -130,8 +130,11 @@ def probe_dataset(
         refuse_one(target, resume)
     manifests = {name: engine.manifest for name, engine in engines.items()}
     note = note_untrained(manifests, quiet=quiet)
-    say_advice(engines, dict.fromkeys(engines, probe), quiet=quiet)
     pair = _pair(probe, engines)
+    if pair is None:
+        say_advice(engines, dict.fromkeys(engines, probe), quiet=quiet)
+    elif (advice := pair.advice()) is not None:
+        inform(advice, quiet=quiet)
     surveys = _sum_up(call, list(engines.values()), files, pair, quiet=quiet)
     skipped = {file: reason for found in surveys for file, reason in found.skipped.items()}
     if len(skipped) < len(files):
@@ -281,9 +284,17 @@ def _print(name: str, finding: Finding) -> None:
     give("; ".join([f"{name}: {finding.unit}", *count]))
     table = Rows(box=None, padding=(0, 1, 0, 0))
     table.add_column("block", justify="right")
-    for number in range(finding.values.shape[1]):
-        table.add_column(f"{column} {number}" if number == 0 else str(number), justify="right")
+    rows = _labels(finding, 0)
+    for number, label in enumerate(_labels(finding, 1)):
+        table.add_column(f"{column} {label}" if number == 0 else label, justify="right")
     places = 1 if finding.values.max() >= 10 else 3
-    for number, row in enumerate(finding.values):
-        table.row(str(number), *(f"{value:.{places}f}" for value in row))
+    for label, row in zip(rows, finding.values, strict=True):
+        table.row(label, *(f"{value:.{places}f}" for value in row))
     results().print(table)
+
+
+def _labels(finding: Table | Matrix, axis: int) -> Sequence[str]:
+    """Name the rows or the columns."""
+    if isinstance(finding, Matrix) and finding.labels:
+        return finding.labels if axis == 0 else finding.other_labels
+    return list(map(str, range(finding.values.shape[axis])))

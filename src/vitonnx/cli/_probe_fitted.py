@@ -38,7 +38,7 @@ from vitonnx.cli._output import (
 )
 from vitonnx.cli._probe_pictures import check_sheet, show_pictures
 from vitonnx.cli._sample import find_sample, go_through, load_surveys, refuse_one
-from vitonnx.errors import UsageError
+from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import AddingProbe, Histogram
 
 if TYPE_CHECKING:
@@ -81,9 +81,13 @@ def probe_fitted(
     files = find_sample(inputs, limit, seed, quiet=quiet)
     read = Files({*files, *(name.removeprefix("@") for name in inputs)}) | files_of(models)
     targets = []
+    if probe.fit_source is not None:
+        read |= [probe.fit_source]
     for each in (output, histogram):
         if each is not None:
             check_output(each, FIGURE_OR_ARRAYS, read)
+    if output is not None and histogram is not None:
+        refuse_one(output, histogram, "the output and the histogram")
     if output is not None:
         check_sheet(output, len(files), probe)
     elif not explain:
@@ -146,6 +150,12 @@ def fit_all(
     fitted: dict[str, Any] = {}
     steps = _steps(engines, files, probe, surveys, stages, fitted)
     go_through(steps, surveys, opened, files, state, label="Fitting", quiet=quiet)
+    if source is not None:
+        skipped = list(dict.fromkeys(why for found in surveys for why in found.skipped.values()))
+        if len(skipped) == len(files):
+            raise VitonnxError(f"no picture of {source} can be used to fit {probe.name} on it.")
+        for reason in skipped:
+            inform(f"not used to fit {probe.name}: {reason}", quiet=quiet)
     return fitted, surveys
 
 

@@ -14,7 +14,7 @@ import typer
 
 from vitonnx.api._video import make_video
 from vitonnx.cli._console import complain, give, inform, list_skipped, watch
-from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines
+from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines, say_advice
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
 from vitonnx.cli._probe_fitted import fit_all
@@ -176,6 +176,7 @@ def _fit(
         if getattr(probe, "learns", ()):
             try:
                 fitted[probe.name], _ = fit_all(engines, files, probe, None, quiet=quiet)
+                say_advice(engines, fitted[probe.name], quiet=quiet)
             except UsageError as error:
                 if call.chosen:
                     raise
@@ -310,8 +311,9 @@ def _sheets(
         results = {name: found for name, found in sheets[probe.name].items() if found}
         if results:
             note = " ".join(filter(None, (_untrained(engine) for engine in engines.values())))
-            panel = ReportPanel(plot_results(results, note), f"{probe.name} of all pictures")
-            yield ReportSection(probe.name.upper(), panels=[panel])
+            count = len(next(iter(results.values())))
+            panel = ReportPanel(plot_results(results, note), f"{probe.name} of {count} pictures")
+            yield ReportSection(probe.name.upper(), text=f"Pictures: {count}.", panels=[panel])
 
 
 def _totals(

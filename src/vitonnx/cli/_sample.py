@@ -16,7 +16,7 @@ from vitonnx.errors import UsageError
 if TYPE_CHECKING:
     from vitonnx.engine import Engine, StateFile, Survey
 
-__all__ = ["find_sample", "go_through", "refuse_one"]
+__all__ = ["find_sample", "go_through", "load_surveys", "refuse_one"]
 
 SAVE_EVERY_SECONDS = 3.0
 SAVING_SHARE = 0.05  # of the time that may go into saving, where sums are large
@@ -49,14 +49,15 @@ def _choose(files: list[str], limit: int | None, seed: int | None) -> list[str]:
     return [files[index] for index in sorted(random.Random(seed).sample(range(len(files)), limit))]
 
 
-def refuse_one(output: Path, state: Path) -> None:
-    """Refuse an output that is, or will be, the state of the run by another name."""
+def refuse_one(
+    output: Path, other: Path, both: str = "the output and the state of the run"
+) -> None:
+    """Refuse an output that is, or will be, another file of the call by another name."""
     from vitonnx.media import same_file
 
-    if same_file(output, state):
+    if same_file(output, other):
         raise UsageError(
-            f"{output} and {state} are one file, which can't be both the output and the state of "
-            "the run: give another."
+            f"{output} and {other} are one file, which can't be both {both}: give another."
         )
 
 

@@ -200,12 +200,12 @@ def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any
     return tuple(compiled)
 
 
-def _refuse_host_work(probe: Probe[Any]) -> None:
+def _refuse_host_work(probe: GraphProbe[Any]) -> None:
     """Refuse options that no graph depends on: a baked file would leave them out in silence."""
     form = probe.graph_form
     for option in options_of(type(probe)):
         asked, baked = getattr(probe, option.name), getattr(form, option.name)
-        if asked != baked and not option.constant:
+        if asked != baked and not probe.carries(option):
             remedy = "leave it out" if baked == option.default else f"use {baked!r} instead"
             raise UsageError(
                 f"{probe.name} can't be baked with {option.name} {asked!r}, which isn't part of "

@@ -20,7 +20,7 @@ from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import load_outline
 
-__all__ = ["MOST_PLANS", "is_kept", "load_or_plan", "plans_folder"]
+__all__ = ["MOST_PLANS", "is_kept", "load_or_plan", "own_sources", "plans_folder"]
 
 MOST_PLANS = 2**28
 """Bytes of all plans together: some hundred small ones, or a dozen of large pictures, whose matrix
@@ -106,14 +106,14 @@ def _place(file: Path, plan: Plan) -> Path:
     key = {
         "files": stamps,
         "plan": repr(plan),
-        "made by": [_own_sources(), *_versions()],
+        "made by": [own_sources(), *_versions()],
     }
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
     return plans_folder() / f"{name}.plan"
 
 
 @cache
-def _own_sources(package: Path = Path(vitonnx.__file__).parent) -> str:
+def own_sources(package: Path = Path(vitonnx.__file__).parent) -> str:
     """Hash the package: whoever changes a line of it must not meet yesterday's graphs.
 
     All of it, since a plan hangs on more than the folder that makes it; and the sources rather

@@ -399,6 +399,8 @@ class Engine:
         ------
         UsageError
             If the model doesn't have what a probe asks for; raised by the call itself.
+        PictureError
+            If a probe is fitted on the first picture, and that can't be used; likewise.
         """
         self._refuse_closed()
         probes = as_probes(probes)
@@ -454,7 +456,7 @@ class Engine:
 
             pca = engine.fitted(pictures, vx.PCA())
             for result in engine.stream(more_pictures, [pca]):
-                print(result.pca.shape)
+                print(result.pca.pca.shape)
         """
         self._refuse_closed()
         as_probes([probe])
@@ -581,7 +583,9 @@ class Engine:
         read = {probe.name: self.reads_of(probe) for probe in probes}
         logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
-        return compiled, tuple(dict.fromkeys((*raw, *logits)))
+        outputs = tuple(dict.fromkeys((*raw, *logits)))
+        # A graph gives something, even where nobody asks.
+        return compiled, outputs if outputs or compiled else self.outputs[:1]
 
     def reads_of(self, probe: Probe[Any]) -> tuple[str, ...]:
         """Name the outputs that a probe reads, all of which the model has."""

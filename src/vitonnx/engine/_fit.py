@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vitonnx.errors import UsageError
+from vitonnx.errors import PictureError, UsageError
 from vitonnx.layout import Layout
 from vitonnx.media import find_picture_names, load_arrays, read_lists
 from vitonnx.probes import AddingProbe, Probe, answering
@@ -42,7 +42,7 @@ def fit(
     """
     if probe.fit_source is not None:
         ask = None
-        if Path(probe.fit_source).suffix.lower() == ".npz":
+        if _is_kept(probe):
             return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
         images = find_picture_names(list(read_lists([probe.fit_source])))
     once = isinstance(images, Iterator)
@@ -100,6 +100,8 @@ def fit_steps(
 
     for found in surveys:
         stage = _stage(engine, probe)
+        if stage is None and isinstance(probe, AddingProbe):  # fitted, but its total is asked for
+            yield from survey(engine, files, probe, found)
         if stage is None:
             break
         yield from survey(engine, files, stage, found)
@@ -112,19 +114,24 @@ def fit_steps(
 
 def needs_all(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether all pictures must be seen before the probe can answer for one."""
+    if probe.fit_source is not None:
+        return False
     stage = _stage(engine, probe)
     return stage is not None and not stage.first_only
 
 
 def first_asked(engine: Engine, probe: Probe[Any]) -> Probe[Any]:
     """Give what all pictures are asked first: the probe, or the stage before it."""
+    if _is_kept(probe):
+        return fit(engine, None, probe)
     stage = _stage(engine, probe)
     return probe if stage is None or stage.first_only else stage
 
 
 def can_bake(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether a graph can answer: what `Norms` learns, for one, concerns figures alone."""
-    return not needs_all(engine, probe) or _stage(engine, probe) is probe
+    known = probe.fit_source is None and not needs_all(engine, probe)
+    return known or _stage(engine, probe) is probe
 
 
 def stages_of(probe: Probe[Any], layout: Layout) -> list[AddingProbe[Any, Any]]:
@@ -164,8 +171,22 @@ def begin(
                 images = iter(images)
                 first = list(itertools.islice(images, 1))
                 images = itertools.chain(first, images)
-            ready.append(fit(engine, first, probe) if first else probe)
+            ready.append(_fit_on_first(engine, first, probe) if first else probe)
     return images, tuple(ready)
+
+
+def _is_kept(probe: Probe[Any]) -> bool:
+    """Tell whether a file holds what the probe must know."""
+    return probe.fit_source is not None and Path(probe.fit_source).suffix.lower() == ".npz"
+
+
+def _fit_on_first(engine: Engine, first: list[Any], probe: Asked) -> Asked:
+    try:
+        return fit(engine, first, probe)
+    except PictureError as error:
+        raise PictureError(
+            f"the query of {probe.name} lies in the first picture, which can't be used: {error}"
+        ) from error
 
 
 def _stage(engine: Engine, probe: Probe[Any]) -> AddingProbe[Any, Any] | None:

@@ -121,7 +121,8 @@ class OwnSizes:
                 error, name = result.error, names.popleft()
                 if error is not None:
                     error = type(error)(str(error).replace(result.file, name))
-                yield replace(result, file=name, error=error)
+                values = {key: replace(each, file=name) for key, each in result.values.items()}
+                yield replace(result, file=name, error=error, values=values)
 
     def _open(self, number: int, image: Picture | Prepared | _Opened | VitonnxError) -> _Opened:
         if isinstance(image, _Opened):

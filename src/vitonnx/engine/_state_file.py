@@ -16,6 +16,7 @@ import onnxruntime
 import PIL
 
 from vitonnx.blame import why_unopened
+from vitonnx.engine._cache import own_sources
 from vitonnx.engine._engine import Engine
 from vitonnx.engine._fit import stages_of
 from vitonnx.engine._state_schema import Pass, StateContent, to_entry, to_surveys
@@ -86,7 +87,12 @@ def _said(probe: Probe[Any]) -> str:
 
 
 def _hash_code(probe: type) -> str:
-    """Hash the file that a probe is in; what was typed into an interpreter has none."""
+    """Hash the file that a probe is in, and of those inside the package, which share others.
+
+    What was typed into an interpreter has none.
+    """
+    if probe.__module__.startswith("vitonnx."):
+        return own_sources()
     file = inspect.getsourcefile(probe)
     return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 

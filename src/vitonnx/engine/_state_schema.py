@@ -101,10 +101,12 @@ def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> l
     surveys = [
         _to_survey(entry, files, each) for entry, each in zip(state.surveys, passes, strict=True)
     ]
-    positions = [found.position for found in surveys]
-    begun = [number for number, position in enumerate(positions) if position]
-    if any(position < len(files) for position in positions[: max(begun, default=0)]):
-        raise ValueError("a model began before the previous one was done")
+    begun = [number for number, found in enumerate(surveys) if found.position]
+    for number, found in enumerate(surveys[: max(begun, default=0)]):
+        # Where no picture could be used, the questions behind were never put.
+        nothing = number and surveys[number - 1].position and not surveys[number - 1].summary.count
+        if found.position < len(files) and not (nothing and not found.position):
+            raise ValueError("a model began before the previous one was done")
     return surveys
 
 

@@ -18,10 +18,10 @@ from vitonnx.probes import (
     WHOLE,
     AddingProbe,
     Crop,
+    Matrix,
     PairProbe,
     Probe,
     Summary,
-    SumProbe,
     TableProbe,
 )
 
@@ -160,7 +160,7 @@ def _done(
     for result in batch:
         if result.error is not None:
             found.skipped[result.file] = str(result.error)
-        elif isinstance(probe, SumProbe) and result.crop is not None:
+        elif probe.gives is Matrix and result.crop is not None:
             found.crops.append(result.crop)
     found.position += len(batch)
     found.summary = stream.summary[probe.name]

@@ -117,7 +117,8 @@ class MatrixTotals:
         Returns
         -------
         dict of str to array
-            The matrix, float64, by the probe's name; ``crop`` float64 (pictures, 4), ``files`` and
+            The matrix, float64, by the probe's name; ``blocks``, and, if columns are others,
+            ``other_blocks``; ``crop`` float64 (pictures, 4), ``files`` and
             ``skipped``, and ``models``. Of several matrices each model's is on an axis in front;
             what a smaller one lacks is NaN.
         """
@@ -125,6 +126,11 @@ class MatrixTotals:
         values = {self.name: found[0] if len(found) == 1 else _stack(found)}
         if self.models:
             values["models"] = np.array(_shown(self.models), np.str_)
+        if len(self.matrices) == 1:
+            (matrix,) = self.matrices.values()
+            values["blocks"] = np.array(matrix.labels, np.int64)
+            if matrix.other_labels != matrix.labels:
+                values["other_blocks"] = np.array(matrix.other_labels, np.int64)
         values["crop"] = np.asarray(self.crops, np.float64).reshape(-1, 4)
         for name in ("files", "skipped"):
             values[name] = np.array(_shown(getattr(self, name)), np.str_)
@@ -144,8 +150,9 @@ class MatrixTotals:
         item = first.item.partition(" ")[0]
         yield ("model", item, f"other {item}", self.name)
         for model, matrix in self.matrices.items():
-            for place in np.ndindex(matrix.values.shape):
-                yield (_cell(model), *place, float(matrix.values[place]))
+            for row, column in np.ndindex(matrix.values.shape):
+                names = matrix.labels[row], matrix.other_labels[column]
+                yield (_cell(model), *names, float(matrix.values[row, column]))
 
 
 def save_totals(path: str | Path, totals: Totals | MatrixTotals) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -183,6 +184,14 @@ def _draw_tiles(axes: Axes, matrix: Matrix, scale: PlainScale) -> None:
 def _draw_matrix(axes: Axes, matrix: Matrix, scale: PlainScale) -> None:
     axes.imshow(np.asarray(matrix.values), cmap=scale.bar, norm=scale.norm, aspect="auto")
     _count(axes, matrix.other or matrix.item, matrix.item)
+    for axis, labels in ((axes.xaxis, matrix.other_labels), (axes.yaxis, matrix.labels)):
+        if labels:
+            axis.set_major_formatter(partial(_named, labels))
+
+
+def _named(labels: Sequence[str], place: float, _: int | None = None) -> str:
+    """Name a row or a column, where there is one."""
+    return labels[int(place)] if place in range(len(labels)) else ""
 
 
 def _count(axes: Axes, across: str, down: str) -> None:

@@ -57,7 +57,7 @@ class MapsPainter(Painter):
         """Draw the main map, or a part."""
         maps: Maps = entry.maps  # type: ignore[assignment]
         draw_map(axes, entry.pixels, np.asarray(maps.values[tile]), self.scale, entry.inside)
-        if self.alone and maps.masks is not None:
+        if maps.masks is not None and (self.alone or len(maps.values) == 1):
             outline_patches(axes, np.asarray(maps.masks[tile]))
         if maps.mark is not None:
             mark_patch(axes, maps.mark)

@@ -110,6 +110,10 @@ class PairProbe(ABC, Generic[Sums]):
 
     part: GraphProbe[Any]
 
+    def advice(self) -> str | None:
+        """Give a sentence that a person should read before the work begins; None for none."""
+        return None
+
     @abstractmethod
     def total(self, one: Sequence[Any], other: Sequence[Any]) -> Sums:
         """Give what both models' results of `part` come to, of the same pictures."""

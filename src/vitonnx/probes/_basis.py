@@ -114,11 +114,15 @@ class Basis:
             array = arrays.get(name)
             if array is None:
                 raise UsageError(f"the basis has no {name}: give an .npz that `pca` wrote.")
-            if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+            if array.shape != shape:
                 raise UsageError(
-                    f"the basis has a {name} of shape {array.shape} instead of {shape}, or of no "
-                    "finite numbers: give one that was fitted on this model."
+                    f"the basis has a {name} of shape {array.shape} instead of {shape}: give one "
+                    "that was fitted on this model."
                 )
+            if array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise UsageError(f"the basis has a {name} that is no numbers: give another.")
+            if name.startswith("explained") and array.min() < 0:
+                raise UsageError(f"the basis has a {name} below zero: give another.")
         doubles: dict[str, Any] = {
             name: np.asarray(array, np.float64) for name, array in arrays.items()
         }

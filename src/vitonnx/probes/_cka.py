@@ -32,7 +32,7 @@ from vitonnx.probes._result import PictureResult
 __all__ = ["CKA", "linear_cka"]
 
 Tokens = Literal["cls", "patches"]
-Similarity: TypeAlias = PairSums | Hsics
+PairTotal: TypeAlias = PairSums | Hsics
 
 MOST_BYTES = 2**30  # of the sums of all pairs: 24 blocks of 668 numbers, or 12 of 1,311
 
@@ -129,14 +129,15 @@ class CKA(SumProbe[Any]):
         """
         if self.tokens == "cls" and layout.class_token is None:
             raise UsageError("the model has no class token: compare patches (--tokens patches).")
-        return tuple(tokens_name(block) for block in self._blocks(layout))
+        return tuple(tokens_name(block) for block in self.blocks_of(layout))
 
-    def _blocks(self, layout: Layout) -> list[int]:
+    def blocks_of(self, layout: Layout) -> list[int]:
+        """List the blocks that are compared."""
         chosen = range(layout.blocks) if self.blocks is None else self.blocks
         return sorted({layout.block(block) for block in chosen})
 
     def _pairs(self, layout: Layout) -> list[tuple[int, int]]:
-        return all_pairs(len(self._blocks(layout)))
+        return all_pairs(len(self.blocks_of(layout)))
 
     def of_class(self, layout: Layout) -> bool:
         """Tell whether class tokens are compared."""
@@ -146,7 +147,7 @@ class CKA(SumProbe[Any]):
         """Give the memory that exact sums take."""
         return 8 * len(self._pairs(layout)) * layout.dim**2
 
-    def nothing(self, layout: Layout) -> Similarity:
+    def nothing(self, layout: Layout) -> PairTotal:
         """Give the sums of no picture, exact or not."""
         return PairSums() if self.is_exact(layout) else Hsics()
 
@@ -158,11 +159,7 @@ class CKA(SumProbe[Any]):
         """Say so where it is averaged over minibatches."""
         if self.is_exact(layout):
             return None
-        return (
-            f"the sums of all pairs of blocks would take {self.bytes_of(layout) / 1e9:.1f} GB: CKA "
-            "is averaged over minibatches (Nguyen et al. 2021). Choose fewer blocks (--block) for "
-            "exact sums."
-        )
+        return _too_much(self.bytes_of(layout))
 
     def samples(self, outputs: Mapping[str, Array], layout: Layout) -> Array:
         """Take what is compared of each block: (blocks, batch, samples of a picture, dim)."""
@@ -183,7 +180,7 @@ class CKA(SumProbe[Any]):
         items = xp.reshape(samples, (samples.shape[0], -1, samples.shape[3]))
         return pack(items, self._pairs(layout))
 
-    def total(self, condensed: Array, pictures: int, layout: Layout) -> Similarity:
+    def total(self, condensed: Array, pictures: int, layout: Layout) -> PairTotal:
         """Take the sums of a batch."""
         kind = PairSums if self.is_exact(layout) else Hsics
         parts = [
@@ -192,11 +189,11 @@ class CKA(SumProbe[Any]):
         ]
         return replace(functools.reduce(kind.merge, parts), count=pictures)
 
-    def summary(self, results: Sequence[Any] = ()) -> Similarity:
+    def summary(self, results: Sequence[Any] = ()) -> PairTotal:
         """Give the sums of no picture."""
         return PairSums()
 
-    def finding_of(self, total: Similarity, layout: Layout) -> Matrix:
+    def finding_of(self, total: PairTotal, layout: Layout) -> Matrix:
         """Give CKA of every two blocks.
 
         Raises
@@ -204,13 +201,13 @@ class CKA(SumProbe[Any]):
         UsageError
             If there are fewer than four samples.
         """
-        blocks = self._blocks(layout)
+        blocks = self.blocks_of(layout)
         values = np.empty((len(blocks), len(blocks)))
         for (one, other), value in _alignments(total).items():
             values[one, other] = values[other, one] = value
         return self.matrix(values, total, layout)
 
-    def matrix(self, values: Array, total: Similarity, layout: Layout) -> Matrix:
+    def matrix(self, values: Array, total: PairTotal, layout: Layout) -> Matrix:
         """Give values as a finding, with what they are of."""
         whose = "class tokens" if self.of_class(layout) else "patches"
         kind = "exact sums" if isinstance(total, PairSums) else "mean over minibatches"
@@ -218,6 +215,8 @@ class CKA(SumProbe[Any]):
             values=values,
             unit="linear CKA",
             item="block",
+            labels=tuple(map(str, self.blocks_of(layout))),
+            other_labels=tuple(map(str, self.blocks_of(layout))),
             details=(f"pictures: {total.count}", whose, f"unbiased HSIC, {kind}"),
             bounds=(0.0, 1.0),
         )
@@ -232,7 +231,7 @@ class CKA(SumProbe[Any]):
         """
         return PairCKA(self, one, other)
 
-    def check(self, total: Similarity, layout: Layout) -> None:
+    def check(self, total: PairTotal, layout: Layout) -> None:
         """Raise a ValueError for sums that no tokens of the model have."""
         check_sums(total, self._pairs(layout), layout.dim)
 
@@ -272,7 +271,7 @@ class BlockTokens(GraphProbe[BlockTokensResult]):
         return BlockTokensResult(tokens=condensed)
 
 
-class PairCKA(PairProbe[Similarity]):
+class PairCKA(PairProbe[PairTotal]):
     """CKA between the blocks of two models: see `CKA.between`."""
 
     def __init__(self, cka: CKA, one: Layout, other: Layout) -> None:
@@ -307,28 +306,39 @@ class PairCKA(PairProbe[Similarity]):
         """Whether the sums fit into memory."""
         return self.bytes_of(self.layouts[0]) <= MOST_BYTES
 
-    def total(self, one: Sequence[Any], other: Sequence[Any]) -> Similarity:
+    def advice(self) -> str | None:
+        """Say so where it is averaged over minibatches."""
+        return None if self.is_exact else _too_much(self.bytes_of(self.layouts[0]))
+
+    def total(self, one: Sequence[Any], other: Sequence[Any]) -> PairTotal:
         """Sum up the tokens of both, of the same pictures."""
         items = []
         for results in (one, other):
-            tokens = np.stack([np.asarray(each.tokens, np.float64) for each in results])
-            wide = np.pad(tokens, [(0, 0)] * 3 + [(0, self.dim - tokens.shape[-1])])
-            items.append(np.moveaxis(wide, 1, 0).reshape(wide.shape[1], -1, self.dim))
+            tokens = np.concatenate([np.asarray(each.tokens, np.float64) for each in results], 1)
+            items.append(np.pad(tokens, [(0, 0), (0, 0), (0, self.dim - tokens.shape[-1])]))
+        if items[0].shape[1] != items[1].shape[1]:
+            raise UsageError(
+                "the models see these pictures in other numbers of patches, which are not the same "
+                "samples: give --size, or compare class tokens (--tokens cls)."
+            )
         both = np.concatenate(items)
         if self.is_exact:
             return PairSums.of(pack_sums(both, self.pairs)[0], len(one), self.pairs)
         return Hsics.of(batch_hsics(both, self.pairs)[0], len(one), self.pairs)
 
-    def finding_of(self, total: Similarity, one: str, other: str) -> Matrix:
+    def finding_of(self, total: PairTotal, one: str, other: str) -> Matrix:
         """Give CKA of each block of one with each of the other."""
         values = np.empty(self.counts)
         for (block, item), value in _alignments(total).items():
             if block < self.counts[0] <= item:
                 values[block, item - self.counts[0]] = value
         found = self.cka.matrix(values, total, self.layouts[0])
-        return replace(found, item=f"block of {one}", other=f"block of {other}")
+        others = tuple(map(str, self.cka.blocks_of(self.layouts[1])))
+        return replace(
+            found, item=f"block of {one}", other=f"block of {other}", other_labels=others
+        )
 
-    def nothing(self, layout: Layout) -> Similarity:
+    def nothing(self, layout: Layout) -> PairTotal:
         """Give the sums of no picture."""
         return PairSums() if self.is_exact else Hsics()
 
@@ -336,12 +346,19 @@ class PairCKA(PairProbe[Similarity]):
         """Give the memory that exact sums take."""
         return 8 * len(self.pairs) * self.dim**2
 
-    def check(self, total: Similarity, layout: Layout) -> None:
+    def check(self, total: PairTotal, layout: Layout) -> None:
         """Raise a ValueError for sums that no tokens of the models have."""
         check_sums(total, self.pairs, self.dim)
 
 
-def check_sums(total: Similarity, pairs: Pairs, dim: int) -> None:
+def _too_much(size: int) -> str:
+    return (
+        f"the sums of all pairs of blocks would take {size / 1e9:.1f} GB: CKA is averaged over "
+        "minibatches (Nguyen et al. 2021). Choose fewer blocks (--block) for exact sums."
+    )
+
+
+def check_sums(total: PairTotal, pairs: Pairs, dim: int) -> None:
     """Raise a ValueError for sums of other pairs, or of another width."""
     if not np.array_equal(total.pairs, pairs):
         raise ValueError("pairs of other blocks")
@@ -357,7 +374,7 @@ def check_sums(total: Similarity, pairs: Pairs, dim: int) -> None:
             raise ValueError(f"{name} of shape {np.shape(part)} instead of {sides[name]}")
 
 
-def _alignments(total: Similarity) -> dict[tuple[int, int], float]:
+def _alignments(total: PairTotal) -> dict[tuple[int, int], float]:
     if total.samples < FEWEST:
         raise UsageError(
             f"CKA needs at least {FEWEST} samples, and there are {total.samples:.0f} that can be "

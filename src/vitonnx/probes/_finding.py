@@ -251,6 +251,8 @@ class Matrix:
         What rows and columns are, for the axes: ``patch, row by row``.
     other : str or None
         What columns are, where that differs from rows.
+    labels, other_labels : tuple of str
+        Name of each row and column; empty where they are counted from 0.
     details : tuple of str
         For the caption.
     bounds : (low, high) or None
@@ -263,6 +265,8 @@ class Matrix:
     unit: str
     item: str
     other: str | None = None
+    labels: tuple[str, ...] = ()
+    other_labels: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
     grid: tuple[int, int] | None = None

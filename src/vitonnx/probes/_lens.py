@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import ClassVar
 
 import array_api_compat
@@ -168,6 +169,11 @@ class Lens(GraphProbe[LensResult]):
         read=str,
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.class_ is not None and not isinstance(self.class_, str | Integral):
+            raise UsageError(f"class_ is {self.class_!r}; it must be a class's number or name.")
+
     def reads(self, layout: Layout) -> tuple[str, ...]:
         """Name the values that are read: what the head says of patches, and of what it reads.
 
@@ -234,7 +240,7 @@ class Lens(GraphProbe[LensResult]):
         if self.class_ is None:
             return None
         names = layout.classes or ()
-        if isinstance(self.class_, str) and not self.class_.isdecimal():
+        if isinstance(self.class_, str):
             numbers = [number for number, name in enumerate(names) if name == self.class_]
             if len(numbers) == 1:
                 return numbers[0]
@@ -243,10 +249,11 @@ class Lens(GraphProbe[LensResult]):
                 raise UsageError(
                     f"the classes {both} are both called {self.class_!r}: give the number."
                 )
-            raise UsageError(
-                f"the model has no class {self.class_!r}: give its number, or a name as "
-                "`vitonnx inspect` lists them."
-            )
+            if not self.class_.isdecimal():
+                raise UsageError(
+                    f"the model has no class {self.class_!r}: give its number, or a name as "
+                    "`vitonnx inspect` lists them."
+                )
         number = int(self.class_)
         if number < 0 or (names and number >= len(names)):
             raise _no_class(number, len(names))

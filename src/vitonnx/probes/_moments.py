@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import array_api_compat
@@ -63,11 +62,6 @@ class Moments(Total):
         between = apart[:, None] * apart[None, :] * (self.samples * share)
         scatter = self.scatter + other.scatter + between
         return Moments(count, samples, self.mean + apart * share, scatter)
-
-    @property
-    def shape(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Shapes of mean and scatter."""
-        return tuple(self.mean.shape), tuple(self.scatter.shape)
 
 
 def token_moments(vectors: Array, weights: Array | None = None) -> Array:

@@ -92,8 +92,9 @@ class NormCounts(Total):
         return upper + FAR_OUT * (upper - lower)
 
     def share_above(self, threshold: float) -> float:
-        """Give the share of the patches whose norm is larger; to the width of a bin."""
-        return float(self.patches[np.searchsorted(EDGES, threshold) :].sum() / self.patches.sum())
+        """Give the share of the patches whose norm is larger; within a bin they lie evenly."""
+        below = np.interp(threshold, EDGES, np.append(0.0, np.cumsum(self.patches)))
+        return float(1 - below / self.patches.sum())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -159,7 +160,7 @@ class PCA(GraphProbe[PCAResult]):
         Whether components are divided by their standard deviation. Figures always scale them so.
     basis : Basis, str or None
         The components; an ``.npz`` that keeps some; or the pictures to fit them on: a folder, a
-        glob, a list. None takes those of the call.
+        glob, or a text file that lists them. None takes those of the call.
 
     References
     ----------
@@ -208,6 +209,8 @@ class PCA(GraphProbe[PCAResult]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.basis, os.PathLike):
+            object.__setattr__(self, "basis", os.fspath(self.basis))
         if not isinstance(self.basis, Basis | BasisShape | str | None):
             raise UsageError(
                 f"basis is a {type(self.basis).__name__}; it must be what engine.fitted gives, an "
@@ -262,8 +265,13 @@ class PCA(GraphProbe[PCAResult]):
         """Take the basis that an ``.npz`` keeps."""
         block = layout.block(self.block)
         kept = arrays.get("block")
+        if kept is not None and (kept.shape != () or kept.dtype.kind not in "iu"):
+            raise UsageError("the basis has a block that is no number: give another.")
         if kept is not None and int(kept) != block:
-            raise UsageError(f"the basis is of block {int(kept)}, not {block}: give --block.")
+            raise UsageError(
+                f"the basis is of block {int(kept)}, not {block}: give --block {int(kept)} "
+                f"(block={int(kept)} in Python), or another basis."
+            )
         parts = {name: array for name, array in arrays.items() if name not in ("block", "model")}
         basis = Basis.of_arrays(parts, layout.dim)
         if str(arrays.get("model", "")):
@@ -286,7 +294,7 @@ class PCA(GraphProbe[PCAResult]):
     def advice(self, layout: Layout) -> str | None:
         """Say so if the basis was fitted on a model of another name."""
         model = self.basis.model if isinstance(self.basis, Basis) else layout.name
-        if model == layout.name:
+        if model in ("", layout.name):
             return None
         return (
             f"the basis was fitted on {model}: colours mean something else here, unless both "

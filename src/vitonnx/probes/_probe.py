@@ -15,7 +15,7 @@ from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Finding
-from vitonnx.probes._option import options_of
+from vitonnx.probes._option import Option, options_of
 from vitonnx.probes._result import Found, PictureResult
 from vitonnx.probes._total import Total
 
@@ -226,6 +226,10 @@ class GraphProbe(Probe[Result]):
             self.result(condensed[picture, ...], layout, query)
             for picture, query in enumerate(queries)
         ]
+
+    def carries(self, option: Option) -> bool:
+        """Tell whether the constants carry what an option says, so that a baked file has it."""
+        return option.constant
 
     def difference(self, condensed: Array, expected: Array) -> float:
         """Compare what a graph and NumPy condense, relative to the largest value."""

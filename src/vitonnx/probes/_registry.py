@@ -45,7 +45,7 @@ GROUP = "vitonnx.probes"
 
 # Names that a graph, or a result of several probes, has already.
 RESERVED = {
-    *(IMAGES, QUERIES, LOGITS, EMBEDDING, "values", "only", "finding", "arrays", "plot"),
+    *(IMAGES, QUERIES, LOGITS, EMBEDDING, "values", "sums", "only", "finding", "arrays", "plot"),
     *(entry.name for entry in fields(PictureResult)),
 }
 

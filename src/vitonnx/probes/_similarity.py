@@ -15,7 +15,7 @@ from vitonnx.probes._adding import AddingProbe
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Finding, Maps
-from vitonnx.probes._option import option
+from vitonnx.probes._option import Option, option
 from vitonnx.probes._patches import patch_tokens
 from vitonnx.probes._probe import GraphProbe, Queries
 from vitonnx.probes._query import (
@@ -194,7 +194,10 @@ class SimilarityResult(PictureResult):
         """Whether the query lies in this picture: arrays of several calls have the same names."""
         if not self.first or self.patch is None:
             return True
-        return self.first == self.file and float(self.similarity[self.patch]) > 1 - ROUNDING
+        inside = all(at < side for at, side in zip(self.patch, self.similarity.shape, strict=True))
+        return (
+            self.first == self.file and inside and float(self.similarity[self.patch]) > 1 - ROUNDING
+        )
 
 
 @dataclass(frozen=True)
@@ -266,6 +269,10 @@ class Similarity(GraphProbe[SimilarityResult]):
         """Take the query's token."""
         assert isinstance(total, Anchor)
         return replace(self, anchor=total)
+
+    def carries(self, option: Option) -> bool:
+        """Tell whether the constants carry it: the query, once its token is known."""
+        return self.anchor is not None and option.name == "query"
 
     @property
     def graph_form(self) -> Similarity:

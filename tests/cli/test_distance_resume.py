@@ -24,8 +24,8 @@ Exported = Callable[[str], Path]
 # The command as it is, but for how often it writes its state: at every chance.
 EAGER = """
 import sys
-from vitonnx.cli import _probe_dataset, main
-_probe_dataset.SAVE_EVERY_SECONDS = 0
+from vitonnx.cli import _sample, main
+_sample.SAVE_EVERY_SECONDS, _sample.SAVING_SHARE = 0, 1
 sys.exit(main(sys.argv[1:]))
 """
 PICTURES = 1500
@@ -151,7 +151,7 @@ def test_going_on_is_said(call: Call, exported: Exported, many: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        (["--renormalize"], "the probe was Distance(renormalize=False)"),
+        (["--renormalize"], "the probe was distance and is now distance (renormalize=True)"),
         (["--limit", "20"], "the number of pictures was 21 and is now 20"),
         (["--seed", "3"], "the hash of the pictures' names"),
         (["--size", "24x88"], "model 1's input size was 40x56 and is now 24x88"),

@@ -87,8 +87,10 @@ def test_a_page_of_two_models(
     for word in ("tiny_plain", "tiny_pooled", "untrained", "a<b.png", "class ", "pictures: 2"):
         assert word in page.words
     assert "wide.png" not in page.words  # only one was asked to be shown
-    # Heads and rollout of both models; distance, entropy, filters, positions.
-    assert page.tags.count("img") == 2 * 2 + 4
+    # Heads, rollout and norms of both models; one sheet of colours; the histogram of norms;
+    # distance, entropy, filters, positions. Two pictures are too few for CKA, which is said.
+    assert page.tags.count("img") == 2 * 3 + 2 + 4
+    assert "CKA needs at least 4 samples" in page.words
     assert all(page.descriptions)
     assert not re.search(r"(https?:)?//", re.sub(r"base64,[\w+/=]+", "", text))
     for address in page.addresses:

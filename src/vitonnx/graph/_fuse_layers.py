@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 
 import onnx_ir as ir
 from onnxscript.rewriter.rules.fusion._layer_norm import layer_normalization_ruleset
@@ -21,6 +22,8 @@ __all__ = ["FuseGelus", "FuseLayerNorms"]
 
 # Constants are float32 in some files and float16 in others.
 TOLERANCE = 1e-3
+# A rule keeps what it matched last, and all threads of a process share it.
+ONE_AT_A_TIME = Lock()
 
 
 class FuseLayerNorms(ir.passes.InPlacePass):
@@ -36,7 +39,9 @@ class FuseLayerNorms(ir.passes.InPlacePass):
         for node in model.graph.all_nodes():
             if node.op_type == "ReduceMean" and "keepdims" not in node.attributes:
                 node.attributes.add(ir.AttrInt64("keepdims", 1))
-        return ir.passes.PassResult(model, bool(layer_normalization_ruleset.apply_to_model(model)))
+        with ONE_AT_A_TIME:
+            fused = layer_normalization_ruleset.apply_to_model(model)
+        return ir.passes.PassResult(model, bool(fused))
 
 
 @dataclass(frozen=True)

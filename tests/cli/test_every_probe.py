@@ -136,6 +136,17 @@ def look_at(path: Path | str) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
+def assert_alike(one: Path | str, other: Path | str) -> None:
+    """Compare figures, to a level of 255.
+
+    Whether a few pictures run as planned depends on what other tests left in the cache: the numbers
+    then agree up to their rounding.
+    """
+    levels = [look_at(each).astype(int) for each in (one, other)]
+    assert levels[0].shape == levels[1].shape
+    assert np.abs(levels[0] - levels[1]).max() <= 1
+
+
 @pytest.fixture(params=KINDS)
 def model(request: pytest.FixtureRequest, exported: Exported) -> Path:
     return exported(request.param)
@@ -209,7 +220,7 @@ def test_figures_of_pictures(
     assert isinstance(result.plot("plot.png"), Figure)
     vx.plot([result], "vx.png")
     for written in ("plot.png", "vx.png"):
-        np.testing.assert_array_equal(look_at(written), look_at("command.png"))
+        assert_alike(written, "command.png")
 
 
 @each(SINGLE)
@@ -218,7 +229,7 @@ def test_sheets_of_pictures(
 ) -> None:
     assert call("probe", probe.name, five, *noise, "-o", "command.png", *QUIET).code == 0
     vx.plot(vx.Engine(five, device="cpu").probe(noise, probe()), "vx.png")
-    np.testing.assert_array_equal(look_at("vx.png"), look_at("command.png"))
+    assert_alike("vx.png", "command.png")
 
 
 @each(SINGLE)
@@ -285,14 +296,14 @@ def test_figures_of_a_data_set(
     assert call("probe", probe.name, model, noise[0], "-o", "one.png", *QUIET).code == 0
     (result,) = vx.Engine(model, device="cpu").probe(noise[:1], probe())
     assert isinstance(result.plot("plot.png"), Figure)
-    np.testing.assert_array_equal(look_at("plot.png"), look_at("one.png"))
+    assert_alike("plot.png", "one.png")
     engine = vx.Engine("scenes_vit", device="cpu")
     stream = engine.stream(noise, [probe()])
     assert len(list(stream)) == 3
     finding = probe().table(stream.summary[probe.name])
     assert finding.count == 3
     vx.plot({engine.manifest.name: finding}, "vx.png")
-    np.testing.assert_array_equal(look_at("vx.png"), look_at("many.png"))
+    assert_alike("vx.png", "many.png")
 
 
 @each([*TABLES, *SUMS])
@@ -399,7 +410,7 @@ def test_figures_of_weights(probe: Class, model: Path, call: Call, desk: Path) -
     assert isinstance(result.plot("plot.png"), Figure)
     vx.plot(result, "vx.png")
     for written in ("plot.png", "vx.png"):
-        np.testing.assert_array_equal(look_at(written), look_at("command.png"))
+        assert_alike(written, "command.png")
 
 
 @each(OF_WEIGHTS)

@@ -77,7 +77,11 @@ def test_a_result_draws_the_figure_of_the_command(engine: vx.Engine, images: lis
     results[0].plot("bird.heads.png")
     words = ["--device", "cpu", "--quiet"]
     assert main(["probe", "heads", "scenes_vit", "bird.png", "-o", "command.png", *words]) == 0
-    np.testing.assert_array_equal(pixels_of("bird.heads.png"), pixels_of("command.png"))
+    # To a level of 255: whether few pictures run as planned depends on the cache of plans, and the
+    # numbers then agree up to their rounding.
+    one, other = (pixels_of(name).astype(int) for name in ("bird.heads.png", "command.png"))
+    assert one.shape == other.shape
+    assert np.abs(one - other).max() <= 1
     figure = vx.plot(results)
     figure.savefig("sheet.png")
     assert min(pixels_of("sheet.png").shape[:2]) > 200

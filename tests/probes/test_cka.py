@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 import vitonnx as vx
+from probes import token_models
+from probes.token_models import coarse_pictures, open_engine, save_pictures
 from tap.foreign_vit import ForeignViT
 from terminal import environment
 from vitonnx.cli import main
@@ -29,6 +31,8 @@ Exported = Callable[[str], Path]
 Floats = NDArray[np.floating[Any]]
 
 GRID, DIM, BLOCKS = (3, 5), 11, 3
+layout_of = partial(token_models.layout_of, grid=GRID, blocks=BLOCKS, dim=DIM)
+
 # Sums of batches are in single precision, and those of batches in double.
 SINGLE = 1e-6
 # A plan and the file as it is sum in other orders, through a few blocks.
@@ -40,25 +44,6 @@ LAYOUTS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("cls", "dist"), ("suffix0",)),
     (("cls", "reg0", "reg1", "reg2", "reg3"), ("suffix0", "suffix1")),
 ]
-
-
-def layout_of(
-    prefix: tuple[str, ...] = ("cls",),
-    suffix: tuple[str, ...] = (),
-    *,
-    grid: tuple[int, int] = GRID,
-    blocks: int = BLOCKS,
-    dim: int = DIM,
-) -> Layout:
-    return Layout(
-        grid=grid,
-        patch_size=7,
-        prefix_tokens=prefix,
-        suffix_tokens=suffix,
-        blocks=blocks,
-        heads=2,
-        dim=dim,
-    )
 
 
 def random_blocks(layout: Layout, pictures: int, seed: int = 0) -> list[NDArray[np.float32]]:
@@ -417,20 +402,12 @@ def test_two_models_in_minibatches() -> None:
 
 @pytest.fixture(scope="module")
 def pictures() -> list[NDArray[np.uint8]]:
-    rng = np.random.default_rng(12)
-    drawn = []
-    for number in range(19):
-        coarse = Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
-        drawn.append(np.asarray(coarse.resize((61 + 2 * number, 47 + number))))
-    return drawn
+    return coarse_pictures([(61 + 2 * number, 47 + number) for number in range(19)], seed=12)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, pictures: list[Any]) -> Path:
-    path = tmp_path_factory.mktemp("pictures")
-    for number, picture in enumerate(pictures):
-        Image.fromarray(picture).save(path / f"{number:02}.png")
-    return path
+    return save_pictures(pictures, tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -441,10 +418,6 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     onnx.save(vit.model(), path / "model.onnx")
     vx.tap_model(path / "model.onnx", path / "foreign.onnx", preprocess="imagenet")
     return path / "foreign.onnx"
-
-
-def open_engine(file: Path, in_graph: bool | None = None) -> vx.Engine:
-    return vx.Engine(file, device="cpu", threads=1, in_graph=in_graph)
 
 
 def items_of(engine: vx.Engine, pictures: Any, kind: str) -> list[list[NDArray[np.float64]]]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vitonnx as vx
+from probes import token_models
+from probes.token_models import coarse_pictures, initializers, normalised, open_engine
 from tap.foreign_vit import ForeignViT
 from vitonnx.cli import main
 from vitonnx.errors import UsageError
@@ -33,16 +35,7 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
 
 
 def layout_of(classes: tuple[str, ...] | None = None, grid: tuple[int, int] = (3, 5)) -> Layout:
-    return Layout(
-        grid=grid,
-        patch_size=7,
-        prefix_tokens=("cls", "dist"),
-        suffix_tokens=("suffix0",),
-        blocks=3,
-        heads=2,
-        dim=13,
-        classes=classes,
-    )
+    return token_models.layout_of(("cls", "dist"), ("suffix0",), grid, classes=classes)
 
 
 def random_logits(layout: Layout, classes: int, pictures: int = 2) -> dict[str, Any]:
@@ -181,16 +174,7 @@ def test_blocks_that_are_read() -> None:
 
 @pytest.fixture(scope="module")
 def pictures() -> list[NDArray[np.uint8]]:
-    rng = np.random.default_rng(14)
-    drawn = []
-    for number in range(7):
-        coarse = Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
-        drawn.append(np.asarray(coarse.resize((61 + 2 * number, 47 + number))))
-    return drawn
-
-
-def open_engine(file: Path, in_graph: bool | None = None) -> vx.Engine:
-    return vx.Engine(file, device="cpu", threads=1, in_graph=in_graph)
+    return coarse_pictures([(61 + 2 * number, 47 + number) for number in range(7)], seed=14)
 
 
 class Head:
@@ -198,15 +182,7 @@ class Head:
 
     def __init__(self, file: Path) -> None:
         self.kind = file.stem
-        self.weights = {
-            each.name: onnx.numpy_helper.to_array(each).astype(np.float64)
-            for each in onnx.load(file).graph.initializer
-            if each.data_type == onnx.TensorProto.FLOAT
-        }
-
-    def norm(self, x: Floats) -> NDArray[np.float64]:
-        scaled = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-        return np.asarray(scaled * self.weights["norm/scale"] + self.weights["norm/bias"])
+        self.weights = initializers(file)
 
     def layer(self, x: Floats, name: str = "head") -> NDArray[np.float64]:
         return np.asarray(x @ self.weights[f"{name}/kernel"] + self.weights[f"{name}/bias"])
@@ -214,8 +190,8 @@ class Head:
     def __call__(self, tokens: Floats) -> NDArray[np.float64]:
         """Give the logits of (tokens, dim)."""
         if self.kind == "pooled":
-            return self.layer(self.norm(tokens.mean(0)))
-        normed = self.norm(tokens)
+            return self.layer(normalised(tokens.mean(0), self.weights))
+        normed = normalised(tokens, self.weights)
         if self.kind == "distilled":
             return (self.layer(normed[0]) + self.layer(normed[1], "head_dist")) / 2
         if self.kind == "dino_linear":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vitonnx as vx
+from probes.token_models import coarse_pictures, initializers, layout_of, normalised, open_engine
 from tap.foreign_vit import ForeignViT
 from vitonnx.cli import main
 from vitonnx.errors import UsageError
@@ -39,16 +40,7 @@ LAYOUTS: list[tuple[tuple[str, ...], tuple[str, ...], tuple[int, int]]] = [
 
 @pytest.fixture(params=LAYOUTS, ids=str)
 def layout(request: pytest.FixtureRequest) -> Layout:
-    prefix, suffix, grid = request.param
-    return Layout(
-        grid=grid,
-        patch_size=7,
-        prefix_tokens=prefix,
-        suffix_tokens=suffix,
-        blocks=3,
-        heads=2,
-        dim=DIM,
-    )
+    return layout_of(*request.param)
 
 
 def random_tokens(layout: Layout, pictures: int, seed: int = 0) -> NDArray[np.float32]:
@@ -193,7 +185,7 @@ def test_planted_artefacts_are_found_with_their_share(xp: Any) -> None:
     found = np.stack([np.asarray(result.artefacts) for result in results])
     np.testing.assert_array_equal(found, planted)
     share = planted.mean()
-    assert float(total.share_above(probe.threshold)) == pytest.approx(share, abs=1e-9)
+    assert probe.finding_of(total, layout).share_beyond == pytest.approx(share, abs=1e-9)
     finding = probe.finding_of(total, layout)
     assert f"{share:.2%} of the patches" in "; ".join(finding.details)
     one = results[0].finding
@@ -250,7 +242,7 @@ def test_a_given_threshold_is_that_of_the_histogram(layout: Layout) -> None:
     finding = probe.finding_of(counted(norms, layout), layout)
     assert finding.threshold == 7
     above = float((norms > 7).mean())
-    assert counted(norms, layout).share_above(7.0) == pytest.approx(above, abs=BIN * 7 / 8 + 0.02)
+    assert finding.share_beyond == pytest.approx(above, abs=BIN * 7 / 8 + 0.02)
 
 
 # --- With an engine ---------------------------------------------------------------------------
@@ -258,29 +250,11 @@ def test_a_given_threshold_is_that_of_the_histogram(layout: Layout) -> None:
 
 @pytest.fixture(scope="module")
 def pictures() -> list[NDArray[np.uint8]]:
-    rng = np.random.default_rng(10)
-    drawn = []
-    for number in range(11):
-        coarse = Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
-        drawn.append(np.asarray(coarse.resize((61 + 2 * number, 47 + number))))
-    return drawn
+    return coarse_pictures([(61 + 2 * number, 47 + number) for number in range(11)], seed=10)
 
 
 def total_of(engine: vx.Engine, pictures: Any, probe: vx.Norms) -> Any:
     return engine.total(pictures, probe)
-
-
-def open_engine(file: Path, in_graph: bool | None = None) -> vx.Engine:
-    return vx.Engine(file, device="cpu", threads=1, in_graph=in_graph)
-
-
-def normalised(tokens: Floats, file: Path) -> NDArray[np.float64]:
-    """Put tokens through the final norm of a file."""
-    graph = onnx.load(file).graph
-    weights = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
-    x = tokens.astype(np.float64)
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-    return np.asarray(x * weights["norm/scale"] + weights["norm/bias"])
 
 
 @pytest.mark.parametrize("in_graph", [True, None, False])
@@ -302,7 +276,7 @@ def test_the_residual_stream_is_measured_and_no_norm_goes_over_it(
         np.testing.assert_array_equal(result.artefacts, result.norms > result.threshold)
     assert len({result.threshold for result in results}) == 1
     # After the final norm all would be about as long as each other, and others than these.
-    after = slow_norms(normalised(tokens, exported(kind)), engine.layout)
+    after = slow_norms(normalised(tokens, initializers(exported(kind))), engine.layout)
     assert np.abs(after / expected - 1).mean() > 0.1
 
 

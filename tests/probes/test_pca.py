@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import array_api_compat
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from skimage.filters import threshold_otsu
 from sklearn import decomposition
 
 import vitonnx as vx
+from probes import token_models
+from probes.token_models import (
+    coarse_pictures,
+    initializers,
+    normalised,
+    open_engine,
+    save_pictures,
+)
 from vitonnx.cli import main
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import Layout, Moments, token_moments
@@ -25,6 +32,8 @@ Exported = Callable[[str], Path]
 Floats = NDArray[np.floating[Any]]
 
 GRID, DIM = (5, 7), 13
+layout_of = partial(token_models.layout_of, grid=GRID, dim=DIM)
+
 # Single precision, of sums over hundreds of tokens; components are as well told apart as the
 # variances along them, which differ by a tenth and more.
 SKLEARN = 1e-4
@@ -38,23 +47,6 @@ LAYOUTS = [
     (("cls", "reg0", "reg1", "reg2", "reg3"), ("suffix0", "suffix1")),
     ((), ("suffix0", "suffix1")),
 ]
-
-
-def layout_of(
-    prefix: tuple[str, ...] = ("cls",),
-    suffix: tuple[str, ...] = (),
-    grid: tuple[int, int] = GRID,
-    dim: int = DIM,
-) -> Layout:
-    return Layout(
-        grid=grid,
-        patch_size=7,
-        prefix_tokens=prefix,
-        suffix_tokens=suffix,
-        blocks=3,
-        heads=2,
-        dim=dim,
-    )
 
 
 def random_tokens(layout: Layout, pictures: int, seed: int = 0) -> NDArray[np.float32]:
@@ -459,48 +451,19 @@ def test_options_are_checked_at_once() -> None:
 @pytest.fixture(scope="module")
 def pictures() -> list[NDArray[np.uint8]]:
     """Eleven pictures, each of its own size, with large and small shapes."""
-    rng = np.random.default_rng(6)
-    drawn = []
-    for number in range(11):
-        coarse = rng.integers(0, 256, (4, 6, 3), np.uint8)
-        resized = Image.fromarray(coarse).resize((61 + 2 * number, 47 + number))
-        drawn.append(np.asarray(resized))
-    return drawn
+    return coarse_pictures([(61 + 2 * number, 47 + number) for number in range(11)], seed=6)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, pictures: list[Any]) -> Path:
-    path = tmp_path_factory.mktemp("pictures")
-    for number, picture in enumerate(pictures):
-        Image.fromarray(picture).save(path / f"{number:02}.png")
-    return path
-
-
-def initializers(file: Path) -> dict[str, NDArray[np.float64]]:
-    return {
-        tensor.name: onnx.numpy_helper.to_array(tensor).astype(np.float64)
-        for tensor in onnx.load(file).graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT
-    }
-
-
-def normalised(tokens: Floats, file: Path) -> NDArray[np.float64]:
-    """Put tokens through the final norm of a file."""
-    weights, x = initializers(file), tokens.astype(np.float64)
-    deviation = x - x.mean(-1, keepdims=True)
-    scaled = deviation / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-    return np.asarray(scaled * weights["norm/scale"] + weights["norm/bias"])
-
-
-def open_engine(file: Path, in_graph: bool | None = None) -> vx.Engine:
-    return vx.Engine(file, device="cpu", threads=1, in_graph=in_graph)
+    return save_pictures(pictures, tmp_path_factory.mktemp("pictures"))
 
 
 def by_hand(engine: vx.Engine, file: Path, pictures: Any, block: int) -> NDArray[np.float64]:
     """Patches of a block, as the contract has them: (pictures, rows, columns, dim)."""
     tokens = engine.run(pictures)[f"block_{block:02}/tokens"]
     last = block == engine.layout.blocks - 1 and file.stem != "pooled"
-    return patches(normalised(tokens, file) if last else tokens, engine.layout)
+    return patches(normalised(tokens, initializers(file)) if last else tokens, engine.layout)
 
 
 @pytest.mark.parametrize("in_graph", [True, None, False])

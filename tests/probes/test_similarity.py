@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 import vitonnx as vx
+from probes.token_models import coarse_pictures, initializers, layout_of, normalised, open_engine
 from vitonnx.cli import main
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.probes import Layout, cosine_similarity
@@ -21,7 +21,6 @@ from vitonnx.probes import Layout, cosine_similarity
 Exported = Callable[[str], Path]
 Floats = NDArray[np.floating[Any]]
 
-DIM = 13
 # Single precision, of numbers up to 1: a few units in the last place.
 SINGLE = 1e-6
 # A plan and the file as it is sum in other orders, through two blocks.
@@ -34,20 +33,6 @@ LAYOUTS: list[tuple[tuple[str, ...], tuple[str, ...], tuple[int, int]]] = [
     (("cls", "dist"), ("suffix0",), (2, 7)),
     (("cls", "reg0", "reg1", "reg2", "reg3"), ("suffix0", "suffix1"), (7, 1)),
 ]
-
-
-def layout_of(
-    prefix: tuple[str, ...], suffix: tuple[str, ...], grid: tuple[int, int], dim: int = DIM
-) -> Layout:
-    return Layout(
-        grid=grid,
-        patch_size=7,
-        prefix_tokens=prefix,
-        suffix_tokens=suffix,
-        blocks=3,
-        heads=2,
-        dim=dim,
-    )
 
 
 @pytest.fixture(params=LAYOUTS, ids=str)
@@ -200,29 +185,11 @@ def test_the_last_block_is_read_after_the_norm_and_others_before_any() -> None:
 @pytest.fixture(scope="module")
 def pictures() -> list[NDArray[np.uint8]]:
     """Seven pictures, of which the first is the largest."""
-    rng = np.random.default_rng(8)
-    drawn = []
-    for number in range(7):
-        coarse = Image.fromarray(rng.integers(0, 256, (4, 6, 3), np.uint8))
-        drawn.append(np.asarray(coarse.resize((131 - 11 * number, 97 - 7 * number))))
-    return drawn
-
-
-def open_engine(file: Path, in_graph: bool | None = None) -> vx.Engine:
-    return vx.Engine(file, device="cpu", threads=1, in_graph=in_graph)
-
-
-def normalised(tokens: Floats, file: Path) -> NDArray[np.float64]:
-    """Put tokens through the final norm of a file."""
-    graph = onnx.load(file).graph
-    weights = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
-    x = tokens.astype(np.float64)
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-    return np.asarray(x * weights["norm/scale"] + weights["norm/bias"])
+    return coarse_pictures([(131 - 11 * number, 97 - 7 * number) for number in range(7)], seed=8)
 
 
 def last_tokens(engine: vx.Engine, file: Path, pictures: Any) -> NDArray[np.float64]:
-    return normalised(engine.run(pictures)["block_01/tokens"], file)
+    return normalised(engine.run(pictures)["block_01/tokens"], initializers(file))
 
 
 def covering(result: Any, pixel: tuple[int, int], grid: tuple[int, int]) -> tuple[int, int]:
@@ -375,7 +342,7 @@ def test_pixels_that_are_ready_are_compared_with_the_first_too(
     pixels = np.random.default_rng(9).integers(0, 256, (3, 40, 56, 3), np.uint8)
     results = engine.probe_pixels(pixels, vx.Similarity(query=(39, 8)))  # row 4, column 1
     values = engine.run_pixels(pixels, ["block_01/tokens"])["block_01/tokens"]
-    tokens = normalised(values, exported("plain"))
+    tokens = normalised(values, initializers(exported("plain")))
     for result, own in zip(results, tokens, strict=True):
         expected = slow_map(own, tokens[0, 1 + 4 * 7 + 1], engine.layout)
         np.testing.assert_allclose(result.similarity, expected, atol=PLANNED)

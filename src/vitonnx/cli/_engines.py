@@ -45,6 +45,16 @@ class Runtime:
         """Return the keyword arguments."""
         return asdict(self)
 
+    def opener(
+        self, size: tuple[int, int] | None, max_pixels: int | None, *, quiet: bool
+    ) -> Callable[[Path], Engine]:
+        """Give the function that opens a file for pictures, as `open_engines` takes it."""
+        from vitonnx.engine import Engine
+
+        notice = partial(inform, quiet=quiet)
+        options = self.options()
+        return partial(Engine, size=size, max_pixels=max_pixels, notice=notice, **options)
+
 
 def resolve_model(model: str, *, quiet: bool) -> Path:
     """Find the file of a model; if it is a name or an id, download it and make it probe-ready.

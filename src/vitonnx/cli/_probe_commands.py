@@ -16,11 +16,9 @@ from vitonnx.cli._probe_pictures import probe_pictures
 from vitonnx.cli._probe_weights import probe_weights_of
 from vitonnx.cli._video import video
 from vitonnx.probes import (
+    ON_PICTURES,
     AddingProbe,
-    ClassMaps,
-    ColourMaps,
     GraphProbe,
-    Maps,
     Option,
     ProbeClass,
     SumProbe,
@@ -77,8 +75,7 @@ def options_in_videos() -> list[Option]:
 
 def _moves(probe: ProbeClass) -> bool:
     """Tell whether a probe may be asked of a video."""
-    lies = probe.gives in (Maps, ColourMaps, ClassMaps)
-    return lies and getattr(probe, "in_videos", True)
+    return probe.gives in ON_PICTURES and getattr(probe, "in_videos", True)
 
 
 def _own_names(probe: ProbeClass) -> set[str]:
@@ -103,6 +100,7 @@ def _command(probe: ProbeClass) -> Callable[..., None]:
     if run is probe_fitted and not issubclass(probe, AddingProbe):
         own = [each for name, each in signature.parameters.items() if name != "histogram"]
         signature = signature.replace(parameters=own)
+    # mypy doesn't know that a function may have one; inspect, and so Typer, reads it.
     command.__signature__ = signature  # type: ignore[attr-defined]
     return with_options(command, options_of(probe), help=probe.help)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from vitonnx.cli._options import (
     parse_size,
 )
 from vitonnx.cli._output import FIGURES, files_of, settle_output
-from vitonnx.cli._sample import find_sample, go_through, load_surveys, refuse_one
+from vitonnx.cli._sample import find_sample, go_through, load_surveys, refuse_one, sum_up
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import AddingProbe, Finding, Matrix, PairProbe, SumProbe, Table
 
@@ -94,13 +94,12 @@ def probe_dataset(
     quiet: Quiet = False,
 ) -> None:
     """Ask one probe; bad pictures are skipped, and listed at the end."""
-    from vitonnx.engine import Engine
     from vitonnx.media import Files, check_writable
 
     if block and isinstance(probe, SumProbe):
         probe = probe.narrowed(block)
     call = DatasetCall(probe=probe, output=output, blocks=block, strict=strict, resume=resume)
-    notice, models = partial(inform, quiet=quiet), (model, *(compare or []))
+    models = (model, *(compare or []))
     files = find_sample(inputs, limit, seed, quiet=quiet)
     read = Files({*files, *(name.removeprefix("@") for name in inputs)})
     settle = partial(settle_output, ending=f".{probe.name}.png", forms=FORMS, inputs=read)
@@ -110,13 +109,8 @@ def probe_dataset(
         check_writable(resume, read | files_of(models))
         if output is not None:
             refuse_one(output, resume)
-    make = partial(
-        Engine,
-        size=parse_size(size),
-        max_pixels=max_pixels,
-        notice=notice,
-        **Runtime(device, threads, precision).options(),
-    )
+    runtime = Runtime(device, threads, precision)
+    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
     engines = open_engines(models, make, quiet=quiet)
     for engine in engines.values():
         for number in block or ():
@@ -175,34 +169,19 @@ def _sum_up(
     *,
     quiet: bool,
 ) -> list[Survey]:
-    """Go through the pictures with one model after the other, from where an earlier run was."""
-    from vitonnx.engine import StateFile
+    """Go through the pictures, from where an earlier run was: a pair of models at once."""
+    from vitonnx.engine import StateFile, survey_pair
 
     state = None
     if call.resume is not None:
         state = StateFile.of_run(call.resume, engines, files, call.probe, pair)
-    some = engines if pair is None else engines[:1]
-    surveys = load_surveys(state, len(some))
-    steps = _steps(call, engines, files, surveys, pair)
-    go_through(steps, surveys, some, files, state, label="Measuring", quiet=quiet)
+    if pair is None:
+        return sum_up(engines, files, call.probe, state, strict=call.strict, quiet=quiet)
+    one, other = engines
+    surveys = load_surveys(state, 1)
+    steps = survey_pair((one, other), files, pair, surveys[0], strict=call.strict)
+    go_through(steps, surveys, [one], files, state, label="Measuring", quiet=quiet)
     return surveys
-
-
-def _steps(
-    call: DatasetCall,
-    engines: Sequence[Engine],
-    files: Sequence[str],
-    surveys: Sequence[Survey],
-    pair: PairProbe[Any] | None,
-) -> Iterator[Survey]:
-    from vitonnx.engine import survey, survey_pair
-
-    if pair is not None:
-        one, other = engines
-        yield from survey_pair((one, other), files, pair, surveys[0], strict=call.strict)
-        return
-    for engine, found in zip(engines, surveys, strict=True):
-        yield from survey(engine, files, call.probe, found, strict=call.strict)
 
 
 def _findings(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +28,6 @@ from vitonnx.cli._options import (
     parse_size,
 )
 from vitonnx.cli._output import (
-    ARRAYS,
     FIGURE_OR_ARRAYS,
     FIGURES,
     check_output,
@@ -74,10 +72,9 @@ def probe_fitted(
     quiet: Quiet = False,
 ) -> None:
     """Fit one probe on all pictures, then show it in each; bad ones are listed at the end."""
-    from vitonnx.engine import Engine
     from vitonnx.media import Files, check_writable
 
-    notice, models = partial(inform, quiet=quiet), (model, *(compare or []))
+    models = (model, *(compare or []))
     files = find_sample(inputs, limit, seed, quiet=quiet)
     read = Files({*files, *(name.removeprefix("@") for name in inputs)}) | files_of(models)
     targets = []
@@ -96,13 +93,8 @@ def probe_fitted(
         check_writable(resume, read)
         for each in filter(None, (output, histogram)):
             refuse_one(each, resume)
-    make = partial(
-        Engine,
-        size=parse_size(size),
-        max_pixels=max_pixels,
-        notice=notice,
-        **Runtime(device, threads, precision).options(),
-    )
+    runtime = Runtime(device, threads, precision)
+    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
     engines = open_engines(models, make, quiet=quiet)
     if explain:
         print_plans(engines, probe)
@@ -131,10 +123,10 @@ def fit_all(
     surveys : list of Survey
         What it was fitted by; none where that was in a file.
     """
-    from vitonnx.engine import StateFile, stages_of
+    from vitonnx.engine import StateFile, is_kept_in_file, stages_of
 
     source = probe.fit_source
-    if source is not None and Path(source).suffix.lower() == ARRAYS:
+    if is_kept_in_file(probe):
         if resume is not None:
             raise UsageError(
                 f"{source} is fitted already, so that there is nothing to resume: leave --resume "

@@ -66,24 +66,18 @@ def probe_pictures(
     quiet: Quiet = False,
 ) -> None:
     """Ask one probe; good pictures are done, bad ones are listed at the end."""
-    from vitonnx.engine import Engine
     from vitonnx.media import find_pictures
 
-    notice, models = partial(inform, quiet=quiet), (model, *(compare or []))
-    found = find_pictures(pictures, notice=notice)
+    models = (model, *(compare or []))
+    found = find_pictures(pictures, notice=partial(inform, quiet=quiet))
     targets = []
     if output is not None:
         check_output(output, FIGURE_OR_ARRAYS, [*found, *files_of(models)])
         check_sheet(output, len(found), probe)
     elif not explain:
         targets = name_figures(found, f".{probe.name}.png", models)
-    make = partial(
-        Engine,
-        size=parse_size(size),
-        max_pixels=max_pixels,
-        notice=notice,
-        **Runtime(device, threads, precision).options(),
-    )
+    runtime = Runtime(device, threads, precision)
+    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
     engines = open_engines(models, make, quiet=quiet)
     if explain:
         print_plans(engines, probe)
@@ -156,9 +150,9 @@ def check_sheet(output: Path, pictures: int, probe: Any) -> None:
     if output.suffix.lower() not in FIGURES:
         return
     from vitonnx.plots import MOST_PICTURES
-    from vitonnx.probes import ClassMaps, ColourMaps, Maps
+    from vitonnx.probes import ON_PICTURES
 
-    if pictures > 1 and probe.gives not in (Maps, ColourMaps, ClassMaps):
+    if pictures > 1 and probe.gives not in ON_PICTURES:
         raise UsageError(
             f"only maps are drawn on one sheet, and {probe.name} gives none: save arrays "
             f"(-o {probe.name}.npz), or omit -o for a file a picture."

@@ -18,8 +18,8 @@ from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines, 
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
 from vitonnx.cli._probe_fitted import fit_all
-from vitonnx.cli._sample import go_through
-from vitonnx.engine import Engine, Result, Survey, best_classes, survey
+from vitonnx.cli._sample import sum_up
+from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import ModelFileError, UsageError, VideoError, VitonnxError
 from vitonnx.manifest import Fit
 from vitonnx.media import Notice, find_pictures, temporary_folder
@@ -104,13 +104,7 @@ def run(call: ReportCall, *, quiet: bool) -> None:
     settle(call.output, call.models)
     pictures = find_pictures(call.inputs, notice=notice)
     video = None if call.video is None else _open_video(call, notice)
-    make = partial(
-        Engine,
-        size=call.size,
-        max_pixels=call.max_pixels,
-        notice=notice,
-        **call.runtime.options(),
-    )
+    make = call.runtime.opener(call.size, call.max_pixels, quiet=quiet)
     engines = open_engines(call.models, make, quiet=quiet)
     read = [*pictures, *([] if call.video is None else [call.video])]
     output = settle(call.output, [engine.file for engine in engines.values()], inputs=read)
@@ -231,22 +225,11 @@ def _find(
             found.shown.append(models)
     for each in probes:
         if isinstance(each, SumProbe) and good:
-            totals[each.name] = _sum_up(each, engines, good, quiet=quiet)
+            surveys = sum_up(list(engines.values()), good, each, quiet=quiet)
+            totals[each.name] = {
+                name: found.summary for name, found in zip(engines, surveys, strict=True)
+            }
     return found
-
-
-def _sum_up(
-    probe: SumProbe[Any], engines: Mapping[str, Engine], files: Sequence[str], *, quiet: bool
-) -> dict[str, Any]:
-    surveys = [Survey() for _ in engines]
-    steps = (
-        step
-        for engine, found in zip(engines.values(), surveys, strict=True)
-        for step in survey(engine, files, probe, found)
-    )
-    opened = list(engines.values())
-    go_through(steps, surveys, opened, files, None, label="Measuring", quiet=quiet)
-    return {name: found.summary for name, found in zip(engines, surveys, strict=True)}
 
 
 def _models(engines: Mapping[str, Engine]) -> ReportSection:

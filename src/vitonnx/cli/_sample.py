@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitonnx.cli._console import inform, watch
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from vitonnx.engine import Engine, StateFile, Survey
+    from vitonnx.probes import AddingProbe
 
-__all__ = ["find_sample", "go_through", "load_surveys", "refuse_one"]
+__all__ = ["find_sample", "go_through", "load_surveys", "refuse_one", "sum_up"]
 
 SAVE_EVERY_SECONDS = 3.0
 SAVING_SHARE = 0.05  # of the time that may go into saving, where sums are large
@@ -69,6 +71,27 @@ def load_surveys(state: StateFile | None, count: int) -> list[Survey]:
         return [Survey() for _ in range(count)]
     surveys = state.load() or state.begin()
     state.save(surveys)  # A file that can't be written shall fail now.
+    return surveys
+
+
+def sum_up(
+    engines: Sequence[Engine],
+    files: Sequence[str],
+    probe: AddingProbe[Any, Any],
+    state: StateFile | None = None,
+    *,
+    strict: bool = False,
+    quiet: bool,
+) -> list[Survey]:
+    """Go through the pictures with one model after the other, from where an earlier run was."""
+    from vitonnx.engine import survey
+
+    surveys = load_surveys(state, len(engines))
+    steps = itertools.chain.from_iterable(
+        survey(engine, files, probe, found, strict=strict)
+        for engine, found in zip(engines, surveys, strict=True)
+    )
+    go_through(steps, surveys, engines, files, state, label="Measuring", quiet=quiet)
     return surveys
 
 

@@ -6,7 +6,7 @@ from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
-from vitonnx.engine._fit import fit_steps, stages_of
+from vitonnx.engine._fit import fit_steps, is_kept_in_file, stages_of
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
@@ -50,6 +50,7 @@ __all__ = [
     "find_obstacle",
     "fit_steps",
     "hold_fidelity",
+    "is_kept_in_file",
     "known_operators",
     "place",
     "plans_folder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -412,12 +413,7 @@ class Engine:
                 self.reads_of(probe)
             return Stream(self._own_sizes.results(images, probes), probes, summary or {})
         compiled, outputs = self._divide(probes)
-        derived = any(is_derived(name) for probe in probes for name in self.reads_of(probe))
-        if (
-            compiled
-            and not derived
-            and self._is_quicker_unplanned(images, self._plan(compiled, outputs))
-        ):
+        if compiled and self._is_quicker_unplanned(images, self._plan(compiled, outputs)):
             compiled, outputs = self._divide(probes, unplanned=True)
             one_pass = self._pass(probes, compiled, outputs, self._open((), self.outputs))
         else:
@@ -570,8 +566,14 @@ class Engine:
             and self._is_as_it_is
             and plan not in self._sessions.opened
             and not is_kept(self.file, plan)
+            and not self._finds_more(plan)
             and self._first_pictures.take(plan, len(images))
         )
+
+    def _finds_more(self, plan: Plan) -> bool:
+        """Tell whether a plan gives what the file as it is has not."""
+        read = (name for probe in plan.probes for name in probe.reads(self.layout))
+        return any(map(is_derived, itertools.chain(plan.outputs, read)))
 
     def _divide(
         self, probes: Sequence[Probe[Any]], *, unplanned: bool = False

@@ -22,6 +22,7 @@ __all__ = [
     "first_asked",
     "fit",
     "fit_steps",
+    "is_kept_in_file",
     "needs_all",
     "stages_of",
     "total_of",
@@ -41,33 +42,41 @@ def fit(
     Whoever has the pictures in another form gives `ask` instead: from a stage to its total.
     """
     if probe.fit_source is not None:
-        ask = None
-        if _is_kept(probe):
+        if is_kept_in_file(probe):
             return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
-        images = find_picture_names(list(read_lists([probe.fit_source])))
-    once = isinstance(images, Iterator)
+        images, ask = find_picture_names(list(read_lists([probe.fit_source]))), None
+    ask = ask or _asking(engine, images, probe.name)
     while (stage := _stage(engine, probe)) is not None:
-        if images is None and ask is None and not once:
-            raise UsageError(
-                f"{probe.name} must be fitted first: say on which pictures (for pca: --basis), or "
-                "use engine.fitted(pictures, probe)."
-            )
-        if ask is not None:
-            total = ask(stage)
-        else:
-            if images is None:
-                raise UsageError(
-                    f"{probe.name} reads the pictures several times to be fitted, and an iterator "
-                    "gives them once: give a list."
-                )
-            some = itertools.islice(images, 1) if stage.first_only else images
-            total = total_of(engine, some, stage)
-            images = None if once else images
+        total = ask(stage)
         if not total.count:
             raise UsageError(f"no picture to fit {probe.name} on: give at least one.")
         with answering(probe):
             probe = probe.learn(total, engine.layout)
     return probe
+
+
+def _asking(
+    engine: Engine, images: Iterable[Any] | None, name: str
+) -> Callable[[AddingProbe[Any, Any]], Any]:
+    """Give the function that puts a stage to pictures; an iterator gives them once."""
+    used_up = False
+
+    def ask(stage: AddingProbe[Any, Any]) -> Any:
+        nonlocal used_up
+        if images is None:
+            raise UsageError(
+                f"{name} must be fitted first: say on which pictures (for pca: --basis), or use "
+                "engine.fitted(pictures, probe)."
+            )
+        if used_up:
+            raise UsageError(
+                f"{name} reads the pictures several times to be fitted, and an iterator gives them "
+                "once: give a list."
+            )
+        used_up = isinstance(images, Iterator)
+        return total_of(engine, itertools.islice(images, 1) if stage.first_only else images, stage)
+
+    return ask
 
 
 def fit_steps(
@@ -112,6 +121,11 @@ def fit_steps(
     return probe
 
 
+def is_kept_in_file(probe: Probe[Any]) -> bool:
+    """Tell whether a file holds what the probe must know."""
+    return probe.fit_source is not None and Path(probe.fit_source).suffix.lower() == ".npz"
+
+
 def needs_all(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether all pictures must be seen before the probe can answer for one."""
     if probe.fit_source is not None:
@@ -122,7 +136,7 @@ def needs_all(engine: Engine, probe: Probe[Any]) -> bool:
 
 def first_asked(engine: Engine, probe: Probe[Any]) -> Probe[Any]:
     """Give what all pictures are asked first: the probe, or the stage before it."""
-    if _is_kept(probe):
+    if is_kept_in_file(probe):
         return fit(engine, None, probe)
     stage = _stage(engine, probe)
     return probe if stage is None or stage.first_only else stage
@@ -130,8 +144,8 @@ def first_asked(engine: Engine, probe: Probe[Any]) -> Probe[Any]:
 
 def can_bake(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether a graph can answer: what `Norms` learns, for one, concerns figures alone."""
-    known = probe.fit_source is None and not needs_all(engine, probe)
-    return known or _stage(engine, probe) is probe
+    stage = _stage(engine, probe)
+    return stage is None or stage.first_only or stage is probe
 
 
 def stages_of(probe: Probe[Any], layout: Layout) -> list[AddingProbe[Any, Any]]:
@@ -173,11 +187,6 @@ def begin(
                 images = itertools.chain(first, images)
             ready.append(_fit_on_first(engine, first, probe) if first else probe)
     return images, tuple(ready)
-
-
-def _is_kept(probe: Probe[Any]) -> bool:
-    """Tell whether a file holds what the probe must know."""
-    return probe.fit_source is not None and Path(probe.fit_source).suffix.lower() == ".npz"
 
 
 def _fit_on_first(engine: Engine, first: list[Any], probe: Asked) -> Asked:

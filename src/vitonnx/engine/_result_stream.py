@@ -19,6 +19,7 @@ from vitonnx.probes import (
     SumProbe,
     Total,
     answering,
+    best_of_logits,
 )
 
 __all__ = ["Prediction", "Result", "Stream", "best_classes", "predict"]
@@ -127,11 +128,10 @@ def best_classes(
     >>> [best.label for best in best_classes(np.arange(3.0), ("cat", "dog", "owl"), 2)]
     ['owl', 'dog']
     """
-    odds = np.exp(logits.astype(np.float64) - logits.max())
-    shares = odds / odds.sum()
-    order = np.argsort(-odds, kind="stable")[:count]
+    indices, shares = best_of_logits(logits.astype(np.float64), count)
     return [
-        Prediction(int(index), _label(int(index), classes), float(shares[index])) for index in order
+        Prediction(index, _label(index, classes), share)
+        for index, share in zip(indices.tolist(), shares.tolist(), strict=True)
     ]
 
 

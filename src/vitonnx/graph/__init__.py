@@ -12,6 +12,7 @@ from vitonnx.graph._reduce_first import ReduceFirst
 from vitonnx.graph._regrid import Regrid, read_manifest, resample_positions, write_manifest
 from vitonnx.graph._reshape import FreeReshapes
 from vitonnx.graph._rows import RowsFirst
+from vitonnx.graph._sides import slice_bounds
 from vitonnx.graph._tidy import KeepOutputs, OrderNodes, TransposeWeights
 from vitonnx.graph._write import Writer, constant, number, numbers
 
@@ -43,5 +44,6 @@ __all__ = [
     "numbers",
     "read_manifest",
     "resample_positions",
+    "slice_bounds",
     "write_manifest",
 ]

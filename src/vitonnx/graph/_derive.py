@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
+from typing import Any
 
 import onnx_ir as ir
 
@@ -18,10 +19,16 @@ from vitonnx.contract import (
 )
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.graph._final_norm import write_final_tokens
-from vitonnx.graph._last_tokens import SINGLE, LastTokens, find_last_tokens, output_of
+from vitonnx.graph._last_tokens import (
+    SINGLE,
+    LastTokens,
+    as_single,
+    find_last_tokens,
+    output_of,
+)
 from vitonnx.graph._norms import ends_in_norm
 from vitonnx.graph._one_token import logits_of_each
-from vitonnx.graph._read_head import HeadNodes, copied, find_head_nodes
+from vitonnx.graph._read_head import HeadNodes, find_head_nodes
 from vitonnx.graph._regrid import read_manifest
 from vitonnx.graph._sides import known_sides
 from vitonnx.graph._write import Writer
@@ -117,7 +124,7 @@ class _Values:
         made = {last.value: given}
         for node in head.nodes:
             inputs = [None if value is None else made.get(value, value) for value in node.inputs]
-            again = copied(write, node, inputs)
+            again = write.again(node, inputs)
             again.metadata_props.update(node.metadata_props)
             for old, new in zip(node.outputs, again.outputs, strict=True):
                 new.shape = old.shape
@@ -140,8 +147,7 @@ class _Values:
         apart = write.op("Reshape", [logits, shape], "apart", logits.dtype, whole)
         return self._single(write, apart, whole)
 
-    def _single(self, write: Writer, value: ir.Value, shape: object) -> ir.Value:
-        value.shape = None if shape is None else ir.Shape(shape)  # type: ignore[arg-type]
-        if value.dtype in (SINGLE, None):
-            return value
-        return write.op("Cast", [value], "single", SINGLE, value.shape, to=SINGLE.value)
+    @staticmethod
+    def _single(write: Writer, value: ir.Value, shape: Iterable[Any] | None) -> ir.Value:
+        value.shape = None if shape is None else ir.Shape(shape)
+        return as_single(write, value, "single")

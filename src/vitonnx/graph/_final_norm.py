@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import onnx_ir as ir
 
 from vitonnx.contract import FINAL_TOKENS
-from vitonnx.graph._last_tokens import SINGLE, LastTokens
+from vitonnx.graph._last_tokens import SINGLE, LastTokens, as_single
 from vitonnx.graph._norms import Norm, norms_of
 from vitonnx.graph._reshaped import OTHER, TOKENS, Roles
 from vitonnx.graph._sides import known_sides, pick_of
@@ -130,31 +129,17 @@ def _applied(write: Writer, last: LastTokens, found: _Found, place: str, tokens:
     norm, shape = found.norm, last.output.shape
     end = norm.end
     if found.roles == last.roles == "btc" and found.rows == tuple(range(tokens)):
-        return _single(write, end, place)
+        return as_single(write, end, f"{place}/single")
     inner = Writer(write.graph, f"{write.name}/{place}")
     given = last.alone(inner, last.output, norm.value, found.roles)
     made = {norm.value: given}
     for node in norm.nodes:
         inputs = [made.get(value, value) if value is not None else None for value in node.inputs]
-        result = node.outputs[0]
-        made[result] = inner.op(
-            node.op_type,
-            inputs,
-            str(node.name),
-            result.dtype,
-            domain=node.domain,
-            **dict[str, Any](node.attributes),
-        )
+        made[node.outputs[0]] = inner.again(node, inputs).outputs[0]
     target = inner.constant("shape", [-1, tokens, int((known_sides(last.output) or ())[2] or 0)])
     whole = inner.op("Reshape", [made[end], target], "reshape", end.dtype, shape)
     write.nodes += inner.nodes
-    return _single(write, whole, place)
-
-
-def _single(write: Writer, value: ir.Value, place: str) -> ir.Value:
-    if value.dtype in (SINGLE, None):
-        return value
-    return write.op("Cast", [value], f"{place}/single", SINGLE, value.shape, to=SINGLE.value)
+    return as_single(write, whole, f"{place}/single")
 
 
 def _put_together(write: Writer, mine: ir.Value, others: ir.Value, layout: Layout) -> ir.Value:

@@ -13,9 +13,16 @@ from vitonnx.graph._reshaped import BATCH, BOTH, TOKENS, Roles, reshaped
 from vitonnx.graph._sides import known_sides
 from vitonnx.graph._write import Writer
 
-__all__ = ["LastTokens", "find_last_tokens", "output_of"]
+__all__ = ["SINGLE", "LastTokens", "as_single", "find_last_tokens", "output_of"]
 
 SINGLE = ir.DataType.FLOAT
+
+
+def as_single(write: Writer, value: ir.Value, place: str) -> ir.Value:
+    """Write a value in single precision, where it isn't."""
+    if value.dtype in (SINGLE, None):
+        return value
+    return write.op("Cast", [value], place, SINGLE, value.shape, to=SINGLE.value)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,13 @@ import onnx_ir as ir
 
 from vitonnx.errors import UsageError
 from vitonnx.graph._last_tokens import LastTokens
-from vitonnx.graph._read_head import HeadNodes, copied
+from vitonnx.graph._read_head import HeadNodes
 from vitonnx.graph._reshaped import BATCH, BOTH, ONE, TOKENS, Roles
-from vitonnx.graph._sides import known_sides, pick_of, reduced_axes
+from vitonnx.graph._sides import known_sides, pick_of, reduced_axes, slice_bounds
 from vitonnx.graph._token_axes import LAYOUT, MixedError, roles_behind
 from vitonnx.graph._write import Writer, constant, numbers
 
 __all__ = ["logits_of_each"]
-
-EVERY = 2**63 - 1
 
 
 def logits_of_each(write: Writer, head: HeadNodes, last: LastTokens, tokens: ir.Value) -> ir.Value:
@@ -87,7 +85,7 @@ class _Copy:
         return [None if value is None else self.made.get(value, value) for value in node.inputs]
 
     def _again(self, node: ir.Node) -> ir.Node:
-        again = copied(self.write, node, self._inputs(node))
+        again = self.write.again(node, self._inputs(node))
         self.made.update(zip(node.outputs, again.outputs, strict=True))
         return again
 
@@ -135,24 +133,13 @@ class _Copy:
                 return self._same(source)
             axes = self.write.constant(f"{place}/axes", [pick.axis])
             return self.write.op("Squeeze", [source, axes], place, node.outputs[0].dtype)
-        given = [numbers(value) for value in node.inputs[1:]]
-        starts, stops, axes_given, steps = (*given, None, None)[:4]
-        count = len(starts or ())
-        rows = zip(
-            starts or (),
-            stops or (),
-            axes_given or range(count),
-            steps or [1] * count,
-            strict=True,
-        )
-        kept = [row for row in rows if roles[row[2] % len(roles)] != TOKENS]
+        bounds = slice_bounds(node) or []
+        kept = [each for each in bounds if roles[each[0] % len(roles)] != TOKENS]
         if not kept:
             return self._same(source)
-        words = ("starts", "stops", "axes", "steps")
-        inputs = [
-            self.write.constant(f"{place}/{word}", list(column))
-            for word, column in zip(words, zip(*kept, strict=True), strict=True)
-        ]
+        along, starts, stops, steps = (list(column) for column in zip(*kept, strict=True))
+        words = {"starts": starts, "stops": stops, "axes": along, "steps": steps}
+        inputs = [self.write.constant(f"{place}/{word}", each) for word, each in words.items()]
         return self.write.op("Slice", [source, *inputs], place, node.outputs[0].dtype)
 
     @staticmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -11,9 +10,8 @@ from vitonnx.contract import LOGITS
 from vitonnx.errors import UsageError
 from vitonnx.graph._find_blocks import ancestors
 from vitonnx.graph._last_tokens import LastTokens
-from vitonnx.graph._write import Writer
 
-__all__ = ["HeadNodes", "copied", "find_head_nodes"]
+__all__ = ["HeadNodes", "find_head_nodes"]
 
 FORMS = frozenset(
     (
@@ -107,17 +105,3 @@ def _weighs(weights: ir.Value, within: set[ir.Value]) -> bool:
             if node.op_type in FORMS:
                 stack.extend(node.outputs)
     return False
-
-
-def copied(write: Writer, node: ir.Node, inputs: Sequence[ir.Value | None]) -> ir.Node:
-    """Write a node again, with other inputs, under the writer's name."""
-    name = f"{write.name}/{node.name}"
-    attributes = list(node.attributes.values())
-    again = ir.Node(
-        node.domain, node.op_type, inputs, attributes, num_outputs=len(node.outputs), name=name
-    )
-    for place, (old, new) in enumerate(zip(node.outputs, again.outputs, strict=True)):
-        new.name = f"{name}/output_{place}" if place else name
-        new.type = old.type
-    write.nodes.append(again)
-    return again

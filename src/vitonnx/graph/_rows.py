@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
+from vitonnx.graph._sides import slice_bounds
 from vitonnx.graph._write import Writer, constant, number, numbers
 
 __all__ = ["RowsFirst"]
@@ -138,19 +139,11 @@ def cut_of(node: ir.Node) -> Cut | None:
     if node.op_type != "Slice" or node.inputs[0] is None or node.inputs[0].shape is None:
         return None
     shape = node.inputs[0].shape
-    starts, stops = numbers(node.inputs[1]), numbers(node.inputs[2])
-    if starts is None or stops is None:
-        return None
-    every = list(range(len(starts)))
-    given = (*node.inputs, None, None)[3:5]
-    axes, steps = (
-        default if value is None else numbers(value)
-        for value, default in zip(given, (every, [1] * len(starts)), strict=True)
-    )
-    if axes is None or steps is None or set(steps) != {1}:
+    bounds = slice_bounds(node)
+    if bounds is None or any(step != 1 for *_, step in bounds):
         return None
     cuts = []
-    for axis, start, stop in zip(axes, starts, stops, strict=True):
+    for axis, start, stop, _ in bounds:
         if start == 0 and stop >= WHOLE:
             continue
         size = shape[axis]

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from vitonnx.graph._write import numbers
 
-__all__ = ["Pick", "known_sides", "pick_of", "reduced_axes"]
+__all__ = ["Pick", "known_sides", "pick_of", "reduced_axes", "slice_bounds"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,24 @@ def reduced_axes(node: ir.Node, rank: int) -> list[int] | None:
     return [axis % rank for axis in given]
 
 
+def slice_bounds(node: ir.Node) -> list[tuple[int, int, int, int]] | None:
+    """Return what a Slice takes: axis, start, stop and step, each as given.
+
+    None if they aren't all constant.
+    """
+    starts, stops = numbers(node.inputs[1]), numbers(node.inputs[2])
+    if starts is None or stops is None:
+        return None
+    usual = (list(range(len(starts))), [1] * len(starts))
+    axes, steps = (
+        default if value is None else numbers(value)
+        for value, default in zip((*node.inputs, None, None)[3:5], usual, strict=True)
+    )
+    if axes is None or steps is None:
+        return None
+    return list(zip(axes, starts, stops, steps, strict=True))
+
+
 def pick_of(node: ir.Node) -> list[Pick] | None:
     """Return what a Slice or a Gather of constant places picks; None if that isn't known."""
     sides = known_sides(node.inputs[0])
@@ -52,16 +70,12 @@ def pick_of(node: ir.Node) -> list[Pick] | None:
         if places is None or side is None or shape is None or len(shape) > 1:
             return None
         return [Pick(axis, tuple(place % side for place in places), drops=not shape)]
-    starts, stops, axes, steps = ([*map(numbers, node.inputs[1:]), None, None])[:4]
-    if starts is None or stops is None:
+    bounds = slice_bounds(node)
+    if bounds is None:
         return None
-    if any(value is not None and numbers(value) is None for value in node.inputs[3:]):
-        return None
-    places = list(range(len(starts))) if axes is None else [axis % len(sides) for axis in axes]
     picks = []
-    for axis, start, stop, step in zip(
-        places, starts, stops, steps or [1] * len(starts), strict=True
-    ):
+    for given, start, stop, step in bounds:
+        axis = given % len(sides)
         side = sides[axis]
         if side is None:
             if start == 0 and step == 1 and stop >= 2**31 - 1:

@@ -38,7 +38,7 @@ def number(value: ir.Value | None) -> float | None:
 
 
 class Writer:
-    """Writes nodes of one output each, and constants, all under one name.
+    """Writes nodes and constants, all under one name.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Writer:
         domain: str = "",
         **attributes: object,
     ) -> ir.Value:
-        """Write a node, and return its output; without a place, under the name alone."""
+        """Write a node of one output, and return that; without a place, under the name alone."""
         name = self._named(place)
         node = ir.node(kind, inputs, attributes, domain=domain, name=name)  # type: ignore[arg-type]
         value = node.outputs[0]
@@ -76,6 +76,19 @@ class Writer:
         value.shape = None if shape is None else ir.Shape(shape)
         self.nodes.append(node)
         return value
+
+    def again(self, node: ir.Node, inputs: Sequence[ir.Value | None]) -> ir.Node:
+        """Write a node of the graph again, of any number of outputs, with other inputs."""
+        name = self._named(str(node.name))
+        attributes = list(node.attributes.values())
+        again = ir.Node(
+            node.domain, node.op_type, inputs, attributes, num_outputs=len(node.outputs), name=name
+        )
+        for place, (old, new) in enumerate(zip(node.outputs, again.outputs, strict=True)):
+            new.name = f"{name}/output_{place}" if place else name
+            new.type = old.type
+        self.nodes.append(again)
+        return again
 
     def put_before(self, node: ir.Node) -> None:
         """Put what was written before a node of the graph."""

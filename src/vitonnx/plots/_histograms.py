@@ -94,7 +94,7 @@ def plot_histogram(histogram: Histogram, *, ax: Axes | None = None) -> Figure:
     axes.spines[["left", "bottom"]].set_color(PALE)
     if histogram.threshold is not None:
         words = textwrap.shorten(histogram.beyond or "above", 2 * LETTERS - 20, placeholder=" …")
-        label = textwrap.fill(f"{words}: {_share_above(histogram):.2%}", LETTERS)
+        label = textwrap.fill(f"{words}: {histogram.share_beyond:.2%}", LETTERS)
         axes.axvline(histogram.threshold, color=MARK, linewidth=1.2, linestyle="--", label=label)
         axes.legend(
             prop={"family": FONT, "size": 7.5},
@@ -123,18 +123,3 @@ def _filled(histogram: Histogram) -> tuple[NDArray[Any], NDArray[Any]]:
         return counts, edges
     first, last = int(filled[0]), int(filled[-1]) + 1
     return counts[first:last], edges[first : last + 1]
-
-
-def _share_above(histogram: Histogram) -> float:
-    """Give the share of values above the threshold; within its bin they count as spread evenly.
-
-    Examples
-    --------
-    >>> counts, edges = np.array([6, 2, 2]), np.array([0.0, 1.0, 2.0, 3.0])
-    >>> found = Histogram(counts=counts, edges=edges, unit="", title="", threshold=1.5)
-    >>> round(_share_above(found), 9)
-    0.3
-    """
-    counts = np.asarray(histogram.counts, np.float64)
-    below = np.interp([histogram.threshold or 0], histogram.edges, [0.0, *np.cumsum(counts)])
-    return float(counts.sum() - below.item()) / max(float(counts.sum()), 1)

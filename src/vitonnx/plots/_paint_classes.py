@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ class ClassesPainter(Painter):
         """Give each model its painter."""
         counted = []
         for entries in models:
-            maps: list[ClassMaps] = [entry.maps for entry in entries]  # type: ignore[misc]
+            maps = [cast("ClassMaps", entry.maps) for entry in entries]
             shown = [np.asarray(each.values)[: None if alone else 1] for each in maps]
             insides = [entry.inside for entry in entries]
             counted.append((list(map(without_padding, shown, insides)), maps[0].classes))

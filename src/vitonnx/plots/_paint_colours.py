@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -44,7 +44,7 @@ class ColoursPainter(Painter):
 
     def draw(self, axes: Axes, entry: SheetEntry, tile: int = 0) -> None:
         """Draw the colours on black, or over the picture."""
-        colours = colours_of(entry.maps)  # type: ignore[arg-type]
+        colours = colours_of(cast("ColourMaps", entry.maps))
         if tile == 0:
             draw_colours(axes, colours[..., :3] * colours[..., 3:], entry.inside)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ class MapsPainter(Painter):
         """Give each model its painter."""
         painters = []
         for entries in models:
-            maps: list[Maps] = [entry.maps for entry in entries]  # type: ignore[misc]
+            maps = [cast("Maps", entry.maps) for entry in entries]
             shown = [_parts(each) if alone else np.asarray(each.values)[:1] for each in maps]
             insides = [entry.inside for entry in entries]
             painters.append(cls(_scale(maps[0], shown, insides), maps[0].unit, alone))
@@ -55,7 +55,7 @@ class MapsPainter(Painter):
 
     def draw(self, axes: Axes, entry: SheetEntry, tile: int = 0) -> None:
         """Draw the main map, or a part."""
-        maps: Maps = entry.maps  # type: ignore[assignment]
+        maps = cast("Maps", entry.maps)
         draw_map(axes, entry.pixels, np.asarray(maps.values[tile]), self.scale, entry.inside)
         if maps.masks is not None and (self.alone or len(maps.values) == 1):
             outline_patches(axes, np.asarray(maps.masks[tile]))
@@ -65,7 +65,7 @@ class MapsPainter(Painter):
     def draw_seen(self, axes: Axes, entry: SheetEntry) -> None:
         """Draw the pixels that the model saw, and the patch that was asked."""
         super().draw_seen(axes, entry)
-        mark = entry.maps.mark  # type: ignore[union-attr]
+        mark = cast("Maps", entry.maps).mark
         if mark is not None:
             mark_patch(axes, mark)
 

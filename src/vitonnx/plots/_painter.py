@@ -16,7 +16,10 @@ __all__ = ["Painter"]
 
 
 class Painter(ABC):
-    """Draws findings of one shape and one model, all in the same colours."""
+    """Draws findings of one shape and one model, all in the same colours.
+
+    What its pictures hold is of its shape: `painters_for` gives each shape its painter.
+    """
 
     @property
     def room(self) -> float:

@@ -21,6 +21,7 @@ from vitonnx.probes._distance import (
 from vitonnx.probes._entropy import Entropy, EntropyResult, attention_entropy
 from vitonnx.probes._filters import Filters, FiltersResult, filter_components, filters
 from vitonnx.probes._finding import (
+    ON_PICTURES,
     ClassMaps,
     ColourMaps,
     Finding,
@@ -64,6 +65,7 @@ from vitonnx.probes._total import Total
 __all__ = [
     "CKA",
     "GROUP",
+    "ON_PICTURES",
     "PCA",
     "PROBES",
     "WHOLE",

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array
 
 __all__ = [
+    "ON_PICTURES",
     "ClassMaps",
     "ColourMaps",
     "Finding",
@@ -180,6 +183,21 @@ class Histogram:
     beyond: str = ""
     details: tuple[str, ...] = ()
 
+    @property
+    def share_beyond(self) -> float:
+        """Share of the values above the threshold; within its bin they count as spread evenly.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> counts, edges = np.array([6, 2, 2]), np.array([0.0, 1.0, 2.0, 3.0])
+        >>> Histogram(counts=counts, edges=edges, unit="", title="", threshold=1.5).share_beyond
+        0.3
+        """
+        counts = np.asarray(self.counts, np.float64)
+        below = np.interp(self.threshold or 0.0, self.edges, np.append(0.0, np.cumsum(counts)))
+        return float(counts.sum() - below) / max(float(counts.sum()), 1.0)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
@@ -271,5 +289,8 @@ class Matrix:
     bounds: tuple[float, float] | None = None
     grid: tuple[int, int] | None = None
 
+
+ON_PICTURES = (Maps, ColourMaps, ClassMaps)
+"""The shapes that lie on the patches of a picture."""
 
 Finding: TypeAlias = Maps | ColourMaps | ClassMaps | Table | Histogram | Plate | Matrix

@@ -91,11 +91,6 @@ class NormCounts(Total):
         lower, upper = self.quantile(0.25), self.quantile(0.75)
         return upper + FAR_OUT * (upper - lower)
 
-    def share_above(self, threshold: float) -> float:
-        """Give the share of the patches whose norm is larger; within a bin they lie evenly."""
-        below = np.interp(threshold, EDGES, np.append(0.0, np.cumsum(self.patches)))
-        return float(1 - below / self.patches.sum())
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class NormsResult(PictureResult):
@@ -240,18 +235,20 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
         if not total.count:
             raise UsageError("norms of no picture have no histogram: give pictures.")
         threshold = total.threshold if self.threshold is None else self.threshold
-        return Histogram(
+        found = Histogram(
             counts=np.asarray(total.patches).astype(np.int64),
             edges=EDGES,
             unit="norm of a patch's token",
             title="Norms of patch tokens",
             threshold=threshold,
             beyond="artefacts",
+        )
+        return replace(
+            found,
             details=(
                 f"block {layout.block(self.block)}, before any further norm",
                 f"pictures: {total.count}",
-                f"artefacts, norm above {threshold:.4g}: "
-                f"{total.share_above(threshold):.2%} of the patches",
+                f"artefacts, norm above {threshold:.4g}: {found.share_beyond:.2%} of the patches",
             ),
         )
 

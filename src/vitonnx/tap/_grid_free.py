@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from vitonnx.contract import POSITION_EMBEDDING, SIDES_KEY
-from vitonnx.graph import Writer, constant, numbers
+from vitonnx.graph import Writer, constant, numbers, slice_bounds
 from vitonnx.tap._find_patches import Patches
 from vitonnx.tap._joined import Joined
 from vitonnx.tap._learned import Learned, find_learned
@@ -73,19 +73,19 @@ def _slice_from_the_end(
 ) -> None:
     """Count a slice's bounds from the end where they lie there, whatever its number."""
     source = node.inputs[0]
-    starts, stops = numbers(node.inputs[1]), numbers(node.inputs[2])
-    given, steps = (numbers(value) for value in (*node.inputs, None, None)[3:5])
-    forward = steps is None or min(steps) > 0
-    if source is None or source.shape is None or starts is None or stops is None or not forward:
+    bounds = slice_bounds(node)
+    if source is None or source.shape is None or not bounds:
         return
-    axes = list(range(len(stops))) if given is None else given
+    if any(step <= 0 for *_, step in bounds):
+        return
     begins, ends = [], []
-    for axis, start, stop in zip(axes, starts, stops, strict=True):
+    for axis, start, stop, _ in bounds:
         side = source.shape[axis]
         whole = isinstance(side, int) and stop >= side
         begins.append(_from_the_end(start, side, tokens, prefix, behind))
         ends.append(WHOLE if whole else _from_the_end(stop, side, tokens, prefix, behind))
-    for place, word, found, old in ((1, "begins", begins, starts), (2, "ends", ends, stops)):
+    old_begins, old_ends = ([each[place] for each in bounds] for place in (1, 2))
+    for place, word, found, old in ((1, "begins", begins, old_begins), (2, "ends", ends, old_ends)):
         if found != old:
             name = f"{node.outputs[0].name}/{word}"
             node.replace_input_with(place, constant(graph, name, found))

@@ -23,6 +23,7 @@ from vitonnx.engine._reduce import check_reduction, reduce_file
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
+from vitonnx.layout import Layout
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
 from vitonnx.modelfile import (
@@ -273,7 +274,7 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     noise = np.random.default_rng(0).integers(
         0, 256, (2, *raw.manifest.size, 3), dtype=np.uint8, endpoint=False
     )
-    layout = raw.layout
+    layout: Layout = raw.layout
     queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
     classes = np.array([0, (layout.class_count or 1) - 1], np.int64)
     own: dict[str, NDArray[Any]] = {TARGETS: classes[:, None]}
@@ -287,7 +288,8 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     )
     for probe in plan.probes:
         token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
-        read = {name: outputs[name] for name in probe.reads(layout)} | probe.constants(layout)
+        read: dict[str, NDArray[Any]] = {name: outputs[name] for name in probe.reads(layout)}
+        read |= probe.constants(layout)
         with answering(probe):
             expected = np.asarray(probe.condense(read, layout, token))
         error = probe.difference(found[probe.name], expected)

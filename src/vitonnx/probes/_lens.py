@@ -100,10 +100,9 @@ class LensResult(PictureResult):
     @property
     def finding(self) -> ClassMaps | Maps:
         """The classes; or the probability of the one that was asked for."""
-        best = ", ".join(
-            f"{class_name(int(self.top5[place]), self.classes)} ({float(self.top5_probability[place]):.0%})"
-            for place in range(self.top5.shape[0])
-        )
+        names = [class_name(int(index), self.classes) for index in self.top5]
+        shares = [float(share) for share in self.top5_probability]
+        best = ", ".join(f"{name} ({share:.0%})" for name, share in zip(names, shares, strict=True))
         details = (f"the head after block {self.block}", f"best: {best}")
         if self.asked is None:
             return ClassMaps(

@@ -197,6 +197,8 @@ class Attribution(GraphProbe[AttributionResult]):
         metavar="predicted|NUMBER|NAME|embedding:PICTURE",
         read=str,
         constant=True,
+        several=True,
+        other_name="class",
     )
     anchor: Anchor | int | None = None
 
@@ -249,11 +251,21 @@ class Attribution(GraphProbe[AttributionResult]):
 
     def in_video(self) -> Attribution:
         """Ask about the first frame's likeliest class all through a video, where that is asked."""
+        if self._several:
+            raise UsageError("a video has room for one target of attribution: give one.")
         return self._with({PREDICTED: FIRST})
 
+    def advice(self, layout: Layout) -> str | None:
+        """Say that one class is asked about in all pictures, where nobody said which."""
+        if FIRST not in self._targets:
+            return None
+        return "attribution shows the likeliest class of the first frame, all through."
+
     def _with(self, others: Mapping[Target, Target]) -> Attribution:
-        """Give the probe with other targets in place of some."""
+        """Give the probe with other targets in place of some; itself where there are none."""
         targets = tuple(others.get(target, target) for target in self._targets)
+        if targets == self._targets:
+            return self
         return replace(self, target=targets if self._several else targets[0])
 
     def carries(self, option: Option) -> bool:

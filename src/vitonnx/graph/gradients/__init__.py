@@ -1,0 +1,18 @@
+"""Derivatives in the graph: reverse-mode differentiation, one small file a family of operators."""
+
+from vitonnx.graph.gradients import (
+    _activations,
+    _elementwise,
+    _forms,
+    _norms,
+    _products,
+    _reductions,
+)
+from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
+from vitonnx.graph.gradients._reverse import differentiate, filled
+from vitonnx.graph.gradients._rule import RULES, Gradient
+
+__all__ = ["RULES", "Arithmetic", "Gradient", "differentiate", "filled", "sides_of"]
+
+# Each registers its rules.
+del _activations, _elementwise, _forms, _norms, _products, _reductions

@@ -1,0 +1,94 @@
+"""Rules of sums, means and extremes over axes."""
+
+from __future__ import annotations
+
+import math
+
+import onnx_ir as ir
+
+from vitonnx.errors import UsageError
+from vitonnx.graph._sides import reduced_axes
+from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
+from vitonnx.graph.gradients._rule import Seen, rule
+
+
+def _axes(seen: Seen) -> list[int]:
+    axes = reduced_axes(seen.node, len(sides_of(seen.input(0))))
+    if axes is None:
+        raise UsageError(
+            f"{seen.node.op_type} {seen.node.name!r} reduces axes that aren't constant, so its "
+            "gradient isn't known."
+        )
+    return sorted(axes)
+
+
+def _kept(write: Arithmetic, seen: Seen, value: ir.Value, axes: list[int]) -> ir.Value:
+    """Give what a node gave, or its gradient, with the reduced axes as sides of 1."""
+    keeps = seen.node.attributes.get_int("keepdims", 1)
+    return value if keeps or not axes else write.unsqueeze(value, axes)
+
+
+def _only_first(seen: Seen, found: ir.Value) -> list[ir.Value | None]:
+    return [found, *[None] * (len(seen.inputs) - 1)]
+
+
+@rule("ReduceSum")
+def reduce_sum(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Give every number the gradient of its sum."""
+    return _only_first(seen, _kept(write, seen, gradient, _axes(seen)))
+
+
+@rule("ReduceMean")
+def reduce_mean(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Give every number its share of the gradient."""
+    axes = _axes(seen)
+    shared = _shared(write, seen, gradient, axes)
+    return _only_first(seen, _kept(write, seen, shared, axes))
+
+
+@rule("GlobalAveragePool")
+def average_pool(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Give every number of a channel its share of the gradient."""
+    return [_shared(write, seen, gradient, list(range(2, len(sides_of(seen.input(0))))))]
+
+
+def _shared(write: Arithmetic, seen: Seen, gradient: ir.Value, axes: list[int]) -> ir.Value:
+    sides = [sides_of(seen.input(0))[axis] for axis in axes]
+    if None in sides:
+        raise UsageError(
+            f"{seen.node.op_type} {seen.node.name!r} takes a mean of unknown size, so its gradient "
+            "isn't known."
+        )
+    return write.mul(gradient, 1 / math.prod(int(side or 1) for side in sides))
+
+
+@rule("ReduceSumSquare")
+def reduce_sum_square(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """D sum(x²) = 2x dx."""
+    kept = _kept(write, seen, gradient, _axes(seen))
+    return _only_first(seen, write.mul(kept, write.mul(seen.input(0), 2.0)))
+
+
+@rule("ReduceL2")
+def reduce_l2(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """d|x| = x dx / |x|."""
+    axes = _axes(seen)
+    share = write.div(gradient, seen.output)
+    return _only_first(seen, write.mul(_kept(write, seen, share, axes), seen.input(0)))
+
+
+@rule("ReduceL1")
+def reduce_l1(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Give every number the gradient, with its sign."""
+    kept = _kept(write, seen, gradient, _axes(seen))
+    return _only_first(seen, write.mul(kept, write.unary("Sign", seen.input(0))))
+
+
+@rule("ReduceMax", "ReduceMin")
+def reduce_extreme(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Give the gradient to the extreme; equals share it."""
+    axes, value = _axes(seen), seen.input(0)
+    tie = write.compare("Equal", value, _kept(write, seen, seen.output, axes))
+    ones = write.op("Cast", [tie], sides_of(tie), to=ir.DataType.FLOAT.value)
+    share = write.div(_kept(write, seen, gradient, axes), write.sum(ones, axes))
+    return _only_first(seen, write.mul(ones, share))

@@ -230,3 +230,18 @@ def test_half_precision(case: Case, method: str) -> None:
 def test_target_is_the_predicted_class_by_default(case: Case) -> None:
     for one, other in zip(case.ask(None, "legrad"), case.ask("predicted", "legrad"), strict=True):
         np.testing.assert_array_equal(one.attribution, other.attribution)
+
+
+def test_a_class_by_its_name(tmp_path: Path) -> None:
+    """Hugging Face's configuration names the classes, and the manifest takes the names over."""
+    peer = PEERS["hugging face"]
+    file = write("ported", peer, tmp_path)
+    pictures = np.random.default_rng(1).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
+    with vx.Engine(file, device="cpu", threads=1) as engine:
+        named, counted = (
+            engine.probe_pixels(pictures, vx.Attribution(target=target))
+            for target in ("LABEL_4", 4)
+        )
+    for one, other in zip(named, counted, strict=True):
+        np.testing.assert_array_equal(one.attribution, other.attribution)
+        assert one.score == other.score

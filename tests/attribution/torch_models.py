@@ -88,18 +88,15 @@ def _two_parts(peer: Peer, size: Size, patch: int, blocks: int) -> Any:
     """Build DINOv2's linear head, on a network of its kind."""
     import torch
 
-    class TwoParts(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.vit = _timm(peer, size, patch, blocks)
-            self.head = torch.nn.Linear(2 * self.vit.embed_dim, CLASSES)
+    def forward(self: Any, pixels: Any) -> Any:
+        features = self.vit.forward_features(pixels)
+        patches = features[:, self.vit.num_prefix_tokens :]
+        return self.head(torch.cat([features[:, 0], patches.mean(1)], 1))
 
-        def forward(self, pixels: Any) -> Any:
-            features = self.vit.forward_features(pixels)
-            patches = features[:, self.vit.num_prefix_tokens :]
-            return self.head(torch.cat([features[:, 0], patches.mean(1)], 1))
-
-    return TwoParts()
+    model = type("TwoParts", (torch.nn.Module,), {"forward": forward})()
+    model.vit = _timm(peer, size, patch, blocks)
+    model.head = torch.nn.Linear(2 * model.vit.embed_dim, CLASSES)
+    return model
 
 
 def _timm_peer(architecture: str, prefix: int, **options: Any) -> Peer:

@@ -284,7 +284,9 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
         token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
         read = {name: outputs[name] for name in probe.reads(layout)}
         with answering(probe):
-            expected = np.asarray(probe.condense({**read, **probe.constants()}, layout, token))
+            expected = np.asarray(
+                probe.condense({**read, **probe.constants(layout)}, layout, token)
+            )
         error = probe.difference(found[probe.name], expected)
         if not error <= TOLERANCE:
             raise VitonnxError(

@@ -143,6 +143,8 @@ class Engine:
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
         self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
+        if LOGITS in has.outputs and (shape := has.outputs[LOGITS].shape):
+            self.manifest = replace(self.manifest, class_count=shape[-1])
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
@@ -585,7 +587,8 @@ class Engine:
         read = {probe.name: self.reads_of(probe) for probe in probes}
         logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
-        outputs = tuple(dict.fromkeys((*raw, *logits)))
+        beside = [name for probe in probes for name in probe.beside]
+        outputs = tuple(dict.fromkeys((*raw, *logits, *beside)))
         # A graph gives something, even where nobody asks.
         return compiled, outputs if outputs or compiled else self.outputs[:1]
 

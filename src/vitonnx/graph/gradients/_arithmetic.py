@@ -88,8 +88,9 @@ class Arithmetic:
         """Write a constant in single precision."""
         return self._constant(np.asarray(numbers, np.float32))
 
-    def integers(self, numbers: Sequence[int]) -> ir.Value:
+    def integers(self, numbers: Sequence[int] | int) -> ir.Value:
         """Write whole numbers, such as axes."""
+        numbers = numbers if isinstance(numbers, int) else list(numbers)
         return self._constant(np.asarray(numbers, np.int64))
 
     def single(self, value: ir.Value) -> ir.Value:

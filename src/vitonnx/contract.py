@@ -24,6 +24,7 @@ __all__ = [
     "RELATIVE_TABLE",
     "ROTARY_COORDINATES",
     "SIDES_KEY",
+    "TARGET",
     "TARGETS",
     "attention_input_name",
     "attention_name",
@@ -54,6 +55,8 @@ NORMALISED = "normalised"
 # added to the pixels, in shares of their range, float32 (height, width, 3).
 GRADIENTS = "gradients/"
 TARGETS, ANCHORS, NOISE = "targets", "anchors", "noise"
+# An input of baked files instead: each picture's class, int64 (batch,).
+TARGET = "target"
 GRADIENT = re.compile(
     r"gradients/(mean_)?(logit|cosine)_\d+/(normalised|block_\d{2,}/attention(_input)?)"
 )

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from vitonnx.contract import IMAGES, QUERIES
+from vitonnx.contract import IMAGES, QUERIES, TARGETS
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
 from vitonnx.engine._pixels import IN_FLIGHT, Bindings, Pixels
@@ -111,9 +111,11 @@ class Session:
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
         own = {name: array for name, array in constants.items() if name in self._takes}
-        feed: dict[str, NDArray[Any]] = {IMAGES: images, **own}
+        feed: dict[str, Pixels] = {IMAGES: images, **own}
         if queries is not None:
             feed[QUERIES] = queries
+        if TARGETS in self._takes - feed.keys():
+            raise UsageError("target 'input' is for baked files: give a class.")
         bindings, session = self.bindings, self.session  # another thread may close it meanwhile
         if session is None:
             raise UsageError("The engine was closed while pictures were on their way through it.")

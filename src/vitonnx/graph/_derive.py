@@ -113,31 +113,25 @@ class _Values:
             found = write_final_tokens(self.graph, self.last, self.layout)
             self.model.metadata_props[FINAL_NORM_KEY] = "tokens" if found else "none"
             return
-        if name == NORMALISED:
-            self._expose(Writer(self.graph, name), normalised_pixels(self.graph), name)
-            return
-        block = block_of(name)
-        if name == attention_input_name(block):
-            found = attention_input(self.graph, self.layout, block)
-            self._expose(Writer(self.graph, name), found, name)
-            return
-        tokens = output_of(self.graph, tokens_name(block))
         write = Writer(self.graph, name)
-        if name == residual_name(block):
-            value = self._residual(tokens, name)
-        elif name == logits_name(block):
-            value = self._logits(write, tokens)
-        else:
-            value = self._patch_logits(write, tokens)
-        self._expose(write, value, name)
-
-    def _expose(self, write: Writer, value: ir.Value, name: str) -> None:
-        """Make an output of a value."""
-        value = as_single(write, value, "single")
+        value = as_single(write, self._value(write, name), "single")
         result = write.op("Identity", [value], "identity", SINGLE, value.shape)
         result.name = name
         self.graph.extend(write.nodes)
         self.graph.outputs.append(result)
+
+    def _value(self, write: Writer, name: str) -> ir.Value:
+        if name == NORMALISED:
+            return normalised_pixels(self.graph)
+        block = block_of(name)
+        if name == attention_input_name(block):
+            return attention_input(self.graph, self.layout, block)
+        tokens = output_of(self.graph, tokens_name(block))
+        if name == residual_name(block):
+            return self._residual(tokens, name)
+        if name == logits_name(block):
+            return self._logits(write, tokens)
+        return self._patch_logits(write, tokens)
 
     def _residual(self, tokens: ir.Value, name: str) -> ir.Value:
         norm = ends_in_norm(tokens)

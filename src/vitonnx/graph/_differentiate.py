@@ -20,6 +20,7 @@ from vitonnx.contract import (
     LOGITS,
     NORMALISED,
     READOUT_KEY,
+    TARGET,
     TARGETS,
     attention_input_name,
     block_of,
@@ -79,7 +80,8 @@ class Derivatives:
     layout : Layout
         The model's.
     told : mapping of str to array, optional
-        What is in the graph in place of these inputs.
+        What is in the graph in place of these inputs. Without targets there, it has the input
+        `TARGET`.
     """
 
     def __init__(self, model: ir.Model, layout: Layout, told: Told | None) -> None:
@@ -160,8 +162,7 @@ class Derivatives:
         classes = sides_of(scores)[-1]
         if classes is None:
             raise UsageError("the number of the model's classes isn't known: export it again.")
-        targets = self._input(TARGETS, WHOLE_NUMBERS, ("pictures", self._count))
-        column = write.slice(targets, 1, target, target + 1)
+        column = self._column(write, target)
         best = write.op(
             "ArgMax", [self._score("logit")], (None, 1), WHOLE_NUMBERS, axis=-1, keepdims=1
         )
@@ -169,6 +170,13 @@ class Derivatives:
         chosen = write.op("Where", [unsaid, best, column], (None, 1), WHOLE_NUMBERS)
         is_class = write.compare("Equal", chosen, write.integers(range(classes)))
         return write.op("Cast", [is_class], (None, classes), to=SINGLE.value)
+
+    def _column(self, write: Arithmetic, target: int) -> ir.Value:
+        """Give the classes of one target, (pictures, 1), whichever way the graph is told."""
+        if self.told is not None and TARGETS not in self.told:
+            return write.unsqueeze(self._input(TARGET, WHOLE_NUMBERS, ["batch"]), [1])
+        targets = self._input(TARGETS, WHOLE_NUMBERS, ["pictures", self._count])
+        return write.slice(targets, 1, target, target + 1)
 
     def _towards(self, write: Arithmetic, target: int, scores: ir.Value) -> ir.Value:
         """Of the cosine of e and a: (a / |a| - cosine e / |e|) / |e|."""
@@ -184,7 +192,7 @@ class Derivatives:
         for value in (*self.graph.inputs, *self.graph.initializers.values()):
             if value.name == name:
                 return value
-        if self.told is not None:
+        if self.told is not None and name in self.told:
             array = np.asarray(self.told[name], dtype.numpy())
             return constant(self.graph, name, array)
         value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(sides))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -35,7 +35,6 @@ from vitonnx.probes._attribution_maps import (
     legrad,
 )
 from vitonnx.probes._classes import class_name, find_class
-from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Maps
 from vitonnx.probes._lens import probabilities
 from vitonnx.probes._option import Option, option
@@ -51,6 +50,7 @@ Method = Literal["legrad", "generic", "gradient-rollout", "grad-cam", "gradient"
 Target: TypeAlias = int | str
 
 PREDICTED, FIRST, OF_PICTURE = "predicted", "first", "embedding:"
+INPUT = "input"  # in baked files: an input says which class
 UNSAID = -1  # in a graph's targets: the likeliest class
 UNITS: dict[str, str] = {
     "legrad": "positive gradient",
@@ -76,8 +76,8 @@ class AttributionResult(PictureResult):
         one is like.
     anchor : float32 (dim,) or None
         That picture's embedding.
-    layout : Layout
-        The model's.
+    classes : tuple of str or None
+        Names of the classes, where known.
     several : bool
         Whether the targets have an axis of their own.
     """
@@ -85,8 +85,8 @@ class AttributionResult(PictureResult):
     attribution: Array
     method: str
     asked: tuple[Target, ...]
-    anchor: Array | None
-    layout: Layout
+    anchor: Array | None = field(repr=False)
+    classes: tuple[str, ...] | None = field(repr=False)
     several: bool = False
 
     @property
@@ -146,7 +146,7 @@ class AttributionResult(PictureResult):
         score = np.atleast_1d(self.score)[place]
         if isinstance(asked, str):
             return f"like {asked} ({score:.2f})"
-        name = class_name(self._class(asked), self.layout).split(",")[0]
+        name = class_name(self._class(asked), self.classes).split(",")[0]
         return f"{name} ({np.atleast_1d(self.probability)[place]:.0%})"
 
 
@@ -209,9 +209,10 @@ class Attribution(GraphProbe[AttributionResult]):
                 f"target is {self.target!r}; it must be a class's number or name, predicted, or "
                 "embedding:PICTURE, or a tuple of these."
             )
-        if self._picture is not None and len(targets) > 1:
+        if len(targets) > 1 and (self._picture is not None or INPUT in targets):
             raise UsageError(
-                "target embedding:PICTURE is asked alone: ask about classes in a pass of its own."
+                "target embedding:PICTURE, or input, is asked alone: ask about others in a pass of "
+                "their own."
             )
 
     @property
@@ -267,12 +268,9 @@ class Attribution(GraphProbe[AttributionResult]):
             if isinstance(self.anchor, Anchor):
                 width = int(self.anchor.vector.shape[0])
             return replace(self, target=OF_PICTURE, anchor=width)
+        if self.target == INPUT:
+            return self
         return replace(self, target=(0,) * len(self._targets) if self._several else 0)
-
-    def token(self, layout: Layout, crop: Crop) -> int | None:
-        """See that there is such a class, before any work."""
-        self._asked(layout)
-        return None
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -310,6 +308,8 @@ class Attribution(GraphProbe[AttributionResult]):
 
     def constants(self, layout: Layout) -> Mapping[str, Array]:
         """Give the classes, or the other picture's embedding."""
+        if self.target == INPUT:
+            return {}
         if self._picture is None:
             return {TARGETS: np.asarray([self._asked(layout)], np.int64)}
         if isinstance(self.anchor, Anchor):
@@ -357,7 +357,7 @@ class Attribution(GraphProbe[AttributionResult]):
             method=self.method,
             asked=self._asked(layout) if picture is None else (Path(picture).name,),
             anchor=anchor,
-            layout=layout,
+            classes=layout.classes,
             several=self._several,
         )
 
@@ -370,6 +370,6 @@ class Attribution(GraphProbe[AttributionResult]):
         if self._picture is not None:
             return ()
         return tuple(
-            UNSAID if target in (PREDICTED, FIRST) else find_class(target, layout)
+            UNSAID if target in (PREDICTED, FIRST, INPUT) else find_class(target, layout)
             for target in self._targets
         )

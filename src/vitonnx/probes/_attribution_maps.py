@@ -202,15 +202,10 @@ def _begin(
     """Give the mean of the rows that the product begins with, (batch, 1, tokens)."""
     xp = array_api_compat.array_namespace(attention)
     # Of the last block, the other rows need not exist.
+    cuts = [slice(start, stop) for start, stop in rows]
     parts = [
-        xp.sum(
-            mixes(
-                gradient[:, :, start:stop, :] * attention[:, :, start:stop, :], slice(start, stop)
-            ),
-            axis=1,
-            keepdims=True,
-        )
-        for start, stop in rows
+        xp.sum(mixes(gradient[:, :, cut, :] * attention[:, :, cut, :], cut), axis=1, keepdims=True)
+        for cut in cuts
     ]
     return functools.reduce(operator.add, parts) / sum(stop - start for start, stop in rows)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from numbers import Integral
 
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
@@ -16,7 +15,8 @@ NEAREST = 3
 def find_class(asked: str | int, layout: Layout) -> int:
     """Find the number of a class.
 
-    A name is a class's whole name, or one of several that commas separate, in any case.
+    A name is a class's whole name, or one of several that commas separate; in any case, where
+    none is written just so.
 
     Parameters
     ----------
@@ -42,22 +42,24 @@ def find_class(asked: str | int, layout: Layout) -> int:
     vitonnx.errors.UsageError: the model has no class 'krane'; the nearest names are crane. Give \
 one, or a number from 0 to 2.
     """
-    if isinstance(asked, Integral) or asked.isdecimal():
+    if not isinstance(asked, str):
         return _checked(int(asked), layout)
-    spelled = _spellings(layout)
-    numbers = spelled.get(_plain(asked), [])
+    plain = _spellings(layout, plain=True)
+    numbers = _spellings(layout).get(asked) or plain.get(_plain(asked), [])
     if len(numbers) == 1:
         return numbers[0]
     if numbers:
         both = " and ".join(map(str, numbers))
         raise UsageError(f"the classes {both} are both called {asked!r}: give the number.")
-    if not spelled:
+    if asked.isdecimal():
+        return _checked(int(asked), layout)
+    if not plain:
         raise UsageError(
             f"the model doesn't say what its classes are called, so {asked!r} can't be found: give "
             f"{_range(layout)}."
         )
-    near = difflib.get_close_matches(_plain(asked), spelled, n=NEAREST)
-    names = list(dict.fromkeys(class_name(spelled[name][0], layout) for name in near))
+    near = difflib.get_close_matches(_plain(asked), plain, n=NEAREST)
+    names = list(dict.fromkeys(class_name(plain[name][0], layout.classes) for name in near))
     hint = f"; the nearest names are {' | '.join(names)}" if names else ""
     raise UsageError(
         f"the model has no class {asked!r}{hint}. Give {'one, or ' if names else ''}"
@@ -65,24 +67,23 @@ one, or a number from 0 to 2.
     )
 
 
-def class_name(number: int, layout: Layout) -> str:
+def class_name(number: int, names: tuple[str, ...] | None) -> str:
     """Name a class, by its number where it has no name.
 
     Examples
     --------
-    >>> vit = Layout(grid=(2, 3), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
-    >>> class_name(7, vit)
-    'class 7'
+    >>> class_name(1, ("cat", "dog")), class_name(7, None)
+    ('dog', 'class 7')
     """
-    known = layout.classes is not None and number < len(layout.classes)
-    return layout.classes[number] if known and layout.classes else f"class {number}"
+    return names[number] if names and number < len(names) else f"class {number}"
 
 
-def _spellings(layout: Layout) -> dict[str, list[int]]:
+def _spellings(layout: Layout, *, plain: bool = False) -> dict[str, list[int]]:
     """Give the numbers of all names that classes have."""
     found: dict[str, list[int]] = {}
     for number, name in enumerate(layout.classes or ()):
-        for spelling in dict.fromkeys(map(_plain, (name, *name.split(",")))):
+        names = [name, *(part.strip() for part in name.split(","))]
+        for spelling in dict.fromkeys(map(_plain, names) if plain else names):
             found.setdefault(spelling, []).append(number)
     return found
 

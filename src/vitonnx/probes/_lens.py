@@ -13,7 +13,7 @@ from vitonnx.contract import logits_name, patch_logits_name
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._classes import find_class
+from vitonnx.probes._classes import class_name, find_class
 from vitonnx.probes._finding import ClassMaps, Maps
 from vitonnx.probes._option import option
 from vitonnx.probes._probe import GraphProbe, Queries
@@ -100,10 +100,9 @@ class LensResult(PictureResult):
     @property
     def finding(self) -> ClassMaps | Maps:
         """The classes; or the probability of the one that was asked for."""
-        best = ", ".join(
-            f"{self._name(int(self.top5[place]))} ({float(self.top5_probability[place]):.0%})"
-            for place in range(self.top5.shape[0])
-        )
+        names = [class_name(int(index), self.classes) for index in self.top5]
+        shares = [float(share) for share in self.top5_probability]
+        best = ", ".join(f"{name} ({share:.0%})" for name, share in zip(names, shares, strict=True))
         details = (f"the head after block {self.block}", f"best: {best}")
         if self.asked is None:
             return ClassMaps(
@@ -114,14 +113,10 @@ class LensResult(PictureResult):
             )
         return Maps(
             values=self.probability[None, ...],
-            labels=(self._name(self.asked),),
-            unit=f"probability of {self._name(self.asked)}",
+            labels=(class_name(self.asked, self.classes),),
+            unit=f"probability of {class_name(self.asked, self.classes)}",
             details=details,
         )
-
-    def _name(self, index: int) -> str:
-        known = self.classes is not None and index < len(self.classes)
-        return self.classes[index] if known and self.classes else f"class {index}"
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Arithmetic:
 
     def unary(self, kind: str, value: ir.Value, **attributes: object) -> ir.Value:
         """Apply a function to every number."""
-        return self.op(kind, [value], sides_of(value), **attributes)
+        return self.op(kind, [value], sides_of(value), SINGLE, **attributes)
 
     def binary(self, kind: str, one: ir.Value, other: ir.Value) -> ir.Value:
         """Apply a function to every pair of numbers, broadcast."""
@@ -166,14 +166,14 @@ class Arithmetic:
     def squeeze(self, value: ir.Value, axes: Sequence[int]) -> ir.Value:
         """Leave axes out, whose sides are 1."""
         sides = [side for axis, side in enumerate(sides_of(value)) if axis not in axes]
-        return self.op("Squeeze", [value, self.integers(axes)], sides)
+        return self.op("Squeeze", [value, self.integers(axes)], sides, value.dtype)
 
     def unsqueeze(self, value: ir.Value, axes: Sequence[int]) -> ir.Value:
         """Put in axes, whose sides are 1; they count in the result."""
         sides: list[int | None] = list(sides_of(value))
         for axis in sorted(axes):
             sides.insert(axis, 1)
-        return self.op("Unsqueeze", [value, self.integers(axes)], sides)
+        return self.op("Unsqueeze", [value, self.integers(axes)], sides, value.dtype)
 
     def reshape(self, value: ir.Value, like: ir.Value) -> ir.Value:
         """Give a value the shape of another with as many numbers."""

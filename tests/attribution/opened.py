@@ -49,7 +49,7 @@ class Opened:
         Side of a patch, in pixels.
     prefix : int
         Tokens in front of the patches.
-    read : slice
+    read : list of int
         The tokens that the head reads.
     weights, blocks : list of torch.nn.Module
         Modules that give softmax weights, and tokens.
@@ -64,7 +64,7 @@ class Opened:
     model: Any
     patch: int
     prefix: int
-    read: slice
+    read: list[int]
     weights: list[Any]
     blocks: list[Any]
     first_norm: Any
@@ -103,7 +103,8 @@ def open_timm(model: Any) -> Opened:
         if hasattr(module, "fused_attn"):
             module.fused_attn = False
     prefix, distilled = model.num_prefix_tokens, hasattr(model, "head_dist")
-    read = {"token": slice(0, 2 if distilled else 1), "map": slice(None)}
+    tokens = range(prefix + model.patch_embed.num_patches)
+    read = {"token": tokens[: 2 if distilled else 1], "map": tokens}
 
     def readout(pixels: Tensor) -> tuple[Tensor, Tensor]:
         features = model.forward_features(pixels)
@@ -122,7 +123,7 @@ def open_timm(model: Any) -> Opened:
         model=model,
         patch=model.patch_embed.patch_size[0],
         prefix=prefix,
-        read=read.get(model.global_pool, slice(prefix, None)),
+        read=list(read.get(model.global_pool, tokens[prefix:])),
         weights=[block.attn.attn_drop for block in model.blocks],
         blocks=list(model.blocks),
         first_norm=model.blocks[-1].norm1,
@@ -158,7 +159,7 @@ def open_hugging_face(model: Any) -> Opened:
         model=model,
         patch=model.config.patch_size,
         prefix=1,
-        read=slice(0, 1),
+        read=[0],
         weights=[block.attention.given_weights for block in blocks],
         blocks=blocks,
         first_norm=blocks[-1].layernorm_before,
@@ -184,7 +185,8 @@ def open_two_parts(model: Any) -> Opened:
         both = torch.cat([vector, vector], 1)
         return both, head(both)
 
-    return replace(opened, read=slice(None), readout=readout, readout_of_mean=readout_of_mean)
+    patches = range(opened.prefix, opened.prefix + opened.model.patch_embed.num_patches)
+    return replace(opened, read=[0, *patches], readout=readout, readout_of_mean=readout_of_mean)
 
 
 def _attend(

@@ -18,7 +18,6 @@ def slow_attribution(method: str, opened: Opened, picture: Tensor, score: Score)
     """Explain the score of one normalised picture (3, height, width); give (rows, columns)."""
     seen = opened.run(picture[None])
     patches = seen.tokens[0].shape[1] - opened.prefix
-    read = range(seen.tokens[0].shape[1])[opened.read]
     if method == "legrad":
         found = _legrad(opened, picture, score, seen)
     elif method == "grad-cam":
@@ -32,7 +31,8 @@ def slow_attribution(method: str, opened: Opened, picture: Tensor, score: Score)
         matrix = follow(attention, slopes)
         found = np.array(
             [
-                sum(matrix[token, opened.prefix + patch] for token in read) / len(read)
+                sum(matrix[token, opened.prefix + patch] for token in opened.read)
+                / len(opened.read)
                 for patch in range(patches)
             ]
         )

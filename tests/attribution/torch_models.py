@@ -103,6 +103,11 @@ def _timm_peer(architecture: str, prefix: int, **options: Any) -> Peer:
     return Peer(_timm, open_timm, prefix, architecture, options)
 
 
+def _two_parts_peer(prefix: int, **options: Any) -> Peer:
+    given = {"num_classes": 0, "init_values": 0.7, **options}
+    return Peer(_two_parts, open_two_parts, prefix, VIT, given)
+
+
 VIT, DINOV3 = "vit_tiny_patch16_224", "vit_small_patch16_dinov3"
 # Rotary positions need heads of a multiple of four; layer scale of 1e-5 would hide the blocks.
 ROTARY = {"embed_dim": 24, "init_values": 0.7, "dynamic_img_size": False}
@@ -118,9 +123,9 @@ PEERS = {
     "hugging face": Peer(
         _hugging_face, open_hugging_face, 1, "ViTForImageClassification", {"intermediate_size": 67}
     ),
-    "class token and mean": Peer(
-        _two_parts, open_two_parts, 1, VIT, {"num_classes": 0, "init_values": 0.7}
-    ),
+    "class token and mean": _two_parts_peer(1),
+    # Which the head doesn't read.
+    "class token and mean past registers": _two_parts_peer(5, reg_tokens=4, no_embed_class=True),
 }
 # As deep as published ones: too many entries of attention for finite differences.
 DEEP = {"twelve blocks": _timm_peer(VIT, 1, depth=12, embed_dim=62)}

@@ -76,16 +76,6 @@ class Case:
     other: Path
     other_embedding: Tensor
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """What can be asked: a head that pools by attention has no token that it reads."""
-        pooling = getattr(self.opened.model, "attn_pool", None) is not None
-        return tuple(
-            method
-            for method in METHODS
-            if not (pooling and method in ("generic", "gradient-rollout"))
-        )
-
     def ask(self, target: Any, method: str, **options: Any) -> list[Any]:
         with vx.Engine(self.file, device="cpu", threads=1, **options) as engine:
             return engine.probe_pixels(self.pictures, vx.Attribution(method=method, target=target))
@@ -194,8 +184,6 @@ def assert_equal(found: NDArray[np.float32], expected: Map) -> None:
 @pytest.mark.parametrize("asked", ["class", "predicted", "embedding"])
 @pytest.mark.parametrize("method", METHODS)
 def test_one_target(case: Case, method: str, asked: str) -> None:
-    if method not in case.methods:
-        pytest.skip("no token that the head reads")
     expected = explain(case, asked, method)
     for in_graph in (True, False):
         results = case.ask(expected.target, method, in_graph=in_graph)
@@ -210,8 +198,6 @@ def test_one_target(case: Case, method: str, asked: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_several_targets(case: Case, method: str) -> None:
-    if method not in case.methods:
-        pytest.skip("no token that the head reads")
     every = [explain(case, asked, method) for asked in ("class", "predicted")]
     for in_graph in (True, False):
         results = case.ask(tuple(each.target for each in every), method, in_graph=in_graph)
@@ -227,8 +213,6 @@ def test_several_targets(case: Case, method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_half_precision(case: Case, method: str) -> None:
-    if method not in case.methods:
-        pytest.skip("no token that the head reads")
     expected = explain(case, "class", method)
     results = case.ask(expected.target, method, precision="fp16")
     for result, each in zip(results, expected.maps, strict=True):

@@ -76,7 +76,7 @@ class Case:
     other: Path
     other_embedding: Tensor
 
-    def ask(self, target: Any, method: str, **options: Any) -> list[Any]:
+    def ask(self, target: Any, method: Any, **options: Any) -> list[Any]:
         with vx.Engine(self.file, device="cpu", threads=1, **options) as engine:
             return engine.probe_pixels(self.pictures, vx.Attribution(method=method, target=target))
 

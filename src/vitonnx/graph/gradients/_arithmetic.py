@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import ArrayLike, NDArray
 
+from vitonnx.errors import UsageError
 from vitonnx.graph._last_tokens import SINGLE
 from vitonnx.graph._sides import known_sides
 from vitonnx.graph._write import Writer, constant
@@ -26,7 +27,7 @@ def sides_of(value: ir.Value) -> Sides:
     """Give the sides of a value, whose rank at least must be known."""
     sides = known_sides(value)
     if sides is None:
-        raise ValueError(f"the shape of {value.name!r} isn't known")
+        raise UsageError(f"the shape of {value.name!r} isn't known, so its gradient isn't either.")
     return sides
 
 
@@ -174,27 +175,31 @@ class Arithmetic:
             sides.insert(axis, 1)
         return self.op("Unsqueeze", [value, self.integers(axes)], sides)
 
-    def reshape(self, value: ir.Value, like: ir.Value) -> ir.Value:
-        """Give a value the shape of another with as many numbers."""
-        sides = sides_of(like)
-        if sum(side is None for side in sides) <= 1:
-            target = self.integers([-1 if side is None else side for side in sides])
-        else:
-            target = self.shape(like)
+    def reshape_like(self, value: ir.Value, like: ir.Value) -> ir.Value:
+        """Give a value the sides of another, of which several may be open."""
+        return self.op("Reshape", [value, self.shape(like)], sides_of(like))
+
+    def reshape(self, value: ir.Value, sides: Sequence[int | None]) -> ir.Value:
+        """Give a value other sides, of which one may be open."""
+        target = self.integers([-1 if side is None else side for side in sides])
         return self.op("Reshape", [value, target], sides)
 
     def shape(self, value: ir.Value) -> ir.Value:
         """Give the sides of a value, whole numbers."""
         return self.op("Shape", [value], [len(sides_of(value))], WHOLE_NUMBERS)
 
-    def expand(self, value: ir.Value, like: ir.Value) -> ir.Value:
-        """Repeat a value along axes of 1, to the shape of another."""
+    def expand(
+        self, value: ir.Value, like: ir.Value, axes: Sequence[int] | None = None
+    ) -> ir.Value:
+        """Repeat a value along axes of 1, some or all, to the sides of another."""
         own, sides = sides_of(value), sides_of(like)
+        if axes is not None:
+            sides = tuple(side if axis in axes else own[axis] for axis, side in enumerate(sides))
         if own == sides:
             return value
         repeated = [mine != theirs for mine, theirs in zip(own, sides, strict=True)]
         if any(side is None for side, again in zip(sides, repeated, strict=True) if again):
-            target = self.shape(like)
+            target = self._target(like, sides)
         else:
             target = self.integers(
                 [
@@ -243,11 +248,15 @@ class Arithmetic:
         sides[axis] = len(places)
         return self.op("Gather", [value, self.integers(places)], sides, axis=axis)
 
-    def unbroadcast(self, value: ir.Value, whole: Sides, own: Sides) -> ir.Value:
-        """Sum over the axes along which something of its `own` sides was repeated to the `whole`.
+    def unbroadcast(
+        self, value: ir.Value, like: ir.Value, own: Sides, whole: Sides | None = None
+    ) -> ir.Value:
+        """Sum over the axes along which something of its `own` sides was repeated.
 
-        The value may be given once for an axis along which it is the same, as everywhere.
+        It was repeated to be `like` that, or of the `whole` sides where the last ones differ. The
+        value may be given once for an axis along which it is the same, as everywhere.
         """
+        whole = sides_of(like) if whole is None else whole
         leading = len(whole) - len(own)
         axes = [
             axis
@@ -260,11 +269,28 @@ class Arithmetic:
         if summed:
             value = self.sum(value, summed)
         if repeated:
-            sides = [whole[axis] for axis in repeated]
-            if None in sides:
-                raise ValueError("a gradient that is the same for all pictures can't be summed")
-            value = self.mul(value, float(math.prod(int(side or 1) for side in sides)))
+            value = self.mul(value, float(math.prod(int(whole[axis] or 1) for axis in repeated)))
+        for axis in repeated:
+            if whole[axis] is None:
+                value = self.mul(value, self._side(like, axis))
         return self.squeeze(value, range(leading)) if leading else value
+
+    def _target(self, like: ir.Value, sides: Sides) -> ir.Value:
+        """Give the sides that a value is expanded to: those of another, or 1."""
+        if sides == sides_of(like):
+            return self.shape(like)
+        parts = [
+            self.op("Shape", [like], [1], WHOLE_NUMBERS, start=axis, end=axis + 1)
+            if side is None
+            else self.integers([side])
+            for axis, side in enumerate(sides)
+        ]
+        return self.op("Concat", parts, [len(sides)], WHOLE_NUMBERS, axis=0)
+
+    def _side(self, value: ir.Value, axis: int) -> ir.Value:
+        """Give an open side, such as the number of pictures."""
+        side = self.op("Shape", [value], [1], WHOLE_NUMBERS, start=axis, end=axis + 1)
+        return self.op("Cast", [side], [1], to=SINGLE.value)
 
     def _reduced(self, kind: str, value: ir.Value, axes: Sequence[int], *, keep: bool) -> ir.Value:
         sides = [

@@ -17,9 +17,10 @@ def _summed_back(of_each: Callable[[Arithmetic, Seen, ir.Value], Factors]) -> Ru
     """Make a rule of the gradients with all inputs broadcast."""
 
     def apply(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
-        whole = sides_of(seen.output)
         return [
-            write.unbroadcast(of_one(), whole, sides_of(seen.input(place))) if wanted else None
+            write.unbroadcast(of_one(), seen.output, sides_of(seen.input(place)))
+            if wanted
+            else None
             for place, (of_one, wanted) in enumerate(
                 zip(of_each(write, seen, gradient), seen.wanted, strict=True)
             )
@@ -99,10 +100,10 @@ def extreme(write: Arithmetic, seen: Seen, gradient: ir.Value) -> Factors:
 @rule("Where")
 def where(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
     """Give the gradient to what was chosen."""
-    whole, condition, zero = sides_of(seen.output), seen.input(0), write.array(0.0)
+    condition, zero = seen.input(0), write.array(0.0)
     chosen = [None, (gradient, zero), (zero, gradient)]
     return [
-        write.unbroadcast(write.where(condition, *pair), whole, sides_of(seen.input(place)))
+        write.unbroadcast(write.where(condition, *pair), seen.output, sides_of(seen.input(place)))
         if pair is not None and seen.wanted[place]
         else None
         for place, pair in enumerate(chosen)

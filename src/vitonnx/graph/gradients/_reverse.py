@@ -11,7 +11,7 @@ import onnx_ir as ir
 from vitonnx.errors import UsageError
 from vitonnx.graph._rows import Cut, input_axes
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._rule import RULES, Gradient, Seen
+from vitonnx.graph.gradients._rule import RULES, Gradient, Seen, is_flat
 
 # Several separate rows of one value, such as class and distillation token, are followed apart.
 MOST_CUTS = 3
@@ -75,7 +75,7 @@ def _between(of: ir.Value, wanted: Collection[ir.Value], nodes: Iterable[ir.Node
     forward: list[ir.Node] = []
     reached = set(wanted)
     for node in nodes:
-        if not reached.isdisjoint(node.inputs) and node.op_type != "Shape":
+        if not reached.isdisjoint(node.inputs) and not is_flat(node):
             reached.update(node.outputs)
             forward.append(node)
     backward, found = {of}, []
@@ -106,7 +106,9 @@ class _Tape:
         parts = [Gradient(part, cut) for cut, part in self.found.get(value, {}).items()]
         if len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
             return parts
-        return [Gradient(self._whole(value, parts))]
+        whole = self._whole(value, parts)
+        self.found[value] = {None: whole}
+        return [Gradient(whole)]
 
     def _whole(self, value: ir.Value, parts: Iterable[Gradient]) -> ir.Value:
         first, *others = (filled(self.write, value, part) for part in parts)
@@ -116,15 +118,15 @@ class _Tape:
 
     def follow(self, node: ir.Node, wanted: list[bool]) -> None:
         """Go from a node's outputs back to its inputs."""
+        if node.op_type == "Split" and not node.domain:
+            self._follow_split(node)
+            return
         rule = RULES.get(node.op_type) if node.domain in DOMAINS else None
         if rule is None:
             raise UsageError(
                 f"no rule is known for the gradient of {node.op_type} {node.name!r}, which the "
                 "class depends on: what the class depends on can't be told for this model."
             )
-        if node.op_type == "Split":
-            self._follow_split(node)
-            return
         output, *others = node.outputs
         if any(self.found.get(other) for other in others):
             raise UsageError(

@@ -21,6 +21,7 @@ Array: TypeAlias = NDArray[Any]
 
 BATCH = "n"  # the one side that is open
 UNDOCUMENTED = {"SimplifiedLayerNormalization"}  # the runtime's own, in the domain of onnx
+SINGLE_INSIDE = {"GroupNormalization"}  # its moments, whatever it is given
 SINGLE, DOUBLE = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
 
 
@@ -183,7 +184,7 @@ def derive(
         total = parts[0]
         for part in parts[1:]:
             total = write.add(total, part)
-        whole = write.op("Identity", [write.expand(total, value)], value.shape)
+        whole = write.unary("Identity", write.expand(total, value))
         whole.name = f"{name}/{value.name}"
         graph.outputs.append(whole)
     graph.extend(write.nodes)
@@ -192,7 +193,8 @@ def derive(
 def checked(model: ir.Model) -> Callable[..., dict[str, Array]]:
     """Open a model of which onnx says the same as we do; it compares every shape when it is run."""
     proto = ir.to_proto(model)
-    if all(node.op_type not in UNDOCUMENTED for node in proto.graph.node):
+    documented = all(node.op_type not in UNDOCUMENTED for node in proto.graph.node)
+    if documented:
         onnx.checker.check_model(proto, full_check=True)
     stated = {
         each.name: (each.type.tensor_type.elem_type, _sides(each))
@@ -202,7 +204,7 @@ def checked(model: ir.Model) -> Callable[..., dict[str, Array]]:
     del bare.graph.value_info[:]
     for each in onnx.shape_inference.infer_shapes(
         bare,
-        strict_mode=all(node.op_type not in UNDOCUMENTED for node in proto.graph.node),
+        strict_mode=documented,
         data_prop=True,
     ).graph.value_info:
         dtype, sides = stated[each.name]
@@ -248,16 +250,19 @@ def _fit(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
 class Differences:
     """Finite differences of an operator as the runtime computes it.
 
-    In double precision where the runtime has the operator in that. Then `tolerance`, of the largest
-    gradient, is what single precision leaves of the gradient. Else a step of 1/32 and rounding to 24
-    bits leave 6e-8 x 32, times the sum of what is compared; the term of the fifth order, divided by
-    30, leaves as much.
+    In double precision where the runtime has the operator in that. Then `tolerance`, as a part of
+    the largest gradient, is what single precision leaves of the gradient itself. Else a step of
+    1/32 and rounding to 24 bits leave 6e-8 x 32, times some tens of numbers summed; the term of the
+    fifth order, h^4 / 30 times the derivative, leaves 3e-8 times some tens.
     """
 
     def __init__(self, of: Case) -> None:
+        self.dtype: type[np.floating[Any]] = np.float64
+        self.step, self.tolerance = 1e-3, 2e-6
         try:
+            if of.kind in SINGLE_INSIDE:
+                raise NotImplementedError
             self.session = _opened(ir.to_proto(forward(of, DOUBLE)))
-            self.dtype, self.step, self.tolerance = np.float64, 1e-3, 2e-6
         except Exception:  # the runtime's own tree of errors isn't public
             self.session = _opened(ir.to_proto(forward(of)))
             self.dtype, self.step, self.tolerance = np.float32, 2**-5, 3e-4
@@ -265,7 +270,7 @@ class Differences:
     def result(self, inputs: Mapping[str, Array]) -> Array:
         """Run the operator."""
         feed = {name: array.astype(self.dtype) for name, array in inputs.items()}
-        return self.session.run(["y"], feed)[0]
+        return np.asarray(self.session.run(["y"], feed)[0])
 
     def gradient(self, inputs: Mapping[str, Array], name: str, seed: Array) -> Array:
         """Differentiate sum(seed y) by the input of this name, every number apart."""

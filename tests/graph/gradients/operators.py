@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.gradients.differences import BATCH as N
-from graph.gradients.differences import Case, case, vary, vary_apart, vary_positive
+from graph.gradients.differences import Case, Varied, case, vary, vary_apart, vary_positive
+
+Given: TypeAlias = Varied | NDArray[np.float32]
 
 
 def weights(*shape: int, seed: int = 9) -> NDArray[np.float32]:
@@ -14,10 +18,10 @@ def weights(*shape: int, seed: int = 9) -> NDArray[np.float32]:
 
 
 def positive(*shape: int) -> NDArray[np.float32]:
-    return np.abs(weights(*shape)) + 0.5
+    return np.asarray(np.abs(weights(*shape)) + 0.5, np.float32)
 
 
-PAIRS = [
+PAIRS: list[tuple[Given, Given]] = [
     (vary_positive(N, 3, 5), vary_positive(N, 3, 5)),
     (vary_positive(N, 3, 5), vary_positive(5)),
     (vary_positive(3, 1), vary_positive(N, 3, 5)),
@@ -25,7 +29,7 @@ PAIRS = [
     (vary_positive(N, 3, 5), positive(3, 5)),
     (positive(1, 5), vary_positive(N, 3, 5)),
 ]
-APART = [
+APART: list[tuple[Given, Given]] = [
     (vary_apart(N, 3, 5), vary_apart(N, 3, 5)),
     (vary_apart(N, 3, 1), vary_apart(5)),
 ]
@@ -48,10 +52,10 @@ ELEMENTWISE = [
     case("Where", np.asarray([True, False, True, False, True]), vary(N, 1, 1), weights(3, 5)),
 ]
 
-KINKED = ("Abs", "Relu", "HardSigmoid", "HardSwish", "LeakyRelu", "Selu")
+KINKED = ("Softsign", "Abs", "Relu", "HardSigmoid", "HardSwish", "LeakyRelu", "Selu")
 SMOOTH = (
     *("Neg", "Exp", "Sin", "Cos", "Tanh", "Sigmoid", "Softplus", "Erf", "Gelu", "Elu", "Celu"),
-    *("Mish", "Softsign"),
+    "Mish",
 )
 POSITIVE = ("Log", "Sqrt", "Reciprocal")
 
@@ -59,7 +63,7 @@ ACTIVATIONS = [
     *(case(kind, vary_apart(N, 3, 5)) for kind in KINKED),
     *(case(kind, vary(N, 3, 5)) for kind in SMOOTH),
     *(case(kind, vary_positive(N, 3, 5)) for kind in POSITIVE),
-    case("HardSigmoid", vary_apart(N, 3, 5), alpha=0.55, beta=0.3),
+    case("HardSigmoid", vary_apart(N, 3, 5), alpha=0.5, beta=0.25),
     case("LeakyRelu", vary_apart(N, 3, 5), alpha=0.3),
     case("Elu", vary_apart(N, 3, 5), alpha=0.7),
     case("Celu", vary(N, 3, 5), alpha=0.7),
@@ -72,13 +76,15 @@ ACTIVATIONS = [
     case("QuickGelu", vary(N, 3, 5), domain="com.microsoft", gives=(N, 3, 5), alpha=1.0),
     case("FastGelu", vary(N, 3, 5), domain="com.microsoft", gives=(N, 3, 5)),
     case("FastGelu", vary(N, 3, 5), vary(5), domain="com.microsoft", gives=(N, 3, 5)),
+    case("Softmax", vary(N, 3, 5)),
+    case("LogSoftmax", vary(N, 3, 5)),
     case("Clip", vary_apart(N, 3, 5), np.float32(-0.5), np.float32(0.25)),
     case("Clip", vary_apart(N, 3, 5), None, np.float32(0.25)),
     case("Clip", vary_apart(N, 3, 5), np.float32(-0.25)),
     *(
-        case(kind, vary(N, 3, 5), **axis)
+        case(kind, vary(N, 3, 5), axis=axis)
         for kind in ("Softmax", "LogSoftmax")
-        for axis in ({}, {"axis": 1}, {"axis": -1}, {"axis": -2})
+        for axis in (1, -1, -2)
     ),
 ]
 

@@ -102,9 +102,9 @@ class Arithmetic:
             self._made[value] = cast
         return self._made[value]
 
-    def unary(self, kind: str, value: ir.Value, **attributes: object) -> ir.Value:
+    def unary(self, kind: str, value: ir.Value) -> ir.Value:
         """Apply a function to every number."""
-        return self.op(kind, [value], sides_of(value), **attributes)
+        return self.op(kind, [value], sides_of(value))
 
     def binary(self, kind: str, one: ir.Value, other: ir.Value) -> ir.Value:
         """Apply a function to every pair of numbers, broadcast."""

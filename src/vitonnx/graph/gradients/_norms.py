@@ -32,12 +32,13 @@ def group_norm(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Val
     batch, *sides = sides_of(value)
     if None in sides:
         raise unknown(seen, "normalises an axis of unknown size")
-    groups = seen.node.attributes.get_int("num_groups", sides[0])
+    groups = seen.node.attributes.get_int("num_groups", int(sides[0] or 1))
     count = math.prod(int(side or 1) for side in sides) // groups
     scale = write.unsqueeze(seen.input(1), range(1, len(sides)))
     scaled = write.expand(write.mul(gradient, scale), value)
-    grouped = [write.reshape(each, [batch, groups, count]) for each in (value, scaled)]
-    found = _standardised(write, *grouped, [2], [count], epsilon)
+    grouped = write.reshape(value, [batch, groups, count])
+    scaled = write.reshape(scaled, [batch, groups, count])
+    found = _standardised(write, grouped, scaled, [2], [count], epsilon)
     return _only_first(seen, write.reshape(found, [batch, *sides]))
 
 

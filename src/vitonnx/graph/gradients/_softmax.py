@@ -11,10 +11,8 @@ from vitonnx.graph.gradients._rule import Seen, rule
 @rule("Softmax")
 def softmax(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
     """Of y = softmax(x): y (g - sum(g y)), g the gradient."""
-    axis = seen.axis(-1)
-    weighed = write.mul(seen.output, gradient)
-    total = write.sum(weighed, [axis])
-    return [write.sub(weighed, write.mul(seen.output, total))]
+    total = write.sum(write.mul(seen.output, gradient), [seen.axis(-1)])
+    return [write.mul(seen.output, write.sub(gradient, total))]
 
 
 @rule("LogSoftmax")

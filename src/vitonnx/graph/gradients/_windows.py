@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 from vitonnx.graph.gradients._reductions import shared
@@ -53,7 +54,7 @@ class _Windows:
             pads = [*less, *more] if way == "SAME_UPPER" else [*more, *less]
         return cls(sides, list(kernel), strides, dilations, pads[:rank], pads[rank:])
 
-    def counts(self, outs: Sequence[int]) -> list[np.ndarray]:
+    def counts(self, outs: Sequence[int]) -> list[NDArray[np.int64]]:
         """Count the pixels of each window, an axis at a time, without the padding."""
         found = []
         for axis, out in enumerate(outs):
@@ -120,10 +121,10 @@ def average_pool(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.V
     channels = int(sides_of(seen.input(0))[1] or 1)
     outs = [int(side or 1) for side in sides_of(seen.output)[2:]]
     if attributes.get_int("count_include_pad", 0):
-        shares = np.asarray(1 / math.prod(windows.kernel))
+        shares = write.array(1 / math.prod(windows.kernel))
     else:
-        shares = 1 / math.prod(np.ix_(*windows.counts(outs)))
-    full = write.expand(write.mul(gradient, write.array(shares)), seen.output)
+        shares = write.array(1 / math.prod(np.ix_(*windows.counts(outs))))
+    full = write.expand(write.mul(gradient, shares), seen.output)
     ones = write.array(np.ones([channels, 1, *windows.kernel]))
     return [windows.turned(write, full, ones, channels, channels)]
 

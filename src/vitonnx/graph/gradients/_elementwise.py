@@ -69,6 +69,8 @@ def power(write: Arithmetic, seen: Seen, gradient: ir.Value) -> Factors:
         known = number(exponent)
         if known == 2:
             return write.mul(gradient, write.mul(base, 2.0))
+        if known == 3:
+            return write.mul(gradient, write.mul(write.mul(base, base), 3.0))
         exponents = write.single(exponent) if known is None else write.array(known)
         if exponents.dtype != base.dtype:
             exponents = write.op("Cast", [exponents], sides_of(exponents), to=base.dtype)

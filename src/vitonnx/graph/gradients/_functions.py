@@ -10,7 +10,7 @@ import onnx_ir as ir
 from vitonnx.graph.gradients._arithmetic import Arithmetic
 from vitonnx.graph.gradients._rule import Rule, Seen, rule
 
-__all__ = ["bell", "of_one_number"]
+__all__ = ["of_one_number"]
 
 Derivative = Callable[[Arithmetic, Seen, ir.Value], ir.Value]
 
@@ -85,7 +85,9 @@ def cos(write: Arithmetic, seen: Seen, gradient: ir.Value) -> ir.Value:
 @of_one_number
 def erf(write: Arithmetic, seen: Seen, gradient: ir.Value) -> ir.Value:
     """D erf(x) = 2 / sqrt(pi) exp(-x²) dx."""
-    return write.mul(gradient, write.mul(bell(write, seen.input(0)), 2 / math.sqrt(math.pi)))
+    square = write.mul(seen.input(0), seen.input(0))
+    exponent = write.sub(write.array(math.log(2 / math.sqrt(math.pi))), square)
+    return write.mul(gradient, write.unary("Exp", exponent))
 
 
 @rule("Tanh")
@@ -109,8 +111,3 @@ def sigmoid(write: Arithmetic, seen: Seen, gradient: ir.Value) -> ir.Value:
 def softplus(write: Arithmetic, seen: Seen, gradient: ir.Value) -> ir.Value:
     """D log(1 + exp(x)) = sigmoid(x) dx."""
     return write.mul(gradient, write.unary("Sigmoid", seen.input(0)))
-
-
-def bell(write: Arithmetic, value: ir.Value) -> ir.Value:
-    """exp(-x²)."""
-    return write.unary("Exp", write.unary("Neg", write.mul(value, value)))

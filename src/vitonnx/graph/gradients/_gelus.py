@@ -7,7 +7,7 @@ import math
 import onnx_ir as ir
 
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._functions import bell, of_one_number
+from vitonnx.graph.gradients._functions import of_one_number
 from vitonnx.graph.gradients._rule import Seen, rule
 
 
@@ -28,12 +28,14 @@ def gelu(write: Arithmetic, seen: Seen, gradient: ir.Value) -> ir.Value:
     """Of x P(x), P the normal distribution's: P(x) + x p(x), p its density; or by tanh."""
     if seen.node.attributes.get_string("approximate", "none") == "tanh":
         return _by_tanh(write, seen.input(0), gradient)
-    # With z = x / sqrt(2), the slope is (1 + erf(z)) / 2 + z exp(-z²) / sqrt(pi).
+    # With z = x / sqrt(2), the slope is (1 + erf(z)) / 2 + z exp(-z²) / sqrt(pi), in few passes: a
+    # hard sigmoid is a product and a sum in one, and the factor is in the exponent.
     scaled = write.mul(seen.input(0), math.sqrt(0.5))
-    risen = write.add(write.unary("Erf", scaled), write.array(1.0))
-    steep = write.mul(bell(write, scaled), scaled)
-    slope = write.add(risen, write.mul(steep, 2 / math.sqrt(math.pi)))
-    return write.mul(write.mul(gradient, 0.5), slope)
+    exponent = write.sub(write.array(-math.log(math.pi) / 2), write.mul(scaled, scaled))
+    steep = write.mul(write.unary("Exp", exponent), scaled)
+    erf = write.unary("Erf", scaled)
+    risen = write.op("HardSigmoid", [erf], sides_of(erf), alpha=0.5, beta=0.5)
+    return write.mul(write.add(steep, risen), gradient)
 
 
 @rule("FastGelu")
@@ -48,12 +50,15 @@ def fast_gelu(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Valu
 
 
 def _by_tanh(write: Arithmetic, value: ir.Value, gradient: ir.Value) -> ir.Value:
-    """Of x (1 + t) / 2 with t = tanh(u), u = c (x + k x³): (1 + t + x (1 - t²) u') / 2."""
-    scale, cubic, one = math.sqrt(2 / math.pi), 0.044715, write.array(1.0)
-    square = write.mul(value, value)
-    inner = write.add(write.mul(square, scale * cubic), write.array(scale))
-    risen = write.unary("Tanh", write.mul(inner, value))
-    steep = write.add(write.mul(square, 3 * scale * cubic), write.array(scale))
-    falls = write.sub(one, write.mul(risen, risen))
-    slope = write.add(write.mul(write.mul(value, steep), falls), write.add(risen, one))
-    return write.mul(write.mul(gradient, 0.5), slope)
+    """Of x (1 + tanh(u)) / 2 = x s with s = sigmoid(2u): s (1 + (1 - s) 2u' x).
+
+    2u = x (c + k x²), so 2u' x = x (3 (c + k x²) - 2c).
+    """
+    linear = math.sqrt(8 / math.pi)
+    square = write.mul(write.mul(value, value), 0.044715 * linear)
+    inner = write.add(square, write.array(linear))
+    share = write.unary("Sigmoid", write.mul(inner, value))
+    steep = write.sub(write.mul(inner, 3.0), write.array(2 * linear))
+    rest = write.mul(write.mul(steep, value), write.sub(write.array(1.0), share))
+    slope = write.mul(write.add(rest, write.array(1.0)), share)
+    return write.mul(slope, gradient)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.graph._rows import Cut
+from vitonnx.graph._row_axes import Cut
 from vitonnx.graph._sides import known_sides, pick_of
 from vitonnx.graph._write import numbers
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of

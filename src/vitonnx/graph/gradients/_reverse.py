@@ -9,7 +9,7 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from vitonnx.errors import UsageError
-from vitonnx.graph._rows import Cut, input_axes
+from vitonnx.graph._row_axes import Cut, input_axes
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 from vitonnx.graph.gradients._rule import RULES, Gradient, Seen, is_flat
 
@@ -104,11 +104,28 @@ class _Tape:
     def combined(self, value: ir.Value) -> list[Gradient]:
         """Give the gradient of a value, in parts: rows apart from each other, or all together."""
         parts = [Gradient(part, cut) for cut, part in self.found.get(value, {}).items()]
+        if len(parts) > 1 and _are_apart(parts) and _are_written_out(value, parts):
+            whole = self._put_together(value, parts)
+            self.found[value] = {None: whole}
+            return [Gradient(whole)]
         if len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
             return parts
         whole = self._whole(value, parts)
         self.found[value] = {None: whole}
         return [Gradient(whole)]
+
+    def _put_together(self, value: ir.Value, parts: list[Gradient]) -> ir.Value:
+        """Concatenate adjacent rows that are all of a value."""
+        axis = next(part.cut.axis for part in parts if part.cut is not None)
+        given = [sides_of(part.value) for part in parts]
+        differ = [
+            place
+            for place, sides in enumerate(zip(*given, strict=True))
+            if place != axis and len(set(sides)) > 1
+        ]
+        like = self.write.single(value)
+        rows = [self.write.expand(part.value, like, differ) for part in _in_order(parts)]
+        return self.write.concat(rows, axis)
 
     def _whole(self, value: ir.Value, parts: Iterable[Gradient]) -> ir.Value:
         first, *others = (filled(self.write, value, part) for part in parts)
@@ -144,10 +161,10 @@ class _Tape:
                 if given is None or value is None or not wanted[place]:
                     continue
                 if isinstance(given, ir.Value):
-                    cut = None
-                    if gradient.cut is not None and axis is not None:
-                        cut = replace(gradient.cut, axis=axis)
-                    given = Gradient(given, cut)
+                    given = Gradient(given)
+                if gradient.cut is not None and axis is not None:
+                    rows = filled(self.write, seen.input(place), given)
+                    given = Gradient(rows, replace(gradient.cut, axis=axis))
                 self.add(value, given)
 
     def _seen(
@@ -169,10 +186,10 @@ class _Tape:
 
     def _follow_split(self, node: ir.Node) -> None:
         """Put the gradients of the parts back where they were."""
-        write, source = self.write, node.inputs[0]
+        source = node.inputs[0]
         assert source is not None
         axis = node.attributes.get_int("axis", 0) % len(sides_of(source))
-        parts, start = [], 0
+        start = 0
         for value in node.outputs:
             side = sides_of(value)[axis]
             if side is None:
@@ -180,13 +197,9 @@ class _Tape:
                     f"Split {node.name!r} has parts of unknown size, so its gradient isn't known."
                 )
             if found := self.combined(value):
-                whole = write.expand(self._whole(value, found), write.single(value))
-                parts.append(Gradient(whole, Cut(axis, start, start + side)))
+                part = self._whole(value, found)
+                self.add(source, Gradient(part, Cut(axis, start, start + side)))
             start += side
-        if len(parts) == len(node.outputs):
-            parts = [Gradient(write.concat([part.value for part in parts], axis))]
-        for part in parts:
-            self.add(source, part)
 
 
 def filled(write: Arithmetic, value: ir.Value, gradient: Gradient) -> ir.Value:
@@ -201,10 +214,25 @@ def filled(write: Arithmetic, value: ir.Value, gradient: Gradient) -> ir.Value:
     return write.pad(part, cut.axis, cut.start, int(side or 0) - cut.stop)
 
 
+def _in_order(parts: Iterable[Gradient]) -> list[Gradient]:
+    return sorted(parts, key=lambda part: 0 if part.cut is None else part.cut.start)
+
+
 def _are_apart(parts: list[Gradient]) -> bool:
     """Whether all parts are rows along one axis, none of them shared."""
-    cuts = [part.cut for part in parts if part.cut is not None]
+    cuts = [part.cut for part in _in_order(parts) if part.cut is not None]
     if len(cuts) < len(parts) or len({cut.axis for cut in cuts}) > 1:
         return False
-    cuts.sort(key=lambda cut: cut.start)
     return all(one.stop <= other.start for one, other in itertools.pairwise(cuts))
+
+
+def _are_written_out(value: ir.Value, parts: Iterable[Gradient]) -> bool:
+    """Whether rows that are apart are all that there are, and none is given once for several."""
+    rows = 0
+    for part in parts:
+        if part.cut is not None:
+            count, axis = part.cut.stop - part.cut.start, part.cut.axis
+            if sides_of(part.value)[axis] != count:
+                return False
+            rows += count
+    return rows == sides_of(value)[axis]

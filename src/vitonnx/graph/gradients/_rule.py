@@ -9,7 +9,7 @@ from typing import TypeAlias
 import onnx_ir as ir
 
 from vitonnx.errors import UsageError
-from vitonnx.graph._rows import Cut
+from vitonnx.graph._row_axes import Cut
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 
 __all__ = ["RULES", "Gradient", "Rule", "Seen", "is_flat", "rule", "unknown"]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vitonnx.probes import (
         CKA,
         PCA,
+        Attribution,
         Distance,
         Entropy,
         Filters,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CKA",
     "PCA",
+    "Attribution",
     "Distance",
     "Engine",
     "Entropy",
@@ -79,6 +81,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
+    "Attribution": "probes",
     "CKA": "probes",
     "Distance": "probes",
     "Engine": "api._named_engine",

@@ -89,8 +89,9 @@ class Arithmetic:
         """Write a constant in single precision."""
         return self._constant(np.asarray(numbers, np.float32))
 
-    def integers(self, numbers: Sequence[int]) -> ir.Value:
+    def integers(self, numbers: Sequence[int] | int) -> ir.Value:
         """Write whole numbers, such as axes."""
+        numbers = numbers if isinstance(numbers, int) else list(numbers)
         return self._constant(np.asarray(numbers, np.int64))
 
     def single(self, value: ir.Value) -> ir.Value:
@@ -166,14 +167,14 @@ class Arithmetic:
     def squeeze(self, value: ir.Value, axes: Sequence[int]) -> ir.Value:
         """Leave axes out, whose sides are 1."""
         sides = [side for axis, side in enumerate(sides_of(value)) if axis not in axes]
-        return self.op("Squeeze", [value, self.integers(axes)], sides)
+        return self.op("Squeeze", [value, self.integers(axes)], sides, value.dtype)
 
     def unsqueeze(self, value: ir.Value, axes: Sequence[int]) -> ir.Value:
         """Put in axes, whose sides are 1; they count in the result."""
         sides: list[int | None] = list(sides_of(value))
         for axis in sorted(axes):
             sides.insert(axis, 1)
-        return self.op("Unsqueeze", [value, self.integers(axes)], sides)
+        return self.op("Unsqueeze", [value, self.integers(axes)], sides, value.dtype)
 
     def reshape_like(self, value: ir.Value, like: ir.Value) -> ir.Value:
         """Give a value the sides of another, of which several may be open."""

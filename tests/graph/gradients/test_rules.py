@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 
@@ -18,11 +19,12 @@ from graph.gradients.differences import (
     forward,
 )
 from graph.gradients.operators import CASES
+from graph.small_graphs import check
 from vitonnx.graph.gradients import RULES, Arithmetic
 
 BATCHES = (1, 3)
 # Straight-through estimates, which no difference shows: they have tests of their own.
-ESTIMATES = {"QuantizeLinear", "DequantizeLinear"}
+ESTIMATES = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"}
 # Two ways through single precision.
 SAME: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -135,3 +137,34 @@ def test_rows_and_what_is_given_once_have_the_same_gradients(case: Case) -> None
             np.testing.assert_allclose(
                 found[f"{name}/{value}"] / scale, expected / scale, err_msg=name, **SAME
             )
+
+
+ONE_OF_EACH = list({case.kind: case for case in reversed(CASES)}.values())
+# A number of 16 bits is right to 2 ** -11; what the rules take of it, they take of rounded numbers.
+HALF: dict[str, Any] = {"rtol": 0, "atol": 2e-2}
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.kind)
+@pytest.mark.parametrize("dtype", ["FLOAT16", "BFLOAT16"])
+def test_of_graphs_in_16_bits_gradients_are_single(case: Case, dtype: str) -> None:
+    model = forward(case, getattr(onnx.TensorProto, dtype))
+    sides, wanted = sides_of_result(model), list(model.graph.inputs)
+    derive(model, model.graph.outputs[0], sides, wanted, "g")
+    found = [value for value in model.graph.outputs if str(value.name).startswith("g/")]
+    assert {value.dtype for value in found} == {ir.DataType.FLOAT}
+    if dtype == "BFLOAT16":  # which few of the runtime's kernels for CPUs know
+        check(model)
+        return
+    single = forward(case)
+    derive(single, single.graph.outputs[0], sides, list(single.graph.inputs), "g")
+    # Multiples of 1/8 below 16 are the same in 16 bits.
+    inputs = {name: np.round(array * 8) / 8 for name, array in case.draw(batch=3).items()}
+    half = {name: array.astype(np.float16) for name, array in inputs.items()}
+    shape = Differences(case).result(inputs).shape
+    seed = {"g/seed": np.random.default_rng(5).standard_normal(shape, np.float32)}
+    expected, found_of = checked(single)(**inputs, **seed), checked(model)(**half, **seed)
+    for name in inputs:
+        scale = max(1.0, float(abs(expected[f"g/{name}"]).max()))
+        np.testing.assert_allclose(
+            found_of[f"g/{name}"] / scale, expected[f"g/{name}"] / scale, **HALF
+        )

@@ -12,15 +12,9 @@ from vitonnx.graph.gradients._arithmetic import Arithmetic, Sides, sides_of
 from vitonnx.graph.gradients._rule import Seen, rule, unknown
 
 
-@rule("Cast", "Dropout", "Identity", "QuantizeLinear", "DequantizeLinear")
+@rule("Cast", "Dropout", "Identity")
 def same(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
-    """Pass the gradient on; through rounding too, whose own is zero (a straight-through estimate).
-
-    References
-    ----------
-    Bengio et al. 2013, "Estimating or Propagating Gradients Through Stochastic Neurons",
-    arXiv:1308.3432.
-    """
+    """Pass the gradient on."""
     return [gradient, *[None] * (len(seen.inputs) - 1)]
 
 

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from vitonnx.errors import UsageError
 from vitonnx.graph._row_axes import Cut, input_axes
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._rule import RULES, Gradient, Seen, is_flat
+from vitonnx.graph.gradients._rule import RULES, Gradient, Seen, moving_outputs
 
 # Several separate rows of one value, such as class and distillation token, are followed apart.
 MOST_CUTS = 3
@@ -62,7 +62,7 @@ def differentiate(
     Griewank & Walther 2008, "Evaluating Derivatives", chapter 3.
     """
     needed = _between(of, wanted, nodes)
-    moving = {*wanted, *(value for node in needed for value in node.outputs)}
+    moving = {*wanted, *(value for node in needed for value in moving_outputs(node))}
     tape = _Tape(write)
     tape.add(of, Gradient(seed))
     for node in reversed(needed):
@@ -75,8 +75,9 @@ def _between(of: ir.Value, wanted: Collection[ir.Value], nodes: Iterable[ir.Node
     forward: list[ir.Node] = []
     reached = set(wanted)
     for node in nodes:
-        if not reached.isdisjoint(node.inputs) and not is_flat(node):
-            reached.update(node.outputs)
+        moving = moving_outputs(node)
+        if moving and not reached.isdisjoint(node.inputs):
+            reached.update(moving)
             forward.append(node)
     backward, found = {of}, []
     for node in reversed(forward):

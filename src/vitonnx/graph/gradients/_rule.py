@@ -12,7 +12,7 @@ from vitonnx.errors import UsageError
 from vitonnx.graph._row_axes import Cut
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 
-__all__ = ["RULES", "Gradient", "Rule", "Seen", "is_flat", "rule", "unknown"]
+__all__ = ["RULES", "Gradient", "Rule", "Seen", "moving_outputs", "rule", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,14 @@ FLAT = frozenset(
 """Operators that give steps, or nothing of the numbers: their derivative is zero everywhere."""
 
 
-def is_flat(node: ir.Node) -> bool:
-    """Whether what a node gives has no derivative but zero."""
+def moving_outputs(node: ir.Node) -> Sequence[ir.Value]:
+    """Give the outputs of a node whose derivatives aren't zero everywhere."""
     if node.op_type == "Cast":
-        return not ir.DataType(node.attributes.get_int("to")).is_floating_point()
-    return node.op_type in FLAT and not node.domain
+        is_whole = not ir.DataType(node.attributes.get_int("to")).is_floating_point()
+        return () if is_whole else node.outputs
+    if node.op_type == "DynamicQuantizeLinear":
+        return node.outputs[:1]  # its scale counts as constant
+    return () if node.op_type in FLAT and not node.domain else node.outputs
 
 
 def rule(*kinds: str) -> Callable[[Rule], Rule]:

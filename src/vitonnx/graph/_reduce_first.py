@@ -31,9 +31,7 @@ class ReduceFirst(ir.passes.InPlacePass):
             join = _join(weights)
             if join is None:
                 continue
-            behind = _behind(join)
-            reduced = [value for value in _reduced(weights) if value not in behind]
-            if reduced:
+            if reduced := _reduced(weights, _behind(join)):
                 _tie(model.graph, join, reduced)
                 tied = True
         if tied:
@@ -54,17 +52,25 @@ def _join(weights: ir.Value) -> ir.Node | None:
     return None
 
 
-def _reduced(weights: ir.Value) -> list[ir.Value]:
-    """Follow each reader of a whole attention to its first result that is smaller."""
+def _reduced(weights: ir.Value, behind: set[ir.Value]) -> list[ir.Value]:
+    """Follow each reader of a whole attention to its first result that is smaller.
+
+    What is computed behind the block can't be waited for: gradients, for instance.
+    """
     found: dict[ir.Value, None] = {}
     stack = [use.node for use in weights.uses() if not _weighs_values(use.node, weights)]
+    seen = set(stack)
     while stack:
         node = stack.pop()
         for value in node.outputs:
+            if value in behind:
+                continue
             if _size(value) < _size(weights):
                 found[value] = None
-            else:
-                stack.extend(value.consumers())
+                continue
+            more = [each for each in value.consumers() if each not in seen]
+            seen.update(more)
+            stack.extend(more)
     return list(found)
 
 

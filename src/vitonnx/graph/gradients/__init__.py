@@ -15,8 +15,9 @@ from vitonnx.graph.gradients import (
     _windows,
 )
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._reverse import differentiate, filled
+from vitonnx.graph.gradients._reverse import differentiate
 from vitonnx.graph.gradients._rule import RULES, Gradient
+from vitonnx.graph.gradients._tape import filled
 
 __all__ = ["RULES", "Arithmetic", "Gradient", "differentiate", "filled", "sides_of"]
 

@@ -4,15 +4,35 @@ from vitonnx.graph.gradients import (
     _activations,
     _elementwise,
     _forms,
+    _functions,
+    _gelus,
     _norms,
+    _picks,
     _products,
+    _quantised,
     _reductions,
+    _softmax,
+    _windows,
 )
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._reverse import differentiate, filled
+from vitonnx.graph.gradients._reverse import differentiate
 from vitonnx.graph.gradients._rule import RULES, Gradient
+from vitonnx.graph.gradients._tape import filled
 
 __all__ = ["RULES", "Arithmetic", "Gradient", "differentiate", "filled", "sides_of"]
 
 # Each registers its rules.
-del _activations, _elementwise, _forms, _norms, _products, _reductions
+del (
+    _activations,
+    _elementwise,
+    _forms,
+    _functions,
+    _gelus,
+    _norms,
+    _picks,
+    _products,
+    _quantised,
+    _reductions,
+    _softmax,
+    _windows,
+)

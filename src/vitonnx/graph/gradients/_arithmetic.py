@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import ArrayLike, NDArray
 
 from vitonnx.graph._last_tokens import SINGLE
-from vitonnx.graph._sides import known_sides
-from vitonnx.graph._write import Writer, constant
+from vitonnx.graph.gradients._moves import Moves
+from vitonnx.graph.gradients._nodes import WHOLE_NUMBERS, Sides, sides_of
 
-__all__ = ["Arithmetic", "Sides", "sides_of"]
-
-Sides: TypeAlias = tuple[int | None, ...]
-"""Sides of a value; None for one that is open, as the batch is."""
-
-WHOLE_NUMBERS = ir.DataType.INT64
+__all__ = ["Arithmetic", "Sides", "broadcast", "sides_of"]
 
 
-def sides_of(value: ir.Value) -> Sides:
-    """Give the sides of a value, whose rank at least must be known."""
-    sides = known_sides(value)
-    if sides is None:
-        raise ValueError(f"the shape of {value.name!r} isn't known")
-    return sides
-
-
-class Arithmetic:
+class Arithmetic(Moves):
     """Writes nodes behind a graph, and says the shape of each.
 
     Whatever the graph computes in, these compute in single precision: gradients of attention are
@@ -44,67 +28,9 @@ class Arithmetic:
         Beginning of all names.
     """
 
-    def __init__(self, graph: ir.Graph, name: str) -> None:
-        self.graph = graph
-        self._write = Writer(graph, name)
-        self._count = 0
-        self._made: dict[object, ir.Value] = {}
-
-    @property
-    def nodes(self) -> list[ir.Node]:
-        """What was written, in order."""
-        return self._write.nodes
-
-    def op(
-        self,
-        kind: str,
-        inputs: Sequence[ir.Value | None],
-        sides: Sequence[int | None] | None,
-        dtype: ir.DataType | None = SINGLE,
-        **attributes: object,
-    ) -> ir.Value:
-        """Write a node of one output with these sides."""
-        place = self._place(kind)
-        return self._write.op(kind, inputs, place, dtype, sides, **attributes)  # type: ignore[arg-type]
-
-    def ops(
-        self,
-        kind: str,
-        inputs: Sequence[ir.Value | None],
-        sides: Sequence[Sequence[int | None]],
-        **attributes: object,
-    ) -> tuple[ir.Value, ...]:
-        """Write a node of several outputs with these sides."""
-        name = f"{self._write.name}/{self._place(kind)}"
-        count = len(sides)
-        node = ir.node(kind, inputs, attributes, num_outputs=count, name=name)  # type: ignore[arg-type]
-        for place, (value, own) in enumerate(zip(node.outputs, sides, strict=True)):
-            value.name = f"{name}/output_{place}" if place else name
-            value.type, value.shape = ir.TensorType(SINGLE), ir.Shape(own)
-        self.nodes.append(node)
-        return tuple(node.outputs)
-
-    def array(self, numbers: ArrayLike) -> ir.Value:
-        """Write a constant in single precision."""
-        return self._constant(np.asarray(numbers, np.float32))
-
-    def integers(self, numbers: Sequence[int] | int) -> ir.Value:
-        """Write whole numbers, such as axes."""
-        numbers = numbers if isinstance(numbers, int) else list(numbers)
-        return self._constant(np.asarray(numbers, np.int64))
-
-    def single(self, value: ir.Value) -> ir.Value:
-        """Give a value of the graph in single precision; whole numbers and booleans as they are."""
-        if value.dtype in (None, SINGLE) or not value.dtype.is_floating_point():
-            return value
-        if value not in self._made:
-            cast = self.op("Cast", [value], known_sides(value), to=SINGLE.value)
-            self._made[value] = cast
-        return self._made[value]
-
-    def unary(self, kind: str, value: ir.Value, **attributes: object) -> ir.Value:
+    def unary(self, kind: str, value: ir.Value) -> ir.Value:
         """Apply a function to every number."""
-        return self.op(kind, [value], sides_of(value), SINGLE, **attributes)
+        return self.op(kind, [value], sides_of(value))
 
     def binary(self, kind: str, one: ir.Value, other: ir.Value) -> ir.Value:
         """Apply a function to every pair of numbers, broadcast."""
@@ -145,16 +71,6 @@ class Arithmetic:
         sides = (*broadcast(left[:-2], right[:-2]), left[-2], right[-1])
         return self.op("MatMul", [one, other], sides)
 
-    def transpose(self, value: ir.Value, perm: Sequence[int]) -> ir.Value:
-        """Put axes in another order."""
-        sides = sides_of(value)
-        return self.op("Transpose", [value], [sides[axis] for axis in perm], perm=tuple(perm))
-
-    def turned(self, value: ir.Value) -> ir.Value:
-        """Transpose matrices."""
-        rank = len(sides_of(value))
-        return self.transpose(value, [*range(rank - 2), rank - 1, rank - 2])
-
     def sum(self, value: ir.Value, axes: Sequence[int], *, keep: bool = True) -> ir.Value:
         """Sum over axes."""
         return self._reduced("ReduceSum", value, axes, keep=keep)
@@ -163,92 +79,15 @@ class Arithmetic:
         """Take the mean over axes, which stay as sides of 1."""
         return self._reduced("ReduceMean", value, axes, keep=True)
 
-    def squeeze(self, value: ir.Value, axes: Sequence[int]) -> ir.Value:
-        """Leave axes out, whose sides are 1."""
-        sides = [side for axis, side in enumerate(sides_of(value)) if axis not in axes]
-        return self.op("Squeeze", [value, self.integers(axes)], sides, value.dtype)
+    def unbroadcast(
+        self, value: ir.Value, like: ir.Value, own: Sides, whole: Sides | None = None
+    ) -> ir.Value:
+        """Sum over the axes along which something of its `own` sides was repeated.
 
-    def unsqueeze(self, value: ir.Value, axes: Sequence[int]) -> ir.Value:
-        """Put in axes, whose sides are 1; they count in the result."""
-        sides: list[int | None] = list(sides_of(value))
-        for axis in sorted(axes):
-            sides.insert(axis, 1)
-        return self.op("Unsqueeze", [value, self.integers(axes)], sides, value.dtype)
-
-    def reshape(self, value: ir.Value, like: ir.Value) -> ir.Value:
-        """Give a value the shape of another with as many numbers."""
-        sides = sides_of(like)
-        if sum(side is None for side in sides) <= 1:
-            target = self.integers([-1 if side is None else side for side in sides])
-        else:
-            target = self.shape(like)
-        return self.op("Reshape", [value, target], sides)
-
-    def shape(self, value: ir.Value) -> ir.Value:
-        """Give the sides of a value, whole numbers."""
-        return self.op("Shape", [value], [len(sides_of(value))], WHOLE_NUMBERS)
-
-    def expand(self, value: ir.Value, like: ir.Value) -> ir.Value:
-        """Repeat a value along axes of 1, to the shape of another."""
-        own, sides = sides_of(value), sides_of(like)
-        if own == sides:
-            return value
-        repeated = [mine != theirs for mine, theirs in zip(own, sides, strict=True)]
-        if any(side is None for side, again in zip(sides, repeated, strict=True) if again):
-            target = self.shape(like)
-        else:
-            target = self.integers(
-                [
-                    int(side or 1) if again else 1
-                    for side, again in zip(sides, repeated, strict=True)
-                ]
-            )
-        return self.op("Expand", [value, target], sides)
-
-    def repeated(self, value: ir.Value, axis: int, count: int) -> ir.Value:
-        """Repeat what is the same along an axis, whose side is 1."""
-        if count == 1:
-            return value
-        ones = np.ones([count if place == axis else 1 for place in range(len(sides_of(value)))])
-        return self.mul(value, self.array(ones))
-
-    def slice(self, value: ir.Value, axis: int, start: int, stop: int) -> ir.Value:
-        """Take adjacent entries along an axis."""
-        made = (value, axis, start, stop)
-        if made not in self._made:
-            sides = list(sides_of(value))
-            sides[axis] = stop - start
-            bounds = [self.integers([number]) for number in (start, stop, axis)]
-            self._made[made] = self.op("Slice", [value, *bounds], sides, value.dtype)
-        return self._made[made]
-
-    def pad(self, value: ir.Value, axis: int, before: int, after: int) -> ir.Value:
-        """Put zeros before and behind, along an axis."""
-        if not before and not after:
-            return value
-        sides = list(sides_of(value))
-        sides[axis] = int(sides[axis] or 0) + before + after
-        pads = self.integers([before, after])
-        return self.op("Pad", [value, pads, self.array(0.0), self.integers([axis])], sides)
-
-    def concat(self, values: Sequence[ir.Value], axis: int) -> ir.Value:
-        """Put values together along an axis."""
-        sides = list(sides_of(values[0]))
-        along = [sides_of(value)[axis] for value in values]
-        sides[axis] = None if None in along else sum(int(side or 0) for side in along)
-        return self.op("Concat", values, sides, axis=axis)
-
-    def gather(self, value: ir.Value, places: Sequence[int], axis: int) -> ir.Value:
-        """Take entries of constant places along an axis."""
-        sides = list(sides_of(value))
-        sides[axis] = len(places)
-        return self.op("Gather", [value, self.integers(places)], sides, axis=axis)
-
-    def unbroadcast(self, value: ir.Value, whole: Sides, own: Sides) -> ir.Value:
-        """Sum over the axes along which something of its `own` sides was repeated to the `whole`.
-
-        The value may be given once for an axis along which it is the same, as everywhere.
+        It was repeated to be `like` that, or of the `whole` sides where the last ones differ. The
+        value may be given once for an axis along which it is the same, as everywhere.
         """
+        whole = sides_of(like) if whole is None else whole
         leading = len(whole) - len(own)
         axes = [
             axis
@@ -261,11 +100,16 @@ class Arithmetic:
         if summed:
             value = self.sum(value, summed)
         if repeated:
-            sides = [whole[axis] for axis in repeated]
-            if None in sides:
-                raise ValueError("a gradient that is the same for all pictures can't be summed")
-            value = self.mul(value, float(math.prod(int(side or 1) for side in sides)))
+            value = self.mul(value, float(math.prod(int(whole[axis] or 1) for axis in repeated)))
+        for axis in repeated:
+            if whole[axis] is None:
+                value = self.mul(value, self._side(like, axis))
         return self.squeeze(value, range(leading)) if leading else value
+
+    def _side(self, value: ir.Value, axis: int) -> ir.Value:
+        """Give an open side, such as the number of pictures."""
+        side = self.op("Shape", [value], [1], WHOLE_NUMBERS, start=axis, end=axis + 1)
+        return self.op("Cast", [side], [1], to=SINGLE.value)
 
     def _reduced(self, kind: str, value: ir.Value, axes: Sequence[int], *, keep: bool) -> ir.Value:
         sides = [
@@ -275,18 +119,6 @@ class Arithmetic:
         ]
         inputs = [value, self.integers(axes)]
         return self.op(kind, inputs, sides, keepdims=int(keep))
-
-    def _constant(self, array: NDArray[np.generic]) -> ir.Value:
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._made:
-            self._count += 1
-            name = f"{self._write.name}/constant_{self._count}"
-            self._made[key] = constant(self.graph, name, array)
-        return self._made[key]
-
-    def _place(self, kind: str) -> str:
-        self._count += 1
-        return f"{kind.lower()}_{self._count}"
 
 
 def broadcast(*shapes: Sides) -> Sides:

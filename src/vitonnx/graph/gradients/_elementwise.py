@@ -17,9 +17,10 @@ def _summed_back(of_each: Callable[[Arithmetic, Seen, ir.Value], Factors]) -> Ru
     """Make a rule of the gradients with all inputs broadcast."""
 
     def apply(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
-        whole = sides_of(seen.output)
         return [
-            write.unbroadcast(of_one(), whole, sides_of(seen.input(place))) if wanted else None
+            write.unbroadcast(of_one(), seen.output, sides_of(seen.input(place)))
+            if wanted
+            else None
             for place, (of_one, wanted) in enumerate(
                 zip(of_each(write, seen, gradient), seen.wanted, strict=True)
             )
@@ -68,6 +69,8 @@ def power(write: Arithmetic, seen: Seen, gradient: ir.Value) -> Factors:
         known = number(exponent)
         if known == 2:
             return write.mul(gradient, write.mul(base, 2.0))
+        if known == 3:
+            return write.mul(gradient, write.mul(write.mul(base, base), 3.0))
         exponents = write.single(exponent) if known is None else write.array(known)
         if exponents.dtype != base.dtype:
             exponents = write.op("Cast", [exponents], sides_of(exponents), to=base.dtype)
@@ -99,10 +102,10 @@ def extreme(write: Arithmetic, seen: Seen, gradient: ir.Value) -> Factors:
 @rule("Where")
 def where(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
     """Give the gradient to what was chosen."""
-    whole, condition, zero = sides_of(seen.output), seen.input(0), write.array(0.0)
+    condition, zero = seen.input(0), write.array(0.0)
     chosen = [None, (gradient, zero), (zero, gradient)]
     return [
-        write.unbroadcast(write.where(condition, *pair), whole, sides_of(seen.input(place)))
+        write.unbroadcast(write.where(condition, *pair), seen.output, sides_of(seen.input(place)))
         if pair is not None and seen.wanted[place]
         else None
         for place, pair in enumerate(chosen)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
-from vitonnx.errors import UsageError
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._rule import Seen, rule
+from vitonnx.graph.gradients._rule import Seen, rule, unknown
 
 EPSILON = 1e-5  # where a node says none
 
@@ -18,8 +19,38 @@ def layer_norm(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Val
 
     With h the gradient times the scale: (h - mean(h) - x' mean(h x')) / deviation.
     """
-    value, scale = seen.input(0), seen.input(1)
+    value, epsilon = seen.input(0), seen.node.attributes.get_float("epsilon", EPSILON)
     axes, own = _normalised(seen, value)
+    scaled = write.mul(gradient, seen.input(1))
+    return _only_first(seen, _standardised(write, value, scaled, axes, own, epsilon))
+
+
+@rule("GroupNormalization", "InstanceNormalization")
+def group_norm(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Likewise, for the channels and pixels of a group."""
+    value, epsilon = seen.input(0), seen.node.attributes.get_float("epsilon", EPSILON)
+    batch, *sides = sides_of(value)
+    if None in sides:
+        raise unknown(seen, "normalises an axis of unknown size")
+    groups = seen.node.attributes.get_int("num_groups", int(sides[0] or 1))
+    count = math.prod(int(side or 1) for side in sides) // groups
+    scale = write.unsqueeze(seen.input(1), range(1, len(sides)))
+    scaled = write.expand(write.mul(gradient, scale), value)
+    grouped = write.reshape(value, [batch, groups, count])
+    scaled = write.reshape(scaled, [batch, groups, count])
+    found = _standardised(write, grouped, scaled, [2], [count], epsilon)
+    return _only_first(seen, write.reshape(found, [batch, *sides]))
+
+
+def _standardised(
+    write: Arithmetic,
+    value: ir.Value,
+    scaled: ir.Value,
+    axes: list[int],
+    own: list[int],
+    epsilon: float,
+) -> ir.Value:
+    """Go back through what gives a mean of 0 and a deviation of 1."""
     sides = sides_of(value)
     few = [1 if axis in axes else side for axis, side in enumerate(sides)]
     # One node that the runtime has in one piece, and that gives the deviation too.
@@ -28,13 +59,11 @@ def layer_norm(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Val
         [value, write.array(np.ones(own))],
         [sides, few, few],
         axis=axes[0],
-        epsilon=seen.node.attributes.get_float("epsilon", EPSILON),
+        epsilon=epsilon,
     )
-    scaled = write.mul(gradient, scale)
     along = write.mean(write.mul(scaled, normal), axes)
     centred = write.sub(scaled, write.mean(scaled, axes))
-    found = write.mul(write.sub(centred, write.mul(normal, along)), inverse)
-    return _only_first(seen, found)
+    return write.mul(write.sub(centred, write.mul(normal, along)), inverse)
 
 
 @rule("RMSNormalization", "SimplifiedLayerNormalization")
@@ -82,18 +111,12 @@ def _normalised(seen: Seen, value: ir.Value) -> tuple[list[int], list[int]]:
     axis = seen.node.attributes.get_int("axis", -1) % len(sides)
     own = sides[axis:]
     if None in own:
-        raise UsageError(
-            f"{seen.node.op_type} {seen.node.name!r} normalises an axis of unknown size: its "
-            "gradient isn't known."
-        )
+        raise unknown(seen, "normalises an axis of unknown size")
     return list(range(axis, len(sides))), [int(side or 1) for side in own]
 
 
 def _only_first(seen: Seen, found: ir.Value) -> list[ir.Value | None]:
     """Give the gradient of what is normalised; the scales must be weights."""
     if any(seen.wanted[1:]):
-        raise UsageError(
-            f"{seen.node.op_type} {seen.node.name!r} has a scale that depends on the picture: its "
-            "gradient isn't known."
-        )
+        raise unknown(seen, "has a scale that depends on the picture")
     return [found, *[None] * (len(seen.inputs) - 1)]

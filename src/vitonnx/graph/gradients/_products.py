@@ -1,4 +1,4 @@
-"""Rules of products: of matrices, of named axes, and the convolution of the patches."""
+"""Rules of products: of matrices, and of named axes."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ def matmul(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value |
             product = write.mul(gradient, write.turned(write.sum(other, [len(right) - 1])))
         else:
             product = write.matmul(gradient, write.turned(other))
-        whole = (*leading, *left[-2:])
-        found[0] = write.unbroadcast(product, whole, left)
+        found[0] = write.unbroadcast(product, seen.output, left, (*leading, *left[-2:]))
     if seen.wanted[1]:
         if sides_of(gradient)[-2] == 1 != left[-2]:
             one = write.sum(one, [len(left) - 2])  # the same in every row
         product = write.matmul(write.turned(one), gradient)
-        found[1] = write.unbroadcast(product, (*leading, *right[-2:]), right)
+        found[1] = write.unbroadcast(product, seen.output, right, (*leading, *right[-2:]))
     for place, axis in ((0, -2), (1, -1)):
         value = found[place]
         if value is not None and len(own[place]) == 1:
@@ -63,7 +62,7 @@ def gemm(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | N
         found[1] = write.turned(product) if turn_other else product
     if len(seen.inputs) > 2 and seen.wanted[2]:
         share = _times(write, gradient, attributes.get_float("beta", 1.0))
-        found[2] = write.unbroadcast(share, sides_of(seen.output), sides_of(seen.input(2)))
+        found[2] = write.unbroadcast(share, seen.output, sides_of(seen.input(2)))
     return found
 
 
@@ -104,50 +103,3 @@ def einsum(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value |
         # An axis that was summed over: its entries have one gradient.
         found.append(write.unsqueeze(product, missing) if missing else product)
     return found
-
-
-@rule("Conv")
-def conv(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
-    """Turn the convolution round, with the same kernel."""
-    attributes, value, kernel = seen.node.attributes, seen.input(0), seen.input(1)
-    if any(seen.wanted[1:]):
-        raise UsageError(
-            f"Conv {seen.node.name!r} has a kernel that depends on the picture: its gradient isn't "
-            "known."
-        )
-    spatial = sides_of(value)[2:]
-    rank = len(spatial)
-    strides = list(attributes.get_ints("strides", [1] * rank))
-    dilations = list(attributes.get_ints("dilations", [1] * rank))
-    pads = list(attributes.get_ints("pads", [0] * 2 * rank))
-    if attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or None in spatial:
-        raise UsageError(
-            f"Conv {seen.node.name!r} pads as its input comes: its gradient isn't known."
-        )
-    reach = [
-        (int(out or 1) - 1) * stride + (int(size or 1) - 1) * apart + 1 - before - behind
-        for out, stride, size, apart, before, behind in zip(
-            sides_of(seen.output)[2:],
-            strides,
-            sides_of(kernel)[2:],
-            dilations,
-            pads[:rank],
-            pads[rank:],
-            strict=True,
-        )
-    ]
-    # Pixels that no patch covers have no gradient.
-    left = [int(side or 0) - covered for side, covered in zip(spatial, reach, strict=True)]
-    gradient = write.expand(gradient, seen.output)
-    turned = write.op(
-        "ConvTranspose",
-        [gradient, kernel],
-        [*sides_of(value)[:2], *reach],
-        strides=strides,
-        dilations=dilations,
-        pads=pads,
-        group=attributes.get_int("group", 1),
-    )
-    for axis, more in enumerate(left, start=2):
-        turned = write.pad(turned, axis, 0, more)
-    return [turned, *[None] * (len(seen.inputs) - 1)]

@@ -6,19 +6,15 @@ import math
 
 import onnx_ir as ir
 
-from vitonnx.errors import UsageError
 from vitonnx.graph._sides import reduced_axes
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._rule import Seen, rule
+from vitonnx.graph.gradients._rule import Seen, rule, unknown
 
 
 def _axes(seen: Seen) -> list[int]:
     axes = reduced_axes(seen.node, len(sides_of(seen.input(0))))
     if axes is None:
-        raise UsageError(
-            f"{seen.node.op_type} {seen.node.name!r} reduces axes that aren't constant, so its "
-            "gradient isn't known."
-        )
+        raise unknown(seen, "reduces axes that aren't constant")
     return sorted(axes)
 
 
@@ -42,23 +38,14 @@ def reduce_sum(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Val
 def reduce_mean(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
     """Give every number its share of the gradient."""
     axes = _axes(seen)
-    shared = _shared(write, seen, gradient, axes)
-    return _only_first(seen, _kept(write, seen, shared, axes))
+    share = shared(write, seen, gradient, axes)
+    return _only_first(seen, _kept(write, seen, share, axes))
 
 
-@rule("GlobalAveragePool")
-def average_pool(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
-    """Give every number of a channel its share of the gradient."""
-    return [_shared(write, seen, gradient, list(range(2, len(sides_of(seen.input(0))))))]
-
-
-def _shared(write: Arithmetic, seen: Seen, gradient: ir.Value, axes: list[int]) -> ir.Value:
+def shared(write: Arithmetic, seen: Seen, gradient: ir.Value, axes: list[int]) -> ir.Value:
     sides = [sides_of(seen.input(0))[axis] for axis in axes]
     if None in sides:
-        raise UsageError(
-            f"{seen.node.op_type} {seen.node.name!r} takes a mean of unknown size, so its gradient "
-            "isn't known."
-        )
+        raise unknown(seen, "takes a mean of unknown size")
     return write.mul(gradient, 1 / math.prod(int(side or 1) for side in sides))
 
 
@@ -92,3 +79,26 @@ def reduce_extreme(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir
     ones = write.op("Cast", [tie], sides_of(tie), to=ir.DataType.FLOAT.value)
     share = write.div(_kept(write, seen, gradient, axes), write.sum(ones, axes))
     return _only_first(seen, write.mul(ones, share))
+
+
+@rule("ReduceLogSumExp")
+def reduce_log_sum_exp(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Of y = log sum exp(x): exp(x - y) dy, a softmax."""
+    axes = _axes(seen)
+    shares = write.sub(seen.input(0), _kept(write, seen, seen.output, axes))
+    kept = _kept(write, seen, gradient, axes)
+    return _only_first(seen, write.mul(kept, write.unary("Exp", shares)))
+
+
+@rule("CumSum")
+def cumsum(write: Arithmetic, seen: Seen, gradient: ir.Value) -> list[ir.Value | None]:
+    """Sum from the other end."""
+    attributes = seen.node.attributes
+    summed = write.op(
+        "CumSum",
+        [write.expand(gradient, seen.output), seen.inputs[1]],
+        sides_of(seen.output),
+        exclusive=attributes.get_int("exclusive", 0),
+        reverse=1 - attributes.get_int("reverse", 0),
+    )
+    return [summed, None]

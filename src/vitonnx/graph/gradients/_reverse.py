@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 import onnx_ir as ir
 
-from vitonnx.errors import UsageError
-from vitonnx.graph._rows import Cut, input_axes
-from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
-from vitonnx.graph.gradients._rule import RULES, Gradient, Seen
-
-# Several separate rows of one value, such as class and distillation token, are followed apart.
-MOST_CUTS = 3
-DOMAINS = ("", "com.microsoft")
+from vitonnx.graph.gradients._arithmetic import Arithmetic
+from vitonnx.graph.gradients._rule import Gradient, moving_outputs
+from vitonnx.graph.gradients._tape import Tape
 
 __all__ = ["differentiate"]
 
@@ -62,8 +55,8 @@ def differentiate(
     Griewank & Walther 2008, "Evaluating Derivatives", chapter 3.
     """
     needed = _between(of, wanted, nodes)
-    moving = {*wanted, *(value for node in needed for value in node.outputs)}
-    tape = _Tape(write)
+    moving = {*wanted, *(value for node in needed for value in moving_outputs(node))}
+    tape = Tape(write)
     tape.add(of, Gradient(seed))
     for node in reversed(needed):
         tape.follow(node, [value in moving for value in node.inputs])
@@ -75,8 +68,9 @@ def _between(of: ir.Value, wanted: Collection[ir.Value], nodes: Iterable[ir.Node
     forward: list[ir.Node] = []
     reached = set(wanted)
     for node in nodes:
-        if not reached.isdisjoint(node.inputs) and node.op_type != "Shape":
-            reached.update(node.outputs)
+        moving = moving_outputs(node)
+        if moving and not reached.isdisjoint(node.inputs):
+            reached.update(moving)
             forward.append(node)
     backward, found = {of}, []
     for node in reversed(forward):
@@ -84,125 +78,3 @@ def _between(of: ir.Value, wanted: Collection[ir.Value], nodes: Iterable[ir.Node
             backward.update(value for value in node.inputs if value in reached)
             found.append(node)
     return found[::-1]
-
-
-class _Tape:
-    """Gradients as they come together."""
-
-    def __init__(self, write: Arithmetic) -> None:
-        self.write = write
-        self.found: dict[ir.Value, dict[Cut | None, ir.Value]] = {}
-
-    def add(self, value: ir.Value, gradient: Gradient) -> None:
-        """Add to the gradient of a value."""
-        parts = self.found.setdefault(value, {})
-        there = parts.get(gradient.cut)
-        parts[gradient.cut] = (
-            gradient.value if there is None else self.write.add(there, gradient.value)
-        )
-
-    def combined(self, value: ir.Value) -> list[Gradient]:
-        """Give the gradient of a value, in parts: rows apart from each other, or all together."""
-        parts = [Gradient(part, cut) for cut, part in self.found.get(value, {}).items()]
-        if len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
-            return parts
-        return [Gradient(self._whole(value, parts))]
-
-    def _whole(self, value: ir.Value, parts: Iterable[Gradient]) -> ir.Value:
-        first, *others = (filled(self.write, value, part) for part in parts)
-        for other in others:
-            first = self.write.add(first, other)
-        return first
-
-    def follow(self, node: ir.Node, wanted: list[bool]) -> None:
-        """Go from a node's outputs back to its inputs."""
-        rule = RULES.get(node.op_type) if node.domain in DOMAINS else None
-        if rule is None:
-            raise UsageError(
-                f"no rule is known for the gradient of {node.op_type} {node.name!r}, which the "
-                "class depends on: what the class depends on can't be told for this model."
-            )
-        if node.op_type == "Split":
-            self._follow_split(node)
-            return
-        output, *others = node.outputs
-        if any(self.found.get(other) for other in others):
-            raise UsageError(
-                f"no rule is known for the further outputs of {node.op_type} {node.name!r}, which "
-                "the class depends on."
-            )
-        for gradient in self.combined(output):
-            axes = None if gradient.cut is None else input_axes(node, gradient.cut.axis)
-            if gradient.cut is not None and axes is None:
-                gradient = Gradient(filled(self.write, output, gradient))
-            axes = [None] * len(node.inputs) if axes is None else axes
-            seen = self._seen(node, wanted, gradient.cut, axes)
-            for place, given in enumerate(rule(self.write, seen, gradient.value)):
-                value, axis = node.inputs[place], axes[place]
-                if given is None or value is None or not wanted[place]:
-                    continue
-                if isinstance(given, ir.Value):
-                    cut = None
-                    if gradient.cut is not None and axis is not None:
-                        cut = replace(gradient.cut, axis=axis)
-                    given = Gradient(given, cut)
-                self.add(value, given)
-
-    def _seen(
-        self, node: ir.Node, wanted: list[bool], cut: Cut | None, axes: list[int | None]
-    ) -> Seen:
-        """Show a rule some rows of a node, or all."""
-        write = self.write
-        inputs: list[ir.Value | None] = []
-        for value, axis in zip(node.inputs, axes, strict=True):
-            if value is not None and value.shape is not None:
-                value = write.single(value)
-                if cut is not None and axis is not None:
-                    value = write.slice(value, axis, cut.start, cut.stop)
-            inputs.append(value)
-        output = write.single(node.outputs[0])
-        if cut is not None:
-            output = write.slice(output, cut.axis, cut.start, cut.stop)
-        return Seen(node, inputs, output, wanted)
-
-    def _follow_split(self, node: ir.Node) -> None:
-        """Put the gradients of the parts back where they were."""
-        write, source = self.write, node.inputs[0]
-        assert source is not None
-        axis = node.attributes.get_int("axis", 0) % len(sides_of(source))
-        parts, start = [], 0
-        for value in node.outputs:
-            side = sides_of(value)[axis]
-            if side is None:
-                raise UsageError(
-                    f"Split {node.name!r} has parts of unknown size, so its gradient isn't known."
-                )
-            if found := self.combined(value):
-                whole = write.expand(self._whole(value, found), write.single(value))
-                parts.append(Gradient(whole, Cut(axis, start, start + side)))
-            start += side
-        if len(parts) == len(node.outputs):
-            parts = [Gradient(write.concat([part.value for part in parts], axis))]
-        for part in parts:
-            self.add(source, part)
-
-
-def filled(write: Arithmetic, value: ir.Value, gradient: Gradient) -> ir.Value:
-    """Put zeros where a gradient is zero."""
-    cut = gradient.cut
-    if cut is None:
-        return gradient.value
-    side, count = sides_of(value)[cut.axis], cut.stop - cut.start
-    part = gradient.value
-    if sides_of(part)[cut.axis] != count:
-        part = write.repeated(part, cut.axis, count)
-    return write.pad(part, cut.axis, cut.start, int(side or 0) - cut.stop)
-
-
-def _are_apart(parts: list[Gradient]) -> bool:
-    """Whether all parts are rows along one axis, none of them shared."""
-    cuts = [part.cut for part in parts if part.cut is not None]
-    if len(cuts) < len(parts) or len({cut.axis for cut in cuts}) > 1:
-        return False
-    cuts.sort(key=lambda cut: cut.start)
-    return all(one.stop <= other.start for one, other in itertools.pairwise(cuts))

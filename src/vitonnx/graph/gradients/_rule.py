@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 import onnx_ir as ir
 
-from vitonnx.graph._rows import Cut
+from vitonnx.errors import UsageError
+from vitonnx.graph._row_axes import Cut
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 
-__all__ = ["RULES", "Gradient", "Rule", "Seen", "rule"]
+__all__ = ["RULES", "Gradient", "Rule", "Seen", "moving_outputs", "rule", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,25 @@ Rule: TypeAlias = Callable[[Arithmetic, Seen, ir.Value], "Sequence[ir.Value | Gr
 RULES: dict[str, Rule] = {}
 """By operator, of ONNX and of the runtime's own."""
 
+FLAT = frozenset(
+    (
+        *("ArgMax", "ArgMin", "Ceil", "Floor", "IsInf", "IsNaN", "NonZero", "Round", "Sign"),
+        *("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or", "Xor"),
+        *("ConstantOfShape", "Shape", "Size"),
+    )
+)
+"""Operators that give steps, or nothing of the numbers: their derivative is zero everywhere."""
+
+
+def moving_outputs(node: ir.Node) -> Sequence[ir.Value]:
+    """Give the outputs of a node whose derivatives aren't zero everywhere."""
+    if node.op_type == "Cast":
+        is_whole = not ir.DataType(node.attributes.get_int("to")).is_floating_point()
+        return () if is_whole else node.outputs
+    if node.op_type == "DynamicQuantizeLinear":
+        return node.outputs[:1]  # its scale counts as constant
+    return () if node.op_type in FLAT and not node.domain else node.outputs
+
 
 def rule(*kinds: str) -> Callable[[Rule], Rule]:
     """Register a rule for operators."""
@@ -79,3 +99,10 @@ def rule(*kinds: str) -> Callable[[Rule], Rule]:
         return function
 
     return register
+
+
+def unknown(seen: Seen, what: str) -> UsageError:
+    """Say why a node's gradient isn't known."""
+    return UsageError(
+        f"{seen.node.op_type} {seen.node.name!r} {what}, so its gradient isn't known."
+    )

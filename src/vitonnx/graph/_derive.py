@@ -167,7 +167,7 @@ class _Values:
         sides = [batch, layout.patches, dim]
         axis = write.constant("axis", [1])
         patches = write.op("Slice", [tokens, *bounds, axis], "patches", SINGLE, sides)
-        logits = logits_of_each(write, head, self.last, patches)
+        logits = logits_of_each(write, head, self.last, patches, asks="lens")
         classes = (known_sides(head.logits) or (None,))[-1]
         shape = write.constant("shape", [-1, layout.patches, classes or -1])
         whole = [batch, layout.patches, classes]

@@ -142,13 +142,13 @@ class Derivatives:
     def _of_mean(self, wanted: Wanted) -> ir.Value:
         """Write what the head says of the mean of a block's tokens, as its only token."""
         score = self._score(wanted.scalar)
-        head = find_head_nodes(self.graph, self.last, score, asks="legrad")
+        head = find_head_nodes(self.graph, self.last, score, asks="legrad", may_pool=True)
         tokens = output_of(self.graph, tokens_name(block_of(wanted.name)))
         write = Writer(self.graph, f"{wanted.place}/head")
         sides = sides_of(tokens)
         axis = write.constant("axis", [1])
         mean = write.op("ReduceMean", [tokens, axis], "mean", SINGLE, [sides[0], 1, sides[2]])
-        found = logits_of_each(write, head, self.last, mean)
+        found = logits_of_each(write, head, self.last, mean, asks="legrad")
         self.graph.extend(write.nodes)
         return found
 
@@ -265,8 +265,8 @@ def normalised_pixels(graph: ir.Graph) -> ir.Value:
 
 def attention_input(graph: ir.Graph, layout: Layout, block: int) -> ir.Value:
     """Find the tokens that a block's attention reads, (batch, tokens, dim)."""
-    attentions = find_attentions(graph)
-    if len(attentions) != layout.blocks:
+    attentions = find_attentions(graph)  # the head's own comes last, where it pools by one
+    if len(attentions) < layout.blocks:
         raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
     read = ancestors(attentions[block].inputs)
     first = tokens_name(block - 1) if block else None

@@ -37,7 +37,9 @@ class HeadNodes:
     logits: ir.Value
 
 
-def find_head_nodes(graph: ir.Graph, last: LastTokens, logits: ir.Value, *, asks: str) -> HeadNodes:
+def find_head_nodes(
+    graph: ir.Graph, last: LastTokens, logits: ir.Value, *, asks: str, may_pool: bool = False
+) -> HeadNodes:
     """Find what computes logits, or an embedding, of the last block's tokens.
 
     Parameters
@@ -47,7 +49,9 @@ def find_head_nodes(graph: ir.Graph, last: LastTokens, logits: ir.Value, *, asks
     logits : onnx_ir.Value
         Output that the head computes.
     asks : str
-        The probe's name, for messages.
+        Name of who asks, for messages.
+    may_pool : bool
+        Whether it may pool by attention.
 
     Raises
     ------
@@ -67,7 +71,8 @@ def find_head_nodes(graph: ir.Graph, last: LastTokens, logits: ir.Value, *, asks
             f"the model's head doesn't read the last block: {asks} can't be used on it."
         )
     _check_alone(head, last, asks)
-    _check_pooling(head, asks)
+    if not may_pool:
+        _check_pooling(head, asks)
     return head
 
 

@@ -38,11 +38,11 @@ class Tape:
     def combined(self, value: ir.Value) -> list[Gradient]:
         """Give the gradient of a value, in parts: rows apart from each other, or all together."""
         parts = [Gradient(part, cut) for cut, part in self.found.get(value, {}).items()]
-        if len(parts) > 1 and _are_apart(parts) and _are_written_out(value, parts):
-            whole = self._put_together(value, parts)
-            self.found[value] = {None: whole}
-            return [Gradient(whole)]
-        if len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
+        rows = [part for part in parts if part.cut is not None]
+        if len(rows) > 1 and _are_apart(rows) and _are_written_out(value, rows):
+            all_rows = Gradient(self._put_together(value, rows))
+            parts = [*(part for part in parts if part.cut is None), all_rows]
+        elif len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
             return parts
         whole = self._whole(value, parts)
         self.found[value] = {None: whole}

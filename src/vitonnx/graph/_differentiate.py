@@ -34,7 +34,7 @@ from vitonnx.graph._one_token import logits_of_each
 from vitonnx.graph._read_head import find_head_nodes
 from vitonnx.graph._sides import known_sides
 from vitonnx.graph._write import Writer, constant
-from vitonnx.graph.gradients import Arithmetic, Gradient, differentiate, filled, sides_of
+from vitonnx.graph.gradients import Again, Arithmetic, Gradient, differentiate, filled, sides_of
 from vitonnx.layout import Layout
 
 __all__ = ["Derivatives", "Told"]
@@ -43,6 +43,7 @@ Told = Mapping[str, NDArray[Any]]
 """By name, what a graph without such inputs is told: `TARGETS` or `ANCHORS`."""
 
 WHOLE_NUMBERS, SINGLE = ir.DataType.INT64, ir.DataType.FLOAT
+KEPT = 2**28  # bytes of attention, of one picture: above, it is computed again
 FORMS = ("Cast", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
@@ -115,7 +116,9 @@ class Derivatives:
         sources = [_on_the_way(self.graph, each, scores, self._source(each)) for each in wanted]
         read = [] if first.of_mean else [self.last.value]
         values = [*(source.value for source in sources), *read]
-        found = differentiate(write, scores, seed, values, self._nodes)
+        again = Again(write, self._too_large)
+        found = differentiate(write, scores, seed, values, self._nodes, again)
+        self._read_again(again)
         if read:
             self.model.metadata_props[READOUT_KEY] = self._say_read(found[self.last.value])
         for each, source in zip(wanted, sources, strict=True):
@@ -124,6 +127,22 @@ class Derivatives:
             result.name = each.name
             self.graph.outputs.append(result)
         self.graph.extend(write.nodes)
+
+    @cached_property
+    def _too_large(self) -> list[ir.Value]:
+        """List the attention of all blocks, where it is more than is worth keeping."""
+        bytes_of_all = 4 * self.layout.heads * self.layout.tokens**2 * self.layout.blocks
+        if bytes_of_all <= KEPT:
+            return []
+        return [node.outputs[0] for node in find_attentions(self.graph)]
+
+    def _read_again(self, again: Again) -> None:
+        """Let probes read the copies, so that what they are copies of need not be kept."""
+        for value, copy in again.made.items():
+            if value in self.graph.outputs:
+                place = self.graph.outputs.index(value)
+                value.name, copy.name = f"{value.name}/first", value.name
+                self.graph.outputs[place] = copy
 
     @cached_property
     def last(self) -> LastTokens:

@@ -152,24 +152,27 @@ def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False
     [Heads(block=3, query=(100, 40), mass=None), Rollout(fusion='max', discard=0.0)]
     """
     say_unusable()
-    said = {name: value for name, value in shared.items() if value is not None}
+    said = {name: value for name, value in shared.items() if value not in (None, [])}
     probes, unused = [], dict(said)
     for word in words:
         name, colon, settings = word.partition(":")
         if colon and not settings:
             raise UsageError(f"--probe {word} sets nothing: write {name}:option=value, or {name}.")
         probe = find_probe(name)
-        known = [each.name for each in options_of(probe) if each.in_graph or not graph_only]
-        own = _settings(name, settings, known)
-        unused = {option: value for option, value in unused.items() if option not in known}
-        mine = {option: value for option, value in said.items() if option in known}
+        options = [each for each in options_of(probe) if each.in_graph or not graph_only]
+        named = {each.name: each.name for each in options}
+        # What two probes call alike on the command line is meant for both.
+        named |= {f"{each.other_name}_": each.name for each in options if each.other_name}
+        own = _settings(name, settings, [each.name for each in options])
+        unused = {option: value for option, value in unused.items() if option not in named}
+        mine = {named[option]: value for option, value in said.items() if option in named}
         probes.append(make_probe(probe, {**mine, **own}))
     names = [probe.name for probe in probes]
     if len(set(names)) < len(names):
         raise UsageError("--probe names each kind of probe once.")
     for option in unused:
         asked = f"the probe{'s' * (len(names) > 1)} {' and '.join(names)}"
-        flag = "--" + option.replace("_", "-")
+        flag = "--" + option.rstrip("_").replace("_", "-")
         raise UsageError(f"{flag} has no meaning for {asked}: leave it out.")
     return probes
 

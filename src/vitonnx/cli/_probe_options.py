@@ -16,7 +16,15 @@ from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
 from vitonnx.probes import Option, ProbeClass, find_probe, load_probes, options_of
 
-__all__ = ["Given", "make_probe", "make_probes", "say_unusable", "shared_options", "with_options"]
+__all__ = [
+    "Given",
+    "make_named",
+    "make_probe",
+    "make_probes",
+    "say_unusable",
+    "shared_options",
+    "with_options",
+]
 
 Given: TypeAlias = Mapping[str, str | bool | None]
 """Options as they were typed, by name; None where nothing was."""
@@ -145,12 +153,7 @@ def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False
     said = {name: value for name, value in shared.items() if value is not None}
     probes, unused = [], dict(said)
     for word in words:
-        name, colon, settings = word.partition(":")
-        if colon and not settings:
-            raise UsageError(f"--probe {word} sets nothing: write {name}:option=value, or {name}.")
-        probe = find_probe(name)
-        known = [each.name for each in options_of(probe) if each.in_graph or not graph_only]
-        own = _settings(name, settings, known)
+        probe, own, known = _read(word, "--probe", graph_only=graph_only)
         unused = {option: value for option, value in unused.items() if option not in known}
         mine = {option: value for option, value in said.items() if option in known}
         probes.append(make_probe(probe, {**mine, **own}))
@@ -164,7 +167,49 @@ def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False
     return probes
 
 
-def _settings(probe: str, text: str, known: Iterable[str]) -> dict[str, str]:
+def make_named(words: Sequence[str], *, flag: str) -> dict[str, Any]:
+    """Make a probe of each word, by the word: the same kind may come again with other options.
+
+    Parameters
+    ----------
+    words : sequence of str
+        As in `make_probes`.
+    flag : str
+        Option that they are given by.
+
+    Raises
+    ------
+    UsageError
+        If there is no such probe or option, or a word comes twice.
+
+    Examples
+    --------
+    >>> make_named(["heads:block=3", "heads"], flag="--map")["heads:block=3"]
+    Heads(block=3, query=None, mass=None)
+    """
+    say_unusable()
+    found: dict[str, Any] = {}
+    for word in words:
+        if word in found:
+            raise UsageError(f"{flag} {word} is given twice: leave one out.")
+        probe, own, _ = _read(word, flag)
+        found[word] = make_probe(probe, own)
+    return found
+
+
+def _read(
+    word: str, flag: str, *, graph_only: bool = False
+) -> tuple[ProbeClass, dict[str, str], list[str]]:
+    """Read ``NAME:option=value``: the probe, its options, and the names of all that it has."""
+    name, colon, settings = word.partition(":")
+    if colon and not settings:
+        raise UsageError(f"{flag} {word} sets nothing: write {name}:option=value, or {name}.")
+    probe = find_probe(name)
+    known = [each.name for each in options_of(probe) if each.in_graph or not graph_only]
+    return probe, _settings(name, settings, known, flag), known
+
+
+def _settings(probe: str, text: str, known: Iterable[str], flag: str) -> dict[str, str]:
     """Read what stands behind a probe's name."""
     found = {}
     for setting in filter(None, BETWEEN.split(text)):
@@ -172,13 +217,13 @@ def _settings(probe: str, text: str, known: Iterable[str]) -> dict[str, str]:
         option = name.strip().lstrip("-").replace("-", "_")
         if not equals:
             raise UsageError(
-                f"--probe {probe}:{text}: {setting!r} sets nothing: write option=value."
+                f"{flag} {probe}:{text}: {setting!r} sets nothing: write option=value."
             )
         if option not in known:
             options = ", ".join(known) or "none"
-            raise UsageError(f"--probe {probe}:{text}: {probe} has no option {name}: {options}.")
+            raise UsageError(f"{flag} {probe}:{text}: {probe} has no option {name}: {options}.")
         if option in found:
-            raise UsageError(f"--probe {probe}:{text}: {name} is set twice: leave one out.")
+            raise UsageError(f"{flag} {probe}:{text}: {name} is set twice: leave one out.")
         found[option] = value
     return found
 

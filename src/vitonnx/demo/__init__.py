@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vitonnx.demo._demo_models import demo_models, demo_specs
     from vitonnx.demo._evaluate import evaluate, write_untrained
     from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
+    from vitonnx.demo._maps import evaluate_maps
     from vitonnx.demo._material import Material, draw_material, draw_pictures, draw_video_file
     from vitonnx.demo._saliency import jaccard, saliency
 
@@ -26,6 +27,7 @@ __all__ = [
     "draw_pictures",
     "draw_video_file",
     "evaluate",
+    "evaluate_maps",
     "jaccard",
     "saliency",
     "stored_evaluation",
@@ -42,6 +44,7 @@ _HOMES = {
     "draw_material": "_material",
     "draw_pictures": "_material",
     "evaluate": "_evaluate",
+    "evaluate_maps": "_maps",
     "jaccard": "_saliency",
     "saliency": "_saliency",
     "stored_evaluation": "_evaluation",

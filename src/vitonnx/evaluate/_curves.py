@@ -139,4 +139,4 @@ def areas_of(scores: NDArray[np.float64], same: NDArray[np.bool_]) -> NDArray[np
 
 def _area(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """Integrate by trapezoids, over a width of 1."""
-    return (curves[..., 1:] + curves[..., :-1]).mean(axis=-1) / 2
+    return np.asarray((curves[..., 1:] + curves[..., :-1]).mean(axis=-1) / 2)

@@ -1,4 +1,4 @@
-"""``evaluate_faithfulness``: do maps show what the model's answer depends on?"""
+"""``evaluate_faithfulness``: whether maps show what the model's answer depends on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitonnx.engine import Engine, Picture, as_pictures
 from vitonnx.errors import UsageError
 from vitonnx.evaluate._look import as_maps
+from vitonnx.evaluate._masks import as_masks
 from vitonnx.evaluate._perturb import Fill
 from vitonnx.evaluate._result import Faithfulness, result_of
 from vitonnx.evaluate._run import FaithfulnessRun
@@ -110,7 +111,7 @@ def evaluate_faithfulness(
         engine=engine,
         pictures=given,
         maps=as_maps(maps),
-        masks=masks,
+        masks=as_masks(masks, given),
         steps=steps,
         fill=fill,
         sanity=sanity,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from vitonnx.evaluate._baselines import BASELINES
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vitonnx.evaluate._result import Faithfulness
+    from vitonnx.plots import CurvePanel
 
 __all__ = ["draw"]
 
@@ -33,7 +35,7 @@ def draw(found: Faithfulness) -> Figure:
     """Draw the curves of every map, and the sanity check if there is one."""
     from vitonnx.plots import CurvePanel, plot_curves
 
-    panels = []
+    panels: list[CurvePanel] = []
     for name in next(iter(found.curves.values())):
         higher = MEASURES[name].higher
         panels.append(
@@ -50,32 +52,7 @@ def draw(found: Faithfulness) -> Figure:
             )
         )
     if found.sanity:
-        stages = list(next(iter(found.sanity.values())))
-        panels.append(
-            CurvePanel(
-                title="Sanity check",
-                better="0 at the end is right",
-                across="weights drawn anew, up to this stage",
-                down="rank correlation with the map before",
-                at=tuple(range(len(stages) + 1)),
-                ticks=("none", *stages),
-                bounds=(-0.25, 1.0),
-                curves={
-                    label: (1.0, *(estimate.value for estimate in by_stage.values()))
-                    for label, by_stage in found.sanity.items()
-                },
-                bands={
-                    label: tuple(
-                        zip(
-                            (1.0, *(estimate.low for estimate in by_stage.values())),
-                            (1.0, *(estimate.high for estimate in by_stage.values())),
-                            strict=True,
-                        )
-                    )
-                    for label, by_stage in found.sanity.items()
-                },
-            )
-        )
+        panels.append(_sanity(found))
     fill = {"mean": "the mean colour", "blur": "the blurred picture", "black": "black"}
     return plot_curves(
         panels,
@@ -86,4 +63,29 @@ def draw(found: Faithfulness) -> Figure:
         ],
         note="untrained: random weights" if found.untrained else "",
         muted=BASELINES,
+    )
+
+
+def _sanity(found: Faithfulness) -> CurvePanel:
+    """Give the panel of the sanity check, with how sure its means are."""
+    from vitonnx.plots import CurvePanel
+
+    stages = list(next(iter(found.sanity.values())))
+    by_map = {name: list(by_stage.values()) for name, by_stage in found.sanity.items()}
+    lowest = min(each.low for estimates in by_map.values() for each in estimates)
+    return CurvePanel(
+        title="Sanity check",
+        better="should fall to 0",
+        across="weights drawn anew, up to this stage",
+        down="rank correlation with the map before",
+        at=tuple(range(len(stages) + 1)),
+        ticks=("none", *stages),
+        bounds=(min(-0.2, math.floor(10 * lowest) / 10), 1.0),
+        curves={
+            name: (1.0, *(each.value for each in estimates)) for name, estimates in by_map.items()
+        },
+        bands={
+            name: ((1.0, 1.0), *((each.low, each.high) for each in estimates))
+            for name, estimates in by_map.items()
+        },
     )

@@ -116,8 +116,7 @@ def look(
             for number in range(at, min(at + size, len(pictures)))
         ]
         good = [each for each in batch if each.picture is not None]
-        found = maps_of(engine, good, maps)
-        looks = iter(found)
+        looks = iter(maps_of(engine, good, maps))
         done = [each if each.picture is None else next(looks) for each in batch]
         yield [each for each in done if each.number >= start]
 
@@ -139,7 +138,9 @@ def maps_of(engine: Engine, looks: Sequence[Look], maps: Named) -> list[Look]:
         list(engine.stream(iter([each.picture for each in looks if each.picture]), [probe]))
         for probe in maps.values()
     ]
-    return [_with_maps(each, row) for each, row in zip(looks, zip(*columns, strict=True), strict=True)]
+    return [
+        _with_maps(each, row) for each, row in zip(looks, zip(*columns, strict=True), strict=True)
+    ]
 
 
 def _with_maps(look: Look, results: Sequence[Any]) -> Look:

@@ -140,7 +140,7 @@ def _read(given: Any, name: str, of: str) -> NDArray[np.bool_]:
     if isinstance(given, str | Path):
         if not Path(given).exists():
             raise PictureError(f"{of} has no mask: {given} does not exist.")
-        return np.asarray(open_picture(given)).any(axis=2)
+        return np.asarray(np.asarray(open_picture(given)).any(axis=2), np.bool_)
     mask = np.asarray(given)
     if mask.ndim != 2 or mask.dtype != np.bool_:
         raise PictureError(

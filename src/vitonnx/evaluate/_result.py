@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.contract import LOGITS
 from vitonnx.engine import Survey
 from vitonnx.errors import PictureError
 from vitonnx.evaluate._bootstrap import Estimate
-from vitonnx.evaluate._curves import AREAS, Erasing, shares_of
+from vitonnx.evaluate._curves import AREAS, shares_of
 from vitonnx.evaluate._measures import BY_CURVES
 from vitonnx.evaluate._run import FaithfulnessRun
 from vitonnx.evaluate._segmentation import SCORES, mean_iou, pixel_accuracy
@@ -120,7 +119,7 @@ def result_of(run: FaithfulnessRun, surveys: Sequence[Survey]) -> Faithfulness:
     if not curves.summary.count:
         raise PictureError(next(iter(skipped.values()), "there is no picture to measure."))
     manifest, rows = run.engine.manifest, curves.summary
-    is_class = Erasing(run.engine, run.steps, run.fill).output == LOGITS
+    is_class = run.has_head
     names = run.names
     return Faithfulness(
         model=manifest.name,

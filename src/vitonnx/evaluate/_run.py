@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from vitonnx.engine import Engine, StateFile, Survey, describe_probe, run_settin
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.evaluate._baselines import BASELINES, centre_map, random_map
 from vitonnx.evaluate._curves import AREAS, Erasing, areas_of, check_steps
-from vitonnx.evaluate._look import Look, as_maps, fitted_maps, look, maps_of
-from vitonnx.evaluate._masks import MaskFolder, Masks, as_masks, mask_of
+from vitonnx.evaluate._look import Look, fitted_maps, look, maps_of
+from vitonnx.evaluate._masks import MaskFolder, Masks, mask_of
 from vitonnx.evaluate._perturb import Fill, check_fill, pixel_order
 from vitonnx.evaluate._rows import Question, Rows
 from vitonnx.evaluate._sanity import randomised, rank_correlation, stages_of_model
@@ -35,8 +35,17 @@ class FaithfulnessRun:
 
     Parameters
     ----------
-    engine, pictures, maps, masks, steps, fill, sanity, seed
-        See `evaluate_faithfulness`; all are checked here.
+    engine, pictures, steps, fill, sanity, seed
+        See `evaluate_faithfulness`.
+    maps : dict of str to Probe
+        See `as_maps`.
+    masks : Masks, optional
+        See `as_masks`.
+
+    Raises
+    ------
+    UsageError
+        If the steps or the fill can't be, or the model doesn't have what is needed.
     """
 
     engine: Engine
@@ -47,13 +56,10 @@ class FaithfulnessRun:
     fill: Fill = "mean"
     sanity: bool = False
     seed: int = 0
-    _stages: list[str] = field(init=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "maps", as_maps(self.maps))
         check_steps(self.steps)
         check_fill(self.fill)
-        object.__setattr__(self, "masks", as_masks(self.masks, self.pictures))
         if not {LOGITS, EMBEDDING} & set(self.engine.outputs):
             raise UsageError(
                 f"{self.engine.file} has neither logits nor an embedding, by which a map could be "
@@ -61,18 +67,22 @@ class FaithfulnessRun:
             )
         for probe in self.maps.values():
             self.engine.reads_of(probe)
-        if self.sanity:
-            self._stages.extend(stages_of_model(self.engine))
+        _ = self.stages
+
+    @property
+    def has_head(self) -> bool:
+        """Whether maps are judged by a class, and not by an embedding."""
+        return LOGITS in self.engine.outputs
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all maps: those asked for, and the baselines."""
         return (*self.maps, *BASELINES)
 
-    @property
+    @cached_property
     def stages(self) -> list[str]:
         """Stages of the sanity check; none if it isn't asked for."""
-        return self._stages
+        return stages_of_model(self.engine) if self.sanity else []
 
     @property
     def questions(self) -> list[Question]:
@@ -145,7 +155,7 @@ class FaithfulnessRun:
 
     def _measure(self, found: Survey) -> Iterator[Survey]:
         for each in itertools.chain.from_iterable(self._looks(found.position)):
-            yield _counted(found, each, lambda each=each: self._scored(each))
+            yield _counted(found, each, partial(self._scored, each))
 
     def _scored(self, each: Look) -> Rows:
         picture = each.picture
@@ -182,7 +192,7 @@ class FaithfulnessRun:
                 changed = iter(maps_of(other, good, self._fitted))
                 for each in batch:
                     after = next(changed) if each.picture is not None else each
-                    yield _counted(found, each, lambda each=each, after=after: _alike(each, after))
+                    yield _counted(found, each, partial(_alike, each, after))
 
 
 def _alike(before: Look, after: Look) -> Rows:
@@ -192,12 +202,12 @@ def _alike(before: Look, after: Look) -> Rows:
     assert before.picture is not None
     found = []
     for one, other in zip(before.maps, after.maps, strict=True):
-        seen = cells_within(before.picture.inside, one.shape)  # type: ignore[arg-type]
+        seen = cells_within(before.picture.inside, one.shape)
         found.append(rank_correlation(one[seen], other[seen]))
     return Rows.of(np.array(found))
 
 
-def _counted(found: Survey, each: Look, answer: Any) -> Survey:
+def _counted(found: Survey, each: Look, answer: Callable[[], Rows]) -> Survey:
     """Add what is found in a picture to a survey, or the reason why there is nothing."""
     try:
         if each.error is not None:

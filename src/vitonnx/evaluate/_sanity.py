@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
-from vitonnx.graph import Randomise, weight_stages
 from vitonnx.media import temporary_folder
 from vitonnx.modelfile import open_graph, save_graph
 
@@ -26,6 +25,8 @@ def stages_of_model(engine: Engine) -> list[str]:
     UsageError
         If its weights are whole numbers.
     """
+    from vitonnx.graph import weight_stages
+
     if engine.manifest.precision == "int8":
         raise UsageError(
             f"the sanity check draws weights anew, and those of {engine.file} are in int8: check "
@@ -37,6 +38,8 @@ def stages_of_model(engine: Engine) -> list[str]:
 @contextmanager
 def randomised(engine: Engine, stages: Sequence[str], seed: int) -> Iterator[Engine]:
     """Open the same model with random weights in some stages, for as long as a block runs."""
+    from vitonnx.graph import Randomise
+
     with temporary_folder() as folder:
         file = Path(folder) / "randomised.onnx"
         model = open_graph(engine.file)

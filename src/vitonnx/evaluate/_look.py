@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -31,7 +31,7 @@ def as_maps(maps: Named | Probe[Any] | Sequence[Probe[Any]]) -> dict[str, Probe[
     if isinstance(maps, Mapping):
         named = dict(maps)
     else:
-        given = [maps] if isinstance(maps, Probe) else list(maps)
+        given: list[Any] = list(maps) if isinstance(maps, Iterable) else [maps]
         named = {getattr(probe, "name", str(probe)): probe for probe in given}
         if len(named) < len(given):
             raise UsageError(

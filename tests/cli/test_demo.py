@@ -231,7 +231,7 @@ def test_evaluate_prints_a_table_and_writes_it_down(
         assert line.startswith(measure.name)
         assert f"{100 * measure.value:.1f}" in line
     for name, measures in few.maps.items():
-        row = next(line for line in lines if line.startswith(f"{name} "))
+        row = next(line for line in lines if line.split("  ")[0] == name)
         assert f"{100 * measures['deletion'].value:.1f}" in row
     stored = json.loads((desk / "new" / "x" / "evaluation.json").read_text())
     assert stored["models"].keys() == demo_models().keys()

@@ -103,11 +103,10 @@ def test_maps_are_measured_again_as_they_are_stored() -> None:
     for name, measures in now.items():
         assert measures.keys() == then[name].keys()
         for measure, found in measures.items():
-            # A picture's number is from 0 to 1: it deviates by no more than a half.
-            spread = min(0.5, (found.high - found.low) * np.sqrt(few) / 3.92)
-            assert found.value == pytest.approx(
-                then[name][measure].value, abs=4 * max(spread, 0.1) / np.sqrt(few)
-            )
+            stored = then[name][measure]
+            # The deviation of one scene, by the interval of 500.
+            spread = (stored.high - stored.low) * math.sqrt(500) / 3.92
+            assert found.value == pytest.approx(stored.value, abs=4 * spread / math.sqrt(few))
 
 
 def _margin(share: float) -> float:

@@ -45,9 +45,9 @@ class MaskFolder:
     def find(self, picture: str | Path) -> Path:
         """Give the path of a picture's mask, whether or not it is there."""
         path = Path(picture)
-        inside = [root for root in self.roots if path.is_relative_to(root)]
-        below = path.relative_to(max(inside, key=lambda root: len(root.parts))) if inside else path
-        return self.folder / (below if inside else path.name).with_suffix(".png")  # type: ignore[union-attr]
+        roots = [root for root in self.roots if path.is_relative_to(root)]
+        nearest = max(roots, key=lambda root: len(root.parts), default=path.parent)
+        return self.folder / path.relative_to(nearest).with_suffix(".png")
 
 
 Masks: TypeAlias = MaskFolder | Sequence[Any]

@@ -10,6 +10,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "models"
 NAMES = {
     "S/16": "vit_small_patch16_224.dino",
+    "S/16, with a head": "vit_small_patch16_224.augreg_in21k_ft_in1k",
     "B/16": "vit_base_patch16_224.augreg_in21k_ft_in1k",
     "S/8": "vit_small_patch8_224.dino",
 }

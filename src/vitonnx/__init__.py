@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vitonnx.probes import (
         CKA,
         PCA,
+        Attribution,
         Distance,
         Entropy,
         Filters,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CKA",
     "PCA",
+    "Attribution",
     "Distance",
     "Engine",
     "Entropy",
@@ -82,6 +84,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
+    "Attribution": "probes",
     "CKA": "probes",
     "Distance": "probes",
     "Engine": "api._named_engine",

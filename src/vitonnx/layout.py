@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
-from vitonnx.contract import FINAL_TOKENS, attention_name, tokens_name
+from vitonnx.contract import (
+    FINAL_NORM_KEY,
+    FINAL_TOKENS,
+    READOUT_KEY,
+    attention_name,
+    tokens_name,
+)
 from vitonnx.errors import UsageError
 
 __all__ = ["Layout"]
@@ -39,6 +47,10 @@ class Layout:
     final_norm : bool
         Whether the tokens called `vitonnx.contract.FINAL_TOKENS` are normalised; if not, they are
         as the last block leaves them. No file says it: it is known once a graph was planned.
+    readout : tuple of (start, stop)
+        Tokens that the head reads, likewise; none where nobody asked.
+    class_count : int or None
+        Number of classes, where the head's output says it.
     """
 
     grid: tuple[int, int]
@@ -53,6 +65,24 @@ class Layout:
     dim: int = 0
     classes: tuple[str, ...] | None = None
     final_norm: bool = True
+    readout: tuple[tuple[int, int], ...] = ()
+    class_count: int | None = None
+
+    def informed(self, said: Mapping[str, str]) -> Self:
+        """Give the layout with what a planned graph's metadata say.
+
+        Examples
+        --------
+        >>> vit = Layout(grid=(2, 3), patch_size=16, prefix_tokens=("cls",), blocks=12, heads=6)
+        >>> vit.informed({"vitonnx.readout": "0:1,1:7"}).readout
+        ((0, 1), (1, 7))
+        """
+        edges = (part.split(":") for part in said.get(READOUT_KEY, "").split(",") if part)
+        return replace(
+            self,
+            final_norm=said.get(FINAL_NORM_KEY, "tokens") == "tokens",
+            readout=tuple((int(start), int(stop)) for start, stop in edges),
+        )
 
     @property
     def prefix(self) -> int:

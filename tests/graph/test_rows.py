@@ -14,6 +14,7 @@ import pytest
 import tiny_models as tiny
 from graph.small_graphs import BATCHES, check, graph, kinds, noise, opened, pictures, read, shapes
 from vitonnx.graph import KeepOutputs, RowsFirst
+from vitonnx.graph._row_axes import input_axes
 
 Exported = Callable[[str], Path]
 
@@ -547,3 +548,52 @@ def test_a_head_that_reads_one_token_needs_one_token(kind: str, exported: Export
         np.testing.assert_allclose(
             run_after(images=images)["logits"], run_before(images=images)["logits"], atol=1e-5
         )
+
+
+@pytest.mark.parametrize(
+    ("body", "op_type"),
+    [
+        ("y = Exp(x)", "Exp"),
+        ("y = HardSwish(x)", "HardSwish"),
+        ("m = Max(x, x) y = Min(m, x)", "Max"),
+        ("c = Constant<value_float = 1.0>() g = Greater(x, c) y = Where(g, x, c)", "Where"),
+        ("a = Softplus(x) y = Concat<axis = 2>(a, x)", "Concat"),
+        ("o = Constant<value_ints = [1]>() e = Constant<value_ints = [4]>()"
+         " a = Constant<value_ints = [2]>() y = Slice(x, o, e, a)", "Slice"),
+        ("i = Constant<value_ints = [3, 0]>() y = Gather<axis = -1>(x, i)", "Gather"),
+        ("a = Constant<value_ints = [-1]>() y = ReduceMean(x, a)", "ReduceMean"),
+        ("a = Constant<value_ints = [-1]>() y = ReduceMax<keepdims = 0>(x, a)", "ReduceMax"),
+        ("a = Constant<value_ints = [-1]>() y = Unsqueeze(x, a)", "Unsqueeze"),
+    ],
+)  # fmt: skip
+def test_rows_are_followed_through_what_changes_other_axes(body: str, op_type: str) -> None:
+    model = graph("(float[b, 7, 5] x) => (y)", body)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    (node,) = (each for each in model.graph if each.op_type == op_type)
+    axes = input_axes(node, 1)
+    assert axes is not None
+    assert axes[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "shape", "axis", "before"),
+    [
+        ("i = Constant<value_int = 0>() y = Gather<axis = 0>(x, i)", "3, b, 7, 5", 1, 2),
+        ("i = Constant<value_int = 0>() y = Gather<axis = 2>(x, i)", "3, b, 7, 5", 1, 1),
+        ("i = Constant<value_ints = [2]>() y = Squeeze(x, i)", "b, 7, 1, 5", 2, 3),
+        ("i = Constant<value_ints = [1, -1]>() y = Unsqueeze(x, i)", "b, 7, 5", 2, 1),
+        ("i = Constant<value_ints = [1, -1]>() y = Unsqueeze(x, i)", "b, 7, 5", 1, None),
+        ("i = Constant<value_ints = [1]>() y = ReduceSum<keepdims = 0>(x, i)", "b, 7, 5", 1, 2),
+        ("i = Constant<value_ints = [1]>() y = ReduceSum(x, i)", "b, 7, 5", 1, None),
+        ("i = Constant<value_ints = [2, 3]>() y = Gather<axis = 1>(x, i)", "b, 7, 5", 1, None),
+        ("y = Concat<axis = 1>(x, x)", "b, 7, 5", 1, None),
+    ],
+)
+def test_rows_are_those_of_the_axis_before(
+    body: str, shape: str, axis: int, before: int | None
+) -> None:
+    model = graph(f"(float[{shape}] x) => (y)", body)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    (node,) = (each for each in model.graph if each.op_type != "Constant")
+    axes = input_axes(node, axis)
+    assert (None if axes is None else axes[0]) == before

@@ -144,7 +144,7 @@ def test_classes_that_there_are_not() -> None:
         (7, "no class 7: it has classes 0 to 6"),
         (-1, "no class -1: it has classes 0 to 6"),
         ("8", "no class"),
-        ("bird", "no class 'bird': give its number, or a name"),
+        ("bird", "no class 'bird'. Give a number from 0 to 6"),
         ("", "no class ''"),
     ]
     for class_, words in unknown:

@@ -75,7 +75,7 @@ def patches(tokens: Floats, layout: Layout) -> NDArray[np.float64]:
 def boiled(asked: Any, batch: dict[str, Any], layout: Layout) -> Any:
     """Boil a batch down in its own array library; what comes of it is NumPy's, as of a graph."""
     xp = array_api_compat.array_namespace(*batch.values())
-    own = {name: xp.asarray(each) for name, each in asked.constants().items()}
+    own = {name: xp.asarray(each) for name, each in asked.constants(layout).items()}
     return np.asarray(asked.condense({**batch, **own}, layout, None))
 
 

@@ -144,8 +144,13 @@ def make_video(
         for engine in seeing:
             if (note := fit_note(engine, opened.size)) is not None:
                 notice(note)
+    asked = [each.in_video() for each in probes]
+    for each in asked:
+        advice = each.advice(seeing[0].layout)
+        if each not in probes and advice is not None and notice is not None:
+            notice(advice)
     rest = {} if watch is None else {"watch": watch}
-    return probe_video(opened, seeing, probes, target, options, titles=titles, **rest)
+    return probe_video(opened, seeing, asked, target, options, titles=titles, **rest)
 
 
 def _exact(name: str, number: float | Fraction | None, least: float = 0) -> Fraction | None:

@@ -22,7 +22,7 @@ from vitonnx.cli._precision import (
     print_fidelity,
 )
 from vitonnx.cli._probe_options import Given, make_probes
-from vitonnx.contract import QUERIES
+from vitonnx.contract import QUERIES, TARGET
 
 if TYPE_CHECKING:
     from vitonnx.engine import Baked
@@ -92,6 +92,12 @@ def bake(
             print_fidelity(baked.fidelity, precision)
         _print_outputs(baked)
     give(output)
+    if TARGET in baked.inputs:
+        inform(
+            "the file has a second input, target, int64 (batch,): for each picture, the number of "
+            "the class to ask about, -1 for the likeliest.",
+            quiet=quiet,
+        )
     if QUERIES in baked.inputs:
         inform(
             "the file has a second input, queries, int64 (batch,): for each picture, the index of "

@@ -26,7 +26,7 @@ __all__ = [
     "with_options",
 ]
 
-Given: TypeAlias = Mapping[str, str | bool | None]
+Given: TypeAlias = Mapping[str, str | bool | list[str] | None]
 """Options as they were typed, by name; None where nothing was."""
 
 # Commas between settings, and not those within one: query=100,40,block=3.
@@ -91,8 +91,9 @@ def _annotation(option: Option) -> Any:
     if option.kind is bool:
         flag = f"{option.flag}/--no-{option.flag[2:]}" if option.default else option.flag
         return Annotated[bool | None, typer.Option(flag, help=escape(words))]
-    metavar = option.placeholder
-    return Annotated[str | None, typer.Option(option.flag, metavar=metavar, help=escape(words))]
+    kind: Any = list[str] if option.several else str
+    own = typer.Option(*option.flags, metavar=option.placeholder, help=escape(words))
+    return Annotated[kind | None, own]
 
 
 def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
@@ -106,7 +107,8 @@ def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
         for option in options_of(probe):
             if option.in_graph:
                 help_ = f"[{probe.name}] {option.help}"
-                found.setdefault(option.name, replace(option, default=None, help=help_))
+                shared = replace(option, default=None, help=help_, other_name="")
+                found.setdefault(option.name, shared)
     return list(found.values())
 
 
@@ -120,11 +122,19 @@ def make_probe(probe: ProbeClass, given: Given) -> Any:
     """
     known = {option.name: option for option in options_of(probe)}
     values = {
-        name: known[name].parse(value) if isinstance(value, str) else value
+        name: _read(known[name], value)
         for name, value in given.items()
-        if value is not None
+        if value is not None and value != []
     }
     return probe(**values)
+
+
+def _read(option: Option, value: str | bool | list[str]) -> Any:
+    """Read what was typed, perhaps several times."""
+    if isinstance(value, list):
+        values = tuple(map(option.parse, value))
+        return values[0] if len(values) == 1 else values
+    return option.parse(value) if isinstance(value, str) else value
 
 
 def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False) -> list[Any]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vitonnx.contract import LOGITS
+from vitonnx.contract import LOGITS, TARGET, TARGETS
 from vitonnx.engine._asked import as_pictures, as_probes
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine, Picture
@@ -22,6 +23,7 @@ from vitonnx.engine._reduce import check_reduction, reduce_file
 from vitonnx.engine._session import load_promises, open_session
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
+from vitonnx.layout import Layout
 from vitonnx.manifest import BAKED_KEY, Manifest, Preprocessing
 from vitonnx.media import Notice, atomic_with_companions, check_writable, temporary_folder
 from vitonnx.modelfile import (
@@ -272,19 +274,24 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
     noise = np.random.default_rng(0).integers(
         0, 256, (2, *raw.manifest.size, 3), dtype=np.uint8, endpoint=False
     )
-    layout = raw.layout
+    layout: Layout = raw.layout
     queries = np.array([layout.tokens - 1, layout.tokens // 2], np.int64)
+    classes = np.array([0, (layout.class_count or 1) - 1], np.int64)
+    own: dict[str, NDArray[Any]] = {TARGETS: classes[:, None]}
+    for probe in plan.probes:
+        own |= probe.constants(layout)
     # First run the file itself: its failures must not be blamed on the baked graph.
     reads = sorted({name for probe in plan.probes for name in probe.reads(layout)})
-    outputs = raw.run_pixels(noise, reads)
+    outputs, layout = raw._run_pixels(noise, reads, own)
     found = open_session(baked, device=cpu, threads=None).run(
-        noise, plan.names, queries if plan.located else None
+        noise, plan.names, queries if plan.located else None, {TARGET: classes}
     )
     for probe in plan.probes:
         token = queries if probe.located else probe.token(layout, (0, 0, 1, 1))
-        read = {name: outputs[name] for name in probe.reads(layout)}
+        read: dict[str, NDArray[Any]] = {name: outputs[name] for name in probe.reads(layout)}
+        read |= probe.constants(layout)
         with answering(probe):
-            expected = np.asarray(probe.condense({**read, **probe.constants()}, layout, token))
+            expected = np.asarray(probe.condense(read, layout, token))
         error = probe.difference(found[probe.name], expected)
         if not error <= TOLERANCE:
             raise VitonnxError(

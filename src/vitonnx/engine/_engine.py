@@ -36,6 +36,7 @@ from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
+from vitonnx.layout import Layout
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
 from vitonnx.probes import (
@@ -143,6 +144,8 @@ class Engine:
         self.outputs = tuple(has.outputs)
         self._size = None if sides in (None, manifest.size) else sides
         self.manifest: Manifest = manifest if sides is None else manifest.at(sides)
+        if LOGITS in has.outputs and (shape := has.outputs[LOGITS].shape):
+            self.manifest = replace(self.manifest, class_count=shape[-1])
         if fit is not None:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
@@ -286,15 +289,25 @@ class Engine:
             If they are others, or lie where the model doesn't run; or if the file has no output of
             a name.
         """
+        return self._run_pixels(pixels, outputs)[0]
+
+    def _run_pixels(
+        self,
+        pixels: Pixels,
+        outputs: Sequence[str],
+        constants: Mapping[str, NDArray[Any]] | None = None,
+    ) -> tuple[dict[str, NDArray[np.float32]], Layout]:
+        """Give outputs, also those that plans find, and what the plan tells of the layout."""
         self._refuse_closed()
         pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)
         session = self._open((), names)
         parts = [
-            session.run(pixels[start : start + size], names)
+            session.run(pixels[start : start + size], names, constants=constants)
             for start in range(0, len(pixels), size)
         ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+        found = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        return found, self.layout.informed(session.said)
 
     @overload
     def probe(
@@ -611,7 +624,8 @@ class Engine:
         read = {probe.name: self.reads_of(probe) for probe in probes}
         logits = (LOGITS,) if LOGITS in self.outputs else ()
         raw = [name for probe in probes if probe not in compiled for name in read[probe.name]]
-        outputs = tuple(dict.fromkeys((*raw, *logits)))
+        beside = [name for probe in probes for name in probe.beside]
+        outputs = tuple(dict.fromkeys((*raw, *logits, *beside)))
         # A graph gives something, even where nobody asks.
         return compiled, outputs if outputs or compiled else self.outputs[:1]
 

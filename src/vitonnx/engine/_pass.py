@@ -152,14 +152,18 @@ class Pass:
 
     @cached_property
     def _constants(self) -> Arrays:
-        """Give what the compiled probes need beside the pictures, as the runtime takes it."""
-        own = [item for probe in self.compiled for item in probe.constants().items()]
-        return {name: np.ascontiguousarray(array, np.float32) for name, array in own}
+        """Give what the probes' graph needs beside the pictures, as the runtime takes it."""
+        graph = [probe for probe in self.probes if isinstance(probe, GraphProbe)]
+        own = [item for probe in graph for item in probe.constants(self._layout).items()]
+        return {
+            name: np.ascontiguousarray(array, np.int64 if array.dtype.kind == "i" else np.float32)
+            for name, array in own
+        }
 
     @cached_property
     def _layout(self) -> Manifest:
         """Give the manifest, with what only the graph tells."""
-        return replace(self.manifest, final_norm=self.session.final_norm)
+        return self.manifest.informed(self.session.said)
 
     def _answer(self, batch_and_arrays: tuple[list[Located], Arrays]) -> list[Result]:
         """Answer a batch; pictures with an error keep their place."""
@@ -181,7 +185,13 @@ class Pass:
         for row, (place, result, _) in enumerate(good):
             logits = arrays[LOGITS][row] if LOGITS in arrays else None
             known = self._known(result, logits)
-            values = {name: replace(found[row], **known) for name, found in by_probe.items()}
+            values = {
+                probe.name: replace(
+                    by_probe[probe.name][row], **known, **_beside(probe, arrays, row)
+                )
+                for probe in self.probes
+                if probe.name in by_probe
+            }
             answers[place] = replace(result, **known, values=values)
         sums = {
             probe.name: self._sum(probe, arrays, len(good))
@@ -228,6 +238,11 @@ class Pass:
                 condensed = probe.condense_on_host(arrays, self._layout, [None] * pictures)
             total: Total = probe.total(condensed, pictures, self._layout)
         return total
+
+
+def _beside(probe: Probe[Any], arrays: Arrays, row: int) -> Arrays:
+    """Give what the result of a picture holds beside what was found."""
+    return {name: arrays[name][row] for name in probe.beside}
 
 
 def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:

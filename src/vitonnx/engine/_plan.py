@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from vitonnx.contract import FINAL_NORM_KEY, QUERIES, is_derived
+from vitonnx.contract import ANCHORS, QUERIES, TARGETS, is_derived
 from vitonnx.engine._precision import Precision, reduce_precision
 from vitonnx.layout import Layout
 from vitonnx.modelfile import understood
@@ -89,12 +89,12 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         with understood("the graph"):
             Regrid(plan.size)(model)
     layout: Layout = read_manifest(model)
+    told = _told(plan.probes, layout) if plan.fixed else None
     read = [*plan.outputs, *(name for probe in plan.probes for name in probe.reads(layout))]
     if derived := [name for name in read if is_derived(name)]:
         with understood("the graph"):
-            Derive(derived)(model)
-        normed = model.metadata_props.get(FINAL_NORM_KEY) != "none"
-        layout = replace(layout, final_norm=normed)
+            Derive(derived, told)(model)
+        layout = layout.informed(model.metadata_props)
     for probe in plan.probes:
         # The probe may be the user's own: its errors must not be blamed on the graph.
         traced = _traced(probe, layout)
@@ -103,7 +103,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
             probe.reads(layout),
             traced,
             queries=probe.located,
-            constants=probe.constants(),
+            constants=probe.constants(layout),
             fixed=plan.fixed,
             whole=isinstance(probe, SumProbe),
         )
@@ -126,6 +126,12 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         outputs = {str(value.name): value for value in model.graph.outputs}
         model.graph.outputs[:] = [outputs[name] for name in plan.names]
         return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
+
+
+def _told(probes: Iterable[GraphProbe[Any]], layout: Layout) -> dict[str, Any]:
+    """Give what plans without inputs of their own say to derivatives."""
+    said = (item for probe in probes for item in probe.constants(layout).items())
+    return {name: array for name, array in said if name in (TARGETS, ANCHORS)}
 
 
 def _traced(probe: GraphProbe[Any], layout: Layout) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.contract import IMAGES, is_derived
+from vitonnx.contract import GRADIENTS, IMAGES, is_derived
 from vitonnx.engine._device import Device, require_bf16
 from vitonnx.errors import UsageError
 from vitonnx.media import temporary_folder
@@ -108,9 +108,9 @@ def reduce_precision(
 
 
 def _derived(model: ir.Model) -> tuple[str, ...]:
-    """Name the values that the plan found in the graph: copies of the head and of its norm."""
+    """Name what the plan put into the graph: copies of the head and of its norm, and gradients."""
     places = {"/".join(str(node.name).split("/")[:2]) for node in model.graph}
-    return tuple(sorted(filter(is_derived, places)))
+    return (GRADIENTS, *sorted(filter(is_derived, places)))
 
 
 def _turn_shared(graph: ir.Graph) -> None:

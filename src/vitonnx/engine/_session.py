@@ -6,7 +6,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from vitonnx.contract import FINAL_NORM_KEY, IMAGES, QUERIES
+from vitonnx.contract import IMAGES, QUERIES, TARGETS
 from vitonnx.engine._cache import load_or_plan
 from vitonnx.engine._device import Device
 from vitonnx.engine._pixels import IN_FLIGHT, Bindings, Pixels
@@ -51,13 +51,14 @@ class Session:
     session: Any  # the runtime's own
     bindings: Bindings | None = None  # where the device has memory of its own
     fits: float = math.inf  # pictures that memory is enough for, as far as has been seen
-    final_norm: bool = True  # whether what is called the final tokens is normalised
+    said: Mapping[str, str] = field(default_factory=dict)  # the graph's metadata
 
     def __post_init__(self) -> None:
         # What the graph says of its outputs; sides that are open have a name, or none.
         self._shapes: dict[str, list[int | str | None]] = {
             output.name: output.shape for output in self.session.get_outputs()
         }
+        self._takes = {given.name for given in self.session.get_inputs()}
 
     @property
     def in_flight(self) -> int:
@@ -78,9 +79,10 @@ class Session:
         """Run a batch, uint8 (batch, height, width, 3), and return some outputs.
 
         `queries`, int64 (batch,), are each picture's query token, where the plan has a probe that
-        asks for it; `constants` are those of its probes, the same for all pictures. Where memory is
-        short, batches are halved first, and the log says so: a slow answer is better than none.
-        Raise a VitonnxError if the runtime fails all the same.
+        asks for it; `constants` are those of its probes, the same for all pictures, of which it
+        takes those that the graph has inputs for. Where memory is short, batches are halved first,
+        and the log says so: a slow answer is better than none. Raise a VitonnxError if the runtime
+        fails all the same.
         """
         half = (len(images) + 1) // 2
         if len(images) <= self.fits:
@@ -108,9 +110,12 @@ class Session:
         constants: Mapping[str, NDArray[Any]],
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
-        feed: dict[str, Pixels] = {IMAGES: images, **constants}
+        own = {name: array for name, array in constants.items() if name in self._takes}
+        feed: dict[str, Pixels] = {IMAGES: images, **own}
         if queries is not None:
             feed[QUERIES] = queries
+        if TARGETS in self._takes - feed.keys():
+            raise UsageError("target 'input' is for baked files: give a class.")
         bindings, session = self.bindings, self.session  # another thread may close it meanwhile
         if session is None:
             raise UsageError("The engine was closed while pictures were on their way through it.")
@@ -193,8 +198,7 @@ def open_session(
     outputs = tuple(output.name for output in session.get_outputs())
     bindings = None if device.memory == "cpu" else Bindings(session, device)
     said = session.get_modelmeta().custom_metadata_map
-    final_norm = said.get(FINAL_NORM_KEY, "tokens") == "tokens"
-    return Session(device, outputs, session, bindings, final_norm=final_norm)
+    return Session(device, outputs, session, bindings, said=said)
 
 
 def load_promises(file: Path) -> tuple[Manifest, Outline]:

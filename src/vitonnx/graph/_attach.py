@@ -93,7 +93,10 @@ class Attach(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=True)
 
     def _own(self, graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
-        """Give a constant: in the graph, or as an input of it."""
+        """Give a constant: in the graph, or as an input of it, if it isn't there yet."""
+        for there in (*graph.inputs, *graph.initializers.values()):
+            if there.name == name:
+                return there
         if self.fixed:
             return constant(graph, name, array)
         value = ir.Value(

@@ -11,6 +11,10 @@ import onnx_ir as ir
 from vitonnx.contract import (
     FINAL_NORM_KEY,
     FINAL_TOKENS,
+    GRADIENTS,
+    LOGITS,
+    NORMALISED,
+    attention_input_name,
     block_of,
     is_derived,
     logits_name,
@@ -18,6 +22,12 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError, UsageError
+from vitonnx.graph._differentiate import (
+    Derivatives,
+    Told,
+    attention_input,
+    normalised_pixels,
+)
 from vitonnx.graph._final_norm import write_final_tokens
 from vitonnx.graph._last_tokens import (
     SINGLE,
@@ -47,6 +57,9 @@ class Derive(ir.passes.InPlacePass):
     ----------
     names : collection of str
         Names of these outputs; they are added in order, and those that are there are left.
+    told : mapping of str to array, optional
+        What derivatives need to know (`vitonnx.contract.TARGETS`), and is then in the graph; else
+        it has inputs of these names.
 
     Raises
     ------
@@ -56,8 +69,8 @@ class Derive(ir.passes.InPlacePass):
         If there is no value of such a name, or no such block.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
-        self.names = names
+    def __init__(self, names: Collection[str], told: Told | None = None) -> None:
+        self.names, self.told = names, told
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Add in place."""
@@ -65,7 +78,10 @@ class Derive(ir.passes.InPlacePass):
         names = [name for name in dict.fromkeys(self.names) if name not in there]
         values = _Values(model)
         for name in names:
-            values.add(name)
+            if not name.startswith(GRADIENTS):
+                values.add(name)
+        if derivatives := [name for name in names if name.startswith(GRADIENTS)]:
+            Derivatives(model, values.layout, self.told).add(derivatives)
         return ir.passes.PassResult(model, bool(names))
 
 
@@ -82,7 +98,12 @@ class _Values:
 
     @cached_property
     def head(self) -> HeadNodes:
-        return find_head_nodes(self.graph, self.last)
+        logits = next((value for value in self.graph.outputs if value.name == LOGITS), None)
+        if logits is None:
+            raise UsageError(
+                "the model has no head, so it gives no logits: lens can't be used on it."
+            )
+        return find_head_nodes(self.graph, self.last, logits, asks="lens")
 
     def add(self, name: str) -> None:
         """Add the output of this name."""
@@ -92,19 +113,25 @@ class _Values:
             found = write_final_tokens(self.graph, self.last, self.layout)
             self.model.metadata_props[FINAL_NORM_KEY] = "tokens" if found else "none"
             return
-        block = block_of(name)
-        tokens = output_of(self.graph, tokens_name(block))
         write = Writer(self.graph, name)
-        if name == residual_name(block):
-            value = self._residual(tokens, name)
-        elif name == logits_name(block):
-            value = self._logits(write, tokens)
-        else:
-            value = self._patch_logits(write, tokens)
+        value = as_single(write, self._value(write, name), "single")
         result = write.op("Identity", [value], "identity", SINGLE, value.shape)
         result.name = name
         self.graph.extend(write.nodes)
         self.graph.outputs.append(result)
+
+    def _value(self, write: Writer, name: str) -> ir.Value:
+        if name == NORMALISED:
+            return normalised_pixels(self.graph)
+        block = block_of(name)
+        if name == attention_input_name(block):
+            return attention_input(self.graph, self.layout, block)
+        tokens = output_of(self.graph, tokens_name(block))
+        if name == residual_name(block):
+            return self._residual(tokens, name)
+        if name == logits_name(block):
+            return self._logits(write, tokens)
+        return self._patch_logits(write, tokens)
 
     def _residual(self, tokens: ir.Value, name: str) -> ir.Value:
         norm = ends_in_norm(tokens)
@@ -140,7 +167,7 @@ class _Values:
         sides = [batch, layout.patches, dim]
         axis = write.constant("axis", [1])
         patches = write.op("Slice", [tokens, *bounds, axis], "patches", SINGLE, sides)
-        logits = logits_of_each(write, head, self.last, patches)
+        logits = logits_of_each(write, head, self.last, patches, asks="lens")
         classes = (known_sides(head.logits) or (None,))[-1]
         shape = write.constant("shape", [-1, layout.patches, classes or -1])
         whole = [batch, layout.patches, classes]

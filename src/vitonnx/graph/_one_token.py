@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -10,7 +11,7 @@ import onnx_ir as ir
 from vitonnx.errors import UsageError
 from vitonnx.graph._last_tokens import LastTokens
 from vitonnx.graph._read_head import HeadNodes
-from vitonnx.graph._reshaped import BATCH, BOTH, ONE, TOKENS, Roles
+from vitonnx.graph._reshaped import BATCH, BOTH, ONE, OTHER, TOKENS, Roles
 from vitonnx.graph._sides import known_sides, pick_of, reduced_axes, slice_bounds
 from vitonnx.graph._token_axes import LAYOUT, MixedError, roles_behind
 from vitonnx.graph._write import Writer, constant, numbers
@@ -18,7 +19,9 @@ from vitonnx.graph._write import Writer, constant, numbers
 __all__ = ["logits_of_each"]
 
 
-def logits_of_each(write: Writer, head: HeadNodes, last: LastTokens, tokens: ir.Value) -> ir.Value:
+def logits_of_each(
+    write: Writer, head: HeadNodes, last: LastTokens, tokens: ir.Value, *, asks: str
+) -> ir.Value:
     """Write what the head says of tokens, float32 (batch, tokens, dim), each alone.
 
     Wherever it reads several tokens, all of them are that one: whatever it picks is the token, and
@@ -41,8 +44,8 @@ def logits_of_each(write: Writer, head: HeadNodes, last: LastTokens, tokens: ir.
             copy.add(node)
         except MixedError as error:
             raise UsageError(
-                f"the model's head {error}, so it reads no patch by itself: lens can't be used on "
-                "it."
+                f"the model's head {error}, so it reads no token by itself: {asks} can't be used "
+                "on it."
             ) from None
     return copy.made[head.logits]
 
@@ -63,7 +66,7 @@ class _Copy:
         if node.op_type == "Shape":
             self._count(node)
             return
-        behind = roles_behind(node, self.roles)
+        behind = _pooled(node, self.roles) or roles_behind(node, self.roles)
         result = node.outputs[0]
         if node.op_type in LAYOUT:
             self.made[result] = self._reshape(node, behind)
@@ -78,8 +81,18 @@ class _Copy:
             self.made[result] = self._sum(node)
         else:
             self._again(node)
+        self._say_shape(result, behind)
         if TOKENS in behind or BOTH in behind:
             self.roles[result] = behind
+
+    def _say_shape(self, value: ir.Value, roles: Roles) -> None:
+        """Say the shape of a copy, which can't always be inferred."""
+        sides = known_sides(value) or ()
+        if len(sides) == len(roles) and self.made[value].shape is None:
+            self.made[value].shape = ir.Shape(
+                1 if role == TOKENS else None if role in (BATCH, BOTH) else side
+                for role, side in zip(roles, sides, strict=True)
+            )
 
     def _inputs(self, node: ir.Node) -> list[ir.Value | None]:
         return [None if value is None else self.made.get(value, value) for value in node.inputs]
@@ -101,8 +114,13 @@ class _Copy:
             again.replace_input_with(1, own)
 
     def _count(self, node: ir.Node) -> None:
-        """Let others be repeated as often as the tokens; no other use of their number is known."""
-        if any(use.node.op_type != "Expand" for use in node.outputs[0].uses()):
+        """Let others be repeated as often as the tokens, or as there are pictures.
+
+        No other use of the tokens' number is known.
+        """
+        if not _is_of_pictures(node) and any(
+            use.node.op_type != "Expand" for use in node.outputs[0].uses()
+        ):
             raise MixedError(f"counts its tokens ({node.op_type} {node.name!r})")
         self._again(node)
 
@@ -191,3 +209,32 @@ class _Copy:
         times = math.prod(count for count in counts if count)
         factor = self.write.constant(f"{node.name}/count", np.array(times, dtype))
         return self.write.op("Mul", [result, factor], f"{node.name}/sum", result.dtype)
+
+
+def _pooled(node: ir.Node, roles: Mapping[ir.Value, Roles]) -> Roles | None:
+    """Return the roles behind a step of pooling by attention; None if it is none.
+
+    One token gets all the attention that there is, whatever its score.
+    """
+    own = [None if value is None else roles.get(value) for value in node.inputs]
+    if node.op_type == "Softmax" and own[0] is not None:
+        return own[0]
+    if node.op_type != "MatMul" or own[1] is None:
+        return None
+    sides = known_sides(node.inputs[0]) or ()
+    if own[0] is None and len(sides) > 2 and own[1][-1] == TOKENS and own[1][-2] == OTHER:
+        return own[1][:-2] + (ONE if sides[-2] == 1 else OTHER) + TOKENS  # scores of the queries
+    if own[0] is not None and own[0][-1] == own[1][-2] == TOKENS:
+        return own[1][:-2] + own[0][-2] + own[1][-1]  # what they weigh
+    return None
+
+
+def _is_of_pictures(node: ir.Node) -> bool:
+    """Whether only the first side is read of a shape: the number of pictures."""
+    if node.attributes.get_int("start", 0) == 0 and node.attributes.get_int("end", 0) == 1:
+        return True
+    return all(
+        use.node.op_type in ("Gather", "Slice")
+        and [each.entries for each in pick_of(use.node) or ()] == [(0,)]
+        for use in node.outputs[0].uses()
+    )

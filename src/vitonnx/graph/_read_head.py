@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from vitonnx.contract import LOGITS
 from vitonnx.errors import UsageError
 from vitonnx.graph._find_blocks import ancestors
 from vitonnx.graph._last_tokens import LastTokens
@@ -38,17 +37,27 @@ class HeadNodes:
     logits: ir.Value
 
 
-def find_head_nodes(graph: ir.Graph, last: LastTokens) -> HeadNodes:
-    """Find what computes logits of the last block's tokens.
+def find_head_nodes(
+    graph: ir.Graph, last: LastTokens, logits: ir.Value, *, asks: str, may_pool: bool = False
+) -> HeadNodes:
+    """Find what computes logits, or an embedding, of the last block's tokens.
+
+    Parameters
+    ----------
+    graph, last
+        The model's.
+    logits : onnx_ir.Value
+        Output that the head computes.
+    asks : str
+        Name of who asks, for messages.
+    may_pool : bool
+        Whether it may pool by attention.
 
     Raises
     ------
     UsageError
-        If the model has no head, or one that pools by attention, or reads earlier blocks too.
+        If it pools by attention, or reads earlier blocks too.
     """
-    logits = next((value for value in graph.outputs if value.name == LOGITS), None)
-    if logits is None:
-        raise UsageError("the model has no head, so it gives no logits: lens can't be used on it.")
     needed = ancestors([logits])
     reached = {last.value}
     nodes = []
@@ -58,13 +67,16 @@ def find_head_nodes(graph: ir.Graph, last: LastTokens) -> HeadNodes:
             nodes.append(node)
     head = HeadNodes(tuple(nodes), logits)
     if logits not in reached:
-        raise UsageError("the model's head doesn't read the last block: lens can't be used on it.")
-    _check_alone(head, last)
-    _check_pooling(head)
+        raise UsageError(
+            f"the model's head doesn't read the last block: {asks} can't be used on it."
+        )
+    _check_alone(head, last, asks)
+    if not may_pool:
+        _check_pooling(head, asks)
     return head
 
 
-def _check_alone(head: HeadNodes, last: LastTokens) -> None:
+def _check_alone(head: HeadNodes, last: LastTokens, asks: str) -> None:
     """See that pictures reach the head as the last block's tokens only."""
     within = {last.value, *(value for node in head.nodes for value in node.outputs)}
     stack = [value for node in head.nodes for value in node.inputs if value not in within]
@@ -75,21 +87,21 @@ def _check_alone(head: HeadNodes, last: LastTokens) -> None:
         if value.is_graph_input():
             raise UsageError(
                 "the model's head reads more than the last block's tokens: what it makes of those "
-                "of another block can't be told, so lens can't be used on it."
+                f"of another block can't be told, so {asks} can't be used on it."
             )
         node = value.producer()
         if node is not None and node.op_type != "Shape":
             stack.extend(node.inputs)
 
 
-def _check_pooling(head: HeadNodes) -> None:
+def _check_pooling(head: HeadNodes, asks: str) -> None:
     """See that the head doesn't weigh tokens by a softmax."""
     within = {value for node in head.nodes for value in node.outputs}
     for node in head.nodes:
         if node.op_type == "Softmax" and _weighs(node.outputs[0], within):
             raise UsageError(
                 f"the model's head pools by attention (Softmax {node.name!r}) and reads no single "
-                "token: lens can't be used on it."
+                f"token: {asks} can't be used on it."
             )
 
 

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
+from vitonnx.graph._row_axes import Cut, input_axes
 from vitonnx.graph._sides import slice_bounds
-from vitonnx.graph._write import Writer, constant, number, numbers
+from vitonnx.graph._write import Writer, constant, numbers
 
 __all__ = ["RowsFirst"]
 
 WHOLE = 2**31 - 1  # what converters write, or more, where a slice goes to the end
-UNARY = frozenset(
-    ("Cast", "Erf", "Gelu", "Identity", "Neg", "Reciprocal", "Relu", "Sigmoid", "Sqrt", "Tanh")
-)
-BROADCAST = frozenset(("Add", "Div", "Mul", "Pow", "Sub"))
-LINEAR = frozenset(("QuantizeLinear", "DequantizeLinear"))
-ALONG_LAST = frozenset(("LayerNormalization", "Softmax", "LpNormalization"))
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Some adjacent rows along one axis."""
-
-    axis: int
-    start: int
-    stop: int
 
 
 class RowsFirst(ir.passes.InPlacePass):
@@ -47,7 +32,9 @@ class RowsFirst(ir.passes.InPlacePass):
         _slice_instead_of_gather(graph, cuts)
         modified = False
         for node in reversed(list(graph)):
-            if len(node.outputs) == 1 and _read_in_rows(node.outputs[0], graph):
+            # Of two slices the first is nearer to the work, and the second would be in its way.
+            is_pick = node.op_type in ("Slice", "Gather")
+            if len(node.outputs) == 1 and not is_pick and _read_in_rows(node.outputs[0], graph):
                 modified |= cuts.move_before(node)
         if modified:
             common.RemoveUnusedNodesPass()(model)
@@ -152,80 +139,6 @@ def cut_of(node: ir.Node) -> Cut | None:
         first, last, _ = slice(start, stop).indices(size)
         cuts.append(Cut(axis % len(shape), first, last))
     return cuts[0] if len(cuts) == 1 and cuts[0].start < cuts[0].stop else None
-
-
-def input_axes(node: ir.Node, axis: int) -> list[int | None] | None:
-    """Return the axis of each input along which a node's output can be sliced.
-
-    Returns
-    -------
-    list of int or None, or None
-        None for an input used in full; no list if rows depend on each other.
-    """
-    shape = node.outputs[0].shape
-    if shape is None:
-        return None
-    every = tuple(range(len(shape)))
-    rules: dict[str, Callable[[], list[int | None] | None]] = {
-        "MatMul": lambda: _product_axes(node, axis - len(shape)),
-        "Transpose": lambda: [node.attributes.get_ints("perm", every[::-1])[axis]],
-        "Reshape": lambda: [axis, None] if _leading_alike(node, axis) else None,
-        "MultiHeadAttention": lambda: _attention_axes(node) if axis == 1 else None,
-    }
-    if node.op_type in rules:
-        return rules[node.op_type]()
-    if node.op_type in UNARY:
-        return [axis]
-    if node.op_type in LINEAR and number(node.inputs[1]) is not None:
-        return [axis, *[None] * (len(node.inputs) - 1)]  # one scale for all rows
-    if node.op_type in ALONG_LAST:
-        last = node.attributes.get_int("axis", -1) % len(shape) == len(shape) - 1
-        return [axis, *[None] * (len(node.inputs) - 1)] if last and axis < len(shape) - 1 else None
-    if node.op_type in BROADCAST:
-        return _broadcast_axes(node.inputs, axis - len(shape))
-    return None
-
-
-def _attention_axes(node: ir.Node) -> list[int | None]:
-    """Slice queries, rows of (batch, tokens, dim), and the bias added to their scores."""
-    axes: list[int | None] = [None] * len(node.inputs)
-    axes[0] = 1
-    bias = node.inputs[5] if len(node.inputs) > 5 else None
-    if bias is not None and bias.shape is not None and bias.shape[2] != 1:
-        axes[5] = 2
-    return axes
-
-
-def _product_axes(node: ir.Node, from_last: int) -> list[int | None] | None:
-    """Rows of a product are rows of its first factor."""
-    first = node.inputs[0]
-    if from_last != -2 or first is None or first.shape is None or len(first.shape) < 2:
-        return None
-    return [len(first.shape) - 2, None]
-
-
-def _broadcast_axes(inputs: Iterable[ir.Value | None], from_last: int) -> list[int | None] | None:
-    axes: list[int | None] = []
-    for value in inputs:
-        if value is None or value.shape is None:
-            return None
-        whole = len(value.shape) < -from_last or value.shape[from_last] == 1
-        axes.append(None if whole else len(value.shape) + from_last)
-    return axes
-
-
-def _leading_alike(node: ir.Node, axis: int) -> bool:
-    """Whether a reshape leaves this axis, and all before it, as they are."""
-    source, target = node.inputs[0], numbers(node.inputs[1])
-    shape = node.outputs[0].shape
-    if source is None or source.shape is None or shape is None or target is None:
-        return False
-    if len(source.shape) <= axis:
-        return False
-    before = zip(target, source.shape, shape, strict=False)
-    # 0 copies a side of the source, such as the batch, whose name may have changed on the way.
-    alike = all(side == 0 or old == new for side, old, new in itertools.islice(before, axis + 1))
-    return alike and target[axis] != -1 and node.attributes.get_int("allowzero", 0) == 0
 
 
 def _slice_instead_of_gather(graph: ir.Graph, cuts: _Cuts) -> None:

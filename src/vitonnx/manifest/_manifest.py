@@ -188,7 +188,7 @@ class Manifest(Layout):
     def to_json(self) -> str:
         """Write the manifest as JSON, its keys in alphabetical order."""
         values = asdict(self) | {"contract_version": self.contract_version}
-        del values["final_norm"]  # read from the graph
+        del values["final_norm"], values["readout"], values["class_count"]  # the graph says it
         values["preprocessing"] = self.preprocessing.to_fields()
         if self.precision == "fp32":
             # The contract's own keys: what a file in fewer bits says comes on top of them.

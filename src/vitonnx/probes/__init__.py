@@ -9,6 +9,14 @@ from vitonnx.layout import Layout
 from vitonnx.probes._adding import AddingProbe, PairProbe, SumProbe, TableProbe
 from vitonnx.probes._answering import answering
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._attribution import Attribution, AttributionResult
+from vitonnx.probes._attribution_maps import (
+    generic_attribution,
+    grad_cam,
+    gradient_lengths,
+    gradient_rollout,
+    legrad,
+)
 from vitonnx.probes._basis import Basis, principal_components
 from vitonnx.probes._cka import CKA, linear_cka
 from vitonnx.probes._crop import WHOLE, Crop, cells_within
@@ -72,6 +80,8 @@ __all__ = [
     "AddingProbe",
     "Array",
     "AttentionFlow",
+    "Attribution",
+    "AttributionResult",
     "Basis",
     "ClassMaps",
     "ColourMaps",
@@ -134,7 +144,12 @@ __all__ = [
     "filters",
     "find_probe",
     "fold_patches",
+    "generic_attribution",
+    "grad_cam",
+    "gradient_lengths",
+    "gradient_rollout",
     "head_maps",
+    "legrad",
     "linear_cka",
     "load_probes",
     "mass_mask",

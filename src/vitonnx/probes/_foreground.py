@@ -135,7 +135,7 @@ class FirstComponent(AddingProbe[FirstComponentResult, Sides]):
         """Name the one value that is read."""
         return (layout.stream(self.block),)
 
-    def constants(self) -> Mapping[str, Array]:
+    def constants(self, layout: Layout) -> Mapping[str, Array]:
         """Give the component in units of the spread along it, and where it begins."""
         if isinstance(self.side, int):
             return {"pca/component": np.zeros((2, self.side), np.float32)}

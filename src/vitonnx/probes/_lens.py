@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from vitonnx.contract import logits_name, patch_logits_name
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._classes import class_name, find_class
 from vitonnx.probes._finding import ClassMaps, Maps
 from vitonnx.probes._option import option
 from vitonnx.probes._probe import GraphProbe, Queries
@@ -99,10 +100,9 @@ class LensResult(PictureResult):
     @property
     def finding(self) -> ClassMaps | Maps:
         """The classes; or the probability of the one that was asked for."""
-        best = ", ".join(
-            f"{self._name(int(self.top5[place]))} ({float(self.top5_probability[place]):.0%})"
-            for place in range(self.top5.shape[0])
-        )
+        names = [class_name(int(index), self.classes) for index in self.top5]
+        shares = [float(share) for share in self.top5_probability]
+        best = ", ".join(f"{name} ({share:.0%})" for name, share in zip(names, shares, strict=True))
         details = (f"the head after block {self.block}", f"best: {best}")
         if self.asked is None:
             return ClassMaps(
@@ -113,14 +113,10 @@ class LensResult(PictureResult):
             )
         return Maps(
             values=self.probability[None, ...],
-            labels=(self._name(self.asked),),
-            unit=f"probability of {self._name(self.asked)}",
+            labels=(class_name(self.asked, self.classes),),
+            unit=f"probability of {class_name(self.asked, self.classes)}",
             details=details,
         )
-
-    def _name(self, index: int) -> str:
-        known = self.classes is not None and index < len(self.classes)
-        return self.classes[index] if known and self.classes else f"class {index}"
 
 
 @dataclass(frozen=True)
@@ -194,9 +190,7 @@ class Lens(GraphProbe[LensResult]):
         """
         patches, whole = (outputs[name] for name in self.reads(layout))
         xp = array_api_compat.array_namespace(patches, whole)
-        asked, classes = self._asked(layout), int(patches.shape[-1])
-        if asked is not None and asked >= classes:
-            raise _no_class(asked, classes)
+        asked = self._asked(replace(layout, class_count=int(patches.shape[-1])))
         count = min(BEST, whole.shape[-1])
         indices, shares = best_of_logits(whole, count)
         of_patches = probabilities(patches)
@@ -237,29 +231,4 @@ class Lens(GraphProbe[LensResult]):
 
     def _asked(self, layout: Layout) -> int | None:
         """Find the class that is asked for."""
-        if self.class_ is None:
-            return None
-        names = layout.classes or ()
-        if isinstance(self.class_, str):
-            numbers = [number for number, name in enumerate(names) if name == self.class_]
-            if len(numbers) == 1:
-                return numbers[0]
-            if numbers:
-                both = " and ".join(map(str, numbers))
-                raise UsageError(
-                    f"the classes {both} are both called {self.class_!r}: give the number."
-                )
-            if not self.class_.isdecimal():
-                raise UsageError(
-                    f"the model has no class {self.class_!r}: give its number, or a name as "
-                    "`vitonnx inspect` lists them."
-                )
-        number = int(self.class_)
-        if number < 0 or (names and number >= len(names)):
-            raise _no_class(number, len(names))
-        return number
-
-
-def _no_class(number: int, classes: int) -> UsageError:
-    known = f"it has classes 0 to {classes - 1}" if classes else "they are counted from 0"
-    return UsageError(f"the model has no class {number}: {known}.")
+        return None if self.class_ is None else find_class(self.class_, layout)

@@ -55,6 +55,10 @@ class Option:
     constant : bool
         Whether it reaches a graph in the probe's constants alone, so that one graph serves all its
         values.
+    several : bool
+        Whether a command takes it several times; the field is then a tuple of the values.
+    other_name : str
+        Another name in the command of the probe, with the same meaning; empty for none.
     """
 
     name: str
@@ -69,6 +73,13 @@ class Option:
     most: float | None = None
     optional: bool = False
     constant: bool = False
+    several: bool = False
+    other_name: str = ""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """All its spellings on the command line."""
+        return (self.flag, f"--{self.other_name}") if self.other_name else (self.flag,)
 
     @property
     def flag(self) -> str:
@@ -149,6 +160,8 @@ def option(
     least: float | None = None,
     most: float | None = None,
     constant: bool = False,
+    several: bool = False,
+    other_name: str = "",
 ) -> Value:
     """Declare a field of a probe as an option of all commands that ask it.
 
@@ -157,7 +170,7 @@ def option(
 
     Parameters
     ----------
-    default, help, metavar, read, in_graph, least, most, constant
+    default, help, metavar, read, in_graph, least, most, constant, several, other_name
         See `Option`.
 
     Examples
@@ -169,7 +182,10 @@ def option(
     [('--block', -1)]
     """
     declared = Option(
-        *("", str, default, help, (), metavar, read, in_graph, least, most), constant=constant
+        *("", str, default, help, (), metavar, read, in_graph, least, most),
+        constant=constant,
+        several=several,
+        other_name=other_name,
     )
     return field(default=default, metadata={KEY: declared})
 

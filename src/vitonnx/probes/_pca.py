@@ -93,7 +93,7 @@ class PatchMoments(SumProbe[Moments]):
         """Name the one value that is read."""
         return (layout.stream(self.block),)
 
-    def constants(self) -> Mapping[str, Array]:
+    def constants(self, layout: Layout) -> Mapping[str, Array]:
         """Give the side as an array: its mean, its component, and the threshold."""
         if self.side is None:
             return {}
@@ -316,7 +316,7 @@ class PCA(GraphProbe[PCAResult]):
             )
         return (layout.stream(self.block),)
 
-    def constants(self) -> Mapping[str, Array]:
+    def constants(self, layout: Layout) -> Mapping[str, Array]:
         """Give mean and components; with a foreground, its side is a fourth component.
 
         Raises

@@ -117,6 +117,15 @@ class Probe(Question, Generic[Result]):
         """
         return None
 
+    def in_video(self) -> Self:
+        """Give the probe as all frames of a video are asked: by default, as it is."""
+        return self
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Name small outputs of the file that results hold too, as ``embedding``."""
+        return ()
+
     def without_source(self) -> Self:
         """Give the probe without its `fit_source`, for whoever fits it on that."""
         return self
@@ -202,7 +211,7 @@ class GraphProbe(Probe[Result]):
             The token that `token` finds: an array where the probe is `located`.
         """
 
-    def constants(self) -> Mapping[str, Array]:
+    def constants(self, layout: Layout) -> Mapping[str, Array]:
         """Give the arrays, float32, that `condense` needs beside the outputs; none by default.
 
         They are inputs of the planned graph, so that one graph serves all their values; a baked
@@ -244,7 +253,9 @@ class GraphProbe(Probe[Result]):
         read = {name: outputs[name] for name in self.reads(layout)}
         (first, *_) = read.values()
         xp, device = array_api_compat.array_namespace(first), array_api_compat.device(first)
-        own = {name: xp.asarray(each, device=device) for name, each in self.constants().items()}
+        own = {
+            name: xp.asarray(each, device=device) for name, each in self.constants(layout).items()
+        }
         return self.condense({**read, **own}, layout, tokens)
 
     def compute(

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias, get_args
 
 from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, QUERIES
 from vitonnx.errors import UsageError
+from vitonnx.probes._attribution import Attribution
 from vitonnx.probes._cka import CKA
 from vitonnx.probes._distance import Distance
 from vitonnx.probes._entropy import Entropy
@@ -33,7 +34,7 @@ __all__ = ["GROUP", "PROBES", "ProbeClass", "Probes", "find_probe", "load_probes
 ProbeClass: TypeAlias = type[Probe] | type[WeightProbe]  # type: ignore[type-arg]
 
 PROBES: tuple[ProbeClass, ...] = (
-    *(Heads, Rollout, Flow),
+    *(Heads, Rollout, Flow, Attribution),
     *(PCA, Similarity, Norms, Lens),
     *(Distance, Entropy, CKA),
     *(Filters, Positions),

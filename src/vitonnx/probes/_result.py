@@ -121,6 +121,8 @@ class PictureResult(Found):
         What the patches saw, resized.
     logits : float32 (classes,) or None
         None where the model has no head.
+    embedding : float32 (width,) or None
+        What the head reads; None where the probe doesn't ask for it.
     prediction : Prediction or None
         The likeliest class, from the logits.
     error : VitonnxError or None
@@ -132,6 +134,7 @@ class PictureResult(Found):
     inside: Crop = field(default=WHOLE, repr=False)
     pixels: Array | None = field(default=None, repr=False)
     logits: Array | None = field(default=None, repr=False)
+    embedding: Array | None = field(default=None, repr=False)
     prediction: Prediction | None = None
     error: VitonnxError | None = None
 

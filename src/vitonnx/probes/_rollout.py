@@ -6,7 +6,7 @@ import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, get_args
 
 import array_api_compat
 
@@ -15,6 +15,7 @@ from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Maps
+from vitonnx.probes._mixing import Fused, follow, mixing
 from vitonnx.probes._option import option
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._probe import GraphProbe, Queries
@@ -191,12 +192,12 @@ def rollout(
     check_blocks(attentions, query, caller="rollout")
     fuse = functools.partial(_fuse, fusion=fusion, discard=discard, class_token=class_token)
     if query is None:
-        mixings = (_mixing(fuse(attention)) for attention in reversed(attentions))
+        mixings = (mixing(fuse(attention)) for attention in reversed(attentions))
         return functools.reduce(operator.matmul, mixings)
     rows = query if isinstance(query, slice) else slice(query, query + 1)
     flow = _first_row(attentions[-1], fuse, rows, whole=discard > 0)
     for attention in reversed(attentions[:-1]):
-        flow = _follow(flow, fuse(attention))
+        flow = follow(flow, fuse(attention))
     return flow[:, 0, :]
 
 
@@ -221,30 +222,17 @@ def mixed_attention(attention: Array, *, fusion: Fusion) -> Array:
     array([[[0.75, 0.25],
             [0.  , 1.  ]]])
     """
-    return _mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None))
+    return mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None))
 
 
-class _Fused(NamedTuple):
-    """One map of all heads, (batch, queries, tokens), times a number.
-
-    A mean is kept as a sum: a large matrix is not divided where a vector can be.
-    """
-
-    total: Array
-    times: int
-
-    def rows(self, rows: slice) -> _Fused:
-        return _Fused(self.total[:, rows, :], self.times)
-
-
-def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> _Fused:
+def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> Fused:
     xp = array_api_compat.array_namespace(attention)
     if fusion == "mean":
-        fused = _Fused(xp.sum(attention, axis=1), attention.shape[1])
+        fused = Fused(xp.sum(attention, axis=1), attention.shape[1])
     else:
         # A traced maximum does not know its shape.
         extreme = xp.reshape(getattr(xp, fusion)(attention, axis=1), (-1, *attention.shape[2:]))
-        fused = _Fused(extreme, 1)
+        fused = Fused(extreme, 1)
     if discard == 0:
         return fused
     tokens = attention.shape[-1]
@@ -254,37 +242,19 @@ def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int 
         row, column = index[:, None] == class_token, index[None, :] == class_token
         protected = protected | row | column
     kept = protected | _largest(fused.total, tokens, discard)
-    return _Fused(xp.where(kept, fused.total, 0.0), fused.times)
-
-
-def _mixing(fused: _Fused, rows: slice | None = None) -> Array:
-    """How a block mixes the tokens into all or some of them; the rows sum to 1."""
-    xp = array_api_compat.array_namespace(fused.total)
-    index = xp.arange(fused.total.shape[-1], device=array_api_compat.device(fused.total))
-    asked = index if rows is None else index[rows]
-    identity = xp.astype(asked[:, None] == index[None, :], fused.total.dtype)
-    mixed = fused.total / fused.times + identity
-    # The halves of (A + I) / 2 cancel here.
-    return mixed / xp.sum(mixed, axis=-1, keepdims=True)
+    return Fused(xp.where(kept, fused.total, 0.0), fused.times)
 
 
 def _first_row(
-    attention: Array, fuse: Callable[[Array], _Fused], rows: slice, *, whole: bool
+    attention: Array, fuse: Callable[[Array], Fused], rows: slice, *, whole: bool
 ) -> Array:
     """(batch, 1, tokens), the mean of the rows that the product begins with."""
     # Rows are taken before the heads are fused where they can be: the others need not exist.
     fused = fuse(attention).rows(rows) if whole else fuse(attention[:, :, rows, :])
-    mixed = _mixing(fused, rows)
+    mixed = mixing(fused, rows)
     xp = array_api_compat.array_namespace(mixed)
     count = len(range(attention.shape[-1])[rows])
     return mixed if count == 1 else xp.sum(mixed, axis=1, keepdims=True) / count
-
-
-def _follow(flow: Array, fused: _Fused) -> Array:
-    """Go one block down: flow (A + I) with renormalised rows, and no other matrix than A."""
-    xp = array_api_compat.array_namespace(fused.total)
-    share = flow / (xp.sum(fused.total, axis=-1) / fused.times + 1.0)[:, None, :]
-    return (share / fused.times) @ fused.total + share
 
 
 def _largest(fused: Array, tokens: int, discard: float) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from vitonnx.layout import Layout
 from vitonnx.probes._adding import AddingProbe
+from vitonnx.probes._anchor import Anchor
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Finding, Maps
@@ -32,7 +33,7 @@ from vitonnx.probes._result import PictureResult
 from vitonnx.probes._stream import say_block
 from vitonnx.probes._total import Total
 
-__all__ = ["Anchor", "QueryToken", "Similarity", "SimilarityResult", "cosine_similarity"]
+__all__ = ["QueryToken", "Similarity", "SimilarityResult", "cosine_similarity"]
 
 
 ROUNDING = 1e-5  # of the cosine of a token with itself, in single precision
@@ -64,30 +65,6 @@ def cosine_similarity(tokens: Array, to: Array) -> Array:
     products = xp.sum(tokens * to, axis=-1)
     lengths = xp.sqrt(xp.sum(tokens * tokens, axis=-1)) * xp.sqrt(xp.sum(to * to, axis=-1))
     return xp.where(lengths > 0, products / xp.where(lengths > 0, lengths, 1.0), 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Anchor(Total):
-    """The query's token in the first picture.
-
-    Parameters
-    ----------
-    count : int
-        Of pictures that it was sought in; the first counts.
-    vector : float32 (dim,)
-        The token.
-    patch : (row, column) or None
-        Where it is, where it is a patch.
-    file : str
-        The picture.
-    """
-
-    vector: Array = 0.0
-    patch: tuple[int, int] | None = None
-    file: str = ""
-
-    def _merged(self, other: Anchor) -> Anchor:
-        return replace(self, count=self.count + other.count)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -308,7 +285,7 @@ class Similarity(GraphProbe[SimilarityResult]):
         require_token(self.query, layout)
         return (layout.stream(self.block),)
 
-    def constants(self) -> Mapping[str, Array]:
+    def constants(self, layout: Layout) -> Mapping[str, Array]:
         """Give the query's token, where it is that of the first picture."""
         if self.anchor is None:
             return {}

@@ -220,6 +220,7 @@ def _panels(
     """Give each model and probe a panel, and refuse what can't be before the work begins."""
     if not engines or not probes:
         raise UsageError("A video of maps needs at least one model and one probe.")
+    probes = [probe.in_video() for probe in probes]
     for probe in probes:
         require_maps(probe)
     models = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -174,7 +175,7 @@ def _rows(panels: Sequence[CurvePanel]) -> list[list[CurvePanel]]:
     return [*pairs, *([panel] for panel in panels if panel.ticks)]
 
 
-def _look(name: str, names: Sequence[str], muted: Collection[str]) -> dict[str, object]:
+def _look(name: str, names: Sequence[str], muted: Collection[str]) -> dict[str, Any]:
     """Give the line of one thing that is compared."""
     grey = [each for each in names if each in muted]
     if name in grey:

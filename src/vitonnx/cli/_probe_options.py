@@ -122,14 +122,14 @@ def make_probe(probe: ProbeClass, given: Given) -> Any:
     """
     known = {option.name: option for option in options_of(probe)}
     values = {
-        name: _read(known[name], value)
+        name: _value(known[name], value)
         for name, value in given.items()
         if value is not None and value != []
     }
     return probe(**values)
 
 
-def _read(option: Option, value: str | bool | list[str]) -> Any:
+def _value(option: Option, value: str | bool | list[str]) -> Any:
     """Read what was typed, perhaps several times."""
     if isinstance(value, list):
         values = tuple(map(option.parse, value))
@@ -160,19 +160,19 @@ def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False
     [Heads(block=3, query=(100, 40), mass=None), Rollout(fusion='max', discard=0.0)]
     """
     say_unusable()
-    said = {name: value for name, value in shared.items() if value is not None}
+    said = {name: value for name, value in shared.items() if value not in (None, [])}
     probes, unused = [], dict(said)
     for word in words:
-        probe, own, known = _read(word, "--probe", graph_only=graph_only)
-        unused = {option: value for option, value in unused.items() if option not in known}
-        mine = {option: value for option, value in said.items() if option in known}
+        probe, own, named = _read(word, "--probe", graph_only=graph_only)
+        unused = {option: value for option, value in unused.items() if option not in named}
+        mine = {named[option]: value for option, value in said.items() if option in named}
         probes.append(make_probe(probe, {**mine, **own}))
     names = [probe.name for probe in probes]
     if len(set(names)) < len(names):
         raise UsageError("--probe names each kind of probe once.")
     for option in unused:
         asked = f"the probe{'s' * (len(names) > 1)} {' and '.join(names)}"
-        flag = "--" + option.replace("_", "-")
+        flag = "--" + option.rstrip("_").replace("_", "-")
         raise UsageError(f"{flag} has no meaning for {asked}: leave it out.")
     return probes
 
@@ -209,17 +209,24 @@ def make_named(words: Sequence[str], *, flag: str) -> dict[str, Any]:
 
 def _read(
     word: str, flag: str, *, graph_only: bool = False
-) -> tuple[ProbeClass, dict[str, str], list[str]]:
-    """Read ``NAME:option=value``: the probe, its options, and the names of all that it has."""
+) -> tuple[ProbeClass, dict[str, str], dict[str, str]]:
+    """Read ``NAME:option=value``: the probe, its options, and all that it has, by their names.
+
+    An option has another name too, which commands that share options may know it by.
+    """
     name, colon, settings = word.partition(":")
     if colon and not settings:
         raise UsageError(f"{flag} {word} sets nothing: write {name}:option=value, or {name}.")
     probe = find_probe(name)
-    known = [each.name for each in options_of(probe) if each.in_graph or not graph_only]
-    return probe, _settings(name, settings, known, flag), known
+    options = [each for each in options_of(probe) if each.in_graph or not graph_only]
+    named = {each.name: each.name for each in options}
+    for each in options:
+        if each.other_name:
+            named |= dict.fromkeys((each.other_name, f"{each.other_name}_"), each.name)
+    return probe, _settings(name, settings, named, flag), named
 
 
-def _settings(probe: str, text: str, known: Iterable[str], flag: str) -> dict[str, str]:
+def _settings(probe: str, text: str, named: Mapping[str, str], flag: str) -> dict[str, str]:
     """Read what stands behind a probe's name."""
     found = {}
     for setting in filter(None, BETWEEN.split(text)):
@@ -229,9 +236,10 @@ def _settings(probe: str, text: str, known: Iterable[str], flag: str) -> dict[st
             raise UsageError(
                 f"{flag} {probe}:{text}: {setting!r} sets nothing: write option=value."
             )
-        if option not in known:
-            options = ", ".join(known) or "none"
+        if option not in named:
+            options = ", ".join(dict.fromkeys(named.values())) or "none"
             raise UsageError(f"{flag} {probe}:{text}: {probe} has no option {name}: {options}.")
+        option = named[option]
         if option in found:
             raise UsageError(f"{flag} {probe}:{text}: {name} is set twice: leave one out.")
         found[option] = value

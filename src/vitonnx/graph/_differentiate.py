@@ -18,6 +18,8 @@ from vitonnx.contract import (
     GRADIENTS,
     IMAGES,
     LOGITS,
+    NOISE,
+    NOISY,
     NORMALISED,
     READOUT_KEY,
     TARGET,
@@ -27,7 +29,7 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph._find_blocks import ancestors, find_attentions
+from vitonnx.graph._find_blocks import ancestors, find_attentions, find_blocks
 from vitonnx.graph._last_tokens import LastTokens, find_last_tokens, output_of
 from vitonnx.graph._norms import norms_of
 from vitonnx.graph._one_token import logits_of_each
@@ -98,6 +100,8 @@ class Derivatives:
         ]
         scores = [self._scores(first) for first, *_ in together]
         common.ShapeInferencePass()(self.model)
+        if any(each.of == NOISY for each in wanted):
+            self._add_noise()
         # What is written from here on leads nowhere that matters.
         self._nodes = list(self.graph)
         for own, score in zip(together, scores, strict=True):
@@ -221,10 +225,30 @@ class Derivatives:
     def _source(self, wanted: Wanted) -> ir.Value:
         if wanted.of == NORMALISED:
             return normalised_pixels(self.graph)
+        if wanted.of == NOISY:
+            return next(node.outputs[0] for node in self.graph if node.name == NOISY)
         block = block_of(wanted.name)
         if wanted.of == attention_input_name(block):
             return attention_input(self.graph, self.layout, block)
         return output_of(self.graph, wanted.of)
+
+    def _add_noise(self) -> None:
+        """Add noise to what the network sees, in shares of its range in each picture."""
+        pixels = normalised_pixels(self.graph)
+        readers = [(use.node, use.idx) for use in pixels.uses()]
+        write = Arithmetic(self.graph, f"{GRADIENTS}{NOISE}")
+        if self.told is not None:
+            raise UsageError("samples can't be baked: leave them out.")
+        noise = self._input(NOISE, SINGLE, sides_of(pixels)[1:])
+        axes = write.integers([1, 2, 3])
+        few = (sides_of(pixels)[0], 1, 1, 1)
+        most, least = (write.op(kind, [pixels, axes], few) for kind in ("ReduceMax", "ReduceMin"))
+        noisy = write.add(pixels, write.mul(noise, write.sub(most, least)))
+        write.nodes[-1].name = NOISY
+        for node, place in readers:
+            node.replace_input_with(place, noisy)
+        self.graph.extend(write.nodes)
+        self.graph.sort()
 
     def _say_read(self, gradients: Sequence[Gradient]) -> str:
         """Say which tokens the head reads: those whose gradient isn't zero."""
@@ -288,14 +312,11 @@ def attention_input(graph: ir.Graph, layout: Layout, block: int) -> ir.Value:
     if len(attentions) < layout.blocks:
         raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
     read = ancestors(attentions[block].inputs)
-    first = tokens_name(block - 1) if block else None
-    start = output_of(graph, first) if first else None
-    for value in (start,) if start is not None else ():
-        for norm in norms_of(value, 2):
-            if norm.end in read and norm.end.producer() is not None:
-                return norm.end
-        return value
-    raise UsageError("grad-cam reads the last of several blocks; the model has one.")
+    value = output_of(graph, tokens_name(block - 1)) if block else find_blocks(graph)[0].stream_in
+    for norm in norms_of(value, 2):
+        if norm.end in read:
+            return norm.end
+    return value
 
 
 def _unit(write: Arithmetic, vectors: ir.Value) -> ir.Value:

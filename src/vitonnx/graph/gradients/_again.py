@@ -68,7 +68,8 @@ class Again:
         sides = known_sides(value) or ()
         if len(sides) < 2 or sides[0] is not None or None in sides[1:]:
             return value
-        target = self.write.integers([0, *(int(side or 1) for side in sides[1:])])
+        # Its -1 keeps a runtime from taking the side that waits for one.
+        target = self.write.integers([0, *(int(side or 1) for side in sides[1:-1]), -1])
         waiting = self.write.op("Reshape", [value, target], sides, value.dtype)
         node = self.write.nodes.pop()
         node.metadata_props[WAITS_KEY] = "gradient"

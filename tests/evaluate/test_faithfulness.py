@@ -344,7 +344,7 @@ def test_what_cannot_be_evaluated_is_refused(vit: vx.Engine, exported: Exported)
         ({"fill": "white"}, "mean, blur, black"),
     ):
         with pytest.raises(UsageError, match=words):
-            vx.evaluate_faithfulness(vit, picture, vx.Rollout(), **options)  # type: ignore[arg-type]
+            vx.evaluate_faithfulness(vit, picture, vx.Rollout(), **options)
     with pytest.raises(UsageError, match="iterator"):
         vx.evaluate_faithfulness(vit, iter([picture]), vx.Rollout())  # type: ignore[arg-type]
     with pytest.raises(PictureError, match=r"nothing\.png does not exist"):

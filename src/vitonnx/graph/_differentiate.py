@@ -18,6 +18,8 @@ from vitonnx.contract import (
     GRADIENTS,
     IMAGES,
     LOGITS,
+    NOISE,
+    NOISY,
     NORMALISED,
     READOUT_KEY,
     TARGET,
@@ -27,14 +29,14 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph._find_blocks import ancestors, find_attentions
+from vitonnx.graph._find_blocks import ancestors, find_attentions, find_blocks
 from vitonnx.graph._last_tokens import LastTokens, find_last_tokens, output_of
 from vitonnx.graph._norms import norms_of
 from vitonnx.graph._one_token import logits_of_each
 from vitonnx.graph._read_head import find_head_nodes
 from vitonnx.graph._sides import known_sides
 from vitonnx.graph._write import Writer, constant
-from vitonnx.graph.gradients import Arithmetic, Gradient, differentiate, filled, sides_of
+from vitonnx.graph.gradients import Again, Arithmetic, Gradient, differentiate, filled, sides_of
 from vitonnx.layout import Layout
 
 __all__ = ["Derivatives", "Told"]
@@ -43,6 +45,7 @@ Told = Mapping[str, NDArray[Any]]
 """By name, what a graph without such inputs is told: `TARGETS` or `ANCHORS`."""
 
 WHOLE_NUMBERS, SINGLE = ir.DataType.INT64, ir.DataType.FLOAT
+KEPT = 2**28  # bytes of attention, of one picture: above, it is computed again
 FORMS = ("Cast", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
@@ -97,6 +100,8 @@ class Derivatives:
         ]
         scores = [self._scores(first) for first, *_ in together]
         common.ShapeInferencePass()(self.model)
+        if any(each.of == NOISY for each in wanted):
+            self._add_noise()
         # What is written from here on leads nowhere that matters.
         self._nodes = list(self.graph)
         for own, score in zip(together, scores, strict=True):
@@ -115,7 +120,9 @@ class Derivatives:
         sources = [_on_the_way(self.graph, each, scores, self._source(each)) for each in wanted]
         read = [] if first.of_mean else [self.last.value]
         values = [*(source.value for source in sources), *read]
-        found = differentiate(write, scores, seed, values, self._nodes)
+        again = Again(write, self._too_large)
+        found = differentiate(write, scores, seed, values, self._nodes, again)
+        self._read_again(again)
         if read:
             self.model.metadata_props[READOUT_KEY] = self._say_read(found[self.last.value])
         for each, source in zip(wanted, sources, strict=True):
@@ -124,6 +131,22 @@ class Derivatives:
             result.name = each.name
             self.graph.outputs.append(result)
         self.graph.extend(write.nodes)
+
+    @cached_property
+    def _too_large(self) -> list[ir.Value]:
+        """List the attention of all blocks, where it is more than is worth keeping."""
+        bytes_of_all = 4 * self.layout.heads * self.layout.tokens**2 * self.layout.blocks
+        if bytes_of_all <= KEPT:
+            return []
+        return [node.outputs[0] for node in find_attentions(self.graph)]
+
+    def _read_again(self, again: Again) -> None:
+        """Let probes read the copies, so that what they are copies of need not be kept."""
+        for value, copy in again.made.items():
+            if value in self.graph.outputs:
+                place = self.graph.outputs.index(value)
+                value.name, copy.name = f"{value.name}/first", value.name
+                self.graph.outputs[place] = copy
 
     @cached_property
     def last(self) -> LastTokens:
@@ -202,10 +225,30 @@ class Derivatives:
     def _source(self, wanted: Wanted) -> ir.Value:
         if wanted.of == NORMALISED:
             return normalised_pixels(self.graph)
+        if wanted.of == NOISY:
+            return next(node.outputs[0] for node in self.graph if node.name == NOISY)
         block = block_of(wanted.name)
         if wanted.of == attention_input_name(block):
             return attention_input(self.graph, self.layout, block)
         return output_of(self.graph, wanted.of)
+
+    def _add_noise(self) -> None:
+        """Add noise to what the network sees, in shares of its range in each picture."""
+        pixels = normalised_pixels(self.graph)
+        readers = [(use.node, use.idx) for use in pixels.uses()]
+        write = Arithmetic(self.graph, f"{GRADIENTS}{NOISE}")
+        if self.told is not None:
+            raise UsageError("samples can't be baked: leave them out.")
+        noise = self._input(NOISE, SINGLE, sides_of(pixels)[1:])
+        axes = write.integers([1, 2, 3])
+        few = (sides_of(pixels)[0], 1, 1, 1)
+        most, least = (write.op(kind, [pixels, axes], few) for kind in ("ReduceMax", "ReduceMin"))
+        noisy = write.add(pixels, write.mul(noise, write.sub(most, least)))
+        write.nodes[-1].name = NOISY
+        for node, place in readers:
+            node.replace_input_with(place, noisy)
+        self.graph.extend(write.nodes)
+        self.graph.sort()
 
     def _say_read(self, gradients: Sequence[Gradient]) -> str:
         """Say which tokens the head reads: those whose gradient isn't zero."""
@@ -269,14 +312,11 @@ def attention_input(graph: ir.Graph, layout: Layout, block: int) -> ir.Value:
     if len(attentions) < layout.blocks:
         raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
     read = ancestors(attentions[block].inputs)
-    first = tokens_name(block - 1) if block else None
-    start = output_of(graph, first) if first else None
-    for value in (start,) if start is not None else ():
-        for norm in norms_of(value, 2):
-            if norm.end in read and norm.end.producer() is not None:
-                return norm.end
-        return value
-    raise UsageError("grad-cam reads the last of several blocks; the model has one.")
+    value = output_of(graph, tokens_name(block - 1)) if block else find_blocks(graph)[0].stream_in
+    for norm in norms_of(value, 2):
+        if norm.end in read:
+            return norm.end
+    return value
 
 
 def _unit(write: Arithmetic, vectors: ir.Value) -> ir.Value:

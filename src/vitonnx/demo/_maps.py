@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from vitonnx.demo._demo_models import SUPERVISED, demo_models
 from vitonnx.demo._scenes import UNSEEN, draw
 from vitonnx.engine import Engine
 from vitonnx.evaluate import Estimate, evaluate_faithfulness
-from vitonnx.probes import Heads, Probe, Rollout
+from vitonnx.probes import Attribution, Heads, Method, Probe, Rollout
 
 __all__ = ["MAPS", "evaluate_maps"]
 
 MAPS: Final[dict[str, Probe[Any]]] = {
     "heads": Heads(),
     "rollout": Rollout(),
+    **{method: Attribution(method) for method in get_args(Method)},
 }
 """Maps that are measured, by the names that the table calls them."""
 

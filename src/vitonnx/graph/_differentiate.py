@@ -25,11 +25,12 @@ from vitonnx.contract import (
     TARGET,
     TARGETS,
     attention_input_name,
+    attention_name,
     block_of,
     tokens_name,
 )
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph._find_blocks import ancestors, find_attentions, find_blocks
+from vitonnx.graph._find_blocks import ancestors
 from vitonnx.graph._last_tokens import LastTokens, find_last_tokens, output_of
 from vitonnx.graph._norms import norms_of
 from vitonnx.graph._one_token import logits_of_each
@@ -138,7 +139,8 @@ class Derivatives:
         bytes_of_all = 4 * self.layout.heads * self.layout.tokens**2 * self.layout.blocks
         if bytes_of_all <= KEPT:
             return []
-        return [node.outputs[0] for node in find_attentions(self.graph)]
+        blocks = range(self.layout.blocks)
+        return [attention_softmax(self.graph, block).outputs[0] for block in blocks]
 
     def _read_again(self, again: Again) -> None:
         """Let probes read the copies, so that what they are copies of need not be kept."""
@@ -208,7 +210,8 @@ class Derivatives:
         anchor, own = write.slice(anchors, 0, target, target + 1), write.single(scores)
         unit, direction = (_unit(write, each) for each in (anchor, own))
         cosine = write.sum(write.mul(direction, unit), [1])
-        return write.div(write.sub(unit, write.mul(direction, cosine)), _length(write, own))
+        across = write.sub(unit, write.mul(direction, cosine))
+        return write.mul(across, _inverse_length(write, own))
 
     def _input(self, name: str, dtype: ir.DataType, sides: Sequence[Any]) -> ir.Value:
         """Give what the graph is told: a constant, or an input of it."""
@@ -229,7 +232,7 @@ class Derivatives:
             return next(node.outputs[0] for node in self.graph if node.name == NOISY)
         block = block_of(wanted.name)
         if wanted.of == attention_input_name(block):
-            return attention_input(self.graph, self.layout, block)
+            return attention_input(self.model, self.layout, block)
         return output_of(self.graph, wanted.of)
 
     def _add_noise(self) -> None:
@@ -306,25 +309,73 @@ def normalised_pixels(graph: ir.Graph) -> ir.Value:
     return value
 
 
-def attention_input(graph: ir.Graph, layout: Layout, block: int) -> ir.Value:
-    """Find the tokens that a block's attention reads, (batch, tokens, dim)."""
-    attentions = find_attentions(graph)  # the head's own comes last, where it pools by one
-    if len(attentions) < layout.blocks:
+def attention_input(model: ir.Model, layout: Layout, block: int) -> ir.Value:
+    """Find the tokens that a block's attention reads, and give them as (batch, tokens, dim).
+
+    They are those behind its first norm, where it has one.
+
+    Raises
+    ------
+    ModelFileError
+        If they come in another form.
+    """
+    graph = model.graph
+    read = ancestors(attention_softmax(graph, block).inputs)
+    if not block:
+        return _first_norm(graph, layout, read)
+    before = find_last_tokens(model, block)
+    norms = norms_of(before.value, before.roles.index("c")) if "c" in before.roles else []
+    value = next((norm.end for norm in norms if norm.end in read), before.value)
+    if before.roles == "btc":
+        return value
+    if sorted(before.roles) != sorted("btc"):
+        raise ModelFileError(
+            f"the tokens that block {block} reads come in a form that isn't known."
+        )
+    write = Writer(graph, f"{attention_input_name(block)}/in_order")
+    perm = [before.roles.index(role) for role in "btc"]
+    sides = known_sides(value) or (None, None, None)
+    turned = write.op(
+        "Transpose", [value], "", value.dtype, [sides[axis] for axis in perm], perm=perm
+    )
+    graph.extend(write.nodes)
+    return turned
+
+
+def _first_norm(graph: ir.Graph, layout: Layout, read: set[ir.Value]) -> ir.Value:
+    """Find the last norm over whole tokens before the first block's attention."""
+    found = [
+        node.outputs[0]
+        for node in graph
+        if node.op_type.endswith("Normalization")
+        and node.outputs[0] in read
+        and (known_sides(node.outputs[0]) or ())[1:] == (layout.tokens, layout.dim)
+    ]
+    if not found:
+        raise ModelFileError("the tokens that the first block reads aren't found in the graph.")
+    return found[-1]
+
+
+def attention_softmax(graph: ir.Graph, block: int) -> ir.Node:
+    """Find the softmax of a block's attention, whatever form its output has."""
+    node = output_of(graph, attention_name(block)).producer()
+    while node is not None and node.op_type in FORMS and node.inputs[0] is not None:
+        node = node.inputs[0].producer()
+    if node is None or node.op_type != "Softmax":
         raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
-    read = ancestors(attentions[block].inputs)
-    value = output_of(graph, tokens_name(block - 1)) if block else find_blocks(graph)[0].stream_in
-    for norm in norms_of(value, 2):
-        if norm.end in read:
-            return norm.end
-    return value
+    return node
 
 
 def _unit(write: Arithmetic, vectors: ir.Value) -> ir.Value:
-    return write.div(vectors, _length(write, vectors))
+    return write.mul(vectors, _inverse_length(write, vectors))
 
 
-def _length(write: Arithmetic, vectors: ir.Value) -> ir.Value:
-    return write.unary("Sqrt", write.sum(write.mul(vectors, vectors), [1]))
+def _inverse_length(write: Arithmetic, vectors: ir.Value) -> ir.Value:
+    """Give 1 / |v|, and 0 for a vector of zeros, which is like no other."""
+    length = write.unary("Sqrt", write.sum(write.mul(vectors, vectors), [1]))
+    some = write.compare("Greater", length, write.array(0.0))
+    inverse = write.unary("Reciprocal", length)
+    return write.where(some, inverse, write.array(0.0))
 
 
 def _whole(write: Arithmetic, value: ir.Value, gradients: Sequence[Gradient]) -> ir.Value:

@@ -124,7 +124,7 @@ class AttributionResult(PictureResult):
             labels=labels,
             unit=UNITS[self.method],
             details=(f"method: {self.method}",),
-            from_zero=True,
+            alike=True,
         )
 
     def arrays(self) -> dict[str, Array]:

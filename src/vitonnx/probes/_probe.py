@@ -270,7 +270,8 @@ class GraphProbe(Probe[Result]):
     def difference(self, condensed: Array, expected: Array) -> float:
         """Compare what a graph and NumPy condense, relative to the largest value."""
         xp = array_api_compat.array_namespace(condensed)
-        return float(xp.max(xp.abs(condensed - expected)) / xp.max(xp.abs(expected)))
+        error, largest = float(xp.max(xp.abs(condensed - expected))), xp.max(xp.abs(expected))
+        return error / float(largest) if float(largest) else error
 
     def condense_on_host(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]

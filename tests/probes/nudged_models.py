@@ -207,7 +207,9 @@ def slow_generic(attention: Iterable[Floats], slopes: Iterable[Floats]) -> Float
         before = relevance.copy()
         for query in range(tokens):
             for key in range(tokens):
-                each = [max(0.0, slope[h, query, key] * weights[h, query, key]) for h in range(heads)]
+                each = [
+                    max(0.0, slope[h, query, key] * weights[h, query, key]) for h in range(heads)
+                ]
                 relevance[query] += sum(each) / heads * before[key]
     return np.asarray(relevance)
 
@@ -220,7 +222,9 @@ def slow_rollout(attention: Iterable[Floats], slopes: Iterable[Floats]) -> Float
         mixed = np.zeros((tokens, tokens))
         for query in range(tokens):
             for key in range(tokens):
-                mean = sum(slope[h, query, key] * weights[h, query, key] for h in range(heads)) / heads
+                mean = (
+                    sum(slope[h, query, key] * weights[h, query, key] for h in range(heads)) / heads
+                )
                 mixed[query, key] = (max(0.0, mean) + (query == key)) / 2
             mixed[query] /= mixed[query].sum()
         flow = mixed if flow is None else mixed @ flow
@@ -236,7 +240,9 @@ def in_double(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in model.graph.node:
         for attribute in node.attribute:
             if node.op_type == "Cast" and attribute.name == "to":
-                attribute.i = TensorProto.DOUBLE if attribute.i == TensorProto.FLOAT else attribute.i
+                attribute.i = (
+                    TensorProto.DOUBLE if attribute.i == TensorProto.FLOAT else attribute.i
+                )
             if attribute.t.data_type == TensorProto.FLOAT:
                 array = numpy_helper.to_array(attribute.t).astype(np.float64)
                 attribute.t.CopyFrom(numpy_helper.from_array(array))
@@ -254,7 +260,9 @@ def _let_nudge(model: onnx.ModelProto, name: str) -> None:
     nodes.insert(place + 1, helper.make_node("Add", [f"before/{name}", f"nudge/{name}"], [name]))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    model.graph.input.append(helper.make_tensor_value_info(f"nudge/{name}", TensorProto.DOUBLE, None))
+    model.graph.input.append(
+        helper.make_tensor_value_info(f"nudge/{name}", TensorProto.DOUBLE, None)
+    )
 
 
 def _make_input(model: onnx.ModelProto, name: str) -> None:
@@ -268,7 +276,10 @@ def _make_input(model: onnx.ModelProto, name: str) -> None:
 def _evaluator(model: onnx.ModelProto, more: Iterable[str]) -> ReferenceEvaluator:
     own = onnx.ModelProto()
     own.CopyFrom(model)
-    wanted = ["embedding", *(["logits"] if any(o.name == "logits" for o in own.graph.output) else [])]
+    wanted = [
+        "embedding",
+        *(["logits"] if any(o.name == "logits" for o in own.graph.output) else []),
+    ]
     del own.graph.output[:]
     own.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in (*wanted, *more)

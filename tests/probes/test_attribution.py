@@ -201,13 +201,14 @@ def test_no_word_stands_for_the_first_frame(word: str) -> None:
 
 
 def test_results_hold_target_score_and_probability(exported: Any) -> None:
-    engine = vx.Engine(exported("registers"), device="cpu", threads=1)
-    pictures = list(np.random.default_rng(1).integers(0, 256, (3, 41, 67, 3), np.uint8))
+    engine = vx.Engine(exported("plain"), device="cpu", threads=1)
+    pictures = list(np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), np.uint8))
     logits = engine.run(pictures)["logits"].astype(np.float64)
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     best = logits.argmax(1)
-    alone = engine.probe(pictures, vx.Attribution())
-    several = engine.probe(pictures, vx.Attribution(target=("Class 7", "predicted", np.int64(2))))
+    alone = engine.probe(pictures, vx.Attribution(method="gradient"))
+    targets = ("Class 7", "predicted", np.int64(2))
+    several = engine.probe(pictures, vx.Attribution(method="gradient", target=targets))
     for picture, (one, more) in enumerate(zip(alone, several, strict=True)):
         arrays, columns = one.arrays(), [7, best[picture], 2]
         assert list(arrays) == ["attribution", "target", "score", "probability"]
@@ -239,7 +240,7 @@ def test_a_likeness_has_a_cosine_and_no_class(exported: Any, tmp_path: Path) -> 
     Image.fromarray(pictures[1]).save(tmp_path / "other.png")
     vectors = engine.run(pictures)["embedding"].astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    asked = vx.Attribution(target=f"embedding:{tmp_path / 'other.png'}")
+    asked = vx.Attribution(method="gradient", target=f"embedding:{tmp_path / 'other.png'}")
     for number, result in enumerate(engine.probe(pictures, asked)):
         assert (result.target.dtype, result.target.shape, int(result.target)) == (np.int64, (), -1)
         np.testing.assert_allclose(result.score, vectors[number] @ vectors[1], atol=1e-5)

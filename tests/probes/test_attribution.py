@@ -23,7 +23,6 @@ from vitonnx.probes._attribution_maps import (
 )
 from vitonnx.probes._classes import find_class
 
-METHODS = ("legrad", "generic", "gradient-rollout", "grad-cam", "gradient")
 BLOCKS, BATCH, HEADS, TOKENS = 3, 2, 5, 11
 # Of the head: one token, two that stand apart, a run of them, and both.
 ROWS = [[(0, 1)], [(0, 1), (1, 2)], [(2, 11)], [(0, 1), (5, 11)]]

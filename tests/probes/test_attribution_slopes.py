@@ -26,13 +26,10 @@ READ = {
     "dino_linear": [0, 1, 2, 3, 4, 5, 6],
 }
 ASKED = [
-    *(
-        ("plain", each)
-        for each in ("legrad", "generic", "gradient-rollout", "grad-cam", "gradient")
-    ),
-    *(("distilled", each) for each in ("legrad", "generic", "gradient-rollout")),
-    *(("registers", each) for each in ("legrad", "generic", "grad-cam")),
-    *(("pooled", each) for each in ("legrad", "gradient-rollout", "gradient")),
+    *(("plain", each) for each in ("legrad", "gradient")),
+    *(("distilled", each) for each in ("legrad", "gradient-rollout")),
+    *(("registers", each) for each in ("generic", "grad-cam")),
+    ("pooled", "gradient-rollout"),
     *(("dino_linear", each) for each in ("legrad", "generic")),
 ]
 SIZE = (16, 24)  # 2 by 3 patches
@@ -82,7 +79,7 @@ def test_maps_of_a_class_are_what_nudges_say(
     np.testing.assert_allclose(found.attribution, expected, rtol=0, atol=TOLERANCE * largest)
 
 
-@pytest.mark.parametrize("method", ["legrad", "generic", "grad-cam"])
+@pytest.mark.parametrize("method", ["legrad"])
 def test_maps_of_a_likeness_are_what_nudges_say(
     method: str, small: Callable[[str], Small], tmp_path: Path
 ) -> None:

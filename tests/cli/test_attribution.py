@@ -63,7 +63,7 @@ def test_arrays_of_one_target(exported: Exported, noise: list[Path], call: Call)
         "files": ((3,), "U"),
         "skipped": ((0,), "U"),
     }
-    assert (found["attribution"].dtype, found["target"].dtype) == (np.float32, np.int64)
+    assert (found["attribution"].dtype.name, found["target"].dtype.name) == ("float32", "int64")
     engine = vx.Engine(exported("plain"), device="cpu")
     logits = engine.run(noise)["logits"]
     np.testing.assert_array_equal(found["target"], logits.argmax(1))

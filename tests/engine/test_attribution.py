@@ -43,8 +43,8 @@ def assert_close(found: Any, expected: Any, share: float = 1e-5) -> None:
 
 def ranked(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Correlate ranks."""
-    ranks = [np.argsort(np.argsort(each.ravel())) for each in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(each.ravel())) for each in (one, other))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 # Plans.
@@ -126,8 +126,8 @@ def test_a_likeness_is_asked_of_any_number_of_pictures(
     expected = [r.score for r in engine.probe(list(pixels), asked)][:count]
     found = engine.probe(list(pixels[:count]), asked)
     np.testing.assert_allclose([r.score for r in found], expected, atol=1e-5)
-    found = engine.probe(list(pixels[:count]), [asked, vx.Entropy()])
-    np.testing.assert_allclose([r["attribution"].score for r in found], expected, atol=1e-5)
+    both = engine.probe(list(pixels[:count]), [asked, vx.Entropy()])
+    np.testing.assert_allclose([r["attribution"].score for r in both], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2])

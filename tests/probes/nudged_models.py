@@ -135,28 +135,28 @@ class NudgedModel:
         pixels: Floats,
         name: str,
         score: Score,
-        read: Callable[[dict[str, Floats], Floats], dict[str, Floats]] = lambda seen, _: seen,
+        mean_of: str | None = None,
     ) -> Floats:
-        """Nudge every entry of a value alone: the slopes, of its shape without the batch."""
+        """Nudge every entry of a value alone: the slopes, of its shape without the batch.
+
+        With `mean_of`, the score is that of the head on the mean of these tokens.
+        """
         shape = self.run(pixels)[name].shape[1:]
         count = int(np.prod(shape))
         many = np.repeat(pixels, count, axis=0)
         scores = []
         for sign in (1, -1):
             nudges = sign * STEP * np.eye(count).reshape(count, *shape)
-            seen = read(self.run(many, **{f"nudge/{name}": nudges}), many)
+            seen = self.run(many, **{f"nudge/{name}": nudges})
+            if mean_of is not None:
+                seen = self.head_of_mean(seen[mean_of], many)
             scores.append(score(seen["embedding"], seen.get("logits")))
         return np.asarray((scores[0] - scores[1]) / (2 * STEP)).reshape(shape)
 
     def _legrad(self, pixels: Floats, score: Score) -> Floats:
         maps = []
         for attention, tokens in zip(self.attention, self.tokens, strict=True):
-            slopes = self.slope(
-                pixels,
-                attention,
-                score,
-                lambda seen, many, tokens=tokens: self.head_of_mean(seen[tokens], many),
-            )
+            slopes = self.slope(pixels, attention, score, tokens)
             heads, queries, keys = slopes.shape
             found = np.zeros(keys)
             for head in range(heads):

@@ -206,7 +206,7 @@ def test_results_hold_target_score_and_probability(exported: Any) -> None:
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     best = logits.argmax(1)
     alone = engine.probe(pictures, vx.Attribution(method="gradient"))
-    targets = ("Class 7", "predicted", np.int64(2))
+    targets: Any = ("Class 7", "predicted", np.int64(2))
     several = engine.probe(pictures, vx.Attribution(method="gradient", target=targets))
     for picture, (one, more) in enumerate(zip(alone, several, strict=True)):
         arrays, columns = one.arrays(), [7, best[picture], 2]

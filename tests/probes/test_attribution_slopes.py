@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def noise(count: int, seed: int = 5) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize(("kind", "method"), ASKED)
 def test_maps_of_a_class_are_what_nudges_say(
-    kind: str, method: str, small: Callable[[str], Small]
+    kind: str, method: Any, small: Callable[[str], Small]
 ) -> None:
     model, pictures = small(kind), noise(2)
     # Among other pictures, which must not matter.
@@ -81,7 +82,7 @@ def test_maps_of_a_class_are_what_nudges_say(
 
 @pytest.mark.parametrize("method", ["legrad"])
 def test_maps_of_a_likeness_are_what_nudges_say(
-    method: str, small: Callable[[str], Small], tmp_path: Path
+    method: Any, small: Callable[[str], Small], tmp_path: Path
 ) -> None:
     model, pictures = small("headless"), noise(2)
     Image.fromarray(noise(1, seed=8)[0]).save(tmp_path / "other.png")

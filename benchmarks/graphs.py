@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx_ir as ir
@@ -18,10 +18,12 @@ from vitonnx.graph import KeepOutputs
 from vitonnx.probes import (
     CKA,
     PCA,
+    Attribution,
     Distance,
     Entropy,
     Heads,
     Lens,
+    Method,
     Norms,
     Probe,
     Rollout,
@@ -41,6 +43,7 @@ PROBES: dict[str, list[Probe[Any]]] = {
     "norms": [Norms()],
     "lens": [Lens()],
     "lens in the middle": [Lens(block=5)],
+    **{f"attribution, {method}": [Attribution(method)] for method in get_args(Method)},
     "cka, class tokens": [CKA(tokens="cls")],
     "cka, patches": [CKA(tokens="patches")],
 }
@@ -59,7 +62,9 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
         engine = Engine(file, device="cpu")
         noise = list(np.random.default_rng(1).integers(0, 256, (8, 97, 89, 3), dtype=np.uint8))
         for name, probes in PROBES.items():
-            if "logits" not in outputs and any(isinstance(probe, Lens) for probe in probes):
+            if "logits" not in outputs and any(
+                isinstance(probe, Lens | Attribution) for probe in probes
+            ):
                 continue
             asked = [
                 engine.fitted(noise, each) if isinstance(each, PCA) else each for each in probes

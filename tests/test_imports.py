@@ -41,6 +41,7 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"PIL", "typer",
         ("vitonnx.graph", FRAMEWORKS | RUNTIME | DRAWING),
         # Opening a file as it is must not wait for the libraries that edit graphs.
         ("vitonnx.engine", FRAMEWORKS | GRAPHS | DRAWING | VIDEOS),
+        ("vitonnx.evaluate", FRAMEWORKS | GRAPHS | DRAWING | VIDEOS),
         ("vitonnx.tap", FRAMEWORKS | DRAWING | VIDEOS),
         ("vitonnx.models", EVERYTHING),
         ("vitonnx.models._registry", EVERYTHING),
@@ -74,6 +75,7 @@ def test_every_public_name_is_there() -> None:
     [
         "demo",
         "engine",
+        "evaluate",
         "export",
         "video",
         "graph",

@@ -1,9 +1,10 @@
 // Show where a Vision Transformer looks, with a baked file and no vitonnx.
 //
-//     node look.js MODEL.onnx PICTURE OUT.png
+//     node look.js MODEL.onnx PICTURE OUT.png [CLASS]
 //
 // prints the prediction, if the file gives logits, and writes the heat map over the picture, and
-// beside it OUT.json with all that the file gives, raw.
+// beside it OUT.json with all that the file gives, raw. A file baked with `--target input` is asked
+// about CLASS, a name or a number; without it, about the likeliest.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -15,16 +16,17 @@ import sharp from 'sharp';
 import { colour, mapsOf, predict, toLists } from '../web/lib/found.js';
 import { readManifest, readMetadata } from '../web/lib/metadata.js';
 import { preprocess, seenBox } from '../web/lib/preprocess.js';
+import { LIKELIEST, classesOf, feedsOf, findClass, takesTarget } from '../web/lib/target.js';
 
-async function main(model, file, out) {
+async function main(model, file, out, asked) {
   const { session, manifest } = await openModel(model);
+  const target = targetOf(session, manifest, model, asked);
   const recipe = manifest.preprocessing;
   const picture = await readPicture(file);
   const seen = seenBox(picture, recipe);
 
   const pixels = preprocess(picture, seen, recipe);
-  const images = new ort.Tensor('uint8', pixels, [1, ...recipe.size, 3]);
-  const found = toLists(await session.run({ images }));
+  const found = toLists(await session.run(feedsOf(ort, pixels, recipe.size, target)));
 
   if (found.logits) {
     for (const { share, name } of predict(found.logits, manifest.classes).slice(0, 3)) {
@@ -41,11 +43,18 @@ async function main(model, file, out) {
 /** Open the file, and read the manifest that vitonnx wrote into it. */
 async function openModel(file) {
   const manifest = readManifest(readMetadata(await readFile(file)), file);
-  const session = await ort.InferenceSession.create(file);
-  if (session.inputNames.length > 1) {
-    throw new Error(`${file} asks for a patch of each picture: bake it without --query.`);
+  return { session: await ort.InferenceSession.create(file), manifest };
+}
+
+/** Give the number of the class that is asked about, if the file takes one. */
+function targetOf(session, manifest, file, asked) {
+  if (takesTarget(session, file)) {
+    return asked === undefined ? LIKELIEST : findClass(asked, classesOf(session, manifest, file));
   }
-  return { session, manifest };
+  if (asked !== undefined) {
+    throw new Error(`${file} takes no class: bake it with --probe attribution --target input.`);
+  }
+  return undefined;
 }
 
 /** Read a picture the right way up, as plain RGB. */
@@ -76,8 +85,8 @@ async function overlay({ data, width, height }, seen, heat) {
     .toBuffer();
 }
 
-if (process.argv.length !== 5) {
-  console.error('Usage: node look.js MODEL.onnx PICTURE OUT.png');
+if (![5, 6].includes(process.argv.length)) {
+  console.error('Usage: node look.js MODEL.onnx PICTURE OUT.png [CLASS]');
   process.exit(1);
 }
 try {

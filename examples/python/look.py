@@ -1,9 +1,10 @@
 """Show where a Vision Transformer looks, with a baked file and no vitonnx.
 
-    python look.py MODEL.onnx PICTURE OUT.png
+    python look.py MODEL.onnx PICTURE OUT.png [CLASS]
 
 prints the prediction, if the file gives logits, and writes the heat map over the picture, and
-beside it OUT.json with all that the file gives, raw.
+beside it OUT.json with all that the file gives, raw. A file baked with `--target input` is asked
+about CLASS, a name or a number; without it, about the likeliest.
 """
 
 import json
@@ -23,11 +24,13 @@ INFERNO = np.array(
         *([228, 90, 49], [249, 142, 9], [249, 203, 53], [252, 255, 164]),
     ]
 )
+LIKELIEST = -1  # in the place of a class's number
 FAINTEST, STRONGEST = 0.5, 0.95  # how much of the picture the lowest and the highest value hide
 
 
-def main(model, picture, out):
+def main(model, picture, out, asked=None):
     session, manifest = open_model(model)
+    target = target_of(session, manifest, model, asked)
     picture = ImageOps.exif_transpose(Image.open(picture)).convert("RGB")
     recipe = manifest["preprocessing"]
     seen = seen_box(picture.size, recipe)
@@ -35,7 +38,7 @@ def main(model, picture, out):
     pixels = picture.resize((width, height), Image.Resampling.BICUBIC, box=seen)
 
     names = [output.name for output in session.get_outputs()]
-    values = session.run(names, {"images": np.asarray(pixels)[None]})
+    values = session.run(names, {"images": np.asarray(pixels)[None], **target})
     found = {name: value[0] for name, value in zip(names, values, strict=True)}
 
     if "logits" in found:
@@ -57,7 +60,7 @@ def open_model(file):
     metadata = session.get_modelmeta().custom_metadata_map
     if "vitonnx.baked" not in metadata:
         raise ValueError(f"{file} is no baked file: make one with `vitonnx bake`.")
-    if len(session.get_inputs()) > 1:
+    if "queries" in shapes(session.get_inputs()):
         raise ValueError(f"{file} asks for a patch of each picture: bake it without --query.")
     manifest = json.loads(metadata["vitonnx.manifest"])
     if manifest["contract_version"] > VERSION:
@@ -66,6 +69,39 @@ def open_model(file):
             f"that is padded, or another new step: this program knows version {VERSION} alone."
         )
     return session, manifest
+
+
+def target_of(session, manifest, file, asked):
+    """Give the input that says which class is asked about, if the file has it."""
+    if "target" in shapes(session.get_inputs()):
+        number = LIKELIEST if asked is None else find_class(session, manifest, file, asked)
+        return {"target": np.asarray([number], np.int64)}
+    if asked is not None:
+        raise ValueError(f"{file} takes no class: bake it with --probe attribution --target input.")
+    return {}
+
+
+def find_class(session, manifest, file, asked):
+    """Find the number of a class by its name or number."""
+    outputs = shapes(session.get_outputs())
+    if manifest["classes"] is None and "logits" not in outputs:
+        raise ValueError(f"{file} doesn't say which classes it has: bake it with --logits.")
+    classes = manifest["classes"] or [f"class {index}" for index in range(outputs["logits"][1])]
+    numbers = [number for number, name in enumerate(classes) if name == asked]
+    if len(numbers) > 1:
+        both = " and ".join(map(str, numbers))
+        raise ValueError(f"the classes {both} are both called {asked}: give the number.")
+    if numbers:
+        return numbers[0]
+    if asked.isdecimal() and int(asked) < len(classes):
+        return int(asked)
+    raise ValueError(
+        f"the file has no class {asked}: give a name, or a number from 0 to {len(classes) - 1}."
+    )
+
+
+def shapes(values):
+    return {value.name: value.shape for value in values}
 
 
 def seen_box(size, recipe):
@@ -87,12 +123,17 @@ def print_prediction(logits, classes):
 
 
 def map_of(found):
-    """Choose what to draw: the rollout, or else the mean of the heads."""
+    """Choose what to draw: the map of a class, the rollout, or else the mean of the heads."""
+    if "attribution" in found:
+        maps = found["attribution"]
+        return maps if maps.ndim == 2 else maps[0]  # of several targets, the first
     if "rollout" in found:
         return found["rollout"]
     if "heads" in found:
         return found["heads"].mean(axis=0)
-    raise ValueError("the file gives no map to draw: bake it with --probe heads or rollout.")
+    raise ValueError(
+        "the file gives no map to draw: bake it with --probe heads, rollout or attribution."
+    )
 
 
 def overlay(picture, values):
@@ -109,8 +150,8 @@ def overlay(picture, values):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit("Usage: python look.py MODEL.onnx PICTURE OUT.png")
+    if len(sys.argv) not in (4, 5):
+        sys.exit("Usage: python look.py MODEL.onnx PICTURE OUT.png [CLASS]")
     try:
         main(*sys.argv[1:])
     except (OSError, ValueError) as error:

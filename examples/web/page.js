@@ -3,16 +3,19 @@
 import { colour, mapsOf, predict } from './lib/found.js';
 import { openModel } from './lib/model.js';
 import { preprocess, seenBox } from './lib/preprocess.js';
+import { LIKELIEST } from './lib/target.js';
 
 const $ = (id) => document.getElementById(id);
 const MODEL = new URLSearchParams(location.search).get('model') ?? 'model.onnx';
 
-let shown; // of the last picture: its name, what was found, and the maps to draw
+let opened; // the last picture: its name, what the model sees of it, and that as its input
+let shown; // of this picture: its name, what was found, and the maps to draw
 let work = start(); // one thing after the other, in the order asked for
 
 async function start() {
   try {
     const model = await openModel(MODEL);
+    listClasses(model.classes);
     $('file').disabled = false;
     say(`${model.manifest.name} is ready.`);
     return model;
@@ -24,34 +27,46 @@ async function start() {
 }
 
 function open(file) {
-  work = work.then(async (model) => {
-    if (model) await look(model, file);
-    return model;
-  });
-}
-
-async function look(model, file) {
-  complain('');
-  say(`Looking at ${file.name} …`);
-  try {
+  next(async (model) => {
+    say(`Looking at ${file.name} …`);
     const picture = await decode(file);
     const recipe = model.manifest.preprocessing;
     const seen = seenBox(picture, recipe);
-    const pixels = preprocess(picture, seen, recipe);
-    const started = performance.now();
-    const found = await model.look(pixels);
-    const milliseconds = (performance.now() - started).toFixed(0);
-    shown = { name: file.name, found, maps: mapsOf(found) };
-    drawPicture(picture, seen);
-    listMaps();
-    listPrediction(found.logits ? predict(found.logits, model.manifest.classes) : []);
-    $('result').hidden = false;
-    drawMap();
-    say(`${model.manifest.name} looked at ${file.name} for ${milliseconds} ms, on ${model.runtime}.`);
-  } catch (error) {
-    say('');
-    complain(error.message);
-  }
+    await look(model, { name: file.name, picture, seen, pixels: preprocess(picture, seen, recipe) });
+  });
+}
+
+/** Look at a picture, in a file with classes at the one that is chosen. */
+async function look(model, asked) {
+  const { name, picture, seen, pixels } = asked;
+  const target = model.classes ? Number($('class').value) : undefined;
+  const started = performance.now();
+  const found = await model.look(pixels, target);
+  const milliseconds = (performance.now() - started).toFixed(0);
+  opened = asked;
+  shown = { name, found, maps: mapsOf(found) };
+  drawPicture(picture, seen);
+  listMaps();
+  listPrediction(found.logits ? predict(found.logits, model.manifest.classes) : []);
+  $('result').hidden = false;
+  drawMap();
+  const sought = model.classes?.[target];
+  const seenAs = sought === undefined ? name : `${name} for ${sought}`;
+  say(`${model.manifest.name} looked at ${seenAs} in ${milliseconds} ms, on ${model.runtime}.`);
+}
+
+function next(task) {
+  work = work.then(async (model) => {
+    if (!model) return model;
+    complain('');
+    try {
+      await task(model);
+    } catch (error) {
+      say('');
+      complain(error.message);
+    }
+    return model;
+  });
 }
 
 /** Read a file the right way up, its colours as they are written. */
@@ -84,6 +99,13 @@ function drawPicture({ bitmap }, seen) {
     ...[seen.left, seen.top, seen.width, seen.height],
     ...[0, 0, canvas.width, canvas.height],
   );
+}
+
+/** Offer the classes that a file can be asked about; in a file without that input, none. */
+function listClasses(classes) {
+  $('classes').hidden = !classes;
+  const options = (classes ?? []).map((name, number) => new Option(name, number));
+  $('class').replaceChildren(new Option('The likeliest', LIKELIEST), ...options);
 }
 
 function listMaps() {
@@ -163,6 +185,7 @@ $('file').addEventListener('change', ({ target }) => {
   if (target.files.length) open(target.files[0]);
   target.value = ''; // so that the same picture can be chosen again
 });
+$('class').addEventListener('change', () => next((model) => look(model, opened)));
 $('map').addEventListener('change', drawMap);
 $('strength').addEventListener('input', drawMap);
 $('save-picture').addEventListener('click', savePicture);

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vitonnx.api._weights import probe_weights
     from vitonnx.engine import Prediction, Result, bake
     from vitonnx.errors import VitonnxError
+    from vitonnx.evaluate import Faithfulness, evaluate_faithfulness
     from vitonnx.manifest import Manifest, Preprocessing, Source
     from vitonnx.probes import (
         CKA,
@@ -51,6 +52,7 @@ __all__ = [
     "Distance",
     "Engine",
     "Entropy",
+    "Faithfulness",
     "Filters",
     "Flow",
     "Heads",
@@ -67,6 +69,7 @@ __all__ = [
     "VitonnxError",
     "bake",
     "errors",
+    "evaluate_faithfulness",
     "export_model",
     "make_video",
     "plot",
@@ -86,6 +89,7 @@ _HOMES = {
     "Distance": "probes",
     "Engine": "api._named_engine",
     "Entropy": "probes",
+    "Faithfulness": "evaluate",
     "Filters": "probes",
     "Flow": "probes",
     "Heads": "probes",
@@ -102,6 +106,7 @@ _HOMES = {
     "Source": "manifest",
     "VitonnxError": "errors",
     "bake": "engine",
+    "evaluate_faithfulness": "evaluate",
     "export_model": "api._export",
     "make_video": "api._video",
     "plot": "api._plot",

@@ -13,6 +13,7 @@ __all__ = [
     "IMAGES",
     "LOGITS",
     "NOISE",
+    "NOISY",
     "NORMALISED",
     "PATCH_KERNEL",
     "POSITION_EMBEDDING",
@@ -50,6 +51,7 @@ READOUT_KEY = "vitonnx.readout"
 DERIVED = re.compile(r"block_\d{2,}/(residual|logits|patch_logits|attention_input)")
 # The pixels as the network sees them: scaled and shifted, float32 (batch, height, width, 3).
 NORMALISED = "normalised"
+NOISY = "noisy"  # the same, and noise
 # Derivatives that plans compute, and what they are told: of each picture the classes, where -1 is
 # the likeliest, int64 (pictures or 1, targets); embeddings, float32 (targets, dim); and what is
 # added to the pixels, in shares of their range, float32 (height, width, 3).
@@ -58,7 +60,7 @@ TARGETS, ANCHORS, NOISE = "targets", "anchors", "noise"
 # An input of baked files instead: each picture's class, int64 (batch,).
 TARGET = "target"
 GRADIENT = re.compile(
-    r"gradients/(mean_)?(logit|cosine)_\d+/(normalised|block_\d{2,}/attention(_input)?)"
+    r"gradients/(mean_)?(logit|cosine)_\d+/(normalised|noisy|block_\d{2,}/attention(_input)?)"
 )
 # Initializers: the checkpoint's own values.
 PATCH_KERNEL = "patch_embed/kernel"
@@ -161,7 +163,7 @@ def gradient_name(scalar: str, target: int, of: str) -> str:
     target : int
         Which of the targets.
     of : str
-        A block's attention, or what its attention reads, or `NORMALISED`.
+        A block's attention, or what its attention reads, or `NORMALISED`, or `NOISY`.
 
     Examples
     --------

@@ -185,7 +185,8 @@ def assert_equal(found: NDArray[np.float32], expected: Map) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_one_target(case: Case, method: str, asked: str) -> None:
     expected = explain(case, asked, method)
-    for in_graph in (True, False):
+    # Without a graph, the same gradients are read by the same functions: once will do.
+    for in_graph in (True, False) if asked == "class" else (True,):
         results = case.ask(expected.target, method, in_graph=in_graph)
         assert_equal(np.stack([result.attribution for result in results]), expected.maps)
         assert [float(result.score) for result in results] == pytest.approx(
@@ -196,19 +197,18 @@ def test_one_target(case: Case, method: str, asked: str) -> None:
         )
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["legrad", "generic"])
 def test_several_targets(case: Case, method: str) -> None:
     every = [explain(case, asked, method) for asked in ("class", "predicted")]
-    for in_graph in (True, False):
-        results = case.ask(tuple(each.target for each in every), method, in_graph=in_graph)
-        maps = np.stack([result.attribution for result in results], axis=1)
-        assert maps.shape == (2, 2, *(side // case.opened.patch for side in SIZE))
-        for found, expected in zip(maps, every, strict=True):
-            assert_equal(found, expected.maps)
-        for number, result in enumerate(results):
-            assert [float(score) for score in result.score] == pytest.approx(
-                [each.scores[number] for each in every], abs=CLOSE * np.abs(case.logits).max()
-            )
+    results = case.ask(tuple(each.target for each in every), method)
+    maps = np.stack([result.attribution for result in results], axis=1)
+    assert maps.shape == (2, 2, *(side // case.opened.patch for side in SIZE))
+    for found, expected in zip(maps, every, strict=True):
+        assert_equal(found, expected.maps)
+    for number, result in enumerate(results):
+        assert [float(score) for score in result.score] == pytest.approx(
+            [each.scores[number] for each in every], abs=CLOSE * np.abs(case.logits).max()
+        )
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -19,7 +19,7 @@ from media.video_files import cut, frames, write_video
 from terminal import Outcome, assert_refused, contents, finished, interrupt, run
 from vitonnx.cli import _demo_evaluate
 from vitonnx.data.scenes import draw_scene
-from vitonnx.demo import Evaluation, demo_models, evaluate
+from vitonnx.demo import Evaluation, demo_models, evaluate, evaluate_maps
 
 Call = Callable[..., Outcome]
 
@@ -219,8 +219,9 @@ def test_evaluate_prints_a_table_and_writes_it_down(
     call: Call, desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of fewer scenes, for which there is no option."""
-    few = evaluate(scenes=7, known=23)
+    few = replace(evaluate(scenes=7, known=23), maps=evaluate_maps(scenes=5))
     monkeypatch.setattr("vitonnx.demo.evaluate", lambda progress: few, raising=False)
+    monkeypatch.setattr("vitonnx.demo.evaluate_maps", lambda progress: few.maps, raising=False)
     outcome = call("demo", "--evaluate", "-o", "new/x")
     assert (outcome.code, outcome.err) == (0, "")
     assert Evaluation.load(desk / "new" / "x" / _demo_evaluate.FILE) == few
@@ -229,6 +230,9 @@ def test_evaluate_prints_a_table_and_writes_it_down(
     for measure, line in zip(few.measures, lines[1:], strict=False):
         assert line.startswith(measure.name)
         assert f"{100 * measure.value:.1f}" in line
+    for name, measures in few.maps.items():
+        row = next(line for line in lines if line.split("  ")[0] == name)
+        assert f"{100 * measures['deletion'].value:.1f}" in row
     stored = json.loads((desk / "new" / "x" / "evaluation.json").read_text())
     assert stored["models"].keys() == demo_models().keys()
 

@@ -22,6 +22,7 @@ COMMANDS = [
     "probe rollout",
     "probe distance",
     "probe entropy",
+    "evaluate faithfulness",
 ]
 
 
@@ -69,6 +70,7 @@ def test_the_example_works(
         ("probe positions", "MODEL.PROBE.png"),
         ("probe video", "VIDEO.PROBE.mp4"),
         ("report", "MODEL.report.html"),
+        ("evaluate faithfulness", "MODEL.faithfulness.png"),
     ],
 )
 def test_help_says_what_is_written_by_default(
@@ -78,7 +80,7 @@ def test_help_says_what_is_written_by_default(
     assert re.search(rf"(By default|Without it), {re.escape(name)}", said)
 
 
-@pytest.mark.parametrize("command", ["", "probe"])
+@pytest.mark.parametrize("command", ["", "probe", "evaluate"])
 def test_groups_have_an_example_too(command: str, call: Callable[..., Outcome]) -> None:
     assert example(call, command)[0] == "vitonnx"
 
@@ -94,12 +96,12 @@ def test_probes_can_choose_the_device(command: str, call: Callable[..., Outcome]
 
 
 def test_the_list_of_commands_is_whole(call: Callable[..., Outcome]) -> None:
-    listed = call("--help").out + call("probe", "--help").out
+    listed = "".join(call(*words, "--help").out for words in ([], ["probe"], ["evaluate"]))
     for command in COMMANDS:
         assert re.search(rf"^\W*{command.split()[-1]}\b", listed, re.MULTILINE), command
 
 
-@pytest.mark.parametrize("words", [[], ["probe"]])
+@pytest.mark.parametrize("words", [[], ["probe"], ["evaluate"]])
 def test_nothing_asked_shows_the_help(words: list[str], call: Callable[..., Outcome]) -> None:
     outcome = call(*words)
     assert outcome.code == 2

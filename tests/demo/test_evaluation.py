@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 
 import vitonnx as vx
 from vitonnx.data.scenes import CLASSES, Scene, draw_scene
-from vitonnx.demo import Evaluation, demo_models, evaluate, saliency, stored_evaluation
+from vitonnx.demo import (
+    Evaluation,
+    demo_models,
+    evaluate,
+    evaluate_maps,
+    saliency,
+    stored_evaluation,
+)
 from vitonnx.demo._evaluate import AT_ONCE, _known
+from vitonnx.demo._maps import MAPS
 
 # Enough to see what is broken, in a few seconds.
 SCENES, KNOWN = 150, 1000
@@ -73,6 +81,32 @@ def test_what_is_measured_is_what_is_stored(measured: Evaluation) -> None:
         fewer_known = 0.1 if "k-NN" in now.name else 0
         # A share of pictures varies more than a Jaccard index, which is seldom near 0 or 1.
         assert now.value == pytest.approx(then.value, abs=_margin(then.value) + fewer_known)
+
+
+def test_maps_that_are_stored_know_more_than_chance() -> None:
+    """Rollout more than the centre of the picture, too."""
+    maps = stored_evaluation().maps
+    assert list(maps) == [*MAPS, "random", "centre"]
+    rollout = maps["rollout"]
+    for name in ("random", "centre"):
+        for lower in ("deletion", "positive"):
+            assert rollout[lower].high < maps[name][lower].low
+        for higher in ("insertion", "negative", "mean IoU", "average precision"):
+            assert rollout[higher].low > maps[name][higher].high
+
+
+def test_maps_are_measured_again_as_they_are_stored() -> None:
+    """Up to chance: on the first of the same scenes."""
+    few = 40
+    now, then = evaluate_maps(scenes=few), stored_evaluation().maps
+    assert now.keys() == then.keys()
+    for name, measures in now.items():
+        assert measures.keys() == then[name].keys()
+        for measure, found in measures.items():
+            stored = then[name][measure]
+            # The deviation of one scene, by the interval of 500.
+            spread = (stored.high - stored.low) * math.sqrt(500) / 3.92
+            assert found.value == pytest.approx(stored.value, abs=4 * spread / math.sqrt(few))
 
 
 def _margin(share: float) -> float:

@@ -85,6 +85,11 @@ def _write_pictures(desk: Path) -> None:
         more = [ImageOps.mirror(each) for each in (astronaut, coffee, cat)]
         for number, picture in enumerate([astronaut, coffee, *(more if "/" in folder else [])]):
             picture.save(desk / folder / f"{number}.jpg")
+    # What is bright in each picture of the holiday.
+    (desk / "masks").mkdir()
+    for picture in sorted((desk / "holiday").iterdir()):
+        bright = Image.open(picture).convert("L").point(lambda level: 255 * (level > 128))
+        bright.save(desk / "masks" / f"{picture.stem}.png")
     (desk / "list.txt").write_text("bird.png\ncat.jpg\n")
     # Squares from all over a picture, a class a picture.
     for name, picture in (("daisy", astronaut), ("rose", cat), ("tulip", coffee)):

@@ -22,6 +22,12 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Baked:
 
 
 @pytest.fixture(scope="session")
+def by_class(tmp_path_factory: pytest.TempPathFactory) -> Baked:
+    """A file with a class as its input."""
+    return make(RECIPES["asked about a class"], tmp_path_factory.mktemp("by_class"))
+
+
+@pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the examples, without what they make, and with npm's packages."""
     folder = tmp_path_factory.mktemp("copy") / "examples"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from examples.baked_files import Baked
+from vitonnx.modelfile import load_manifest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -117,6 +118,48 @@ def test_the_page_finds_what_vitonnx_finds(
         assert look(page, baked.picture).endswith(f"on {runtime}.")
         baked.check(numbers(page))
         assert page.locator("#prediction li").count() == (3 if baked.recipe.logits else 0)
+
+
+@pytest.mark.parametrize(("flags", "runtime"), [((), "WebAssembly"), (WEBGPU, "WebGPU")])
+def test_the_class_is_chosen(
+    flags: tuple[str, ...], runtime: str, site: tuple[Path, str], by_class: Baked
+) -> None:
+    folder, address = site
+    shutil.copy(by_class.model, folder / "model.onnx")
+    classes = load_manifest(by_class.model).classes or ()
+    with launch(*flags) as browser:
+        page = browser.new_page()
+        ready(page, address)
+        assert page.is_hidden("#class")  # until there is a picture
+        look(page, by_class.picture)
+        choice = page.locator("#class option").all_inner_texts()
+        assert choice == ["The likeliest", *classes]
+        by_class.check(numbers(page))
+        page.select_option("#map", "Head 1")
+        for number in (0, 7):
+            page.select_option("#class", classes[number])
+            page.wait_for_selector(f"#status:has-text('for {classes[number]} in')")
+            assert page.inner_text("#status").endswith(f"on {runtime}.")
+            by_class.check(numbers(page), number)
+        assert page.input_value("#map") == "Head 1"
+        # The next picture is asked about the same class, and the likeliest can be had again.
+        assert f"looked at noise.png for {classes[7]} in" in look(page, by_class.picture)
+        page.select_option("#class", "The likeliest")
+        page.wait_for_selector("#status:has-text('noise.png in')")
+        by_class.check(numbers(page))
+
+
+def test_a_file_without_classes_has_no_chooser(
+    site: tuple[Path, str], wide: Baked, browser: Browser
+) -> None:
+    folder, address = site
+    shutil.copy(wide.model, folder / "model.onnx")
+    page = browser.new_page()
+    ready(page, address)
+    look(page, wide.picture)
+    assert page.is_visible("#map")
+    assert page.is_hidden("#class")
+    page.close()
 
 
 def test_the_map_lies_over_the_picture(

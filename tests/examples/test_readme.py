@@ -32,5 +32,6 @@ def test_readme(examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             elif not any(words[: len(start)] == start for start in NOT_RUN):
                 subprocess.run(words, cwd=here, check=True, timeout=120)
     assert (examples / "web/model.onnx").exists()
-    for made in (examples.parent / "cat.png", examples / "node/cat.png"):
+    names = ("cat.png", "cat.class.png")
+    for made in (here / name for here in (examples.parent, examples / "node") for name in names):
         assert made.stat().st_size > 10_000  # a picture of 450 x 300 pixels

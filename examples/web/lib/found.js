@@ -30,16 +30,23 @@ export function predict(logits, classes) {
     .sort((a, b) => b.share - a.share);
 }
 
-/** List the maps to draw, rows of columns by name, the rollout first; at least one. */
-export function mapsOf({ rollout, heads }) {
+/** List the maps to draw, rows of columns by name, that of a class first; at least one. */
+export function mapsOf({ attribution, rollout, heads }) {
   const maps = new Map();
+  if (attribution) {
+    // Of several targets, each has a map.
+    const several = Array.isArray(attribution[0][0]) ? attribution : [attribution];
+    several.forEach((map, index) => maps.set(index ? `Attribution ${index}` : 'Attribution', map));
+  }
   if (rollout) maps.set('Rollout', rollout);
   if (heads) {
     const mean = (y, x) => heads.reduce((sum, head) => sum + head[y][x], 0) / heads.length;
     maps.set('Mean of the heads', heads[0].map((row, y) => row.map((_, x) => mean(y, x))));
     heads.forEach((head, index) => maps.set(`Head ${index}`, head));
   }
-  if (!maps.size) throw new Error('the file gives no map: bake it with --probe heads or rollout.');
+  if (!maps.size) {
+    throw new Error('the file gives no map: bake it with --probe heads, rollout or attribution.');
+  }
   return maps;
 }
 

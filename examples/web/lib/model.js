@@ -2,28 +2,26 @@
 
 import { readManifest, readMetadata } from './metadata.js';
 import { toLists } from './found.js';
+import { classesOf, feedsOf, takesTarget } from './target.js';
 
 const RUNTIMES = {
   webgpu: ['WebGPU', '../ort/ort.webgpu.bundle.min.mjs'],
   wasm: ['WebAssembly', '../ort/ort.wasm.bundle.min.mjs'],
 };
 
-/** Fetch a baked file and open it: its manifest, what it runs on, and `look`. */
+/** Fetch a baked file and open it: its manifest, what it runs on, the classes to choose from, `look`. */
 export async function openModel(file) {
   const bytes = await fetchFile(file);
   const manifest = readManifest(readMetadata(bytes), file);
   const { ort, session, runtime } = await openSession(bytes);
-  if (session.inputNames.length > 1) {
-    throw new Error(`${file} asks for a patch of each picture: bake it without --query.`);
+  const classes = takesTarget(session, file) ? classesOf(session, manifest, file) : null;
+
+  /** Give all that the file finds in a picture, as nested lists; a target where there are classes. */
+  async function look(pixels, target) {
+    return toLists(await session.run(feedsOf(ort, pixels, manifest.preprocessing.size, target)));
   }
 
-  /** Give all that the file finds in a picture, as nested lists. */
-  async function look(pixels) {
-    const images = new ort.Tensor('uint8', pixels, [1, ...manifest.preprocessing.size, 3]);
-    return toLists(await session.run({ images }));
-  }
-
-  return { manifest, runtime, look };
+  return { manifest, runtime, classes, look };
 }
 
 async function fetchFile(file) {

@@ -12,6 +12,7 @@ from vitonnx.cli import (
     _demo,
     _doctor,
     _export,
+    _faithfulness,
     _inspect,
     _models,
     _page,
@@ -53,6 +54,13 @@ probe = typer.Typer(
 )
 
 
+evaluate = typer.Typer(
+    help="Measure what maps are worth.",
+    epilog=_faithfulness.EXAMPLE,
+    no_args_is_help=True,
+)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -61,6 +69,11 @@ def _print_version(wanted: bool) -> None:
 
         give(version("vitonnx"))
         raise typer.Exit
+
+
+@evaluate.callback()
+def _evaluate() -> None:
+    """Measure what maps are worth."""
 
 
 @app.callback()
@@ -91,4 +104,6 @@ app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("app", epilog=_page.EXAMPLE)(_page.page)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
+evaluate.command("faithfulness", epilog=_faithfulness.EXAMPLE)(_faithfulness.faithfulness)
 app.add_typer(probe, name="probe")
+app.add_typer(evaluate, name="evaluate")

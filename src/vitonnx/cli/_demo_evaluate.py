@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitonnx.cli._console import Gauge, give, results
+from vitonnx.cli._faithfulness_table import print_measures
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import check_place
 
@@ -19,18 +21,20 @@ FILE = "evaluation.json"
 
 def measure(folder: Path, *, quiet: bool) -> None:
     """Measure, print a table, and write ``evaluation.json``."""
-    from vitonnx.demo import evaluate
+    from vitonnx.demo import evaluate, evaluate_maps
 
     open_folder(folder)
-    with Gauge("Measuring", quiet=quiet) as progress:
+    with Gauge("Measuring models", quiet=quiet) as progress:
         evaluation = evaluate(progress=progress)
+    with Gauge("Measuring maps", quiet=quiet) as progress:
+        evaluation = replace(evaluation, maps=evaluate_maps(progress=progress))
     evaluation.save(folder / FILE)
     show(evaluation)
     give(folder / FILE)
 
 
 def show(evaluation: Evaluation) -> None:
-    """Print the measures, in per cent."""
+    """Print the measures of the models and of maps, in per cent."""
     from vitonnx.cli._console import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -47,6 +51,9 @@ def show(evaluation: Evaluation) -> None:
             {True: "yes", False: "no", None: ""}[measure.met],
         )
     results().print(table)
+    if evaluation.maps:
+        give("", "How faithful maps are to the supervised model, in per cent, with the interval:")
+        print_measures(evaluation.maps)
 
 
 def _percent(share: float | None) -> str:

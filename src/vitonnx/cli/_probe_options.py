@@ -16,7 +16,15 @@ from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
 from vitonnx.probes import Option, ProbeClass, find_probe, load_probes, options_of
 
-__all__ = ["Given", "make_probe", "make_probes", "say_unusable", "shared_options", "with_options"]
+__all__ = [
+    "Given",
+    "make_named",
+    "make_probe",
+    "make_probes",
+    "say_unusable",
+    "shared_options",
+    "with_options",
+]
 
 Given: TypeAlias = Mapping[str, str | bool | list[str] | None]
 """Options as they were typed, by name; None where nothing was."""
@@ -114,14 +122,14 @@ def make_probe(probe: ProbeClass, given: Given) -> Any:
     """
     known = {option.name: option for option in options_of(probe)}
     values = {
-        name: _read(known[name], value)
+        name: _value(known[name], value)
         for name, value in given.items()
         if value is not None and value != []
     }
     return probe(**values)
 
 
-def _read(option: Option, value: str | bool | list[str]) -> Any:
+def _value(option: Option, value: str | bool | list[str]) -> Any:
     """Read what was typed, perhaps several times."""
     if isinstance(value, list):
         values = tuple(map(option.parse, value))
@@ -152,29 +160,73 @@ def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False
     [Heads(block=3, query=(100, 40), mass=None), Rollout(fusion='max', discard=0.0)]
     """
     say_unusable()
-    said = {name: value for name, value in shared.items() if value is not None}
+    said = {name: value for name, value in shared.items() if value not in (None, [])}
     probes, unused = [], dict(said)
     for word in words:
-        name, colon, settings = word.partition(":")
-        if colon and not settings:
-            raise UsageError(f"--probe {word} sets nothing: write {name}:option=value, or {name}.")
-        probe = find_probe(name)
-        known = [each.name for each in options_of(probe) if each.in_graph or not graph_only]
-        own = _settings(name, settings, known)
-        unused = {option: value for option, value in unused.items() if option not in known}
-        mine = {option: value for option, value in said.items() if option in known}
+        probe, own, named = _read(word, "--probe", graph_only=graph_only)
+        unused = {option: value for option, value in unused.items() if option not in named}
+        mine = {named[option]: value for option, value in said.items() if option in named}
         probes.append(make_probe(probe, {**mine, **own}))
     names = [probe.name for probe in probes]
     if len(set(names)) < len(names):
         raise UsageError("--probe names each kind of probe once.")
     for option in unused:
         asked = f"the probe{'s' * (len(names) > 1)} {' and '.join(names)}"
-        flag = "--" + option.replace("_", "-")
+        flag = "--" + option.rstrip("_").replace("_", "-")
         raise UsageError(f"{flag} has no meaning for {asked}: leave it out.")
     return probes
 
 
-def _settings(probe: str, text: str, known: Iterable[str]) -> dict[str, str]:
+def make_named(words: Sequence[str], *, flag: str) -> dict[str, Any]:
+    """Make a probe of each word, by the word: the same kind may come again with other options.
+
+    Parameters
+    ----------
+    words : sequence of str
+        As in `make_probes`.
+    flag : str
+        Option that they are given by.
+
+    Raises
+    ------
+    UsageError
+        If there is no such probe or option, or a word comes twice.
+
+    Examples
+    --------
+    >>> make_named(["heads:block=3", "heads"], flag="--map")["heads:block=3"]
+    Heads(block=3, query=None, mass=None)
+    """
+    say_unusable()
+    found: dict[str, Any] = {}
+    for word in words:
+        if word in found:
+            raise UsageError(f"{flag} {word} is given twice: leave one out.")
+        probe, own, _ = _read(word, flag)
+        found[word] = make_probe(probe, own)
+    return found
+
+
+def _read(
+    word: str, flag: str, *, graph_only: bool = False
+) -> tuple[ProbeClass, dict[str, str], dict[str, str]]:
+    """Read ``NAME:option=value``: the probe, its options, and all that it has, by their names.
+
+    An option has another name too, which commands that share options may know it by.
+    """
+    name, colon, settings = word.partition(":")
+    if colon and not settings:
+        raise UsageError(f"{flag} {word} sets nothing: write {name}:option=value, or {name}.")
+    probe = find_probe(name)
+    options = [each for each in options_of(probe) if each.in_graph or not graph_only]
+    named = {each.name: each.name for each in options}
+    for each in options:
+        if each.other_name:
+            named |= dict.fromkeys((each.other_name, f"{each.other_name}_"), each.name)
+    return probe, _settings(name, settings, named, flag), named
+
+
+def _settings(probe: str, text: str, named: Mapping[str, str], flag: str) -> dict[str, str]:
     """Read what stands behind a probe's name."""
     found = {}
     for setting in filter(None, BETWEEN.split(text)):
@@ -182,13 +234,14 @@ def _settings(probe: str, text: str, known: Iterable[str]) -> dict[str, str]:
         option = name.strip().lstrip("-").replace("-", "_")
         if not equals:
             raise UsageError(
-                f"--probe {probe}:{text}: {setting!r} sets nothing: write option=value."
+                f"{flag} {probe}:{text}: {setting!r} sets nothing: write option=value."
             )
-        if option not in known:
-            options = ", ".join(known) or "none"
-            raise UsageError(f"--probe {probe}:{text}: {probe} has no option {name}: {options}.")
+        if option not in named:
+            options = ", ".join(dict.fromkeys(named.values())) or "none"
+            raise UsageError(f"{flag} {probe}:{text}: {probe} has no option {name}: {options}.")
+        option = named[option]
         if option in found:
-            raise UsageError(f"--probe {probe}:{text}: {name} is set twice: leave one out.")
+            raise UsageError(f"{flag} {probe}:{text}: {name} is set twice: leave one out.")
         found[option] = value
     return found
 

@@ -104,6 +104,7 @@ def go_through(
     *,
     label: str,
     quiet: bool,
+    step: int | None = None,
 ) -> None:
     """Take the steps of surveys, batch by batch, and save how far they are now and then.
 
@@ -119,11 +120,13 @@ def go_through(
         Where to save.
     label, quiet
         Of the progress bar.
+    step : int, optional
+        Pictures of a step; by default, a batch of the engine.
     """
     if done := sum(found.position for found in surveys):
         inform(f"going on after {done} of {len(files) * len(surveys)}.", quiet=quiet)
     each = len(surveys) // max(1, len(engines))
-    sizes = [engine.batch_size for engine in engines for _ in range(each)]
+    sizes = [step or engine.batch_size for engine in engines for _ in range(each)]
     batches = sum(
         math.ceil((len(files) - found.position) / size)
         for size, found in zip(sizes, surveys, strict=True)

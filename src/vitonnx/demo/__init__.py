@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from vitonnx.demo._demo_models import demo_models, demo_specs
     from vitonnx.demo._evaluate import evaluate, write_untrained
     from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
+    from vitonnx.demo._maps import evaluate_maps
     from vitonnx.demo._material import Material, draw_material, draw_pictures, draw_video_file
-    from vitonnx.demo._saliency import bootstrap_interval, jaccard, saliency
+    from vitonnx.demo._saliency import jaccard, saliency
 
 __all__ = [
     "Evaluation",
     "Material",
     "Measure",
-    "bootstrap_interval",
     "demo_models",
     "demo_specs",
     "draw_material",
     "draw_pictures",
     "draw_video_file",
     "evaluate",
+    "evaluate_maps",
     "jaccard",
     "saliency",
     "stored_evaluation",
@@ -37,13 +38,13 @@ _HOMES = {
     "Evaluation": "_evaluation",
     "Material": "_material",
     "Measure": "_evaluation",
-    "bootstrap_interval": "_saliency",
     "demo_models": "_demo_models",
     "demo_specs": "_demo_models",
     "draw_video_file": "_material",
     "draw_material": "_material",
     "draw_pictures": "_material",
     "evaluate": "_evaluate",
+    "evaluate_maps": "_maps",
     "jaccard": "_saliency",
     "saliency": "_saliency",
     "stored_evaluation": "_evaluation",

@@ -16,9 +16,10 @@ from vitonnx.contract import EMBEDDING, LOGITS, PATCH_KERNEL
 from vitonnx.data.scenes import CLASSES, Scene
 from vitonnx.demo._demo_models import DINO, SUPERVISED, config_of, demo_models
 from vitonnx.demo._evaluation import Evaluation, Measure
-from vitonnx.demo._saliency import bootstrap_interval, saliency
+from vitonnx.demo._saliency import saliency
 from vitonnx.demo._scenes import KNOWN, UNSEEN, draw
 from vitonnx.engine import Engine
+from vitonnx.evaluate import bootstrap_interval
 from vitonnx.media import temporary_folder
 from vitonnx.modelfile import open_graph, save_graph
 from vitonnx.models.train import initial_parameters, nearest_neighbours

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 from vitonnx.demo._demo_models import FOLDER
+from vitonnx.evaluate import Estimate
 from vitonnx.media import atomic_path
 
 __all__ = ["Evaluation", "Measure", "stored_evaluation"]
@@ -53,12 +54,15 @@ class Evaluation:
     models : dict of str to str
         The models' names, and the SHA-256 of their files.
     measures : tuple of Measure
+    maps : dict of str to dict of str to Estimate
+        How faithful maps are to the supervised model, by map and measure: see `evaluate_maps`.
     """
 
     scenes: int
     known: int
     models: dict[str, str]
     measures: tuple[Measure, ...]
+    maps: dict[str, dict[str, Estimate]] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """Find a measure by its name."""
@@ -74,6 +78,10 @@ class Evaluation:
         """Read what `save` wrote."""
         stored = json.loads(path.read_text(encoding="utf-8"))
         stored["measures"] = tuple(Measure(**measure) for measure in stored["measures"])
+        stored["maps"] = {
+            name: {each: Estimate(**numbers) for each, numbers in measures.items()}
+            for name, measures in stored["maps"].items()
+        }
         return cls(**stored)
 
 

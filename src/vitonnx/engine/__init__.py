@@ -15,7 +15,8 @@ from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
 from vitonnx.engine._result_stream import Prediction, Result, Stream, best_classes, predict
 from vitonnx.engine._run_values import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._save_results import save_comparison, save_results, stack_results
-from vitonnx.engine._state_file import StateFile, run_settings
+from vitonnx.engine._state_file import StateFile, describe_probe, run_settings
+from vitonnx.engine._state_schema import Counting
 from vitonnx.engine._survey import Survey, survey, survey_pair
 from vitonnx.engine._totals import MatrixTotals, Totals, save_totals, write_table
 
@@ -24,6 +25,7 @@ __all__ = [
     "DEVICES",
     "MOST_PLANS",
     "Baked",
+    "Counting",
     "Engine",
     "Fidelity",
     "MatrixTotals",
@@ -47,6 +49,7 @@ __all__ = [
     "best_classes",
     "check_reduction",
     "compare_engines",
+    "describe_probe",
     "find_obstacle",
     "fit_steps",
     "hold_fidelity",

@@ -204,6 +204,10 @@ def _compiled(probes: Probe[Any] | Sequence[Probe[Any]]) -> tuple[GraphProbe[Any
 
 def _refuse_host_work(probe: GraphProbe[Any]) -> None:
     """Refuse options that no graph depends on: a baked file would leave them out in silence."""
+    if probe.draws:
+        raise UsageError(
+            f"{probe.name} can't be baked when it averages several runs: leave its samples out."
+        )
     form = probe.graph_form
     for option in options_of(type(probe)):
         asked, baked = getattr(probe, option.name), getattr(form, option.name)

@@ -30,7 +30,7 @@ from vitonnx.engine._pass import Pass, Picture, hold
 from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
-from vitonnx.engine._preprocess import Prepared, prepare
+from vitonnx.engine._preprocess import Prepared, prepare, read
 from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
@@ -245,6 +245,32 @@ class Engine:
             )
         engine = self if self._own_sizes is None else self._own_sizes.at(shapes[0])
         return engine.run_pixels(np.stack(pixels), self.outputs)
+
+    def prepare(self, image: Picture) -> Prepared:
+        """Read a picture as the model sees it, which `stream` takes as a picture, too.
+
+        Parameters
+        ----------
+        image : picture
+            As in `run`.
+
+        Raises
+        ------
+        PictureError
+            If it can't be read.
+        UsageError
+            If every picture has an input size of its own.
+        """
+        self._refuse_closed()
+        if self._own_sizes is not None:
+            height, width = self.manifest.size
+            raise UsageError(
+                f"the recipe of {self.manifest.name} gives every picture an input size of its "
+                f"own: open it with one for all, such as --size {height}x{width} "
+                f"(size={self.manifest.size} in Python)."
+            )
+        recipe, covered = self.manifest.preprocessing, self.manifest.covered
+        return read(image, recipe, covered, max_pixels=self.max_pixels, notice=self._notice)
 
     def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.

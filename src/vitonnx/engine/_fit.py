@@ -145,7 +145,8 @@ def first_asked(engine: Engine, probe: Probe[Any]) -> Probe[Any]:
 def can_bake(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether a graph can answer: what `Norms` learns, for one, concerns figures alone."""
     stage = _stage(engine, probe)
-    return stage is None or stage.first_only or stage is probe
+    first = stage is not None and stage.first_only and probe.fit_source is None
+    return stage is None or first or stage is probe
 
 
 def stages_of(probe: Probe[Any], layout: Layout) -> list[AddingProbe[Any, Any]]:
@@ -174,10 +175,10 @@ def begin(
     ready, first = [], None
     for probe in probes:
         stage = _stage(engine, probe)
-        if stage is None or (stage.first_only and alone):
-            ready.append(probe)
-        elif probe.fit_source is not None:
+        if stage is not None and probe.fit_source is not None:
             ready.append(fit(engine, None, probe))
+        elif stage is None or (stage.first_only and alone):
+            ready.append(probe)
         elif not stage.first_only:
             ready.append(stage)
         else:

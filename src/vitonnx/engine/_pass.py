@@ -148,7 +148,33 @@ class Pass:
         tokens = [[found[name] for found in queries] for name in located]
         names = (*self.outputs, *(probe.name for probe in self.compiled))
         asked = np.array(tokens[0], np.int64) if tokens else None
-        return self.session.run(pixels, names, asked, self._constants)
+        drawing = [probe for probe in self.probes if probe.draws]
+        sides = (int(pixels.shape[1]), int(pixels.shape[2]))
+        constants = dict(self._constants)
+        for probe in drawing:
+            constants |= probe.drawn(None, sides, None, constants)
+        found = self.session.run(pixels, names, asked, constants)
+        for probe in drawing:
+            found |= self._mean_of_draws(probe, pixels, asked, found.get(LOGITS))
+        return found
+
+    def _mean_of_draws(
+        self,
+        probe: Probe[Any],
+        pixels: Pixels,
+        asked: NDArray[np.int64] | None,
+        logits: NDArray[np.float32] | None,
+    ) -> Arrays:
+        """Average what a probe reads, or what its graph gives, over runs with other constants."""
+        names = (probe.name,) if probe in self.compiled else probe.reads(self._layout)
+        sides = (int(pixels.shape[1]), int(pixels.shape[2]))
+        sums: Arrays = {}
+        for number in range(probe.draws):
+            drawn = probe.drawn(number, sides, logits, self._constants)
+            own = {**self._constants, **drawn}
+            for name, array in self.session.run(pixels, names, asked, own).items():
+                sums[name] = sums.get(name, 0.0) + array.astype(np.float64)
+        return {name: (total / probe.draws).astype(np.float32) for name, total in sums.items()}
 
     @cached_property
     def _constants(self) -> Arrays:

@@ -97,7 +97,12 @@ class Session:
                     half,
                 )
         parts = [
-            self.run(images[part], outputs, None if queries is None else queries[part], constants)
+            self.run(
+                images[part],
+                outputs,
+                None if queries is None else queries[part],
+                _part_of(constants or {}, part, len(images)),
+            )
             for part in (slice(None, half), slice(half, None))
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in outputs}
@@ -146,6 +151,16 @@ class Session:
                     f"the model breaks its promise: {name} is {list(array.shape)} for {batch} "
                     f"pictures instead of {said}. Export it again, or mend its probe."
                 )
+
+
+def _part_of(
+    constants: Mapping[str, NDArray[Any]], part: slice, pictures: int
+) -> dict[str, NDArray[Any]]:
+    """Give the constants of some pictures of a batch: each may have classes of its own."""
+    own = dict(constants)
+    if len(own.get(TARGETS, ())) == pictures:
+        own[TARGETS] = own[TARGETS][part]
+    return own
 
 
 def open_session(

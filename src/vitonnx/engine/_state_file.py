@@ -19,15 +19,16 @@ from vitonnx.blame import why_unopened
 from vitonnx.engine._cache import own_sources
 from vitonnx.engine._engine import Engine
 from vitonnx.engine._fit import stages_of
-from vitonnx.engine._state_schema import Pass, StateContent, to_entry, to_surveys
+from vitonnx.engine._state_schema import Counting, Pass, StateContent, to_entry, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.layout import Layout
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import weight_files
 from vitonnx.probes import PairProbe, Probe
 from vitonnx.regular import refuse_special
 
-__all__ = ["StateFile", "run_settings"]
+__all__ = ["StateFile", "describe_probe", "run_settings"]
 
 VERSIONS = {
     "onnxruntime": onnxruntime.__version__,
@@ -74,6 +75,11 @@ def run_settings(
             f"model {number}'s threads": engine.threads or f"one per core of {os.cpu_count()}",
         }
     return settings | VERSIONS
+
+
+def describe_probe(probe: Probe[Any]) -> dict[str, str | int]:
+    """Describe a probe with all its options, for a run that asks several."""
+    return {"": _said(probe), "'s code": _hash_code(type(probe))}
 
 
 def _said(probe: Probe[Any]) -> str:
@@ -168,6 +174,18 @@ class StateFile:
             size = min(engine.batch_size for engine in engines)
             passes = [Pass(pair, engines[0].layout, size)]
         return cls(path, run_settings(engines, files, probe), files, passes)
+
+    @classmethod
+    def of_questions(
+        cls,
+        path: Path,
+        settings: Settings,
+        files: Sequence[str],
+        questions: Sequence[Counting],
+        layout: Layout,
+    ) -> StateFile:
+        """Give the file of a run that puts one question after the other, picture by picture."""
+        return cls(path, settings, files, [Pass(each, layout, 1) for each in questions])
 
     def begin(self) -> list[Survey]:
         """Give the surveys of a run that begins."""

@@ -6,7 +6,7 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, NonNegativeInt
 
 from vitonnx.engine._survey import Survey
 from vitonnx.layout import Layout
-from vitonnx.probes import AddingProbe, PairProbe, Total
+from vitonnx.probes import Total
 
-__all__ = ["Pass", "StateContent", "to_entry", "to_surveys"]
+__all__ = ["Counting", "Pass", "StateContent", "to_entry", "to_surveys"]
 
 # Names may hold what no encoding has, which Pydantic's own strings may not.
 Text = InstanceOf[str]
@@ -59,11 +59,24 @@ class StateContent(_Strict):
     sha256: Text
 
 
+class Counting(Protocol):
+    """A question whose answers add up over pictures: a probe's, or an evaluation's."""
+
+    def nothing(self, layout: Layout) -> Total:
+        """Give the total of no picture."""
+
+    def bytes_of(self, layout: Layout) -> int:
+        """Give the memory that a total takes."""
+
+    def check(self, total: Any, layout: Layout) -> None:
+        """Raise a ValueError, with what is wrong, if a total can't be one of this question."""
+
+
 @dataclass(frozen=True)
 class Pass:
     """One pass over the pictures: of one model, and of one of the questions put to it."""
 
-    probe: AddingProbe[Any, Any] | PairProbe[Any]
+    probe: Counting
     layout: Layout
     batch_size: int  # after so many pictures a state may be left
 

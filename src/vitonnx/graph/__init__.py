@@ -8,6 +8,7 @@ from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
 from vitonnx.graph._halve import Halve
 from vitonnx.graph._node_names import NameNodes
+from vitonnx.graph._randomise import Randomise, weight_stages
 from vitonnx.graph._reduce_first import ReduceFirst
 from vitonnx.graph._regrid import Regrid, read_manifest, resample_positions, write_manifest
 from vitonnx.graph._reshape import FreeReshapes
@@ -30,6 +31,7 @@ __all__ = [
     "KeepOutputs",
     "NameNodes",
     "OrderNodes",
+    "Randomise",
     "ReduceFirst",
     "Regrid",
     "RowsFirst",
@@ -45,5 +47,6 @@ __all__ = [
     "read_manifest",
     "resample_positions",
     "slice_bounds",
+    "weight_stages",
     "write_manifest",
 ]

@@ -125,7 +125,7 @@ class _Values:
             return normalised_pixels(self.graph)
         block = block_of(name)
         if name == attention_input_name(block):
-            return attention_input(self.graph, self.layout, block)
+            return attention_input(self.model, self.layout, block)
         tokens = output_of(self.graph, tokens_name(block))
         if name == residual_name(block):
             return self._residual(tokens, name)

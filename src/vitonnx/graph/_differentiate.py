@@ -18,23 +18,26 @@ from vitonnx.contract import (
     GRADIENTS,
     IMAGES,
     LOGITS,
+    NOISE,
+    NOISY,
     NORMALISED,
     READOUT_KEY,
     TARGET,
     TARGETS,
     attention_input_name,
+    attention_name,
     block_of,
     tokens_name,
 )
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph._find_blocks import ancestors, find_attentions
+from vitonnx.graph._find_blocks import ancestors
 from vitonnx.graph._last_tokens import LastTokens, find_last_tokens, output_of
 from vitonnx.graph._norms import norms_of
 from vitonnx.graph._one_token import logits_of_each
 from vitonnx.graph._read_head import find_head_nodes
 from vitonnx.graph._sides import known_sides
 from vitonnx.graph._write import Writer, constant
-from vitonnx.graph.gradients import Arithmetic, Gradient, differentiate, filled, sides_of
+from vitonnx.graph.gradients import Again, Arithmetic, Gradient, differentiate, filled, sides_of
 from vitonnx.layout import Layout
 
 __all__ = ["Derivatives", "Told"]
@@ -43,6 +46,7 @@ Told = Mapping[str, NDArray[Any]]
 """By name, what a graph without such inputs is told: `TARGETS` or `ANCHORS`."""
 
 WHOLE_NUMBERS, SINGLE = ir.DataType.INT64, ir.DataType.FLOAT
+KEPT = 2**28  # bytes of attention, of one picture: above, it is computed again
 FORMS = ("Cast", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
@@ -97,6 +101,8 @@ class Derivatives:
         ]
         scores = [self._scores(first) for first, *_ in together]
         common.ShapeInferencePass()(self.model)
+        if any(each.of == NOISY for each in wanted):
+            self._add_noise()
         # What is written from here on leads nowhere that matters.
         self._nodes = list(self.graph)
         for own, score in zip(together, scores, strict=True):
@@ -115,7 +121,9 @@ class Derivatives:
         sources = [_on_the_way(self.graph, each, scores, self._source(each)) for each in wanted]
         read = [] if first.of_mean else [self.last.value]
         values = [*(source.value for source in sources), *read]
-        found = differentiate(write, scores, seed, values, self._nodes)
+        again = Again(write, self._too_large)
+        found = differentiate(write, scores, seed, values, self._nodes, again)
+        self._read_again(again)
         if read:
             self.model.metadata_props[READOUT_KEY] = self._say_read(found[self.last.value])
         for each, source in zip(wanted, sources, strict=True):
@@ -124,6 +132,23 @@ class Derivatives:
             result.name = each.name
             self.graph.outputs.append(result)
         self.graph.extend(write.nodes)
+
+    @cached_property
+    def _too_large(self) -> list[ir.Value]:
+        """List the attention of all blocks, where it is more than is worth keeping."""
+        bytes_of_all = 4 * self.layout.heads * self.layout.tokens**2 * self.layout.blocks
+        if bytes_of_all <= KEPT:
+            return []
+        blocks = range(self.layout.blocks)
+        return [attention_softmax(self.graph, block).outputs[0] for block in blocks]
+
+    def _read_again(self, again: Again) -> None:
+        """Let probes read the copies, so that what they are copies of need not be kept."""
+        for value, copy in again.made.items():
+            if value in self.graph.outputs:
+                place = self.graph.outputs.index(value)
+                value.name, copy.name = f"{value.name}/first", value.name
+                self.graph.outputs[place] = copy
 
     @cached_property
     def last(self) -> LastTokens:
@@ -185,7 +210,8 @@ class Derivatives:
         anchor, own = write.slice(anchors, 0, target, target + 1), write.single(scores)
         unit, direction = (_unit(write, each) for each in (anchor, own))
         cosine = write.sum(write.mul(direction, unit), [1])
-        return write.div(write.sub(unit, write.mul(direction, cosine)), _length(write, own))
+        across = write.sub(unit, write.mul(direction, cosine))
+        return write.mul(across, _inverse_length(write, own))
 
     def _input(self, name: str, dtype: ir.DataType, sides: Sequence[Any]) -> ir.Value:
         """Give what the graph is told: a constant, or an input of it."""
@@ -202,10 +228,30 @@ class Derivatives:
     def _source(self, wanted: Wanted) -> ir.Value:
         if wanted.of == NORMALISED:
             return normalised_pixels(self.graph)
+        if wanted.of == NOISY:
+            return next(node.outputs[0] for node in self.graph if node.name == NOISY)
         block = block_of(wanted.name)
         if wanted.of == attention_input_name(block):
-            return attention_input(self.graph, self.layout, block)
+            return attention_input(self.model, self.layout, block)
         return output_of(self.graph, wanted.of)
+
+    def _add_noise(self) -> None:
+        """Add noise to what the network sees, in shares of its range in each picture."""
+        pixels = normalised_pixels(self.graph)
+        readers = [(use.node, use.idx) for use in pixels.uses()]
+        write = Arithmetic(self.graph, f"{GRADIENTS}{NOISE}")
+        if self.told is not None:
+            raise UsageError("samples can't be baked: leave them out.")
+        noise = self._input(NOISE, SINGLE, sides_of(pixels)[1:])
+        axes = write.integers([1, 2, 3])
+        few = (sides_of(pixels)[0], 1, 1, 1)
+        most, least = (write.op(kind, [pixels, axes], few) for kind in ("ReduceMax", "ReduceMin"))
+        noisy = write.add(pixels, write.mul(noise, write.sub(most, least)))
+        write.nodes[-1].name = NOISY
+        for node, place in readers:
+            node.replace_input_with(place, noisy)
+        self.graph.extend(write.nodes)
+        self.graph.sort()
 
     def _say_read(self, gradients: Sequence[Gradient]) -> str:
         """Say which tokens the head reads: those whose gradient isn't zero."""
@@ -263,28 +309,73 @@ def normalised_pixels(graph: ir.Graph) -> ir.Value:
     return value
 
 
-def attention_input(graph: ir.Graph, layout: Layout, block: int) -> ir.Value:
-    """Find the tokens that a block's attention reads, (batch, tokens, dim)."""
-    attentions = find_attentions(graph)  # the head's own comes last, where it pools by one
-    if len(attentions) < layout.blocks:
-        raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
-    read = ancestors(attentions[block].inputs)
-    first = tokens_name(block - 1) if block else None
-    start = output_of(graph, first) if first else None
-    for value in (start,) if start is not None else ():
-        for norm in norms_of(value, 2):
-            if norm.end in read and norm.end.producer() is not None:
-                return norm.end
+def attention_input(model: ir.Model, layout: Layout, block: int) -> ir.Value:
+    """Find the tokens that a block's attention reads, and give them as (batch, tokens, dim).
+
+    They are those behind its first norm, where it has one.
+
+    Raises
+    ------
+    ModelFileError
+        If they come in another form.
+    """
+    graph = model.graph
+    read = ancestors(attention_softmax(graph, block).inputs)
+    if not block:
+        return _first_norm(graph, layout, read)
+    before = find_last_tokens(model, block)
+    norms = norms_of(before.value, before.roles.index("c")) if "c" in before.roles else []
+    value = next((norm.end for norm in norms if norm.end in read), before.value)
+    if before.roles == "btc":
         return value
-    raise UsageError("grad-cam reads the last of several blocks; the model has one.")
+    if sorted(before.roles) != sorted("btc"):
+        raise ModelFileError(
+            f"the tokens that block {block} reads come in a form that isn't known."
+        )
+    write = Writer(graph, f"{attention_input_name(block)}/in_order")
+    perm = [before.roles.index(role) for role in "btc"]
+    sides = known_sides(value) or (None, None, None)
+    turned = write.op(
+        "Transpose", [value], "", value.dtype, [sides[axis] for axis in perm], perm=perm
+    )
+    graph.extend(write.nodes)
+    return turned
+
+
+def _first_norm(graph: ir.Graph, layout: Layout, read: set[ir.Value]) -> ir.Value:
+    """Find the last norm over whole tokens before the first block's attention."""
+    found = [
+        node.outputs[0]
+        for node in graph
+        if node.op_type.endswith("Normalization")
+        and node.outputs[0] in read
+        and (known_sides(node.outputs[0]) or ())[1:] == (layout.tokens, layout.dim)
+    ]
+    if not found:
+        raise ModelFileError("the tokens that the first block reads aren't found in the graph.")
+    return found[-1]
+
+
+def attention_softmax(graph: ir.Graph, block: int) -> ir.Node:
+    """Find the softmax of a block's attention, whatever form its output has."""
+    node = output_of(graph, attention_name(block)).producer()
+    while node is not None and node.op_type in FORMS and node.inputs[0] is not None:
+        node = node.inputs[0].producer()
+    if node is None or node.op_type != "Softmax":
+        raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
+    return node
 
 
 def _unit(write: Arithmetic, vectors: ir.Value) -> ir.Value:
-    return write.div(vectors, _length(write, vectors))
+    return write.mul(vectors, _inverse_length(write, vectors))
 
 
-def _length(write: Arithmetic, vectors: ir.Value) -> ir.Value:
-    return write.unary("Sqrt", write.sum(write.mul(vectors, vectors), [1]))
+def _inverse_length(write: Arithmetic, vectors: ir.Value) -> ir.Value:
+    """Give 1 / |v|, and 0 for a vector of zeros, which is like no other."""
+    length = write.unary("Sqrt", write.sum(write.mul(vectors, vectors), [1]))
+    some = write.compare("Greater", length, write.array(0.0))
+    inverse = write.unary("Reciprocal", length)
+    return write.where(some, inverse, write.array(0.0))
 
 
 def _whole(write: Arithmetic, value: ir.Value, gradients: Sequence[Gradient]) -> ir.Value:

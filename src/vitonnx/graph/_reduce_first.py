@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import onnx_ir as ir
 
 from vitonnx.graph._find_blocks import find_attentions
+from vitonnx.graph._wait import wait_for
 from vitonnx.graph._write import Writer, numbers
+from vitonnx.graph.gradients import WAITS_KEY
 
 __all__ = ["ReduceFirst"]
+
+
+# What stands between queries or keys and their softmax.
+SCORES = frozenset(("Add", "Div", "MatMul", "Mul", "Slice", "Transpose"))
 
 
 class ReduceFirst(ir.passes.InPlacePass):
@@ -18,9 +25,9 @@ class ReduceFirst(ir.passes.InPlacePass):
     Runtimes run a probe's nodes when it suits them, often at the end, and keep the attention of
     all blocks until then: 3.7 GB for one picture of ViT-S/8 at 480. No option in the file can
     tell them not to. But a node can't run before its inputs: here the reshape that joins a
-    block's heads takes a zero from the shape of the probe's first smaller result, so that this
-    one comes first in every runtime. It costs nothing, and changes no number. Needs inferred
-    shapes, and a graph in canonical form.
+    block's heads waits for the probe's first smaller result. Attention that gradients ask for a
+    second time waits likewise for what was read of the block behind it. Needs inferred shapes, and
+    a graph in canonical form.
     """
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -32,7 +39,12 @@ class ReduceFirst(ir.passes.InPlacePass):
             if join is None:
                 continue
             if reduced := _reduced(weights, _behind(join)):
-                _tie(model.graph, join, reduced)
+                _tie(join, reduced)
+                tied = True
+        for waits, weights in _again(model.graph):
+            behind = _behind(waits)
+            if reduced := _reduced(weights, behind, waits.outputs[0]):
+                _tie(waits, reduced)
                 tied = True
         if tied:
             # The joins now need what stood behind them.
@@ -52,10 +64,35 @@ def _join(weights: ir.Value) -> ir.Node | None:
     return None
 
 
-def _reduced(weights: ir.Value, behind: set[ir.Value]) -> list[ir.Value]:
-    """Follow each reader of a whole attention to its first result that is smaller.
+def _again(graph: ir.Graph) -> list[tuple[ir.Node, ir.Value]]:
+    """Pair what begins each attention that is computed again with that of the block behind it."""
+    waits = [node for node in graph if WAITS_KEY in node.metadata_props]
+    found: dict[ir.Value, ir.Node] = {}
+    for node in waits:
+        for softmax in _softmaxes(node):
+            found.setdefault(softmax.outputs[0], node)
+    return [(node, earlier) for (earlier, _), (_, node) in itertools.pairwise(found.items())]
 
-    What is computed behind the block can't be waited for: gradients, for instance.
+
+def _softmaxes(node: ir.Node) -> set[ir.Node]:
+    """Return the softmax whose scores a node is read for, with nothing but scores in between."""
+    stack, found = list(node.outputs), set()
+    while stack:
+        for reader in stack.pop().consumers():
+            if reader.op_type == "Softmax":
+                found.add(reader)
+            elif reader.op_type in SCORES:
+                stack.extend(reader.outputs)
+    return found
+
+
+def _reduced(
+    weights: ir.Value, behind: set[ir.Value], than: ir.Value | None = None
+) -> list[ir.Value]:
+    """Follow each reader of a whole attention to its first result that is smaller than something.
+
+    That is the attention itself, if nothing else is given. What is computed behind the block can't
+    be waited for: gradients, for instance.
     """
     found: dict[ir.Value, None] = {}
     stack = [use.node for use in weights.uses() if not _weighs_values(use.node, weights)]
@@ -65,7 +102,7 @@ def _reduced(weights: ir.Value, behind: set[ir.Value]) -> list[ir.Value]:
         for value in node.outputs:
             if value in behind:
                 continue
-            if _size(value) < _size(weights):
+            if _size(value) < _size(weights if than is None else than):
                 found[value] = None
                 continue
             more = [each for each in value.consumers() if each not in seen]
@@ -100,17 +137,8 @@ def _size(value: ir.Value) -> float:
     return math.prod(sides)
 
 
-def _tie(graph: ir.Graph, join: ir.Node, reduced: list[ir.Value]) -> None:
-    """Make the reshape's target, [0, 0, -1], wait for some values."""
-    write = Writer(graph, str(join.name))
-    counts = [
-        write.op("Shape", [value], f"after_{number}", start=0, end=1)
-        for number, value in enumerate(reduced)
-    ]
-    largest = write.op("Max", counts, "after_all")
-    # Whatever is counted, and whatever it is that was counted.
-    nothing = write.op("Mul", [largest, write.constant("after/zero", [0])], "after/nothing")
-    sides = write.constant("after/sides", [0, -1])
-    target = write.op("Concat", [nothing, sides], "after/target", axis=0)
-    write.put_before(join)
-    join.replace_input_with(1, target)
+def _tie(reshape: ir.Node, values: list[ir.Value]) -> None:
+    assert reshape.graph is not None
+    write = Writer(reshape.graph, f"{reshape.name}/read")
+    wait_for(write, reshape, values)
+    write.put_before(reshape)

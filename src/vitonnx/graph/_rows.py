@@ -32,7 +32,9 @@ class RowsFirst(ir.passes.InPlacePass):
         _slice_instead_of_gather(graph, cuts)
         modified = False
         for node in reversed(list(graph)):
-            if len(node.outputs) == 1 and _read_in_rows(node.outputs[0], graph):
+            # Of two slices the first is nearer to the work, and the second would be in its way.
+            is_pick = node.op_type in ("Slice", "Gather")
+            if len(node.outputs) == 1 and not is_pick and _read_in_rows(node.outputs[0], graph):
                 modified |= cuts.move_before(node)
         if modified:
             common.RemoveUnusedNodesPass()(model)

@@ -7,6 +7,7 @@ one independent of pyplot, show nothing, and leave Matplotlib's settings as they
 
 from vitonnx.plots import _home  # noqa: F401, before all else of Matplotlib
 from vitonnx.plots._compare import compare_models
+from vitonnx.plots._curves import CurvePanel, plot_curve_panel, plot_curves
 from vitonnx.plots._entry import MOST_PICTURES, AnyMaps, SheetEntry
 from vitonnx.plots._histograms import plot_histogram, plot_histograms
 from vitonnx.plots._legend import Legend
@@ -42,6 +43,7 @@ from vitonnx.plots._video_scale import scale_of_stream
 __all__ = [
     "MOST_PICTURES",
     "AnyMaps",
+    "CurvePanel",
     "Key",
     "Legend",
     "Panel",
@@ -58,6 +60,8 @@ __all__ = [
     "compare_models",
     "contact_sheet",
     "describe",
+    "plot_curve_panel",
+    "plot_curves",
     "plot_findings",
     "plot_first_and_last_head",
     "plot_histogram",

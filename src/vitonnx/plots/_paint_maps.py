@@ -35,7 +35,10 @@ class MapsPainter(Painter):
         painters = []
         for entries in models:
             maps = [cast("Maps", entry.maps) for entry in entries]
-            shown = [_parts(each) if alone else np.asarray(each.values)[:1] for each in maps]
+            shown = [
+                _parts(each) if alone or each.alike else np.asarray(each.values)[:1]
+                for each in maps
+            ]
             insides = [entry.inside for entry in entries]
             painters.append(cls(_scale(maps[0], shown, insides), maps[0].unit, alone))
         return painters
@@ -52,6 +55,10 @@ class MapsPainter(Painter):
     def labels(self, maps: Maps) -> Sequence[str]:
         """Name the main map and its parts."""
         return maps.labels
+
+    def sheet_labels(self, maps: Maps) -> Sequence[str]:
+        """Name all maps that are alike; else the first needs no name."""
+        return maps.labels if maps.alike else ("",)
 
     def draw(self, axes: Axes, entry: SheetEntry, tile: int = 0) -> None:
         """Draw the main map, or a part."""
@@ -78,7 +85,7 @@ def describe(maps: Maps, *, alone: bool) -> list[str]:
     """Say in words what is shown: of a picture alone all maps and outlines, else the main map."""
     if alone:
         return [*maps.details, maps.outlined and f"outlined: {maps.outlined}"]
-    main: Sequence[str] = maps.labels[:1] if len(maps.labels) > 1 else ()
+    main: Sequence[str] = maps.labels[:1] if len(maps.labels) > 1 and not maps.alike else ()
     return [*main, *maps.details]
 
 
@@ -97,7 +104,7 @@ def scale_of(maps: Maps, inside: Crop = WHOLE) -> Scale:
 def _parts(maps: Maps) -> NDArray[np.float32]:
     """Give the parts of maps, or, where there are none, the one map: (parts, rows, columns)."""
     values = np.asarray(maps.values)
-    return values[1:] if len(values) > 1 else values
+    return values[1:] if len(values) > 1 and not maps.alike else values
 
 
 def _scale(maps: Maps, values: list[NDArray[np.float32]], insides: list[Crop]) -> Scale:

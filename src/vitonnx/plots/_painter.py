@@ -57,6 +57,10 @@ class Painter(ABC):
     def labels(self, maps: Any) -> Sequence[str]:
         """Name the tiles of a picture that is drawn alone."""
 
+    def sheet_labels(self, maps: Any) -> Sequence[str]:
+        """Name the tiles of a picture among others: by default one, which needs no name."""
+        return ("",)
+
     @abstractmethod
     def draw(self, axes: Axes, entry: SheetEntry, tile: int = 0) -> None:
         """Draw one of these tiles."""

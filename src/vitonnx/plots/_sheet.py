@@ -55,13 +55,14 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
             "write a picture each, or the raw arrays as .npz."
         )
     (painter,) = painters_for([entries], alone=False)
-    columns = min(4, math.ceil(math.sqrt(len(entries) / 2)))
+    count = max(len(painter.sheet_labels(entry.maps)) for entry in entries)
+    columns = min(max(1, 8 // (1 + count)), math.ceil(math.sqrt(len(entries) / 2)))
     rows = math.ceil(len(entries) / columns)
-    label = 2 * LABEL if any(entry.prediction for entry in entries) else LABEL
+    label = 2 * LABEL if count > 1 or any(entry.prediction for entry in entries) else LABEL
     aspects = [aspect_of(entry.pixels, entry.inside) for entry in entries]
     # One tall picture among others makes no page of tall tiles.
     tile = TILE * (aspects[0] if min(aspects) == max(aspects) else min(TALLEST, max(aspects)))
-    across, down = 2 * TILE + GAP + GROUP, label + tile + GROUP
+    across, down = (1 + count) * TILE + count * GAP + GROUP, label + tile + GROUP
     height = max(rows * down - GROUP, label + painter.tall)
     page = Page(
         columns * across - GROUP + painter.room,
@@ -74,13 +75,14 @@ def contact_sheet(entries: Sequence[SheetEntry], *, model: str = "", note: str =
         row, column = divmod(number, columns)
         left, top = column * across, row * down
         page.text(left, top, entry.file, room=2 * TILE + GAP)
-        page.text(left, top + LABEL, entry.prediction, room=2 * TILE + GAP, colour=PALE)
+        names = painter.sheet_labels(entry.maps)
+        room = (TILE if len(names) > 1 else 2 * TILE) + GAP
+        page.text(left, top + LABEL, entry.prediction, room=room, colour=PALE)
         wide = min(TILE, tile / aspect)
-        seen, overlay = (
-            page.tile(at, top + label, wide, wide * aspect) for at in (left, left + wide + GAP)
-        )
-        painter.draw_seen(seen, entry)
-        painter.draw(overlay, entry)
+        painter.draw_seen(page.tile(left, top + label, wide, wide * aspect), entry)
+        for place, name in enumerate(names):
+            at = left + (1 + place) * (wide + GAP)
+            painter.draw(page.tile(at, top + label, wide, wide * aspect, name), entry, place)
     length = min(height, 3 * down - GROUP) - label
     painter.draw_key(page, columns * across, label, length)
     return page.figure

@@ -9,7 +9,7 @@ from vitonnx.layout import Layout
 from vitonnx.probes._adding import AddingProbe, PairProbe, SumProbe, TableProbe
 from vitonnx.probes._answering import answering
 from vitonnx.probes._arrays import Array
-from vitonnx.probes._attribution import Attribution, AttributionResult
+from vitonnx.probes._attribution import Attribution, AttributionResult, Method
 from vitonnx.probes._attribution_maps import (
     generic_attribution,
     grad_cam,
@@ -106,6 +106,7 @@ __all__ = [
     "LensResult",
     "Maps",
     "Matrix",
+    "Method",
     "Metric",
     "Moments",
     "NormCounts",

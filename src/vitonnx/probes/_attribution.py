@@ -16,6 +16,8 @@ from vitonnx.contract import (
     ANCHORS,
     EMBEDDING,
     LOGITS,
+    NOISE,
+    NOISY,
     NORMALISED,
     TARGETS,
     attention_input_name,
@@ -49,8 +51,9 @@ __all__ = ["Attribution", "AttributionResult", "Method"]
 Method = Literal["legrad", "generic", "gradient-rollout", "grad-cam", "gradient"]
 Target: TypeAlias = int | str
 
-PREDICTED, FIRST, OF_PICTURE = "predicted", "first", "embedding:"
+PREDICTED, OF_PICTURE = "predicted", "embedding:"
 INPUT = "input"  # in baked files: an input says which class
+MOST_SAMPLES, SPREAD = 1000, 0.15  # deviation of the noise, in shares of the pixels' range
 UNSAID = -1  # in a graph's targets: the likeliest class
 UNITS: dict[str, str] = {
     "legrad": "positive gradient",
@@ -121,7 +124,7 @@ class AttributionResult(PictureResult):
             labels=labels,
             unit=UNITS[self.method],
             details=(f"method: {self.method}",),
-            from_zero=True,
+            alike=True,
         )
 
     def arrays(self) -> dict[str, Array]:
@@ -162,8 +165,13 @@ class Attribution(GraphProbe[AttributionResult]):
         A class, by its number or name; ``"predicted"``, as None, for the likeliest of each picture;
         or ``"embedding:PICTURE"``, the cosine of the embedding with that of another picture. Of
         several, each has a map.
+    samples : int or None
+        For ``gradient``: copies of the picture with noise, whose gradients are averaged; the
+        noise's deviation is 0.15 of the range of the picture's values.
     anchor : Anchor or None
         What the probe learns of that picture.
+    of_first : bool
+        Whether the likeliest class of the first picture is asked about in all.
 
     Raises
     ------
@@ -174,7 +182,8 @@ class Attribution(GraphProbe[AttributionResult]):
     ----------
     Bousselham et al. 2024, arXiv:2404.03214 (``legrad``); Chefer et al. 2021, arXiv:2103.15679
     (``generic``); Gildenblat 2020 (``gradient-rollout``); Selvaraju et al. 2017, arXiv:1610.02391
-    (``grad-cam``); Simonyan et al. 2013, arXiv:1312.6034 (``gradient``).
+    (``grad-cam``); Simonyan et al. 2013, arXiv:1312.6034 (``gradient``); Smilkov et al. 2017,
+    arXiv:1706.03825 (``samples``).
 
     Examples
     --------
@@ -200,10 +209,22 @@ class Attribution(GraphProbe[AttributionResult]):
         several=True,
         other_name="class",
     )
+    samples: int | None = option(
+        None,
+        "Average the gradient over this many copies of the picture with noise (SmoothGrad; method "
+        "gradient).",
+        least=1,
+        most=MOST_SAMPLES,
+    )
     anchor: Anchor | int | None = None
+    of_first: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.samples is not None and self.method != "gradient":
+            raise UsageError(
+                f"samples are for the method gradient, not {self.method}: leave them out."
+            )
         targets = self._targets
         known = all(isinstance(target, str | Integral) for target in targets)
         if not targets or not known or any(isinstance(target, bool) for target in targets):
@@ -237,36 +258,29 @@ class Attribution(GraphProbe[AttributionResult]):
 
     def fit_stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
         """Ask that picture for its embedding; or the first of all for its likeliest class."""
-        if FIRST in self._targets:
+        if self.of_first:
             return FirstOutput(LOGITS)
         return FirstOutput(EMBEDDING) if self._picture is not None and self.anchor is None else None
 
     def learn(self, total: Total, layout: Layout) -> Attribution:
         """Take the embedding, or the class."""
         assert isinstance(total, Anchor)
-        if FIRST not in self._targets:
+        if not self.of_first:
             return replace(self, anchor=total)
         best = int(np.argmax(np.asarray(total.vector)))
-        return self._with({FIRST: best})
+        return replace(self, target=best, of_first=False)
 
     def in_video(self) -> Attribution:
         """Ask about the first frame's likeliest class all through a video, where that is asked."""
         if self._several:
             raise UsageError("a video has room for one target of attribution: give one.")
-        return self._with({PREDICTED: FIRST})
+        return replace(self, of_first=True) if self._targets == (PREDICTED,) else self
 
     def advice(self, layout: Layout) -> str | None:
         """Say that one class is asked about in all pictures, where nobody said which."""
-        if FIRST not in self._targets:
+        if not self.of_first:
             return None
         return "attribution shows the likeliest class of the first frame, all through."
-
-    def _with(self, others: Mapping[Target, Target]) -> Attribution:
-        """Give the probe with other targets in place of some; itself where there are none."""
-        targets = tuple(others.get(target, target) for target in self._targets)
-        if targets == self._targets:
-            return self
-        return replace(self, target=targets if self._several else targets[0])
 
     def carries(self, option: Option) -> bool:
         """Tell whether the constants carry it."""
@@ -279,10 +293,12 @@ class Attribution(GraphProbe[AttributionResult]):
             width = self.anchor if isinstance(self.anchor, int) else None
             if isinstance(self.anchor, Anchor):
                 width = int(self.anchor.vector.shape[0])
-            return replace(self, target=OF_PICTURE, anchor=width)
+            form = replace(self, target=OF_PICTURE, anchor=width)
+            return form if self.samples is None else replace(form, samples=1)
         if self.target == INPUT:
             return self
-        return replace(self, target=(0,) * len(self._targets) if self._several else 0)
+        form = replace(self, target=(0,) * len(self._targets) if self._several else 0)
+        return form if self.samples is None else replace(form, samples=1)
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -312,7 +328,8 @@ class Attribution(GraphProbe[AttributionResult]):
     def _gradients(self, layout: Layout, target: int) -> tuple[str, ...]:
         scalar = "logit" if self._picture is None else "cosine"
         if self.method == "gradient":
-            return (gradient_name(scalar, target, NORMALISED),)
+            pixels = NORMALISED if self.samples is None else NOISY
+            return (gradient_name(scalar, target, pixels),)
         if self.method == "legrad":
             attentions = [attention_name(block) for block in range(layout.blocks)]
             return tuple(gradient_name(f"mean_{scalar}", target, each) for each in attentions)
@@ -329,7 +346,10 @@ class Attribution(GraphProbe[AttributionResult]):
         return {ANCHORS: np.zeros((1, self.anchor or 1), np.float32)}
 
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
-        """Give float32 (batch, rows, columns), or (batch, targets, rows, columns) of several."""
+        """Give float32 (batch, rows, columns), or (batch, targets, rows, columns) of several.
+
+        With samples, the gradient: (batch, height, width, 3), or (batch, targets, …) of several.
+        """
         maps = [
             self._map(
                 [outputs[name] for name in self._values(layout)],
@@ -344,7 +364,8 @@ class Attribution(GraphProbe[AttributionResult]):
 
     def _map(self, values: Sequence[Array], gradients: Sequence[Array], layout: Layout) -> Array:
         if self.method == "gradient":
-            return gradient_lengths(gradients[0], patch=layout.patch_size, grid=layout.grid)
+            # The mean is taken of gradients, and not of their lengths.
+            return gradients[0] if self.samples is not None else self._lengths(gradients[0], layout)
         if self.method == "grad-cam":
             tokens, gradient = (patch_tokens(each, layout) for each in (values[0], gradients[0]))
             xp = array_api_compat.array_namespace(tokens)
@@ -360,10 +381,40 @@ class Attribution(GraphProbe[AttributionResult]):
             found = follow(values, gradients, rows=layout.readout)
         return fold_patches(found, grid=layout.grid, prefix=layout.prefix, suffix=layout.suffix)
 
+    @staticmethod
+    def _lengths(gradient: Array, layout: Layout) -> Array:
+        return gradient_lengths(gradient, patch=layout.patch_size, grid=layout.grid)
+
+    @property
+    def draws(self) -> int:
+        """Number of copies with noise."""
+        return self.samples or 0
+
+    def drawn(
+        self,
+        number: int | None,
+        sides: tuple[int, int],
+        logits: Array | None,
+        constants: Mapping[str, Array],
+    ) -> Mapping[str, Array]:
+        """Give the noise of one copy, and the classes of the picture without noise."""
+        if number is None:
+            return {NOISE: np.zeros((*sides, 3), np.float32)}
+        generator = np.random.default_rng(number)
+        drawn = {NOISE: generator.standard_normal((*sides, 3), np.float32) * np.float32(SPREAD)}
+        if logits is not None and TARGETS in constants:
+            asked, best = constants[TARGETS], np.argmax(logits, axis=-1)[:, None]
+            drawn[TARGETS] = np.where(asked == UNSAID, best, asked)
+        return drawn
+
     def result(self, condensed: Array, layout: Layout, query: int | None) -> AttributionResult:
-        """Make the result of one picture, of its (rows, columns) or (targets, rows, columns)."""
+        """Make the result of one picture, of its map or maps; or of its gradient, with samples."""
         anchor = self.anchor.vector if isinstance(self.anchor, Anchor) else None
         picture = self._picture
+        if self.samples is not None:
+            each = condensed if self._several else condensed[None, ...]
+            lengths = self._lengths(each, layout)
+            condensed = lengths if self._several else lengths[0, ...]
         return AttributionResult(
             attribution=condensed,
             method=self.method,
@@ -382,6 +433,6 @@ class Attribution(GraphProbe[AttributionResult]):
         if self._picture is not None:
             return ()
         return tuple(
-            UNSAID if target in (PREDICTED, FIRST, INPUT) else find_class(target, layout)
+            UNSAID if target in (PREDICTED, INPUT) else find_class(target, layout)
             for target in self._targets
         )

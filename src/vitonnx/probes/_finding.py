@@ -48,6 +48,9 @@ class Maps:
         What the outline encloses.
     mark : (row, column) or None
         The patch to frame.
+    alike : bool
+        Whether no map stands for the others: each is as much as the first, such as one of several
+        classes.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Maps:
     masks: Array | None = None
     outlined: str = ""
     mark: tuple[int, int] | None = None
+    alike: bool = False
 
     def __post_init__(self) -> None:
         shape = tuple(getattr(self.values, "shape", ()))

@@ -126,6 +126,33 @@ class Probe(Question, Generic[Result]):
         """Name small outputs of the file that results hold too, as ``embedding``."""
         return ()
 
+    @property
+    def draws(self) -> int:
+        """Number of runs with other `drawn` constants whose mean is taken; 0 for a single run."""
+        return 0
+
+    def drawn(
+        self,
+        number: int | None,
+        sides: tuple[int, int],
+        logits: Array | None,
+        constants: Mapping[str, Array],
+    ) -> Mapping[str, Array]:
+        """Give the constants of one of the `draws`, in place of the probe's own.
+
+        Parameters
+        ----------
+        number : int or None
+            Which; None for the run that isn't averaged, which tells all else.
+        sides : (height, width)
+            Of the input, in pixels.
+        logits : float32 (batch, classes) or None
+            What the model says without them.
+        constants : mapping of str to array
+            The probe's own, which these take the place of.
+        """
+        return {}
+
     def without_source(self) -> Self:
         """Give the probe without its `fit_source`, for whoever fits it on that."""
         return self
@@ -243,7 +270,8 @@ class GraphProbe(Probe[Result]):
     def difference(self, condensed: Array, expected: Array) -> float:
         """Compare what a graph and NumPy condense, relative to the largest value."""
         xp = array_api_compat.array_namespace(condensed)
-        return float(xp.max(xp.abs(condensed - expected)) / xp.max(xp.abs(expected)))
+        error, largest = float(xp.max(xp.abs(condensed - expected))), xp.max(xp.abs(expected))
+        return error / float(largest) if float(largest) else error
 
     def condense_on_host(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]

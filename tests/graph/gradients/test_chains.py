@@ -309,3 +309,19 @@ def test_of_a_mean_of_tokens_one_vector_is_gone_through() -> None:
 def test_three_parts_that_are_all_of_a_value_are_put_together() -> None:
     nodes, _ = written_for(CHAINS["mean of all tokens"][1].replace("Gelu", "Relu"))
     assert not [node for node in nodes if node.op_type == "Pad"]
+
+
+def test_of_rotary_halves_none_is_padded() -> None:
+    shape, body, _ = CHAINS["rotary halves"]
+    body = body.replace(
+        "a, b = Split<axis = -1, num_outputs = 2>(x)",
+        """
+        zero = Constant<value_ints = [0]>() three = Constant<value_ints = [3]>()
+        six = Constant<value_ints = [6]>() last = Constant<value_ints = [-1]>()
+        a = Slice(x, zero, three, last) b = Slice(x, three, six, last)""",
+    )
+    model = built(shape, body)
+    derive(model, model.graph.outputs[0], seed_of(model), [model.graph.inputs[0]], "g")
+    written = [node.op_type for node in model.graph if str(node.name).startswith("g/")]
+    assert "Pad" not in written
+    assert written.count("Add") == 1

@@ -14,12 +14,22 @@ from vitonnx.graph.gradients import (
     _softmax,
     _windows,
 )
+from vitonnx.graph.gradients._again import WAITS_KEY, Again
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 from vitonnx.graph.gradients._reverse import differentiate
 from vitonnx.graph.gradients._rule import RULES, Gradient
 from vitonnx.graph.gradients._tape import filled
 
-__all__ = ["RULES", "Arithmetic", "Gradient", "differentiate", "filled", "sides_of"]
+__all__ = [
+    "RULES",
+    "WAITS_KEY",
+    "Again",
+    "Arithmetic",
+    "Gradient",
+    "differentiate",
+    "filled",
+    "sides_of",
+]
 
 # Each registers its rules.
 del (

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import onnx_ir as ir
 
+from vitonnx.graph.gradients._again import Again
 from vitonnx.graph.gradients._arithmetic import Arithmetic
 from vitonnx.graph.gradients._rule import Gradient, moving_outputs
 from vitonnx.graph.gradients._tape import Tape
@@ -19,6 +20,7 @@ def differentiate(
     seed: ir.Value,
     wanted: Collection[ir.Value],
     nodes: Iterable[ir.Node],
+    again: Again | None = None,
 ) -> Mapping[ir.Value, list[Gradient]]:
     """Write the derivatives of a value with respect to some that it is computed from.
 
@@ -38,6 +40,8 @@ def differentiate(
         Values with respect to which.
     nodes : iterable of onnx_ir.Node
         The graph's, in order, with inferred shapes.
+    again : Again, optional
+        What is computed a second time on the way back, instead of being kept.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def differentiate(
     """
     needed = _between(of, wanted, nodes)
     moving = {*wanted, *(value for node in needed for value in moving_outputs(node))}
-    tape = Tape(write)
+    tape = Tape(write, again or Again(write))
     tape.add(of, Gradient(seed))
     for node in reversed(needed):
         tape.follow(node, [value in moving for value in node.inputs])

@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from vitonnx.errors import UsageError
 from vitonnx.graph._row_axes import Cut, input_axes
+from vitonnx.graph.gradients._again import Again
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 from vitonnx.graph.gradients._rule import RULES, Gradient, Seen
 
@@ -23,8 +24,8 @@ __all__ = ["Tape", "filled"]
 class Tape:
     """Gradients as they come together."""
 
-    def __init__(self, write: Arithmetic) -> None:
-        self.write = write
+    def __init__(self, write: Arithmetic, again: Again) -> None:
+        self.write, self.again = write, again
         self.found: dict[ir.Value, dict[Cut | None, ir.Value]] = {}
 
     def add(self, value: ir.Value, gradient: Gradient) -> None:
@@ -38,11 +39,11 @@ class Tape:
     def combined(self, value: ir.Value) -> list[Gradient]:
         """Give the gradient of a value, in parts: rows apart from each other, or all together."""
         parts = [Gradient(part, cut) for cut, part in self.found.get(value, {}).items()]
-        if len(parts) > 1 and _are_apart(parts) and _are_written_out(value, parts):
-            whole = self._put_together(value, parts)
-            self.found[value] = {None: whole}
-            return [Gradient(whole)]
-        if len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
+        rows = [part for part in parts if part.cut is not None]
+        if len(rows) > 1 and _are_apart(rows) and _are_written_out(value, rows):
+            all_rows = Gradient(self._put_together(value, rows))
+            parts = [*(part for part in parts if part.cut is None), all_rows]
+        elif len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
             return parts
         whole = self._whole(value, parts)
         self.found[value] = {None: whole}
@@ -89,7 +90,7 @@ class Tape:
             if gradient.cut is not None and axes is None:
                 gradient = Gradient(filled(self.write, output, gradient))
             axes = [None] * len(node.inputs) if axes is None else axes
-            seen = self._seen(node, wanted, gradient.cut, axes)
+            seen = self._seen(node, wanted, gradient, axes)
             for place, given in enumerate(rule(self.write, seen, gradient.value)):
                 value, axis = node.inputs[place], axes[place]
                 if given is None or value is None or not wanted[place]:
@@ -102,18 +103,18 @@ class Tape:
                 self.add(value, given)
 
     def _seen(
-        self, node: ir.Node, wanted: list[bool], cut: Cut | None, axes: list[int | None]
+        self, node: ir.Node, wanted: list[bool], gradient: Gradient, axes: list[int | None]
     ) -> Seen:
         """Show a rule some rows of a node, or all."""
-        write = self.write
+        write, cut = self.write, gradient.cut
         inputs: list[ir.Value | None] = []
         for value, axis in zip(node.inputs, axes, strict=True):
             if value is not None and value.shape is not None:
-                value = write.single(value)
+                value = write.single(self.again.give(value, gradient.value))
                 if cut is not None and axis is not None:
                     value = write.slice(value, axis, cut.start, cut.stop)
             inputs.append(value)
-        output = write.single(node.outputs[0])
+        output = write.single(self.again.give(node.outputs[0], gradient.value))
         if cut is not None:
             output = write.slice(output, cut.axis, cut.start, cut.stop)
         return Seen(node, inputs, output, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitonnx.demo import bootstrap_interval
+from vitonnx.evaluate import bootstrap_interval
 
 VALUES = np.random.default_rng(5).gamma(2.0, size=37)
 

@@ -62,7 +62,7 @@ DRAWN: dict[str, Draw] = {
     "plot_tiles": lambda ax: plots.plot_tiles(POSITIONS.finding, ax=ax),
 }
 PAGES = ["compare_models", "contact_sheet", "plot_maps", "plot_matrices", "plot_plates"]
-PAGES += ["plot_findings", "plot_histograms", "plot_results", "plot_tables"]
+PAGES += ["plot_curves", "plot_findings", "plot_histograms", "plot_results", "plot_tables"]
 
 
 def test_every_function_takes_axes_or_says_that_it_is_a_page() -> None:

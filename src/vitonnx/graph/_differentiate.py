@@ -173,7 +173,7 @@ class Derivatives:
         sides = sides_of(tokens)
         axis = write.constant("axis", [1])
         mean = write.op("ReduceMean", [tokens, axis], "mean", SINGLE, [sides[0], 1, sides[2]])
-        found = logits_of_each(write, head, self.last, mean, asks="legrad")
+        found = logits_of_each(write, head, self.last, mean, asks="legrad", may_pool=True)
         self.graph.extend(write.nodes)
         return found
 

@@ -20,12 +20,19 @@ __all__ = ["logits_of_each"]
 
 
 def logits_of_each(
-    write: Writer, head: HeadNodes, last: LastTokens, tokens: ir.Value, *, asks: str
+    write: Writer,
+    head: HeadNodes,
+    last: LastTokens,
+    tokens: ir.Value,
+    *,
+    asks: str,
+    may_pool: bool = False,
 ) -> ir.Value:
     """Write what the head says of tokens, float32 (batch, tokens, dim), each alone.
 
     Wherever it reads several tokens, all of them are that one: whatever it picks is the token, and
-    so is every mean. So a sequence of one token does.
+    so is every mean. So a sequence of one token does. It may pool by attention where `may_pool`
+    says so; `asks` is the name of who asks, for messages.
 
     Returns
     -------
@@ -38,7 +45,7 @@ def logits_of_each(
         If the head treats tokens otherwise than by picking and pooling, or each in its own way.
     """
     alone = last.alone(write, tokens, last.value, last.roles)
-    copy = _Copy(write, {last.value: alone}, {last.value: last.roles})
+    copy = _Copy(write, {last.value: alone}, {last.value: last.roles}, may_pool=may_pool)
     for node in head.nodes:
         try:
             copy.add(node)
@@ -54,9 +61,14 @@ class _Copy:
     """Nodes of the head again, with one entry along each axis of tokens."""
 
     def __init__(
-        self, write: Writer, made: dict[ir.Value, ir.Value], roles: dict[ir.Value, Roles]
+        self,
+        write: Writer,
+        made: dict[ir.Value, ir.Value],
+        roles: dict[ir.Value, Roles],
+        *,
+        may_pool: bool,
     ) -> None:
-        self.write, self.made, self.roles = write, made, roles
+        self.write, self.made, self.roles, self.may_pool = write, made, roles, may_pool
 
     def add(self, node: ir.Node) -> None:
         """Write a node again; MixedError where its tokens don't stay alike."""
@@ -66,7 +78,8 @@ class _Copy:
         if node.op_type == "Shape":
             self._count(node)
             return
-        behind = _pooled(node, self.roles) or roles_behind(node, self.roles)
+        pooled = _pooled(node, self.roles) if self.may_pool else None
+        behind = pooled or roles_behind(node, self.roles)
         result = node.outputs[0]
         if node.op_type in LAYOUT:
             self.made[result] = self._reshape(node, behind)

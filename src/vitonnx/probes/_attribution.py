@@ -232,6 +232,8 @@ class Attribution(GraphProbe[AttributionResult]):
                 f"target is {self.target!r}; it must be a class's number or name, predicted, or "
                 "embedding:PICTURE, or a tuple of these."
             )
+        if self._picture == "":
+            raise UsageError(f"target {OF_PICTURE!r} names no picture: write {OF_PICTURE}PICTURE.")
         if len(targets) > 1 and (self._picture is not None or INPUT in targets):
             raise UsageError(
                 "target embedding:PICTURE, or input, is asked alone: ask about others in a pass of "
@@ -293,7 +295,7 @@ class Attribution(GraphProbe[AttributionResult]):
             width = self.anchor if isinstance(self.anchor, int) else None
             if isinstance(self.anchor, Anchor):
                 width = int(self.anchor.vector.shape[0])
-            form = replace(self, target=OF_PICTURE, anchor=width)
+            form = replace(self, target=f"{OF_PICTURE}any", anchor=width)
             return form if self.samples is None else replace(form, samples=1)
         if self.target == INPUT:
             return self

@@ -46,6 +46,12 @@ one, or a number from 0 to 2.
         return _checked(int(asked), layout)
     plain = _spellings(layout, plain=True)
     numbers = _spellings(layout).get(asked) or plain.get(_plain(asked), [])
+    count = _count(layout) or 0
+    if asked.isdecimal() and numbers and int(asked) < count and numbers != [int(asked)]:
+        raise UsageError(
+            f"{asked!r} is the name of class {numbers[0]}, and the number of another: classes "
+            f"{numbers[0]} and {asked} may be meant. Give the number from Python."
+        )
     if len(numbers) == 1:
         return numbers[0]
     if numbers:
@@ -55,7 +61,7 @@ one, or a number from 0 to 2.
         return _checked(int(asked), layout)
     if not plain:
         raise UsageError(
-            f"the model doesn't say what its classes are called, so {asked!r} can't be found: give "
+            f"the model doesn't name its classes, so {asked!r} can't be found: give "
             f"{_range(layout)}."
         )
     near = difflib.get_close_matches(_plain(asked), plain, n=NEAREST)

@@ -261,6 +261,8 @@ class Attribution(GraphProbe[AttributionResult]):
     def fit_stage(self, layout: Layout) -> AddingProbe[Any, Any] | None:
         """Ask that picture for its embedding; or the first of all for its likeliest class."""
         if self.of_first:
+            if layout.class_count is None:
+                raise _no_head()
             return FirstOutput(LOGITS)
         return FirstOutput(EMBEDDING) if self._picture is not None and self.anchor is None else None
 
@@ -440,11 +442,15 @@ class Attribution(GraphProbe[AttributionResult]):
         if self._picture is not None:
             return ()
         if layout.classes is None and layout.class_count is None and self._names_class:
-            raise UsageError(
-                "the model has no head, and so no classes: ask what makes it like another picture, "
-                "with the target embedding:PICTURE."
-            )
+            raise _no_head()
         return tuple(
             UNSAID if target in (PREDICTED, INPUT) else find_class(target, layout)
             for target in self._targets
         )
+
+
+def _no_head() -> UsageError:
+    return UsageError(
+        "the model has no head, and so no classes: ask what makes it like another picture, with "
+        "the target embedding:PICTURE."
+    )

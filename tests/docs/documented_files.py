@@ -87,9 +87,9 @@ def _write_pictures(desk: Path) -> None:
             picture.save(desk / folder / f"{number}.jpg")
     # What is bright in each picture of the holiday.
     (desk / "masks").mkdir()
-    for picture in sorted((desk / "holiday").iterdir()):
-        bright = Image.open(picture).convert("L").point(lambda level: 255 * (level > 128))
-        bright.save(desk / "masks" / f"{picture.stem}.png")
+    for file in sorted((desk / "holiday").iterdir()):
+        bright = np.asarray(Image.open(file).convert("L")) > 128
+        Image.fromarray(bright).save(desk / "masks" / f"{file.stem}.png")
     (desk / "list.txt").write_text("bird.png\ncat.jpg\n")
     # Squares from all over a picture, a class a picture.
     for name, picture in (("daisy", astronaut), ("rose", cat), ("tulip", coffee)):

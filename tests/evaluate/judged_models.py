@@ -112,6 +112,21 @@ class Perfect(Probe[GivenResult]):
         return [GivenResult(given=1 - seen if self.turned else seen) for _ in queries]
 
 
+@dataclass(frozen=True)
+class Neighbours(Perfect):
+    """How many pictures are in the batch, and which of them each is."""
+
+    name: ClassVar[str] = "neighbours"
+
+    def compute(
+        self, outputs: Mapping[str, Any], layout: Layout, queries: Sequence[int | None]
+    ) -> list[GivenResult]:
+        return [
+            GivenResult(given=np.full(layout.grid, len(queries) + place / 100, np.float32))
+            for place in range(len(queries))
+        ]
+
+
 def speckled(count: int, size: tuple[int, int] = (44, 62)) -> list[NDArray[np.uint8]]:
     """Draw bright pictures, no two alike."""
     rng = np.random.default_rng(17)

@@ -14,14 +14,15 @@ import scipy.stats
 from PIL import Image
 
 import vitonnx as vx
-from evaluate.judged_models import SEEN, Perfect, plant, speckled
+from evaluate.judged_models import SEEN, Neighbours, Perfect, plant, speckled
 from recipes import slopes
 from vitonnx.data.scenes import Scene, draw_scene
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.evaluate import FaithfulnessRun, as_maps, result_of
 from vitonnx.evaluate._baselines import centre_map, random_map
+from vitonnx.evaluate._look import fitted_maps, look
 from vitonnx.evaluate._perturb import pixel_order
-from vitonnx.evaluate._sanity import rank_correlation
+from vitonnx.evaluate._sanity import randomised, rank_correlation
 from vitonnx.evaluate._window import Window
 
 Exported = Callable[[str], Path]
@@ -143,19 +144,32 @@ def test_maps_of_one_kind_are_told_apart_by_name(vit: vx.Engine) -> None:
     assert found.measures["first"] != found.measures["last"]
 
 
+def test_batches_are_the_same_wherever_a_run_goes_on(vit: vx.Engine) -> None:
+    """Neighbours in a batch may change the last bits of a map."""
+    drawn = [scene.picture for scene in scenes(19)]
+    assert vit.batch_size == 8
+    maps = {"neighbours": Neighbours()}
+
+    def seen(start: int) -> dict[int, float]:
+        batches = look(vit, drawn, maps, start)
+        return {each.number: each.maps[0][0, 0] for batch in batches for each in batch}
+
+    whole = seen(0)
+    assert len(whole) == 19
+    for start in (1, 8, 13, 18):
+        assert seen(start) == {number: whole[number] for number in range(start, 19)}
+
+
 def test_a_probe_is_fitted_on_the_first_picture(vit: vx.Engine) -> None:
-    """Also where a run goes on behind it."""
-    drawn = [scene.picture for scene in scenes(3)]
-    maps = as_maps(vx.Similarity(query=(20, 20)))
-    run = FaithfulnessRun(engine=vit, pictures=drawn, maps=maps, steps=10)
-    whole = run.begin()
-    positions = [found.position for found in run.go(whole)]
-    assert positions == [1, 2, 3]
-    again = run.begin()
-    next(iter(run.go(again)))
-    resumed = FaithfulnessRun(engine=vit, pictures=drawn, maps=maps, steps=10)
-    assert len(list(resumed.go(again))) == 2
-    np.testing.assert_array_equal(again[0].summary.numbers, whole[0].summary.numbers)
+    """Of all, and not on that of each batch."""
+    drawn = [scene.picture for scene in scenes(11)]
+    probe = vx.Similarity(query=(20, 20))
+    expected = [result.similarity for result in vit.probe(drawn, probe)]
+    fitted = fitted_maps(vit, drawn, {"similarity": probe})
+    looks = [each for batch in look(vit, drawn, fitted, 5) for each in batch]
+    assert [each.number for each in looks] == list(range(5, 11))
+    for each in looks:
+        np.testing.assert_allclose(each.maps[0], expected[each.number], atol=1e-5)
 
 
 def test_a_run_goes_on_after_any_picture(exported: Exported, tmp_path: Path) -> None:
@@ -234,25 +248,31 @@ def test_memory_holds_few_numbers_of_a_picture(vit: vx.Engine) -> None:
 
 
 def test_random_weights_leave_nothing_of_a_map(vit: vx.Engine) -> None:
+    drawn = [scene.picture for scene in scenes(7)]
     found = vx.evaluate_faithfulness(
-        vit,
-        [scene.picture for scene in scenes(9)],
-        {"first": vx.Heads(block=0), "last": vx.Heads(block=-1), "rollout": vx.Rollout()},
-        steps=10,
-        sanity=True,
+        vit, drawn, {"first": vx.Heads(block=0), "rollout": vx.Rollout()}, steps=10, sanity=True
     ).sanity
     stages = ["head", *(f"block {block:02d}" for block in (4, 3, 2, 1, 0)), "patch embedding"]
     assert list(found["rollout"]) == stages
     # No attention comes from the head; and that of the first block from none but itself and the
     # patches.
-    for name in found:
-        assert found[name]["head"].value == pytest.approx(1, abs=1e-6)
+    assert found["rollout"]["head"].value == pytest.approx(1, abs=1e-6)
     for stage in stages[:5]:
         assert found["first"][stage].value == pytest.approx(1, abs=1e-6)
-    assert found["last"]["block 04"].value < 0.7
+    assert found["first"]["block 00"].value < 0.7
     assert found["rollout"]["block 04"].value > found["rollout"]["block 01"].value
     for name in found:
         assert abs(found[name]["patch embedding"].value) < 0.4
+    # A stage comes on top of those before it.
+    with randomised(vit, ["head", "block_04", "block_03", "block_02"], 0) as other:
+        expected = [
+            scipy.stats.spearmanr(one.rollout.ravel(), random.rollout.ravel()).statistic
+            for one, random in zip(
+                vit.probe(drawn, vx.Rollout()), other.probe(drawn, vx.Rollout()), strict=True
+            )
+        ]
+    # Patches that are nearly alike may change their ranks.
+    assert found["rollout"]["block 02"].value == pytest.approx(np.mean(expected), abs=1e-3)
 
 
 def test_rank_correlation_is_that_of_scipy() -> None:
@@ -324,7 +344,7 @@ def test_what_cannot_be_evaluated_is_refused(vit: vx.Engine, exported: Exported)
         ({"fill": "white"}, "mean, blur, black"),
     ):
         with pytest.raises(UsageError, match=words):
-            vx.evaluate_faithfulness(vit, picture, vx.Rollout(), **options)  # type: ignore[arg-type]
+            vx.evaluate_faithfulness(vit, picture, vx.Rollout(), **options)
     with pytest.raises(UsageError, match="iterator"):
         vx.evaluate_faithfulness(vit, iter([picture]), vx.Rollout())  # type: ignore[arg-type]
     with pytest.raises(PictureError, match=r"nothing\.png does not exist"):

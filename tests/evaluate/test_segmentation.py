@@ -22,6 +22,7 @@ from vitonnx.evaluate._segmentation import (
     mean_iou,
     pixel_accuracy,
 )
+from vitonnx.evaluate._window import Window
 from vitonnx.manifest import Padding
 
 Exported = Callable[[str], Path]
@@ -105,9 +106,7 @@ def test_a_mask_lies_where_its_picture_does(
     mask[61:190, 97:200] = True
     picture = engine.prepare(np.repeat(mask[..., None] * np.uint8(255), 3, axis=2))
     seen = mask_of([mask], 0, None, picture, engine.manifest.preprocessing)
-    from vitonnx.evaluate._window import Window
-
-    shown = Window.of(picture).cut(picture.covered[..., 0])
+    shown = np.asarray(Window.of(picture).cut(picture.covered[..., 0]), np.int64)
     assert seen.shape == shown.shape
     sure = (shown < 40) | (shown > 215)
     assert sure.mean() > 0.9
@@ -146,19 +145,21 @@ def test_bad_masks_are_named(exported: Exported, tmp_path: Path) -> None:
     engine, picture = vx.Engine(exported("plain"), device="cpu"), slopes(97, 211)
     whole = np.ones((97, 211), bool)
     (tmp_path / "text.png").write_text("Dear mask")
-    for masks, words in (
+    bad: list[tuple[Any, str]] = [
         ([np.ones((90, 211), bool)], "90x211 pixels and picture 0 97x211"),
         ([~whole], "marks nothing in the part of picture 0"),
         ([whole.astype(np.uint8)], r"uint8 array .*expected bool"),
         ([tmp_path / "none.png"], r"picture 0 has no mask: .*none\.png does not exist"),
         ([tmp_path / "text.png"], r"text\.png is not a picture"),
-    ):
+    ]
+    for masks, words in bad:
         with pytest.raises(PictureError, match=words):
             vx.evaluate_faithfulness(engine, picture, vx.Rollout(), masks=masks, steps=10)
-    for masks, words in (
+    wrong: list[tuple[Any, str]] = [
         ([whole, whole], "1 pictures have 2 masks"),
         (tmp_path / "nowhere", "no folder of masks"),
         (tmp_path, "found by the names of picture files"),
-    ):
+    ]
+    for masks, words in wrong:
         with pytest.raises(UsageError, match=words):
-            vx.evaluate_faithfulness(engine, picture, vx.Rollout(), masks=masks, steps=10)  # type: ignore[arg-type]
+            vx.evaluate_faithfulness(engine, picture, vx.Rollout(), masks=masks, steps=10)

@@ -428,10 +428,20 @@ class Attribution(GraphProbe[AttributionResult]):
     def _several(self) -> bool:
         return isinstance(self.target, tuple)
 
+    @property
+    def _names_class(self) -> bool:
+        words = (PREDICTED, INPUT)
+        return any(isinstance(target, str) and target not in words for target in self._targets)
+
     def _asked(self, layout: Layout) -> tuple[int, ...]:
         """Find the numbers of the classes."""
         if self._picture is not None:
             return ()
+        if layout.classes is None and layout.class_count is None and self._names_class:
+            raise UsageError(
+                "the model has no head, and so no classes: ask what makes it like another picture, "
+                "with the target embedding:PICTURE."
+            )
         return tuple(
             UNSAID if target in (PREDICTED, INPUT) else find_class(target, layout)
             for target in self._targets

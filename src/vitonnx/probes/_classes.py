@@ -53,11 +53,6 @@ one, or a number from 0 to 2.
         raise UsageError(f"the classes {both} are both called {asked!r}: give the number.")
     if asked.isdecimal():
         return _checked(int(asked), layout)
-    if not plain and layout.class_count is None:
-        raise UsageError(
-            f"the model has no head that tells classes, so there is no {asked!r}: ask what makes "
-            "the picture like another, with embedding:PICTURE."
-        )
     if not plain:
         raise UsageError(
             f"the model doesn't say what its classes are called, so {asked!r} can't be found: give "

@@ -60,6 +60,10 @@ def test_one_plan_serves_every_class(exported: Exported) -> None:
     for place, one in enumerate(found[:5]):
         assert np.abs(one - found[place - 1]).max() > 0.05 * np.abs(one).max()
     np.testing.assert_array_equal(found[4], found[5])
+    likeliest = engine.probe_pixels(pixels, vx.Attribution(method="gradient"))
+    for place, number in enumerate(int(result.target) for result in likeliest):
+        asked = maps(engine, pixels, method="gradient", target=number)
+        assert_close(found[4][place], asked[place])
     pair = maps(engine, pixels, method="gradient", target=(10, 7))
     assert maps(engine, pixels, method="gradient", target=(7, "predicted")).shape == (2, 2, 5, 7)
     assert len(engine._sessions.opened) == 2
@@ -98,7 +102,7 @@ def test_threads_ask_about_classes_of_their_own(exported: Exported) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(("kind", "method"), [("distilled", "generic"), ("pooled", "legrad")])
+@pytest.mark.parametrize(("kind", "method"), [("distilled", "grad-cam"), ("pooled", "legrad")])
 def test_the_graph_the_host_and_other_batches_agree(
     kind: str, method: str, exported: Exported
 ) -> None:
@@ -176,7 +180,7 @@ def test_an_operator_without_a_rule_is_named(exported: Exported, tmp_path: Path)
 # Precisions.
 
 
-@pytest.mark.parametrize("method", ["legrad", "grad-cam", "gradient"])
+@pytest.mark.parametrize("method", ["grad-cam", "gradient"])
 def test_files_in_half_precision(method: str, exported: Exported, tmp_path: Path) -> None:
     reduce_file(exported("registers"), tmp_path / "half.onnx", "fp16")
     pixels = noise(2)
@@ -188,7 +192,7 @@ def test_files_in_half_precision(method: str, exported: Exported, tmp_path: Path
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-@pytest.mark.parametrize("method", ["generic", "grad-cam"])
+@pytest.mark.parametrize("method", ["grad-cam"])
 def test_engines_in_fewer_bits(method: str, precision: str, exported: Exported) -> None:
     pixels = noise(2)
     whole, reduced = (open_engine(exported("pooled"), precision=p) for p in ("fp32", precision))
@@ -230,7 +234,8 @@ def test_a_baked_file_takes_a_class_for_each_picture(
     assert made.outputs == {"attribution": ("float32", (None, 5, 7))}
     assert {node.domain for node in onnx.load(file).graph.node} == {""}
     found = run(file, images=pixels, target=np.array([3, -1, 10]))
-    for place, target in enumerate((3, "predicted", 10)):
+    best = int(engine.run_pixels(pixels, ["logits"])["logits"][1].argmax())
+    for place, target in enumerate((3, best, 10)):
         assert_close(found[place], maps(engine, pixels, method=method, target=target)[place])
     # A class that isn't there has no gradient, and is taken for no other.
     assert np.abs(run(file, images=pixels, target=np.array([11, 99, 2**40]))).max() == 0

@@ -27,7 +27,7 @@ READ = {
     "dino_linear": [0, 1, 2, 3, 4, 5, 6],
 }
 ASKED = [
-    *(("plain", each) for each in ("legrad", "gradient")),
+    ("plain", "gradient"),
     *(("distilled", each) for each in ("legrad", "gradient-rollout")),
     *(("registers", each) for each in ("generic", "grad-cam")),
     ("pooled", "gradient-rollout"),

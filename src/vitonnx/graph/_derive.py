@@ -22,12 +22,7 @@ from vitonnx.contract import (
     tokens_name,
 )
 from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph._differentiate import (
-    Derivatives,
-    Told,
-    attention_input,
-    normalised_pixels,
-)
+from vitonnx.graph._differentiate import Derivatives
 from vitonnx.graph._final_norm import write_final_tokens
 from vitonnx.graph._last_tokens import (
     SINGLE,
@@ -40,7 +35,9 @@ from vitonnx.graph._norms import ends_in_norm
 from vitonnx.graph._one_token import logits_of_each
 from vitonnx.graph._read_head import HeadNodes, find_head_nodes
 from vitonnx.graph._regrid import read_manifest
+from vitonnx.graph._seeds import Told
 from vitonnx.graph._sides import known_sides
+from vitonnx.graph._sources import attention_input, normalised_pixels
 from vitonnx.graph._write import Writer
 from vitonnx.layout import Layout
 

@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
-from numpy.typing import NDArray
 
 from vitonnx.contract import (
-    ANCHORS,
     EMBEDDING,
     GRADIENTS,
-    IMAGES,
     LOGITS,
     NOISE,
     NOISY,
     NORMALISED,
     READOUT_KEY,
-    TARGET,
-    TARGETS,
     attention_input_name,
-    attention_name,
     block_of,
     tokens_name,
 )
-from vitonnx.errors import ModelFileError, UsageError
-from vitonnx.graph._find_blocks import ancestors
+from vitonnx.errors import UsageError
 from vitonnx.graph._last_tokens import LastTokens, find_last_tokens, output_of
-from vitonnx.graph._norms import norms_of
 from vitonnx.graph._one_token import logits_of_each
 from vitonnx.graph._read_head import find_head_nodes
-from vitonnx.graph._sides import known_sides
-from vitonnx.graph._write import Writer, constant
+from vitonnx.graph._seeds import Seeds, Told
+from vitonnx.graph._sources import (
+    attention_input,
+    attention_softmax,
+    normalised_pixels,
+    on_the_way,
+)
+from vitonnx.graph._write import Writer
 from vitonnx.graph.gradients import Again, Arithmetic, Gradient, differentiate, filled, sides_of
 from vitonnx.layout import Layout
 
-__all__ = ["Derivatives", "Told"]
+__all__ = ["Derivatives"]
 
-Told = Mapping[str, NDArray[Any]]
-"""By name, what a graph without such inputs is told: `TARGETS` or `ANCHORS`."""
-
-WHOLE_NUMBERS, SINGLE = ir.DataType.INT64, ir.DataType.FLOAT
+SINGLE = ir.DataType.FLOAT
 KEPT = 2**28  # bytes of attention, of one picture: above, it is computed again
-FORMS = ("Cast", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze")
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,8 @@ class Derivatives:
     def add(self, names: Sequence[str]) -> None:
         """Add the outputs of these names, those of one number together."""
         wanted = [Wanted.of_name(name) for name in names]
-        self._count = 1 + max(each.target for each in wanted)
+        count = 1 + max(each.target for each in wanted)
+        self._seeds = Seeds(self.graph, count, self.told)
         together = [
             [each for each in wanted if each.place == place]
             for place in dict.fromkeys(each.place for each in wanted)
@@ -118,7 +111,7 @@ class Derivatives:
         first = wanted[0]
         write = Arithmetic(self.graph, first.place)
         seed = self._seed(write, first, scores)
-        sources = [_on_the_way(self.graph, each, scores, self._source(each)) for each in wanted]
+        sources = [on_the_way(each.of, scores, self._source(each)) for each in wanted]
         read = [] if first.of_mean else [self.last.value]
         values = [*(source.value for source in sources), *read]
         again = Again(write, self._too_large)
@@ -180,50 +173,8 @@ class Derivatives:
     def _seed(self, write: Arithmetic, wanted: Wanted, scores: ir.Value) -> ir.Value:
         """Write the derivative of the number with respect to the scores, (batch, …)."""
         if wanted.scalar == "logit":
-            return self._one_hot(write, wanted.target, scores)
-        return self._towards(write, wanted.target, scores)
-
-    def _one_hot(self, write: Arithmetic, target: int, scores: ir.Value) -> ir.Value:
-        classes = sides_of(scores)[-1]
-        if classes is None:
-            raise UsageError("the number of the model's classes isn't known: export it again.")
-        column = self._column(write, target)
-        best = write.op(
-            "ArgMax", [self._score("logit")], (None, 1), WHOLE_NUMBERS, axis=-1, keepdims=1
-        )
-        unsaid = write.compare("Less", column, write.integers(0))
-        chosen = write.op("Where", [unsaid, best, column], (None, 1), WHOLE_NUMBERS)
-        is_class = write.compare("Equal", chosen, write.integers(range(classes)))
-        return write.op("Cast", [is_class], (None, classes), to=SINGLE.value)
-
-    def _column(self, write: Arithmetic, target: int) -> ir.Value:
-        """Give the classes of one target, (pictures, 1), whichever way the graph is told."""
-        if self.told is not None and TARGETS not in self.told:
-            return write.unsqueeze(self._input(TARGET, WHOLE_NUMBERS, ["batch"]), [1])
-        targets = self._input(TARGETS, WHOLE_NUMBERS, ["pictures", self._count])
-        return write.slice(targets, 1, target, target + 1)
-
-    def _towards(self, write: Arithmetic, target: int, scores: ir.Value) -> ir.Value:
-        """Of the cosine of e and a: (a / |a| - cosine e / |e|) / |e|."""
-        dim = sides_of(scores)[-1]
-        anchors = self._input(ANCHORS, SINGLE, (self._count, dim))
-        anchor, own = write.slice(anchors, 0, target, target + 1), write.single(scores)
-        unit, direction = (_unit(write, each) for each in (anchor, own))
-        cosine = write.sum(write.mul(direction, unit), [1])
-        across = write.sub(unit, write.mul(direction, cosine))
-        return write.mul(across, _inverse_length(write, own))
-
-    def _input(self, name: str, dtype: ir.DataType, sides: Sequence[Any]) -> ir.Value:
-        """Give what the graph is told: a constant, or an input of it."""
-        for value in (*self.graph.inputs, *self.graph.initializers.values()):
-            if value.name == name:
-                return value
-        if self.told is not None and name in self.told:
-            array = np.asarray(self.told[name], dtype.numpy())
-            return constant(self.graph, name, array)
-        value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(sides))
-        self.graph.inputs.append(value)
-        return value
+            return self._seeds.one_hot(write, wanted.target, scores, self._score("logit"))
+        return self._seeds.towards(write, wanted.target, scores)
 
     def _source(self, wanted: Wanted) -> ir.Value:
         if wanted.of == NORMALISED:
@@ -242,7 +193,7 @@ class Derivatives:
         write = Arithmetic(self.graph, f"{GRADIENTS}{NOISE}")
         if self.told is not None:
             raise UsageError("samples can't be baked: leave them out.")
-        noise = self._input(NOISE, SINGLE, sides_of(pixels)[1:])
+        noise = self._seeds.input(NOISE, SINGLE, sides_of(pixels)[1:])
         axes = write.integers([1, 2, 3])
         few = (sides_of(pixels)[0], 1, 1, 1)
         most, least = (write.op(kind, [pixels, axes], few) for kind in ("ReduceMax", "ReduceMin"))
@@ -261,121 +212,6 @@ class Derivatives:
             return f"0:{self.layout.tokens}"
         edges = sorted((cut.start, cut.stop) for cut in cuts if cut is not None)
         return ",".join(f"{start}:{stop}" for start, stop in edges)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A value that is differentiated by, and what gives it the form of the output asked for."""
-
-    value: ir.Value
-    forms: tuple[ir.Node, ...]
-    sides: tuple[int | None, ...]
-
-    def in_form(self, write: Arithmetic, gradient: ir.Value) -> ir.Value:
-        """Give the gradient the output's form, which moves its numbers only."""
-        for node in self.forms:
-            if node.op_type in ("Cast", "Identity"):
-                continue
-            own = [gradient, *node.inputs[1:]]
-            attributes = {name: each.value for name, each in node.attributes.items()}
-            gradient = write.op(node.op_type, own, sides_of(node.outputs[0]), **attributes)
-        return gradient
-
-
-def _on_the_way(graph: ir.Graph, wanted: Wanted, scores: ir.Value, value: ir.Value) -> _Source:
-    """Find the value itself on the way to the scores, of which the output may be a copy."""
-    sides, way, forms = sides_of(value), ancestors([scores]), []
-    while value not in way:
-        node = value.producer()
-        if node is None or node.op_type not in FORMS or node.inputs[0] is None:
-            raise ModelFileError(f"what the class depends on doesn't go through {wanted.of}.")
-        forms.append(node)
-        value = node.inputs[0]
-    return _Source(value, tuple(reversed(forms)), sides)
-
-
-def normalised_pixels(graph: ir.Graph) -> ir.Value:
-    """Find the pixels behind their scaling and shift: the last value that still has their form."""
-    value = next(each for each in graph.inputs if each.name == IMAGES)
-    while len(readers := {use.node for use in value.uses()}) == 1:
-        (node,) = readers
-        others = [each for each in node.inputs if each is not value and each is not None]
-        if node.op_type not in ("Cast", "Sub", "Mul", "Div", "Add") or any(
-            each.const_value is None or (known_sides(each) or (3,))[-1] not in (1, 3)
-            for each in others
-        ):
-            break
-        value = node.outputs[0]
-    return value
-
-
-def attention_input(model: ir.Model, layout: Layout, block: int) -> ir.Value:
-    """Find the tokens that a block's attention reads, and give them as (batch, tokens, dim).
-
-    They are those behind its first norm, where it has one.
-
-    Raises
-    ------
-    ModelFileError
-        If they come in another form.
-    """
-    graph = model.graph
-    read = ancestors(attention_softmax(graph, block).inputs)
-    if not block:
-        return _first_norm(graph, layout, read)
-    before = find_last_tokens(model, block)
-    norms = norms_of(before.value, before.roles.index("c")) if "c" in before.roles else []
-    value = next((norm.end for norm in norms if norm.end in read), before.value)
-    if before.roles == "btc":
-        return value
-    if sorted(before.roles) != sorted("btc"):
-        raise ModelFileError(
-            f"the tokens that block {block} reads come in a form that isn't known."
-        )
-    write = Writer(graph, f"{attention_input_name(block)}/in_order")
-    perm = [before.roles.index(role) for role in "btc"]
-    sides = known_sides(value) or (None, None, None)
-    turned = write.op(
-        "Transpose", [value], "", value.dtype, [sides[axis] for axis in perm], perm=perm
-    )
-    graph.extend(write.nodes)
-    return turned
-
-
-def _first_norm(graph: ir.Graph, layout: Layout, read: set[ir.Value]) -> ir.Value:
-    """Find the last norm over whole tokens before the first block's attention."""
-    found = [
-        node.outputs[0]
-        for node in graph
-        if node.op_type.endswith("Normalization")
-        and node.outputs[0] in read
-        and (known_sides(node.outputs[0]) or ())[1:] == (layout.tokens, layout.dim)
-    ]
-    if not found:
-        raise ModelFileError("the tokens that the first block reads aren't found in the graph.")
-    return found[-1]
-
-
-def attention_softmax(graph: ir.Graph, block: int) -> ir.Node:
-    """Find the softmax of a block's attention, whatever form its output has."""
-    node = output_of(graph, attention_name(block)).producer()
-    while node is not None and node.op_type in FORMS and node.inputs[0] is not None:
-        node = node.inputs[0].producer()
-    if node is None or node.op_type != "Softmax":
-        raise ModelFileError(f"the attention of block {block} isn't found in the graph.")
-    return node
-
-
-def _unit(write: Arithmetic, vectors: ir.Value) -> ir.Value:
-    return write.mul(vectors, _inverse_length(write, vectors))
-
-
-def _inverse_length(write: Arithmetic, vectors: ir.Value) -> ir.Value:
-    """Give 1 / |v|, and 0 for a vector of zeros, which is like no other."""
-    length = write.unary("Sqrt", write.sum(write.mul(vectors, vectors), [1]))
-    some = write.compare("Greater", length, write.array(0.0))
-    inverse = write.unary("Reciprocal", length)
-    return write.where(some, inverse, write.array(0.0))
 
 
 def _whole(write: Arithmetic, value: ir.Value, gradients: Sequence[Gradient]) -> ir.Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -145,8 +146,8 @@ def make_video(
             if (note := fit_note(engine, opened.size)) is not None:
                 notice(note)
     asked = [each.in_video() for each in probes]
-    for each in asked:
-        advice = each.advice(seeing[0].layout)
+    for engine, each in itertools.product(seeing[:1], asked):
+        advice = each.advice(engine.layout)
         if each not in probes and advice is not None and notice is not None:
             notice(advice)
     rest = {} if watch is None else {"watch": watch}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from vitonnx.contract import (
@@ -66,7 +66,7 @@ class Layout:
     classes: tuple[str, ...] | None = None
     final_norm: bool = True
     readout: tuple[tuple[int, int], ...] = ()
-    class_count: int | None = None
+    class_count: int | None = field(default=None, compare=False)  # no file says it
 
     def informed(self, said: Mapping[str, str]) -> Self:
         """Give the layout with what a planned graph's metadata say.

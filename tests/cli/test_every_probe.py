@@ -29,6 +29,7 @@ from terminal import Outcome, assert_refused, contents, environment
 from vitonnx.errors import VitonnxError
 from vitonnx.probes import (
     PROBES,
+    Attribution,
     ClassMaps,
     ColourMaps,
     GraphProbe,
@@ -96,9 +97,14 @@ def other_value(option: Option) -> Any:
 
 
 def changed(probe: Class) -> list[Any]:
-    """Make probes that differ from the default in one option each."""
+    """Make probes that differ from the default in one option each, where that can be alone."""
     values = ((option.name, other_value(option)) for option in options_of(probe))
-    return [replace(probe(), **{name: value}) for name, value in values if value is not None]
+    made = []
+    for name, value in values:
+        # The samples of attribution are for one of its methods, which isn't the default.
+        if value is not None and (probe, name) != (Attribution, "samples"):
+            made.append(replace(probe(), **{name: value}))
+    return made
 
 
 def words_for(question: Any) -> list[str]:

@@ -100,7 +100,8 @@ def test_large_weights_stay_in_the_models_file(file: Path, plans: Path) -> None:
     maps(file)
     (kept,) = plans.iterdir()
     large = np.asarray(vx.probe_weights(file, vx.Filters()).filters).nbytes
-    assert kept.stat().st_size < file.stat().st_size - large
+    # The plan's own nodes and small constants take some kilobytes.
+    assert kept.stat().st_size < file.stat().st_size - large + 2**11
     # In front of the graph stands its SHA-256.
     model = onnx.load_from_string(kept.read_bytes()[32:])
     (kernel,) = (each for each in model.graph.initializer if each.name == "patch_embed/kernel")

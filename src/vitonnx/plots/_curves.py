@@ -88,8 +88,8 @@ def plot_curves(
     >>> panel = CurvePanel(title="Deletion", better="lower is better", across="removed (%)",
     ...                    down="probability (%)", at=(0, 50, 100),
     ...                    curves={"rollout": (90, 40, 10), "random": (90, 60, 10)})
-    >>> len(plot_curves([panel, panel], title="vit", muted=["random"]).axes)
-    2
+    >>> len(plot_curves([panel, panel], title="vit", muted=["random"]).axes)  # two lines in the key
+    4
     """
     across, names = NUMBERS + PANEL[0] + BETWEEN, list(panels[0].curves)
     wide = min(COLUMNS, len(panels)) * across - BETWEEN

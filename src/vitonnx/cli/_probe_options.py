@@ -103,13 +103,17 @@ def shared_options(probes: Iterable[ProbeClass]) -> list[Option]:
     are left out.
     """
     found: dict[str, Option] = {}
+    repeated: set[str] = set()
     for probe in probes:
         for option in options_of(probe):
+            if option.several:
+                repeated.add(f"{option.other_name}_")
             if option.in_graph:
                 help_ = f"[{probe.name}] {option.help}"
                 shared = replace(option, default=None, help=help_, other_name="")
                 found.setdefault(option.name, shared)
-    return list(found.values())
+    # What one probe takes once and another several times can be typed several times.
+    return [replace(each, several=each.several or each.name in repeated) for each in found.values()]
 
 
 def make_probe(probe: ProbeClass, given: Given) -> Any:

@@ -467,9 +467,10 @@ def test_baked_files_give_what_the_host_gives(
     pixels = np.stack([result.pixels for result in seen])
     (given,) = session.run(None, {"images": pixels})
     # What is baked is what all results are made of.
-    outputs = engine.run_pixels(pixels, graph_form.reads(engine.layout))
-    tokens: list[Any] = [graph_form.token(engine.layout, (0, 0, 1, 1))] * len(noise)
-    expected = graph_form.condense_on_host(outputs, engine.layout, tokens)
+    told = graph_form.constants(engine.layout)
+    outputs, layout = engine._run_pixels(pixels, graph_form.reads(engine.layout), told)
+    tokens: list[Any] = [graph_form.token(layout, (0, 0, 1, 1))] * len(noise)
+    expected = graph_form.condense_on_host(outputs, layout, tokens)
     assert given.shape == expected.shape
     np.testing.assert_allclose(given, expected, rtol=2e-4, atol=2e-4 * np.abs(expected).max())
 
@@ -654,6 +655,7 @@ def test_a_name_misspelt(five: Path, noise: list[Path], walk: Path, call: Call, 
 def foreign_options(probe: Class) -> list[Option]:
     """List the options of other probes that a probe hasn't."""
     own = {option.name for option in options_of(probe)}
+    own |= {f"{option.other_name}_" for option in options_of(probe)}
     others = (option for other in PROBES for option in options_of(other))
     return [option for option in others if option.name not in own]
 

@@ -120,7 +120,10 @@ class Session:
         if queries is not None:
             feed[QUERIES] = queries
         if TARGETS in self._takes - feed.keys():
-            raise UsageError("target 'input' is for baked files: give a class.")
+            raise UsageError(
+                "gradients are those of a class, and none is given: ask a probe about one. The "
+                "target 'input' is for baked files."
+            )
         bindings, session = self.bindings, self.session  # another thread may close it meanwhile
         if session is None:
             raise UsageError("The engine was closed while pictures were on their way through it.")

@@ -42,6 +42,7 @@ __all__ = [
     "UsageError",
     "VideoError",
     "VitonnxError",
+    "no_head",
 ]
 
 
@@ -115,3 +116,11 @@ class PrecisionError(VitonnxError):
 
 class DeviceError(VitonnxError):
     """The requested device can't be used."""
+
+
+def no_head() -> UsageError:
+    """Say that a model tells no classes, and what can be asked of it instead."""
+    return UsageError(
+        "the model has no head, and so no classes: ask what makes it like another picture, with "
+        "the target embedding:PICTURE."
+    )

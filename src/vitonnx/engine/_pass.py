@@ -155,7 +155,7 @@ class Pass:
             constants |= probe.drawn(None, sides, None, constants)
         found = self.session.run(pixels, names, asked, constants)
         for probe in drawing:
-            found |= self._mean_of_draws(probe, pixels, asked, found.get(LOGITS))
+            found |= self._mean_of_draws(probe, pixels, asked, sides, found.get(LOGITS))
         return found
 
     def _mean_of_draws(
@@ -163,11 +163,11 @@ class Pass:
         probe: Probe[Any],
         pixels: Pixels,
         asked: NDArray[np.int64] | None,
+        sides: tuple[int, int],
         logits: NDArray[np.float32] | None,
     ) -> Arrays:
         """Average what a probe reads, or what its graph gives, over runs with other constants."""
         names = (probe.name,) if probe in self.compiled else probe.reads(self._layout)
-        sides = (int(pixels.shape[1]), int(pixels.shape[2]))
         sums: Arrays = {}
         for number in range(probe.draws):
             drawn = probe.drawn(number, sides, logits, self._constants)

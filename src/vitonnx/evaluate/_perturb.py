@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ def check_fill(fill: str) -> Fill:
     """Raise a UsageError unless a fill exists."""
     if fill not in get_args(Fill):
         raise UsageError(f"fill {fill!r} is unknown; use {', '.join(get_args(Fill))}.")
-    return fill  # type: ignore[return-value]
+    return cast("Fill", fill)
 
 
 def filling(

@@ -21,7 +21,7 @@ from vitonnx.contract import (
     block_of,
     tokens_name,
 )
-from vitonnx.errors import UsageError
+from vitonnx.errors import no_head
 from vitonnx.graph._last_tokens import LastTokens, find_last_tokens, output_of
 from vitonnx.graph._one_token import logits_of_each
 from vitonnx.graph._read_head import find_head_nodes
@@ -33,7 +33,7 @@ from vitonnx.graph._sources import (
     on_the_way,
 )
 from vitonnx.graph._write import Writer
-from vitonnx.graph.gradients import Again, Arithmetic, Gradient, differentiate, filled, sides_of
+from vitonnx.graph.gradients import Again, Arithmetic, Gradient, differentiate, sides_of, summed
 from vitonnx.layout import Layout
 
 __all__ = ["Derivatives"]
@@ -152,10 +152,7 @@ class Derivatives:
         for value in self.graph.outputs:
             if value.name == name:
                 return value
-        raise UsageError(
-            "the model has no head, and so no classes: ask what makes it like another picture, "
-            "with the target embedding:PICTURE."
-        )
+        raise no_head()
 
     def _of_mean(self, wanted: Wanted) -> ir.Value:
         """Write what the head says of the mean of a block's tokens, as its only token."""
@@ -191,8 +188,6 @@ class Derivatives:
         pixels = normalised_pixels(self.graph)
         readers = [(use.node, use.idx) for use in pixels.uses()]
         write = Arithmetic(self.graph, f"{GRADIENTS}{NOISE}")
-        if self.told is not None:
-            raise UsageError("samples can't be baked: leave them out.")
         noise = self._seeds.input(NOISE, SINGLE, sides_of(pixels)[1:])
         axes = write.integers([1, 2, 3])
         few = (sides_of(pixels)[0], 1, 1, 1)
@@ -215,10 +210,7 @@ class Derivatives:
 
 
 def _whole(write: Arithmetic, value: ir.Value, gradients: Sequence[Gradient]) -> ir.Value:
-    """Put the parts of a gradient together, zeros between them."""
+    """Write all of a gradient, of the value's shape."""
     if not gradients:
         return write.mul(write.single(value), 0.0)
-    first, *others = (filled(write, value, gradient) for gradient in gradients)
-    for other in others:
-        first = write.add(first, other)
-    return write.expand(first, value)
+    return write.expand(summed(write, value, gradients), value)

@@ -24,7 +24,7 @@ from vitonnx.contract import (
     attention_name,
     gradient_name,
 )
-from vitonnx.errors import UsageError
+from vitonnx.errors import UsageError, no_head
 from vitonnx.layout import Layout
 from vitonnx.probes._adding import AddingProbe
 from vitonnx.probes._anchor import Anchor, FirstOutput
@@ -262,7 +262,7 @@ class Attribution(GraphProbe[AttributionResult]):
         """Ask that picture for its embedding; or the first of all for its likeliest class."""
         if self.of_first:
             if layout.class_count is None:
-                raise _no_head()
+                raise no_head()
             return FirstOutput(LOGITS)
         return FirstOutput(EMBEDDING) if self._picture is not None and self.anchor is None else None
 
@@ -293,16 +293,15 @@ class Attribution(GraphProbe[AttributionResult]):
     @property
     def graph_form(self) -> Attribution:
         """The probe with as many targets, whichever they are."""
-        if self._picture is not None:
-            width = self.anchor if isinstance(self.anchor, int) else None
-            if isinstance(self.anchor, Anchor):
-                width = int(self.anchor.vector.shape[0])
-            form = replace(self, target=f"{OF_PICTURE}any", anchor=width)
-            return form if self.samples is None else replace(form, samples=1)
         if self.target == INPUT:
             return self
-        form = replace(self, target=(0,) * len(self._targets) if self._several else 0)
-        return form if self.samples is None else replace(form, samples=1)
+        target: Target | tuple[Target, ...] = (0,) * len(self._targets) if self._several else 0
+        anchor = self.anchor
+        if self._picture is not None:
+            target = f"{OF_PICTURE}any"
+        if isinstance(anchor, Anchor):
+            anchor = int(anchor.vector.shape[0])
+        return replace(self, target=target, anchor=anchor, samples=self.samples and 1)
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -442,15 +441,8 @@ class Attribution(GraphProbe[AttributionResult]):
         if self._picture is not None:
             return ()
         if layout.classes is None and layout.class_count is None and self._names_class:
-            raise _no_head()
+            raise no_head()
         return tuple(
             UNSAID if target in (PREDICTED, INPUT) else find_class(target, layout)
             for target in self._targets
         )
-
-
-def _no_head() -> UsageError:
-    return UsageError(
-        "the model has no head, and so no classes: ask what makes it like another picture, with "
-        "the target embedding:PICTURE."
-    )

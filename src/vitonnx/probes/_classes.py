@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
@@ -44,8 +45,8 @@ one, or a number from 0 to 2.
     """
     if not isinstance(asked, str):
         return _checked(int(asked), layout)
-    plain = _spellings(layout, plain=True)
-    numbers = _spellings(layout).get(asked) or plain.get(_plain(asked), [])
+    plain = _spellings(layout.classes or (), plain=True)
+    numbers = _spellings(layout.classes or ()).get(asked) or plain.get(_plain(asked), [])
     count = _count(layout) or 0
     if asked.isdecimal() and numbers and int(asked) < count and numbers != [int(asked)]:
         raise UsageError(
@@ -84,10 +85,11 @@ def class_name(number: int, names: tuple[str, ...] | None) -> str:
     return names[number] if names and number < len(names) else f"class {number}"
 
 
-def _spellings(layout: Layout, *, plain: bool = False) -> dict[str, list[int]]:
+@functools.lru_cache(maxsize=8)  # asked again for every picture
+def _spellings(classes: tuple[str, ...], *, plain: bool = False) -> dict[str, list[int]]:
     """Give the numbers of all names that classes have."""
     found: dict[str, list[int]] = {}
-    for number, name in enumerate(layout.classes or ()):
+    for number, name in enumerate(classes):
         names = [name, *(part.strip() for part in name.split(","))]
         for spelling in dict.fromkeys(map(_plain, names) if plain else names):
             found.setdefault(spelling, []).append(number)

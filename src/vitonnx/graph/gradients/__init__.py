@@ -1,24 +1,12 @@
 """Derivatives in the graph: reverse-mode differentiation, one small file a family of operators."""
 
-from vitonnx.graph.gradients import (
-    _activations,
-    _elementwise,
-    _forms,
-    _functions,
-    _gelus,
-    _norms,
-    _picks,
-    _products,
-    _quantised,
-    _reductions,
-    _softmax,
-    _windows,
-)
+from importlib import import_module
+
 from vitonnx.graph.gradients._again import WAITS_KEY, Again
 from vitonnx.graph.gradients._arithmetic import Arithmetic, sides_of
 from vitonnx.graph.gradients._reverse import differentiate
 from vitonnx.graph.gradients._rule import RULES, Gradient
-from vitonnx.graph.gradients._tape import filled
+from vitonnx.graph.gradients._tape import filled, summed
 
 __all__ = [
     "RULES",
@@ -29,20 +17,12 @@ __all__ = [
     "differentiate",
     "filled",
     "sides_of",
+    "summed",
 ]
 
-# Each registers its rules.
-del (
-    _activations,
-    _elementwise,
-    _forms,
-    _functions,
-    _gelus,
-    _norms,
-    _picks,
-    _products,
-    _quantised,
-    _reductions,
-    _softmax,
-    _windows,
+FAMILIES = (
+    *("activations", "elementwise", "forms", "functions", "gelus", "norms", "picks", "products"),
+    *("quantised", "reductions", "softmax", "windows"),
 )
+for family in FAMILIES:
+    import_module(f"{__name__}._{family}")  # which registers its rules

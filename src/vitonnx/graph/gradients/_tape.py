@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from vitonnx.graph.gradients._rule import RULES, Gradient, Seen
 MOST_CUTS = 3
 DOMAINS = ("", "com.microsoft")
 
-__all__ = ["Tape", "filled"]
+__all__ = ["Tape", "filled", "summed"]
 
 
 class Tape:
@@ -45,7 +46,7 @@ class Tape:
             parts = [*(part for part in parts if part.cut is None), all_rows]
         elif len(parts) <= 1 or (len(parts) <= MOST_CUTS and _are_apart(parts)):
             return parts
-        whole = self._whole(value, parts)
+        whole = summed(self.write, value, parts)
         self.found[value] = {None: whole}
         return [Gradient(whole)]
 
@@ -61,12 +62,6 @@ class Tape:
         like = self.write.single(value)
         rows = [self.write.expand(part.value, like, differ) for part in _in_order(parts)]
         return self.write.concat(rows, axis)
-
-    def _whole(self, value: ir.Value, parts: Iterable[Gradient]) -> ir.Value:
-        first, *others = (filled(self.write, value, part) for part in parts)
-        for other in others:
-            first = self.write.add(first, other)
-        return first
 
     def follow(self, node: ir.Node, wanted: list[bool]) -> None:
         """Go from a node's outputs back to its inputs."""
@@ -132,7 +127,7 @@ class Tape:
                     f"Split {node.name!r} has parts of unknown size, so its gradient isn't known."
                 )
             if found := self.combined(value):
-                part = self._whole(value, found)
+                part = summed(self.write, value, found)
                 self.add(source, Gradient(part, Cut(axis, start, start + side)))
             start += side
 
@@ -147,6 +142,12 @@ def filled(write: Arithmetic, value: ir.Value, gradient: Gradient) -> ir.Value:
     if sides_of(part)[cut.axis] != count:
         part = write.repeated(part, cut.axis, count)
     return write.pad(part, cut.axis, cut.start, int(side or 0) - cut.stop)
+
+
+def summed(write: Arithmetic, value: ir.Value, gradients: Iterable[Gradient]) -> ir.Value:
+    """Sum up the parts of a value's gradient, at least one, with zeros where they are zero."""
+    first, *others = (filled(write, value, gradient) for gradient in gradients)
+    return functools.reduce(write.add, others, first)
 
 
 def _in_order(parts: Iterable[Gradient]) -> list[Gradient]:

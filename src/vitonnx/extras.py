@@ -7,7 +7,15 @@ from importlib.util import find_spec
 
 from vitonnx.errors import MissingExtraError
 
-__all__ = ["EXTRAS", "missing_modules", "require_app", "require_export", "require_flow"]
+__all__ = [
+    "EXTRAS",
+    "missing_modules",
+    "require_app",
+    "require_data",
+    "require_export",
+    "require_flow",
+    "require_ray",
+]
 
 # What each extra brings, as it is imported.
 EXTRAS = {
@@ -15,6 +23,8 @@ EXTRAS = {
     "app": ("gradio",),
     "heic": ("pillow_heif",),
     "flow": ("scipy",),
+    "data": ("pyarrow", "fsspec"),
+    "ray": ("ray", "pyarrow"),
 }
 
 
@@ -63,6 +73,33 @@ def require_flow() -> None:
         With the command that installs it.
     """
     _require("flow", "attention flow needs")
+
+
+def require_data(needed_by: str) -> None:
+    """Refuse to go on without the data extra.
+
+    Parameters
+    ----------
+    needed_by : str
+        What needs it, and the verb, such as "parquet needs".
+
+    Raises
+    ------
+    MissingExtraError
+        With the command that installs it.
+    """
+    _require("data", needed_by)
+
+
+def require_ray() -> None:
+    """Refuse to go on without the ray extra.
+
+    Raises
+    ------
+    MissingExtraError
+        With the command that installs it.
+    """
+    _require("ray", "--ray needs")
 
 
 def missing_modules(extra: str) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 from vitonnx.contract import is_derived
 from vitonnx.engine._pass import Picture
 from vitonnx.errors import PictureError, UsageError
-from vitonnx.media import Tensor
+from vitonnx.media import Encoded, Tensor
 from vitonnx.probes import Probe, WeightProbe, no_probe
 
 __all__ = ["MOST_THREADS", "as_count", "as_outputs", "as_pictures", "as_probes", "as_sides"]
@@ -58,7 +58,7 @@ def as_pictures(images: Picture | Iterable[Given]) -> Iterable[Picture | Given]:
     PictureError
         If they are no pictures.
     """
-    if isinstance(images, str | os.PathLike | Image.Image | np.ndarray | Tensor):
+    if isinstance(images, str | os.PathLike | Encoded | Image.Image | np.ndarray | Tensor):
         shape = tuple(getattr(images, "shape", ()))
         if len(shape) == 4:
             raise PictureError(

@@ -16,7 +16,7 @@ from vitonnx.engine._preprocess import Prepared, prepare, scaling_errors
 from vitonnx.engine._result_stream import Result
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import Decoded, Notice, decoded
+from vitonnx.media import Decoded, Encoded, Notice, decoded
 from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class OwnSizes:
     def _open(self, number: int, image: Picture | Prepared | _Opened | VitonnxError) -> _Opened:
         if isinstance(image, _Opened):
             return image
-        name = str(image) if isinstance(image, str | Path) else f"picture {number}"
+        name = str(image) if isinstance(image, str | Path | Encoded) else f"picture {number}"
         if isinstance(image, VitonnxError):
             return _Opened(name, None, None, image)
         if isinstance(image, Prepared):

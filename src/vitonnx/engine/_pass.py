@@ -22,7 +22,7 @@ from vitonnx.engine._result_stream import Result, predict
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import Notice, Tensor, open_picture
+from vitonnx.media import Encoded, Notice, Tensor, open_picture
 from vitonnx.probes import GraphProbe, PictureResult, Probe, SumProbe, Total, answering
 
 __all__ = ["DECODERS", "Pass", "Picture", "hold", "map_ahead"]
@@ -58,7 +58,7 @@ def map_ahead(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-Picture: TypeAlias = str | Path | Image.Image | NDArray[np.uint8] | Tensor
+Picture: TypeAlias = str | Path | Encoded | Image.Image | NDArray[np.uint8] | Tensor
 
 # What is known of a picture before the network runs: the network's input or None, what will be
 # said of it, with an error where there is no input, and every probe's query token.
@@ -116,7 +116,7 @@ class Pass:
     def _locate(self, numbered: tuple[int, Picture | Prepared | VitonnxError]) -> Located:
         """Decode a picture, and find every probe's query token in it."""
         number, image = numbered
-        name = str(image) if isinstance(image, str | Path) else f"picture {number}"
+        name = str(image) if isinstance(image, str | Path | Encoded) else f"picture {number}"
         if isinstance(image, VitonnxError):
             return None, Result(file=name, error=image), {}
         crop = None
@@ -277,7 +277,7 @@ def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready |
     Whoever gives the pictures may fill the same array again, or step the same video on, while the
     last ones are still waiting. What is large doesn't wait: `ready` makes it ready at once.
     """
-    if isinstance(image, str | Path):
+    if isinstance(image, str | Path | Encoded):
         return image
     try:
         held = open_picture(image)

@@ -15,7 +15,7 @@ from vitonnx.blame import blamed_on
 from vitonnx.engine._placing import Place, place
 from vitonnx.errors import PictureError
 from vitonnx.manifest import Preprocessing
-from vitonnx.media import Notice, PictureSource, decoded
+from vitonnx.media import Encoded, Notice, PictureSource, decoded
 from vitonnx.probes import Crop, Layout, Probe
 
 __all__ = ["Prepared", "prepare", "read", "scaling_errors"]
@@ -81,7 +81,8 @@ def read(
     Raise a PictureError if it can't be read, or made ready.
     """
     with decoded(source, max_pixels=max_pixels, notice=notice) as (picture, sides):
-        name = source if isinstance(source, str | os.PathLike) else "the picture"
+        is_named = isinstance(source, str | os.PathLike | Encoded)
+        name = str(source) if is_named else "the picture"
         with scaling_errors(name, sides):
             return prepare(picture, recipe, covered, sides=sides)
 

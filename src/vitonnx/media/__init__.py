@@ -10,6 +10,7 @@ from vitonnx.media._atomic import (
     partial_of,
 )
 from vitonnx.media._atomic_folder import atomic_folder, check_folder, check_place
+from vitonnx.media._encoded import Encoded
 from vitonnx.media._find_pictures import (
     SOFTWARE,
     Notice,
@@ -25,6 +26,7 @@ from vitonnx.media._same import Files, first_among, same_file
 __all__ = [
     "SOFTWARE",
     "Decoded",
+    "Encoded",
     "Files",
     "Notice",
     "PictureSource",

@@ -15,13 +15,16 @@ from PIL import Image, ImageOps
 from vitonnx.errors import PictureError
 from vitonnx.media._arrays_in_out import Tensor, on_host
 from vitonnx.media._budget import DECODING, bytes_needed, reduce_to_fit
+from vitonnx.media._encoded import Encoded
 from vitonnx.media._picture_file import damaged_if_raised, opened_picture, refuse_pixels
 from vitonnx.media._rgb import to_rgb
 
 __all__ = ["Decoded", "PictureSource", "decoded", "open_picture"]
 
-PictureSource: TypeAlias = str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | Tensor
-"""A file's path, one of Pillow's images, or a uint8 array (height, width, 3) of any library."""
+PictureSource: TypeAlias = (
+    str | os.PathLike[str] | Encoded | Image.Image | NDArray[np.uint8] | Tensor
+)
+"""A file's path or content, Pillow's image, or a uint8 array (height, width, 3) of any library."""
 
 ORIENTATION = 0x0112  # Exif's number for it
 STARTING = {"EPS"}
@@ -48,7 +51,7 @@ def open_picture(source: PictureSource, *, max_pixels: int | None = None) -> Ima
 
     Parameters
     ----------
-    source : str, Path, PIL.Image.Image or uint8 array (height, width, 3)
+    source : str, Path, Encoded, PIL.Image.Image or uint8 array (height, width, 3)
         Picture, which is left unchanged. Arrays may come from any library with DLPack. Of a video
         or a document, the first frame is read.
     max_pixels : int, optional
@@ -108,13 +111,14 @@ def decoded(
         name = getattr(source, "filename", "") or "the picture"
         with DECODING.share(bytes_needed(source)):
             yield _whole(_decode(source, name))
-    elif isinstance(source, str | os.PathLike):
-        path = Path(source)
-        with opened_picture(path, max_pixels) as picture:
-            sides, needed = _fitted(path, picture, max_pixels, notice)
+    elif isinstance(source, str | os.PathLike | Encoded):
+        file = source if isinstance(source, Encoded) else Path(source)
+        name = str(file)
+        with opened_picture(file, max_pixels) as picture:
+            sides, needed = _fitted(name, picture, max_pixels, notice)
             with DECODING.share(needed):
-                picture = _decode(picture, str(path), ours=True)
-                refuse_pixels(path, picture, max_pixels)  # a header may say less than there is
+                picture = _decode(picture, name, ours=True)
+                refuse_pixels(name, picture, max_pixels)  # a header may say less than there is
                 yield Decoded(picture, sides or (picture.height, picture.width))
     else:
         yield _whole(_of_array(source))
@@ -125,7 +129,7 @@ def _whole(picture: Image.Image) -> Decoded:
 
 
 def _fitted(
-    path: Path,
+    name: str,
     picture: Image.Image,
     max_pixels: int | None,
     notice: Callable[[str], object] | None,
@@ -139,20 +143,20 @@ def _fitted(
     if needed is None or needed <= DECODING.whole:
         return None, needed
     if notice is not None and max_pixels is None:
-        with damaged_if_raised(path):
+        with damaged_if_raised(name):
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
             reduced = reduce_to_fit(picture)
         if reduced is not None:
             notice(
-                f"{path} is so large that it is decoded at {picture.height}x{picture.width} "
+                f"{name} is so large that it is decoded at {picture.height}x{picture.width} "
                 f"instead of {height}x{width} pixels; the model's input may differ by up to 4 of "
                 "255 levels."
             )
             return ((width, height) if turned else (height, width)), reduced
     if max_pixels is None:
         raise PictureError(
-            f"{path} would take {needed / 2**30:.1f} GiB of memory while its "
+            f"{name} would take {needed / 2**30:.1f} GiB of memory while its "
             f"{picture.height}x{picture.width} pixels are decoded, but "
             f"{DECODING.whole / 2**30:.1f} are allowed: scale it down first, or allow it with "
             "--max-pixels MILLIONS (in Python, max_pixels)."

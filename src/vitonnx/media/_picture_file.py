@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import threading
@@ -9,12 +10,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from vitonnx.blame import blamed_on, reason_of, why_unopened
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.filenames import refuse_address
+from vitonnx.media._encoded import Encoded
 from vitonnx.media._formats import HEAD, Kind, formats_read, is_read, kind_of
 from vitonnx.media._slow import refuse_long_header, refuse_runs_in_icon, refuse_slow
 from vitonnx.regular import refuse_special
@@ -36,17 +39,49 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 
 @contextmanager
-def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.Image]:
+def opened_picture(source: Path | Encoded, max_pixels: int | None = None) -> Iterator[Image.Image]:
     """Open a picture file and read its header, but not its pixels.
 
     Raise a PictureError if it can't be read, has more than `max_pixels`, or is no picture.
     """
+    file = io.BytesIO(source.read()) if isinstance(source, Encoded) else _opened(source)
+    name = str(source)
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        if size == 0:
+            raise PictureError(f"{name} is empty (0 bytes): download or copy it again.")
+        file.seek(0)
+        kind = kind_of(source.suffix, file.read(HEAD))
+        file.seek(0)
+        if kind is not None:
+            is_read(kind)  # makes Pillow ready for it
+        refuse_long_header(name, file)
+        refuse_runs_in_icon(name, file)
+        with damaged_if_raised(name):
+            try:
+                with _limit_of(max_pixels):
+                    picture = Image.open(file, formats=formats_read())
+            except UnidentifiedImageError as error:
+                raise PictureError(_unknown(name, kind)) from error
+            except Image.DecompressionBombError as error:
+                usual = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+                (pixels, *_) = map(int, re.findall(r"\d+", str(error)))
+                raise PictureError(_too_large(name, pixels, max_pixels or usual)) from error
+        with picture:
+            refuse_pixels(name, picture, max_pixels)
+            if max_pixels is None:
+                refuse_slow(name, picture, size)
+            yield picture
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file, or say why it can't be."""
     refuse_special(path, PictureError)
     try:
         refuse_address(str(path))
         if path.is_dir():
             raise PictureError(f"{path} is a folder, not a picture: give a file in it.")
-        file = path.open("rb")
+        return path.open("rb")
     except UsageError as error:
         raise PictureError(str(error)) from error
     except FileNotFoundError as error:
@@ -55,37 +90,13 @@ def opened_picture(path: Path, max_pixels: int | None = None) -> Iterator[Image.
         raise PictureError(f"can't read {path}: permission denied.") from error
     except (OSError, ValueError) as error:
         raise PictureError(f"can't read {path}: {why_unopened(error)}.") from error
-    with file:
-        if os.fstat(file.fileno()).st_size == 0:
-            raise PictureError(f"{path} is empty (0 bytes): download or copy it again.")
-        kind = kind_of(path.suffix, file.read(HEAD))
-        file.seek(0)
-        if kind is not None:
-            is_read(kind)  # makes Pillow ready for it
-        refuse_long_header(path, file)
-        refuse_runs_in_icon(path, file)
-        with damaged_if_raised(path):
-            try:
-                with _limit_of(max_pixels):
-                    picture = Image.open(file, formats=formats_read())
-            except UnidentifiedImageError as error:
-                raise PictureError(_unknown(path, kind)) from error
-            except Image.DecompressionBombError as error:
-                usual = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-                (pixels, *_) = map(int, re.findall(r"\d+", str(error)))
-                raise PictureError(_too_large(path, pixels, max_pixels or usual)) from error
-        with picture:
-            refuse_pixels(path, picture, max_pixels)
-            if max_pixels is None:
-                refuse_slow(path, picture, file)
-            yield picture
 
 
-def refuse_pixels(path: Path, picture: Image.Image, max_pixels: int | None) -> None:
+def refuse_pixels(name: str, picture: Image.Image, max_pixels: int | None) -> None:
     """Refuse what has more pixels than are allowed."""
     pixels = picture.width * picture.height
     if max_pixels is not None and pixels > max_pixels:
-        raise PictureError(_too_large(path, pixels, max_pixels))
+        raise PictureError(_too_large(name, pixels, max_pixels))
 
 
 @contextmanager
@@ -129,17 +140,17 @@ def _limit_of(most: int | None) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = usual, text
 
 
-def _too_large(path: Path, pixels: int, most: int) -> str:
+def _too_large(name: str, pixels: int, most: int) -> str:
     return (
-        f"{path} is refused as a possible decompression bomb, because it has {pixels:,} pixels and "
+        f"{name} is refused as a possible decompression bomb, because it has {pixels:,} pixels and "
         f"{most:,} are allowed: scale it down first, or allow more with --max-pixels MILLIONS (in "
         "Python, max_pixels)."
     )
 
 
-def _unknown(path: Path, kind: Kind | None) -> str:
+def _unknown(name: str, kind: Kind | None) -> str:
     if kind is None:
-        return f"{path} is not a picture in a supported format: convert it to PNG or JPEG."
+        return f"{name} is not a picture in a supported format: convert it to PNG or JPEG."
     if is_read(kind):
-        return f"{path} is damaged or truncated: download or copy it again."
-    return f"{path} is {kind.one}, which isn't read as a picture: {kind.remedy}."
+        return f"{name} is damaged or truncated: download or copy it again."
+    return f"{name} is {kind.one}, which isn't read as a picture: {kind.remedy}."

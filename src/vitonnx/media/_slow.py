@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
-from pathlib import Path
 from typing import IO, Final
 
 from PIL import Image
@@ -25,7 +23,7 @@ NO_MAXIMUM: Final = {b"P1", b"P4"}  # those of one bit have a width and a height
 HEADER: Final = 2**16  # Pillow reads it byte by byte; a comment is a program's name, or a line
 
 
-def refuse_long_header(path: Path, file: IO[bytes]) -> None:
+def refuse_long_header(name: str, file: IO[bytes]) -> None:
     """Refuse a PPM whose width, height and maximum aren't in its first 64 KiB."""
     head = file.read(HEADER)
     more = bool(file.read(1))
@@ -37,30 +35,30 @@ def refuse_long_header(path: Path, file: IO[bytes]) -> None:
             words.pop()  # it goes on
         if len(words) < (3 if text[:2] in NO_MAXIMUM else 4):
             raise PictureError(
-                f"{path} has a header of more than {HEADER // 2**10} KiB: remove its comments, or "
+                f"{name} has a header of more than {HEADER // 2**10} KiB: remove its comments, or "
                 "convert it to PNG."
             )
 
 
-def refuse_slow(path: Path, picture: Image.Image, file: IO[bytes]) -> None:
-    """Refuse a large file of a kind that Pillow unpacks in Python."""
+def refuse_slow(name: str, picture: Image.Image, size: int) -> None:
+    """Refuse a file of so many bytes, of a kind that Pillow unpacks in Python."""
     tiles = getattr(picture, "tile", None)
     codec = tiles[0][0] if tiles else ""
     if codec in BY_THE_BYTE:
-        steps, counted = os.fstat(file.fileno()).st_size, "bytes"
+        steps, counted = size, "bytes"
     elif codec in BY_THE_PIXEL:
         steps, counted = picture.width * picture.height, "pixels"
     else:
         return
     if steps > MOST_STEPS:
         raise PictureError(
-            f"{path} is a {picture.format} that would take minutes to unpack: it has {steps:,} "
+            f"{name} is a {picture.format} that would take minutes to unpack: it has {steps:,} "
             f"{counted}, but {MOST_STEPS:,} are allowed: convert it to PNG, or allow it with "
             "--max-pixels MILLIONS (in Python, max_pixels)."
         )
 
 
-def refuse_runs_in_icon(path: Path, file: IO[bytes]) -> None:
+def refuse_runs_in_icon(name: str, file: IO[bytes]) -> None:
     """Refuse an icon of bitmaps in runs: no program writes them, and a run may have any length.
 
     Pillow unpacks an icon as soon as it opens it.
@@ -73,7 +71,7 @@ def refuse_runs_in_icon(path: Path, file: IO[bytes]) -> None:
             head = file.read(20)
             if not head.startswith(b"\x89PNG") and int.from_bytes(head[16:], "little") in RUNS:
                 raise PictureError(
-                    f"{path} is an icon that holds a run-length encoded bitmap, which isn't "
+                    f"{name} is an icon that holds a run-length encoded bitmap, which isn't "
                     "supported: convert it to PNG."
                 )
     file.seek(0)

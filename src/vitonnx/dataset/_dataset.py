@@ -1,0 +1,85 @@
+"""A dataset: shards in their order, of which a part can be taken, or the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vitonnx.dataset._listing import Listing
+from vitonnx.dataset._shard import Sample, Shard
+
+__all__ = ["Dataset", "as_dataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Pictures with ids and labels, in shards; to iterate gives the pictures alone.
+
+    Parameters
+    ----------
+    shards : sequence of Shard
+        In their order.
+
+    Examples
+    --------
+    >>> birds = as_dataset(["robin.jpg", "wren.jpg"])
+    >>> len(birds.shards), birds.count, list(birds)
+    (1, 2, ['robin.jpg', 'wren.jpg'])
+    """
+
+    shards: Sequence[Shard]
+
+    @property
+    def count(self) -> int | None:
+        """The number of pictures, where it is known without reading any shard."""
+        total = 0
+        for shard in self.shards:
+            count = shard.count
+            if count is None:
+                return None
+            total += count
+        return total
+
+    def samples(self) -> Iterator[Sample]:
+        """Give all samples, shard by shard."""
+        return itertools.chain.from_iterable(shard.samples() for shard in self.shards)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (sample.picture for sample in self.samples())
+
+    def part(self, number: int, parts: int) -> Dataset:
+        """Take one of so many parts: shards that follow each other, as evenly as can be.
+
+        Parameters
+        ----------
+        number : int
+            From 0 to below `parts`.
+        parts : int
+
+        Returns
+        -------
+        Dataset
+            Of no shard, where there are more parts than shards.
+        """
+        start, stop = (len(self.shards) * each // parts for each in (number, number + 1))
+        return Dataset(self.shards[start:stop])
+
+    def described(self) -> dict[str, str | int]:
+        """Describe it so closely that one of the same description has the same pictures."""
+        digest = hashlib.sha256()
+        for shard in self.shards:
+            digest.update(shard.described().encode("utf-8", "surrogateescape") + b"\0")
+        return {
+            "the number of shards": len(self.shards),
+            "the hash of the shards, with their names and sizes": digest.hexdigest(),
+        }
+
+
+def as_dataset(pictures: Dataset | Iterable[Any]) -> Dataset:
+    """Take pictures as a dataset of one shard; a dataset stays as it is."""
+    if isinstance(pictures, Dataset):
+        return pictures
+    return Dataset([Listing("pictures", list(pictures))])

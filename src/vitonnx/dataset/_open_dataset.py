@@ -28,7 +28,7 @@ def open_dataset(
         raise UsageError("--seed chooses a sample: say how large with --limit.")
     files = find_picture_names(list(read_lists(inputs)), notice=notice)
     if limit is not None and limit < len(files):
-        rows = range(limit)
+        rows: Sequence[int] = range(limit)
         if seed is not None:
             rows = sorted(random.Random(seed).sample(range(len(files)), limit))
         files = [files[row] for row in rows]

@@ -43,6 +43,20 @@ class Dataset:
             total += count
         return total
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether all pictures are files, whose names are known."""
+        return all(isinstance(shard, Listing) for shard in self.shards)
+
+    @property
+    def files(self) -> list[str]:
+        """Names of what is read: the pictures' files, or those that hold them."""
+        listed = [
+            map(str, shard.files) if isinstance(shard, Listing) else [shard.name]
+            for shard in self.shards
+        ]
+        return list(itertools.chain.from_iterable(listed))
+
     def samples(self) -> Iterator[Sample]:
         """Give all samples, shard by shard."""
         return itertools.chain.from_iterable(shard.samples() for shard in self.shards)
@@ -72,9 +86,11 @@ class Dataset:
         digest = hashlib.sha256()
         for shard in self.shards:
             digest.update(shard.described().encode("utf-8", "surrogateescape") + b"\0")
+        count = self.count
         return {
+            "the number of pictures": "unknown" if count is None else count,
             "the number of shards": len(self.shards),
-            "the hash of the shards, with their names and sizes": digest.hexdigest(),
+            "the hash of the pictures' names and places": digest.hexdigest(),
         }
 
 

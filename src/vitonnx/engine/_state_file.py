@@ -16,6 +16,7 @@ import onnxruntime
 import PIL
 
 from vitonnx.blame import why_unopened
+from vitonnx.dataset import Dataset, as_dataset
 from vitonnx.engine._cache import own_sources
 from vitonnx.engine._engine import Engine
 from vitonnx.engine._fit import stages_of
@@ -38,7 +39,7 @@ VERSIONS = {
 
 
 def run_settings(
-    engines: Sequence[Engine], files: Sequence[str | Path], probe: Probe[Any]
+    engines: Sequence[Engine], dataset: Dataset | Iterable[Any], probe: Probe[Any]
 ) -> dict[str, str | int]:
     """Describe a run so closely that one of the same description gives the same bits.
 
@@ -46,8 +47,8 @@ def run_settings(
     ----------
     engines : sequence of Engine
         Engines of the models, in order.
-    files : sequence of str or Path
-        Paths of the pictures, in order.
+    dataset : Dataset, or iterable of pictures
+        All pictures.
     probe : Probe
         Probe of the run.
 
@@ -60,8 +61,7 @@ def run_settings(
     settings: dict[str, str | int] = {
         "the probe": _said(probe.graph_form),
         "the probe's code": _hash_code(type(probe)),
-        "the number of pictures": len(files),
-        "the hash of the pictures' names in their order": _hash_names(files),
+        **as_dataset(dataset).described(),
         "the number of models": len(engines),
     }
     for number, engine in enumerate(engines, start=1):
@@ -103,13 +103,6 @@ def _hash_code(probe: type) -> str:
     return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _hash_names(files: Iterable[str | Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(os.fsencode(Path(file).absolute()) + b"\0")
-    return digest.hexdigest()
-
-
 def _hash_model(file: Path) -> str:
     """Hash the file, and its external weights."""
     digest = hashlib.sha256()
@@ -121,6 +114,7 @@ def _hash_model(file: Path) -> str:
 
 # Bytes that a state may have for each picture, should it be skipped: its name, and what is wrong.
 OF_A_PICTURE = 2**13
+USUAL = 2**16  # pictures, where their number is not known
 MOST_SHOWN = 80  # letters of another run's setting
 
 Settings: TypeAlias = Mapping[str, str | int]
@@ -140,7 +134,7 @@ class StateFile:
         The file; it need not be there yet.
     settings : mapping of str to str or int
         Settings of this run. A state with other settings is refused.
-    files : sequence of str
+    dataset : Dataset, or iterable of pictures
         All pictures of the run.
     passes : sequence of Pass
         One pass per model. A state that they can't have left is refused.
@@ -148,7 +142,7 @@ class StateFile:
 
     path: Path
     settings: Settings
-    files: Sequence[str]
+    dataset: Dataset | Iterable[Any]
     passes: Sequence[Pass]
 
     @classmethod
@@ -156,7 +150,7 @@ class StateFile:
         cls,
         path: Path,
         engines: Sequence[Engine],
-        files: Sequence[str],
+        dataset: Dataset | Iterable[Any],
         probe: Probe[Any],
         pair: PairProbe[Any] | None = None,
     ) -> StateFile:
@@ -173,23 +167,24 @@ class StateFile:
         if pair is not None:
             size = min(engine.batch_size for engine in engines)
             passes = [Pass(pair, engines[0].layout, size)]
-        return cls(path, run_settings(engines, files, probe), files, passes)
+        return cls(path, run_settings(engines, dataset, probe), dataset, passes)
 
     @classmethod
     def of_questions(
         cls,
         path: Path,
         settings: Settings,
-        files: Sequence[str],
+        dataset: Dataset | Iterable[Any],
         questions: Sequence[Counting],
         layout: Layout,
     ) -> StateFile:
         """Give the file of a run that puts one question after the other, picture by picture."""
-        return cls(path, settings, files, [Pass(each, layout, 1) for each in questions])
+        return cls(path, settings, dataset, [Pass(each, layout, 1) for each in questions])
 
     def begin(self) -> list[Survey]:
         """Give the surveys of a run that begins."""
-        return [Survey(summary=each.probe.nothing(each.layout)) for each in self.passes]
+        nothing = [each.probe.nothing(each.layout) for each in self.passes]
+        return [Survey(own=each, before=each) for each in nothing]
 
     def load(self) -> list[Survey] | None:
         """Read the state; None if the file doesn't exist yet.
@@ -224,7 +219,7 @@ class StateFile:
             ) from error
         self._compare(found.state.settings)
         try:
-            return to_surveys(found.state, self.files, self.passes)
+            return to_surveys(found.state, as_dataset(self.dataset), self.passes)
         except ValueError as error:
             raise VitonnxError(
                 f"{self.path} holds a state that this run can't have written ({error}): remove it "
@@ -245,8 +240,9 @@ class StateFile:
             passing.write_text(json.dumps({"state": state, "sha256": _checksum(state)}, indent=1))
 
     def _most(self) -> int:
-        of_pictures = OF_A_PICTURE * len(self.files) * len(self.passes)
-        return of_pictures + sum(each.most_bytes for each in self.passes)
+        count = as_dataset(self.dataset).count
+        of_pictures = OF_A_PICTURE * (USUAL if count is None else count) * len(self.passes)
+        return of_pictures + 2 * sum(each.most_bytes for each in self.passes)
 
     def _compare(self, settings: Settings) -> None:
         for name in {**self.settings, **settings}:

@@ -17,7 +17,7 @@ from vitonnx.engine._run_values import DAMAGED, known_operators, run_values, val
 from vitonnx.engine._save_results import save_comparison, save_results, stack_results
 from vitonnx.engine._state_file import StateFile, describe_probe, run_settings
 from vitonnx.engine._state_schema import Counting
-from vitonnx.engine._survey import Survey, survey, survey_pair
+from vitonnx.engine._survey import Survey, left_of_shards, survey, survey_pair
 from vitonnx.engine._totals import MatrixTotals, Totals, save_totals, write_table
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "hold_fidelity",
     "is_kept_in_file",
     "known_operators",
+    "left_of_shards",
     "place",
     "plans_folder",
     "predict",

@@ -39,7 +39,9 @@ VERSIONS = {
 
 
 def run_settings(
-    engines: Sequence[Engine], dataset: Dataset | Iterable[Any], probe: Probe[Any]
+    engines: Sequence[Engine],
+    dataset: Dataset | Iterable[Any],
+    probe: Probe[Any] | None = None,
 ) -> dict[str, str | int]:
     """Describe a run so closely that one of the same description gives the same bits.
 
@@ -49,8 +51,8 @@ def run_settings(
         Engines of the models, in order.
     dataset : Dataset, or iterable of pictures
         All pictures.
-    probe : Probe
-        Probe of the run.
+    probe : Probe, optional
+        Probe of the run, if it asks one.
 
     Returns
     -------
@@ -58,9 +60,11 @@ def run_settings(
         Settings by their names in words.
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
+    asked = {"the code": own_sources()}
+    if probe is not None:
+        asked = {"the probe": _said(probe.graph_form), "the probe's code": _hash_code(type(probe))}
     settings: dict[str, str | int] = {
-        "the probe": _said(probe.graph_form),
-        "the probe's code": _hash_code(type(probe)),
+        **asked,
         **as_dataset(dataset).described(),
         "the number of models": len(engines),
     }
@@ -177,9 +181,11 @@ class StateFile:
         dataset: Dataset | Iterable[Any],
         questions: Sequence[Counting],
         layout: Layout,
+        batch_size: int = 1,
     ) -> StateFile:
-        """Give the file of a run that puts one question after the other, picture by picture."""
-        return cls(path, settings, dataset, [Pass(each, layout, 1) for each in questions])
+        """Give the file of a run that puts one question after the other, in such batches."""
+        passes = [Pass(each, layout, batch_size) for each in questions]
+        return cls(path, settings, dataset, passes)
 
     def begin(self) -> list[Survey]:
         """Give the surveys of a run that begins."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitonnx.layout import Layout
 from vitonnx.probes import Total
 
-__all__ = ["Accuracy", "AccuracyQuestion", "Hits", "rank_of"]
+__all__ = ["Accuracy", "Hits", "HitsQuestion", "rank_of"]
 
 TOP = 5
 
@@ -93,7 +93,7 @@ def rank_of(number: int, scores: NDArray[np.floating]) -> int:
 
 
 @dataclass(frozen=True)
-class AccuracyQuestion:
+class HitsQuestion:
     """What is asked of all pictures, as a state file knows it.
 
     Parameters

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from vitonnx.contract import LOGITS
-from vitonnx.dataset import Sample
-from vitonnx.engine import Engine, Survey
+from vitonnx.dataset import Dataset, Sample
+from vitonnx.engine import Engine, Result, Survey, left_of_shards
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.evaluate.accuracy._hits import Accuracy
-from vitonnx.evaluate.labels import Classes, no_labels
+from vitonnx.evaluate.labels import Classes, Labels
 
 __all__ = ["survey_accuracy"]
 
-NO_LABEL = ": it has no label."
-UNLABELLED = 100
-"""So many pictures without a label, and none with one: this is no dataset with labels."""
+Answered: TypeAlias = tuple[Sample, int | None, Sequence[Result]]
 
 
 def survey_accuracy(
     engines: Sequence[Engine],
-    samples: Iterable[Sample],
+    dataset: Dataset,
+    labels: Labels,
     classes: Classes,
     found: Survey,
     *,
@@ -35,9 +34,10 @@ def survey_accuracy(
     ----------
     engines : sequence of Engine
         The same model in one precision or several. A picture that is bad for one is bad for all.
-    samples : iterable of Sample
-        The pictures from `found`'s position on; read once, a few batches ahead. One without a
-        label is skipped, and not read.
+    dataset : Dataset
+        All pictures, including those already done. One without a label is skipped.
+    labels : Labels
+        Where their labels are.
     classes : Classes
         The model's.
     found : Survey
@@ -48,8 +48,8 @@ def survey_accuracy(
     Yields
     ------
     Survey
-        `found`, after every batch. The numbers are whole: wherever a run goes on, it ends with the
-        same bits if the model answers alike, as it does for the same batches.
+        `found`, after every batch. To go on from there later, with the same batches, gives the
+        same numbers as never to have stopped.
 
     Raises
     ------
@@ -58,50 +58,59 @@ def survey_accuracy(
     PictureError
         If a picture can't be used, and `strict`.
     """
-    for engine in engines:
-        if LOGITS not in engine.outputs:
-            raise UsageError(f"{engine.file} has no head, and so no classes.")
-    asked = (
-        (sample, None if sample.label is None else classes.find(sample.label))
-        for sample in samples
-    )
-    ours, *theirs = itertools.tee(asked, 1 + len(engines))
+    size = max(engine.batch_size for engine in engines)
+    for samples in left_of_shards(dataset, found, Accuracy):
+        answers = _answers(engines, samples, classes, labels)
+        while batch := list(itertools.islice(answers, size)):
+            for sample, number, results in batch:
+                try:
+                    if number is None:
+                        raise labels.refused(sample)
+                    found.own = found.own.merge(_counted(sample, number, results))
+                except VitonnxError as error:
+                    if strict:
+                        raise
+                    found.skipped[sample.name] = str(error)
+            found.position += len(batch)
+            if not found.summary.count:
+                labels.require_some(found.skipped)
+            yield found
+    if not found.summary.count:
+        labels.require_some(found.skipped, least=1)
+
+
+def _answers(
+    engines: Sequence[Engine], samples: Iterator[Sample], classes: Classes, labels: Labels
+) -> Iterator[Answered]:
+    """Give each picture with its class, and what the engines say of it.
+
+    Pictures without a label are asked, too, since what is counted depends on who shares a batch.
+    """
+
+    def known() -> Iterator[tuple[Sample, int | None]]:
+        for sample in samples:
+            label = labels.of(sample)
+            try:
+                yield sample, None if label is None else classes.find(label)
+            except UsageError as error:
+                raise UsageError(f"{sample.name}: {error}") from error
+
+    ours, *theirs = itertools.tee(known(), 1 + len(engines))
     # Without a probe, a pass through the network gives the logits alone.
     streams = [
-        engine.stream((sample.picture for sample, number in own if number is not None), [])
+        engine.stream((sample.picture for sample, _ in own), [])
         for engine, own in zip(engines, theirs, strict=True)
     ]
-    size = engines[0].batch_size
-    while batch := list(itertools.islice(ours, size)):
-        for sample, number in batch:
-            try:
-                if number is None:
-                    raise PictureError(f"{sample.name}{NO_LABEL}")
-                logits = []
-                # All streams are a picture further, before one of them may say that it is bad.
-                for result in [next(stream) for stream in streams]:
-                    if result.error is not None:
-                        raise result.error
-                    logits.append(result.logits)
-                answers = np.stack(logits)
-                if not np.isfinite(answers).all():
-                    raise PictureError(f"{sample.name}: the model answers with what is no number.")
-                found.summary = found.summary.merge(Accuracy.of_logits(answers, number))
-            except UsageError:
-                raise
-            except VitonnxError as error:
-                if strict:
-                    raise
-                found.skipped[sample.name] = str(error)
-        found.position += len(batch)
-        if not found.summary.count and len(found.skipped) >= UNLABELLED:
-            _refuse_unlabelled(found)
-        yield found
-    if not found.summary.count:
-        _refuse_unlabelled(found)
+    for sample, number in ours:
+        yield sample, number, [next(stream) for stream in streams]
 
 
-def _refuse_unlabelled(found: Survey) -> None:
-    """Refuse a dataset whose pictures were all skipped for want of a label."""
-    if found.skipped and all(reason.endswith(NO_LABEL) for reason in found.skipped.values()):
-        raise no_labels(found.skipped)
+def _counted(sample: Sample, number: int, results: Sequence[Result]) -> Accuracy:
+    """Count one picture, or raise a PictureError that says why it can't be."""
+    for result in results:
+        if result.error is not None:
+            raise result.error
+    logits = np.stack([np.asarray(result.logits) for result in results])
+    if not np.isfinite(logits).all():
+        raise PictureError(f"{sample.name}: the model answers with what is no number.")
+    return Accuracy.of_logits(logits, number)

@@ -54,9 +54,7 @@ def read_devkit_ids(truth: Path) -> dict[int, str]:
             loadmat(file, variable_names=["synsets"], squeeze_me=True)["synsets"]
         )
         numbers = [int(number) for number in synsets["ILSVRC2012_ID"]]
-        found = {
-            number: str(own) for number, own in zip(numbers, synsets["WNID"], strict=True)
-        }
+        found = {number: str(own) for number, own in zip(numbers, synsets["WNID"], strict=True)}
         if len(found) < len(numbers) or not all(
             re.fullmatch(r"n\d{8}", own) for own in found.values()
         ):

@@ -170,8 +170,8 @@ class RowRun:
             if before != now:
                 raise UsageError(
                     f"{self.state or self.folder} holds another run: {_short(name)} was "
-                    f"{_short(before)} and is now {_short(now)}. Repeat the command of that run, give another one, or "
-                    "start over with --force."
+                    f"{_short(before)} and is now {_short(now)}. Repeat the command of that "
+                    "run, give another one, or start over with --force."
                 )
 
     def _clear(self) -> None:

@@ -43,6 +43,10 @@ class Dataset:
             total += count
         return total
 
+    def counted(self) -> int:
+        """Count the pictures, if need be by reading all that is no picture of them."""
+        return sum(shard.counted() for shard in self.shards)
+
     @property
     def is_listed(self) -> bool:
         """Whether all pictures are files, whose names are known."""
@@ -78,8 +82,12 @@ class Dataset:
         Dataset
             Of no shard, where there are more parts than shards.
         """
-        start, stop = (len(self.shards) * each // parts for each in (number, number + 1))
+        start, stop = self.span(number, parts)
         return Dataset(self.shards[start:stop])
+
+    def span(self, number: int, parts: int) -> tuple[int, int]:
+        """Give the number of the first shard of a part, and of the first behind it."""
+        return len(self.shards) * number // parts, len(self.shards) * (number + 1) // parts
 
     def described(self) -> dict[str, str | int]:
         """Describe it so closely that one of the same description has the same pictures."""
@@ -88,7 +96,7 @@ class Dataset:
             digest.update(shard.described().encode("utf-8", "surrogateescape") + b"\0")
         count = self.count
         return {
-            "the number of pictures": "unknown" if count is None else count,
+            "the number of pictures": count if self.is_listed and count is not None else "unknown",
             "the number of shards": len(self.shards),
             "the hash of the pictures' names and places": digest.hexdigest(),
         }

@@ -19,14 +19,12 @@ from vitonnx.blame import why_unopened
 from vitonnx.dataset import Dataset, as_dataset
 from vitonnx.engine._cache import own_sources
 from vitonnx.engine._engine import Engine
-from vitonnx.engine._fit import stages_of
-from vitonnx.engine._state_schema import Counting, Pass, StateContent, to_entry, to_surveys
+from vitonnx.engine._state_schema import Pass, StateContent, to_entry, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.layout import Layout
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import weight_files
-from vitonnx.probes import PairProbe, Probe
+from vitonnx.probes import Probe
 from vitonnx.regular import refuse_special
 
 __all__ = ["StateFile", "describe_probe", "run_settings"]
@@ -52,7 +50,7 @@ def run_settings(
     dataset : Dataset, or iterable of pictures
         All pictures.
     probe : Probe, optional
-        Probe of the run, if it asks one.
+        Probe of the run, if it has one.
 
     Returns
     -------
@@ -60,11 +58,14 @@ def run_settings(
         Settings by their names in words.
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
-    asked = {"the code": own_sources()}
+    of_probe: dict[str, str | int] = {"the code": own_sources()}
     if probe is not None:
-        asked = {"the probe": _said(probe.graph_form), "the probe's code": _hash_code(type(probe))}
+        of_probe = {
+            "the probe": _said(probe.graph_form),
+            "the probe's code": _hash_code(type(probe)),
+        }
     settings: dict[str, str | int] = {
-        **asked,
+        **of_probe,
         **as_dataset(dataset).described(),
         "the number of models": len(engines),
     }
@@ -148,49 +149,6 @@ class StateFile:
     settings: Settings
     dataset: Dataset | Iterable[Any]
     passes: Sequence[Pass]
-
-    @classmethod
-    def of_run(
-        cls,
-        path: Path,
-        engines: Sequence[Engine],
-        dataset: Dataset | Iterable[Any],
-        probe: Probe[Any],
-        pair: PairProbe[Any] | None = None,
-    ) -> StateFile:
-        """Give the file of a run, which one model after the other goes through the pictures in.
-
-        A probe with totals is asked once; of others it is what they are fitted by, stage by stage.
-        With `pair`, two models go through them together.
-        """
-        passes = [
-            Pass(asked, engine.layout, engine.batch_size if engine.batches_alike else 1)
-            for engine in engines
-            for asked in stages_of(probe, engine.layout)
-        ]
-        if pair is not None:
-            size = min(engine.batch_size for engine in engines)
-            passes = [Pass(pair, engines[0].layout, size)]
-        return cls(path, run_settings(engines, dataset, probe), dataset, passes)
-
-    @classmethod
-    def of_questions(
-        cls,
-        path: Path,
-        settings: Settings,
-        dataset: Dataset | Iterable[Any],
-        questions: Sequence[Counting],
-        layout: Layout,
-        batch_size: int = 1,
-    ) -> StateFile:
-        """Give the file of a run that puts one question after the other, in such batches."""
-        passes = [Pass(each, layout, batch_size) for each in questions]
-        return cls(path, settings, dataset, passes)
-
-    def begin(self) -> list[Survey]:
-        """Give the surveys of a run that begins."""
-        nothing = [each.probe.nothing(each.layout) for each in self.passes]
-        return [Survey(own=each, before=each) for each in nothing]
 
     def load(self) -> list[Survey] | None:
         """Read the state; None if the file doesn't exist yet.

@@ -17,7 +17,16 @@ from vitonnx.engine._survey import Survey
 from vitonnx.layout import Layout
 from vitonnx.probes import Total
 
-__all__ = ["Counting", "Pass", "StateContent", "to_entry", "to_surveys"]
+__all__ = [
+    "Counting",
+    "Pass",
+    "StateContent",
+    "TotalEntry",
+    "to_entry",
+    "to_surveys",
+    "total_entry",
+    "total_of_entry",
+]
 
 # Names may hold what no encoding has, which Pydantic's own strings may not.
 Text = InstanceOf[str]
@@ -40,16 +49,18 @@ class _Packed(_Strict):
 Part = float | list[float] | list[list[float]] | _Packed
 
 
-class _Total(_Strict):
+class TotalEntry(_Strict):
+    """A total as JSON has it."""
+
     count: NonNegativeInt
     parts: dict[Text, Part]
 
 
-class _Survey(_Total):
+class _Survey(TotalEntry):
     position: NonNegativeInt
     shard: NonNegativeInt
     passed: NonNegativeInt
-    before: _Total
+    before: TotalEntry
     skipped: dict[Text, Text]
     crops: _Packed | list[list[float]]
 
@@ -98,15 +109,16 @@ def to_entry(found: Survey) -> dict[str, Any]:
     return {
         "shard": found.shard,
         "passed": found.passed,
-        "before": _entry_of(found.before),
+        "before": total_entry(found.before),
         "position": found.position,
-        **_entry_of(found.own),
+        **total_entry(found.own),
         "skipped": found.skipped,
         "crops": _written(np.asarray(found.crops, np.float64).reshape(-1, 4)),
     }
 
 
-def _entry_of(total: Total) -> dict[str, Any]:
+def total_entry(total: Total) -> dict[str, Any]:
+    """Write a total as JSON has it; numbers come back to the last bit."""
     parts = {name: _written(part) for name, part in total.parts().items()}
     return {"count": total.count, "parts": parts}
 
@@ -149,12 +161,12 @@ def _to_survey(entry: _Survey, dataset: Dataset, each: Pass) -> Survey:
         raise ValueError(f"crops of shape {crops.shape} after {good} good pictures")
     return Survey(
         position=entry.position,
-        own=_to_total(entry, each),
+        own=total_of_entry(entry, each.probe, each.layout),
         skipped=dict(entry.skipped),
         crops=[tuple(crop) for crop in crops.tolist()],
         shard=entry.shard,
         passed=entry.passed,
-        before=_to_total(entry.before, each),
+        before=total_of_entry(entry.before, each.probe, each.layout),
     )
 
 
@@ -186,10 +198,13 @@ def _names(shards: Sequence[Any]) -> list[str]:
     return [str(file) for shard in shards if isinstance(shard, Listing) for file in shard.files]
 
 
-def _to_total(entry: _Total, each: Pass) -> Total:
-    """Make a total of its parts, which are those of no picture, or all finite."""
+def total_of_entry(entry: TotalEntry, question: Counting, layout: Layout) -> Total:
+    """Make a total of its parts, which are those of no picture, or all finite.
+
+    Raise a ValueError that says why it can't be one of this question.
+    """
     good, parts = entry.count, {name: _to_array(part) for name, part in entry.parts.items()}
-    nothing: Total = each.probe.nothing(each.layout)
+    nothing: Total = question.nothing(layout)
     if parts.keys() != nothing.parts().keys():
         raise ValueError(f"the parts {', '.join(parts) or 'none'}")
     if not good:
@@ -202,7 +217,7 @@ def _to_total(entry: _Total, each: Pass) -> Total:
             raise ValueError(f"{name} that aren't numbers")
     numbers = {name: float(part) if part.ndim == 0 else part for name, part in parts.items()}
     total: Total = type(nothing).of_parts(good, numbers)
-    each.probe.check(total, each.layout)
+    question.check(total, layout)
     return total
 
 

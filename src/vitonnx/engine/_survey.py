@@ -90,7 +90,7 @@ class Survey:
 
 
 def left_of_shards(
-    dataset: Dataset, found: Survey, nothing: Callable[[], Total]
+    dataset: Dataset, found: Survey, nothing: Callable[[], Total], batch: int = 1
 ) -> Iterator[Iterator[Sample]]:
     """Give what is left to do of each shard; ends a shard as the next is asked for.
 
@@ -102,11 +102,13 @@ def left_of_shards(
         To go on from; updated in place.
     nothing : callable
         Gives the total of no picture.
+    batch : int
+        Pictures that are asked together: those of a batch that is half done are given again.
     """
     for number in range(found.shard, len(dataset.shards)):
         if number > found.shard:
             found.end_shard(nothing())
-        yield dataset.shards[number].samples(found.position)
+        yield dataset.shards[number].samples(found.position - found.position % batch)
 
 
 def survey(

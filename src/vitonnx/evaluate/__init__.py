@@ -11,8 +11,23 @@ from vitonnx.evaluate._perturb import Fill, check_fill
 from vitonnx.evaluate._result import Faithfulness, result_of
 from vitonnx.evaluate._run import FaithfulnessRun
 from vitonnx.evaluate._wilson import wilson_interval
-from vitonnx.evaluate.accuracy import AccuracyResult, AccuracyRun, accuracy_of, evaluate_accuracy
-from vitonnx.evaluate.knn import NEIGHBOURS, Bank, KnnResult, KnnRun, evaluate_knn, knn_of
+from vitonnx.evaluate.accuracy import (
+    AccuracyQuestion,
+    AccuracyResult,
+    AccuracyRun,
+    accuracy_of,
+    by_precision,
+    evaluate_accuracy,
+)
+from vitonnx.evaluate.knn import (
+    NEIGHBOURS,
+    Bank,
+    BankRun,
+    KnnResult,
+    VoteRun,
+    evaluate_knn,
+    knn_of,
+)
 from vitonnx.evaluate.labels import Labels
 
 __all__ = [
@@ -21,21 +36,24 @@ __all__ = [
     "BY_MASKS",
     "MEASURES",
     "NEIGHBOURS",
+    "AccuracyQuestion",
     "AccuracyResult",
     "AccuracyRun",
     "Bank",
+    "BankRun",
     "Estimate",
     "Faithfulness",
     "FaithfulnessRun",
     "Fill",
     "KnnResult",
-    "KnnRun",
     "Labels",
     "MaskFolder",
+    "VoteRun",
     "accuracy_of",
     "as_maps",
     "as_masks",
     "bootstrap_interval",
+    "by_precision",
     "check_fill",
     "check_steps",
     "evaluate_accuracy",

@@ -8,7 +8,7 @@ from typing import Any
 from vitonnx.dataset import Dataset, Label
 from vitonnx.engine import Engine
 from vitonnx.evaluate.accuracy._result import AccuracyResult, accuracy_of
-from vitonnx.evaluate.accuracy._run import AccuracyRun
+from vitonnx.evaluate.accuracy._run import AccuracyRun, by_precision
 from vitonnx.evaluate.labels import Labels, with_labels
 
 __all__ = ["evaluate_accuracy"]
@@ -65,8 +65,11 @@ def evaluate_accuracy(
     (50, True)
     """
     engines = list(engine) if isinstance(engine, Sequence) else [engine]
-    run = AccuracyRun(engines=engines, dataset=with_labels(pictures, labels), labels=Labels())
+    run = AccuracyRun(
+        engines=by_precision(engines), dataset=with_labels(pictures, labels), labels=Labels()
+    )
     surveys = run.begin()
-    for found in run.go(surveys):
-        progress(found.pictures)
-    return accuracy_of(run, surveys)
+    for each in run.go(surveys):
+        progress(each.pictures)
+    models = {name: each.manifest for name, each in run.engines.items()}
+    return accuracy_of(run.question, models, surveys[0], run.settings())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitonnx.layout import Layout
 from vitonnx.probes import Total
 
-__all__ = ["Accuracy", "Hits", "HitsQuestion", "rank_of"]
+__all__ = ["TOP", "Accuracy", "AccuracyQuestion", "Hits", "HitsQuestion", "rank_of"]
 
 TOP = 5
 
@@ -94,17 +94,16 @@ def rank_of(number: int, scores: NDArray[np.floating]) -> int:
 
 @dataclass(frozen=True)
 class HitsQuestion:
-    """What is asked of all pictures, as a state file knows it.
+    """What is counted of every picture, as a state file knows it.
 
     Parameters
     ----------
-    total : type of Hits
-        What is counted.
     ways : int
         Of asking.
     """
 
-    total: type[Hits]
+    total: ClassVar[type[Hits]] = Hits
+
     ways: int
 
     def nothing(self, layout: Layout) -> Hits:
@@ -113,7 +112,7 @@ class HitsQuestion:
 
     def bytes_of(self, layout: Layout) -> int:
         """Give the memory that a total takes."""
-        return 8 * self.ways * (len(fields(self.total)) - 1)
+        return 8 * self.ways * len(self.total().parts())
 
     def check(self, total: Hits, layout: Layout) -> None:
         """Raise a ValueError if a total can't be one of this question."""
@@ -127,3 +126,21 @@ class HitsQuestion:
                 raise ValueError(f"{name} that are no numbers of pictures")
         if (np.asarray(total.top1) > np.asarray(total.top5)).any():
             raise ValueError("more first answers that are right than among five")
+
+
+@dataclass(frozen=True)
+class AccuracyQuestion(HitsQuestion):
+    """Which class a picture is of, put to a model in one precision or several.
+
+    Parameters
+    ----------
+    ways : int
+        Number of precisions.
+    classes : int
+        Number of classes.
+    """
+
+    name: ClassVar[str] = "accuracy"
+    total: ClassVar[type[Hits]] = Accuracy
+
+    classes: int

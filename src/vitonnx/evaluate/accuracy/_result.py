@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from vitonnx.evaluate._bootstrap import Estimate
 from vitonnx.evaluate._published import Published, published_top1
 from vitonnx.evaluate._save import save_numbers
 from vitonnx.evaluate._wilson import wilson_interval
-from vitonnx.evaluate.accuracy._hits import TOP
-from vitonnx.evaluate.accuracy._run import AccuracyRun
+from vitonnx.evaluate.accuracy._hits import TOP, AccuracyQuestion
+from vitonnx.manifest import Manifest
 
 __all__ = ["AccuracyResult", "Answers", "accuracy_of"]
 
@@ -86,14 +86,13 @@ class AccuracyResult:
         return f"<AccuracyResult of {self.model}: {shares}, on {self.pictures} pictures>"
 
     def numbers(self) -> dict[str, Any]:
-        """Give all as JSON has it; those of the first precision come first."""
-        first = next(iter(self.precisions.values()))
-        own = {"top1": asdict(first)["top1"], "top5": asdict(first)["top5"]}
+        """Give all as JSON has it: ``top1`` and ``top5`` are the first precision's shares."""
         whole = asdict(self)
         return {
             **{name: whole.pop(name) for name in ("model", "untrained", "pictures")},
-            **own,
-            "published": whole.pop("published"),
+            "top1": self.top1.value,
+            "top5": None if self.top5 is None else self.top5.value,
+            **{name: whole.pop(name) for name in ("published", "precisions")},
             **whole,
         }
 
@@ -102,16 +101,31 @@ class AccuracyResult:
         save_numbers(path, self.numbers())
 
 
-def accuracy_of(run: AccuracyRun, surveys: Sequence[Survey]) -> AccuracyResult:
-    """Give the result of a run that is done.
+def accuracy_of(
+    question: AccuracyQuestion,
+    models: Mapping[str, Manifest],
+    found: Survey,
+    settings: Mapping[str, str | int],
+) -> AccuracyResult:
+    """Give the result of a run that is done, or of its parts.
+
+    Parameters
+    ----------
+    question : AccuracyQuestion
+        What was asked.
+    models : mapping of str to Manifest
+        The model's, by the precisions that it ran in.
+    found : Survey
+        What that came to.
+    settings : mapping of str to str or int
+        Of the run.
 
     Raises
     ------
     PictureError
         If no picture could be used.
     """
-    (found,) = surveys
-    total, manifest = found.summary, run.engines[0].manifest
+    total, manifest = found.summary, next(iter(models.values()))
     if not total.count:
         raise PictureError(next(iter(found.skipped.values()), "there is no picture to measure."))
 
@@ -124,13 +138,13 @@ def accuracy_of(run: AccuracyRun, surveys: Sequence[Survey]) -> AccuracyResult:
         pictures=total.count,
         skipped=dict(found.skipped),
         precisions={
-            engine.precision: Answers(
+            precision: Answers(
                 top1=share(total.top1, way),
-                top5=share(total.top5, way) if run.classes.count > TOP else None,
+                top5=share(total.top5, way) if question.classes > TOP else None,
                 agreement=share(total.agreement, way) if way else None,
             )
-            for way, engine in enumerate(run.engines)
+            for way, precision in enumerate(models)
         },
-        published=published_top1(manifest) if run.classes.synsets else None,
-        settings=run.settings(),
+        published=published_top1(manifest),
+        settings=settings,
     )

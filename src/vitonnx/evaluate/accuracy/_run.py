@@ -1,85 +1,98 @@
-"""A run that counts right answers, which can be stopped after every batch, and resumed."""
+"""A run that counts right answers, which can be stopped after every batch, resumed and divided."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from vitonnx.dataset import Dataset
-from vitonnx.engine import Engine, StateFile, Survey, run_settings
+from vitonnx.engine import Engine, Pass, Survey, run_settings
 from vitonnx.errors import UsageError
-from vitonnx.evaluate.accuracy._hits import Accuracy, HitsQuestion
+from vitonnx.evaluate.accuracy._hits import AccuracyQuestion
 from vitonnx.evaluate.accuracy._survey import survey_accuracy
 from vitonnx.evaluate.labels import Classes, Labels
+from vitonnx.runs import Run
 
-__all__ = ["AccuracyRun"]
+__all__ = ["AccuracyRun", "by_precision"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccuracyRun:
-    """What is asked of which pictures.
-
-    Parameters
-    ----------
-    engines : sequence of Engine
-        The same model in one precision or several.
-    dataset : Dataset
-        All pictures.
-    labels : Labels
-        Where their labels are.
-    strict : bool
-        Whether a bad picture ends the run.
+def by_precision(engines: Sequence[Engine]) -> dict[str, Engine]:
+    """Name engines of one model by the precisions that they run in.
 
     Raises
     ------
     UsageError
-        If the model has no head, two precisions are one, or labels that are known without a
-        picture are no classes of the model.
+        If two run in the same.
+    """
+    named: dict[str, Engine] = {engine.precision: engine for engine in engines}
+    if len(named) < len(engines):
+        raise UsageError(
+            f"{engines[0].manifest.name} is asked twice in the same precision, of "
+            f"{', '.join(engine.precision for engine in engines)}: leave one out."
+        )
+    return named
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AccuracyRun(Run):
+    """How often a model is right about pictures.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        See `by_precision`.
+    dataset : Dataset
+        The pictures.
+    labels : Labels
+        Where their labels are.
+    strict : bool
+        Whether the first bad picture is an error; else it is skipped.
+
+    Raises
+    ------
+    UsageError
+        If the model has no head, or labels that are known without a picture are no classes of it.
     """
 
-    engines: Sequence[Engine]
-    dataset: Dataset
     labels: Labels
     strict: bool = False
 
     def __post_init__(self) -> None:
-        precisions = [engine.precision for engine in self.engines]
-        for precision in precisions:
-            if precisions.count(precision) > 1:
-                raise UsageError(f"the precision {precision} is given twice: give others.")
-        self.classes.check(self.labels.known(self.dataset))
+        if self.dataset.shards:  # there may be more parts than shards
+            self.classes.check(self.labels.known(self.dataset))
 
     @cached_property
     def classes(self) -> Classes:
         """The model's."""
-        return Classes.of(self.engines[0].manifest)
+        return Classes.of(next(iter(self.engines.values())).manifest)
 
     @property
-    def question(self) -> HitsQuestion:
-        """What is counted of every picture."""
-        return HitsQuestion(Accuracy, len(self.engines))
+    def question(self) -> AccuracyQuestion:
+        """What is asked of every picture."""
+        return AccuracyQuestion(len(self.engines), self.classes.count)
+
+    def passes(self) -> list[Pass]:
+        """List the only pass: all precisions are asked of a picture before the next one."""
+        engines = list(self.engines.values())
+        alike = all(engine.batches_alike for engine in engines)
+        size = max(engine.batch_size for engine in engines) if alike else 1
+        return [Pass(self.question, engines[0].layout, size)]
 
     def settings(self) -> dict[str, str | int]:
         """Describe the run so closely that one of the same description gives the same numbers."""
-        return {**self.labels.described(), **run_settings(self.engines, self.dataset)}
-
-    def begin(self) -> list[Survey]:
-        """Give the survey of a run that begins."""
-        return [Survey(own=Accuracy(), before=Accuracy())]
-
-    def state(self, path: Path) -> StateFile:
-        """Give the file that the run is resumed from."""
-        alike = all(engine.batches_alike for engine in self.engines)
-        size = max(engine.batch_size for engine in self.engines) if alike else 1
-        return StateFile.of_questions(
-            path, self.settings(), self.dataset, [self.question], self.engines[0].layout, size
-        )
+        return {
+            **self.labels.described(),
+            **run_settings(list(self.engines.values()), self.dataset),
+        }
 
     def go(self, surveys: Sequence[Survey]) -> Iterator[Survey]:
         """Go through the pictures, from where the survey is; give it after every batch."""
         (found,) = surveys
         return survey_accuracy(
-            self.engines, self.dataset, self.labels, self.classes, found, strict=self.strict
+            list(self.engines.values()),
+            self.dataset,
+            self.labels,
+            self.classes,
+            found,
+            strict=self.strict,
         )

@@ -4,13 +4,14 @@ from vitonnx.evaluate.knn._bank import Bank
 from vitonnx.evaluate.knn._evaluate import evaluate_knn
 from vitonnx.evaluate.knn._nearest import nearest, ranks_by_votes
 from vitonnx.evaluate.knn._result import KnnResult, Votes, knn_of
-from vitonnx.evaluate.knn._run import NEIGHBOURS, KnnRun
+from vitonnx.evaluate.knn._run import NEIGHBOURS, BankRun, VoteRun
 
 __all__ = [
     "NEIGHBOURS",
     "Bank",
+    "BankRun",
     "KnnResult",
-    "KnnRun",
+    "VoteRun",
     "Votes",
     "evaluate_knn",
     "knn_of",

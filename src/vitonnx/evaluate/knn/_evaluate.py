@@ -9,7 +9,7 @@ from vitonnx.dataset import Dataset, Label
 from vitonnx.engine import Engine
 from vitonnx.evaluate.knn._bank import Bank
 from vitonnx.evaluate.knn._result import KnnResult, knn_of
-from vitonnx.evaluate.knn._run import KnnRun
+from vitonnx.evaluate.knn._run import BankRun, VoteRun
 from vitonnx.evaluate.labels import Labels, with_labels
 from vitonnx.media import temporary_folder
 
@@ -76,17 +76,15 @@ def evaluate_knn(
     >>> found.known, found.pictures, list(found.k)
     (60, 20, [10, 20])
     """
-    run = KnnRun(
-        engine=engine,
-        train=with_labels(train, train_labels),
-        data=with_labels(pictures, labels),
-        labels=Labels(),
-    )
-    known, found = run.begin()
+    known, asked = with_labels(train, train_labels), with_labels(pictures, labels)
+    engines = {engine.manifest.name: engine}
     with temporary_folder() as folder:
         bank = Bank(folder / "bank")
-        for each in run.fill(bank, known):
+        fill = BankRun(engines=engines, dataset=known, bank=bank)
+        vote = VoteRun(engines=engines, dataset=asked, labels=Labels(), train=known, bank=bank)
+        (filled,), (found,) = fill.begin(), vote.begin()
+        for each in fill.go([filled]):
             progress(each.pictures)
-        for each in run.vote(bank, found):
-            progress(known.pictures + each.pictures)
-    return knn_of(run, known, found)
+        for each in vote.go([found]):
+            progress(filled.pictures + each.pictures)
+        return knn_of(vote, filled, found)

@@ -13,7 +13,7 @@ from vitonnx.evaluate._bootstrap import Estimate
 from vitonnx.evaluate._published import Published, published_knn
 from vitonnx.evaluate._save import save_numbers
 from vitonnx.evaluate._wilson import wilson_interval
-from vitonnx.evaluate.knn._run import NEIGHBOURS, KnnRun
+from vitonnx.evaluate.knn._run import NEIGHBOURS, VoteRun
 
 __all__ = ["KnnResult", "Votes", "knn_of"]
 
@@ -89,15 +89,16 @@ class KnnResult:
         save_numbers(path, self.numbers())
 
 
-def knn_of(run: KnnRun, bank: Survey, found: Survey) -> KnnResult:
-    """Give the result of a run that is done.
+def knn_of(run: VoteRun, bank: Survey, found: Survey) -> KnnResult:
+    """Give the result of two runs that are done: what the bank holds, and what it voted.
 
     Raises
     ------
     PictureError
         If no picture could be used.
     """
-    known, total, manifest = bank.summary.count, found.summary, run.engine.manifest
+    known, total = bank.summary.count, found.summary
+    manifest = next(iter(run.engines.values())).manifest
     if not total.count:
         raise PictureError(next(iter(found.skipped.values()), "there is no picture to measure."))
     return KnnResult(

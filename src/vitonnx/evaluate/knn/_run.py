@@ -1,22 +1,22 @@
-"""Two passes that can be resumed: pictures of known class into a bank, and others that ask it."""
+"""Two runs that can be resumed: pictures of known class into a bank, and others that ask it."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vitonnx.contract import EMBEDDING
 from vitonnx.dataset import Dataset, Label
-from vitonnx.engine import Counting, Engine, StateFile, Survey, run_settings
+from vitonnx.engine import Engine, Pass, Survey, run_settings
 from vitonnx.errors import UsageError
 from vitonnx.evaluate.accuracy import Hits, HitsQuestion
-from vitonnx.evaluate.knn._bank import Bank, BankQuestion, Filled, key_of
+from vitonnx.evaluate.knn._bank import Bank, BankQuestion, key_of
 from vitonnx.evaluate.knn._embed import at_once, embed
 from vitonnx.evaluate.knn._nearest import nearest, ranks_by_votes
 from vitonnx.evaluate.labels import Labels, spellings_of
+from vitonnx.runs import Run
 
-__all__ = ["NEIGHBOURS", "KnnRun"]
+__all__ = ["NEIGHBOURS", "BankRun", "VoteRun"]
 
 NEIGHBOURS = (10, 20, 100, 200)
 """How many neighbours vote, as in DINO's evaluation."""
@@ -24,69 +24,46 @@ NEIGHBOURS = (10, 20, 100, 200)
 SHOWN = 5  # of the labels that nobody knows, in a message
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnnRun:
-    """What is asked of which pictures.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BankRun(Run):
+    """Embeddings of pictures of known class, which go into a bank.
 
     Parameters
     ----------
-    engine : Engine
-        The model.
-    train, data : Dataset
-        Pictures of known class, and those whose class their neighbours vote for.
-    labels : Labels
-        Where the labels of `data` are; those of `train` are its own.
+    engines : mapping of str to Engine
+        The only one.
+    dataset : Dataset
+        The pictures, which say their labels themselves.
+    bank : Bank
 
     Raises
     ------
     UsageError
-        If the model has no embedding, there are no labels, or `data` has a class that `train`
-        lacks, where both are known without a picture.
+        If the model has no embedding, or the pictures have no labels, where that is known.
     """
 
-    engine: Engine
-    train: Dataset
-    data: Dataset
-    labels: Labels
+    bank: Bank
 
     def __post_init__(self) -> None:
-        if EMBEDDING not in self.engine.outputs:
-            raise UsageError(f"{self.engine.file} has no embedding that could have neighbours.")
-        known, asked = Labels().known(self.train), self.labels.known(self.data)
-        if self.train.is_listed:
-            _refuse_unknown(asked, {key_of(label) for label in known})
+        engine = _only(self)
+        if EMBEDDING not in engine.outputs:
+            raise UsageError(f"{engine.file} has no embedding that could have neighbours.")
+        Labels().known(self.dataset)
 
-    def begin(self) -> tuple[Survey, Survey]:
-        """Give the surveys of a run that begins: of the bank, and of the votes."""
-        return Survey(own=Filled(), before=Filled()), Survey(own=Hits(), before=Hits())
+    def passes(self) -> list[Pass]:
+        """List the only pass."""
+        return [_pass_of(self, BankQuestion())]
 
     def settings(self) -> dict[str, str | int]:
-        """Describe the run so closely that one of the same description gives the same numbers."""
-        known = {f"TRAIN: {name}": value for name, value in self.train.described().items()}
-        return {**self.labels.described(), **known, **run_settings([self.engine], self.data)}
+        """Describe the run."""
+        return run_settings([_only(self)], self.dataset)
 
-    def bank_state(self, path: Path) -> StateFile:
-        """Give the file that the first pass is resumed from."""
-        settings = run_settings([self.engine], self.train)
-        return self._state(path, settings, self.train, BankQuestion())
-
-    def state(self, path: Path) -> StateFile:
-        """Give the file that the second pass is resumed from."""
-        question = HitsQuestion(Hits, len(NEIGHBOURS))
-        return self._state(path, self.settings(), self.data, question)
-
-    def _state(
-        self, path: Path, settings: dict[str, str | int], dataset: Dataset, question: Counting
-    ) -> StateFile:
-        size = at_once(self.engine) if self.engine.batches_alike else 1
-        layout = self.engine.layout
-        return StateFile.of_questions(path, settings, dataset, [question], layout, size)
-
-    def fill(self, bank: Bank, found: Survey) -> Iterator[Survey]:
-        """Embed what is left of `train`; gives the survey each time that the bank has grown."""
-        bank.begin(found.summary)
-        for embeddings, keys in embed(self.engine, self.train, Labels(), found, key_of):
-            found.own = found.own.merge(bank.append(embeddings, keys))
+    def go(self, surveys: Sequence[Survey]) -> Iterator[Survey]:
+        """Embed the pictures; gives the survey each time that the bank has grown."""
+        (found,) = surveys
+        self.bank.begin(found.summary)
+        for embeddings, keys in embed(_only(self), self.dataset, Labels(), found, key_of):
+            found.own = found.own.merge(self.bank.append(embeddings, keys))
             yield found
         if found.summary.count < NEIGHBOURS[0]:
             raise UsageError(
@@ -94,22 +71,75 @@ class KnnRun:
                 f"{NEIGHBOURS[0]} neighbours vote: give more."
             )
 
-    def vote(self, bank: Bank, found: Survey) -> Iterator[Survey]:
-        """Ask the bank about what is left of `data`; gives the survey every `at_once` pictures."""
-        known = bank.keys()
-        _refuse_unknown(self.labels.known(self.data), known)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VoteRun(Run):
+    """Votes of the nearest neighbours in a bank that is full.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        The only one.
+    dataset : Dataset
+        Pictures that are voted about.
+    labels : Labels
+        Where their labels are.
+    train : Dataset
+        Pictures that vote.
+    bank : Bank
+        Their embeddings.
+
+    Raises
+    ------
+    UsageError
+        If a class is asked for that none is of that votes, where both are known without a picture.
+    """
+
+    labels: Labels
+    train: Dataset
+    bank: Bank
+
+    def __post_init__(self) -> None:
+        known, asked = Labels().known(self.train), self.labels.known(self.dataset)
+        if self.train.is_listed:
+            _refuse_unknown(asked, {key_of(label) for label in known})
+
+    def passes(self) -> list[Pass]:
+        """List the only pass."""
+        return [_pass_of(self, HitsQuestion(len(NEIGHBOURS)))]
+
+    def settings(self) -> dict[str, str | int]:
+        """Describe the run, and the other one before it."""
+        known = {f"TRAIN: {name}": value for name, value in self.train.described().items()}
+        return {**self.labels.described(), **known, **run_settings([_only(self)], self.dataset)}
+
+    def go(self, surveys: Sequence[Survey]) -> Iterator[Survey]:
+        """Ask the bank about the pictures; gives the survey every `at_once`."""
+        (found,) = surveys
+        known = self.bank.keys()
+        _refuse_unknown(self.labels.known(self.dataset), known)
 
         def key(label: Label) -> int:
             _refuse_unknown([label], known)
             return _keys(label, known)[0]
 
-        for embeddings, keys in embed(self.engine, self.data, self.labels, found, key):
+        for embeddings, keys in embed(_only(self), self.dataset, self.labels, found, key):
             if keys:
-                near, theirs = nearest(bank, embeddings, NEIGHBOURS[-1])
+                near, theirs = nearest(self.bank, embeddings, NEIGHBOURS[-1])
                 for row, own in enumerate(keys):
                     ranks = ranks_by_votes(near[row], theirs[row], own, NEIGHBOURS)
                     found.own = found.own.merge(Hits.of(ranks))
             yield found
+
+
+def _only(run: Run) -> Engine:
+    (engine,) = run.engines.values()
+    return engine
+
+
+def _pass_of(run: Run, question: BankQuestion | HitsQuestion) -> Pass:
+    engine = _only(run)
+    return Pass(question, engine.layout, at_once(engine) if engine.batches_alike else 1)
 
 
 def _keys(label: Label, known: Container[int]) -> list[int]:

@@ -22,10 +22,11 @@ from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import AddingProbe, Histogram
 
 if TYPE_CHECKING:
+    from vitonnx.cli._probe_dataset import TotalsFound
     from vitonnx.dataset import Dataset
     from vitonnx.engine import Engine, Survey
 
-__all__ = ["fit_all", "probe_fitted"]
+__all__ = ["deliver_fit", "fit_all", "probe_fitted"]
 
 
 @spread
@@ -168,12 +169,22 @@ def _tell(
     found: dict[str, Histogram] = {}
     for (name, engine), survey in zip(engines.items(), surveys, strict=False):
         if survey.summary.count:
-            finding = probes[name].finding_of(survey.summary, engine.layout)
-            found[name] = finding
-            words = "; ".join(finding.details)
-            inform(f"{name}: {words}." if len(engines) > 1 else f"{words}.", quiet=quiet)
-    if output is None or not found:
-        return
+            found[name] = probes[name].finding_of(survey.summary, engine.layout)
+    _say(found, quiet=quiet)
+    if output is not None and found:
+        _write(output, found)
+
+
+def _say(found: Mapping[str, Histogram], *, quiet: bool) -> None:
+    for name, finding in found.items():
+        words = "; ".join(finding.details)
+        inform(f"{name}: {words}." if len(found) > 1 else f"{words}.", quiet=quiet)
+
+
+def _write(
+    output: Path, found: Mapping[str, Histogram], more: Mapping[str, Any] | None = None
+) -> None:
+    """Write histograms by model, as a figure or as arrays, with more arrays if there are some."""
     if output.suffix.lower() in FIGURES:
         from vitonnx.plots import plot_findings, save_figure
 
@@ -184,7 +195,49 @@ def _tell(
         arrays = {
             name: {"counts": each.counts, "edges": each.edges} for name, each in found.items()
         }
-        save_arrays(
-            output, stack_models(arrays) if len(arrays) > 1 else next(iter(arrays.values()))
-        )
+        own = stack_models(arrays) if len(arrays) > 1 else next(iter(arrays.values()), {})
+        save_arrays(output, {**own, **(more or {})})
     give(output)
+
+
+def deliver_fit(found: TotalsFound, output: Path, *, quiet: bool) -> None:
+    """Write what a probe is fitted by, once all pictures are counted, and list bad ones.
+
+    Parameters
+    ----------
+    found : TotalsFound
+        Of a probe that is fitted in one stage.
+    output : Path
+        ``.npz``: what the probe learns, and the histogram of one that has it; or a figure of that.
+    quiet : bool
+        Whether to suppress notes.
+
+    Raises
+    ------
+    UsageError
+        If no picture counts, there is no figure, or models have learned unlike things.
+    typer.Exit
+        With code 1 if there are bad pictures.
+    """
+    histograms = {
+        name: finding
+        for name, finding in (
+            found.findings().items() if isinstance(found.probe, AddingProbe) else ()
+        )
+        if isinstance(finding, Histogram)
+    }
+    if len(found.models) > 1 and not histograms:
+        raise UsageError(
+            f"what {found.probe.name} learns is of one model: run it for each, without --compare."
+        )
+    if output.suffix.lower() in FIGURES and not histograms:
+        raise UsageError(
+            f"{found.probe.name} has no figure of all pictures: write what it learns to an .npz."
+        )
+    learned: Mapping[str, Any] = {}
+    if len(found.models) == 1:
+        (layout,) = found.models.values()
+        learned = found.probe.learn(found.surveys[0].summary, layout).learned(layout)
+    _say(histograms, quiet=quiet)
+    _write(output, histograms, learned)
+    list_bad(found.surveys)

@@ -6,10 +6,13 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from vitonnx.dataset._address import is_address, shown_address
 from vitonnx.dataset._listing import Listing
 from vitonnx.dataset._shard import Sample, Shard
+from vitonnx.dataset._tar import Tar
 
 __all__ = ["Dataset", "as_dataset"]
 
@@ -68,6 +71,22 @@ class Dataset:
     def __iter__(self) -> Iterator[Any]:
         return (sample.picture for sample in self.samples())
 
+    def fetched(self, folder: Path) -> Dataset:
+        """Give the same dataset, whose tars are copied to a folder if they are at URLs.
+
+        Whoever reads a dataset several times asks for it: each tar is fetched once, as a whole,
+        when it is first read. Names, stems and descriptions stay.
+
+        Parameters
+        ----------
+        folder : Path
+            An empty folder, which is kept as long as the dataset is read, and has room for all of
+            the tars: `vitonnx.media.temporary_folder`, for example.
+        """
+        return Dataset(
+            [shard.fetched(folder) if isinstance(shard, Tar) else shard for shard in self.shards]
+        )
+
     def part(self, number: int, parts: int) -> Dataset:
         """Take one of so many parts: shards that follow each other, as evenly as can be.
 
@@ -100,6 +119,11 @@ class Dataset:
             "the number of shards": len(self.shards),
             "the hash of the pictures' names and places": digest.hexdigest(),
         }
+
+
+def _as_shown(file: Any) -> str:
+    name = str(file)
+    return shown_address(name) if is_address(name) else name
 
 
 def as_dataset(pictures: Dataset | Iterable[Any]) -> Dataset:

@@ -6,10 +6,14 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
+from vitonnx.dataset._address import is_address
+from vitonnx.dataset._place import place_of
 from vitonnx.dataset._shard import Sample
+from vitonnx.filenames import shown
+from vitonnx.media import Encoded
 
 __all__ = ["SHARD_SIZE", "Listing"]
 
@@ -19,7 +23,7 @@ SHARD_SIZE = 4096
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """Pictures by their names, as they are on the disk.
+    """Pictures by their names, as they are on the disk, or by their URLs.
 
     Parameters
     ----------
@@ -27,18 +31,19 @@ class Listing:
         See `Shard.stem`.
     files : sequence of str or path
         Their names; or whatever else an engine takes as pictures.
-    root : str
-        The folder that ids are relative to. Without one, a name is the id.
+    roots : sequence of str, optional
+        Of each, the folder that its id is relative to. Where that is empty, the name is the id.
     """
 
     stem: str
     files: Sequence[Any]
-    root: str = ""
+    roots: Sequence[str] = ()
 
     @property
     def name(self) -> str:
         """How messages name it."""
-        return self.root or self.stem
+        roots = set(self.roots)
+        return shown(roots.pop()) or self.stem if len(roots) == 1 else self.stem
 
     @property
     def count(self) -> int:
@@ -53,21 +58,38 @@ class Listing:
         """Give its pictures; a folder below the root is the class of all that is in it."""
         for number in range(start, len(self.files)):
             file = self.files[number]
+            root = self.roots[number] if self.roots else ""
             if not isinstance(file, str | Path):
                 yield Sample(f"picture {number}", file)
-                continue
-            own = os.path.relpath(file, self.root) if self.root else os.fspath(file)
-            parts = Path(own).parts
-            label = parts[0] if self.root and len(parts) > 1 else None
-            yield Sample(Path(own).as_posix(), file, label)
+            elif is_address(str(file)):
+                yield _elsewhere(str(file), root)
+            else:
+                own = Path(os.path.relpath(file, root) if root else file)
+                yield Sample(own.as_posix(), file, _label(own, root))
 
     def chosen(self, rows: range | list[int]) -> Listing:
         """Give some of its pictures."""
-        return replace(self, files=[self.files[row] for row in rows])
+        files = [self.files[row] for row in rows]
+        return replace(self, files=files, roots=[self.roots[row] for row in rows if self.roots])
 
     def described(self) -> str:
         """Hash the names in their order."""
         digest = hashlib.sha256()
         for file in self.files:
-            digest.update(os.fsencode(Path(str(file)).absolute()) + b"\0")
+            where = place_of(str(file)).identity
+            digest.update(where.encode("utf-8", "surrogateescape") + b"\0")
         return f"{len(self.files)} files {digest.hexdigest()}"
+
+
+def _elsewhere(address: str, root: str) -> Sample:
+    """Give a picture at a URL, which is fetched once it is decoded."""
+    from vitonnx.dataset._remote import Remote
+
+    place = Remote(address)
+    own = place.path_below(root) if root else place.name
+    return Sample(own, Encoded(place.name, place.content), _label(PurePosixPath(own), root))
+
+
+def _label(own: PurePath, root: str) -> str | None:
+    """Give the class of a picture: the first folder on the way to it."""
+    return own.parts[0] if root and len(own.parts) > 1 else None

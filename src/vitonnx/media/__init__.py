@@ -18,6 +18,7 @@ from vitonnx.media._find_pictures import (
     find_pictures,
     natural_key,
 )
+from vitonnx.media._formats import may_be_picture
 from vitonnx.media._lists import read_lists
 from vitonnx.media._passing import passing_folder, remove_own, temporary_folder
 from vitonnx.media._picture import Decoded, PictureSource, decoded, open_picture
@@ -44,6 +45,7 @@ __all__ = [
     "find_pictures",
     "first_among",
     "load_arrays",
+    "may_be_picture",
     "natural_key",
     "on_host",
     "open_picture",

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from PIL import Image, features
 
-__all__ = ["HEAD", "Kind", "PassedOver", "formats_read", "is_read", "kind_of", "suffixes_read"]
+__all__ = [
+    "HEAD",
+    "Kind",
+    "PassedOver",
+    "formats_read",
+    "is_read",
+    "kind_of",
+    "may_be_picture",
+    "suffixes_read",
+]
 
 # What cameras, scanners, browsers and programs for drawing write, and Pillow decodes by itself, in
 # this process. Not among them is what starts another program or has none of its own decoders (EPS
@@ -51,6 +60,17 @@ def read_heic() -> bool:
 
     register_heif_opener()
     return True
+
+
+def may_be_picture(suffix: str) -> bool:
+    """Tell whether files of a suffix are pictures: of a supported format, or with what it needs.
+
+    Examples
+    --------
+    >>> may_be_picture(".JPG"), may_be_picture(".heic"), may_be_picture(".json")
+    (True, True, False)
+    """
+    return suffix.lower() in suffixes_read() or kind_of(suffix) in (HEIC, AVIF)
 
 
 HEAD = 32  # bytes at the start of a file that its content is told from

@@ -1,0 +1,155 @@
+"""What a word of the command line stands for: pictures, tars or parquet files, here or at URLs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from vitonnx.dataset._address import is_address, parts_of
+from vitonnx.dataset._place import Local, Place
+from vitonnx.errors import DataError, UsageError
+from vitonnx.media import Notice, find_picture_names, may_be_picture, natural_key
+
+if TYPE_CHECKING:
+    from vitonnx.dataset._remote import Remote
+
+__all__ = ["Pictures", "find", "is_table", "is_tar", "stem_of"]
+
+TARS = (".tar.gz", ".tar", ".tgz")
+TABLES = (".parquet",)
+SIGNS = "*?["  # of a glob
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Names of picture files, and the folder that their ids are relative to."""
+
+    names: list[str]
+    root: str = ""
+
+
+def is_tar(name: str) -> bool:
+    """Tell whether a name is that of a tar."""
+    return name.lower().endswith(TARS)
+
+
+def is_table(name: str) -> bool:
+    """Tell whether a name is that of a parquet file."""
+    return name.lower().endswith(TABLES)
+
+
+def stem_of(file_name: str) -> str:
+    """Give the name of a tar or parquet file without its suffix.
+
+    Examples
+    --------
+    >>> stem_of("train-000.tar.gz"), stem_of("val.2.parquet")
+    ('train-000', 'val.2')
+    """
+    suffix = next((each for each in (*TARS, *TABLES) if file_name.lower().endswith(each)), "")
+    return file_name[: len(file_name) - len(suffix)]
+
+
+def find(word: str, notice: Notice | None) -> Pictures | list[Place]:
+    """Find the pictures that a word stands for, or the files that hold them.
+
+    Raises
+    ------
+    UsageError
+        If there are none.
+    DataError
+        If a tar or parquet file doesn't exist, or a URL can't be looked at.
+    """
+    if is_address(word):
+        return _find_elsewhere(word)
+    path = Path(word)
+    is_folder = path.is_dir()
+    if not is_folder and not (any(sign in word for sign in SIGNS) and not path.exists()):
+        if not _holds_pictures(word):
+            return Pictures(find_picture_names([word], notice=notice))
+        if not path.exists():
+            raise DataError(f"{Local(word).name} does not exist: check the name and the folder.")
+        return [Local(word)]
+    try:
+        names = find_picture_names([word], notice=notice)
+    except UsageError:
+        holders = _holders(_files_in(path) if is_folder else _matches(path))
+        if not holders:
+            raise
+        return [Local(name) for name in _of_one_kind(holders, word)]
+    return Pictures(names, word if is_folder else _fixed_folder(word))
+
+
+def _find_elsewhere(address: str) -> Pictures | list[Place]:
+    """Find what a URL stands for: a file, a folder, or a glob."""
+    from vitonnx.dataset._remote import Remote
+
+    place = Remote(address)
+    path = parts_of(address)[2]
+    if not any(sign in path for sign in "*["):
+        if _holds_pictures(path):
+            return [place]
+        if may_be_picture(PurePosixPath(path).suffix) or not place.is_folder():
+            return Pictures([address])
+        folder, found = place, list(place.files())
+    else:
+        folder, matches = _divided(place)
+        found = list(filter(matches, folder.files()))
+    pictures = [each for each in found if may_be_picture(PurePosixPath(each).suffix)]
+    if pictures:
+        names = [folder.child(each).address for each in sorted(pictures, key=natural_key)]
+        return Pictures(names, folder.address)
+    holders = _of_one_kind(_holders(found), place.name)
+    if not holders:
+        raise UsageError(f"{place.name} has no pictures, tars or parquet files: check the address.")
+    return [folder.child(each) for each in holders]
+
+
+def _divided(place: Remote) -> tuple[Remote, Callable[[str], bool]]:
+    """Divide a glob into the folder above its first sign, and what tells matches below it."""
+    from fsspec.utils import glob_translate
+
+    folder = place
+    while any(sign in parts_of(folder.address)[2] for sign in "*["):
+        folder = folder.folder
+    return folder, re.compile(glob_translate(place.path_below(folder.address))).match  # type: ignore[return-value]
+
+
+def _holds_pictures(name: str) -> bool:
+    return is_tar(name) or is_table(name)
+
+
+def _holders(names: Iterable[str]) -> list[str]:
+    return sorted(filter(_holds_pictures, names), key=natural_key)
+
+
+def _of_one_kind(holders: list[str], word: str) -> list[str]:
+    """Refuse tars beside parquet files, which may be the same pictures twice."""
+    if any(map(is_tar, holders)) and any(map(is_table, holders)):
+        raise UsageError(
+            f"{word} has both tars and parquet files: say which with a glob, such as '*.tar'."
+        )
+    return holders
+
+
+def _files_in(folder: Path) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (str(Path(root, name)) for name in files if not name.startswith("."))
+
+
+def _matches(pattern: Path) -> Iterator[str]:
+    for path in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))):
+        if path.is_file() and not path.name.startswith("."):
+            yield str(path)
+
+
+def _fixed_folder(pattern: str) -> str:
+    """Give the folder of a glob that no sign is in."""
+    parts = Path(pattern).parts
+    signs = [number for number, part in enumerate(parts) if any(sign in part for sign in SIGNS)]
+    return str(Path(*parts[: signs[0]]))

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitonnx.cli._accuracy_table import print_accuracy
 from vitonnx.cli._console import give, inform
-from vitonnx.cli._counting import count, list_bad, refuse_one, write_part
+from vitonnx.cli._counting import count, list_bad, write_part
 from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
 from vitonnx.cli._engines import EngineOptions, note_untrained
-from vitonnx.cli._numbers import Numbers, check_numbers
 from vitonnx.cli._options import Device, MaxPixels, Model, Quiet, Resume, Size, Threads
 from vitonnx.cli._output import files_of
 from vitonnx.cli._spread import spread
+from vitonnx.cli._truth import Numbers, Truth, check_written, find_labels
 
 if TYPE_CHECKING:
-    from vitonnx.dataset import Dataset
     from vitonnx.engine import Engine
-    from vitonnx.evaluate import Labels
+    from vitonnx.evaluate import AccuracyQuestion, AccuracyResult
+    from vitonnx.manifest import Manifest
+    from vitonnx.media import Files
+    from vitonnx.runs import Part
 
-__all__ = ["EXAMPLE", "Truth", "accuracy", "find_labels"]
+__all__ = ["ACCURACY", "EXAMPLE", "accuracy", "accuracy_question", "merge_accuracy"]
+
+ACCURACY = "accuracy"
+"""What a part of a run calls its question."""
 
 EXAMPLE = "Example: vitonnx evaluate accuracy deit_s16 imagenet/val -o accuracy.json"
-
-Truth = Annotated[
-    Path | None,
-    typer.Option(
-        "--truth",
-        metavar="FILE",
-        help="Labels of the pictures of DATA: ImageNet's val.txt (a name and a number a line), a "
-        "WordNet id a line, Kaggle's LOC_val_solution.csv, or the devkit's ground truth with its "
-        "meta.mat beside it. By default, the dataset says them: class folders, tars' .cls, --label.",
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +65,7 @@ class Precisions:
             precision=first,
         )
         (engine,) = options.open([model], quiet=quiet).values()
-        siblings = [engine.sibling(precision=precision) for precision in others]
-        return by_precision([engine, *siblings])
+        return by_precision([engine, *(engine.sibling(precision=each) for each in others)])
 
 
 @spread
@@ -94,21 +87,17 @@ def accuracy(
     from vitonnx.evaluate import AccuracyRun, accuracy_of
 
     part = parse_shard(shard)
+    numbers, own = (output, None) if shard is None else (None, output)
     if shard is not None:
-        output = output or Path(f"accuracy-{part[0]}-of-{part[1]}.part")
-    else:
-        check_numbers(output)
+        own = own or Path(f"accuracy-{part[0]}-of-{part[1]}.part")
     pictures = dataset.open(quiet=quiet, parts=part[1])
     labels = find_labels(truth, dataset, pictures, quiet=quiet)
-    read = dataset.read(pictures) | files_of([model]) | ({truth} if truth else set())
-    check_outputs([output, resume], read)
+    read = dataset.read(pictures)
+    check_written(numbers, [own, resume], read | files_of([model]), truth)
     engines = opened.open(model, quiet=quiet)
-    manifests = {precision: engine.manifest for precision, engine in engines.items()}
     first = next(iter(engines.values()))
-    check_outputs([output, resume], files_of([first.file]))
-    run = AccuracyRun(
-        engines=engines, dataset=pictures.part(*part), labels=labels, strict=strict
-    )
+    check_written(numbers, [own, resume], read | files_of([first.file]), truth)
+    run = AccuracyRun(engines=engines, dataset=pictures.part(*part), labels=labels, strict=strict)
     note_untrained({first.manifest.name: first.manifest}, quiet=quiet)
     if run.classes.assumed:
         inform(
@@ -117,12 +106,39 @@ def accuracy(
             quiet=quiet,
         )
     surveys = count(run, resume, label="Measuring", quiet=quiet)
-    if shard is not None and output is not None:
-        write_part(run, pictures, part, surveys, output, run.question)
+    if own is not None:
+        write_part(run, pictures, part, surveys, own, run.question)
     elif surveys[0].summary.count:
-        found = accuracy_of(run.question, manifests, surveys[0], run.settings())
-        print_accuracy(found)
-        if output is not None:
-            found.save(output)
-            give(output)
+        manifests = {precision: engine.manifest for precision, engine in engines.items()}
+        _deliver(accuracy_of(run.question, manifests, surveys[0], run.settings()), numbers)
     list_bad(surveys)
+
+
+def accuracy_question(
+    options: Mapping[str, Any], models: Mapping[str, Manifest]
+) -> tuple[AccuracyQuestion, Manifest]:
+    """Give what a part of a run counts, as it says itself, and a model that it asked."""
+    from vitonnx.evaluate import AccuracyQuestion
+
+    return AccuracyQuestion(**options), next(iter(models.values()))
+
+
+def merge_accuracy(whole: Part, output: Path | None, parts: Files, *, quiet: bool) -> None:
+    """Print what the parts of a run come to, and write it."""
+    from vitonnx.evaluate import accuracy_of
+
+    check_written(output, [], parts, None)
+    question, manifest = accuracy_question(whole.options, whole.models)
+    note_untrained({manifest.name: manifest}, quiet=quiet)
+    if whole.surveys[0].summary.count:
+        found = accuracy_of(question, whole.models, whole.surveys[0], whole.settings)
+        _deliver(found, output)
+    list_bad(whole.surveys)
+
+
+def _deliver(found: AccuracyResult, output: Path | None) -> None:
+    """Print a table, and write all numbers where that is asked for."""
+    print_accuracy(found)
+    if output is not None:
+        found.save(output)
+        give(output)

@@ -8,6 +8,7 @@ from vitonnx.evaluate._look import as_maps
 from vitonnx.evaluate._masks import MaskFolder, as_masks
 from vitonnx.evaluate._measures import BY_CURVES, BY_MASKS, MEASURES
 from vitonnx.evaluate._perturb import Fill, check_fill
+from vitonnx.evaluate._published import Published
 from vitonnx.evaluate._result import Faithfulness, result_of
 from vitonnx.evaluate._run import FaithfulnessRun
 from vitonnx.evaluate._wilson import wilson_interval
@@ -48,6 +49,7 @@ __all__ = [
     "KnnResult",
     "Labels",
     "MaskFolder",
+    "Published",
     "VoteRun",
     "accuracy_of",
     "as_maps",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
-
-from vitonnx.blame import blamed_on
 from vitonnx.errors import UsageError
 from vitonnx.extras import require_flow
 from vitonnx.regular import refuse_special
@@ -16,6 +16,25 @@ __all__ = ["read_devkit_ids"]
 
 META = "meta.mat"
 MOST_BYTES = 2**24  # the real one has less than a tenth
+PATIENCE = 120  # seconds, where a machine is busy; it takes one
+ID = re.compile(r"n\d{8}")
+
+# Damaged files crash SciPy's reader, and not only with an error: it reads in a process of its own,
+# which may not take all memory either.
+PROGRAM = """
+import json, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+except (ImportError, ValueError, OSError):
+    pass
+import numpy
+from scipy.io import loadmat
+synsets = loadmat(sys.argv[1], variable_names=["synsets"], squeeze_me=True)["synsets"]
+rows = [(int(row["ILSVRC2012_ID"]), str(row["WNID"])) for row in numpy.atleast_1d(synsets)]
+json.dump(rows, sys.stdout)
+"""
 
 
 def read_devkit_ids(truth: Path) -> dict[int, str]:
@@ -47,16 +66,25 @@ def read_devkit_ids(truth: Path) -> dict[int, str]:
     if file.stat().st_size > MOST_BYTES:
         raise UsageError(f"{file} is larger than the devkit's: check the file.")
     require_flow(f"{META} needs")
-    with blamed_on(file, UsageError, lambda reason: f"{file} isn't the devkit's ({reason})."):
-        from scipy.io import loadmat
-
-        synsets = np.atleast_1d(
-            loadmat(file, variable_names=["synsets"], squeeze_me=True)["synsets"]
+    found = _read(file)
+    if not found:
+        raise UsageError(
+            f"{file} isn't the devkit's, or is damaged: take it from the devkit again."
         )
-        numbers = [int(number) for number in synsets["ILSVRC2012_ID"]]
-        found = {number: str(own) for number, own in zip(numbers, synsets["WNID"], strict=True)}
-        if len(found) < len(numbers) or not all(
-            re.fullmatch(r"n\d{8}", own) for own in found.values()
-        ):
-            raise ValueError("its numbers are not those of WordNet ids")
     return found
+
+
+def _read(file: Path) -> dict[int, str]:
+    """Read the numbers and their ids; none where they aren't as they should be."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", PROGRAM, str(file)],
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE,
+        )
+        pairs = [(int(number), str(own)) for number, own in json.loads(done.stdout)]
+    except (subprocess.SubprocessError, ValueError, TypeError):
+        return {}
+    found = dict(pairs)
+    return found if len(found) == len(pairs) and all(map(ID.fullmatch, found.values())) else {}

@@ -33,7 +33,8 @@ def draw(folder: Path, count: int = PICTURES, seed: int = 0) -> list[Path]:
 
 def one_by_one(engine: Engine, files: list[Path], output: str) -> NDArray[np.float32]:
     """Ask a model about one picture after the other."""
-    return np.concatenate([engine.run(file)[output] for file in files])
+    pixels = (engine.prepare(file).pixels[None] for file in files)
+    return np.concatenate([engine.run_pixels(each, (output,))[output] for each in pixels])
 
 
 def slow_votes(

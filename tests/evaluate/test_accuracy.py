@@ -171,13 +171,13 @@ def test_a_stream_without_labels_is_refused_before_its_end(
     read: list[str] = []
 
     def samples() -> object:
-        for number in range(10**9):
+        for number in range(10**4):
             read.append(str(number))
             yield Sample(str(number), files[0])
 
     shard = Unlisted([])
     shard.samples = lambda start=0: samples()  # type: ignore[method-assign, assignment]
-    with pytest.raises(UsageError, match="no picture of 0 has a label"):
+    with pytest.raises(UsageError, match=r"no picture of .*0000\.png has a label"):
         vx.evaluate_accuracy(engine, Dataset([shard]))  # type: ignore[list-item]
     assert len(read) < 200
     few = Unlisted([Sample(str(number), files[0]) for number in range(3)])
@@ -188,7 +188,7 @@ def test_a_stream_without_labels_is_refused_before_its_end(
 def test_a_wrong_label_in_a_stream_is_refused(exported: Exported, files: list[Path]) -> None:
     engine = vx.Engine(exported("plain"), device="cpu")
     shard = Unlisted([Sample("a", files[0], 3), Sample("b", files[1], 11)])
-    with pytest.raises(UsageError, match="b: there is no class 11: the model's are 0 to 10"):
+    with pytest.raises(UsageError, match=r"0001\.png: there is no class 11: the model"):
         vx.evaluate_accuracy(engine, Dataset([shard]))  # type: ignore[list-item]
 
 
@@ -209,8 +209,8 @@ def test_it_goes_on_where_it_was(exported: Exported, files: list[Path], tmp_path
     models = {"fp32": engine.manifest}
     expected = accuracy_of(run.question, models, whole[0], {}).numbers()
     assert expected["pictures"] == len(files)
-    assert len(states) > 10
-    for state in states:
+    assert len(states) > 20
+    for state in states[::5]:
         (tmp_path / "state").write_bytes(state)
         surveys = run.state(tmp_path / "state").load()
         assert surveys is not None

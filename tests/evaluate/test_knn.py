@@ -73,30 +73,32 @@ def test_equal_to_dinos_own_classifier(
         one_hot = torch.zeros(ASKED * count, len(names)).scatter_(1, neighbours.view(-1, 1), 1)
         weights = distances.clone().div_(0.07).exp_()
         probs = (one_hot.view(ASKED, -1, len(names)) * weights.view(ASKED, -1, 1)).sum(1)
-        correct = probs.sort(1, True)[1].eq(test_labels.view(-1, 1))
-        assert votes.top1.value == pytest.approx(correct[:, 0].sum().item() / ASKED, abs=1 / ASKED)
-        assert votes.top5.value == pytest.approx(correct[:, :5].sum().item() / ASKED, abs=1 / ASKED)
+        votes_for, predictions = probs.sort(1, True)
+        # DINO's fills up five with classes that nobody votes for, in any order: they don't count.
+        correct = predictions.eq(test_labels.view(-1, 1)) & (votes_for > 0)
+        first, five = correct[:, 0].sum().item() / ASKED, correct[:, :5].sum().item() / ASKED
+        assert votes.top1.value == pytest.approx(first, abs=1 / ASKED)
+        assert votes.top5.value == pytest.approx(five, abs=1 / ASKED)
 
 
 def test_the_bank_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    known = rng.normal(size=(503, 13)).astype(np.float32)
-    known /= np.linalg.norm(known, axis=1, keepdims=True)
-    known[401] = known[7]  # of two that are equally near, the earlier is first
+    # Sums of such numbers are exact, and many are equal: the earlier is nearer then.
+    known = rng.integers(-3, 4, size=(503, 13)).astype(np.float32) / 8
     bank = Bank(tmp_path / "bank")
     bank.begin(Filled())
     total = Filled()
     for start in range(0, 503, 101):
         part = known[start : start + 101]
-        total = total.merge(bank.append(part, [key_of(start + row) for row in range(len(part))]))
-    similarity = known[:29].astype(np.float32) @ known.astype(np.float16).astype(np.float32).T
+        total = total.merge(bank.append(part, list(map(key_of, range(start, start + len(part))))))
+    similarity = known[:29] @ known.T
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :97]
     keys = np.array([key_of(number) for number in range(503)], np.uint64)
     for rows in (4096, 53, 1):
         monkeypatch.setattr("vitonnx.evaluate.knn._nearest.AT_ONCE", rows)
         near, theirs = nearest(bank, known[:29], 97)
         np.testing.assert_array_equal(theirs, keys[order])
-        np.testing.assert_allclose(near, np.take_along_axis(similarity, order, 1), atol=1e-6)
+        np.testing.assert_array_equal(near, np.take_along_axis(similarity, order, 1))
     assert nearest(bank, known[:29], 600)[0].shape == (29, 503)
     assert bank.keys() == set(keys.tolist())
     again = Bank(tmp_path / "bank")
@@ -167,7 +169,7 @@ def test_it_goes_on_where_it_was(
     assert expected["known"] == KNOWN - 1
     assert len(expected["skipped"]) == 2
     assert len(moments) == 10 + 7
-    for number, (bank, bank_state, state) in enumerate(moments):
+    for number, (bank, bank_state, state) in enumerate(moments[2::3]):
         folder = tmp_path / f"moment {number}"
         folder.mkdir()
         (folder / "s.bank").write_bytes(bank)

@@ -73,10 +73,10 @@ def survey_accuracy(
                     found.skipped[sample.name] = str(error)
             found.position += len(batch)
             if not found.summary.count:
-                labels.require_some(found.skipped)
+                labels.require_some(found.skipped, found.pictures)
             yield found
     if not found.summary.count:
-        labels.require_some(found.skipped, least=1)
+        labels.require_some(found.skipped, found.pictures, ended=True)
 
 
 def _answers(

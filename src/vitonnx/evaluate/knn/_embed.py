@@ -106,11 +106,11 @@ def embed(
                     found.skipped[sample.name] = str(error)
             found.position += len(batch)
             if not good and not found.summary.count:
-                labels.require_some(found.skipped)
+                labels.require_some(found.skipped, found.pictures)
             rows = [embedding for embedding, _ in good]
             yield _unit(np.stack(rows) if rows else np.empty((0, 0))), [own for _, own in good]
     if not found.summary.count:
-        labels.require_some(found.skipped, least=1)
+        labels.require_some(found.skipped, found.pictures, ended=True)
 
 
 def _embedding(sample: Sample, result: Result) -> NDArray[np.float32]:

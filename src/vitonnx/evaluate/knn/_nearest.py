@@ -45,14 +45,29 @@ def nearest(
         own = np.broadcast_to(np.arange(start, start + len(known)), (len(queries), len(known)))
         places = np.concatenate([places, own], axis=1)
         if near.shape[1] > count:
-            kept = np.argpartition(-near, count - 1, axis=1)[:, :count]
-            near = np.take_along_axis(near, kept, axis=1)
-            places = np.take_along_axis(places, kept, axis=1)
-    order = np.lexsort((places, -near), axis=1)
+            kept = _largest(near, count)
+            near = near[kept].reshape(-1, count)
+            places = places[kept].reshape(-1, count)
+    order = np.argsort(-near, axis=1, kind="stable")
     near = np.take_along_axis(near, order, axis=1)
     places = np.take_along_axis(places, order, axis=1)
     keys: NDArray[np.uint64] = rows["key"][places] if places.size else places.astype(np.uint64)
     return near, keys
+
+
+def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """Mark so many of each row, and of equal ones the first, which leaves them in their order.
+
+    Examples
+    --------
+    >>> _largest(np.float32([[5, 3, 3, 7, 3]]), 3)
+    array([[ True,  True, False,  True, False]])
+    """
+    last = np.partition(values, -count, axis=1)[:, -count, None]
+    above, equal = values > last, values == last
+    left = count - above.sum(axis=1, keepdims=True)
+    kept: NDArray[np.bool_] = above | (equal & (equal.cumsum(axis=1) <= left))
+    return kept
 
 
 def ranks_by_votes(

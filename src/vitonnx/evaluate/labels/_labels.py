@@ -88,22 +88,25 @@ class Labels:
         """Say that a picture has no label, for the list of what was skipped."""
         return PictureError(f"{sample.name}{NO_LABEL}")
 
-    def require_some(self, skipped: Mapping[str, str], *, least: int = UNLABELLED) -> None:
+    def require_some(self, skipped: Mapping[str, str], done: int, *, ended: bool = False) -> None:
         """Refuse a dataset none of whose pictures counts, as soon as that is for want of labels.
 
         Parameters
         ----------
         skipped : mapping of str to str
             All pictures so far, each with the reason why it doesn't count.
-        least : int
-            So many must have been skipped: fewer may be strays.
+        done : int
+            Their number; few may be strays.
+        ended : bool
+            Whether there are no more.
 
         Raises
         ------
         UsageError
             If all are without a label.
         """
-        if len(skipped) >= least and all(why.endswith(NO_LABEL) for why in skipped.values()):
+        enough = done >= UNLABELLED or (ended and done)
+        if enough and all(why.endswith(NO_LABEL) for why in skipped.values()):
             raise self._missing(skipped)
 
     def _missing(self, names: Iterable[str]) -> UsageError:

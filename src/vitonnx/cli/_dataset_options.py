@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -78,14 +79,23 @@ class DatasetOptions:
         UsageError
             If there are none.
         """
-        from vitonnx.dataset import open_dataset
+        from vitonnx.dataset import SHARD_SIZE, open_dataset
 
-        return open_dataset(
+        opened = partial(
+            open_dataset,
             self.data,
+            column=self.column,
+            id=self.id,
+            label=self.label,
+            root=self.root,
             limit=self.limit,
             seed=self.seed,
-            notice=partial(inform, quiet=quiet),
         )
+        found = opened(notice=partial(inform, quiet=quiet))
+        if parts > 1 and found.is_listed and found.count:
+            # Of a folder, each of several processes shall have something to do.
+            return opened(shard_size=min(SHARD_SIZE, math.ceil(found.count / parts)))
+        return found
 
     def read(self, dataset: Dataset) -> Files:
         """Name what is read, and must not be overwritten."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +79,7 @@ def test_imagenets_layouts_are_one(
     Path("devkit/truth.txt").write_text("".join(f"{numbers[own]}\n" for own in ids))
     for folder, of in (("ids", [each.id for each in SYNSETS]), ("names", None)):
         for name, number in zip(names, val, strict=True):
-            own = of[number] if of else "_".join(SYNSETS[number].names[-1].upper().split())
+            own = of[number] if of else "_".join(SYNSETS[number].names[0].upper().split())
             Path(folder, own).mkdir(parents=True, exist_ok=True)
             os.link(desk / f"val/{name}.JPEG", Path(folder, own, f"{name}.JPEG"))
     found = [
@@ -123,6 +125,34 @@ def test_the_table_and_the_numbers(
         each = found["precisions"]["int8"][name]
         said = f"{100 * each['value']:.2f} {100 * each['low']:.2f} to {100 * each['high']:.2f}"
         assert said in " ".join(int8.split())
+
+
+def test_tars_and_parquet_say_their_labels(
+    call: Call, exported: Exported, val: list[int], desk: Path
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    files = sorted((desk / "val").iterdir())
+    content = [file.read_bytes() for file in files]
+    Path("val.txt").write_text(
+        "".join(f"{file.name} {number}\n" for file, number in zip(files, val, strict=True))
+    )
+    with tarfile.open("val.tar", "w") as tar:
+        for number, (one, own) in enumerate(zip(content, val, strict=True)):
+            said = str(own) if number % 2 else SYNSETS[own].id
+            for suffix, data in (("jpg", one), ("cls", said.encode())):
+                entry = tarfile.TarInfo(f"{number:03}.{suffix}")
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+    parquet.write_table(
+        pyarrow.table({"image": content, "class": pyarrow.array(val, pyarrow.int32())}), "v.parquet"
+    )
+    folder = accuracy(call, exported, "val", "--truth", "val.txt")
+    assert accuracy(call, exported, "val.tar") == folder
+    assert accuracy(call, exported, "v.parquet", "--label", "class") == folder
+    assert accuracy(call, exported, "val.tar", "--limit", "5")["pictures"] == 5
+    words = ("evaluate", "accuracy", exported("imagenet"), "v.parquet", "-q")
+    assert_refused(call(*words), 2, "has a label", "--label")
 
 
 def test_the_parts_of_a_run_come_to_the_whole(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vitonnx import Engine
+from vitonnx.engine import Engine
 
 PICTURES = 211
 GROUPS = 7

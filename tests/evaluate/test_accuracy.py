@@ -176,7 +176,7 @@ def test_a_stream_without_labels_is_refused_before_its_end(
             yield Sample(str(number), files[0])
 
     shard = Unlisted([])
-    shard.samples = lambda start=0: samples()  # type: ignore[method-assign, assignment]
+    shard.samples = lambda start=0: samples()  # type: ignore[method-assign]
     with pytest.raises(UsageError, match=r"no picture of .*0000\.png has a label"):
         vx.evaluate_accuracy(engine, Dataset([shard]))  # type: ignore[list-item]
     assert len(read) < 200

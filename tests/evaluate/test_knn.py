@@ -53,7 +53,7 @@ def test_equal_to_a_slow_loop(
 def test_equal_to_dinos_own_classifier(
     exported: Exported, pictures: tuple[list[Path], list[Path]]
 ) -> None:
-    """The classifier of DINO's eval_knn.py, on single precision: rounding moves no picture."""
+    """The classifier of DINO's eval_knn.py."""
     torch = pytest.importorskip("torch")
     known, asked = pictures
     engine = vx.Engine(exported("headless"), device="cpu")
@@ -67,24 +67,26 @@ def test_equal_to_dinos_own_classifier(
     train_labels, test_labels = (
         torch.tensor([names.index(each) for each in some]) for some in (theirs, own)
     )
-    for count, votes in found.votes.items():
-        distances, indices = (test @ train.t()).topk(count, largest=True, sorted=True)
-        neighbours = torch.gather(train_labels.view(1, -1).expand(ASKED, -1), 1, indices)
-        one_hot = torch.zeros(ASKED * count, len(names)).scatter_(1, neighbours.view(-1, 1), 1)
-        weights = distances.clone().div_(0.07).exp_()
-        probs = (one_hot.view(ASKED, -1, len(names)) * weights.view(ASKED, -1, 1)).sum(1)
-        votes_for, predictions = probs.sort(1, True)
-        # DINO's fills up five with classes that nobody votes for, in any order: they don't count.
-        correct = predictions.eq(test_labels.view(-1, 1)) & (votes_for > 0)
-        first, five = correct[:, 0].sum().item() / ASKED, correct[:, :5].sum().item() / ASKED
-        assert votes.top1.value == pytest.approx(first, abs=1 / ASKED)
-        assert votes.top5.value == pytest.approx(five, abs=1 / ASKED)
+    # The bank's 16 bits may move a picture of those whose votes are nearly even, and no more.
+    for bank, bound in ((train.half().float(), 0.0), (train, 1.5 / ASKED)):
+        for count, votes in found.votes.items():
+            distances, indices = (test @ bank.t()).topk(count, largest=True, sorted=True)
+            neighbours = torch.gather(train_labels.view(1, -1).expand(ASKED, -1), 1, indices)
+            one_hot = torch.zeros(ASKED * count, len(names)).scatter_(1, neighbours.view(-1, 1), 1)
+            weights = distances.clone().div_(0.07).exp_()
+            probs = (one_hot.view(ASKED, -1, len(names)) * weights.view(ASKED, -1, 1)).sum(1)
+            votes_for, predictions = probs.sort(1, True)
+            # DINO's fills up five with classes that nobody votes for, in any order.
+            correct = predictions.eq(test_labels.view(-1, 1)) & (votes_for > 0)
+            first, five = (correct[:, :top].sum().item() / ASKED for top in (1, 5))
+            assert votes.top1.value == pytest.approx(first, abs=bound)
+            assert votes.top5.value == pytest.approx(five, abs=bound)
 
 
 def test_the_bank_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     # Sums of such numbers are exact, and many are equal: the earlier is nearer then.
-    known = rng.integers(-3, 4, size=(503, 13)).astype(np.float32) / 8
+    known = rng.integers(-3, 4, size=(503, 13)).astype(np.float32) / np.float32(8)
     bank = Bank(tmp_path / "bank")
     bank.begin(Filled())
     total = Filled()
@@ -169,13 +171,13 @@ def test_it_goes_on_where_it_was(
     assert expected["known"] == KNOWN - 1
     assert len(expected["skipped"]) == 2
     assert len(moments) == 10 + 7
-    for number, (bank, bank_state, state) in enumerate(moments[2::3]):
+    for number, (bank, bank_state, vote_state) in enumerate(moments[2::3]):
         folder = tmp_path / f"moment {number}"
         folder.mkdir()
         (folder / "s.bank").write_bytes(bank)
         (folder / "s.bank.json").write_bytes(bank_state)
-        if state is not None:
-            (folder / "s").write_bytes(state)
+        if vote_state is not None:
+            (folder / "s").write_bytes(vote_state)
         fill, vote = runs(folder)
         filled = fill.state(folder / "s.bank.json").load() or []
         for _ in fill.go(filled):

@@ -90,20 +90,9 @@ def embed(
         The good pictures among the next `at_once`.
     """
     for samples in left_of_shards(dataset, found, type(found.own)):
-        ours, theirs = itertools.tee(samples)
-        stream = engine.stream((sample.picture for sample in theirs), [_Embedding()])
-        while batch := list(itertools.islice(zip(ours, stream, strict=True), at_once(engine))):
-            good: list[tuple[NDArray[np.float32], Any]] = []
-            for sample, result in batch:
-                label = labels.of(sample)
-                try:
-                    if label is None:
-                        raise labels.refused(sample)
-                    good.append((_embedding(sample, result), known(label)))
-                except UsageError as error:
-                    raise UsageError(f"{sample.name}: {error}") from error
-                except VitonnxError as error:
-                    found.skipped[sample.name] = str(error)
+        answers = _answers(engine, samples, labels, found.skipped, known)
+        while batch := list(itertools.islice(answers, at_once(engine))):
+            good = [each for each in batch if each is not None]
             found.position += len(batch)
             if not good and not found.summary.count:
                 labels.require_some(found.skipped, found.pictures)
@@ -113,11 +102,39 @@ def embed(
         labels.require_some(found.skipped, found.pictures, ended=True)
 
 
+def _answers(
+    engine: Engine,
+    samples: Iterator[Sample],
+    labels: Labels,
+    skipped: dict[str, str],
+    known: Callable[[Label], Any],
+) -> Iterator[tuple[NDArray[np.float32], Any] | None]:
+    """Give each picture's embedding, and what is known of its label; None if it is skipped.
+
+    Nothing else is kept of a picture: what the stream says of it holds its pixels, too.
+    """
+    ours, theirs = itertools.tee(samples)
+    stream = engine.stream((sample.picture for sample in theirs), [_Embedding()])
+    for sample, result in zip(ours, stream, strict=True):
+        label = labels.of(sample)
+        try:
+            if label is None:
+                raise labels.refused(sample)
+            answer = _embedding(sample, result), known(label)
+        except UsageError as error:
+            raise UsageError(f"{sample.name}: {error}") from error
+        except VitonnxError as error:
+            skipped[sample.name] = str(error)
+            yield None
+        else:
+            yield answer
+
+
 def _embedding(sample: Sample, result: Result) -> NDArray[np.float32]:
     """Give the embedding of one picture, or raise a PictureError that says why it has none."""
     if result.error is not None:
         raise result.error
-    embedding = np.asarray(result.only.embedding, np.float32)
+    embedding = np.array(result.only.embedding, np.float32)  # not the batch's, which would stay
     if not np.isfinite(embedding).all():
         raise PictureError(f"{sample.name}: the model answers with what is no number.")
     return embedding

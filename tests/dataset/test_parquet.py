@@ -144,19 +144,18 @@ def test_numbers_without_names_stay(tmp_path: Path) -> None:
         samples(path, label="label")
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "../secret.png",
-        "sub/../../secret.png",
-        "{outside}",
-        "link.png",
-        "linked/secret.png",
-        "",
-        "\0",
-    ]
-    + ["https://127.0.0.1:1/secret.png", "s3://birds/secret.png", "file:///etc/passwd"],
-)
+OUTSIDE = [
+    *("../secret.png", "sub/../../secret.png", "{outside}", "link.png", "linked/secret.png"),
+    *("", "\0", "https://127.0.0.1:1/secret.png", "s3://birds/secret.png", "file:///etc/passwd"),
+]
+OUTSIDE_OF_URL = [
+    *("../secret.png", "/secret.png", "%2e%2e/secret.png", "a/../../secret.png", "//other/a.png"),
+    *("..\\secret.png", "{address}/secret.png", "{address}/set/../secret.png"),
+    *("{address}/set/%2e%2e/secret.png", "{address}/setting/a.png", "http://localhost:1/set/a.png"),
+]
+
+
+@pytest.mark.parametrize("way", OUTSIDE)
 def test_no_path_leads_out_of_the_folder(tmp_path: Path, way: str) -> None:
     (tmp_path / "secret.png").write_bytes(ONE)
     inside = tmp_path / "set"
@@ -182,12 +181,7 @@ def test_a_path_may_be_below_root_alone(tmp_path: Path) -> None:
     assert error_of(bad).endswith("say where they are with --root DIR.")
 
 
-@pytest.mark.parametrize(
-    "way",
-    ["../secret.png", "/secret.png", "%2e%2e/secret.png", "a/../../secret.png", "..\\secret.png"]
-    + ["//other/secret.png", "{address}/secret.png", "http://localhost:1/set/a.png"]
-    + ["{address}/set/../secret.png", "{address}/set/%2e%2e/secret.png", "{address}/setting/a.png"],
-)
+@pytest.mark.parametrize("way", OUTSIDE_OF_URL)
 def test_no_path_leads_out_of_a_url(tmp_path: Path, web: Web, way: str) -> None:
     folder = tmp_path / "web" / "set"
     folder.mkdir()

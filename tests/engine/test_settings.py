@@ -41,8 +41,8 @@ def settings(exported: Exported) -> Callable[..., dict[str, str | int]]:
         ({"probe": vx.Distance(renormalize=True)}, {"the probe"}),
         ({"threads": 1}, {"model 1's threads"}),
         ({"size": (24, 88)}, {"model 1's input size"}),
-        ({"files": ("b", "a")}, {"the hash of the pictures' names in their order"}),
-        ({"files": ("a", "c")}, {"the hash of the pictures' names in their order"}),
+        ({"files": ("b", "a")}, {"the hash of the pictures' names and places"}),
+        ({"files": ("a", "c")}, {"the hash of the pictures' names and places"}),
     ],
 )
 def test_a_change_is_seen(

@@ -98,7 +98,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
         '{"state": ' * 100_000,
         good.replace('"count": 23', f'"count": {"9" * 5000}'),
         "9" * 5000,
-        " " * (2 * 2**23 + 31 * 2 * 2**13) + good,  # more than any state has
+        " " * (4 * 2**23 + 31 * 2 * 2**13) + good,  # more than any state has
     ]
     for text in damaged:
         file.write_text(text)

@@ -11,9 +11,11 @@ from vitonnx.cli import (
     _bake,
     _demo,
     _doctor,
+    _embed,
     _export,
     _faithfulness,
     _inspect,
+    _merge,
     _models,
     _page,
     _report,
@@ -95,7 +97,9 @@ def _root(
 add_probes(probe)
 probe.command("video", epilog=_video.EXAMPLE)(with_options(_video.video, options_in_videos()))
 app.command("demo", epilog=_demo.EXAMPLE)(_demo.demo)
+app.command("merge", epilog=_merge.EXAMPLE)(_merge.merge)
 app.command("models", epilog=_models.EXAMPLE)(_models.models)
+app.command("embed", epilog=_embed.EXAMPLE)(_embed.embed)
 app.command("export", epilog=_export.EXAMPLE)(_export.export)
 app.command("tap", epilog=_tap.EXAMPLE)(_tap.tap)
 app.command("inspect", epilog=_inspect.EXAMPLE)(_inspect.inspect)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vitonnx.cli._console import Stage, give, inform
+from vitonnx.cli._options import Device, MaxPixels, Precision, Size, Threads, parse_size
 from vitonnx.errors import UsageError
 from vitonnx.names import is_hub_id
 from vitonnx.probes import Probe
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     """What each model says of one picture: either all have a result, or all the same error."""
 
 __all__ = [
+    "EngineOptions",
     "Runtime",
     "agreed",
     "check_stackable",
@@ -54,6 +57,23 @@ class Runtime:
         notice = partial(inform, quiet=quiet)
         options = self.options()
         return partial(Engine, size=size, max_pixels=max_pixels, notice=notice, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How the models of a call are opened."""
+
+    size: Size = None
+    max_pixels: MaxPixels = None
+    device: Device = "auto"
+    threads: Threads = None
+    precision: Precision = "auto"
+
+    def open(self, models: Sequence[str], *, quiet: bool) -> dict[str, Engine]:
+        """Open models as `open_engines` does."""
+        runtime = Runtime(self.device, self.threads, self.precision)
+        make = runtime.opener(parse_size(self.size), self.max_pixels, quiet=quiet)
+        return open_engines(models, make, quiet=quiet)
 
 
 def resolve_model(model: str, *, quiet: bool) -> Path:
@@ -184,7 +204,7 @@ def check_stackable(manifests: Mapping[str, Manifest], probe: Probe[Any]) -> Non
 
 def agreed(
     engines: Mapping[str, Engine],
-    pictures: Sequence[str | Path],
+    pictures: Iterable[Any],
     probes: Sequence[Any],
     own: Mapping[str, Sequence[Any]] | None = None,
 ) -> Iterator[Answer]:
@@ -194,8 +214,8 @@ def agreed(
     ----------
     engines : mapping of str to Engine
         By the models' names.
-    pictures : sequence of str or path
-        Pictures.
+    pictures : iterable of pictures
+        Read once, whatever the number of models.
     probes : sequence of Probe
         What all are asked.
     own : mapping of str to sequence of Probe, optional
@@ -207,9 +227,11 @@ def agreed(
         If a model doesn't have what a probe asks for; of several models it says which.
     """
     streams = []
-    for name, engine in engines.items():
+    is_list = isinstance(pictures, Sequence)
+    each = [pictures] * len(engines) if is_list else itertools.tee(pictures, len(engines))
+    for (name, engine), given in zip(engines.items(), each, strict=True):
         try:
-            streams.append(engine.stream(pictures, (own or {}).get(name, probes)))
+            streams.append(engine.stream(given, (own or {}).get(name, probes)))
         except UsageError as error:
             raise UsageError(f"{name}: {error}" if len(engines) > 1 else str(error)) from error
     return map(_agree, zip(*streams, strict=True))

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitonnx.cli._console import give, inform, list_skipped
-from vitonnx.cli._engines import Runtime, note_untrained, open_engines
+from vitonnx.cli._console import give, inform
+from vitonnx.cli._counting import count, list_bad, refuse_one
+from vitonnx.cli._dataset_options import DatasetOptions
+from vitonnx.cli._engines import EngineOptions, note_untrained
 from vitonnx.cli._faithfulness_table import print_faithfulness
-from vitonnx.cli._options import (
-    Device,
-    Limit,
-    MaxPixels,
-    Model,
-    Precision,
-    Quiet,
-    Resume,
-    Sample,
-    Size,
-    Threads,
-    parse_size,
-)
+from vitonnx.cli._options import Model, Quiet, Resume
 from vitonnx.cli._output import FIGURES, files_of, settle_output
 from vitonnx.cli._probe_options import make_named
-from vitonnx.cli._sample import find_sample, go_through, refuse_one
+from vitonnx.cli._spread import spread
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Survey
-    from vitonnx.evaluate import Faithfulness, FaithfulnessRun
+    from vitonnx.evaluate import Faithfulness
 
 __all__ = ["EXAMPLE", "faithfulness"]
 
@@ -44,12 +33,12 @@ NUMBERS = (".json",)
 FORMS = {"a figure": FIGURES, "all numbers": NUMBERS}
 MAPS = ("heads", "rollout")
 """Maps that are evaluated where none is named."""
-WILD = re.compile(r"[*?\[]")
 
 
+@spread
 def faithfulness(
     model: Model,
-    inputs: Sample,
+    dataset: DatasetOptions,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,22 +90,9 @@ def faithfulness(
             "embedding, and see whether the maps change.",
         ),
     ] = False,
-    limit: Limit = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            min=0,
-            help="Seed of the random map and of random weights; with --limit, also draw a random "
-            "sample instead of the first pictures. By default, 0.",
-        ),
-    ] = None,
     resume: Resume = None,
-    size: Size = None,
-    max_pixels: MaxPixels = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    precision: Precision = "auto",
+    *,
+    opened: EngineOptions,
     quiet: Quiet = False,
 ) -> None:
     """Measure how faithful maps are, beside a random map and one that points to the centre."""
@@ -129,33 +105,33 @@ def faithfulness(
         check_steps,
         result_of,
     )
-    from vitonnx.media import Files, check_writable
+    from vitonnx.media import check_writable
 
     check_steps(steps)
     fills = check_fill(fill)
     maps = as_maps(make_named(map_ or MAPS, flag="--map"))
-    files = find_sample(inputs, limit, seed if limit is not None else None, quiet=quiet)
-    objects = as_masks(masks and MaskFolder(masks, _roots(inputs)), files)
-    read = Files({*files, *(name.removeprefix("@") for name in inputs)})
+    sampled = dataset if dataset.limit is not None else replace(dataset, seed=None)
+    pictures = sampled.open(quiet=quiet)
+    objects = as_masks(masks and MaskFolder(masks), pictures)
+    read = dataset.read(pictures)
     written = [*(output or []), *([] if resume is None else [resume])]
     for one, other in itertools.combinations(written, 2):
         refuse_one(one, other, "two files of this call")
     _settled(output, [model], read)
     if resume is not None:
         check_writable(resume, read | files_of([model]))
-    runtime = Runtime(device, threads, precision)
-    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
-    ((name, engine),) = open_engines([model], make, quiet=quiet).items()
+    engines = opened.open([model], quiet=quiet)
+    ((name, engine),) = engines.items()
     targets = _settled(output, [engine.file], read)
     run = FaithfulnessRun(
-        engine=engine,
-        pictures=files,
+        engines=engines,
+        dataset=pictures,
         maps=maps,
         masks=objects,
         steps=steps,
         fill=fills,
         sanity=sanity,
-        seed=seed or 0,
+        seed=dataset.seed or 0,
     )
     note_untrained({name: engine.manifest}, quiet=quiet)
     if not run.has_head:
@@ -164,13 +140,12 @@ def faithfulness(
             "whole picture.",
             quiet=quiet,
         )
-    surveys = _go(run, files, resume, quiet=quiet)
+    surveys = count(run, resume, label="Measuring", quiet=quiet)
     if surveys[0].summary.count:
         found = result_of(run, surveys)
         print_faithfulness(found)
         _deliver(found, targets)
-    skipped = {file: reason for each in surveys for file, reason in each.skipped.items()}
-    list_skipped(list(skipped.values()), len(files))
+    list_bad(surveys)
 
 
 def _settled(output: Sequence[Path] | None, models: Iterable[str | Path], read: Any) -> list[Path]:
@@ -181,46 +156,6 @@ def _settled(output: Sequence[Path] | None, models: Iterable[str | Path], read: 
         settle_output(each, models, ending=".faithfulness.png", forms=FORMS, inputs=read)
         for each in given
     ]
-
-
-def _roots(inputs: Sequence[str]) -> tuple[Path, ...]:
-    """List the folders that the paths of masks are relative to: folders, and those of globs.
-
-    Examples
-    --------
-    >>> [root.as_posix() for root in _roots(["bird.png", "holiday/**/*.jpg"])]
-    ['holiday']
-    """
-    roots = []
-    for name in inputs:
-        path = Path(name)
-        if path.is_dir():
-            roots.append(path)
-        elif WILD.search(name) and not path.exists():
-            fixed = itertools.takewhile(lambda part: not WILD.search(part), path.parts)
-            roots.append(Path(*fixed))
-    return tuple(roots)
-
-
-def _go(
-    run: FaithfulnessRun, files: Sequence[str], resume: Path | None, *, quiet: bool
-) -> list[Survey]:
-    """Go through the pictures, from where an earlier run was."""
-    state = None if resume is None else run.state(resume)
-    surveys = (None if state is None else state.load()) or run.begin()
-    if state is not None:
-        state.save(surveys)  # A file that can't be written shall fail now.
-    go_through(
-        run.go(surveys),
-        surveys,
-        [run.engine],
-        files,
-        state,
-        label="Measuring",
-        quiet=quiet,
-        step=1,
-    )
-    return surveys
 
 
 def _deliver(found: Faithfulness, targets: Sequence[Path]) -> None:

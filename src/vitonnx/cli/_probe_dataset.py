@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,62 +11,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitonnx.cli._console import Table as Rows
+from vitonnx.cli._console import Table as Columns
 from vitonnx.cli._console import complain, give, inform, list_skipped, results
-from vitonnx.cli._engines import Runtime, note_untrained, open_engines, print_plans, say_advice
-from vitonnx.cli._options import (
-    Compare,
-    Device,
-    Explain,
-    Limit,
-    MaxPixels,
-    Model,
-    Precision,
-    Quiet,
-    Resume,
-    Sample,
-    Seed,
-    Size,
-    Threads,
-    parse_size,
-)
+from vitonnx.cli._counting import count, list_bad, refuse_one, write_part
+from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._engines import EngineOptions, note_untrained, print_plans, say_advice
+from vitonnx.cli._options import Compare, Explain, Model, Quiet, Resume
 from vitonnx.cli._output import FIGURES, files_of, settle_output
-from vitonnx.cli._sample import find_sample, go_through, load_surveys, refuse_one, sum_up
+from vitonnx.cli._rows import Force, check_rows, is_for_rows, write_rows
+from vitonnx.cli._spread import spread
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import AddingProbe, Finding, Matrix, PairProbe, SumProbe, Table
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Engine, MatrixTotals, Survey, Totals
+    from vitonnx.engine import MatrixTotals, Survey, Totals
+    from vitonnx.manifest import Manifest
+    from vitonnx.runs import Run
 
-__all__ = ["probe_dataset"]
+__all__ = ["TotalsFound", "deliver_totals", "probe_dataset"]
 
 NUMBERS = (".npz", ".json", ".csv")
 FORMS = {"a figure": FIGURES, "numbers": NUMBERS}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatasetCall:
-    """What was asked on the command line, as far as it is passed on."""
-
-    probe: AddingProbe[Any, Any]
-    output: Path | None
-    blocks: list[int] | None
-    strict: bool
-    resume: Path | None
-
-
+@spread
 def probe_dataset(
     probe: AddingProbe[Any, Any],
     model: Model,
-    inputs: Sample,
+    dataset: DatasetOptions,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
-            help="Write a figure (.png, .pdf, .svg) or numbers (.npz, .json, .csv). By "
-            "default, MODEL.PROBE.png in the current folder, and a table on stdout.",
+            metavar="FILE|DIR",
+            help="Write a figure (.png, .pdf, .svg) or numbers (.npz, .json, .csv); or a row for "
+            "each picture, to a folder or a .parquet file. By default, MODEL.PROBE.png in the "
+            "current folder, and a table on stdout.",
         ),
     ] = None,
     block: Annotated[
@@ -78,177 +59,199 @@ def probe_dataset(
             "and of cka all.",
         ),
     ] = None,
-    limit: Limit = None,
-    seed: Seed = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad picture instead of skipping it.")
     ] = False,
+    shard: Shard = None,
     resume: Resume = None,
+    force: Force = False,
     compare: Compare = None,
-    size: Size = None,
-    max_pixels: MaxPixels = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    precision: Precision = "auto",
+    *,
+    opened: EngineOptions,
     explain: Explain = False,
     quiet: Quiet = False,
 ) -> None:
     """Ask one probe; bad pictures are skipped, and listed at the end."""
-    from vitonnx.media import Files, check_writable
+    from vitonnx.media import check_writable
+    from vitonnx.runs import PairRun, ProbeRows, TotalRun
 
     if block and isinstance(probe, SumProbe):
         probe = probe.narrowed(block)
-    call = DatasetCall(probe=probe, output=output, blocks=block, strict=strict, resume=resume)
-    models = (model, *(compare or []))
-    files = find_sample(inputs, limit, seed, quiet=quiet)
-    read = Files({*files, *(name.removeprefix("@") for name in inputs)})
+    models, part = (model, *(compare or [])), parse_shard(shard)
+    pictures = dataset.open(quiet=quiet, parts=part[1])
+    read = dataset.read(pictures) | files_of(models)
+    in_rows = is_for_rows(output, force=force)
     settle = partial(settle_output, ending=f".{probe.name}.png", forms=FORMS, inputs=read)
-    if output is not None or not explain:
+    if output is not None and in_rows:
+        check_rows(output, read, part, resume, models=models, force=force)
+    elif shard is not None:
+        output = output or Path(f"{probe.name}-{part[0]}-of-{part[1]}.part")
+        check_writable(output, read)
+    elif output is not None or not explain:
         settle(output, models)
     if resume is not None:
-        check_writable(resume, read | files_of(models))
+        check_writable(resume, read)
         if output is not None:
             refuse_one(output, resume)
-    runtime = Runtime(device, threads, precision)
-    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
-    engines = open_engines(models, make, quiet=quiet)
+    engines = opened.open(models, quiet=quiet)
     for engine in engines.values():
         for number in block or ():
             engine.layout.block(number)
     if explain:
         print_plans(engines, probe)
         return
-    target = settle(output, [engine.file for engine in engines.values()])
+    manifests = {name: engine.manifest for name, engine in engines.items()}
+    note = note_untrained(manifests, quiet=quiet)
+    if output is not None and in_rows:
+        (engine,) = engines.values()
+        say_advice(engines, dict.fromkeys(engines, probe), quiet=quiet)
+        rows = ProbeRows(engine=engine, probe=probe)
+        write_rows(
+            rows,
+            pictures,
+            output,
+            part,
+            resume=resume,
+            force=force,
+            label="Measuring",
+            quiet=quiet,
+        )
+        return
+    target = output
+    if target is None or shard is None:
+        target = settle(output, [engine.file for engine in engines.values()])
     if resume is not None:
         check_writable(resume, files_of(engine.file for engine in engines.values()))
         refuse_one(target, resume)
-    manifests = {name: engine.manifest for name, engine in engines.items()}
-    note = note_untrained(manifests, quiet=quiet)
-    pair = _pair(probe, engines)
+    pair, mine = _pair(probe, manifests), pictures.part(*part)
     if pair is None:
         say_advice(engines, dict.fromkeys(engines, probe), quiet=quiet)
-    elif (advice := pair.advice()) is not None:
-        inform(advice, quiet=quiet)
-    surveys = _sum_up(call, list(engines.values()), files, pair, quiet=quiet)
-    skipped = {file: reason for found in surveys for file, reason in found.skipped.items()}
-    if len(skipped) < len(files):
-        good = [file for file in files if file not in skipped]
-        findings = _findings(call, engines, surveys, pair)
-        if isinstance(probe, SumProbe):
-            totals: Totals | MatrixTotals = _matrices(
-                call, findings, list(engines), surveys[0], good, skipped
-            )
-        else:
-            totals = _totals(engines, surveys, good, skipped)
-        _deliver(call, target, totals, findings, note)
-    partly = [file for file in skipped if any(file not in found.skipped for found in surveys)]
+        run: Run = TotalRun(engines=engines, dataset=mine, probe=probe, strict=strict)
+    else:
+        if (advice := pair.advice()) is not None:
+            inform(advice, quiet=quiet)
+        run = PairRun(engines=engines, dataset=mine, probe=probe, pair=pair, strict=strict)
+    surveys = count(run, resume, label="Measuring", quiet=quiet)
+    if shard is not None:
+        write_part(run, pictures, part, surveys, target, probe)
+        list_bad(surveys)
+        return
+    found = TotalsFound(probe, manifests, surveys, mine.files, note, block)
+    deliver_totals(found, target, shown=output is None)
+
+
+@dataclass(frozen=True)
+class TotalsFound:
+    """What a dataset comes to, and what is said of it."""
+
+    probe: AddingProbe[Any, Any]
+    models: Mapping[str, Manifest]
+    surveys: Sequence[Survey]
+    files: Sequence[str]
+    note: str = ""
+    blocks: list[int] | None = None
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Bad pictures, each with its error."""
+        return {file: why for found in self.surveys for file, why in found.skipped.items()}
+
+    @property
+    def good(self) -> list[str]:
+        """What counts."""
+        skipped = self.skipped
+        return [file for file in self.files if file not in skipped]
+
+    def findings(self) -> dict[str, Finding]:
+        """Give what the dataset comes to, by model."""
+        pair = _pair(self.probe, self.models)
+        if pair is not None:
+            (found,) = self.surveys
+            return {" and ".join(self.models): pair.finding_of(found.summary, *self.models)}
+        return {
+            name: self.probe.finding_of(found.summary, layout)
+            for (name, layout), found in zip(self.models.items(), self.surveys, strict=True)
+        }
+
+    def totals(self, findings: Mapping[str, Finding]) -> Totals | MatrixTotals:
+        """Give the numbers that a file holds."""
+        from vitonnx.engine import MatrixTotals, Totals
+
+        if not isinstance(self.probe, SumProbe):
+            of_models = zip(self.models, self.surveys, strict=True)
+            summaries = {name: found.summary for name, found in of_models}
+            return Totals(summaries=summaries, files=self.good, skipped=list(self.skipped))
+        models = list(self.models)
+        return MatrixTotals(
+            name=self.probe.name,
+            matrices={name: each for name, each in findings.items() if isinstance(each, Matrix)},
+            models=models if len(models) > 1 else [],
+            crops=self.surveys[0].crops,
+            files=self.good,
+            skipped=list(self.skipped),
+        )
+
+
+def deliver_totals(found: TotalsFound, output: Path, *, shown: bool) -> None:
+    """Write what was asked for, and list bad pictures.
+
+    Parameters
+    ----------
+    found : TotalsFound
+    output : Path
+        Where to write.
+    shown : bool
+        Whether to print a table, too.
+
+    Raises
+    ------
+    typer.Exit
+        With code 1 if there are bad pictures.
+    """
+    pictures = max(each.pictures for each in found.surveys)
+    if any(each.summary.count for each in found.surveys):
+        findings = found.findings()
+        _deliver(found, findings, output, shown=shown)
+    elif not pictures:
+        raise UsageError("there is no picture to measure.")
+    partly = [
+        file for file in found.skipped if any(file not in each.skipped for each in found.surveys)
+    ]
     if partly:
         complain(
             f"{len(partly)} of the pictures are counted by some of the models and skipped by "
             "others, so that their means are of unlike pictures."
         )
-    list_skipped(list(skipped.values()), len(files))
+    list_skipped(list(found.skipped.values()), pictures)
 
 
-def _pair(probe: AddingProbe[Any, Any], engines: Mapping[str, Engine]) -> PairProbe[Any] | None:
+def _pair(probe: AddingProbe[Any, Any], models: Mapping[str, Manifest]) -> PairProbe[Any] | None:
     """Give the question to two models, where a probe compares them with each other."""
-    if not isinstance(probe, SumProbe) or len(engines) == 1:
+    if not isinstance(probe, SumProbe) or len(models) == 1:
         return None
-    if len(engines) > 2:
+    if len(models) > 2:
         raise UsageError(f"{probe.name} compares two models: give --compare once.")
-    one, other = (engine.layout for engine in engines.values())
-    pair: PairProbe[Any] = probe.between(one, other)
+    pair: PairProbe[Any] = probe.between(*models.values())
     return pair
 
 
-def _sum_up(
-    call: DatasetCall,
-    engines: Sequence[Engine],
-    files: Sequence[str],
-    pair: PairProbe[Any] | None,
-    *,
-    quiet: bool,
-) -> list[Survey]:
-    """Go through the pictures, from where an earlier run was: a pair of models at once."""
-    from vitonnx.engine import StateFile, survey_pair
-
-    state = None
-    if call.resume is not None:
-        state = StateFile.of_run(call.resume, engines, files, call.probe, pair)
-    if pair is None:
-        return sum_up(engines, files, call.probe, state, strict=call.strict, quiet=quiet)
-    one, other = engines
-    surveys = load_surveys(state, 1)
-    steps = survey_pair((one, other), files, pair, surveys[0], strict=call.strict)
-    go_through(steps, surveys, [one], files, state, label="Measuring", quiet=quiet)
-    return surveys
-
-
-def _findings(
-    call: DatasetCall,
-    engines: Mapping[str, Engine],
-    surveys: Sequence[Survey],
-    pair: PairProbe[Any] | None,
-) -> dict[str, Finding]:
-    """Give what the dataset comes to, by model."""
-    if pair is not None:
-        return {" and ".join(engines): pair.finding_of(surveys[0].summary, *engines)}
-    return {
-        name: call.probe.finding_of(found.summary, engine.layout)
-        for (name, engine), found in zip(engines.items(), surveys, strict=True)
-    }
-
-
-def _totals(
-    engines: Iterable[str], surveys: Sequence[Survey], files: list[str], skipped: Iterable[str]
-) -> Totals:
-    from vitonnx.engine import Totals
-
-    summaries = {name: found.summary for name, found in zip(engines, surveys, strict=True)}
-    return Totals(summaries=summaries, files=files, skipped=list(skipped))
-
-
-def _matrices(
-    call: DatasetCall,
-    findings: Mapping[str, Finding],
-    models: list[str],
-    first: Survey,
-    files: list[str],
-    skipped: Iterable[str],
-) -> MatrixTotals:
-    from vitonnx.engine import MatrixTotals
-
-    matrices = {name: each for name, each in findings.items() if isinstance(each, Matrix)}
-    return MatrixTotals(
-        name=call.probe.name,
-        matrices=matrices,
-        models=models if len(models) > 1 else [],
-        crops=first.crops,
-        files=files,
-        skipped=list(skipped),
-    )
-
-
 def _deliver(
-    call: DatasetCall,
-    output: Path,
-    totals: Totals | MatrixTotals,
-    findings: Mapping[str, Finding],
-    note: str,
+    found: TotalsFound, findings: Mapping[str, Finding], output: Path, *, shown: bool
 ) -> None:
     """Write what was asked for, and print its name; where that fails, print the numbers."""
     from vitonnx.engine import save_totals, write_table
     from vitonnx.plots import plot_findings, save_figure
 
+    totals = found.totals(findings)
     try:
         if output.suffix.lower() in NUMBERS:
             save_totals(output, totals)
         else:
-            save_figure(plot_findings(findings, note, blocks=call.blocks), output)
+            save_figure(plot_findings(findings, found.note, blocks=found.blocks), output)
     except VitonnxError as error:
         write_table(sys.stdout, totals)
         raise VitonnxError(f"{error} The numbers are on stdout instead, as a .csv.") from error
-    if call.output is None:
+    if shown:
         for name, finding in findings.items():
             _print(name, finding)
     give(output)
@@ -261,7 +264,7 @@ def _print(name: str, finding: Finding) -> None:
     column = "head" if isinstance(finding, Table) else "block"
     count = [f"pictures: {finding.count}"] if isinstance(finding, Table) else []
     give("; ".join([f"{name}: {finding.unit}", *count]))
-    table = Rows(box=None, padding=(0, 1, 0, 0))
+    table = Columns(box=None, padding=(0, 1, 0, 0))
     table.add_column("block", justify="right")
     rows = _labels(finding, 0)
     for number, label in enumerate(_labels(finding, 1)):

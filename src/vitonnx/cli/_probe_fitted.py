@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitonnx.cli._console import give, inform
-from vitonnx.cli._engines import Runtime, open_engines, print_plans, say_advice
-from vitonnx.cli._options import (
-    Compare,
-    Device,
-    Explain,
-    Limit,
-    MaxPixels,
-    Model,
-    Output,
-    Precision,
-    Quiet,
-    Resume,
-    Sample,
-    Seed,
-    Size,
-    Threads,
-    parse_size,
-)
-from vitonnx.cli._output import (
-    FIGURE_OR_ARRAYS,
-    FIGURES,
-    check_output,
-    files_of,
-    name_figures,
-)
-from vitonnx.cli._probe_pictures import check_sheet, show_pictures
-from vitonnx.cli._sample import find_sample, go_through, load_surveys, refuse_one
+from vitonnx.cli._counting import count, list_bad, refuse_one, write_part
+from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._engines import EngineOptions, note_untrained, print_plans, say_advice
+from vitonnx.cli._options import Compare, Explain, Model, Quiet, Resume
+from vitonnx.cli._output import FIGURE_OR_ARRAYS, FIGURES, check_output, files_of
+from vitonnx.cli._probe_pictures import RowsToo, check_sheet, settle_figures, show_pictures
+from vitonnx.cli._rows import Force, check_rows, is_for_rows, write_rows
+from vitonnx.cli._spread import spread
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.probes import AddingProbe, Histogram
 
 if TYPE_CHECKING:
+    from vitonnx.cli._probe_dataset import TotalsFound
+    from vitonnx.dataset import Dataset
     from vitonnx.engine import Engine, Survey
 
-__all__ = ["fit_all", "probe_fitted"]
+__all__ = ["deliver_fit", "fit_all", "probe_fitted"]
 
 
+@spread
 def probe_fitted(
     probe: Any,
     model: Model,
-    inputs: Sample,
-    output: Output = None,
+    dataset: DatasetOptions,
+    output: RowsToo = None,
     histogram: Annotated[
         Path | None,
         typer.Option(
@@ -59,56 +44,79 @@ def probe_fitted(
             "arrays (.npz).",
         ),
     ] = None,
-    limit: Limit = None,
-    seed: Seed = None,
+    shard: Shard = None,
     resume: Resume = None,
+    force: Force = False,
     compare: Compare = None,
-    size: Size = None,
-    max_pixels: MaxPixels = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    precision: Precision = "auto",
+    *,
+    opened: EngineOptions,
     explain: Explain = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit one probe on all pictures, then show it in each; bad ones are listed at the end."""
-    from vitonnx.media import Files, check_writable
+    from vitonnx.media import check_writable
+    from vitonnx.runs import FitRun, ProbeRows
 
-    models = (model, *(compare or []))
-    files = find_sample(inputs, limit, seed, quiet=quiet)
-    read = Files({*files, *(name.removeprefix("@") for name in inputs)}) | files_of(models)
-    targets = []
+    models, part = (model, *(compare or [])), parse_shard(shard)
+    pictures = dataset.open(quiet=quiet, parts=part[1])
+    read = dataset.read(pictures) | files_of(models)
     if probe.fit_source is not None:
         read |= [probe.fit_source]
-    for each in (output, histogram):
-        if each is not None:
-            check_output(each, FIGURE_OR_ARRAYS, read)
-    if output is not None and histogram is not None:
-        refuse_one(output, histogram, "the output and the histogram")
-    if output is not None:
-        check_sheet(output, len(files), probe)
+    in_rows = is_for_rows(output, force=force)
+    # Without a folder of rows, a part is one of what the probe is fitted by.
+    fits_part = shard is not None and not in_rows
+    targets = []
+    if histogram is not None:
+        check_output(histogram, FIGURE_OR_ARRAYS, read)
+        if output is not None:
+            refuse_one(output, histogram, "the output and the histogram")
+    if output is not None and in_rows:
+        check_rows(output, read, part, None, models=models, force=force)
+    elif fits_part:
+        output = output or Path(f"{probe.name}-{part[0]}-of-{part[1]}.part")
+        check_writable(output, read)
+    elif output is not None:
+        check_output(output, FIGURE_OR_ARRAYS, read)
+        check_sheet(output, pictures, probe)
     elif not explain:
-        targets = name_figures([Path(file) for file in files], f".{probe.name}.png", models)
+        targets = settle_figures(pictures, probe, models)
     if resume is not None:
         check_writable(resume, read)
         for each in filter(None, (output, histogram)):
             refuse_one(each, resume)
-    runtime = Runtime(device, threads, precision)
-    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
-    engines = open_engines(models, make, quiet=quiet)
+    engines = opened.open(models, quiet=quiet)
     if explain:
         print_plans(engines, probe)
         return
-    fitted, surveys = fit_all(engines, files, probe, resume, quiet=quiet)
+    if output is not None and fits_part:
+        run = FitRun(engines=engines, dataset=pictures.part(*part), probe=probe)
+        if run.whole is not None:
+            raise UsageError(f"{run.whole}: run it in one piece.")
+        surveys = count(run, resume, label="Fitting", quiet=quiet)
+        write_part(run, pictures, part, surveys, output, probe)
+        list_bad(surveys)
+        return
+    if in_rows and shard is not None and probe.fit_stage(next(iter(engines.values())).layout):
+        raise UsageError(
+            f"{probe.name} must know all pictures before it can answer for one, and --shard gives "
+            "it some: fit it in parts first (-o FILE instead of a folder), and merge these."
+        )
+    fitted, surveys = fit_all(engines, pictures, probe, resume, quiet=quiet)
     say_advice(engines, fitted, quiet=quiet)
     if isinstance(probe, AddingProbe):
         _tell(engines, fitted, surveys, histogram, quiet=quiet)
-    show_pictures(engines, files, fitted, output, targets, quiet=quiet)
+    if output is not None and in_rows:
+        ((name, engine),) = engines.items()
+        note_untrained({name: engine.manifest}, quiet=quiet)
+        rows = ProbeRows(engine=engine, probe=fitted[name])
+        write_rows(rows, pictures, output, part, force=force, label="Probing", quiet=quiet)
+        return
+    show_pictures(engines, pictures, fitted, output, targets, quiet=quiet)
 
 
 def fit_all(
     engines: Mapping[str, Engine],
-    files: Sequence[str],
+    dataset: Dataset,
     probe: Any,
     resume: Path | None,
     *,
@@ -123,7 +131,9 @@ def fit_all(
     surveys : list of Survey
         What it was fitted by; none where that was in a file.
     """
-    from vitonnx.engine import StateFile, is_kept_in_file, stages_of
+    from vitonnx.dataset import open_dataset
+    from vitonnx.engine import is_kept_in_file
+    from vitonnx.runs import FitRun
 
     source = probe.fit_source
     if is_kept_in_file(probe):
@@ -134,38 +144,17 @@ def fit_all(
             )
         return {name: engine.fitted(None, probe) for name, engine in engines.items()}, []
     if source is not None:
-        files, probe = find_sample([source], None, None, quiet=quiet), probe.without_source()
-    opened = list(engines.values())
-    state = None if resume is None else StateFile.of_run(resume, opened, files, probe)
-    stages = len(stages_of(probe, opened[0].layout))
-    surveys = load_surveys(state, stages * len(opened))
-    fitted: dict[str, Any] = {}
-    steps = _steps(engines, files, probe, surveys, stages, fitted)
-    go_through(steps, surveys, opened, files, state, label="Fitting", quiet=quiet)
+        notice = partial(inform, quiet=quiet)
+        dataset, probe = open_dataset([source], notice=notice), probe.without_source()
+    run = FitRun(engines=engines, dataset=dataset, probe=probe)
+    surveys = count(run, resume, label="Fitting", quiet=quiet)
     if source is not None:
         skipped = list(dict.fromkeys(why for found in surveys for why in found.skipped.values()))
-        if len(skipped) == len(files):
+        if not any(found.summary.count for found in surveys):
             raise VitonnxError(f"no picture of {source} can be used to fit {probe.name} on it.")
         for reason in skipped:
             inform(f"not used to fit {probe.name}: {reason}", quiet=quiet)
-    return fitted, surveys
-
-
-def _steps(
-    engines: Mapping[str, Engine],
-    files: Sequence[str],
-    probe: Any,
-    surveys: Sequence[Survey],
-    stages: int,
-    fitted: dict[str, Any],
-) -> Iterator[Survey]:
-    """Go through the pictures for one model after the other, and note what each comes to."""
-    from vitonnx.engine import fit_steps
-
-    for number, (name, engine) in enumerate(engines.items()):
-        own = surveys[number * stages : (number + 1) * stages]
-        steps: Generator[Survey, None, Any] = fit_steps(engine, files, probe, own)
-        fitted[name] = yield from steps
+    return run.fitted, surveys
 
 
 def _tell(
@@ -180,12 +169,22 @@ def _tell(
     found: dict[str, Histogram] = {}
     for (name, engine), survey in zip(engines.items(), surveys, strict=False):
         if survey.summary.count:
-            finding = probes[name].finding_of(survey.summary, engine.layout)
-            found[name] = finding
-            words = "; ".join(finding.details)
-            inform(f"{name}: {words}." if len(engines) > 1 else f"{words}.", quiet=quiet)
-    if output is None or not found:
-        return
+            found[name] = probes[name].finding_of(survey.summary, engine.layout)
+    _say(found, quiet=quiet)
+    if output is not None and found:
+        _write(output, found)
+
+
+def _say(found: Mapping[str, Histogram], *, quiet: bool) -> None:
+    for name, finding in found.items():
+        words = "; ".join(finding.details)
+        inform(f"{name}: {words}." if len(found) > 1 else f"{words}.", quiet=quiet)
+
+
+def _write(
+    output: Path, found: Mapping[str, Histogram], more: Mapping[str, Any] | None = None
+) -> None:
+    """Write histograms by model, as a figure or as arrays, with more arrays if there are some."""
     if output.suffix.lower() in FIGURES:
         from vitonnx.plots import plot_findings, save_figure
 
@@ -196,7 +195,49 @@ def _tell(
         arrays = {
             name: {"counts": each.counts, "edges": each.edges} for name, each in found.items()
         }
-        save_arrays(
-            output, stack_models(arrays) if len(arrays) > 1 else next(iter(arrays.values()))
-        )
+        own = stack_models(arrays) if len(arrays) > 1 else next(iter(arrays.values()), {})
+        save_arrays(output, {**own, **(more or {})})
     give(output)
+
+
+def deliver_fit(found: TotalsFound, output: Path, *, quiet: bool) -> None:
+    """Write what a probe is fitted by, once all pictures are counted, and list bad ones.
+
+    Parameters
+    ----------
+    found : TotalsFound
+        Of a probe that is fitted in one stage.
+    output : Path
+        ``.npz``: what the probe learns, and the histogram of one that has it; or a figure of that.
+    quiet : bool
+        Whether to suppress notes.
+
+    Raises
+    ------
+    UsageError
+        If no picture counts, there is no figure, or models have learned unlike things.
+    typer.Exit
+        With code 1 if there are bad pictures.
+    """
+    histograms = {
+        name: finding
+        for name, finding in (
+            found.findings().items() if isinstance(found.probe, AddingProbe) else ()
+        )
+        if isinstance(finding, Histogram)
+    }
+    if len(found.models) > 1 and not histograms:
+        raise UsageError(
+            f"what {found.probe.name} learns is of one model: run it for each, without --compare."
+        )
+    if output.suffix.lower() in FIGURES and not histograms:
+        raise UsageError(
+            f"{found.probe.name} has no figure of all pictures: write what it learns to an .npz."
+        )
+    learned: Mapping[str, Any] = {}
+    if len(found.models) == 1:
+        (layout,) = found.models.values()
+        learned = found.probe.learn(found.surveys[0].summary, layout).learned(layout)
+    _say(histograms, quiet=quiet)
+    _write(output, histograms, learned)
+    list_bad(found.surveys)

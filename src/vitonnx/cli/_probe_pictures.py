@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from vitonnx.cli._console import give, inform, list_skipped, watch
+import typer
+
+from vitonnx.cli._console import give, list_skipped, watch
+from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
 from vitonnx.cli._engines import (
-    Runtime,
+    EngineOptions,
     agreed,
     check_stackable,
     note_untrained,
-    open_engines,
     print_plans,
     say_advice,
 )
-from vitonnx.cli._options import (
-    Compare,
-    Device,
-    Explain,
-    MaxPixels,
-    Model,
-    Output,
-    Pictures,
-    Precision,
-    Quiet,
-    Size,
-    Threads,
-    parse_size,
-)
+from vitonnx.cli._options import Compare, Explain, Model, Quiet, Resume
 from vitonnx.cli._output import (
     ARRAYS,
     FIGURE_OR_ARRAYS,
@@ -40,56 +28,96 @@ from vitonnx.cli._output import (
     files_of,
     name_figures,
 )
+from vitonnx.cli._rows import Force, check_rows, is_for_rows, write_rows
+from vitonnx.cli._spread import spread
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vitonnx.cli._engines import Answer
+    from vitonnx.dataset import Dataset
     from vitonnx.engine import Engine, Result
 
-__all__ = ["check_sheet", "probe_pictures", "show_pictures"]
+__all__ = ["RowsToo", "check_sheet", "probe_pictures", "settle_figures", "show_pictures"]
+
+RowsToo = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE|DIR",
+        help="Write a figure (.png, .pdf, .svg) or raw arrays (.npz); or a row for each picture, "
+        "to a folder or a .parquet file. By default, PICTURE.PROBE.png in the current folder for "
+        "each picture.",
+    ),
+]
 
 
+@spread
 def probe_pictures(
     probe: Any,
     model: Model,
-    pictures: Pictures,
+    dataset: DatasetOptions,
+    output: RowsToo = None,
+    shard: Shard = None,
+    resume: Resume = None,
+    force: Force = False,
     compare: Compare = None,
-    size: Size = None,
-    max_pixels: MaxPixels = None,
-    output: Output = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    precision: Precision = "auto",
+    *,
+    opened: EngineOptions,
     explain: Explain = False,
     quiet: Quiet = False,
 ) -> None:
     """Ask one probe; good pictures are done, bad ones are listed at the end."""
-    from vitonnx.media import find_pictures
+    from vitonnx.runs import ProbeRows
 
-    models = (model, *(compare or []))
-    found = find_pictures(pictures, notice=partial(inform, quiet=quiet))
+    models, part = (model, *(compare or [])), parse_shard(shard)
+    pictures = dataset.open(quiet=quiet, parts=part[1])
+    in_rows = is_for_rows(output, force=force)
+    read = dataset.read(pictures) | files_of(models)
     targets = []
-    if output is not None:
-        check_output(output, FIGURE_OR_ARRAYS, [*found, *files_of(models)])
-        check_sheet(output, len(found), probe)
+    if not in_rows and (shard or resume):
+        raise UsageError(
+            f"--{'shard' if shard else 'resume'} is for rows: give a folder or a .parquet file "
+            "with -o."
+        )
+    if output is not None and in_rows:
+        check_rows(output, read, part, resume, models=models, force=force)
+    elif output is not None:
+        check_output(output, FIGURE_OR_ARRAYS, read)
+        check_sheet(output, pictures, probe)
     elif not explain:
-        targets = name_figures(found, f".{probe.name}.png", models)
-    runtime = Runtime(device, threads, precision)
-    make = runtime.opener(parse_size(size), max_pixels, quiet=quiet)
-    engines = open_engines(models, make, quiet=quiet)
+        targets = settle_figures(pictures, probe, models)
+    engines = opened.open(models, quiet=quiet)
     if explain:
         print_plans(engines, probe)
         return
     probes = dict.fromkeys(engines, probe)
     say_advice(engines, probes, quiet=quiet)
-    show_pictures(engines, found, probes, output, targets, quiet=quiet)
+    if output is None or not in_rows:
+        show_pictures(engines, pictures, probes, output, targets, quiet=quiet)
+        return
+    ((name, engine),) = engines.items()
+    note_untrained({name: engine.manifest}, quiet=quiet)
+    rows = ProbeRows(engine=engine, probe=probe)
+    write_rows(
+        rows, pictures, output, part, resume=resume, force=force, label="Probing", quiet=quiet
+    )
+
+
+def settle_figures(pictures: Dataset, probe: Any, models: Iterable[str]) -> list[Path]:
+    """Name the figure of each picture by its file, or else by its id."""
+    if pictures.is_listed:
+        names = [Path(str(file)) for file in pictures.files]
+    else:
+        names = [Path(sample.id) for sample in pictures.samples()]
+    return name_figures(names, f".{probe.name}.png", models)
 
 
 def show_pictures(
     engines: Mapping[str, Engine],
-    pictures: Sequence[str | Path],
+    pictures: Dataset,
     probes: Mapping[str, Any],
     output: Path | None,
     targets: Sequence[Path],
@@ -102,8 +130,7 @@ def show_pictures(
     ----------
     engines, probes : mapping
         By the models' names.
-    pictures : sequence of str or path
-        Pictures.
+    pictures : Dataset
     output : path, optional
         The one file.
     targets : sequence of path
@@ -118,8 +145,10 @@ def show_pictures(
         check_stackable(manifests, probe)
     look = _Look(probe.name, list(engines), note_untrained(manifests, quiet=quiet))
     own = {name: [each] for name, each in probes.items()}
-    answers = agreed(engines, pictures, [probe], own)
-    answers = watch(answers, total=len(pictures), label="Probing", quiet=quiet)
+    # A list says how many there are: of a few, some things are not worth while.
+    given = pictures.files if pictures.is_listed else pictures
+    answers = agreed(engines, given, [probe], own)
+    answers = watch(answers, total=pictures.count, label="Probing", quiet=quiet)
     if output is None:
         firsts = _draw_each(answers, targets, look)
     else:
@@ -145,21 +174,22 @@ def _slim(answer: Answer) -> Answer:
     )
 
 
-def check_sheet(output: Path, pictures: int, probe: Any) -> None:
+def check_sheet(output: Path, pictures: Dataset, probe: Any) -> None:
     """Refuse a contact sheet that nobody could read, before the work begins."""
     if output.suffix.lower() not in FIGURES:
         return
     from vitonnx.plots import MOST_PICTURES
     from vitonnx.probes import ON_PICTURES
 
-    if pictures > 1 and probe.gives not in ON_PICTURES:
+    count = pictures.counted()
+    if count > 1 and probe.gives not in ON_PICTURES:
         raise UsageError(
             f"only maps are drawn on one sheet, and {probe.name} gives none: save arrays "
             f"(-o {probe.name}.npz), or omit -o for a file a picture."
         )
-    if pictures > MOST_PICTURES:
+    if count > MOST_PICTURES:
         raise UsageError(
-            f"A contact sheet holds at most {MOST_PICTURES} pictures, not {pictures}: save arrays "
+            f"A contact sheet holds at most {MOST_PICTURES} pictures, not {count}: save arrays "
             "(-o maps.npz), or leave -o out for a file a picture."
         )
 

@@ -14,11 +14,12 @@ import typer
 
 from vitonnx.api._video import make_video
 from vitonnx.cli._console import complain, give, inform, list_skipped, watch
+from vitonnx.cli._counting import count
 from vitonnx.cli._engines import Runtime, agreed, note_untrained, open_engines, say_advice
 from vitonnx.cli._inspect import describe
 from vitonnx.cli._output import settle_output
 from vitonnx.cli._probe_fitted import fit_all
-from vitonnx.cli._sample import sum_up
+from vitonnx.dataset import as_dataset
 from vitonnx.engine import Engine, Result, best_classes
 from vitonnx.errors import ModelFileError, UsageError, VideoError, VitonnxError
 from vitonnx.manifest import Fit
@@ -46,6 +47,7 @@ from vitonnx.probes import (
     WeightProbe,
     answering,
 )
+from vitonnx.runs import TotalRun
 from vitonnx.weights import probe_weights
 
 __all__ = ["ReportCall", "run"]
@@ -165,11 +167,11 @@ def _fit(
     """Fit the probes that need it, for each model; one that nobody chose may be refused."""
     fitted: dict[str, dict[str, Any]] = {}
     refused = []
-    files = [str(picture) for picture in pictures]
+    dataset = as_dataset([str(picture) for picture in pictures])
     for probe in call.probes:
         if getattr(probe, "learns", ()):
             try:
-                fitted[probe.name], _ = fit_all(engines, files, probe, None, quiet=quiet)
+                fitted[probe.name], _ = fit_all(engines, dataset, probe, None, quiet=quiet)
                 say_advice(engines, fitted[probe.name], quiet=quiet)
             except UsageError as error:
                 if call.chosen:
@@ -225,7 +227,8 @@ def _find(
             found.shown.append(models)
     for each in probes:
         if isinstance(each, SumProbe) and good:
-            surveys = sum_up(list(engines.values()), good, each, quiet=quiet)
+            run = TotalRun(engines=engines, dataset=as_dataset(good), probe=each)
+            surveys = count(run, None, label="Measuring", quiet=quiet)
             totals[each.name] = {
                 name: found.summary for name, found in zip(engines, surveys, strict=True)
             }

@@ -46,6 +46,24 @@ class Dataset:
             total += count
         return total
 
+    def counted(self) -> int:
+        """Count the pictures, if need be by reading all that is no picture of them."""
+        return sum(shard.counted() for shard in self.shards)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether all pictures are files, whose names are known."""
+        return all(isinstance(shard, Listing) for shard in self.shards)
+
+    @property
+    def files(self) -> list[str]:
+        """Names of what is read: the pictures' files, or those that hold them."""
+        listed = [
+            map(str, shard.files) if isinstance(shard, Listing) else [shard.name]
+            for shard in self.shards
+        ]
+        return list(itertools.chain.from_iterable(listed))
+
     def samples(self) -> Iterator[Sample]:
         """Give all samples, shard by shard."""
         return itertools.chain.from_iterable(shard.samples() for shard in self.shards)
@@ -83,17 +101,23 @@ class Dataset:
         Dataset
             Of no shard, where there are more parts than shards.
         """
-        start, stop = (len(self.shards) * each // parts for each in (number, number + 1))
+        start, stop = self.span(number, parts)
         return Dataset(self.shards[start:stop])
+
+    def span(self, number: int, parts: int) -> tuple[int, int]:
+        """Give the number of the first shard of a part, and of the first behind it."""
+        return len(self.shards) * number // parts, len(self.shards) * (number + 1) // parts
 
     def described(self) -> dict[str, str | int]:
         """Describe it so closely that one of the same description has the same pictures."""
         digest = hashlib.sha256()
         for shard in self.shards:
             digest.update(shard.described().encode("utf-8", "surrogateescape") + b"\0")
+        count = self.count
         return {
+            "the number of pictures": count if self.is_listed and count is not None else "unknown",
             "the number of shards": len(self.shards),
-            "the hash of the shards, with their names and sizes": digest.hexdigest(),
+            "the hash of the pictures' names and places": digest.hexdigest(),
         }
 
 

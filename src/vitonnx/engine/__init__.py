@@ -16,8 +16,14 @@ from vitonnx.engine._result_stream import Prediction, Result, Stream, best_class
 from vitonnx.engine._run_values import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._save_results import save_comparison, save_results, stack_results
 from vitonnx.engine._state_file import StateFile, describe_probe, run_settings
-from vitonnx.engine._state_schema import Counting
-from vitonnx.engine._survey import Survey, survey, survey_pair
+from vitonnx.engine._state_schema import (
+    Counting,
+    Pass,
+    TotalEntry,
+    total_entry,
+    total_of_entry,
+)
+from vitonnx.engine._survey import Survey, left_of_shards, survey, survey_pair
 from vitonnx.engine._totals import MatrixTotals, Totals, save_totals, write_table
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "Fidelity",
     "MatrixTotals",
     "Obstacle",
+    "Pass",
     "Picture",
     "Place",
     "Plan",
@@ -40,6 +47,7 @@ __all__ = [
     "StateFile",
     "Stream",
     "Survey",
+    "TotalEntry",
     "Totals",
     "as_count",
     "as_pictures",
@@ -55,6 +63,7 @@ __all__ = [
     "hold_fidelity",
     "is_kept_in_file",
     "known_operators",
+    "left_of_shards",
     "place",
     "plans_folder",
     "predict",
@@ -71,6 +80,8 @@ __all__ = [
     "state_fidelity",
     "survey",
     "survey_pair",
+    "total_entry",
+    "total_of_entry",
     "value_types",
     "write_table",
 ]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vitonnx.dataset import Dataset, as_dataset, open_dataset
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.layout import Layout
-from vitonnx.media import find_picture_names, load_arrays, read_lists
+from vitonnx.media import load_arrays
 from vitonnx.probes import AddingProbe, Probe, answering
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def fit(
     if probe.fit_source is not None:
         if is_kept_in_file(probe):
             return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
-        images, ask = find_picture_names(list(read_lists([probe.fit_source]))), None
+        images, ask = open_dataset([probe.fit_source]), None
     ask = ask or _asking(engine, images, probe.name)
     while (stage := _stage(engine, probe)) is not None:
         total = ask(stage)
@@ -80,7 +81,7 @@ def _asking(
 
 
 def fit_steps(
-    engine: Engine, files: Sequence[str], probe: Asked, surveys: Sequence[Survey]
+    engine: Engine, dataset: Dataset | Iterable[Any], probe: Asked, surveys: Sequence[Survey]
 ) -> Generator[Survey, None, Asked]:
     """Fit a probe batch by batch, so that it can be resumed; bad pictures are skipped.
 
@@ -88,7 +89,7 @@ def fit_steps(
     ----------
     engine : Engine
         Of the model.
-    files : sequence of str
+    dataset : Dataset, or iterable of pictures
         The pictures.
     probe : Probe
         To fit.
@@ -107,13 +108,14 @@ def fit_steps(
     """
     from vitonnx.engine._survey import survey
 
+    dataset = as_dataset(dataset)
     for found in surveys:
         stage = _stage(engine, probe)
         if stage is None and isinstance(probe, AddingProbe):  # fitted, but its total is asked for
-            yield from survey(engine, files, probe, found)
+            yield from survey(engine, dataset, probe, found)
         if stage is None:
             break
-        yield from survey(engine, files, stage, found)
+        yield from survey(engine, dataset, stage, found)
         if not found.summary.count:
             break
         with answering(probe):

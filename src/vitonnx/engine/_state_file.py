@@ -16,16 +16,15 @@ import onnxruntime
 import PIL
 
 from vitonnx.blame import why_unopened
+from vitonnx.dataset import Dataset, as_dataset
 from vitonnx.engine._cache import own_sources
 from vitonnx.engine._engine import Engine
-from vitonnx.engine._fit import stages_of
-from vitonnx.engine._state_schema import Counting, Pass, StateContent, to_entry, to_surveys
+from vitonnx.engine._state_schema import Pass, StateContent, to_entry, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.layout import Layout
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import weight_files
-from vitonnx.probes import PairProbe, Probe
+from vitonnx.probes import Probe
 from vitonnx.regular import refuse_special
 
 __all__ = ["StateFile", "describe_probe", "run_settings"]
@@ -38,7 +37,9 @@ VERSIONS = {
 
 
 def run_settings(
-    engines: Sequence[Engine], files: Sequence[str | Path], probe: Probe[Any]
+    engines: Sequence[Engine],
+    dataset: Dataset | Iterable[Any],
+    probe: Probe[Any] | None = None,
 ) -> dict[str, str | int]:
     """Describe a run so closely that one of the same description gives the same bits.
 
@@ -46,10 +47,10 @@ def run_settings(
     ----------
     engines : sequence of Engine
         Engines of the models, in order.
-    files : sequence of str or Path
-        Paths of the pictures, in order.
-    probe : Probe
-        Probe of the run.
+    dataset : Dataset, or iterable of pictures
+        All pictures.
+    probe : Probe, optional
+        Probe of the run, if it has one.
 
     Returns
     -------
@@ -57,11 +58,15 @@ def run_settings(
         Settings by their names in words.
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
+    of_probe: dict[str, str | int] = {}
+    if probe is not None:
+        of_probe = {
+            "the probe": _said(probe.graph_form),
+            "the probe's code": _hash_code(type(probe)),
+        }
     settings: dict[str, str | int] = {
-        "the probe": _said(probe.graph_form),
-        "the probe's code": _hash_code(type(probe)),
-        "the number of pictures": len(files),
-        "the hash of the pictures' names in their order": _hash_names(files),
+        **of_probe,
+        **as_dataset(dataset).described(),
         "the number of models": len(engines),
     }
     for number, engine in enumerate(engines, start=1):
@@ -103,13 +108,6 @@ def _hash_code(probe: type) -> str:
     return "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
-def _hash_names(files: Iterable[str | Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(os.fsencode(Path(file).absolute()) + b"\0")
-    return digest.hexdigest()
-
-
 def _hash_model(file: Path) -> str:
     """Hash the file, and its external weights."""
     digest = hashlib.sha256()
@@ -121,6 +119,7 @@ def _hash_model(file: Path) -> str:
 
 # Bytes that a state may have for each picture, should it be skipped: its name, and what is wrong.
 OF_A_PICTURE = 2**13
+USUAL = 2**16  # pictures, where their number is not known
 MOST_SHOWN = 80  # letters of another run's setting
 
 Settings: TypeAlias = Mapping[str, str | int]
@@ -140,7 +139,7 @@ class StateFile:
         The file; it need not be there yet.
     settings : mapping of str to str or int
         Settings of this run. A state with other settings is refused.
-    files : sequence of str
+    dataset : Dataset, or iterable of pictures
         All pictures of the run.
     passes : sequence of Pass
         One pass per model. A state that they can't have left is refused.
@@ -148,48 +147,8 @@ class StateFile:
 
     path: Path
     settings: Settings
-    files: Sequence[str]
+    dataset: Dataset | Iterable[Any]
     passes: Sequence[Pass]
-
-    @classmethod
-    def of_run(
-        cls,
-        path: Path,
-        engines: Sequence[Engine],
-        files: Sequence[str],
-        probe: Probe[Any],
-        pair: PairProbe[Any] | None = None,
-    ) -> StateFile:
-        """Give the file of a run, which one model after the other goes through the pictures in.
-
-        A probe with totals is asked once; of others it is what they are fitted by, stage by stage.
-        With `pair`, two models go through them together.
-        """
-        passes = [
-            Pass(asked, engine.layout, engine.batch_size if engine.batches_alike else 1)
-            for engine in engines
-            for asked in stages_of(probe, engine.layout)
-        ]
-        if pair is not None:
-            size = min(engine.batch_size for engine in engines)
-            passes = [Pass(pair, engines[0].layout, size)]
-        return cls(path, run_settings(engines, files, probe), files, passes)
-
-    @classmethod
-    def of_questions(
-        cls,
-        path: Path,
-        settings: Settings,
-        files: Sequence[str],
-        questions: Sequence[Counting],
-        layout: Layout,
-    ) -> StateFile:
-        """Give the file of a run that puts one question after the other, picture by picture."""
-        return cls(path, settings, files, [Pass(each, layout, 1) for each in questions])
-
-    def begin(self) -> list[Survey]:
-        """Give the surveys of a run that begins."""
-        return [Survey(summary=each.probe.nothing(each.layout)) for each in self.passes]
 
     def load(self) -> list[Survey] | None:
         """Read the state; None if the file doesn't exist yet.
@@ -224,7 +183,7 @@ class StateFile:
             ) from error
         self._compare(found.state.settings)
         try:
-            return to_surveys(found.state, self.files, self.passes)
+            return to_surveys(found.state, as_dataset(self.dataset), self.passes)
         except ValueError as error:
             raise VitonnxError(
                 f"{self.path} holds a state that this run can't have written ({error}): remove it "
@@ -245,8 +204,9 @@ class StateFile:
             passing.write_text(json.dumps({"state": state, "sha256": _checksum(state)}, indent=1))
 
     def _most(self) -> int:
-        of_pictures = OF_A_PICTURE * len(self.files) * len(self.passes)
-        return of_pictures + sum(each.most_bytes for each in self.passes)
+        count = as_dataset(self.dataset).count
+        of_pictures = OF_A_PICTURE * (USUAL if count is None else count) * len(self.passes)
+        return of_pictures + 2 * sum(each.most_bytes for each in self.passes)
 
     def _compare(self, settings: Settings) -> None:
         for name in {**self.settings, **settings}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,11 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, InstanceOf, NonNegativeInt
 
+from vitonnx.dataset import Dataset, Listing
 from vitonnx.engine._survey import Survey
 from vitonnx.layout import Layout
 from vitonnx.probes import Total
 
-__all__ = ["Counting", "Pass", "StateContent", "to_entry", "to_surveys"]
+__all__ = [
+    "Counting",
+    "Pass",
+    "StateContent",
+    "TotalEntry",
+    "to_entry",
+    "to_surveys",
+    "total_entry",
+    "total_of_entry",
+]
 
 # Names may hold what no encoding has, which Pydantic's own strings may not.
 Text = InstanceOf[str]
@@ -39,10 +49,18 @@ class _Packed(_Strict):
 Part = float | list[float] | list[list[float]] | _Packed
 
 
-class _Survey(_Strict):
-    position: NonNegativeInt
+class TotalEntry(_Strict):
+    """A total as JSON has it."""
+
     count: NonNegativeInt
     parts: dict[Text, Part]
+
+
+class _Survey(TotalEntry):
+    position: NonNegativeInt
+    shard: NonNegativeInt
+    passed: NonNegativeInt
+    before: TotalEntry
     skipped: dict[Text, Text]
     crops: _Packed | list[list[float]]
 
@@ -89,12 +107,20 @@ class Pass:
 def to_entry(found: Survey) -> dict[str, Any]:
     """Write a survey as JSON has it; numbers come back to the last bit."""
     return {
+        "shard": found.shard,
+        "passed": found.passed,
+        "before": total_entry(found.before),
         "position": found.position,
-        "count": found.summary.count,
-        "parts": {name: _written(part) for name, part in found.summary.parts().items()},
+        **total_entry(found.own),
         "skipped": found.skipped,
         "crops": _written(np.asarray(found.crops, np.float64).reshape(-1, 4)),
     }
+
+
+def total_entry(total: Total) -> dict[str, Any]:
+    """Write a total as JSON has it; numbers come back to the last bit."""
+    parts = {name: _written(part) for name, part in total.parts().items()}
+    return {"count": total.count, "parts": parts}
 
 
 def _written(part: Any) -> Any:
@@ -104,7 +130,7 @@ def _written(part: Any) -> Any:
     return {"shape": list(array.shape), "float64": base64.b64encode(array.tobytes()).decode()}
 
 
-def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> list[Survey]:
+def to_surveys(state: _State, dataset: Dataset, passes: Sequence[Pass]) -> list[Survey]:
     """Turn a state into surveys, one per pass, each begun when the one before has ended.
 
     Raise a ValueError that says why the run at hand can't have left it.
@@ -112,37 +138,73 @@ def to_surveys(state: _State, files: Sequence[str], passes: Sequence[Pass]) -> l
     if len(state.surveys) != len(passes):
         raise ValueError(f"it holds {len(state.surveys)} models instead of {len(passes)}")
     surveys = [
-        _to_survey(entry, files, each) for entry, each in zip(state.surveys, passes, strict=True)
+        _to_survey(entry, dataset, each) for entry, each in zip(state.surveys, passes, strict=True)
     ]
-    begun = [number for number, found in enumerate(surveys) if found.position]
+    begun = [number for number, found in enumerate(surveys) if found.pictures]
+    count = dataset.count
     for number, found in enumerate(surveys[: max(begun, default=0)]):
         # Where no picture could be used, the questions behind were never put.
-        nothing = number and surveys[number - 1].position and not surveys[number - 1].summary.count
-        if found.position < len(files) and not (nothing and not found.position):
+        nothing = number and surveys[number - 1].pictures and not surveys[number - 1].summary.count
+        if nothing and not found.pictures:
+            continue
+        # How many pictures a tar has, nobody knows before its end.
+        behind = max(each.pictures for each in surveys[number + 1 :])
+        if found.pictures < (behind if count is None else count):
             raise ValueError("a model began before the previous one was done")
     return surveys
 
 
-def _to_survey(entry: _Survey, files: Sequence[str], each: Pass) -> Survey:
-    at, last = entry.position, len(files)
-    if at > last or (at % each.batch_size and at < last):
-        raise ValueError(f"a position of {at} among {last} pictures, {each.batch_size} at a time")
-    before = files[:at]
-    if not entry.skipped.keys() <= set(before):
-        raise ValueError("a picture was skipped that wasn't reached yet")
-    good = sum(1 for file in before if file not in entry.skipped)
-    if entry.count != good:
-        raise ValueError(f"a count of {entry.count} after {good} good pictures")
+def _to_survey(entry: _Survey, dataset: Dataset, each: Pass) -> Survey:
+    good = _good_before(entry, dataset, each)
     crops = _to_array(entry.crops)
     if crops.shape not in ((good, 4), (0,), (0, 4)):
         raise ValueError(f"crops of shape {crops.shape} after {good} good pictures")
-    total = _to_total({name: _to_array(part) for name, part in entry.parts.items()}, each, good)
-    return Survey(at, total, dict(entry.skipped), [tuple(crop) for crop in crops.tolist()])
+    return Survey(
+        position=entry.position,
+        own=total_of_entry(entry, each.probe, each.layout),
+        skipped=dict(entry.skipped),
+        crops=[tuple(crop) for crop in crops.tolist()],
+        shard=entry.shard,
+        passed=entry.passed,
+        before=total_of_entry(entry.before, each.probe, each.layout),
+    )
 
 
-def _to_total(parts: Mapping[str, NDArray[np.float64]], each: Pass, good: int) -> Total:
-    """Make a total of its parts, which are those of no picture, or all finite."""
-    nothing: Total = each.probe.nothing(each.layout)
+def _good_before(entry: _Survey, dataset: Dataset, each: Pass) -> int:
+    """Count the good pictures so far, and raise a ValueError where the entry counts others."""
+    shards, at = dataset.shards, entry.position
+    if entry.shard > len(shards):
+        raise ValueError(f"{entry.shard} shards of {len(shards)}")
+    last = shards[entry.shard].count if entry.shard < len(shards) else 0
+    if (last is not None and at > last) or (at % each.batch_size and at < (last or 0)):
+        raise ValueError(f"a position of {at} among {last} pictures, {each.batch_size} at a time")
+    passed = Dataset(shards[: entry.shard]).count
+    if passed is not None and entry.passed != passed:
+        raise ValueError(f"{entry.passed} pictures in {entry.shard} shards, which have {passed}")
+    good = entry.passed + at - len(entry.skipped)
+    if dataset.is_listed:
+        names = _names(shards[: entry.shard + 1])[: entry.passed + at]
+        if not entry.skipped.keys() <= set(names):
+            raise ValueError("a picture was skipped that wasn't reached yet")
+        # A file may be named twice, and then is skipped twice.
+        good = sum(1 for name in names if name not in entry.skipped)
+    counted = entry.before.count + entry.count
+    if counted != good:
+        raise ValueError(f"a count of {counted} after {good} good pictures")
+    return good
+
+
+def _names(shards: Sequence[Any]) -> list[str]:
+    return [str(file) for shard in shards if isinstance(shard, Listing) for file in shard.files]
+
+
+def total_of_entry(entry: TotalEntry, question: Counting, layout: Layout) -> Total:
+    """Make a total of its parts, which are those of no picture, or all finite.
+
+    Raise a ValueError that says why it can't be one of this question.
+    """
+    good, parts = entry.count, {name: _to_array(part) for name, part in entry.parts.items()}
+    nothing: Total = question.nothing(layout)
     if parts.keys() != nothing.parts().keys():
         raise ValueError(f"the parts {', '.join(parts) or 'none'}")
     if not good:
@@ -155,7 +217,7 @@ def _to_total(parts: Mapping[str, NDArray[np.float64]], each: Pass, good: int) -
             raise ValueError(f"{name} that aren't numbers")
     numbers = {name: float(part) if part.ndim == 0 else part for name, part in parts.items()}
     total: Total = type(nothing).of_parts(good, numbers)
-    each.probe.check(total, each.layout)
+    question.check(total, layout)
     return total
 
 

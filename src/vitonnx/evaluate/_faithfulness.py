@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.dataset import Dataset, as_dataset
 from vitonnx.engine import Engine, Picture, as_pictures
 from vitonnx.errors import UsageError
 from vitonnx.evaluate._look import as_maps
@@ -23,7 +24,7 @@ __all__ = ["evaluate_faithfulness"]
 
 def evaluate_faithfulness(
     engine: Engine,
-    pictures: Picture | Sequence[Picture],
+    pictures: Picture | Sequence[Picture] | Dataset,
     maps: Probe[Any] | Sequence[Probe[Any]] | Mapping[str, Probe[Any]],
     *,
     masks: str | Path | Sequence[str | Path | NDArray[np.bool_]] | None = None,
@@ -102,23 +103,24 @@ def evaluate_faithfulness(
     >>> 0 <= found.measures["rollout"]["deletion"].value <= 1
     True
     """
-    given = as_pictures(pictures)
-    if not isinstance(given, Sequence):
+    given = pictures if isinstance(pictures, Dataset) else as_pictures(pictures)
+    if not isinstance(given, Dataset | Sequence):
         raise UsageError(
             "the pictures are an iterator, and they are read several times: give a list."
         )
+    dataset = as_dataset(given)
     run = FaithfulnessRun(
-        engine=engine,
-        pictures=given,
+        engines={engine.manifest.name: engine},
+        dataset=dataset,
         maps=as_maps(maps),
-        masks=as_masks(masks, given),
+        masks=as_masks(masks, dataset),
         steps=steps,
         fill=fill,
         sanity=sanity,
         seed=seed,
     )
     surveys = run.begin()
-    total = len(given) * len(surveys)
+    total = dataset.counted() * len(surveys)
     for done, _ in enumerate(run.go(surveys), 1):
         progress(done, total)
     return result_of(run, surveys)

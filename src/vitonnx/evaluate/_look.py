@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.dataset import Dataset, Sample
 from vitonnx.engine import Engine, Prepared
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.evaluate._baselines import BASELINES
@@ -52,7 +54,7 @@ def as_maps(maps: Named | Probe[Any] | Sequence[Probe[Any]]) -> dict[str, Probe[
     return named
 
 
-def fitted_maps(engine: Engine, pictures: Sequence[Any], maps: Named) -> dict[str, Probe[Any]]:
+def fitted_maps(engine: Engine, pictures: Dataset, maps: Named) -> dict[str, Probe[Any]]:
     """Fit the probes that must know the pictures, or the first one, before they answer."""
     return {
         name: engine.fitted(pictures, probe) if probe.fit_stage(engine.layout) else probe
@@ -68,7 +70,7 @@ class Look:
     ----------
     number : int
         The picture's place among all.
-    source : picture
+    source : Sample
         As it was given.
     picture : Prepared or None
         As the model sees it; None if it can't be used.
@@ -79,7 +81,7 @@ class Look:
     """
 
     number: int
-    source: Any
+    source: Sample
     picture: Prepared | None
     maps: list[NDArray[np.float64]]
     error: VitonnxError | None = None
@@ -87,43 +89,36 @@ class Look:
     @property
     def name(self) -> str:
         """The picture's path, or its number."""
-        is_file = isinstance(self.source, str) or hasattr(self.source, "__fspath__")
-        return str(self.source) if is_file else f"picture {self.number}"
+        return self.source.name
 
 
 def look(
-    engine: Engine, pictures: Sequence[Any], maps: Named, start: int = 0
+    engine: Engine, samples: Iterable[Sample], maps: Named, first: int
 ) -> Iterator[list[Look]]:
     """Read pictures and find their maps, a batch at a time.
 
-    A batch has the same pictures wherever it starts, since neighbours in a batch change the last
-    bits of a map; those before `start` are left out afterwards.
+    Neighbours in a batch change the last bits of a map, so the first of them must begin one.
 
     Parameters
     ----------
     engine : Engine
-    pictures : sequence
-        All pictures.
+    samples : iterable of Sample
     maps : mapping of str to Probe
         Fitted.
-    start : int
-        The first picture that is wanted.
+    first : int
+        The place of the first of them among all pictures.
     """
-    size = engine.batch_size
-    for at in range(start - start % size, len(pictures), size):
-        batch = [
-            _read(engine, number, pictures[number])
-            for number in range(at, min(at + size, len(pictures)))
-        ]
-        good = [each for each in batch if each.picture is not None]
+    numbered = enumerate(samples, first)
+    while batch := list(itertools.islice(numbered, engine.batch_size)):
+        read = [_read(engine, number, sample) for number, sample in batch]
+        good = [each for each in read if each.picture is not None]
         looks = iter(maps_of(engine, good, maps))
-        done = [each if each.picture is None else next(looks) for each in batch]
-        yield [each for each in done if each.number >= start]
+        yield [each if each.picture is None else next(looks) for each in read]
 
 
-def _read(engine: Engine, number: int, source: Any) -> Look:
+def _read(engine: Engine, number: int, source: Sample) -> Look:
     try:
-        return Look(number, source, engine.prepare(source), [])
+        return Look(number, source, engine.prepare(source.picture), [])
     except UsageError:
         raise
     except VitonnxError as error:

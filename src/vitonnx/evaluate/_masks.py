@@ -5,56 +5,60 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vitonnx.dataset import Dataset, Sample
 from vitonnx.engine import Prepared, prepare
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.evaluate._window import Window
 from vitonnx.filenames import as_path
 from vitonnx.manifest import Preprocessing
-from vitonnx.media import open_picture
+from vitonnx.media import Encoded, open_picture
 
 __all__ = ["MaskFolder", "Masks", "as_masks", "mask_of"]
 
 
 @dataclass(frozen=True)
 class MaskFolder:
-    """A folder with a mask for every picture, under the picture's relative path, as a PNG.
+    """A folder with a mask for every picture, under the picture's id, as a PNG.
 
     Parameters
     ----------
     folder : Path
-    roots : tuple of Path
-        Folders that the pictures' paths are relative to; of a picture in none of them, the name
-        alone counts.
 
     Examples
     --------
-    >>> MaskFolder(Path("masks"), (Path("val"),)).find("val/cats/7.jpeg").as_posix()
+    >>> MaskFolder(Path("masks")).find(Sample("cats/7.jpeg", "val/cats/7.jpeg")).as_posix()
     'masks/cats/7.png'
     """
 
     folder: Path
-    roots: tuple[Path, ...] = ()
 
-    def find(self, picture: str | Path) -> Path:
-        """Give the path of a picture's mask, whether or not it is there."""
-        path = Path(picture)
-        roots = [root for root in self.roots if path.is_relative_to(root)]
-        nearest = max(roots, key=lambda root: len(root.parts), default=path.parent)
-        return self.folder / path.relative_to(nearest).with_suffix(".png")
+    def find(self, sample: Sample) -> Path:
+        """Give the path of a picture's mask, whether or not it is there.
+
+        Raises
+        ------
+        PictureError
+            If it would lie outside the folder.
+        """
+        own = PurePosixPath(sample.id)
+        if own.is_absolute() or ".." in own.parts:
+            # What is named by a path of its own has its mask under its name alone.
+            own = PurePosixPath(own.name)
+        return self.folder / own.with_suffix(".png")
 
 
 Masks: TypeAlias = MaskFolder | Sequence[Any]
 """A folder, or one mask per picture: a path, or a bool array (height, width)."""
 
 
-def as_masks(masks: Any, pictures: Sequence[Any]) -> Masks | None:
+def as_masks(masks: Any, pictures: Dataset) -> Masks | None:
     """Check what is given as masks.
 
     Raises
@@ -72,23 +76,26 @@ def as_masks(masks: Any, pictures: Sequence[Any]) -> Masks | None:
                 f"there is no folder of masks {masks.folder}: give the folder that has a PNG for "
                 "each picture."
             )
-        if any(not isinstance(picture, str | Path) for picture in pictures):
+        if pictures.is_listed and any(
+            not isinstance(picture, str | Path | Encoded) for picture in pictures
+        ):
             raise UsageError(
                 "masks in a folder are found by the names of picture files, and a picture is given "
                 "as an array: give a mask for each picture."
             )
         return masks
-    if not isinstance(masks, Sequence) or len(masks) != len(pictures):
+    pairs = pictures.counted()
+    if not isinstance(masks, Sequence) or len(masks) != pairs:
         count = len(masks) if isinstance(masks, Sequence) else 1
         raise UsageError(
-            f"{len(pictures)} pictures have {count} masks: give a folder, or a list of one for "
+            f"{pairs} pictures have {count} masks: give a folder, or a list of one for "
             "each picture."
         )
     return masks
 
 
 def mask_of(
-    masks: Masks, number: int, source: Any, picture: Prepared, recipe: Preprocessing
+    masks: Masks, number: int, source: Sample, picture: Prepared, recipe: Preprocessing
 ) -> NDArray[np.bool_]:
     """Give the part of a picture's mask that lies in its window.
 
@@ -97,7 +104,7 @@ def mask_of(
     masks : Masks
     number : int
         The picture's place among all.
-    source : picture
+    source : Sample
         As it was given.
     picture : Prepared
         As the model sees it.
@@ -116,7 +123,7 @@ def mask_of(
     """
     given = masks.find(source) if isinstance(masks, MaskFolder) else masks[number]
     name = str(given) if isinstance(given, str | Path) else f"the mask of picture {number}"
-    of = str(source) if isinstance(source, str | Path) else f"picture {number}"
+    of = source.name
     mask = _read(given, name, of)
     if mask.shape != picture.place.picture:
         (height, width), (rows, columns) = mask.shape, picture.place.picture

@@ -6,14 +6,20 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.contract import EMBEDDING, LOGITS
-from vitonnx.engine import Engine, StateFile, Survey, describe_probe, run_settings
+from vitonnx.engine import (
+    Engine,
+    Pass,
+    Survey,
+    describe_probe,
+    left_of_shards,
+    run_settings,
+)
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.evaluate._baselines import BASELINES, centre_map, random_map
 from vitonnx.evaluate._curves import AREAS, Erasing, areas_of, check_steps
@@ -25,17 +31,24 @@ from vitonnx.evaluate._sanity import randomised, rank_correlation, stages_of_mod
 from vitonnx.evaluate._segmentation import COUNTS, count_picture
 from vitonnx.evaluate._window import Window
 from vitonnx.probes import Probe, cells_within
+from vitonnx.runs import Run
 
 __all__ = ["FaithfulnessRun"]
 
+USUAL = 2**16  # pictures, where their number is not known
 
-@dataclass(frozen=True, kw_only=True)
-class FaithfulnessRun:
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FaithfulnessRun(Run):
     """An evaluation that can be stopped after every picture, and resumed.
 
     Parameters
     ----------
-    engine, pictures, steps, fill, sanity, seed
+    engines : mapping of str to Engine
+        The only one.
+    dataset : Dataset
+        Its pictures.
+    steps, fill, sanity, seed
         See `evaluate_faithfulness`.
     maps : dict of str to Probe
         See `as_maps`.
@@ -48,8 +61,6 @@ class FaithfulnessRun:
         If the steps or the fill can't be, or the model doesn't have what is needed.
     """
 
-    engine: Engine
-    pictures: Sequence[Any]
     maps: dict[str, Probe[Any]]
     masks: Masks | None = None
     steps: int = 20
@@ -70,6 +81,12 @@ class FaithfulnessRun:
         _ = self.stages
 
     @property
+    def engine(self) -> Engine:
+        """The model."""
+        (engine,) = self.engines.values()
+        return engine
+
+    @property
     def has_head(self) -> bool:
         """Whether maps are judged by a class, and not by an embedding."""
         return LOGITS in self.engine.outputs
@@ -84,35 +101,28 @@ class FaithfulnessRun:
         """Stages of the sanity check; none if it isn't asked for."""
         return stages_of_model(self.engine) if self.sanity else []
 
-    @property
-    def questions(self) -> list[Question]:
-        """What is asked of all pictures: the curves, and then every stage of the sanity check."""
-        every, maps = len(self.pictures), len(self.names)
+    def passes(self) -> list[Pass]:
+        """List what is asked of all pictures: the curves, then every stage of the sanity check."""
+        count, maps = self.dataset.count, len(self.names)
+        every = USUAL if count is None else count
         numbers = maps, len(AREAS) + COUNTS * (self.masks is not None)
         curves = Question(every, numbers, (2, maps, 2, self.steps + 1))
-        return [curves, *(Question(every, (len(self.maps),)) for _ in self.stages)]
-
-    def begin(self) -> list[Survey]:
-        """Give the surveys of a run that begins."""
-        return [Survey(summary=Rows()) for _ in self.questions]
+        questions = [curves, *(Question(every, (len(self.maps),)) for _ in self.stages)]
+        return [Pass(each, self.engine.layout, 1) for each in questions]
 
     def settings(self) -> dict[str, str | int]:
         """Describe the run so closely that one of the same description gives the same bits."""
-        names = [_name(picture, number) for number, picture in enumerate(self.pictures)]
-        first = next(iter(self.maps.values()))
-        of_run = {
-            name: value
-            for name, value in run_settings([self.engine], names, first).items()
-            if not name.startswith("the probe")
-        }
+        of_run = run_settings([self.engine], self.dataset)
         of_maps = {
             f"the map {name}{what}": value
             for name, probe in self.maps.items()
             for what, value in describe_probe(probe).items()
         }
-        of_masks: str | int = 0 if self.masks is None else len(self.pictures)
+        of_masks: str | int = 0
         if isinstance(self.masks, MaskFolder):
             of_masks = str(self.masks.folder.absolute())
+        elif self.masks is not None:
+            of_masks = len(self.masks)
         own = {
             "the steps": self.steps,
             "the fill": self.fill,
@@ -122,12 +132,10 @@ class FaithfulnessRun:
         }
         return {"the maps": ", ".join(self.maps), **of_maps, **own, **of_run}
 
-    def state(self, path: Path) -> StateFile:
-        """Give the file that the run is resumed from."""
-        names = [_name(picture, number) for number, picture in enumerate(self.pictures)]
-        return StateFile.of_questions(
-            path, self.settings(), names, self.questions, self.engine.layout
-        )
+    @property
+    def whole(self) -> str | None:
+        """Say so: what is drawn at random for a picture depends on its place among all."""
+        return "faithfulness is measured of all pictures together"
 
     def go(self, surveys: Sequence[Survey]) -> Iterator[Survey]:
         """Go through the pictures, from where the surveys are.
@@ -138,23 +146,26 @@ class FaithfulnessRun:
             The one at hand, after every picture.
         """
         curves, *checks = surveys
-        if curves.position < len(self.pictures):
-            yield from self._measure(curves)
+        yield from self._measure(curves)
         if not curves.summary.count:
             return
         for number, found in enumerate(checks):
-            if found.position < len(self.pictures):
-                yield from self._check(self.stages[: number + 1], found)
+            yield from self._check(self.stages[: number + 1], found)
 
     @cached_property
     def _fitted(self) -> dict[str, Probe[Any]]:
-        return fitted_maps(self.engine, self.pictures, self.maps)
+        return fitted_maps(self.engine, self.dataset, self.maps)
 
-    def _looks(self, start: int) -> Iterator[list[Look]]:
-        return look(self.engine, self.pictures, self._fitted, start)
+    def _looks(self, found: Survey) -> Iterator[list[Look]]:
+        size = self.engine.batch_size
+        for samples in left_of_shards(self.dataset, found, Rows, size):
+            first = found.pictures
+            begun = first - found.position % size
+            for batch in look(self.engine, samples, self._fitted, begun):
+                yield [each for each in batch if each.number >= first]
 
     def _measure(self, found: Survey) -> Iterator[Survey]:
-        for each in itertools.chain.from_iterable(self._looks(found.position)):
+        for each in itertools.chain.from_iterable(self._looks(found)):
             yield _counted(found, each, partial(self._scored, each))
 
     def _scored(self, each: Look) -> Rows:
@@ -186,8 +197,10 @@ class FaithfulnessRun:
         return [np.stack(counts)]
 
     def _check(self, stages: Sequence[str], found: Survey) -> Iterator[Survey]:
+        if found.pictures and found.pictures == self.dataset.count:
+            return
         with randomised(self.engine, stages, self.seed) as other:
-            for batch in self._looks(found.position):
+            for batch in self._looks(found):
                 good = [each for each in batch if each.picture is not None]
                 changed = iter(maps_of(other, good, self._fitted))
                 for each in batch:
@@ -212,14 +225,10 @@ def _counted(found: Survey, each: Look, answer: Callable[[], Rows]) -> Survey:
     try:
         if each.error is not None:
             raise each.error
-        found.summary = found.summary.merge(answer())
+        found.own = found.own.merge(answer())
     except UsageError:
         raise
     except VitonnxError as error:
         found.skipped[each.name] = str(error)
     found.position += 1
     return found
-
-
-def _name(picture: Any, number: int) -> str:
-    return Look(number, picture, None, []).name

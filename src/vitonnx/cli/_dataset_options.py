@@ -1,0 +1,122 @@
+"""Options that say what the pictures of a dataset are, and who goes through which of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitonnx.cli._console import inform
+from vitonnx.cli._options import Limit, Seed
+from vitonnx.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitonnx.dataset import Dataset
+    from vitonnx.media import Files
+
+__all__ = ["Data", "DatasetOptions", "Shard", "parse_shard"]
+
+Data = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATA...",
+        help="Pictures: files, folders, globs, lists (list.txt, or @FILE), WebDataset tars "
+        "('train-{000..146}.tar') or parquet, here or at a URL (s3://, gs://, hf://, https://). "
+        "Figures made by vitonnx are skipped in folders and globs.",
+    ),
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do part I of N, counted from 0, as one of N processes; `vitonnx merge` joins totals.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions:
+    """What the pictures of a call are."""
+
+    data: Data
+    column: Annotated[
+        str, typer.Option("--column", metavar="NAME", help="Column of parquet with the pictures.")
+    ] = "image"
+    id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="NAME", help="Column of parquet with the pictures' ids."),
+    ] = None
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--label",
+            metavar="NAME",
+            help="Column of parquet, or key of a tar's .json files, with the pictures' classes.",
+        ),
+    ] = None
+    root: Annotated[
+        str | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="Folder or URL that paths in parquet are relative to, and stay below. By default, "
+            "the file's own.",
+        ),
+    ] = None
+    limit: Limit = None
+    seed: Seed = None
+
+    def open(self, *, quiet: bool, parts: int = 1) -> Dataset:
+        """Find the pictures; those of a folder in at least so many shards.
+
+        Raises
+        ------
+        UsageError
+            If there are none.
+        """
+        from vitonnx.dataset import SHARD_SIZE, open_dataset
+
+        opened = partial(
+            open_dataset,
+            self.data,
+            column=self.column,
+            id=self.id,
+            label=self.label,
+            root=self.root,
+            limit=self.limit,
+            seed=self.seed,
+        )
+        found = opened(notice=partial(inform, quiet=quiet))
+        if parts > 1 and found.is_listed and found.count:
+            # Of a folder, each of several processes shall have something to do.
+            return opened(shard_size=min(SHARD_SIZE, math.ceil(found.count / parts)))
+        return found
+
+    def read(self, dataset: Dataset) -> Files:
+        """Name what is read, and must not be overwritten."""
+        from vitonnx.media import Files
+
+        return Files({*dataset.files, *(name.removeprefix("@") for name in self.data)})
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Parse which part of how many is meant; without one, all.
+
+    Examples
+    --------
+    >>> parse_shard("2/3"), parse_shard(None)
+    ((2, 3), (0, 1))
+    """
+    if text is None:
+        return 0, 1
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None or not int(match[1]) < int(match[2]):
+        raise UsageError(
+            f"--shard {text!r} is no part: write I/N with I from 0 to N - 1, as in 0/3."
+        )
+    return int(match[1]), int(match[2])

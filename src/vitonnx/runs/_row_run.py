@@ -1,0 +1,197 @@
+"""Rows of a dataset in a folder: a file for each shard, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vitonnx.blame import why_unopened
+from vitonnx.dataset import Dataset
+from vitonnx.engine import run_settings
+from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.filenames import shown
+from vitonnx.media import atomic_path, check_place
+from vitonnx.runs._row_file import WORDS, errors_in, is_ours, write_rows
+from vitonnx.runs._rows import Row, Rows
+
+__all__ = ["RowRun"]
+
+# Readers of parquet pass over files that begin like this.
+STATE = "_vitonnx.json"
+SUFFIX = ".parquet"
+LARGEST = 2**20  # bytes of a state
+MOST_SHOWN = 80  # letters of another run's setting
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RowRun:
+    """A run that writes a file of rows for each shard, and goes on from those that are there.
+
+    Parameters
+    ----------
+    question : Rows
+        What is asked of each picture.
+    dataset : Dataset
+        All pictures, whichever process writes which shards.
+    folder : Path
+        Of the files.
+    state : Path, optional
+        The file that says which run it is; by default one in the folder.
+    """
+
+    question: Rows
+    dataset: Dataset
+    folder: Path
+    state: Path | None = None
+
+    def begin(self, *, force: bool = False) -> None:
+        """Make the folder, or take one that this very run has begun.
+
+        Several processes may do so at the same time.
+
+        Parameters
+        ----------
+        force : bool
+            Whether to remove what another run has written there.
+
+        Raises
+        ------
+        UsageError
+            If the folder is another run's, or a file in it, which vitonnx didn't write, has the
+            name of a shard's.
+        VitonnxError
+            If the system refuses to write there.
+        """
+        check_place(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if force and self._state() != self.settings:
+                self._clear()
+            self._compare()
+            for path in self.files:
+                if path.exists() and not _is_vitonnx(path):
+                    raise UsageError(
+                        f"{path} would be replaced, but vitonnx didn't write it: move it away, or "
+                        "give another folder."
+                    )
+            if self._state() is None:
+                with atomic_path(self._place) as passing:
+                    passing.write_text(json.dumps(self.settings, indent=1) + "\n")
+        except OSError as error:
+            raise VitonnxError(f"can't write {self.folder}: {why_unopened(error)}.") from error
+
+    def left(self, number: int = 0, parts: int = 1) -> list[int]:
+        """List the shards of a part of the dataset that have no file yet, by their numbers."""
+        start, stop = self.dataset.span(number, parts)
+        return [each for each in range(start, stop) if not self.is_done(each)]
+
+    def is_done(self, shard: int) -> bool:
+        """Tell whether this run has written a shard's file."""
+        path = self.files[shard]
+        return path.exists() and is_ours(path, self.words)
+
+    def write(self, shard: int) -> Iterator[Row]:
+        """Write the file of a shard; yields every row on its way.
+
+        Raises
+        ------
+        DataError
+            If the shard can't be read.
+        VitonnxError
+            If the file can't be written.
+        """
+        rows = self.question.rows(self.dataset.shards[shard].samples())
+        with atomic_path(self.files[shard]) as passing:
+            yield from write_rows(passing, rows, self.question.forms, self.words)
+
+    def errors(self, number: int = 0, parts: int = 1) -> tuple[int, list[str]]:
+        """Count the pictures of a part that is done, and list what is wrong with bad ones."""
+        start, stop = self.dataset.span(number, parts)
+        pictures, errors = 0, []
+        for path in self.files[start:stop]:
+            count, wrong = errors_in(path)
+            pictures += count
+            errors += wrong
+        return pictures, errors
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The files of all shards, in their order."""
+        stems = [shard.stem for shard in self.dataset.shards]
+        counts = Counter(stem.casefold() for stem in stems)
+        return [
+            self.folder / f"{f'{number:05}-' if counts[stem.casefold()] > 1 else ''}{stem}{SUFFIX}"
+            for number, stem in enumerate(stems)
+        ]
+
+    @cached_property
+    def settings(self) -> dict[str, str | int]:
+        """All that the rows depend on, in a person's words."""
+        of_model = run_settings([self.question.engine], self.dataset)
+        return {**self.question.settings(), **of_model}
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What each file says of itself."""
+        manifest = self.question.engine.manifest
+        return {"model": manifest.name, "untrained": manifest.untrained, "run": self.settings}
+
+    @property
+    def _place(self) -> Path:
+        return self.state or self.folder / STATE
+
+    def _state(self) -> Mapping[str, Any] | None:
+        path = self._place
+        try:
+            with path.open("rb") as file:
+                state = json.loads(file.read(LARGEST))
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError):
+            state = None
+        if not isinstance(state, dict):
+            raise VitonnxError(
+                f"{path} holds no state of a run, or is damaged: give another folder, or start "
+                "over with --force."
+            )
+        return state
+
+    def _compare(self) -> None:
+        was = self._state()
+        if was is None:
+            return
+        for name in {**self.settings, **was}:
+            before, now = was.get(name, "not set"), self.settings.get(name, "not set")
+            if before != now:
+                raise UsageError(
+                    f"{self.state or self.folder} holds another run: {_short(name)} was "
+                    f"{_short(before)} and is now {_short(now)}. Repeat the command of that "
+                    "run, give another one, or start over with --force."
+                )
+
+    def _clear(self) -> None:
+        """Remove what another run has written."""
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            if _is_vitonnx(path):
+                path.unlink()
+        self._place.unlink(missing_ok=True)
+
+
+def _is_vitonnx(path: Path) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return WORDS in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowInvalid):
+        return False
+
+
+def _short(words: Any) -> str:
+    text = shown(str(words))
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

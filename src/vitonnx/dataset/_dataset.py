@@ -59,7 +59,7 @@ class Dataset:
     def files(self) -> list[str]:
         """Names of what is read: the pictures' files, or those that hold them."""
         listed = [
-            map(str, shard.files) if isinstance(shard, Listing) else [shard.name]
+            map(_as_shown, shard.files) if isinstance(shard, Listing) else [shard.name]
             for shard in self.shards
         ]
         return list(itertools.chain.from_iterable(listed))
@@ -122,6 +122,12 @@ class Dataset:
 
 
 def _as_shown(file: Any) -> str:
+    name = str(file)
+    return shown_address(name) if is_address(name) else name
+
+
+def _as_shown(file: Any) -> str:
+    """Give a picture's name as messages have it."""
     name = str(file)
     return shown_address(name) if is_address(name) else name
 

@@ -93,12 +93,12 @@ def serve_bucket(bucket: str) -> Iterator[str]:
         server.stop()
 
 
-def put(address: str, content: bytes) -> None:
+def put(address: str, content: bytes, **more: str) -> None:
     """Store a file at a URL, as a client of S3 does."""
     from urllib.request import Request, urlopen
 
     scope = "Credential=test/20260101/us-east-1/s3/aws4_request"
-    headers = {
+    headers = {key.replace("_", "-"): value for key, value in more.items()} | {
         "Authorization": f"AWS4-HMAC-SHA256 {scope}",
         "Content-Type": "application/octet-stream",
     }

@@ -17,8 +17,9 @@ from dataset.kept import (
     write_tar,
     write_tars,
 )
-from dataset.served import Web, serve_hub
+from dataset.served import Web, put, serve_hub
 from vitonnx.dataset import Dataset, _remote, open_dataset
+from vitonnx.errors import PictureError
 from vitonnx.media import Encoded
 
 Put = Callable[[str, bytes], str]
@@ -94,6 +95,22 @@ def test_a_bucket_holds_the_same(tmp_path: Path, bucket: Put) -> None:
     content = write_parquet(tmp_path / "b.parquet", KEPT).read_bytes()
     url = bucket("100% wild?/a b#1.parquet", content)
     assert read(open_dataset([url], id="name", label="label")) == KEPT
+
+
+def test_a_public_bucket_needs_no_key(
+    bucket: Put, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(f"{s3}/birds/public/a.png", KEPT[0].content, x_amz_acl="public-read")
+    bucket("private.png", KEPT[0].content)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for ending in ("", f"?region=us-east-1&scheme=http&endpoint_override={s3[7:]}"):
+        (found,) = read(open_dataset([f"s3://anonymous@birds/public/a.png{ending}"]))
+        assert found.content == KEPT[0].content
+        assert found.id.startswith("s3://birds/public/a.png")
+    with pytest.raises(PictureError, match=r"can't read s3://birds/private\.png: .+DENIED"):
+        read(open_dataset(["s3://anonymous@birds/private.png"]))
 
 
 def test_a_web_server_holds_the_same_and_a_tar_is_fetched_once(tmp_path: Path, web: Web) -> None:

@@ -199,6 +199,12 @@ def test_headers_can_ask_for_no_more_than_headers_have(tmp_path: Path) -> None:
         ids(open_dataset([str(path)]))
 
 
+def test_a_tar_without_pictures_is_named(tmp_path: Path) -> None:
+    name = packed(tmp_path / "a.tar", ("k.bin", b"1"), ("k.cls", b"1"))
+    with pytest.raises(DataError, match=r"a\.tar holds no pictures .+, but \.bin, \.cls\."):
+        ids(open_dataset([name]))
+
+
 def test_an_empty_tar_holds_nothing(tmp_path: Path) -> None:
     assert ids(open_dataset([packed(tmp_path / "a.tar")])) == []
 

@@ -122,11 +122,6 @@ class Dataset:
 
 
 def _as_shown(file: Any) -> str:
-    name = str(file)
-    return shown_address(name) if is_address(name) else name
-
-
-def _as_shown(file: Any) -> str:
     """Give a picture's name as messages have it."""
     name = str(file)
     return shown_address(name) if is_address(name) else name

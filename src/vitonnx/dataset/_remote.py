@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 from typing import IO, Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from vitonnx.blame import blamed_on, reason_of
 from vitonnx.dataset._address import (
@@ -21,14 +22,17 @@ from vitonnx.dataset._address import (
     shown_address,
     without_secrets,
 )
-from vitonnx.dataset._place import MOST_BYTES, outside, refuse_long
+from vitonnx.dataset._place import outside, refuse_long
 from vitonnx.errors import DataError, PictureError, VitonnxError
 from vitonnx.extras import require_data
 
 __all__ = ["Remote"]
 
 PIECE = 2**20
-"""Bytes that are asked for at once where a file is read from its beginning."""
+BUFFER = 2**23
+"""Bytes that a bucket is asked for at once where a tar is read from its beginning."""
+
+UNSIGNED = "s3://anonymous@"
 
 # Seconds. None for a whole file: a tar is read as fast as a model asks for its pictures.
 PATIENCE: Any = {"total": None, "sock_connect": 60, "sock_read": 120}
@@ -114,7 +118,7 @@ class Remote:
         relative = own.removeprefix(above.rstrip("/")).lstrip("/")
         return unquote(relative) if parts_of(self.address)[0] in WEB else relative
 
-    def stream(self) -> IO[bytes]:
+    def stream(self, buffer: int = BUFFER) -> IO[bytes]:
         """Open it to be read once, from its beginning, over one connection where that can be."""
         from pyarrow.fs import PyFileSystem
 
@@ -123,7 +127,7 @@ class Remote:
             if isinstance(system, PyFileSystem):
                 opened = system.handler.fs.open(path, "rb", block_size=0)
             else:
-                opened = system.open_input_stream(path, compression=None, buffer_size=PIECE)
+                opened = system.open_input_stream(path, compression=None, buffer_size=buffer)
         return io.BufferedReader(_Pieces(self, opened), PIECE)
 
     def table(self) -> Any:
@@ -135,12 +139,14 @@ class Remote:
     def content(self) -> bytes:
         """Read a picture's file."""
         try:
-            with self.stream() as file:
-                content = file.read(MOST_BYTES + 1)
+            with self.stream(buffer=0) as file:
+                content = bytearray()
+                while piece := file.read(PIECE):
+                    content += piece
+                    refuse_long(self.name, len(content))
         except DataError as error:
             raise PictureError(str(error)) from error
-        refuse_long(self.name, len(content))
-        return content
+        return bytes(content)
 
     def below(self, path: str) -> Remote:
         """Follow a path from this folder, as far as it stays inside."""
@@ -214,12 +220,30 @@ def _in_bucket(address: str) -> tuple[Any, str]:
     from pyarrow import ArrowNotImplementedError
     from pyarrow.fs import FileSystem
 
+    if address.startswith(UNSIGNED):
+        return _unsigned(address)
     try:
         system, bucket = FileSystem.from_uri(address)
     except (ArrowNotImplementedError, ImportError):
         scheme, authority, _, _ = parts_of(address)
         return _through_fsspec(scheme), authority
     return system, bucket.rstrip("/")
+
+
+def _unsigned(address: str) -> tuple[Any, str]:
+    """Give a public bucket of S3, which pyarrow has no URL for as it has for Google's."""
+    from pyarrow.fs import S3FileSystem, resolve_s3_region
+
+    _, authority, _, query = parts_of(address)
+    bucket = authority.rpartition("@")[2]
+    options = dict(parse_qsl(query))
+    server = os.environ.get("AWS_ENDPOINT_URL")
+    if server and "endpoint_override" not in options:  # which pyarrow overlooks here alone
+        scheme, _, options["endpoint_override"] = server.partition("://")
+        options["scheme"] = scheme
+    if not {"region", "endpoint_override"} & set(options):
+        options["region"] = resolve_s3_region(bucket)
+    return S3FileSystem(anonymous=True, **options), bucket
 
 
 @cache

@@ -23,6 +23,7 @@ __all__ = ["Wanted", "unpacked"]
 # none of a sample's.
 NAME = re.compile(r"(?:\./)*(?P<key>(?:.*/)?[^./][^./]*)\.(?P<kind>[^/]+)", re.DOTALL)
 INTEGER = re.compile(r"-?\d{1,18}")
+MOST_KINDS: Final = 10  # that a sentence names
 MOST_TEXT: Final = 2**24
 """Bytes of a ``.json`` or ``.cls``."""
 
@@ -164,6 +165,7 @@ def unpacked(
     """
     group: _Group | None = None
     keys: set[str] = set()
+    others: set[str] = set()
     number = 0
     for entry, tape in members(file, name, can_jump=can_jump):
         found = NAME.fullmatch(entry.name)
@@ -180,10 +182,14 @@ def unpacked(
                     "sample follow each other: pack them again, in the order of their names."
                 )
             keys.add(group.key)
+        others.add(found["kind"])
         read = _reader(entry, tape, name) if is_used(number) else None
         group.add(found["kind"].lower(), wanted, entry, read)
     if group is not None and group.pictures:
         yield group.sample(title, wanted) if is_used(number) else None
+    elif number == 0 and others:
+        kinds = ", ".join(sorted(f".{shown(kind)}" for kind in others)[:MOST_KINDS])
+        raise DataError(f"{name} holds no pictures in a supported format, but {kinds}.")
 
 
 def _reader(entry: tarfile.TarInfo, tape: Tape, name: str) -> Callable[[], bytes]:

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from dataset.kept import drawn, write_folder, write_parquet, write_tar, write_tars
+from dataset.kept import content_of, drawn, write_folder, write_parquet, write_tar, write_tars
 from dataset.served import Web
 from vitonnx.dataset import Dataset, open_dataset
 from vitonnx.dataset._address import shown_address, without_secrets
 from vitonnx.dataset._braces import expanded
 from vitonnx.errors import DataError, UsageError, VitonnxError
-from vitonnx.media import Encoded
 
 KEPT = drawn(11)
 IDS = [each.id for each in KEPT]
@@ -29,10 +28,6 @@ def ids(dataset: Dataset) -> list[str]:
 
 def labels(dataset: Dataset) -> list[str | int | None]:
     return [sample.label for sample in dataset.samples()]
-
-
-def content_of(picture: str | Encoded) -> bytes:
-    return picture.read() if isinstance(picture, Encoded) else Path(picture).read_bytes()
 
 
 def test_a_listing_is_cut_into_shards_of_a_size(desk: Path) -> None:
@@ -73,7 +68,7 @@ def test_kinds_can_be_mixed_and_keep_their_order(desk: Path) -> None:
     dataset = open_dataset(words, shard_size=2)
     stems = ["part-00000", "part-00001-2", "part-00001", "b", "part-00002"]
     assert [shard.stem for shard in dataset.shards] == stems
-    contents = [content_of(picture) for picture in dataset]
+    contents = list(map(content_of, dataset.samples()))
     assert contents == [each.content for each in KEPT]
     part = dataset.part(1, 3)
     assert [shard.stem for shard in part.shards] == stems[1:3]
@@ -191,7 +186,7 @@ def test_nothing_of_a_password_or_token_is_said(tmp_path: Path, web: Web) -> Non
         dataset = open_dataset([secret.format(kind)])
         assert dataset.files == [shown_address(secret.format(kind))]
         with pytest.raises(VitonnxError) as raised:
-            list(map(content_of, dataset))
+            list(map(content_of, dataset.samples()))
         errors.append(str(raised.value))
     web.password = "bWU6cGFzc0B3b3Jk"  # me:pass@word
     write_tar(tmp_path / "web" / "a.tar", KEPT)
@@ -218,7 +213,7 @@ def test_shards_can_be_sent_to_another_process(tmp_path: Path, web: Web) -> None
     assert ids(again) == ids(dataset)
     assert again.described() == dataset.described()
     samples = pickle.loads(pickle.dumps(list(dataset.samples())))
-    assert samples[-1].picture.read() == KEPT[-1].content
+    assert content_of(samples[-1]) == KEPT[-1].content
 
 
 def test_a_description_tells_datasets_apart(desk: Path) -> None:

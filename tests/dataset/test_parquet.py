@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataset.kept import (
+    content_of,
     drawn,
     write_folder,
     write_parquet,
@@ -35,7 +36,7 @@ def samples(path: Path, **options: Any) -> list[Sample]:
 
 def error_of(sample: Sample) -> str:
     with pytest.raises(PictureError) as raised:
-        sample.picture.read()
+        content_of(sample)
     return str(raised.value)
 
 
@@ -47,7 +48,7 @@ def test_bytes_are_pictures(tmp_path: Path, kind: Any) -> None:
         tmp_path / "a.parquet", {"image": pa.array([ONE, TWO], pa.binary()).cast(kind)}
     )
     found = samples(path)
-    assert [each.picture.read() for each in found] == [ONE, TWO]
+    assert [content_of(each) for each in found] == [ONE, TWO]
     assert [each.id for each in found] == ["a.parquet: row 0", "a.parquet: row 1"]
     assert [each.label for each in found] == [None, None]
 
@@ -60,7 +61,7 @@ def test_text_is_a_path_below_the_file(tmp_path: Path, kind: Any) -> None:
     paths = pa.array([KEPT[2].id, f"./n01/../{KEPT[5].id}"]).cast(kind)
     path = write_table(folder / "a.parquet", {"image": paths})
     found = samples(path)
-    assert [each.picture.read() for each in found] == [THREE, KEPT[5].content]
+    assert [content_of(each) for each in found] == [THREE, KEPT[5].content]
     assert found[0].id == KEPT[2].id
     assert found[0].name == f"a.parquet: row 0, {KEPT[2].id}"
     assert found[0].picture.suffix == ".png"
@@ -76,7 +77,7 @@ def test_a_struct_holds_bytes_or_a_path(tmp_path: Path) -> None:
         None,
     ]
     found = samples(write_table(tmp_path / "a.parquet", {"image": structs}))
-    assert [each.picture.read() for each in found[:3]] == [ONE, THREE, TWO]
+    assert [content_of(each) for each in found[:3]] == [ONE, THREE, TWO]
     assert [each.id for each in found] == [
         *("x/a.png", KEPT[2].id),
         *(f"a.parquet: row {row}" for row in (2, 3, 4)),
@@ -92,9 +93,9 @@ def test_columns_are_named_also_inside_structs_and_with_dots(tmp_path: Path) -> 
         "deeper": [1, 2],
     }
     path = write_table(tmp_path / "a.parquet", columns)
-    assert [each.picture.read() for each in samples(path, column="a.b")] == [ONE, TWO]
+    assert [content_of(each) for each in samples(path, column="a.b")] == [ONE, TWO]
     first, second = samples(path, column="deep.picture", label="deep.said.k", id="deep.said.of")
-    assert (first.picture.read(), first.id, first.label) == (TWO, "q", 3)
+    assert (content_of(first), first.id, first.label) == (TWO, "q", 3)
     assert (second.id, second.label) == ("a.parquet: row 1", None)
     assert "is null" in error_of(second)
 
@@ -165,7 +166,7 @@ def test_no_path_leads_out_of_the_folder(tmp_path: Path, way: str) -> None:
     way = way.format(outside=tmp_path / "secret.png")
     (bad,) = samples(write_table(inside / "a.parquet", {"image": [way]}))
     with pytest.raises(PictureError, match=r"^a\.parquet: row 0"):
-        bad.picture.read()
+        content_of(bad)
 
 
 def test_a_path_may_be_below_root_alone(tmp_path: Path) -> None:
@@ -173,9 +174,9 @@ def test_a_path_may_be_below_root_alone(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     path = write_parquet_of_paths(tmp_path / "tables" / "a.parquet", KEPT)
     found = samples(path, root=str(folder), label="label")
-    assert [each.picture.read() for each in found] == [each.content for each in KEPT]
+    assert [content_of(each) for each in found] == [each.content for each in KEPT]
     (there,) = samples(write_table(path, {"image": [str(folder / KEPT[0].id)]}), root=str(folder))
-    assert there.picture.read() == ONE
+    assert content_of(there) == ONE
     (tmp_path / "secret.png").write_bytes(ONE)
     (bad,) = samples(write_table(path, {"image": ["../secret.png"]}), root=str(folder))
     assert error_of(bad).endswith("say where they are with --root DIR.")
@@ -189,7 +190,7 @@ def test_no_path_leads_out_of_a_url(tmp_path: Path, web: Web, way: str) -> None:
     write_table(folder / "a.parquet", {"image": [way.format(address=web.address)]})
     (bad,) = open_dataset([f"{web.address}/set/a.parquet"]).samples()
     with pytest.raises(PictureError):
-        bad.picture.read()
+        content_of(bad)
     assert not [line for line in web.asked if "secret" in line and "/set/" not in line]
 
 
@@ -201,13 +202,13 @@ def test_paths_at_a_url_are_names_of_files_there(tmp_path: Path, web: Web, bucke
     paths = [name, f"{web.address}/set/n%201/100%25%20%C3%A4%3F%23.png"]
     write_table(folder / "a.parquet", {"image": paths})
     for each in open_dataset([f"{web.address}/set/a.parquet"]).samples():
-        assert each.picture.read() == ONE
+        assert content_of(each) == ONE
     content = write_table(tmp_path / "b.parquet", {"image": [name, f"s3://birds/set/{name}"]})
     bucket(f"set/{name}", TWO)
     for each in open_dataset([bucket("set/b.parquet", content.read_bytes())]).samples():
-        assert each.picture.read() == TWO
+        assert content_of(each) == TWO
     here = samples(content, root=f"{web.address}/set")
-    assert here[0].picture.read() == ONE
+    assert content_of(here[0]) == ONE
     assert "is not below" in error_of(here[1])
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from dataset.kept import (
     Kept,
+    content_of,
     drawn,
     write_folder,
     write_parquet,
@@ -20,7 +21,6 @@ from dataset.kept import (
 from dataset.served import Web, put, serve_hub
 from vitonnx.dataset import Dataset, _remote, open_dataset
 from vitonnx.errors import PictureError
-from vitonnx.media import Encoded
 
 Put = Callable[[str, bytes], str]
 KEPT = drawn(11)
@@ -29,13 +29,7 @@ KEPT = drawn(11)
 def read(dataset: Dataset) -> list[Kept]:
     """Read all pictures, as they are on the disk."""
     return [
-        Kept(
-            sample.id,
-            sample.picture.read()
-            if isinstance(sample.picture, Encoded)
-            else Path(sample.picture).read_bytes(),
-            sample.label if sample.label is not None else "",
-        )
+        Kept(sample.id, content_of(sample), "" if sample.label is None else sample.label)
         for sample in dataset.samples()
     ]
 
@@ -132,7 +126,8 @@ def test_a_web_server_holds_the_same_and_a_tar_is_fetched_once(tmp_path: Path, w
 def test_a_hub_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import HfFileSystem, constants
 
-    tar = write_tar(tmp_path / "a.tar", KEPT).read_bytes()
+    kept = [*KEPT, *(Kept(f"n04/{number}.png", bytes(2**20), "n04") for number in range(3))]
+    tar = write_tar(tmp_path / "a.tar", kept).read_bytes()
     table = write_parquet_of_structs(
         tmp_path / "a.parquet", KEPT, classes=["n01", "n02", "n03"]
     ).read_bytes()
@@ -150,7 +145,7 @@ def test_a_hub_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert read(dataset) == KEPT
         assert read(open_dataset([f"{address}/data"], label="label")) == KEPT
         before = len([line for line in hub.asked if line.startswith("GET") and "a.tar" in line])
-        assert read(open_dataset([f"{address}/tars/a.tar"])) == keyed(KEPT)
+        assert read(open_dataset([f"{address}/tars/a.tar"])) == keyed(kept)
         after = len([line for line in hub.asked if line.startswith("GET") and "a.tar" in line])
         assert after - before == 1
     _remote._through_fsspec.cache_clear()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dataset.kept import Kept, add, drawn, write_tar, write_tars
+from dataset.kept import Kept, add, content_of, drawn, write_tar, write_tars
 from dataset.served import Web
 from vitonnx.dataset import Dataset, Sample, open_dataset
 from vitonnx.errors import DataError, PictureError
@@ -35,7 +35,7 @@ def only(dataset: Dataset) -> Sample:
 
 def error_of(sample: Sample) -> str:
     with pytest.raises(PictureError) as raised:
-        sample.picture.read()
+        content_of(sample)
     return str(raised.value)
 
 
@@ -72,11 +72,11 @@ def test_of_several_pictures_the_column_says_which(tmp_path: Path) -> None:
     assert error_of(only(open_dataset([name]))) == (
         "a.tar: k has several pictures (left.png, right.png): name one with --column."
     )
-    assert only(open_dataset([name], column="right")).picture.read() == OTHER
-    assert only(open_dataset([name], column="left.png")).picture.read() == PICTURE
+    assert content_of(only(open_dataset([name], column="right"))) == OTHER
+    assert content_of(only(open_dataset([name], column="left.png"))) == PICTURE
     # One that is called as parquet's default needs no option.
     other = packed(tmp_path / "b.tar", ("k.mask.png", OTHER), ("k.image.png", PICTURE))
-    assert only(open_dataset([other])).picture.read() == PICTURE
+    assert content_of(only(open_dataset([other]))) == PICTURE
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_json_that_says_no_label_is_a_bad_picture(
 ) -> None:
     name = packed(tmp_path / "a.tar", ("k.png", PICTURE), ("k.json", about))
     assert error_of(only(open_dataset([name], label="class"))).startswith(f"a.tar: k {sentence}")
-    assert only(open_dataset([name])).picture.read() == PICTURE
+    assert content_of(only(open_dataset([name]))) == PICTURE
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_link_or_device_is_a_bad_picture(
 ) -> None:
     name = packed(tmp_path / "a.tar", ("good.png", PICTURE), ("k.png", b""), **header)
     good, bad = open_dataset([name]).samples()
-    assert good.picture.read() == PICTURE
+    assert content_of(good) == PICTURE
     assert error_of(bad) == f"a.tar: k has a member png that is {what}."
     assert open_dataset([name]).shards[0].counted() == 2
 
@@ -234,7 +234,7 @@ def test_members_that_are_not_wanted_are_not_read(tmp_path: Path) -> None:
         entry = tarfile.TarInfo("k.png")
         entry.size = len(PICTURE)
         file.write(entry.tobuf() + PICTURE + tarfile.NUL * (2048 - len(PICTURE) % 512))
-    assert only(open_dataset([str(path)], limit=1, seed=0)).picture.read() == PICTURE
+    assert content_of(only(open_dataset([str(path)], limit=1, seed=0))) == PICTURE
 
 
 def test_with_a_limit_no_shard_is_opened_in_vain(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_limit_on_tars_at_a_url_fetches_no_more_than_it_takes(tmp_path: Path, 
         assert [each.id for each in dataset.samples()] == [
             each.id.removesuffix(".png") for each in KEPT[:7]
         ]
-        assert next(dataset.samples()).picture.read() == PICTURE
+        assert content_of(next(dataset.samples())) == PICTURE
     assert [web.count(f"GET /shard-00{number}.tar") for number in range(2)] == [1, 1]
     # Three pieces of a MiB are on the way, and what the system keeps of a connection.
     assert web.sent < 12 * 2**20

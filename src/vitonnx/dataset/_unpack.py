@@ -7,6 +7,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
 from vitonnx.dataset._place import MOST_BYTES
@@ -17,7 +18,7 @@ from vitonnx.errors import DataError, PictureError
 from vitonnx.filenames import shown
 from vitonnx.media import may_be_picture
 
-__all__ = ["Wanted", "unpacked"]
+__all__ = ["Wanted", "is_of_sample", "unpacked"]
 
 # The key ends at the first dot of the last part; hidden files, such as those that macOS adds, are
 # none of a sample's.
@@ -134,6 +135,15 @@ class _Group:
         if not isinstance(said, dict):
             raise PictureError("has a .json without keys")
         return said
+
+
+def is_of_sample(name: str) -> bool:
+    """Tell whether a member may be one of a sample of pictures."""
+    found = NAME.fullmatch(name)
+    if found is None:
+        return PurePosixPath(name).name.startswith(".")  # as those that macOS adds
+    suffix = PurePosixPath(name).suffix.lower()
+    return may_be_picture(suffix) or suffix in (".cls", ".json", ".txt")
 
 
 def unpacked(

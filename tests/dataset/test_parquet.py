@@ -64,7 +64,7 @@ def test_text_is_a_path_below_the_file(tmp_path: Path, kind: Any) -> None:
     assert [content_of(each) for each in found] == [THREE, KEPT[5].content]
     assert found[0].id == KEPT[2].id
     assert found[0].name == f"a.parquet: row 0, {KEPT[2].id}"
-    assert found[0].picture.suffix == ".png"
+    assert str(found[0].picture).endswith(".png")
 
 
 def test_a_struct_holds_bytes_or_a_path(tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ class Dataset:
     def files(self) -> list[str]:
         """Names of what is read: the pictures' files, or those that hold them."""
         listed = [
-            map(_as_shown, shard.files) if isinstance(shard, Listing) else [shard.name]
+            [_as_shown(file) for file in shard.files if isinstance(file, str | Path)]
+            if isinstance(shard, Listing)
+            else [shard.name]
             for shard in self.shards
         ]
         return list(itertools.chain.from_iterable(listed))
@@ -121,7 +123,7 @@ class Dataset:
         }
 
 
-def _as_shown(file: Any) -> str:
+def _as_shown(file: str | Path) -> str:
     """Give a picture's name as messages have it."""
     name = str(file)
     return shown_address(name) if is_address(name) else name

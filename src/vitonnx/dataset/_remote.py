@@ -184,7 +184,14 @@ class Remote:
 
         try:
             with blamed_on(self.name, kind, sentence):
-                yield
+                try:
+                    yield
+                except FileNotFoundError as error:  # which fsspec makes of any refusal
+                    cause = error.__cause__
+                    why = (
+                        "there is no such file, or no server" if cause is None else reason_of(cause)
+                    )
+                    raise kind(sentence(why)) from error
         except ImportError as error:  # of what fsspec has need of for one kind of URL
             raise kind(sentence(reason_of(error))) from error
 

@@ -127,7 +127,8 @@ def test_labels_have_the_names_that_the_table_says(tmp_path: Path) -> None:
     table = pq.read_table(path)
     for number, label in ((-1, None), (2, "n01")):
         pq.write_table(table.slice(0, 1).set_column(2, "label", [[number]]), path)
-        assert samples(path, label="label")[0].label == label
+        (found,) = samples(path, label="label")
+        assert (content_of(found), found.label) == (ONE, label)
     pq.write_table(table.slice(0, 1).set_column(2, "label", [[3]]), path)
     (bad,) = samples(path, label="label")
     assert "has the label 3, but there are names for 0 to 2 alone" in error_of(bad)

@@ -198,6 +198,23 @@ def test_nothing_of_a_password_or_token_is_said(tmp_path: Path, web: Web) -> Non
     assert without_secrets("Auth of me:pass@word", secret) == "Auth of …"
 
 
+def test_a_page_leads_to_nothing_but_what_is_below(tmp_path: Path, web: Web) -> None:
+    folder = write_folder(tmp_path / "web" / "set", KEPT[:2])
+    write_folder(tmp_path / "web" / "other", KEPT)
+    links = ["/", "/other/", "../other/", "n01/", "?C=N;O=D", f"{web.address}/other/", "/set/"]
+    links += ["n01/000.png", "/other/n01/000.png", "http://localhost:1/set/n01/a.png"]
+    page = "".join(f'<a href="{link}">x</a>' for link in links)
+    (folder / "index.html").write_text(page)
+    assert ids(open_dataset([f"{web.address}/set/"])) == IDS[:2]
+    assert not [line for line in web.asked if "/other/" in line]
+
+
+def test_a_name_at_a_url_stays_a_name(tmp_path: Path, web: Web) -> None:
+    address = f"{web.address}/..%2F..%2Fx%00:y.tar"
+    (shard,) = open_dataset([address]).shards
+    assert shard.stem == "x__y"
+
+
 def test_two_queries_are_two_pictures() -> None:
     addresses = [f"https://birds.org/get?id={number}" for number in range(2)]
     assert len(set(ids(open_dataset(addresses)))) == 2
@@ -223,7 +240,11 @@ def test_a_description_tells_datasets_apart(desk: Path) -> None:
     calls: list[tuple[str, dict[str, Any]]] = [
         *(("a", {}), ("a", {"limit": 3}), ("a", {"limit": 3, "seed": 1})),
         *(("a.tar", {}), ("a.tar", {"label": "class"}), ("a.tar", {"id": "name"})),
-        *(("a.tar", {"column": "png"}), ("a.tar", {"limit": 3, "seed": 1})),
+        *(
+            ("a.tar", {"column": "png"}),
+            ("a.tar", {"limit": 3}),
+            ("a.tar", {"limit": 3, "seed": 1}),
+        ),
         *(("a.parquet", {}), ("a.parquet", {"label": "label"}), ("a.parquet", {"id": "name"})),
         *(("a.parquet", {"root": "a"}), ("a.parquet", {"limit": 3})),
     ]

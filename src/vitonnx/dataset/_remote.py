@@ -53,8 +53,7 @@ class Remote:
     def file_name(self) -> str:
         """The last part of its path."""
         scheme, _, path, _ = parts_of(self.address)
-        name = PurePosixPath(path).name
-        return unquote(name) if scheme in WEB else name
+        return PurePosixPath(unquote(path) if scheme in WEB else path).name
 
     @property
     def is_remote(self) -> bool:
@@ -98,14 +97,13 @@ class Remote:
 
     def files(self) -> Iterator[str]:
         """List the paths of the files below this folder, without hidden ones."""
-        from pyarrow.fs import FileSelector, FileType
-
         with self._reading(DataError):
             system, path = self._reached()
-            path = path.rstrip("/")
-            for info in system.get_file_info(FileSelector(path, recursive=True)):
-                relative = info.path.removeprefix(path).lstrip("/")
-                if info.type == FileType.File and not _is_hidden(relative):
+            base = path.rstrip("/") + "/"
+            listed = _on_page if parts_of(self.address)[0] in WEB else _in_folder
+            for found in listed(system, base):
+                relative = found.removeprefix(base)
+                if not any(part.startswith(".") for part in relative.split("/")):
                     yield relative
 
     def child(self, relative: str) -> Remote:
@@ -217,8 +215,29 @@ class _Pieces(io.RawIOBase):
         super().close()
 
 
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in path.split("/"))
+def _in_folder(system: Any, folder: str) -> Iterator[str]:
+    """List the files below a folder of a bucket or a hub."""
+    from pyarrow.fs import FileSelector, FileType
+
+    for info in system.get_file_info(FileSelector(folder.rstrip("/"), recursive=True)):
+        if info.type == FileType.File:
+            yield info.path
+
+
+def _on_page(system: Any, folder: str) -> Iterator[str]:
+    """List the files below a folder of a web server, by its page and those that this leads to.
+
+    A page may lead to its parent, to another server, and so on without end: nothing is followed
+    that isn't below.
+    """
+    for info in system.handler.fs.ls(folder, detail=True):
+        name = info["name"]
+        if name == folder or not name.startswith(folder) or ".." in unquote(name).split("/"):
+            continue
+        if info["type"] == "directory":
+            yield from _on_page(system, name)
+        else:
+            yield name
 
 
 @cache

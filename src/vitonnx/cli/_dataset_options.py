@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitonnx.dataset import Dataset
     from vitonnx.media import Files
 
-__all__ = ["Data", "DatasetOptions", "Shard", "parse_shard"]
+__all__ = ["Column", "Data", "DatasetOptions", "Label", "Root", "Shard", "parse_shard"]
 
 Data = Annotated[
     list[str],
@@ -27,6 +27,26 @@ Data = Annotated[
         help="Pictures: files, folders, globs, lists (list.txt, or @FILE), WebDataset tars "
         "('train-{000..146}.tar') or parquet, here or at a URL (s3://, gs://, hf://, https://). "
         "Figures made by vitonnx are skipped in folders and globs.",
+    ),
+]
+Column = Annotated[
+    str, typer.Option("--column", metavar="NAME", help="Column of parquet with the pictures.")
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Column of parquet, or key of a tar's .json files, with the pictures' classes.",
+    ),
+]
+Root = Annotated[
+    str | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Folder or URL that paths in parquet are relative to, and stay below. By default, "
+        "the file's own.",
     ),
 ]
 Shard = Annotated[
@@ -44,30 +64,13 @@ class DatasetOptions:
     """What the pictures of a call are."""
 
     data: Data
-    column: Annotated[
-        str, typer.Option("--column", metavar="NAME", help="Column of parquet with the pictures.")
-    ] = "image"
+    column: Column = "image"
     id: Annotated[
         str | None,
         typer.Option("--id", metavar="NAME", help="Column of parquet with the pictures' ids."),
     ] = None
-    label: Annotated[
-        str | None,
-        typer.Option(
-            "--label",
-            metavar="NAME",
-            help="Column of parquet, or key of a tar's .json files, with the pictures' classes.",
-        ),
-    ] = None
-    root: Annotated[
-        str | None,
-        typer.Option(
-            "--root",
-            metavar="DIR",
-            help="Folder or URL that paths in parquet are relative to, and stay below. By default, "
-            "the file's own.",
-        ),
-    ] = None
+    label: Label = None
+    root: Root = None
     limit: Limit = None
     seed: Seed = None
 

@@ -59,7 +59,7 @@ class Dataset:
     def files(self) -> list[str]:
         """Names of what is read: the pictures' files, or those that hold them."""
         listed = [
-            [str(file) for file in shard.files if isinstance(file, str | Path)]
+            [_as_shown(file) for file in shard.files if isinstance(file, str | Path)]
             if isinstance(shard, Listing)
             else [shard.name]
             for shard in self.shards
@@ -123,7 +123,8 @@ class Dataset:
         }
 
 
-def _as_shown(file: Any) -> str:
+def _as_shown(file: str | Path) -> str:
+    """Give a picture's name as messages have it."""
     name = str(file)
     return shown_address(name) if is_address(name) else name
 

@@ -78,7 +78,9 @@ def probe_dataset(
     if block and isinstance(probe, SumProbe):
         probe = probe.narrowed(block)
     models, part = (model, *(compare or [])), parse_shard(shard)
-    pictures = dataset.open(quiet=quiet, parts=part[1])
+    pair = isinstance(probe, SumProbe) and len(models) == 2
+    several = len(models) > 1 and not pair
+    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=several)
     read = dataset.read(pictures) | files_of(models)
     in_rows = is_for_rows(output, force=force)
     settle = partial(settle_output, ending=f".{probe.name}.png", forms=FORMS, inputs=read)

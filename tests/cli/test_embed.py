@@ -228,7 +228,7 @@ def test_one_file_or_a_folder_or_arrays(
     assert files_in("out") == ["shard-000.parquet", "shard-001.parquet", "shard-002.parquet"]
     assert sorted(contents(desk)) == sorted(
         [*(f"tars/shard-00{n}.tar" for n in range(3)), "tars", "out", "x.npz", "x.parquet"]
-        + [f"out/{name}" for name in os.listdir("out")]
+        + [f"out/{name}" for name in (path.name for path in Path("out").iterdir())]
     )
     for name in ("id", "label", "embedding", "logits", "top5", "error"):
         assert column("out", name) == column("x.parquet", name)

@@ -71,8 +71,8 @@ MANY = 700
 # The command as it is, but for how often it writes its state: at every chance.
 EAGER = """
 import sys
-from vitonnx.cli import _sample, main
-_sample.SAVE_EVERY_SECONDS, _sample.SAVING_SHARE = 0, 1
+from vitonnx.cli import _counting, main
+_counting.SAVE_EVERY_SECONDS, _counting.SAVING_SHARE = 0, 1
 sys.exit(main(sys.argv[1:]))
 """
 

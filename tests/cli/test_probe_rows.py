@@ -126,7 +126,8 @@ def test_a_bad_picture_is_a_row(
         assert said(first) == said(second) == said(third)
         assert [each is None for each in column(probe, "error")] == [True] * 3 + [False, True]
         assert column(second, "crop") == [None]
-        assert len(column(probe, probe)) == 5
+        arrays = set(pq.read_schema(first).names) - {"id", "label", "error"}
+        assert all(column(second, name) == [None] for name in arrays)
 
 
 @pytest.mark.parametrize("probe", SUMS, ids=lambda probe: probe.name)
@@ -177,16 +178,18 @@ def test_maps_of_pictures_that_keep_their_own_size(
 ) -> None:
     """Each row says the shape of its own map."""
     model = with_recipe(exported("plain"), desk / "own.onnx", resize=None, crop=1, multiple=8)
-    assert call("probe", "rollout", model, folder, "-o", "x.parquet", *QUIET).code == 0
+    words = ("--limit", "3", "-o", "x.parquet")
+    assert call("probe", "rollout", model, folder, *words, *QUIET).code == 0
     engine = vx.Engine(model, device="cpu", threads=1)
-    results = engine.probe(paths_of(folder, kept), vx.Rollout())
+    files = paths_of(folder, kept)[:3]
+    results = engine.probe(files, vx.Rollout())
     shapes = [list(each.rollout.shape) for each in results]
     assert len({tuple(shape) for shape in shapes}) > 1
     assert column("x.parquet", "rollout.shape") == shapes
     for row, each in zip(column("x.parquet", "rollout"), results, strict=True):
         np.testing.assert_allclose(row, each.rollout.ravel(), rtol=2e-5, atol=1e-6)
     # One size for all makes one shape.
-    words = ("--size", "24x40", "-o", "y.parquet")
+    words = ("--limit", "3", "--size", "24x40", "-o", "y.parquet")
     assert call("probe", "rollout", model, folder, *words, *QUIET).code == 0
     assert shape_of(desk / "y.parquet", "rollout") == (3, 5)
 

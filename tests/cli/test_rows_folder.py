@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +39,7 @@ def embed(call: Call, exported: Exported, tars: str) -> Callable[..., Outcome]:
     """Embed the tars into the folder `out`."""
 
     def embed(*words: str | Path, model: Path | None = None) -> Outcome:
-        return call("embed", model or exported("plain"), tars, "-o", "out", *words, *QUIET)
+        return call("embed", model or exported("plain"), tars, "-o", "out", *QUIET, *words)
 
     return embed
 
@@ -98,7 +97,7 @@ def test_bad_pictures_of_shards_done_before_count(
         (("--half",), "half"),
         (("--size", "24x88"), "size"),
         (("--threads", "2"), "threads"),
-        (("--limit", "5"), "pictures"),
+        (("--limit", "5"), "shards"),
         (("--limit", "5", "--seed", "3"), "pictures"),
     ],
 )
@@ -289,16 +288,6 @@ def test_a_file_where_the_folder_should_be(embed: Callable[..., Outcome], desk: 
     assert outcome.code in (1, 2)
     assert_refused(outcome, outcome.code, "out")
     assert contents(desk) == before
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_is_closed(embed: Callable[..., Outcome], desk: Path) -> None:
-    (desk / "out").mkdir()
-    (desk / "out").chmod(0o555)
-    try:
-        assert_refused(embed(), 1, "out", "permission")
-    finally:
-        (desk / "out").chmod(0o755)
 
 
 def test_the_state_of_one_file_is_not_in_the_folder(

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitonnx import errors, probes
+    from vitonnx import errors, probes, ray
     from vitonnx.api._export import export_model
     from vitonnx.api._named_engine import Engine
     from vitonnx.api._plot import plot
@@ -75,6 +75,7 @@ __all__ = [
     "plot",
     "probe_weights",
     "probes",
+    "ray",
     "tap_model",
 ]
 
@@ -118,7 +119,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # a checker knows the names above, and tells one that is misspelt
 
     def __getattr__(name: str) -> Any:
-        if name in ("errors", "probes"):
+        if name in ("errors", "probes", "ray"):
             return import_module(f"{__name__}.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -99,7 +99,7 @@ def require_ray() -> None:
     MissingExtraError
         With the command that installs it.
     """
-    _require("ray", "--ray needs")
+    _require("ray", "work on a cluster needs")
 
 
 def missing_modules(extra: str) -> list[str]:

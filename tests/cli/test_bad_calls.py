@@ -69,7 +69,7 @@ def test_a_model_without_class_token_has_no_cls(
     assert_refused(outcome, 2, "'cls'", "mean", "y,x")
 
 
-@pytest.mark.parametrize("output", ["map", "map.bmp", "map.jpeg", "map.onnx", ".png", "png"])
+@pytest.mark.parametrize("output", ["map.bmp", "map.jpeg", "map.onnx", ".png"])
 def test_an_output_of_no_known_form(
     output: str, call: Call, exported: Exported, pictures: Path, desk: Path
 ) -> None:
@@ -85,16 +85,6 @@ def test_an_output_in_a_missing_folder(
     outcome = call("probe", "heads", exported("plain"), pictures, "-o", f"nowhere/map.{suffix}")
     assert_refused(outcome, 2, "nowhere", "does not exist", "Make it")
     assert not list(desk.iterdir())
-
-
-@pytest.mark.parametrize("suffix", ["png", "npz"])
-def test_an_output_that_is_a_folder(
-    suffix: str, call: Call, exported: Exported, pictures: Path, desk: Path
-) -> None:
-    (desk / f"map.{suffix}").mkdir()
-    outcome = call("probe", "heads", exported("plain"), pictures, "-o", f"map.{suffix}")
-    assert_refused(outcome, 2, f"map.{suffix}", "folder")
-    assert contents(desk) == {f"map.{suffix}": b"a folder"}
 
 
 def test_an_output_that_is_an_input_is_not_overwritten(

@@ -126,7 +126,7 @@ def test_an_unknown_option_names_the_nearest(call: Callable[..., Outcome], desk:
 
 def test_a_missing_argument_is_named(call: Callable[..., Outcome]) -> None:
     assert_refused(call("inspect"), 2, "MODEL", "`vitonnx inspect --help`")
-    assert_refused(call("probe", "heads", "m.onnx"), 2, "INPUT")
+    assert_refused(call("probe", "heads", "m.onnx"), 2, "DATA")
 
 
 def test_a_process_of_its_own_says_the_same(desk: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 import vitonnx as vx
 from media.picture_bombs import filled_png
+from vitonnx.media import Encoded
 from vitonnx.media._budget import DECODING
 
 SIDE = 13_300  # the largest square that Pillow reads without being told to
@@ -105,3 +107,22 @@ def test_what_goes_wrong_at_scaling_is_the_pictures_own_error(
     bad, good = engine.stream([tmp_path / "0.png", tmp_path / "1.png"], [vx.Rollout()])
     assert "0.png needs more memory than there is" in str(bad.error)
     assert good.error is None
+
+
+@pytest.mark.parametrize("decoders", [1, 3, 5])
+def test_as_many_threads_decode_as_are_asked_for(
+    decoders: int, exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    Image.new("RGB", (71, 53)).save(tmp_path / "a.png")
+    content, seen = (tmp_path / "a.png").read_bytes(), set()
+    together = threading.Barrier(decoders, timeout=30)
+
+    def read() -> bytes:
+        seen.add(threading.get_ident())
+        together.wait()
+        return content
+
+    with vx.Engine(exported("plain"), device="cpu", decoders=decoders) as engine:
+        pictures = [Encoded(f"{number}.png", read) for number in range(2 * decoders)]
+        assert all(each.error is None for each in engine.stream(pictures, [vx.Heads()]))
+    assert len(seen) == decoders

@@ -192,7 +192,7 @@ MODELS: list[tuple[Any, type[vx.VitonnxError], str]] = [
     ("scenes_vti", UnknownModelError, "the nearest are .*scenes_vit"),
     ("dino_vits61", UnknownModelError, "the nearest are dino_vits16"),
     ("dino.onnx", ModelFileError, "no file dino.onnx"),
-    ("https://host/dino.onnx", UsageError, "is a URL"),
+    ("ftp://host/dino.onnx", UsageError, "is a URL"),
     ("hf://", UsageError, "hf://ORG/REPO"),
     ("", UsageError, "name of the model is empty"),
     (None, UsageError, "given as NoneType: give a path or a name"),

@@ -9,6 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitonnx.dataset import as_dataset
 from vitonnx.engine import (
     Engine,
     Fidelity,
@@ -132,11 +133,11 @@ def export_model(
     target = Path(f"{name or spec.name}.onnx") if path is None else as_path(path, "file to write")
     check_reduction(precision, calibrate)
     measured, shown = (
-        None if some is None else tuple(as_pictures(some)) for some in (calibrate, pictures)
+        None if some is None else as_dataset(as_pictures(some)) for some in (calibrate, pictures)
     )
-    read = (*given, config, *(measured or ()), *(shown or ()))
-    files = [each for each in read if isinstance(each, str | Path) and each != RANDOM]
-    check_writable(target, files)
+    files = [each for each in (*given, config) if isinstance(each, str | Path) and each != RANDOM]
+    read = [file for each in (measured, shown) if each is not None for file in each.files]
+    check_writable(target, [*files, *read])
     from vitonnx.extras import require_export
 
     require_export()
@@ -164,7 +165,8 @@ def export_model(
         with temporary_folder() as folder:
             exact, reduced = (folder / f"{each}.onnx" for each in ("fp32", precision))
             parity = write(exact)
-            progress(precision if measured is None else f"calibrating on {len(measured)} pictures")
+            on = "" if measured is None else f", calibrated on {measured.counted()} pictures"
+            progress(f"{precision}{on}")
             reduce_file(exact, reduced, precision, calibration=measured, max_pixels=max_pixels)
             progress(f"comparing {precision} with fp32")
             engines = (

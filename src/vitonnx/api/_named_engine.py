@@ -23,9 +23,9 @@ class Engine(engine.Engine):
     Parameters
     ----------
     model : str or path
-        A probe-ready ONNX file; a name of ``vitonnx models`` or of the models inside the package;
-        or of a hub, ``hf://ORG/REPO[@REVISION][/FILE]``.
-    device, threads, size, fit, precision, in_graph, max_pixels, notice
+        A probe-ready ONNX file, or its URL; a name of ``vitonnx models`` or of the models inside
+        the package; or of a hub, ``hf://ORG/REPO[@REVISION][/FILE]``.
+    device, threads, size, fit, precision, in_graph, max_pixels, notice, decoders
         See `vitonnx.engine.Engine`, which has the same attributes and methods.
 
     Raises

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,6 +13,7 @@ from vitonnx.cli._console import inform, results
 from vitonnx.errors import PrecisionError
 
 if TYPE_CHECKING:
+    from vitonnx.dataset import Dataset
     from vitonnx.engine import Fidelity
 
 __all__ = [
@@ -36,8 +36,8 @@ Compared = Annotated[
     typer.Option(
         "--pictures",
         metavar="INPUT",
-        help="Compare the reduced precision with fp32 on these pictures, folders or globs (repeat "
-        "for several). By default, on synthetic scenes.",
+        help="Compare the reduced precision with fp32 on these pictures: files, folders, globs, "
+        "lists, tars or parquet (repeat for several). By default, on synthetic scenes.",
     ),
 ]
 Calibrate = Annotated[
@@ -45,8 +45,8 @@ Calibrate = Annotated[
     typer.Option(
         "--calibrate",
         metavar="INPUT",
-        help="int8: fix the scales on these pictures, folders or globs (repeat for several). By "
-        "default, each picture is scaled on its own.",
+        help="int8: fix the scales on these pictures: files, folders, globs, lists, tars or "
+        "parquet (repeat for several). By default, each picture is scaled on its own.",
     ),
 ]
 Force = Annotated[
@@ -54,9 +54,7 @@ Force = Annotated[
 ]
 
 
-def find_calibration(
-    words: Sequence[str] | None, precision: str, *, quiet: bool
-) -> list[Path] | None:
+def find_calibration(words: Sequence[str] | None, precision: str, *, quiet: bool) -> Dataset | None:
     """Check that a precision can be used, and find the pictures to calibrate on, if any."""
     from vitonnx.engine import check_reduction
 
@@ -64,11 +62,11 @@ def find_calibration(
     return find_compared(words, quiet=quiet)
 
 
-def find_compared(words: Sequence[str] | None, *, quiet: bool) -> list[Path] | None:
+def find_compared(words: Sequence[str] | None, *, quiet: bool) -> Dataset | None:
     """Find the pictures that are named, if any are."""
-    from vitonnx.media import find_pictures
+    from vitonnx.dataset import open_dataset
 
-    return find_pictures(words, notice=partial(inform, quiet=quiet)) if words else None
+    return open_dataset(words, notice=partial(inform, quiet=quiet)) if words else None
 
 
 @contextmanager

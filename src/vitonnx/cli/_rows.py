@@ -43,7 +43,8 @@ def is_for_rows(output: Path | None, *, force: bool = False) -> bool:
 
 
 def _is_folder(output: Path) -> bool:
-    return not output.suffix or output.is_dir()
+    # A name such as .png was meant to be a suffix.
+    return output.is_dir() or not (output.suffix or output.name.startswith("."))
 
 
 def check_rows(

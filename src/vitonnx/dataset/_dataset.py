@@ -59,7 +59,9 @@ class Dataset:
     def files(self) -> list[str]:
         """Names of what is read: the pictures' files, or those that hold them."""
         listed = [
-            map(str, shard.files) if isinstance(shard, Listing) else [shard.name]
+            [str(file) for file in shard.files if isinstance(file, str | Path)]
+            if isinstance(shard, Listing)
+            else [shard.name]
             for shard in self.shards
         ]
         return list(itertools.chain.from_iterable(listed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.contract import LOGITS, TARGET, TARGETS
+from vitonnx.dataset import as_dataset
 from vitonnx.engine._asked import as_pictures, as_probes
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine, Picture
@@ -70,10 +71,10 @@ def bake(
     path: str | Path,
     *,
     precision: str = "fp32",
-    calibrate: Picture | Sequence[Picture] | None = None,
+    calibrate: Picture | Iterable[Picture] | None = None,
     fused: bool = False,
     logits: bool = False,
-    pictures: Picture | Sequence[Picture] | None = None,
+    pictures: Picture | Iterable[Picture] | None = None,
     force: bool = False,
     notice: Notice = lambda sentence: None,
     progress: Notice = lambda now: None,
@@ -153,9 +154,9 @@ def bake(
     manifest, has = load_promises(source)
     check_reduction(precision, calibrate)
     measured, shown = (
-        None if some is None else tuple(as_pictures(some)) for some in (calibrate, pictures)
+        None if some is None else as_dataset(as_pictures(some)) for some in (calibrate, pictures)
     )
-    read = (each for each in (*(measured or ()), *(shown or ())) if isinstance(each, str | Path))
+    read = [file for each in (measured, shown) if each is not None for file in each.files]
     check_writable(path, [source, *weight_files(source), *read])
     if logits and LOGITS not in has.outputs:
         raise UsageError(f"{source} has no logits to bake: its checkpoint had no head.")
@@ -165,7 +166,7 @@ def bake(
     kept, fidelity = (LOGITS,) if logits else (), None
     with temporary_folder() as folder:
         if measured is not None:
-            progress(f"{precision}, calibrated on {len(measured)} pictures")
+            progress(f"{precision}, calibrated on {measured.counted()} pictures")
             source = folder / "int8.onnx"
             reduce_file(
                 engine.file,

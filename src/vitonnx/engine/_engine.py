@@ -21,12 +21,13 @@ from vitonnx.engine._asked import (
     as_probes,
     as_sides,
 )
+from vitonnx.engine._blank import blank
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
-from vitonnx.engine._pass import Pass, Picture, hold
+from vitonnx.engine._pass import DECODERS, Pass, Picture, hold
 from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import choose_precision
@@ -100,12 +101,14 @@ class Engine:
     notice : callable, optional
         Called with a sentence, in any thread, if a huge JPEG is decoded at reduced size: see
         `vitonnx.media.decoded`. Without it, such JPEGs are refused.
+    decoders : int
+        Number of threads that decode pictures.
 
     Attributes
     ----------
     file : Path
         The ONNX file.
-    threads, fit, max_pixels, asked_size
+    threads, fit, max_pixels, decoders, asked_size
         As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
         Manifest of the file, at the size in use.
@@ -136,6 +139,7 @@ class Engine:
         in_graph: bool | None = None,
         max_pixels: int | None = None,
         notice: Notice | None = None,
+        decoders: int = DECODERS,
     ) -> None:
         self.file, self.fit = self._find(model), fit
         self.threads = as_count("threads", threads, MOST_THREADS)
@@ -152,6 +156,7 @@ class Engine:
         self.layout = self.manifest
         self.in_graph, self._notice = in_graph, notice
         self.max_pixels = as_count("max_pixels", max_pixels)
+        self.decoders = as_count("decoders", decoders, MOST_THREADS) or DECODERS
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
@@ -164,6 +169,7 @@ class Engine:
             "in_graph": in_graph,
             "max_pixels": max_pixels,
             "notice": notice,
+            "decoders": self.decoders,
         }
         # Only its operators tell a calibrated file from one that isn't.
         scales_as_it_comes = self.precision == "int8" and (
@@ -174,7 +180,12 @@ class Engine:
         self._own_sizes = None
         if self.manifest.preprocessing.multiple is not None:
             self._own_sizes = OwnSizes(
-                self.manifest, self.resized, self._refuse_closed, max_pixels, notice
+                self.manifest,
+                self.resized,
+                self._refuse_closed,
+                max_pixels,
+                notice,
+                self.decoders,
             )
         self._sessions = Sessions(self._open_plan, self._refuse_closed)
         self._first_pictures = FirstPictures(self.manifest)
@@ -261,6 +272,24 @@ class Engine:
         UsageError
             If every picture has an input size of its own.
         """
+        self._require_one_size()
+        recipe, covered = self.manifest.preprocessing, self.manifest.covered
+        return read(image, recipe, covered, max_pixels=self.max_pixels, notice=self._notice)
+
+    def blank(self) -> Prepared:
+        """Give a picture of nothing, of which `stream` finds arrays of the shapes that all have.
+
+        Any pixel that a query may name lies in it.
+
+        Raises
+        ------
+        UsageError
+            If every picture has an input size of its own.
+        """
+        self._require_one_size()
+        return blank(self.manifest)
+
+    def _require_one_size(self) -> None:
         self._refuse_closed()
         if self._own_sizes is not None:
             height, width = self.manifest.size
@@ -269,8 +298,6 @@ class Engine:
                 f"own: open it with one for all, such as --size {height}x{width} "
                 f"(size={self.manifest.size} in Python)."
             )
-        recipe, covered = self.manifest.preprocessing, self.manifest.covered
-        return read(image, recipe, covered, max_pixels=self.max_pixels, notice=self._notice)
 
     def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run pictures that are ready, and bring some outputs here.
@@ -593,7 +620,14 @@ class Engine:
     ) -> Pass:
         session = session or self._open(compiled, outputs)
         return Pass(
-            session, self.manifest, probes, compiled, outputs, self.max_pixels, self._notice
+            session,
+            self.manifest,
+            probes,
+            compiled,
+            outputs,
+            self.max_pixels,
+            self._notice,
+            self.decoders,
         )
 
     def _is_quicker_unplanned(self, images: Iterable[object], plan: Plan) -> bool:

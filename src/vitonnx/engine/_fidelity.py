@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitonnx.dataset import as_dataset
 from vitonnx.engine._asked import as_pictures
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._result_stream import Result
@@ -66,7 +67,7 @@ class Fidelity:
 def hold_fidelity(
     exact: Engine,
     reduced: Engine,
-    pictures: Picture | Sequence[Picture] | None = None,
+    pictures: Picture | Iterable[Picture] | None = None,
     *,
     force: bool = False,
     notice: Notice = lambda sentence: None,
@@ -110,7 +111,7 @@ def hold_fidelity(
 
 
 def compare_engines(
-    exact: Engine, reduced: Engine, pictures: Picture | Sequence[Picture]
+    exact: Engine, reduced: Engine, pictures: Picture | Iterable[Picture]
 ) -> Fidelity:
     """Measure what a reduced precision costs, against single precision, over some pictures.
 
@@ -126,43 +127,46 @@ def compare_engines(
     PictureError
         If a picture can't be read or used.
     """
-    shown = tuple(as_pictures(pictures))
-    answers = [list(engine.stream(shown, FIDELITY_PROBES)) for engine in (exact, reduced)]
-    for result in (result for answer in answers for result in answer):
-        if result.error is not None:
-            raise result.error
-    return measure_fidelity(*answers)
+    shown = as_dataset(as_pictures(pictures))
+    return measure_fidelity(*(engine.stream(shown, FIDELITY_PROBES) for engine in (exact, reduced)))
 
 
-def measure_fidelity(exact: Sequence[Result], reduced: Sequence[Result]) -> Fidelity:
-    """Compare results of the `FIDELITY_PROBES` for the same pictures."""
-    pairs = list(zip(exact, reduced, strict=True))
-    same = [
-        one.prediction.index == other.prediction.index
-        for one, other in pairs
-        if one.prediction is not None and other.prediction is not None
-    ]
+def measure_fidelity(exact: Iterable[Result], reduced: Iterable[Result]) -> Fidelity:
+    """Compare results of the `FIDELITY_PROBES` for the same pictures, one after the other.
+
+    Raises
+    ------
+    PictureError
+        If one of them is an error.
+    """
+    same: list[bool] = []
+    heads: list[float] = []
+    rollout: list[float] = []
+    masks: list[float] = []
+    distance, pictures = 0.0, 0
+    for one, other in zip(exact, reduced, strict=True):
+        for result in (one, other):
+            if result.error is not None:
+                raise result.error
+        pictures += 1
+        if one.prediction is not None and other.prediction is not None:
+            same.append(one.prediction.index == other.prediction.index)
+        before, after = one["heads"], other["heads"]
+        heads += map(rank_correlation, before.attention, after.attention)
+        rollout.append(rank_correlation(one["rollout"].rollout, other["rollout"].rollout))
+        masks += [
+            float(np.sum(a & b) / np.sum(a | b))
+            for a, b in zip(before.mask, after.mask, strict=True)
+        ]
+        changed = np.abs(other["distance"].distance / one["distance"].distance - 1)
+        distance = max(distance, float(np.max(changed)))
     return Fidelity(
-        pictures=len(pairs),
+        pictures=pictures,
         prediction=float(np.mean(same)) if same else None,
-        heads=_mean(
-            rank_correlation(a, b)
-            for one, other in pairs
-            for a, b in zip(one["heads"].attention, other["heads"].attention, strict=True)
-        ),
-        rollout=_mean(
-            rank_correlation(one["rollout"].rollout, other["rollout"].rollout)
-            for one, other in pairs
-        ),
-        masks=_mean(
-            np.sum(a & b) / np.sum(a | b)
-            for one, other in pairs
-            for a, b in zip(one["heads"].mask, other["heads"].mask, strict=True)
-        ),
-        distance=max(
-            float(np.max(np.abs(other["distance"].distance / one["distance"].distance - 1)))
-            for one, other in pairs
-        ),
+        heads=float(np.mean(heads)),
+        rollout=float(np.mean(rollout)),
+        masks=float(np.mean(masks)),
+        distance=distance,
     )
 
 
@@ -182,7 +186,3 @@ def _scenes() -> list[Picture]:
     from vitonnx.data.scenes import draw_scene
 
     return [draw_scene(seed, size=SCENE_SIZE).picture for seed in range(SCENES)]
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))

@@ -53,9 +53,10 @@ class OwnSizes:
         refuse_closed: Callable[[], None],
         max_pixels: int | None = None,
         notice: Notice | None = None,
+        decoders: int = DECODERS,
     ) -> None:
         self.manifest, self._open_at, self._refuse_closed = manifest, open_at, refuse_closed
-        self._max_pixels, self._notice = max_pixels, notice
+        self._max_pixels, self._notice, self._decoders = max_pixels, notice, decoders
         self._lock = Lock()
         self._engines: dict[tuple[int, int], Engine] = {}
 
@@ -110,7 +111,9 @@ class OwnSizes:
             )
             for number, image in enumerate(images)
         )
-        opened = map_ahead(lambda each: self._open(*each), held, threads=DECODERS, ahead=AHEAD)
+        opened = map_ahead(
+            lambda each: self._open(*each), held, threads=self._decoders, ahead=AHEAD
+        )
         for size, group in itertools.groupby(opened, key=lambda each: each.size):
             if size is None:
                 yield from (Result(file=each.name, error=each.error) for each in group)

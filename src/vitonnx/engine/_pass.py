@@ -88,13 +88,14 @@ class Pass:
     outputs: tuple[str, ...]
     max_pixels: int | None = None
     notice: Notice | None = None
+    decoders: int = DECODERS
 
     def results(self, images: Iterable[Picture | Prepared], *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
         held = enumerate(
             image if isinstance(image, Prepared) else hold(image, self._read) for image in images
         )
-        located = map_ahead(self._locate, held, threads=DECODERS, ahead=2 * batch_size)
+        located = map_ahead(self._locate, held, threads=self.decoders, ahead=2 * batch_size)
         many = self.session.in_flight
         run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
         return itertools.chain.from_iterable(map(self._answer, run))

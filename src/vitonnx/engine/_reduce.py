@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ def reduce_file(
     *,
     size: tuple[int, int] | None = None,
     fit: Fit | None = None,
-    calibration: Picture | Sequence[Picture] | None = None,
+    calibration: Picture | Iterable[Picture] | None = None,
     max_pixels: int | None = None,
 ) -> None:
     """Write a probe-ready file again, its products in fewer bits, with all its outputs.

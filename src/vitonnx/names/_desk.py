@@ -16,7 +16,7 @@ from vitonnx.errors import VitonnxError
 from vitonnx.names._listener import Listener
 from vitonnx.names._snapshot import Snapshot
 
-__all__ = ["called_by_id", "lay_out", "open_desk"]
+__all__ = ["called_by_id", "keep", "lay_out", "open_desk"]
 
 
 @contextmanager
@@ -29,6 +29,16 @@ def open_desk(home: Path) -> Iterator[Path]:
 
     with explained(home, home), passing_folder(home) as desk:
         yield desk
+
+
+def keep(made: Path, target: Path) -> None:
+    """Move a folder with a complete file to its place, unless another process was faster."""
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        made.rename(target.parent)
+    except OSError:
+        if not target.is_file():
+            raise
 
 
 def lay_out(snapshot: Snapshot, file: str, folder: Path, listener: Listener) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vitonnx.errors import UsageError
 from vitonnx.names._choice import CONFIG, choose_model, fetch_description, is_graph, nearest
-from vitonnx.names._desk import called_by_id, lay_out, open_desk
+from vitonnx.names._desk import called_by_id, keep, lay_out, open_desk
 from vitonnx.names._hub_recipe import recipe_of
 from vitonnx.names._id import HubId
 from vitonnx.names._kept import cache_folder, kept_file, writable_folder
@@ -47,18 +47,8 @@ def _make(snapshot: Snapshot, home: Path, listener: Listener) -> Path:
             _from_graph(snapshot, file, desk / "source", made / target.name, listener)
         else:
             _from_checkpoint(snapshot, file, made / target.name, listener)
-        _keep(made, target)
+        keep(made, target)
     return target
-
-
-def _keep(made: Path, target: Path) -> None:
-    """Move a complete folder into place, unless another process has just done the same."""
-    target.parent.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        made.rename(target.parent)
-    except OSError:
-        if not target.is_file():
-            raise
 
 
 def _from_graph(

@@ -12,6 +12,7 @@ from vitonnx.filenames import as_path, refuse_address
 from vitonnx.names._id import HubId, is_hub_id
 from vitonnx.names._kept import cache_folder, writable
 from vitonnx.names._listener import Listener, Say, ignore
+from vitonnx.names._remote import is_address
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec
@@ -25,8 +26,9 @@ def resolve(model: str | os.PathLike[str], *, say: Say = ignore, progress: Say =
     Parameters
     ----------
     model : str or path
-        A file; a name of the models that come with vitonnx, or of the registry; or of a hub,
-        ``hf://ORG/REPO[@REVISION][/FILE]``.
+        A file; a name of the models that come with vitonnx, or of the registry; of a hub,
+        ``hf://ORG/REPO[@REVISION][/FILE]``; or the URL of a probe-ready file, ``https://``,
+        ``s3://`` or ``gs://``.
     say : callable
         Called with a sentence worth knowing.
     progress : callable
@@ -55,6 +57,10 @@ def resolve(model: str | os.PathLike[str], *, say: Say = ignore, progress: Say =
         from vitonnx.names._make import find_hub_model
 
         return find_hub_model(HubId.parse(word), listener)
+    if is_address(word):
+        from vitonnx.names._fetch import fetch_model
+
+        return fetch_model(word, listener)
     if path.exists():
         return path
     from vitonnx.demo import demo_models

@@ -1,0 +1,5 @@
+"""Ray Data: probes over a dataset on a cluster. The library of that name is only known here."""
+
+from vitonnx.ray._probe import Probe
+
+__all__ = ["Probe"]

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 
 from data import cifar_files
+from dataset import kept
 from media import video_files as videos
 from models import published_names
 from tap.foreign_vit import ForeignViT
@@ -98,6 +99,20 @@ def _write_pictures(desk: Path) -> None:
             left, top = 37 * number, 31 * number
             square = picture.crop((left, top, left + 67, top + 67))
             square.save(desk / "flowers" / name / f"{number}.jpg")
+    _write_datasets(desk)
+
+
+def _write_datasets(desk: Path) -> None:
+    """Keep the flowers in tars and in parquet, too."""
+    flowers = [
+        kept.Kept(
+            file.relative_to(desk / "flowers").as_posix(), file.read_bytes(), file.parent.name
+        )
+        for file in sorted((desk / "flowers").glob("*/*.jpg"))
+    ]
+    for number in range(3):
+        kept.write_tar(desk / f"train-{number:03}.tar", flowers[number::3])
+    kept.write_parquet_of_structs(desk / "val.parquet", flowers)
 
 
 def _write_videos(desk: Path) -> None:

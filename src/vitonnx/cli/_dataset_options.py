@@ -128,7 +128,7 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     """
     if text is None:
         return 0, 1
-    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     if match is None or not int(match[1]) < int(match[2]):
         raise UsageError(
             f"--shard {text!r} is no part: write I/N with I from 0 to N - 1, as in 0/3."

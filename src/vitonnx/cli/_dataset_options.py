@@ -74,8 +74,17 @@ class DatasetOptions:
     limit: Limit = None
     seed: Seed = None
 
-    def open(self, *, quiet: bool, parts: int = 1) -> Dataset:
-        """Find the pictures; those of a folder in at least so many shards.
+    def open(self, *, quiet: bool, parts: int = 1, several_times: bool = False) -> Dataset:
+        """Find the pictures.
+
+        Parameters
+        ----------
+        quiet : bool
+            Whether to suppress notes.
+        parts : int
+            The least number of shards that the pictures of a folder are cut into.
+        several_times : bool
+            Whether they are read more than once, so that what is elsewhere is copied here.
 
         Raises
         ------
@@ -95,6 +104,8 @@ class DatasetOptions:
             seed=self.seed,
         )
         found = opened(notice=partial(inform, quiet=quiet))
+        if several_times:
+            found = found.fetched()
         if parts > 1 and found.is_listed and found.count:
             # Of a folder, each of several processes shall have something to do.
             return opened(shard_size=min(SHARD_SIZE, math.ceil(found.count / parts)))
@@ -117,7 +128,7 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     """
     if text is None:
         return 0, 1
-    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     if match is None or not int(match[1]) < int(match[2]):
         raise UsageError(
             f"--shard {text!r} is no part: write I/N with I from 0 to N - 1, as in 0/3."

@@ -12,7 +12,7 @@ from vitonnx.data._split import LabelledPictures, StoredSplit, draw_evenly, draw
 from vitonnx.data._squares import Progress, read_squares, to_square
 from vitonnx.dataset import Dataset, Label, Sample
 from vitonnx.errors import DataError
-from vitonnx.media import Notice, decoded, natural_key, temporary_folder
+from vitonnx.media import Notice, decoded, natural_key
 
 __all__ = ["open_labelled"]
 
@@ -44,11 +44,10 @@ def open_labelled(
         with decoded(sample.picture, max_pixels=max_pixels, notice=notice) as opened:
             return to_square(opened.picture, size)
 
-    with temporary_folder() as folder:
-        dataset = dataset.fetched(folder)  # they are counted first
-        squares, unreadable = read_squares(
-            dataset.counted(), labelled(dataset.samples()), read, size, name=name, progress=progress
-        )
+    dataset = dataset.fetched()  # they are counted first
+    squares, unreadable = read_squares(
+        dataset.counted(), labelled(dataset.samples()), read, size, name=name, progress=progress
+    )
     rows = np.setdiff1d(np.arange(len(labels)), list(unreadable))
     said = [labels[row] for row in rows]
     if None in said:

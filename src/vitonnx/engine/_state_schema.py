@@ -6,11 +6,11 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, InstanceOf, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, NonNegativeInt
 
 from vitonnx.dataset import Dataset, Listing
 from vitonnx.engine._survey import Survey
@@ -33,6 +33,7 @@ Text = InstanceOf[str]
 
 READABLE = 2**14  # numbers that are written as such; larger arrays are as long again in base 64
 LEAST_BYTES = 2**23  # of all others
+MOST_PICTURES = 2**53  # which doubles count one by one
 
 
 class _Strict(BaseModel):
@@ -52,7 +53,7 @@ Part = float | list[float] | list[list[float]] | _Packed
 class TotalEntry(_Strict):
     """A total as JSON has it."""
 
-    count: NonNegativeInt
+    count: Annotated[int, Field(ge=0, le=MOST_PICTURES)]
     parts: dict[Text, Part]
 
 

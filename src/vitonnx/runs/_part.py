@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from vitonnx.blame import why_unopened
-from vitonnx.engine import Counting, Survey, TotalEntry, total_entry, total_of_entry
+from vitonnx.engine import Counting, Survey, total_entry, total_of_entry
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.manifest import Manifest
 from vitonnx.media import atomic_path
 from vitonnx.probes import Probe
 from vitonnx.regular import refuse_special
+from vitonnx.runs._part_schema import FORM, PartContent, SurveyEntry
 
 __all__ = ["Part", "merge_parts", "options_of_probe", "probe_of_options"]
 
-FORM = 1  # of the file
 LARGEST = 2**30  # bytes: the moments of PCA of the largest model have a tenth of that
 # In these processes on unlike machines may differ; the others change what is counted.
 MAY_DIFFER = ("device", "threads")
@@ -106,39 +106,44 @@ class Part:
             If it is no part, or damaged.
         """
         content = _content(path)
+        models = {
+            name: Manifest.from_json(text, file=str(path)) for name, text in content.models.items()
+        }
         try:
-            if content["form"] != FORM:
-                raise ValueError(f"its form is {content['form']}")
-            models = {
-                str(name): Manifest.from_json(text, file=str(path))
-                for name, text in content["models"].items()
-            }
-            question, options = str(content["question"]), dict(content["options"])
-            counted = questions(question, options, models)
-            if len(counted) != len(content["surveys"]):
-                raise ValueError(f"it holds {len(content['surveys'])} totals for {len(counted)}")
-            return cls(
-                question=question,
-                options=options,
-                models=models,
-                number=int(content["number"]),
-                parts=int(content["parts"]),
-                settings=dict(content["settings"]),
-                files=[str(name) for name in content["files"]],
-                surveys=[
-                    _survey_of(entry, each, layout)
-                    for entry, (each, layout) in zip(content["surveys"], counted, strict=True)
-                ],
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, VitonnxError):
-                raise
-            raise VitonnxError(
-                f"{path} holds what no part of a run can hold ({error}): run that part again."
-            ) from error
+            counted = questions(content.question, content.options, models)
+        except UsageError as error:
+            raise UsageError(f"can't take the part {path}: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise _impossible(path) from error
+        if len(counted) != len(content.surveys):
+            raise _impossible(path)
+        try:
+            surveys = [
+                _survey_of(entry, each, layout)
+                for entry, (each, layout) in zip(content.surveys, counted, strict=True)
+            ]
+        except ValueError as error:
+            raise _impossible(path, f" ({error})") from error
+        return cls(
+            question=content.question,
+            options=content.options,
+            models=models,
+            number=content.number,
+            parts=content.parts,
+            settings=content.settings,
+            files=content.files,
+            surveys=surveys,
+        )
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _impossible(path: Path, why: str = "") -> VitonnxError:
+    return VitonnxError(
+        f"{path} holds what no part of a run can hold{why}: run that part again, with one version "
+        "of vitonnx."
+    )
+
+
+def _content(path: Path) -> PartContent:
     refuse_special(path, VitonnxError)
     try:
         with path.open("rb") as file:
@@ -159,18 +164,19 @@ def _content(path: Path) -> dict[str, Any]:
             f"{path} is no part of a run, or is damaged: give files that a command wrote with "
             "--shard, and write a damaged one again."
         ) from error
-    return content
+    try:
+        return PartContent.model_validate(content)
+    except ValueError as error:
+        raise _impossible(path) from error
 
 
-def _survey_of(entry: Mapping[str, Any], question: Counting, layout: Manifest) -> Survey:
-    total = total_of_entry(TotalEntry(count=entry["count"], parts=entry["parts"]), question, layout)
-    skipped = {str(name): str(why) for name, why in entry["skipped"].items()}
-    crops = [tuple(map(float, crop)) for crop in entry["crops"]]
+def _survey_of(entry: SurveyEntry, question: Counting, layout: Manifest) -> Survey:
+    total = total_of_entry(entry, question, layout)
     return Survey(
-        position=total.count + len(skipped),
+        position=total.count + len(entry.skipped),
         own=total,
-        skipped=skipped,
-        crops=crops,  # type: ignore[arg-type]
+        skipped=dict(entry.skipped),
+        crops=[tuple(crop) for crop in entry.crops],  # type: ignore[misc]
     )
 
 

@@ -70,15 +70,10 @@ class RowRun:
         check_place(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if force and self._state() != self.settings:
+            if force and not self._is_begun():
                 self._clear()
             self._compare()
-            for path in self.files:
-                if path.exists() and not _is_vitonnx(path):
-                    raise UsageError(
-                        f"{path} would be replaced, but vitonnx didn't write it: move it away, or "
-                        "give another folder."
-                    )
+            self._refuse_others()
             if self._state() is None:
                 with atomic_path(self._place) as passing:
                     passing.write_text(json.dumps(self.settings, indent=1) + "\n")
@@ -160,6 +155,28 @@ class RowRun:
                 "over with --force."
             )
         return state
+
+    def _is_begun(self) -> bool:
+        """Tell whether this very run has begun; who began a damaged one, nobody knows."""
+        try:
+            return self._state() == self.settings
+        except VitonnxError:
+            return False
+
+    def _refuse_others(self) -> None:
+        """Refuse to replace what this run has not written."""
+        for path in self.files:
+            if not path.exists() or is_ours(path, self.words):
+                continue
+            if not _is_vitonnx(path):
+                raise UsageError(
+                    f"{path} would be replaced, but vitonnx didn't write it: move it away, or "
+                    "give another folder."
+                )
+            raise UsageError(
+                f"{path} holds rows of another run: give another folder, or start over with "
+                "--force."
+            )
 
     def _compare(self) -> None:
         was = self._state()

@@ -91,11 +91,16 @@ class Rows(ABC):
         (row,) = self.rows([Sample("blank", blank)])
         if row.arrays is None:
             raise UsageError(f"{row.error}")
-        alike = self.engine.batches_alike
+        alike = self._are_alike
         return {
             name: Form(each.dtype.name, each.shape if alike or not each.ndim else None)
             for name, each in row.arrays.items()
         }
+
+    @property
+    def _are_alike(self) -> bool:
+        """Whether the arrays of all pictures have the same shapes."""
+        return self.engine.batches_alike
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -155,6 +160,11 @@ class EmbeddingRows(Rows):
     def rows(self, samples: Iterable[Sample]) -> Iterator[Row]:
         """Give a row a picture, in their order."""
         return _rows(self.engine, _Embed(), samples, self._arrays)
+
+    @property
+    def _are_alike(self) -> bool:
+        """They have: an embedding is as wide for an input of any size."""
+        return True
 
     def _arrays(self, result: Result) -> dict[str, NDArray[Any]]:
         kind = np.float16 if self.half else np.float32

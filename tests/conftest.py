@@ -82,4 +82,5 @@ def _export(kind: str, path: Path) -> None:
     import tiny_models as tiny
     from vitonnx.export import export_model
 
-    export_model(tiny.spec(kind), path, weights=7)
+    spec = tiny.imagenet_spec() if kind == "imagenet" else tiny.spec(kind)
+    export_model(spec, path, weights=7)

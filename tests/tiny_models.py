@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vitonnx.manifest import Preprocessing
-from vitonnx.models import ModelSpec, ViTConfig
+from vitonnx.models import ModelSpec, ViTConfig, imagenet_synsets
 
 RECIPE = Preprocessing(
     resize=44,
@@ -81,4 +81,14 @@ def spec(kind: str = "plain") -> ModelSpec:
         config=CONFIGS[kind],
         preprocessing=RECIPE,
         classes=tuple(f"class {index}" for index in range(CONFIGS[kind].classes)) or None,
+    )
+
+
+def imagenet_spec() -> ModelSpec:
+    """Describe the plain one with ImageNet's classes."""
+    return replace(
+        spec("plain"),
+        name="tiny_imagenet",
+        config=replace(BASE, classes=1000),
+        classes=tuple(synset.names[0] for synset in imagenet_synsets()),
     )

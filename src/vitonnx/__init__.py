@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from vitonnx.api._weights import probe_weights
     from vitonnx.engine import Prediction, Result, bake
     from vitonnx.errors import VitonnxError
-    from vitonnx.evaluate import Faithfulness, evaluate_faithfulness
+    from vitonnx.evaluate import (
+        AccuracyResult,
+        Faithfulness,
+        KnnResult,
+        evaluate_accuracy,
+        evaluate_faithfulness,
+        evaluate_knn,
+    )
     from vitonnx.manifest import Manifest, Preprocessing, Source
     from vitonnx.probes import (
         CKA,
@@ -48,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CKA",
     "PCA",
+    "AccuracyResult",
     "Attribution",
     "Distance",
     "Engine",
@@ -56,6 +64,7 @@ __all__ = [
     "Filters",
     "Flow",
     "Heads",
+    "KnnResult",
     "Lens",
     "Manifest",
     "Norms",
@@ -69,7 +78,9 @@ __all__ = [
     "VitonnxError",
     "bake",
     "errors",
+    "evaluate_accuracy",
     "evaluate_faithfulness",
+    "evaluate_knn",
     "export_model",
     "make_video",
     "plot",
@@ -85,6 +96,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Loaded when first asked for: `import vitonnx` costs next to nothing.
 _HOMES = {
+    "AccuracyResult": "evaluate",
     "Attribution": "probes",
     "CKA": "probes",
     "Distance": "probes",
@@ -94,6 +106,7 @@ _HOMES = {
     "Filters": "probes",
     "Flow": "probes",
     "Heads": "probes",
+    "KnnResult": "evaluate",
     "Lens": "probes",
     "Manifest": "manifest",
     "Norms": "probes",
@@ -107,7 +120,9 @@ _HOMES = {
     "Source": "manifest",
     "VitonnxError": "errors",
     "bake": "engine",
+    "evaluate_accuracy": "evaluate",
     "evaluate_faithfulness": "evaluate",
+    "evaluate_knn": "evaluate",
     "export_model": "api._export",
     "make_video": "api._video",
     "plot": "api._plot",

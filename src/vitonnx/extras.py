@@ -64,15 +64,20 @@ def require_app() -> None:
     _require("app", "the page needs")
 
 
-def require_flow() -> None:
+def require_flow(needed_by: str = "attention flow needs") -> None:
     """Refuse to go on without the flow extra.
+
+    Parameters
+    ----------
+    needed_by : str
+        What needs it, and the verb.
 
     Raises
     ------
     MissingExtraError
         With the command that installs it.
     """
-    _require("flow", "attention flow needs")
+    _require("flow", needed_by)
 
 
 def require_data(needed_by: str) -> None:

@@ -97,23 +97,24 @@ def test_a_video_may_have_one(call: Call, exported: Exported, desk: Path) -> Non
 @pytest.mark.parametrize(
     "line",
     [
-        "probe heads {} ADDRESS",
         "probe heads ADDRESS bird.png",
         "probe rollout {} bird.png --compare ADDRESS",
+        "probe distance {} bird.png --resume ADDRESS",
+        "train scenes -o ADDRESS",
         "probe distance {} @ADDRESS",
         "probe video {} ADDRESS",
         "report {} . --video ADDRESS",
         "report {} . --video=ADDRESS",
         "export dino_vits16 --weights ADDRESS",
         "export --config ADDRESS --weights random",
-        "bake {} --probe heads --precision int8 --calibrate ADDRESS -o x.onnx",
         "tap ADDRESS -o x.onnx",
         "inspect ADDRESS",
-        "train ADDRESS -o x",
         "demo --image ADDRESS",
     ],
 )
-def test_no_command_takes_an_address(line: str, call: Call, exported: Exported, desk: Path) -> None:
+def test_only_datasets_may_be_at_an_address(
+    line: str, call: Call, exported: Exported, desk: Path
+) -> None:
     address = "https://example.org/a.onnx"
     words = line.replace("ADDRESS", address).format(exported("plain")).split()
     assert_refused(call(*words), 2, f"{address} is a URL", "download it first", "curl -LO")

@@ -12,8 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from vitonnx.dataset import Sample
+from vitonnx.media import Encoded
+
 __all__ = [
     "Kept",
+    "content_of",
     "drawn",
     "write_folder",
     "write_parquet",
@@ -44,6 +48,12 @@ def drawn(count: int, classes: Sequence[str] = ("n01", "n02", "n03"), seed: int 
         label = classes[number * len(classes) // count]
         kept.append(Kept(f"{label}/{number:03}.png", file.getvalue(), label))
     return kept
+
+
+def content_of(sample: Sample) -> bytes:
+    """Read the file of a dataset's picture, as it is kept."""
+    picture = sample.picture
+    return picture.read() if isinstance(picture, Encoded) else Path(picture).read_bytes()
 
 
 def write_folder(folder: Path, kept: Iterable[Kept]) -> Path:

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitonnx.cli import (
+    _accuracy,
     _bake,
     _demo,
     _doctor,
@@ -15,6 +16,7 @@ from vitonnx.cli import (
     _export,
     _faithfulness,
     _inspect,
+    _knn,
     _merge,
     _models,
     _page,
@@ -57,8 +59,8 @@ probe = typer.Typer(
 
 
 evaluate = typer.Typer(
-    help="Measure what maps are worth.",
-    epilog=_faithfulness.EXAMPLE,
+    help="Measure what models and their maps are worth.",
+    epilog=_accuracy.EXAMPLE,
     no_args_is_help=True,
 )
 
@@ -75,7 +77,7 @@ def _print_version(wanted: bool) -> None:
 
 @evaluate.callback()
 def _evaluate() -> None:
-    """Measure what maps are worth."""
+    """Measure what models and their maps are worth."""
 
 
 @app.callback()
@@ -108,6 +110,8 @@ app.command("doctor", epilog=_doctor.EXAMPLE)(_doctor.doctor)
 app.command("train", epilog=_train.EXAMPLE)(_train.train)
 app.command("app", epilog=_page.EXAMPLE)(_page.page)
 app.command("report", epilog=_report.EXAMPLE)(_report.report)
+evaluate.command("accuracy", epilog=_accuracy.EXAMPLE)(_accuracy.accuracy)
+evaluate.command("knn", epilog=_knn.EXAMPLE)(_knn.knn)
 evaluate.command("faithfulness", epilog=_faithfulness.EXAMPLE)(_faithfulness.faithfulness)
 app.add_typer(probe, name="probe")
 app.add_typer(evaluate, name="evaluate")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitonnx.dataset import Dataset
     from vitonnx.media import Files
 
-__all__ = ["Data", "DatasetOptions", "Shard", "parse_shard"]
+__all__ = ["Column", "Data", "DatasetOptions", "Label", "Root", "Shard", "parse_shard"]
 
 Data = Annotated[
     list[str],
@@ -27,6 +27,26 @@ Data = Annotated[
         help="Pictures: files, folders, globs, lists (list.txt, or @FILE), WebDataset tars "
         "('train-{000..146}.tar') or parquet, here or at a URL (s3://, gs://, hf://, https://). "
         "Figures made by vitonnx are skipped in folders and globs.",
+    ),
+]
+Column = Annotated[
+    str, typer.Option("--column", metavar="NAME", help="Column of parquet with the pictures.")
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="NAME",
+        help="Column of parquet, or key of a tar's .json files, with the pictures' classes.",
+    ),
+]
+Root = Annotated[
+    str | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Folder or URL that paths in parquet are relative to, and stay below. By default, "
+        "the file's own.",
     ),
 ]
 Shard = Annotated[
@@ -44,35 +64,27 @@ class DatasetOptions:
     """What the pictures of a call are."""
 
     data: Data
-    column: Annotated[
-        str, typer.Option("--column", metavar="NAME", help="Column of parquet with the pictures.")
-    ] = "image"
+    column: Column = "image"
     id: Annotated[
         str | None,
         typer.Option("--id", metavar="NAME", help="Column of parquet with the pictures' ids."),
     ] = None
-    label: Annotated[
-        str | None,
-        typer.Option(
-            "--label",
-            metavar="NAME",
-            help="Column of parquet, or key of a tar's .json files, with the pictures' classes.",
-        ),
-    ] = None
-    root: Annotated[
-        str | None,
-        typer.Option(
-            "--root",
-            metavar="DIR",
-            help="Folder or URL that paths in parquet are relative to, and stay below. By default, "
-            "the file's own.",
-        ),
-    ] = None
+    label: Label = None
+    root: Root = None
     limit: Limit = None
     seed: Seed = None
 
-    def open(self, *, quiet: bool, parts: int = 1) -> Dataset:
-        """Find the pictures; those of a folder in at least so many shards.
+    def open(self, *, quiet: bool, parts: int = 1, several_times: bool = False) -> Dataset:
+        """Find the pictures.
+
+        Parameters
+        ----------
+        quiet : bool
+            Whether to suppress notes.
+        parts : int
+            The least number of shards that the pictures of a folder are cut into.
+        several_times : bool
+            Whether they are read more than once, so that what is elsewhere is copied here.
 
         Raises
         ------
@@ -92,6 +104,8 @@ class DatasetOptions:
             seed=self.seed,
         )
         found = opened(notice=partial(inform, quiet=quiet))
+        if several_times:
+            found = found.fetched()
         if parts > 1 and found.is_listed and found.count:
             # Of a folder, each of several processes shall have something to do.
             return opened(shard_size=min(SHARD_SIZE, math.ceil(found.count / parts)))

@@ -111,7 +111,7 @@ def faithfulness(
     fills = check_fill(fill)
     maps = as_maps(make_named(map_ or MAPS, flag="--map"))
     sampled = dataset if dataset.limit is not None else replace(dataset, seed=None)
-    pictures = sampled.open(quiet=quiet)
+    pictures = sampled.open(quiet=quiet, several_times=True)
     objects = as_masks(masks and MaskFolder(masks), pictures)
     read = dataset.read(pictures)
     written = [*(output or []), *([] if resume is None else [resume])]

@@ -6,12 +6,17 @@ process: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 
 from vitonnx.cli._signals import Ending
 
 __all__ = ["call", "run"]
+
+# Commands that take datasets, and URLs that these may be at.
+DATASETS = [["bake"], ["embed"], ["evaluate"], ["probe"], ["train"]]
+AT_A_URL = re.compile(r"(s3|gs|gcs|hf|https?)://", re.IGNORECASE)
 
 INTERRUPTED = 130
 
@@ -61,6 +66,11 @@ def _run(words: list[str], ending: Ending) -> int:
         drop_output()
 
 
+def _takes_datasets(words: Sequence[str]) -> bool:
+    """Tell whether a command's pictures may be elsewhere; all else that it reads is here."""
+    return words[:1] in DATASETS and words[:2] != ["probe", "video"]
+
+
 def _call(words: list[str]) -> int:
     from vitonnx.cli._app import app
 
@@ -80,7 +90,7 @@ def call(command: Callable[..., object], words: Sequence[str]) -> int:
     Raises
     ------
     UsageError
-        If a word is a URL or holds a NUL character: no command takes one.
+        If a word holds a NUL character, or is a URL where a command takes none.
     KeyboardInterrupt
         On Ctrl-C.
     Exception
@@ -92,7 +102,9 @@ def call(command: Callable[..., object], words: Sequence[str]) -> int:
     for word in words:
         if "\0" in word:
             raise UsageError(f"{word} holds a NUL character, which no name may: remove it.")
-        refuse_address(word.partition("=")[2] if word.startswith("--") else word)
+        name = word.partition("=")[2] if word.startswith("--") else word
+        if not (_takes_datasets(words) and AT_A_URL.match(name)):
+            refuse_address(name)
     code = command(list(words), prog_name="vitonnx", standalone_mode=False)
     if code == INTERRUPTED:
         raise KeyboardInterrupt  # Typer has turned it into an exit code

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitonnx.cli._accuracy import ACCURACY, accuracy_question, merge_accuracy
 from vitonnx.cli._engines import note_untrained
 from vitonnx.cli._options import Quiet
 from vitonnx.cli._output import FIGURE_OR_ARRAYS, settle_output
@@ -52,6 +53,9 @@ def merge(
     if len(read) < len(parts):
         raise UsageError("a part is given twice: leave one out.")
     whole = merge_parts(read)
+    if whole.question == ACCURACY:
+        merge_accuracy(whole, output, Files(parts), quiet=quiet)
+        return
     probe = _probe(whole.question, whole.options)
     is_total = isinstance(probe, TableProbe | SumProbe)
     target = settle_output(
@@ -84,6 +88,8 @@ def _questions(
     """Give what each total of a part counts, and of which model."""
     from vitonnx.engine import stages_of
 
+    if name == ACCURACY:
+        return [accuracy_question(options, models)]
     probe = _probe(name, options)
     if isinstance(probe, SumProbe) and len(models) > 1:
         pair = probe.between(*models.values())

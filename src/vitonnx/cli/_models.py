@@ -56,7 +56,7 @@ def models(
             f"{config.count_parameters() / 1e6:.1f} M",
             str(config.patch_size),
             "x".join(map(str, config.image_size)),
-            spec.top1 or "-",
+            spec.top1 or (f"{spec.knn} (k-NN)" if spec.knn else "-"),
             spec.repository
             or " ".join(url.rpartition("/")[2] for url in spec.urls)
             or "inside vitonnx",

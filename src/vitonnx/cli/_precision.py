@@ -66,7 +66,7 @@ def find_compared(words: Sequence[str] | None, *, quiet: bool) -> Dataset | None
     """Find the pictures that are named, if any are."""
     from vitonnx.dataset import open_dataset
 
-    return open_dataset(words, notice=partial(inform, quiet=quiet)) if words else None
+    return open_dataset(words, notice=partial(inform, quiet=quiet)).fetched() if words else None
 
 
 @contextmanager

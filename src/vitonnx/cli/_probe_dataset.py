@@ -78,7 +78,9 @@ def probe_dataset(
     if block and isinstance(probe, SumProbe):
         probe = probe.narrowed(block)
     models, part = (model, *(compare or [])), parse_shard(shard)
-    pictures = dataset.open(quiet=quiet, parts=part[1])
+    # Two models that are compared are asked together, others one after the other.
+    several = len(models) > 1 and not isinstance(probe, SumProbe)
+    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=several)
     read = dataset.read(pictures) | files_of(models)
     in_rows = is_for_rows(output, force=force)
     settle = partial(settle_output, ending=f".{probe.name}.png", forms=FORMS, inputs=read)

@@ -58,7 +58,7 @@ def probe_fitted(
     from vitonnx.runs import FitRun, ProbeRows
 
     models, part = (model, *(compare or [])), parse_shard(shard)
-    pictures = dataset.open(quiet=quiet, parts=part[1])
+    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=shard is None)
     read = dataset.read(pictures) | files_of(models)
     if probe.fit_source is not None:
         read |= [probe.fit_source]

@@ -73,8 +73,9 @@ def probe_pictures(
     from vitonnx.runs import ProbeRows
 
     models, part = (model, *(compare or [])), parse_shard(shard)
-    pictures = dataset.open(quiet=quiet, parts=part[1])
     in_rows = is_for_rows(output, force=force)
+    # Of figures, each is named before the first is drawn.
+    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=not in_rows)
     read = dataset.read(pictures) | files_of(models)
     targets = []
     if not in_rows and (shard or resume):

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from vitonnx.cli._console import Gauge, Stage, give, inform, list_skipped
+from vitonnx.cli._dataset_options import Column, Label, Root
 from vitonnx.cli._libraries import silence
 from vitonnx.cli._options import MaxPixels, Quiet
 
@@ -23,13 +24,17 @@ def train(
         str,
         typer.Argument(
             metavar="DATA",
-            help="Folder with one subfolder of pictures per class, CIFAR-10 archive (binary "
-            "version), or scenes: synthetic pictures drawn by vitonnx.",
+            help="Folder with one subfolder of pictures per class, WebDataset tars or parquet "
+            "with labels, here or at a URL, CIFAR-10 archive (binary version), or scenes: "
+            "synthetic pictures drawn by vitonnx.",
         ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Write everything to this folder.")
     ],
+    column: Column = "image",
+    label: Label = None,
+    root: Root = None,
     objective: Annotated[
         Literal["supervised", "dino"],
         typer.Option("--objective", help="Train with labels, or by self-distillation without."),
@@ -129,6 +134,9 @@ def train(
             data,
             settings.image_size,
             settings.seed,
+            column=column,
+            label=label,
+            root=root,
             pictures=pictures,
             max_pixels=max_pixels,
             progress=show,

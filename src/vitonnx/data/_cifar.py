@@ -66,7 +66,8 @@ def open_cifar10(
     raw = np.concatenate([batch.pictures for batch in batches])
     squares, _ = read_squares(
         len(rows),
-        lambda row: Image.fromarray(raw[rows[row]]),
+        rows,
+        lambda row: Image.fromarray(raw[row]),
         size,
         name=str(path),
         progress=progress,

@@ -95,12 +95,14 @@ def open_folder(
         _, more_files, more_labels = list_classes(validation, among=classes, notice=notice)
         files, labels = files + more_files, np.concatenate([labels, more_labels])
 
-    def read(row: int) -> Image.Image:
+    def read(file: Path) -> Image.Image:
         """Make a picture small as long as its memory is counted."""
-        with decoded(files[row], max_pixels=max_pixels, notice=notice) as opened:
+        with decoded(file, max_pixels=max_pixels, notice=notice) as opened:
             return to_square(opened.picture, size)
 
-    squares, unreadable = read_squares(len(files), read, size, name=str(folder), progress=progress)
+    squares, unreadable = read_squares(
+        len(files), files, read, size, name=str(folder), progress=progress
+    )
     rows = np.setdiff1d(np.arange(len(files)), list(unreadable))
     if len(rows) == 0:
         raise DataError(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from vitonnx.data._cifar import open_cifar10, refuse_pickles
 from vitonnx.data._class_folders import open_folder, subfolders
+from vitonnx.data._labelled import open_labelled
 from vitonnx.data._split import LabelledPictures
 from vitonnx.data._squares import Progress
+from vitonnx.dataset import holds_samples, open_dataset, shown_place
 from vitonnx.errors import DataError, UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media import Notice
@@ -21,6 +23,9 @@ def open_data(
     size: int,
     seed: int,
     *,
+    column: str = "image",
+    label: str | None = None,
+    root: str | None = None,
     pictures: int | None = None,
     max_pixels: int | None = None,
     progress: Progress | None = None,
@@ -40,13 +45,18 @@ def open_data(
           of each class is drawn for validation;
         - CIFAR-10's archive as it is published in its binary version,
           ``cifar-10-binary.tar.gz``, also without the compression. Its test pictures are for
-          validation. It is read without unpacking it.
+          validation. It is read without unpacking it;
+        - a tar as WebDataset packs pictures, a parquet file, or a folder or glob of either, here or
+          at a URL: see `vitonnx.dataset.open_dataset`. The classes are the labels in natural order,
+          and a tenth of each is drawn for validation.
     size : int
         Side of the pictures, in pixels. Others are scaled so that the shorter side fits, with
         antialiased bicubic, and cropped to their centre; of the stored sets all pictures are kept
         in memory, 4 GiB at most.
     seed : int
         Seed for everything random.
+    column, label, root
+        As in `vitonnx.dataset.open_dataset`, for tars and parquet.
     pictures : int or None
         Training pictures an epoch: so many scenes, or of a stored set at most so many, drawn
         evenly from its classes. None takes 10,000 scenes, or all of a stored set.
@@ -88,16 +98,25 @@ def open_data(
 
         _check_that_scenes_are_meant()
         return open_scenes(size, seed, pictures)
-    refuse_address(os.fspath(data))
-    path = Path(data)
+    name, path = os.fspath(data), Path(data)
+    if holds_samples(name):
+        dataset = open_dataset([name], column=column, label=label, root=root, notice=notice)
+        return open_labelled(
+            dataset, shown_place(name), size, seed, pictures, max_pixels, progress, notice
+        )
+    refuse_address(name)
+    if label is not None or root is not None:
+        raise UsageError(
+            f"--label and --root are for tars and parquet, but {path} is neither: leave them out."
+        )
     if path.is_dir():
         refuse_pickles(path)
         return open_folder(path, size, seed, pictures, max_pixels, progress, notice)
     if path.exists():
         return open_cifar10(path, size, seed, pictures, progress)
     raise DataError(
-        f"{path} does not exist: give a folder with one subfolder per class, the CIFAR-10 "
-        "archive, or the word scenes."
+        f"{path} does not exist: give a folder with one subfolder per class, tars or parquet, the "
+        "CIFAR-10 archive, or the word scenes."
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeAlias
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +19,27 @@ __all__ = ["Progress", "read_squares", "to_square"]
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many pictures are done, and of how many."""
 
+Picture = TypeVar("Picture")
+
+AHEAD: Final = 64
+"""Pictures that are begun and not done: more than there are threads."""
+
 MOST_BYTES: Final = 4 * 2**30
 """The most memory that pictures may take, in bytes: 350,000 of 64 by 64 pixels."""
 
 
 def read_squares(
     count: int,
-    read: Callable[[int], Image.Image],
+    pictures: Iterable[Picture],
+    read: Callable[[Picture], Image.Image],
     size: int,
     *,
     name: str,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.uint8], dict[int, str]]:
-    """Read RGB pictures in several threads, and scale and crop them to squares.
+    """Read so many RGB pictures in several threads, and scale and crop them to squares.
 
+    They come from an iterable, which is never more than `AHEAD` ahead of those that are done.
     Return uint8 (count, size, size, 3), and by its number why a picture can't be read (a
     PictureError); the square of that one means nothing. The name is the dataset's, for messages.
 
@@ -41,7 +50,8 @@ def read_squares(
 
     Examples
     --------
-    >>> squares, skipped = read_squares(2, lambda number: Image.new("RGB", (7, 5)), 3, name="black")
+    >>> sides = [(7, 5), (4, 4)]
+    >>> squares, skipped = read_squares(2, sides, lambda side: Image.new("RGB", side), 3, name="x")
     >>> squares.shape, skipped
     ((2, 3, 3, 3), {})
     """
@@ -54,21 +64,33 @@ def read_squares(
         )
     squares = np.empty((count, size, size, 3), np.uint8)
 
-    def fill(number: int) -> str | None:
+    def fill(number: int, picture: Picture) -> str | None:
         try:
-            squares[number] = np.asarray(to_square(read(number), size))
+            squares[number] = np.asarray(to_square(read(picture), size))
         except PictureError as error:
             return str(error)
         return None
 
     skipped: dict[int, str] = {}
+    ahead: deque[Future[str | None]] = deque()
+    done = itertools.count()
+
+    def finish() -> None:
+        """Wait for the picture that was begun first."""
+        reason, number = ahead.popleft().result(), next(done)
+        if reason is not None:
+            skipped[number] = reason
+        if progress is not None:
+            progress(number + 1, count)
+
     pool = ThreadPoolExecutor(thread_name_prefix="vitonnx")
     try:
-        for number, reason in enumerate(pool.map(fill, range(count))):
-            if reason is not None:
-                skipped[number] = reason
-            if progress is not None:
-                progress(number + 1, count)
+        for number, picture in enumerate(pictures):
+            ahead.append(pool.submit(fill, number, picture))
+            if len(ahead) > AHEAD:
+                finish()
+        while ahead:
+            finish()
     finally:
         pool.shutdown(cancel_futures=True)
     return squares, skipped

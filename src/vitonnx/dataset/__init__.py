@@ -1,8 +1,10 @@
 """Datasets: pictures with ids and labels, shard by shard, wherever they are kept."""
 
 from vitonnx.dataset._dataset import Dataset, as_dataset
+from vitonnx.dataset._find import holds_samples
 from vitonnx.dataset._listing import SHARD_SIZE, Listing
 from vitonnx.dataset._open_dataset import open_dataset
+from vitonnx.dataset._place import shown_place
 from vitonnx.dataset._shard import Label, Sample, Shard
 
 __all__ = [
@@ -13,5 +15,7 @@ __all__ = [
     "Sample",
     "Shard",
     "as_dataset",
+    "holds_samples",
     "open_dataset",
+    "shown_place",
 ]

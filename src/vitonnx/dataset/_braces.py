@@ -34,7 +34,7 @@ def expanded(name: str) -> list[str]:
         if len(names) * len(_choices(names[0])) > MOST:
             raise UsageError(f"{name} stands for more than {MOST:,} names: check its braces.")
         names = [longer for shorter in names for longer in _first_expanded(shorter)]
-    return names
+    return list(dict.fromkeys(names))
 
 
 def _choices(name: str) -> range | list[str]:

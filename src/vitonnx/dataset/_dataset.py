@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vitonnx.dataset._address import is_address, shown_address
+from vitonnx.dataset._copy import Spool
 from vitonnx.dataset._listing import Listing
 from vitonnx.dataset._shard import Sample, Shard
 from vitonnx.dataset._tar import Tar
@@ -59,7 +60,7 @@ class Dataset:
     def files(self) -> list[str]:
         """Names of what is read: the pictures' files, or those that hold them."""
         listed = [
-            [str(file) for file in shard.files if isinstance(file, str | Path)]
+            [_as_shown(file) for file in shard.files if isinstance(file, str | Path)]
             if isinstance(shard, Listing)
             else [shard.name]
             for shard in self.shards
@@ -73,20 +74,16 @@ class Dataset:
     def __iter__(self) -> Iterator[Any]:
         return (sample.picture for sample in self.samples())
 
-    def fetched(self, folder: Path) -> Dataset:
-        """Give the same dataset, whose tars are copied to a folder if they are at URLs.
+    def fetched(self) -> Dataset:
+        """Give the same dataset, whose tars are copied to this machine if they are at URLs.
 
         Whoever reads a dataset several times asks for it: each tar is fetched once, as a whole,
-        when it is first read. Names, stems and descriptions stay.
-
-        Parameters
-        ----------
-        folder : Path
-            An empty folder, which is kept as long as the dataset is read, and has room for all of
-            the tars: `vitonnx.media.temporary_folder`, for example.
+        when it is first read. Names, stems and descriptions stay. The copies lie in a temporary
+        folder, which goes with the dataset.
         """
+        spool = Spool()
         return Dataset(
-            [shard.fetched(folder) if isinstance(shard, Tar) else shard for shard in self.shards]
+            [shard.kept_in(spool) if isinstance(shard, Tar) else shard for shard in self.shards]
         )
 
     def part(self, number: int, parts: int) -> Dataset:
@@ -123,7 +120,8 @@ class Dataset:
         }
 
 
-def _as_shown(file: Any) -> str:
+def _as_shown(file: str | Path) -> str:
+    """Give a picture's name as messages have it."""
     name = str(file)
     return shown_address(name) if is_address(name) else name
 

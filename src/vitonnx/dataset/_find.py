@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 from vitonnx.dataset._address import is_address, parts_of
 from vitonnx.dataset._place import Local, Place
+from vitonnx.dataset._tape import members
+from vitonnx.dataset._unpack import is_of_sample
 from vitonnx.errors import DataError, UsageError
 from vitonnx.media import Notice, find_picture_names, may_be_picture, natural_key
 
 if TYPE_CHECKING:
     from vitonnx.dataset._remote import Remote
 
-__all__ = ["Pictures", "find", "is_table", "is_tar", "stem_of"]
+__all__ = ["Pictures", "find", "holds_samples", "is_table", "is_tar", "stem_of"]
 
 TARS = (".tar.gz", ".tar", ".tgz")
 TABLES = (".parquet",)
@@ -40,6 +42,36 @@ def is_tar(name: str) -> bool:
 def is_table(name: str) -> bool:
     """Tell whether a name is that of a parquet file."""
     return name.lower().endswith(TABLES)
+
+
+def holds_samples(word: str) -> bool:
+    """Tell whether a word stands for tars of samples, for parquet or for a URL.
+
+    A tar is looked into, as it may be anything else: its first file is one of a sample.
+    """
+    if is_address(word) or is_table(word):
+        return True
+    path = Path(word)
+    if path.is_dir():
+        return _holds_holders(path)
+    if not is_tar(word) or not path.exists():
+        return is_tar(word)
+    try:
+        with Local(word).stream() as file:
+            entries = members(file, Local(word).name, can_jump=True)
+            first = next((entry for entry, _ in entries if not entry.isdir()), None)
+    except DataError:
+        return False
+    return first is not None and is_of_sample(first.name)
+
+
+def _holds_holders(folder: Path) -> bool:
+    """Tell whether tars or parquet files are in a folder, and no folders, the classes."""
+    try:
+        inside = [each for each in folder.iterdir() if not each.name.startswith(".")]
+    except OSError:
+        return False  # Whoever opens it says what is wrong with it.
+    return any(_holds_pictures(each.name) for each in inside) and not any(map(Path.is_dir, inside))
 
 
 def stem_of(file_name: str) -> str:

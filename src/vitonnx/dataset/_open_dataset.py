@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,9 @@ from vitonnx.filenames import shown
 from vitonnx.media import Notice, find_picture_names, read_lists
 
 __all__ = ["open_dataset"]
+
+# In a file's name, on any system: shards give their names to what is written.
+FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 
 def open_dataset(
@@ -147,7 +151,9 @@ def _named(shards: list[Shard]) -> list[Shard]:
         if isinstance(shard, Tar | Parquet):
             own = shard.place.file_name
             title = shard.name if names[own] > 1 else shown(own)
-            shard = replace(shard, stem=_free(stem_of(own), taken), title=title)
+            shard = replace(
+                shard, stem=_free(FORBIDDEN.sub("_", stem_of(own)) or "_", taken), title=title
+            )
         named.append(shard)
     return named
 

@@ -22,7 +22,9 @@ from vitonnx.media import Encoded
 __all__ = ["Asked", "Parquet"]
 
 BATCH = 32  # rows that are in memory at a time, beside a page of the file
-BUFFER = 2**16  # bytes
+# Bytes of a column that are read at once, which takes a request where it is elsewhere. A page that
+# is longer is in memory as a whole; pyarrow writes 1,024 rows to one, however long they are.
+BUFFER = 2**22
 
 
 @dataclass(frozen=True)

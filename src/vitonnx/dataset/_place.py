@@ -15,7 +15,7 @@ from vitonnx.errors import DataError, PictureError, VitonnxError
 from vitonnx.filenames import is_text, shown
 from vitonnx.regular import refuse_special
 
-__all__ = ["MOST_BYTES", "Local", "Place", "place_of", "refuse_long"]
+__all__ = ["MOST_BYTES", "Local", "Place", "outside", "place_of", "refuse_long", "shown_place"]
 
 MOST_BYTES = 2**28
 """Bytes of a picture's file, where it is read into memory as a whole."""
@@ -81,6 +81,11 @@ def place_of(name: str) -> Place:
 
         return Remote(name)
     return Local(name)
+
+
+def shown_place(word: str) -> str:
+    """Give a word of the command line as messages have it: a URL without passwords and tokens."""
+    return place_of(word).name
 
 
 @dataclass(frozen=True)

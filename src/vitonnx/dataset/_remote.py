@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 from typing import IO, Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from vitonnx.blame import blamed_on, reason_of
 from vitonnx.dataset._address import (
@@ -21,14 +22,17 @@ from vitonnx.dataset._address import (
     shown_address,
     without_secrets,
 )
-from vitonnx.dataset._place import MOST_BYTES, outside, refuse_long
+from vitonnx.dataset._place import outside, refuse_long
 from vitonnx.errors import DataError, PictureError, VitonnxError
 from vitonnx.extras import require_data
 
 __all__ = ["Remote"]
 
 PIECE = 2**20
-"""Bytes that are asked for at once where a file is read from its beginning."""
+BUFFER = 2**23
+"""Bytes that a bucket is asked for at once where a tar is read from its beginning."""
+
+UNSIGNED = "s3://anonymous@"
 
 # Seconds. None for a whole file: a tar is read as fast as a model asks for its pictures.
 PATIENCE: Any = {"total": None, "sock_connect": 60, "sock_read": 120}
@@ -49,8 +53,7 @@ class Remote:
     def file_name(self) -> str:
         """The last part of its path."""
         scheme, _, path, _ = parts_of(self.address)
-        name = PurePosixPath(path).name
-        return unquote(name) if scheme in WEB else name
+        return PurePosixPath(unquote(path) if scheme in WEB else path).name
 
     @property
     def is_remote(self) -> bool:
@@ -94,14 +97,13 @@ class Remote:
 
     def files(self) -> Iterator[str]:
         """List the paths of the files below this folder, without hidden ones."""
-        from pyarrow.fs import FileSelector, FileType
-
         with self._reading(DataError):
             system, path = self._reached()
-            path = path.rstrip("/")
-            for info in system.get_file_info(FileSelector(path, recursive=True)):
-                relative = info.path.removeprefix(path).lstrip("/")
-                if info.type == FileType.File and not _is_hidden(relative):
+            base = path.rstrip("/") + "/"
+            listed = _on_page if parts_of(self.address)[0] in WEB else _in_folder
+            for found in listed(system, base):
+                relative = found.removeprefix(base)
+                if not any(part.startswith(".") for part in relative.split("/")):
                     yield relative
 
     def child(self, relative: str) -> Remote:
@@ -114,7 +116,7 @@ class Remote:
         relative = own.removeprefix(above.rstrip("/")).lstrip("/")
         return unquote(relative) if parts_of(self.address)[0] in WEB else relative
 
-    def stream(self) -> IO[bytes]:
+    def stream(self, buffer: int = BUFFER) -> IO[bytes]:
         """Open it to be read once, from its beginning, over one connection where that can be."""
         from pyarrow.fs import PyFileSystem
 
@@ -123,7 +125,7 @@ class Remote:
             if isinstance(system, PyFileSystem):
                 opened = system.handler.fs.open(path, "rb", block_size=0)
             else:
-                opened = system.open_input_stream(path, compression=None, buffer_size=PIECE)
+                opened = system.open_input_stream(path, compression=None, buffer_size=buffer)
         return io.BufferedReader(_Pieces(self, opened), PIECE)
 
     def table(self) -> Any:
@@ -135,12 +137,14 @@ class Remote:
     def content(self) -> bytes:
         """Read a picture's file."""
         try:
-            with self.stream() as file:
-                content = file.read(MOST_BYTES + 1)
+            with self.stream(buffer=0) as file:
+                content = bytearray()
+                while piece := file.read(PIECE):
+                    content += piece
+                    refuse_long(self.name, len(content))
         except DataError as error:
             raise PictureError(str(error)) from error
-        refuse_long(self.name, len(content))
-        return content
+        return bytes(content)
 
     def below(self, path: str) -> Remote:
         """Follow a path from this folder, as far as it stays inside."""
@@ -178,7 +182,14 @@ class Remote:
 
         try:
             with blamed_on(self.name, kind, sentence):
-                yield
+                try:
+                    yield
+                except FileNotFoundError as error:  # which fsspec makes of any refusal
+                    cause = error.__cause__
+                    why = (
+                        "there is no such file, or no server" if cause is None else reason_of(cause)
+                    )
+                    raise kind(sentence(why)) from error
         except ImportError as error:  # of what fsspec has need of for one kind of URL
             raise kind(sentence(reason_of(error))) from error
 
@@ -204,8 +215,29 @@ class _Pieces(io.RawIOBase):
         super().close()
 
 
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in path.split("/"))
+def _in_folder(system: Any, folder: str) -> Iterator[str]:
+    """List the files below a folder of a bucket or a hub."""
+    from pyarrow.fs import FileSelector, FileType
+
+    for info in system.get_file_info(FileSelector(folder.rstrip("/"), recursive=True)):
+        if info.type == FileType.File:
+            yield info.path
+
+
+def _on_page(system: Any, folder: str) -> Iterator[str]:
+    """List the files below a folder of a web server, by its page and those that this leads to.
+
+    A page may lead to its parent, to another server, and so on without end: nothing is followed
+    that isn't below.
+    """
+    for info in system.handler.fs.ls(folder, detail=True):
+        name = info["name"]
+        if name == folder or not name.startswith(folder) or ".." in unquote(name).split("/"):
+            continue
+        if info["type"] == "directory":
+            yield from _on_page(system, name)
+        else:
+            yield name
 
 
 @cache
@@ -214,12 +246,30 @@ def _in_bucket(address: str) -> tuple[Any, str]:
     from pyarrow import ArrowNotImplementedError
     from pyarrow.fs import FileSystem
 
+    if address.startswith(UNSIGNED):
+        return _unsigned(address)
     try:
         system, bucket = FileSystem.from_uri(address)
     except (ArrowNotImplementedError, ImportError):
         scheme, authority, _, _ = parts_of(address)
         return _through_fsspec(scheme), authority
     return system, bucket.rstrip("/")
+
+
+def _unsigned(address: str) -> tuple[Any, str]:
+    """Give a public bucket of S3, which pyarrow has no URL for as it has for Google's."""
+    from pyarrow.fs import S3FileSystem, resolve_s3_region
+
+    _, authority, _, query = parts_of(address)
+    bucket = authority.rpartition("@")[2]
+    options = dict(parse_qsl(query))
+    server = os.environ.get("AWS_ENDPOINT_URL")
+    if server and "endpoint_override" not in options:  # which pyarrow overlooks here alone
+        scheme, _, options["endpoint_override"] = server.partition("://")
+        options["scheme"] = scheme
+    if not {"region", "endpoint_override"} & set(options):
+        options["region"] = resolve_s3_region(bucket)
+    return S3FileSystem(anonymous=True, **options), bucket
 
 
 @cache

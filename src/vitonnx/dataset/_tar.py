@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO, Any
 
 from vitonnx.dataset._copy import Copy, Spool, Teed
@@ -101,14 +100,11 @@ class Tar:
                 count = self._count(file, most)
         return replace(self, rows=range(count), copy=kept)
 
-    def fetched(self, folder: Path) -> Tar:
-        """Give the same shard, copied to a folder before it is read, if it is elsewhere."""
-        if not self.place.is_remote or self.copy is not None:
-            return self
-        return replace(self, copy=Copy(folder / f"{self.stem}.tar"))
-
     def kept_in(self, spool: Spool) -> Tar:
-        """Do so in a spool, which stays for as long as the shard."""
+        """Give the same shard, copied before it is read if it is elsewhere.
+
+        The copy stays for as long as the shard.
+        """
         if not self.place.is_remote or self.copy is not None:
             return self
         return replace(self, copy=Copy(spool.folder / f"{self.stem}.tar", spool))

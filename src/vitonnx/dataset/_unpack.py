@@ -7,6 +7,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
 from vitonnx.dataset._place import MOST_BYTES
@@ -17,12 +18,13 @@ from vitonnx.errors import DataError, PictureError
 from vitonnx.filenames import shown
 from vitonnx.media import may_be_picture
 
-__all__ = ["Wanted", "unpacked"]
+__all__ = ["Wanted", "is_of_sample", "unpacked"]
 
 # The key ends at the first dot of the last part; hidden files, such as those that macOS adds, are
 # none of a sample's.
 NAME = re.compile(r"(?:\./)*(?P<key>(?:.*/)?[^./][^./]*)\.(?P<kind>[^/]+)", re.DOTALL)
 INTEGER = re.compile(r"-?\d{1,18}")
+MOST_KINDS: Final = 10  # that a sentence names
 MOST_TEXT: Final = 2**24
 """Bytes of a ``.json`` or ``.cls``."""
 
@@ -135,6 +137,15 @@ class _Group:
         return said
 
 
+def is_of_sample(name: str) -> bool:
+    """Tell whether a member may be one of a sample of pictures."""
+    found = NAME.fullmatch(name)
+    if found is None:
+        return PurePosixPath(name).name.startswith(".")  # as those that macOS adds
+    suffix = PurePosixPath(name).suffix.lower()
+    return may_be_picture(suffix) or suffix in (".cls", ".json", ".txt")
+
+
 def unpacked(
     file: IO[bytes],
     name: str,
@@ -164,6 +175,7 @@ def unpacked(
     """
     group: _Group | None = None
     keys: set[str] = set()
+    others: set[str] = set()
     number = 0
     for entry, tape in members(file, name, can_jump=can_jump):
         found = NAME.fullmatch(entry.name)
@@ -180,10 +192,14 @@ def unpacked(
                     "sample follow each other: pack them again, in the order of their names."
                 )
             keys.add(group.key)
+        others.add(found["kind"])
         read = _reader(entry, tape, name) if is_used(number) else None
         group.add(found["kind"].lower(), wanted, entry, read)
     if group is not None and group.pictures:
         yield group.sample(title, wanted) if is_used(number) else None
+    elif number == 0 and others:
+        kinds = ", ".join(sorted(f".{shown(kind)}" for kind in others)[:MOST_KINDS])
+        raise DataError(f"{name} holds no pictures in a supported format, but {kinds}.")
 
 
 def _reader(entry: tarfile.TarInfo, tape: Tape, name: str) -> Callable[[], bytes]:

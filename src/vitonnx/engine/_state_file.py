@@ -58,7 +58,7 @@ def run_settings(
         Settings by their names in words.
     """
     place = {True: "in the graph", None: "in the graph", False: "on the host"}
-    of_probe: dict[str, str | int] = {}
+    of_probe: dict[str, str | int] = {"the code": own_sources()}
     if probe is not None:
         of_probe = {
             "the probe": _said(probe.graph_form),

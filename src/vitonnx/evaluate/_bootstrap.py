@@ -75,7 +75,7 @@ def resampled_means(
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number found on some pictures, and the 95 % interval of the bootstrap over them.
+    """A number found on some pictures, and its 95 % interval: of the bootstrap, or Wilson's.
 
     Parameters
     ----------

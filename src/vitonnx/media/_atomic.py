@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.filenames import refuse_address
 from vitonnx.media._passing import passing_folder
 from vitonnx.media._same import Files, first_among
 from vitonnx.regular import special_kind
@@ -188,6 +189,7 @@ def _passing(path: str | Path) -> Iterator[tuple[Path, Path]]:
 
 def _target(path: str | Path) -> Path:
     """Find the file to write behind all links, unless something is in the way."""
+    refuse_address(os.fspath(path))
     target = Path(os.path.realpath(path))
     kind = _kind(path)
     if kind is not None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.filenames import refuse_address
 from vitonnx.media._atomic import explained, reason
 from vitonnx.media._passing import passing_folder
 
@@ -119,6 +120,7 @@ def check_place(folder: Path) -> None:
     VitonnxError
         If the system refuses to write there.
     """
+    refuse_address(str(folder))
     try:
         here = next(each for each in (folder, *folder.absolute().parents) if each.exists())
         if not here.is_dir():

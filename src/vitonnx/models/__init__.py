@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vitonnx.models._config import ViTConfig
     from vitonnx.models._config_file import read_config_file, write_config_file
     from vitonnx.models._download import fetch
+    from vitonnx.models._imagenet import Synset, imagenet_synsets
     from vitonnx.models._random import random_parameters
     from vitonnx.models._recipe_file import Description, read_description
     from vitonnx.models._registry import find_model, registry
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Description",
     "ModelSpec",
+    "Synset",
     "ViTConfig",
     "ViTOutputs",
     "VisionTransformer",
     "fetch",
     "find_model",
     "fit_readout",
+    "imagenet_synsets",
     "random_parameters",
     "read_checkpoint",
     "read_config_file",
@@ -40,12 +43,14 @@ __all__ = [
 _HOMES = {
     "Description": "_recipe_file",
     "ModelSpec": "_spec",
+    "Synset": "_imagenet",
     "ViTConfig": "_config",
     "ViTOutputs": "_vit",
     "VisionTransformer": "_vit",
     "fetch": "_download",
     "find_model": "_registry",
     "fit_readout": "checkpoints",
+    "imagenet_synsets": "_imagenet",
     "random_parameters": "_random",
     "read_checkpoint": "checkpoints",
     "read_config_file": "_config_file",

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 from vitonnx.manifest import Preprocessing
 from vitonnx.models._config import SIZES, ViTConfig
+from vitonnx.models._imagenet import imagenet_classes
 from vitonnx.models._spec import ModelSpec
 
 __all__ = ["rows"]
@@ -172,12 +171,12 @@ def _distilled(spec: ModelSpec) -> ModelSpec:
 
 
 def _dinos() -> Iterator[ModelSpec]:
-    """Caron et al. 2021, arXiv:2104.14294."""
-    yield _dino("small", 16, "dino_vits16", "dino_deitsmall16_pretrain", "74.5 (k-NN)")
-    yield _dino("small", 8, "dino_vits8", "dino_deitsmall8_pretrain", "78.3 (k-NN)")
-    base = _dino("base", 16, "dino_vitb16", "dino_vitbase16_pretrain", "76.1 (k-NN)")
+    """Caron et al. 2021, arXiv:2104.14294: k-NN of table 2, with 20 neighbours."""
+    yield _dino("small", 16, "dino_vits16", "dino_deitsmall16_pretrain", "74.5")
+    yield _dino("small", 8, "dino_vits8", "dino_deitsmall8_pretrain", "78.3")
+    base = _dino("base", 16, "dino_vitb16", "dino_vitbase16_pretrain", "76.1")
     yield base
-    yield _dino("base", 8, "dino_vitb8", "dino_vitbase8_pretrain", "77.4 (k-NN)")
+    yield _dino("base", 8, "dino_vitb8", "dino_vitbase8_pretrain", "77.4")
     # With the recipe of DINO's own evaluation, which its linear head was trained and measured by.
     yield replace(
         base,
@@ -189,16 +188,17 @@ def _dinos() -> Iterator[ModelSpec]:
         file=None,
         urls=(*base.urls, f"{DINO}/dino_vitbase16_pretrain/dino_vitbase16_linearweights.pth"),
         top1="78.2",
+        knn=None,
         classes=imagenet_classes(),
     )
 
 
 def _dino(
-    size: Literal["small", "base"], patch: int, alias: str, folder: str, top1: str
+    size: Literal["small", "base"], patch: int, alias: str, folder: str, knn: str
 ) -> ModelSpec:
     config = ViTConfig(patch_size=patch, classes=0, position_interpolation="dino", **SIZES[size])
     name, url = f"vit_{size}_patch{patch}_224.dino", f"{DINO}/{folder}/{folder}.pth"
-    return _row(name, (alias,), "dino", config, url, top1=top1)
+    return replace(_row(name, (alias,), "dino", config, url), knn=knn)
 
 
 def _dinov2s() -> Iterator[ModelSpec]:
@@ -272,25 +272,3 @@ def _row(
         top1=top1,
         classes=imagenet_classes() if config.classes else None,
     )
-
-
-@cache
-def imagenet_classes() -> tuple[str, ...]:
-    """Return the names of ImageNet-1k's 1000 classes, by class index.
-
-    ``imagenet.txt`` has the first lemma of each class's synset in WordNet 3.0, in the order of the
-    logits; WordNet is Princeton University's, and free to use and to pass on. Two pairs share a
-    name: ``crane`` (bird, machine) and ``maillot``.
-
-    References
-    ----------
-    Russakovsky et al. 2015, arXiv:1409.0575; Miller 1995, "WordNet: a lexical database for
-    English".
-
-    Examples
-    --------
-    >>> imagenet_classes()[:3]
-    ('tench', 'goldfish', 'great white shark')
-    """
-    text = files("vitonnx.models").joinpath("imagenet.txt").read_text(encoding="utf-8")
-    return tuple(text.splitlines())

@@ -32,6 +32,8 @@ class ModelSpec:
         SPDX identifier of the weights' licence.
     top1 : str or None
         Published ImageNet-1k accuracy in per cent, as published.
+    knn : str or None
+        Published ImageNet-1k accuracy of the 20 nearest neighbours' votes, likewise.
     classes : tuple of str or None
         Names of the logits, where known.
     """
@@ -47,4 +49,5 @@ class ModelSpec:
     urls: tuple[str, ...] = ()
     licence: str | None = None
     top1: str | None = None
+    knn: str | None = None
     classes: tuple[str, ...] | None = None

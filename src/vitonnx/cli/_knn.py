@@ -1,0 +1,103 @@
+"""``vitonnx evaluate knn``: how often the nearest neighbours of pictures are of their class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitonnx.cli._accuracy_table import print_knn
+from vitonnx.cli._console import give, inform
+from vitonnx.cli._counting import count, list_bad
+from vitonnx.cli._dataset_options import DatasetOptions
+from vitonnx.cli._engines import EngineOptions, note_untrained
+from vitonnx.cli._options import Model, Quiet, Resume
+from vitonnx.cli._output import files_of
+from vitonnx.cli._spread import spread
+from vitonnx.cli._truth import Numbers, Truth, check_written, find_labels
+from vitonnx.errors import UsageError
+
+__all__ = ["EXAMPLE", "knn"]
+
+EXAMPLE = "Example: vitonnx evaluate knn dino_vits16 imagenet/train imagenet/val -o knn.json"
+
+
+@spread
+def knn(
+    model: Model,
+    train: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRAIN", help="Pictures of known class, which vote: a dataset as DATA is one."
+        ),
+    ],
+    dataset: DatasetOptions,
+    truth: Truth = None,
+    output: Numbers = None,
+    resume: Resume = None,
+    *,
+    opened: EngineOptions,
+    quiet: Quiet = False,
+) -> None:
+    """Have the nearest neighbours of pictures vote for their class, as DINO is evaluated."""
+    from vitonnx.evaluate import NEIGHBOURS, Bank, BankRun, VoteRun, knn_of
+
+    pictures = dataset.open(quiet=quiet)
+    voting = replace(dataset, data=[train], limit=None, seed=None)
+    known = voting.open(quiet=quiet)
+    labels = find_labels(truth, dataset, pictures, quiet=quiet)
+    read = dataset.read(pictures) | known.files
+    written = [resume, *_beside(resume)]
+    check_written(output, written, read | files_of([model]), truth)
+    engines = opened.open([model], quiet=quiet)
+    ((name, engine),) = engines.items()
+    check_written(output, written, read | files_of([engine.file]), truth)
+    with _bank_file(resume) as (file, state):
+        bank = Bank(file)
+        fill = BankRun(engines=engines, dataset=known, bank=bank)
+        vote = VoteRun(engines=engines, dataset=pictures, labels=labels, train=known, bank=bank)
+        note_untrained({name: engine.manifest}, quiet=quiet)
+        (filled,) = count(fill, state, label="Embedding", quiet=quiet)
+        if lacking := [str(each) for each in NEIGHBOURS if each > filled.summary.count]:
+            inform(
+                f"TRAIN has {filled.summary.count} pictures that count, so there are no votes of "
+                f"{' and '.join(lacking)} neighbours.",
+                quiet=quiet,
+            )
+        (found,) = count(vote, resume, label="Voting", quiet=quiet)
+        if found.summary.count:
+            result = knn_of(vote, filled, found)
+            print_knn(result)
+            if output is not None:
+                result.save(output)
+                give(output)
+    list_bad([filled, found])
+
+
+def _beside(resume: Path | None) -> list[Path]:
+    """Name what is kept beside the state: the bank of embeddings, and how far it is filled."""
+    if resume is None:
+        return []
+    return [resume.with_name(f"{resume.name}.bank{suffix}") for suffix in ("", ".json")]
+
+
+@contextmanager
+def _bank_file(resume: Path | None) -> Iterator[tuple[Path, Path | None]]:
+    """Give the file of a bank, and that of its state; without one to resume from, for this call."""
+    from vitonnx.media import temporary_folder
+
+    if resume is not None:
+        bank, state = _beside(resume)
+        if bank.exists() and not state.exists():
+            raise UsageError(
+                f"{bank} is there, but not {state.name}, which says what it holds: remove it, or "
+                "give another file."
+            )
+        yield bank, state
+        return
+    with temporary_folder() as folder:
+        yield folder / "bank", None

@@ -259,6 +259,14 @@ def each_number(entry: dict[str, Any]) -> list[Change]:
     return changes
 
 
+def test_fewer_samples_than_none(call: Call, made: dict[str, dict[str, bytes]], desk: Path) -> None:
+    lay(made["cka"], desk)
+    content = json.loads(made["cka"]["0.part"])["vitonnx_part"]
+    content["surveys"][0]["parts"]["samples"] = -3.0
+    (desk / "0.part").write_text(signed(content))
+    refuse(call, desk, "0.part", "-3 samples")
+
+
 def test_numbers_that_cannot_be(
     probe: str, call: Call, made: dict[str, dict[str, bytes]], desk: Path
 ) -> None:

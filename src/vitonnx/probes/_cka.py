@@ -363,6 +363,7 @@ def check_sums(total: PairTotal, pairs: Pairs, dim: int) -> None:
     if not np.array_equal(total.pairs, pairs):
         raise ValueError("pairs of other blocks")
     sides = {
+        "samples": (),
         "mean": (1 + max(other for _, other in pairs), dim),
         "products": (len(pairs), dim, dim),
         "lengths": (len(pairs),),
@@ -372,6 +373,8 @@ def check_sums(total: PairTotal, pairs: Pairs, dim: int) -> None:
     for name, part in total.parts().items():
         if name in sides and np.shape(part) != sides[name]:
             raise ValueError(f"{name} of shape {np.shape(part)} instead of {sides[name]}")
+    if not total.samples >= 0:
+        raise ValueError(f"{total.samples:g} samples")
 
 
 def _alignments(total: PairTotal) -> dict[tuple[int, int], float]:

@@ -31,6 +31,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 DINOV3 = "hf://onnx-community/dinov3-vits16-pretrain-lvd1689m-ONNX"
 HUB = "fetches from a hub; tests/names/ serves one"
+IMAGENET = "needs ImageNet; tests/cli/test_accuracy.py has its layouts, small"
 
 # Every other command is run. These are read as the command line reads them, which knows the
 # options, and their models are looked up in the registry.
@@ -56,6 +57,10 @@ NOT_RUN = {
     "vitonnx tap vit_b16_savedmodel --preprocess half -o vit_b16.onnx": (
         "needs a SavedModel; tests/export/test_saved_model.py makes one"
     ),
+    "vitonnx evaluate accuracy deit_s16 imagenet/val/ -o accuracy.json": IMAGENET,
+    "vitonnx evaluate accuracy deit_s16 val/ --truth LOC_val_solution.csv --precision fp32 "
+    "--precision int8": IMAGENET,
+    "vitonnx evaluate knn dino_vits16 imagenet/train/ imagenet/val/ --resume knn.state": IMAGENET,
     f"vitonnx probe heads {DINOV3} bird.png": HUB,
     f"vitonnx inspect {DINOV3}/onnx/model_fp16.onnx": HUB,
     f"vitonnx tap {DINOV3} -o dinov3.onnx": HUB,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import vitonnx as vx
 from evaluate.judged_models import SEEN, Neighbours, Perfect, plant, speckled
 from recipes import slopes
 from vitonnx.data.scenes import Scene, draw_scene
+from vitonnx.dataset import as_dataset
+from vitonnx.engine import Survey
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.evaluate import FaithfulnessRun, as_maps, result_of
 from vitonnx.evaluate._baselines import centre_map, random_map
@@ -144,14 +147,21 @@ def test_maps_of_one_kind_are_told_apart_by_name(vit: vx.Engine) -> None:
     assert found.measures["first"] != found.measures["last"]
 
 
+def run_of(engine: vx.Engine, pictures: Sequence[Any], **options: Any) -> FaithfulnessRun:
+    """A run over some pictures in memory."""
+    return FaithfulnessRun(
+        engines={engine.manifest.name: engine}, dataset=as_dataset(pictures), **options
+    )
+
+
 def test_batches_are_the_same_wherever_a_run_goes_on(vit: vx.Engine) -> None:
     """Neighbours in a batch may change the last bits of a map."""
     drawn = [scene.picture for scene in scenes(19)]
     assert vit.batch_size == 8
-    maps = {"neighbours": Neighbours()}
+    run = run_of(vit, drawn, maps={"neighbours": Neighbours()})
 
     def seen(start: int) -> dict[int, float]:
-        batches = look(vit, drawn, maps, start)
+        batches = run._looks(Survey(position=start))
         return {each.number: each.maps[0][0, 0] for batch in batches for each in batch}
 
     whole = seen(0)
@@ -165,8 +175,9 @@ def test_a_probe_is_fitted_on_the_first_picture(vit: vx.Engine) -> None:
     drawn = [scene.picture for scene in scenes(11)]
     probe = vx.Similarity(query=(20, 20))
     expected = [result.similarity for result in vit.probe(drawn, probe)]
-    fitted = fitted_maps(vit, drawn, {"similarity": probe})
-    looks = [each for batch in look(vit, drawn, fitted, 5) for each in batch]
+    fitted = fitted_maps(vit, as_dataset(drawn), {"similarity": probe})
+    rest = islice(as_dataset(drawn).samples(), 5, None)
+    looks = [each for batch in look(vit, rest, fitted, 5) for each in batch]
     assert [each.number for each in looks] == list(range(5, 11))
     for each in looks:
         np.testing.assert_allclose(each.maps[0], expected[each.number], atol=1e-5)
@@ -182,14 +193,13 @@ def test_a_run_goes_on_after_any_picture(exported: Exported, tmp_path: Path) -> 
     files = [str(tmp_path / f"{number}.png") for number in range(10)]
     state = tmp_path / "state.json"
     usual: dict[str, Any] = {
-        "pictures": files,
         "maps": as_maps({"a": vx.Heads(block=0), "b": vx.Rollout(discard=0.5)}),
         "masks": masks,
         "steps": 10,
         "sanity": True,
         "seed": 3,
     }
-    run = FaithfulnessRun(engine=vx.Engine(exported("distilled"), device="cpu"), **usual)
+    run = run_of(vx.Engine(exported("distilled"), device="cpu"), files, **usual)
     assert run.stages == ["head", "block_01", "block_00", "patch embedding"]
     whole = run.begin()
     steps = sum(1 for _ in run.go(whole))
@@ -199,9 +209,9 @@ def test_a_run_goes_on_after_any_picture(exported: Exported, tmp_path: Path) -> 
     assert list(expected.skipped) == [files[4], files[7]]
     surveys, done = None, 0
     while done < steps:
-        run = FaithfulnessRun(engine=vx.Engine(exported("distilled"), device="cpu"), **usual)
+        run = run_of(vx.Engine(exported("distilled"), device="cpu"), files, **usual)
         kept = run.state(state)
-        surveys = kept.load() or kept.begin()
+        surveys = kept.load() or run.begin()
         for _, _ in zip(run.go(surveys), range(7), strict=False):
             done += 1
             kept.save(surveys)
@@ -210,23 +220,18 @@ def test_a_run_goes_on_after_any_picture(exported: Exported, tmp_path: Path) -> 
     found.save(tmp_path / "resumed.json")
     expected.save(tmp_path / "whole.json")
     assert (tmp_path / "resumed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
-    other = FaithfulnessRun(
-        engine=vx.Engine(exported("distilled"), device="cpu"), **{**usual, "seed": 4}
-    )
+    distilled = vx.Engine(exported("distilled"), device="cpu")
+    other = run_of(distilled, files, **{**usual, "seed": 4})
     with pytest.raises(UsageError, match="the seed was 3 and is now 4"):
         other.state(state).load()
 
 
 def test_a_state_of_other_shapes_is_refused(exported: Exported, tmp_path: Path) -> None:
-    run = FaithfulnessRun(
-        engine=vx.Engine(exported("plain"), device="cpu"),
-        pictures=[slopes(50, 70)],
-        maps=as_maps(vx.Rollout()),
-        steps=10,
-    )
+    plain = vx.Engine(exported("plain"), device="cpu")
+    run = run_of(plain, [slopes(50, 70)], maps=as_maps(vx.Rollout()), steps=10)
     surveys = run.begin()
     list(run.go(surveys))
-    surveys[0].summary = replace(surveys[0].summary, numbers=surveys[0].summary.numbers[:, :2])
+    surveys[0].own = replace(surveys[0].own, numbers=surveys[0].own.numbers[:, :2])
     kept = run.state(tmp_path / "state.json")
     kept.save(surveys)
     with pytest.raises(vx.VitonnxError, match="can't have written"):
@@ -235,12 +240,9 @@ def test_a_state_of_other_shapes_is_refused(exported: Exported, tmp_path: Path) 
 
 def test_memory_holds_few_numbers_of_a_picture(vit: vx.Engine) -> None:
     drawn = scenes(2)
-    run = FaithfulnessRun(
-        engine=vit,
-        pictures=[scene.picture for scene in drawn],
-        maps=as_maps(vx.Rollout()),
-        masks=[scene.masks[0] for scene in drawn],
-    )
+    masks = [scene.masks[0] for scene in drawn]
+    pictures = [scene.picture for scene in drawn]
+    run = run_of(vit, pictures, maps=as_maps(vx.Rollout()), masks=masks)
     surveys = run.begin()
     list(run.go(surveys))
     assert surveys[0].summary.numbers.shape == (2, 3, 12)

@@ -42,16 +42,15 @@ class MaskFolder:
     def find(self, sample: Sample) -> Path:
         """Give the path of a picture's mask, whether or not it is there.
 
-        Raises
-        ------
-        PictureError
-            If it would lie outside the folder.
+        Where none has the picture's id, one may have its name alone: pictures that are named one by
+        one are known by paths from anywhere.
         """
         own = PurePosixPath(sample.id)
+        alone = self.folder / f"{own.stem}.png"
         if own.is_absolute() or ".." in own.parts:
-            # What is named by a path of its own has its mask under its name alone.
-            own = PurePosixPath(own.name)
-        return self.folder / own.with_suffix(".png")
+            return alone
+        path = self.folder / own.with_suffix(".png")
+        return alone if alone.exists() and not path.exists() else path
 
 
 Masks: TypeAlias = MaskFolder | Sequence[Any]

@@ -47,9 +47,7 @@ def paths_of(folder: Path, kept: list[Kept]) -> list[Path]:
 
 
 @pytest.mark.parametrize("probe", SINGLE, ids=lambda probe: probe.name)
-@pytest.mark.parametrize("kind", ["plain", "registers"])
 def test_rows_are_what_the_engine_finds(
-    kind: str,
     probe: type[Any],
     call: Call,
     exported: Exported,
@@ -57,7 +55,7 @@ def test_rows_are_what_the_engine_finds(
     kept: list[Kept],
     desk: Path,
 ) -> None:
-    model = exported(kind)
+    model = exported("registers")
     outcome = call("probe", probe.name, model, folder, "-o", "out", *QUIET)
     assert (outcome.code, outcome.out, outcome.errors) == (0, "out\n", [])
     (name,) = files_in("out")

@@ -17,7 +17,7 @@ from terminal import contents
 
 Exported = Callable[[str], Path]
 
-SHARDS = 83
+SHARDS = 61
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_folder_of_rows(
         return len(list(out.glob("*.parquet")))
 
     done, running = [0], 0
-    for _ in range(20 if load else 2):
+    for _ in range(20 if load else 1):
         running += kill([*words, "-o", "out"], seen, rng)
         # Whatever has a name is whole.
         for path in out.glob("*.parquet"):

@@ -187,8 +187,8 @@ def test_maps_of_pictures_that_keep_their_own_size(
     for row, each in zip(column("x.parquet", "rollout"), results, strict=True):
         np.testing.assert_allclose(row, each.rollout.ravel(), rtol=2e-5, atol=1e-6)
     # One size for all makes one shape.
-    words = ("--limit", "3", "--size", "24x40", "-o", "y.parquet")
-    assert call("probe", "rollout", model, folder, *words, *QUIET).code == 0
+    more = ("--limit", "3", "--size", "24x40", "-o", "y.parquet")
+    assert call("probe", "rollout", model, folder, *more, *QUIET).code == 0
     assert shape_of(desk / "y.parquet", "rollout") == (3, 5)
 
 

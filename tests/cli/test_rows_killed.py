@@ -101,10 +101,10 @@ def test_totals_of_many_shards(
 ) -> None:
     rng = random.Random(os.urandom(8))
     ending = "part" if shard else "npz"
-    words = ["probe", "distance", exported("plain"), tars, *shard]
+    words: list[str | Path] = ["probe", "distance", exported("plain"), tars, *shard]
     said = finish(*words, "-o", f"whole.{ending}")
     state = desk / "state.json"
-    resumed = [*words, "--resume", state, "-o", f"x.{ending}"]
+    resumed: list[str | Path] = [*words, "--resume", state, "-o", f"x.{ending}"]
 
     def seen() -> int:
         return state.stat().st_mtime_ns if state.exists() else 0

@@ -152,7 +152,7 @@ def test_tars_and_parquet_say_their_labels(
     assert accuracy(call, exported, "v.parquet", "--label", "class") == folder
     assert accuracy(call, exported, "val.tar", "--limit", "5")["pictures"] == 5
     words = ("evaluate", "accuracy", exported("imagenet"), "v.parquet", "-q")
-    assert_refused(call(*words), 2, "has a label", "--label")
+    assert_refused(call(*words), 2, "have no labels", "--label")
 
 
 def test_the_parts_of_a_run_come_to_the_whole(
@@ -183,7 +183,7 @@ def test_what_is_refused(call: Call, exported: Exported, val: list[int], desk: P
     words = ("evaluate", "accuracy", exported("imagenet"))
     crane = ("'crane' is the name of two classes, n02012849 (crane) and n03126707 (crane)",)
     for more, code, parts in (
-        (("val", "-q"), 2, ("has a label", "--truth")),
+        (("val", "-q"), 2, ("have no labels", "--truth")),
         (("val", "--truth", "few.txt", "-q"), 2, ("few.txt has 1 lines",)),
         (("val", "--truth", "none.txt", "-q"), 2, ("no file of labels none.txt",)),
         (("classes", "-q"), 2, crane),
@@ -216,9 +216,7 @@ def test_neighbours(call: Call, exported: Exported, desk: Path) -> None:
     outcome = call(*words, "--device", "cpu")
     assert outcome.code == 1
     assert outcome.errors[-1].endswith("pictures skipped; the others are done.")
-    assert "TRAIN has 131 pictures that count, so there are no votes of 200 neighbours." in (
-        outcome.notes
-    )
+    assert "TRAIN has 131 usable pictures, so 200 neighbours can't vote." in (outcome.notes)
     found = json.loads(Path("x.json").read_text())
     assert (found["known"], found["pictures"], len(found["skipped"])) == (131, 67, 2)
     assert list(found["k"]) == list(found["votes"]) == ["10", "20", "100"]
@@ -231,7 +229,7 @@ def test_neighbours(call: Call, exported: Exported, desk: Path) -> None:
         )
     # A bank that nothing is known of may be anybody's file.
     Path("s.bank").write_text("mine")
-    assert_refused(call(*words, "--resume", "s", "-q"), 2, "s.bank is there, but not s.bank.json")
+    assert_refused(call(*words, "--resume", "s", "-q"), 2, "s.bank exists without s.bank.json")
     assert Path("s.bank").read_text() == "mine"
 
 

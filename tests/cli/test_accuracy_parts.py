@@ -70,7 +70,7 @@ def test_parts_of_other_runs_are_refused(call: Call, exported: Exported, desk: P
         assert call(*words, "--shard", "1/2", "-o", "1.part").code == 0
         before = contents(desk)
         for files in (("0.part", "1.part"), ("1.part", "0.part")):
-            assert_refused(call("merge", *files, "-o", "x.json"), 2, "unlike runs")
+            assert_refused(call("merge", *files, "-o", "x.json"), 2, "different runs")
         assert contents(desk) == before
     assert_refused(call("merge", "0.part", "-o", "x.json"), 2, "missing: 1")
     assert_refused(call("merge", "0.part", "0.part", "-o", "x.json"), 2, "twice")

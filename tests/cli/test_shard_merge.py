@@ -373,7 +373,7 @@ def test_parts_of_other_options(
         pytest.skip("this machine has no such precision")
     before = contents(desk)
     for files in ((parts[0], "other.part", parts[2]), ("other.part", parts[0], parts[2])):
-        assert_refused(call("merge", *files, "-o", "x.npz"), 2, "unlike runs", part)
+        assert_refused(call("merge", *files, "-o", "x.npz"), 2, "different runs", part)
     assert contents(desk) == before
 
 
@@ -392,11 +392,11 @@ def test_parts_of_other_runs(
         shard = ("--shard", "1/3", "-o", "other.part", *QUIET)
         assert call("probe", *words, *shard).code == 0
         outcome = call("merge", parts[0], "other.part", parts[2], "-o", "x.npz")
-        assert_refused(outcome, 2, parts[0], "other.part", "unlike runs", what)
+        assert_refused(outcome, 2, parts[0], "other.part", "different runs", what)
     shard = ("--shard", "1/2", "-o", "other.part", *QUIET)
     assert call("probe", "distance", plain, tars, *shard).code == 0
     outcome = call("merge", parts[0], "other.part", parts[2], "-o", "x.npz")
-    assert_refused(outcome, 2, "unlike runs", "number of parts is 3", "2 in the second")
+    assert_refused(outcome, 2, "different runs", "number of parts is 3", "2 in the second")
 
 
 def test_threads_may_differ(

@@ -131,7 +131,7 @@ def test_labels_have_the_names_that_the_table_says(tmp_path: Path) -> None:
         assert (content_of(found), found.label) == (ONE, label)
     pq.write_table(table.slice(0, 1).set_column(2, "label", [[3]]), path)
     (bad,) = samples(path, label="label")
-    assert "has the label 3, but there are names for 0 to 2 alone" in error_of(bad)
+    assert "has the label 3, but only 0 to 2 have names" in error_of(bad)
     assert bad.label is None
 
 
@@ -142,7 +142,7 @@ def test_numbers_without_names_stay(tmp_path: Path) -> None:
     assert [each.label for each in samples(path, label="said")] == ["a", None, "7"]
     features = '{"info": {"features": {"label": {"_type": "ClassLabel", "names": 3}}}}'
     write_table(path, columns, {"huggingface": features})
-    with pytest.raises(DataError, match="has the names of classes, but not which"):
+    with pytest.raises(DataError, match="has class names, but doesn't list them"):
         samples(path, label="label")
 
 
@@ -180,7 +180,7 @@ def test_a_path_may_be_below_root_alone(tmp_path: Path) -> None:
     assert content_of(there) == ONE
     (tmp_path / "secret.png").write_bytes(ONE)
     (bad,) = samples(write_table(path, {"image": ["../secret.png"]}), root=str(folder))
-    assert error_of(bad).endswith("say where they are with --root DIR.")
+    assert error_of(bad).endswith("say where its pictures are with --root DIR.")
 
 
 @pytest.mark.parametrize("way", OUTSIDE_OF_URL)
@@ -228,7 +228,7 @@ def test_row_groups_of_which_nothing_is_chosen_are_not_read(tmp_path: Path) -> N
     ]
     assert [each.id for each in shard.samples(6)] == [each.id for each in KEPT[6:]]
     assert [each.id for each in shard.chosen(range(3)).samples()] == [each.id for each in KEPT[:3]]
-    with pytest.raises(DataError, match=r"a\.parquet is damaged or no parquet file"):
+    with pytest.raises(DataError, match=r"a\.parquet is damaged, or not a parquet file"):
         list(shard.chosen([4]).samples())
 
 
@@ -248,9 +248,9 @@ def test_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.parquet is damaged or no parquet file \(.+\): "):
+    with pytest.raises(DataError, match=r"a\.parquet is damaged, or not a parquet file \(.+\): "):
         samples(path)
-    with pytest.raises(DataError, match=r"a\.parquet is damaged or no parquet file"):
+    with pytest.raises(DataError, match=r"a\.parquet is damaged, or not a parquet file"):
         open_dataset([str(path)], limit=1)
 
 

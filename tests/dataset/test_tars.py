@@ -82,10 +82,10 @@ def test_of_several_pictures_the_column_says_which(tmp_path: Path) -> None:
     ("about", "sentence"),
     [
         (b'{"class": [1]}', "has a class in its .json that is neither text nor a whole number"),
-        (b'{"klass": 1, "url": ""}', "has no class in its .json, but klass, url"),
-        (b"[1]", "has a .json without keys"),
-        (b"{", "has a .json that is none"),
-        (b"[" * 10**5, "has a .json that is none"),
+        (b'{"klass": 1, "url": ""}', "has no class in its .json; it has klass, url"),
+        (b"[1]", "has a .json that is not an object"),
+        (b"{", "has an invalid .json"),
+        (b"[" * 10**5, "has an invalid .json"),
         (b"\xff\xfe", "has a .json that is not in UTF-8"),
     ],
 )

@@ -145,7 +145,7 @@ def test_a_damaged_meta_is_refused_in_a_sentence(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("\n\n", "is empty"),
-        ("Dear ImageNet,\n", "no form"),
+        ("Dear ImageNet,\n", "no format"),
         ("n01440764\nn0144\n", "line 2"),
         ("a.png 3\nb.png\n", "line 2"),
         ("a.png 3\na.png 4\n", "two labels for a.png"),
@@ -162,7 +162,7 @@ def test_another_form_is_refused(content: str, part: str, tmp_path: Path) -> Non
 
 def test_what_is_no_text_or_isnt_there(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(UsageError, match="no text"):
+    with pytest.raises(UsageError, match="not text"):
         read_truth(tmp_path / "x")
     with pytest.raises(UsageError, match="There is no file of labels"):
         read_truth(tmp_path / "y")
@@ -184,12 +184,12 @@ def test_without_numbers_the_names_are_sorted(tmp_path: Path) -> None:
     assert Labels.in_file(file, sample, lambda: pictures).known(sample) == {IDS[1]}
     with pytest.raises(UsageError, match="3 lines for 1 pictures"):
         Labels.in_file(file, sample)
-    with pytest.raises(UsageError, match="two orders"):
+    with pytest.raises(UsageError, match="sorted in two ways"):
         Labels.in_file(file, listed("9.png", "10.png", "11.png"))
 
 
 def test_the_truth_of_other_pictures_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "truth.txt"
     file.write_text("a.png 3\n")
-    with pytest.raises(UsageError, match="truth of other pictures"):
+    with pytest.raises(UsageError, match="give the file of this dataset"):
         Labels.in_file(file, listed("b.png")).known(listed("b.png"))

@@ -124,7 +124,7 @@ def test_what_is_no_part(
 ) -> None:
     lay(made["distance"], desk)
     (desk / "0.part").write_bytes(content)
-    refuse(call, desk, "0.part", "no part")
+    refuse(call, desk, "0.part", "not a part")
 
 
 def test_every_damaged_byte_is_found(

@@ -30,7 +30,13 @@ Data = Annotated[
     ),
 ]
 Column = Annotated[
-    str, typer.Option("--column", metavar="NAME", help="Column of parquet with the pictures.")
+    str,
+    typer.Option(
+        "--column",
+        metavar="NAME",
+        help="Column of parquet with the pictures; in tars whose samples have several, the suffix "
+        "of the one to use.",
+    ),
 ]
 Label = Annotated[
     str | None,
@@ -45,8 +51,8 @@ Root = Annotated[
     typer.Option(
         "--root",
         metavar="DIR",
-        help="Folder or URL that paths in parquet are relative to, and stay below. By default, "
-        "the file's own.",
+        help="Folder or URL that paths in parquet are relative to and must stay below. By "
+        "default, that of the parquet file.",
     ),
 ]
 Shard = Annotated[
@@ -67,7 +73,11 @@ class DatasetOptions:
     column: Column = "image"
     id: Annotated[
         str | None,
-        typer.Option("--id", metavar="NAME", help="Column of parquet with the pictures' ids."),
+        typer.Option(
+            "--id",
+            metavar="NAME",
+            help="Column of parquet, or key of a tar's .json files, with the pictures' ids.",
+        ),
     ] = None
     label: Label = None
     root: Root = None
@@ -131,6 +141,6 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     if match is None or not int(match[1]) < int(match[2]):
         raise UsageError(
-            f"--shard {text!r} is no part: write I/N with I from 0 to N - 1, as in 0/3."
+            f"--shard {text!r} is not a part: write I/N with I from 0 to N - 1, as in 0/3."
         )
     return int(match[1]), int(match[2])

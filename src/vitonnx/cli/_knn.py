@@ -32,7 +32,7 @@ def knn(
     train: Annotated[
         str,
         typer.Argument(
-            metavar="TRAIN", help="Pictures of known class, which vote: a dataset as DATA is one."
+            metavar="TRAIN", help="Pictures of known class, which vote: a dataset, like DATA."
         ),
     ],
     dataset: DatasetOptions,
@@ -64,8 +64,8 @@ def knn(
         (filled,) = count(fill, state, label="Embedding", quiet=quiet)
         if lacking := [str(each) for each in NEIGHBOURS if each > filled.summary.count]:
             inform(
-                f"TRAIN has {filled.summary.count} pictures that count, so there are no votes of "
-                f"{' and '.join(lacking)} neighbours.",
+                f"TRAIN has {filled.summary.count} usable pictures, so "
+                f"{' and '.join(lacking)} neighbours can't vote.",
                 quiet=quiet,
             )
         (found,) = count(vote, resume, label="Voting", quiet=quiet)
@@ -94,8 +94,8 @@ def _bank_file(resume: Path | None) -> Iterator[tuple[Path, Path | None]]:
         bank, state = _beside(resume)
         if bank.exists() and not state.exists():
             raise UsageError(
-                f"{bank} is there, but not {state.name}, which says what it holds: remove it, or "
-                "give another file."
+                f"{bank} exists without {state.name}, which says what it holds: remove it, or give "
+                "another file."
             )
         yield bank, state
         return

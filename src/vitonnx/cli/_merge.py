@@ -27,7 +27,7 @@ EXAMPLE = "Example: vitonnx merge distance-0.part distance-1.part -o distance.np
 def merge(
     parts: Annotated[
         list[Path],
-        typer.Argument(metavar="PART...", help="Files that a command wrote with --shard I/N: all."),
+        typer.Argument(metavar="PART...", help="All files that a command wrote with --shard I/N."),
     ],
     output: Annotated[
         Path | None,
@@ -45,7 +45,7 @@ def merge(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Join the parts of a run into what one process would have counted."""
+    """Merge the parts of a run into what one process would have written."""
     from vitonnx.media import Files
     from vitonnx.runs import Part, merge_parts
 

@@ -222,7 +222,7 @@ def deliver_totals(found: TotalsFound, output: Path, *, shown: bool) -> None:
     if partly:
         complain(
             f"{len(partly)} of the pictures are counted by some of the models and skipped by "
-            "others, so that their means are of unlike pictures."
+            "others, so their means are of different pictures."
         )
     list_skipped(list(found.skipped.values()), pictures)
 

@@ -98,8 +98,8 @@ def probe_fitted(
         return
     if in_rows and shard is not None and probe.fit_stage(next(iter(engines.values())).layout):
         raise UsageError(
-            f"{probe.name} must know all pictures before it can answer for one, and --shard gives "
-            "it some: fit it in parts first (-o FILE instead of a folder), and merge these."
+            f"{probe.name} is fitted on all pictures first, and --shard gives it only some: fit it "
+            "in parts (-o FILE instead of a folder), and merge these."
         )
     fitted, surveys = fit_all(engines, pictures, probe, resume, quiet=quiet)
     say_advice(engines, fitted, quiet=quiet)
@@ -139,8 +139,7 @@ def fit_all(
     if is_kept_in_file(probe):
         if resume is not None:
             raise UsageError(
-                f"{source} is fitted already, so that there is nothing to resume: leave --resume "
-                "out."
+                f"{source} is fitted already, so there is nothing to resume: leave --resume out."
             )
         return {name: engine.fitted(None, probe) for name, engine in engines.items()}, []
     if source is not None:

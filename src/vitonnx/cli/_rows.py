@@ -67,7 +67,9 @@ def check_rows(
 
     require_data("rows in parquet need")
     if len(models) > 1:
-        raise UsageError("rows are of one model: leave --compare out, and run each on its own.")
+        raise UsageError(
+            "rows are of one model: leave --compare out, and run each model on its own."
+        )
     if _is_folder(output):
         if resume is not None:
             raise UsageError(

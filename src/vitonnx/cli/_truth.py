@@ -28,7 +28,7 @@ Truth = Annotated[
         metavar="FILE",
         help="Labels of DATA: a name and a number a line (ImageNet's val.txt), a WordNet id a "
         "line, Kaggle's LOC_val_solution.csv, or the devkit's ground truth with its meta.mat "
-        "beside it. By default, the dataset says them: class folders, .cls in tars, --label.",
+        "beside it. By default, those of the dataset: class folders, .cls in tars, --label.",
     ),
 ]
 Numbers = Annotated[

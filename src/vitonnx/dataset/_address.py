@@ -35,9 +35,7 @@ def is_address(name: str) -> bool:
         return False  # Whoever opens files says how to give this one.
     if found[1].lower() not in READ:
         kinds = ", ".join(f"{kind}://" for kind in READ if kind != "gcs")
-        raise UsageError(
-            f"{shown_address(name)} is a URL that isn't read: those that begin with {kinds} are."
-        )
+        raise UsageError(f"can't read {shown_address(name)}: a URL must begin with one of {kinds}.")
     return True
 
 

@@ -163,7 +163,7 @@ def _of_one_kind(holders: list[str], word: str) -> list[str]:
     """Refuse tars beside parquet files, which may be the same pictures twice."""
     if any(map(is_tar, holders)) and any(map(is_table, holders)):
         raise UsageError(
-            f"{word} has both tars and parquet files: say which with a glob, such as '*.tar'."
+            f"{word} has both tars and parquet files: choose with a glob, such as '*.tar'."
         )
     return holders
 

@@ -139,7 +139,7 @@ class Parquet:
 
         def sentence(reason: str) -> str:
             return (
-                f"{self.name} is damaged or no parquet file ({self.place.discreet(reason)}): "
+                f"{self.name} is damaged, or not a parquet file ({self.place.discreet(reason)}): "
                 "download or copy it again."
             )
 

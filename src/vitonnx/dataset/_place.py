@@ -154,7 +154,7 @@ class Local:
             folder = os.path.realpath(self.path)
             found = os.path.realpath(os.path.join(folder, path))  # noqa: PTH118 - any path
         except (OSError, ValueError) as error:
-            raise PictureError(f"{shown(path)} is no path: {why_unopened(error)}.") from error
+            raise PictureError(f"{shown(path)} is not a path: {why_unopened(error)}.") from error
         if is_address(path) or os.path.commonpath([folder, found]) != folder:
             raise PictureError(outside(path, self.name))
         return Local(found)
@@ -178,14 +178,14 @@ def refuse_long(name: str, size: int) -> None:
     """Refuse what is too long for a picture before it is in memory."""
     if size > MOST_BYTES:
         raise PictureError(
-            f"{name} has {size:,} bytes, and a picture in a dataset may have {MOST_BYTES:,}: "
-            "scale it down first."
+            f"{name} has {size:,} bytes, more than the {MOST_BYTES:,} that a picture in a dataset "
+            "may have: scale it down first."
         )
 
 
 def outside(path: str, folder: str) -> str:
     """Say that a path leads out of where a table's pictures may be."""
     return (
-        f"{shown(path)} is not below {folder}, where the pictures of this dataset may be: if it "
-        "is right, say where they are with --root DIR."
+        f"{shown(path)} is not below {folder}, where the paths of this dataset must stay: if "
+        "it is right, say where its pictures are with --root DIR."
     )

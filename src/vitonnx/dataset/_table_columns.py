@@ -131,7 +131,7 @@ class LabelColumn(TableColumn):
             return None
         if not 0 <= number < len(self.names):
             raise PictureError(
-                f"has the label {number}, but there are names for 0 to {len(self.names) - 1} alone"
+                f"has the label {number}, but only 0 to {len(self.names) - 1} have names"
             )
         return self.names[number]
 
@@ -191,6 +191,6 @@ def _class_names(schema: Any, path: Sequence[str], table: str) -> tuple[str, ...
     if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         return tuple(names)
     raise DataError(
-        f"{table} says that {'.'.join(path)} has the names of classes, but not which: write it "
-        "again with Hugging Face's datasets, or without these metadata."
+        f"{table} says that {'.'.join(path)} has class names, but doesn't list them: write it "
+        "again with Hugging Face's datasets, or without this metadata."
     )

@@ -48,7 +48,7 @@ class Tape:
     def seek(self, place: int) -> int:
         """Pass over what is before a place further on."""
         if place < self._place:
-            raise tarfile.TarError("one of its headers leads back")
+            raise tarfile.TarError("one of its headers points backwards")
         if self._can_jump:
             self._file.seek(place)
             self._place = place
@@ -112,7 +112,7 @@ def members(
             entry = archive.next()
             archive.members.clear()  # or it would remember all of them
             if entry is None and tape.last != tarfile.NUL * tarfile.BLOCKSIZE:
-                raise tarfile.TarError("it has no end, or a damaged header")
+                raise tarfile.TarError("its end is missing, or a header is damaged")
         if entry is None:
             with reading(name):
                 tape.finish()

@@ -117,7 +117,7 @@ class _Group:
         said = self._json() if wanted.id is not None or wanted.label is not None else {}
         own = self.key if wanted.id is None else _value(said, wanted.id)
         if own is None:
-            raise PictureError(f"has no {wanted.id} in its .json, but null")
+            raise PictureError(f"has null as {wanted.id} in its .json")
         if wanted.label is not None:
             return str(own), _value(said, wanted.label)
         text = _text(self.texts.get("cls", b""), "cls").strip()
@@ -127,13 +127,13 @@ class _Group:
 
     def _json(self) -> dict[str, Any]:
         if "json" not in self.texts:
-            raise PictureError("has no .json, which --id and --label are about")
+            raise PictureError("has no .json, which --id and --label read")
         try:
             said = json.loads(_text(self.texts["json"], "json"))
         except (ValueError, RecursionError) as error:
-            raise PictureError(f"has a .json that is none ({error})") from error
+            raise PictureError(f"has an invalid .json ({error})") from error
         if not isinstance(said, dict):
-            raise PictureError("has a .json without keys")
+            raise PictureError("has a .json that is not an object")
         return said
 
 
@@ -189,7 +189,7 @@ def unpacked(
             if group.key in keys:
                 raise DataError(
                     f"{name} has members of {shown(group.key)} in two places, but those of a "
-                    "sample follow each other: pack them again, in the order of their names."
+                    "sample must follow each other: pack the tar again in the order of names."
                 )
             keys.add(group.key)
         others.add(found["kind"])
@@ -220,7 +220,7 @@ def _text(content: bytes, kind: str) -> str:
 def _value(said: dict[str, Any], key: str) -> Label | None:
     """Look up what a sample's .json says."""
     if key not in said:
-        raise PictureError(f"has no {key} in its .json, but {', '.join(said) or 'nothing'}")
+        raise PictureError(f"has no {key} in its .json; it has {', '.join(said) or 'none'}")
     value = said[key]
     if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
         raise PictureError(f"has a {key} in its .json that is neither text nor a whole number")

@@ -161,7 +161,7 @@ def _content(path: Path) -> PartContent:
             raise ValueError("its checksum is wrong")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise VitonnxError(
-            f"{path} is no part of a run, or is damaged: give files that a command wrote with "
+            f"{path} is damaged, or not a part of a run: give files that a command wrote with "
             "--shard, and write a damaged one again."
         ) from error
     try:
@@ -238,7 +238,7 @@ def _compare(first_name: str, first: Part, name: str, part: Part) -> None:
     for what in {**one, **other}:
         if one.get(what) != other.get(what) and not what.endswith(MAY_DIFFER):
             raise UsageError(
-                f"{first_name} and {name} are parts of unlike runs: {what} is "
+                f"{first_name} and {name} are parts of different runs: {what} is "
                 f"{one.get(what, 'not set')} in the first and {other.get(what, 'not set')} in the "
                 "second. Merge parts of one command."
             )
@@ -274,7 +274,7 @@ def probe_of_options(kind: type[Probe[Any]], options: Mapping[str, Any]) -> Any:
     if options.keys() != known:
         raise UsageError(
             f"the probe {kind.name} has other options here than where the part was written: use "
-            "one version of it."
+            "the same version of it."
         )
     return kind(
         **{
@@ -289,7 +289,7 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    raise UsageError("a probe that knows something already can't be asked in parts.")
+    raise UsageError("a probe that is fitted already can't be asked in parts.")
 
 
 def _checksum(content: Any) -> str:

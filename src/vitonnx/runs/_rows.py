@@ -154,7 +154,7 @@ class EmbeddingRows(Rows):
         self.engine.reads_of(_Embed())
         if self.logits and LOGITS not in self.engine.outputs:
             raise UsageError(
-                f"{self.engine.file} has no head, and so no logits: leave --logits out."
+                f"{self.engine.file} has no head, so it has no logits: leave --logits out."
             )
 
     def rows(self, samples: Iterable[Sample]) -> Iterator[Row]:
@@ -179,8 +179,8 @@ class EmbeddingRows(Rows):
         """Describe the question."""
         return {
             "the question": "embed",
-            "half precision": int(self.half),
-            "the logits": int(self.logits),
+            "the option --half": int(self.half),
+            "the option --logits": int(self.logits),
         }
 
 
@@ -204,8 +204,8 @@ class ProbeRows(Rows):
     def __post_init__(self) -> None:
         if isinstance(self.probe, SumProbe):
             raise UsageError(
-                f"{self.probe.name} finds nothing in a single picture, and so has no rows: give a "
-                "file for what all come to."
+                f"{self.probe.name} finds nothing in a single picture, so it has no rows: give a "
+                "file for its total."
             )
         self.engine.reads_of(self.probe)
 

@@ -27,7 +27,7 @@ def by_precision(engines: Sequence[Engine]) -> dict[str, Engine]:
     named: dict[str, Engine] = {engine.precision: engine for engine in engines}
     if len(named) < len(engines):
         raise UsageError(
-            f"{engines[0].manifest.name} is asked twice in the same precision, of "
+            f"{engines[0].manifest.name} would be measured twice in the same precision, in "
             f"{', '.join(engine.precision for engine in engines)}: leave one out."
         )
     return named

@@ -112,5 +112,5 @@ def _counted(sample: Sample, number: int, results: Sequence[Result]) -> Accuracy
             raise result.error
     logits = np.stack([np.asarray(result.logits) for result in results])
     if not np.isfinite(logits).all():
-        raise PictureError(f"{sample.name}: the model answers with what is no number.")
+        raise PictureError(f"{sample.name}: the model's answer is not finite.")
     return Accuracy.of_logits(logits, number)

@@ -109,7 +109,7 @@ class Bank:
                 file.truncate(size)
         if has < size or sum(map(_checksum, self._parts())) % MODULUS != filled.checksum:
             raise VitonnxError(
-                f"{self.path} isn't the bank of embeddings that the state beside it is about: "
+                f"{self.path} isn't the bank of embeddings that the state beside it describes: "
                 "remove both to start over, or give another file."
             )
 

@@ -136,7 +136,7 @@ def _embedding(sample: Sample, result: Result) -> NDArray[np.float32]:
         raise result.error
     embedding = np.array(result.only.embedding, np.float32)  # not the batch's, which would stay
     if not np.isfinite(embedding).all():
-        raise PictureError(f"{sample.name}: the model answers with what is no number.")
+        raise PictureError(f"{sample.name}: the model's answer is not finite.")
     return embedding
 
 

@@ -47,7 +47,7 @@ class BankRun(Run):
     def __post_init__(self) -> None:
         engine = _only(self)
         if EMBEDDING not in engine.outputs:
-            raise UsageError(f"{engine.file} has no embedding that could have neighbours.")
+            raise UsageError(f"{engine.file} has no embedding, by which neighbours are found.")
         Labels().known(self.dataset)
 
     def passes(self) -> list[Pass]:
@@ -67,8 +67,8 @@ class BankRun(Run):
             yield found
         if found.summary.count < NEIGHBOURS[0]:
             raise UsageError(
-                f"TRAIN has {found.summary.count} pictures that count, and at least "
-                f"{NEIGHBOURS[0]} neighbours vote: give more."
+                f"TRAIN has {found.summary.count} usable pictures, and at least "
+                f"{NEIGHBOURS[0]} must vote: give more."
             )
 
 
@@ -154,6 +154,6 @@ def _refuse_unknown(labels: Iterable[Label], known: Container[int]) -> None:
         shown = ", ".join(repr(label) for label in unknown[:SHOWN])
         more = f" and {len(unknown) - SHOWN} others" if len(unknown) > SHOWN else ""
         raise UsageError(
-            f"no picture of TRAIN is of the class {shown}{more}: both must say their classes "
-            "alike, and TRAIN have pictures of all."
+            f"TRAIN has no picture of the class {shown}{more}: call classes the same in both, and "
+            "give TRAIN pictures of each."
         )

@@ -64,8 +64,8 @@ n03126707 (crane): call each by its WordNet id.
         count = layout.class_count or len(names)
         if not count:
             raise UsageError(
-                f"{layout.name} has no head, and so no classes that could be right: `vitonnx "
-                "evaluate knn` measures its embedding."
+                f"{layout.name} has no head, so it predicts no classes: measure its embedding with "
+                "`vitonnx evaluate knn`."
             )
         names = names[:count]
         return cls(count, names, _imagenet(count, names))

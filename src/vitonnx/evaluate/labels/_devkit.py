@@ -59,8 +59,8 @@ def read_devkit_ids(truth: Path) -> dict[int, str]:
     file = truth.with_name(META)
     if not file.exists():
         raise UsageError(
-            f"{truth} has numbers alone, which only the devkit's {META} explains: put that beside "
-            "it, or give a file with names or WordNet ids."
+            f"{truth} has only numbers, which the devkit's {META} explains: put that beside it, or "
+            "give a file with names or WordNet ids."
         )
     refuse_special(file, UsageError)
     if file.stat().st_size > MOST_BYTES:

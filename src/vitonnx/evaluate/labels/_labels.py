@@ -114,10 +114,11 @@ class Labels:
         of = next(iter(names), "the dataset")
         if self.truth is not None:
             return UsageError(
-                f"{self.truth.file} names no picture of {of}: it is the truth of other pictures."
+                f"{self.truth.file} has no label for any picture ({of}): give the file of this "
+                "dataset."
             )
         return UsageError(
-            f"no picture of {of} has a label: give one folder that has a folder for each class, "
+            f"the pictures have no labels ({of}): give a folder with a folder for each class, "
             "a file with --truth, or the label's column or key with --label."
         )
 

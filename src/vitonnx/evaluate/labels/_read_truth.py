@@ -62,7 +62,7 @@ def read_truth(file: Path) -> Truth:
         return ListedTruth(file, [ids[number] for number in numbers])
     if NAMED.fullmatch(first):
         return NamedTruth(file, [_named(file, at, line) for at, line in enumerate(lines, 1)])
-    raise UsageError(f"{file} has no form that --truth knows: give {FORMS}.")
+    raise UsageError(f"{file} has no format that --truth reads: give {FORMS}.")
 
 
 def _lines(file: Path) -> list[str]:
@@ -70,12 +70,12 @@ def _lines(file: Path) -> list[str]:
     try:
         size = file.stat().st_size
         if size > MOST_BYTES:
-            raise UsageError(f"{file} has {size:,} bytes, more than any truth: check the name.")
+            raise UsageError(f"{file} has {size:,} bytes, too many for labels: check the name.")
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise UsageError(f"There is no file of labels {file}: check the name.") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is no text in UTF-8: give {FORMS}.") from error
+        raise UsageError(f"{file} is not text in UTF-8: give {FORMS}.") from error
     except UsageError:
         raise
     except (OSError, ValueError) as error:
@@ -114,7 +114,7 @@ def _kaggle(file: Path, lines: Sequence[str]) -> list[tuple[str, Label]]:
                 raise _odd(file, at, lines[at - 1])
             found.append((row[0], words[0]))
     except csv.Error as error:
-        raise UsageError(f"{file} is no CSV that can be read ({error}).") from error
+        raise UsageError(f"{file} is not a readable CSV ({error}).") from error
     return found
 
 

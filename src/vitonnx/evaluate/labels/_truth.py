@@ -128,8 +128,8 @@ class ListedTruth:
         number = int(found[1])
         if not 1 <= number <= len(self.lines):
             raise UsageError(
-                f"{self.file} has {len(self.lines)} lines, and so none for {own}: it is the truth "
-                "of other pictures."
+                f"{self.file} has {len(self.lines)} lines, and so none for {own}: give the file "
+                "of this dataset."
             )
         return self.lines[number - 1]
 
@@ -150,13 +150,13 @@ class ListedTruth:
         if len(names) != len(self.lines):
             raise UsageError(
                 f"{self.file} has {len(self.lines)} lines for {len(names)} pictures, whose names "
-                "don't say their line as ILSVRC2012_val_00000001 does: give all pictures that it "
-                "is about, or a file that names them."
+                "don't say their line as ILSVRC2012_val_00000001 does: give all the pictures "
+                "that it labels, or a file that names them."
             )
         if names != sorted(every, key=natural_key):
             raise UsageError(
-                f"{self.file} has a line per picture, but their names have two orders, such as 10 "
-                "before 9 and 9 before 10: give a file that names them."
+                f"{self.file} has a line for each picture, but their names can be sorted in two "
+                "ways, 10 before 9 or 9 before 10: give a file that names them."
             )
         return NamedTruth(self.file, list(zip(names, self.lines, strict=True)))
 

@@ -14,9 +14,9 @@ import pytest
 from dataset.kept import content_of, drawn, write_folder, write_parquet, write_tar, write_tars
 from dataset.served import Web
 from vitonnx.dataset import Dataset, open_dataset
-from vitonnx.dataset._address import shown_address, without_secrets
 from vitonnx.dataset._braces import expanded
 from vitonnx.errors import DataError, UsageError, VitonnxError
+from vitonnx.places import shown_address, without_secrets
 
 KEPT = drawn(11)
 IDS = [each.id for each in KEPT]

@@ -108,8 +108,8 @@ def test_the_output_replaces_no_input(call: Call, desk: Path) -> None:
     words = ("-o", "birds.parquet")
     assert_refused(call("embed", "none.onnx", "birds.parquet", *words), 2, "birds.parquet", "input")
     assert_refused(call("embed", "none.onnx", "*.parquet", *words), 2, "birds.parquet", "input")
-    words = ("-o", "x.parquet", "--resume", "birds.tar")
-    assert_refused(call("embed", "none.onnx", "birds.tar", *words), 2, "birds.tar", "input")
+    more = ("-o", "x.parquet", "--resume", "birds.tar")
+    assert_refused(call("embed", "none.onnx", "birds.tar", *more), 2, "birds.tar", "input")
     assert contents(desk) == before
 
 

@@ -47,9 +47,7 @@ def paths_of(folder: Path, kept: list[Kept]) -> list[Path]:
 
 
 @pytest.mark.parametrize("probe", SINGLE, ids=lambda probe: probe.name)
-@pytest.mark.parametrize("kind", ["plain", "registers"])
 def test_rows_are_what_the_engine_finds(
-    kind: str,
     probe: type[Any],
     call: Call,
     exported: Exported,
@@ -57,7 +55,7 @@ def test_rows_are_what_the_engine_finds(
     kept: list[Kept],
     desk: Path,
 ) -> None:
-    model = exported(kind)
+    model = exported("registers")
     outcome = call("probe", probe.name, model, folder, "-o", "out", *QUIET)
     assert (outcome.code, outcome.out, outcome.errors) == (0, "out\n", [])
     (name,) = files_in("out")
@@ -189,8 +187,8 @@ def test_maps_of_pictures_that_keep_their_own_size(
     for row, each in zip(column("x.parquet", "rollout"), results, strict=True):
         np.testing.assert_allclose(row, each.rollout.ravel(), rtol=2e-5, atol=1e-6)
     # One size for all makes one shape.
-    words = ("--limit", "3", "--size", "24x40", "-o", "y.parquet")
-    assert call("probe", "rollout", model, folder, *words, *QUIET).code == 0
+    more = ("--limit", "3", "--size", "24x40", "-o", "y.parquet")
+    assert call("probe", "rollout", model, folder, *more, *QUIET).code == 0
     assert shape_of(desk / "y.parquet", "rollout") == (3, 5)
 
 

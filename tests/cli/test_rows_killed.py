@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.kills import finish, kill, start
 from dataset.kept import drawn, write_tars
 from runs.tables import column
-from terminal import contents, environment
+from terminal import contents
 
 Exported = Callable[[str], Path]
 
-# The command as it is, but for how often it writes the state of totals: at every chance.
-EAGER = """
-import sys
-from vitonnx.cli import _counting, main
-_counting.SAVE_EVERY_SECONDS, _counting.SAVING_SHARE = 0, 1
-sys.exit(main(sys.argv[1:]))
-"""
-SHARDS = 83
-QUIET = ("--device", "cpu", "--threads", "1", "--quiet")
+SHARDS = 61
 
 
 @pytest.fixture(scope="module")
@@ -42,44 +33,6 @@ def tars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("killed") / "tars"
     write_tars(folder, pictures, sizes)
     return folder
-
-
-def start(*words: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", EAGER, *map(str, words), *QUIET],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(*words: str | Path) -> str:
-    """Run to the end; some pictures are bad, and the others done."""
-    process = start(*words)
-    out, err = process.communicate(timeout=200)
-    assert (process.returncode, out) == (1, f"{words[-1]}\n"), err
-    return err
-
-
-def kill(words: list[str | Path], seen: Callable[[], object], rng: random.Random) -> bool:
-    """Kill a run soon after something new is seen of it; tell whether it was still running.
-
-    Most moments of a short life are its start: wait until there is work to lose.
-    """
-    before = seen()
-    process = start(*words)
-    try:
-        deadline = time.monotonic() + 100
-        while seen() == before and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.05))
-    finally:
-        process.kill()
-        _, err = process.communicate()
-    assert process.returncode < 0 or "pictures" in err, err
-    return process.returncode < 0
 
 
 ROWS = {
@@ -108,7 +61,7 @@ def test_a_folder_of_rows(
         return len(list(out.glob("*.parquet")))
 
     done, running = [0], 0
-    for _ in range(20 if load else 2):
+    for _ in range(20 if load else 1):
         running += kill([*words, "-o", "out"], seen, rng)
         # Whatever has a name is whole.
         for path in out.glob("*.parquet"):
@@ -148,10 +101,10 @@ def test_totals_of_many_shards(
 ) -> None:
     rng = random.Random(os.urandom(8))
     ending = "part" if shard else "npz"
-    words = ["probe", "distance", exported("plain"), tars, *shard]
+    words: list[str | Path] = ["probe", "distance", exported("plain"), tars, *shard]
     said = finish(*words, "-o", f"whole.{ending}")
     state = desk / "state.json"
-    resumed = [*words, "--resume", state, "-o", f"x.{ending}"]
+    resumed: list[str | Path] = [*words, "--resume", state, "-o", f"x.{ending}"]
 
     def seen() -> int:
         return state.stat().st_mtime_ns if state.exists() else 0

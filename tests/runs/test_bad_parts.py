@@ -128,10 +128,10 @@ def test_what_is_no_part(
 
 
 def test_every_damaged_byte_is_found(
-    probe: str, call: Call, made: dict[str, dict[str, bytes]], desk: Path
+    call: Call, made: dict[str, dict[str, bytes]], desk: Path
 ) -> None:
-    lay(made[probe], desk)
-    whole = made[probe]["0.part"]
+    lay(made["distance"], desk)
+    whole = made["distance"]["0.part"]
     generator = np.random.default_rng(23)
     for _ in range(13):
         damaged = bytearray(whole)

@@ -186,6 +186,6 @@ def refuse_long(name: str, size: int) -> None:
 def outside(path: str, folder: str) -> str:
     """Say that a path leads out of where a table's pictures may be."""
     return (
-        f"{shown_place(path)} is not below {folder}, where the pictures of this dataset may be: if it "
-        "is right, say where they are with --root DIR."
+        f"{shown_place(path)} is not below {folder}, where the pictures of this dataset may be: if "
+        "it is right, say where they are with --root DIR."
     )

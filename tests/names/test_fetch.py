@@ -172,6 +172,13 @@ def test_no_message_tells_a_secret(shelf: Shelf, cache: Path) -> None:
     with pytest.raises(DownloadError, match=r"can't read http://127\.0\.0\.1:9/x\.onnx") as told:
         resolve("http://ada:hunter2@127.0.0.1:9/x.onnx?signature=hunter3")
     assert "hunter" not in str(told.value)
+    with pytest.raises(DownloadError, match=r"can't read http://\[::1/x\.onnx") as told:
+        resolve("http://ada:hunter2@[::1/x.onnx?signature=hunter3")
+    assert "hunter" not in str(told.value)
+    # pyarrow repeats the whole URL.
+    with pytest.raises(DownloadError, match=r"can't read s3://bi rds/x\.onnx: .*URI") as told:
+        resolve("s3://ada:hunter2@bi rds/x.onnx")
+    assert "hunter" not in str(told.value)
 
 
 @pytest.mark.parametrize(

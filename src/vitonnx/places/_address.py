@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from vitonnx.errors import UsageError
 
@@ -72,11 +72,10 @@ def parts_of(address: str) -> tuple[str, str, str, str]:
     """
     scheme, _, rest = address.partition("://")
     scheme = scheme.lower()
-    if scheme in WEB:
-        split = urlsplit(address)
-        return scheme, split.netloc, split.path, split.query
-    authority, slash, path = rest.partition("/")
     query = ""
+    if scheme in WEB:
+        rest, _, query = rest.partition("#")[0].partition("?")
+    authority, slash, path = rest.partition("/")
     if scheme in BUCKETS:
         holder = path if slash else authority
         found = re.fullmatch(r"(.*?)\?(\w+=[^/?]*)", holder, re.DOTALL)

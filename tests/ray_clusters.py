@@ -17,7 +17,8 @@ __all__ = ["Node", "cluster", "command", "start", "stop_one", "until", "workers"
 
 STORE = 100 * 2**20
 PATIENCE = 120  # seconds: of a machine that is busy with other things
-NAME = re.compile(rb"ray::[^\0]*Worker\)")
+# What Ray calls the process of a worker while it has a shard.
+BUSY = re.compile(rb"ray::[^\0]*Worker\)\)\.submit")
 # So that the loss of a node is noticed within seconds.
 SHORT = {"health_check_period_ms": 500, "health_check_failure_threshold": 4}
 
@@ -69,11 +70,11 @@ def until(what: Callable[[], Any]) -> Any:
 
 
 def workers() -> dict[int, int]:
-    """Find the processes of workers, and the raylet that each belongs to."""
+    """Find the processes of workers that have a shard, and the raylet that each belongs to."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if NAME.match((entry / "cmdline").read_bytes()):
+            if BUSY.match((entry / "cmdline").read_bytes()):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 found[int(entry.name)] = parent
         except (FileNotFoundError, ProcessLookupError):

@@ -25,7 +25,14 @@ from vitonnx.places._address import (
     without_secrets,
 )
 from vitonnx.places._place import outside, refuse_long
-from vitonnx.places._systems import described, in_bucket, streamed, through_fsspec
+from vitonnx.places._systems import (
+    described,
+    in_bucket,
+    in_folder,
+    on_page,
+    streamed,
+    through_fsspec,
+)
 
 __all__ = ["Remote"]
 
@@ -139,7 +146,7 @@ class Remote:
         with self._reading():
             system, path = self._reached()
             base = path.rstrip("/") + "/"
-            listed = _on_page if parts_of(self.address)[0] in WEB else _in_folder
+            listed = on_page if parts_of(self.address)[0] in WEB else in_folder
             for found in listed(system, base):
                 relative = found.removeprefix(base)
                 if not any(part.startswith(".") for part in relative.split("/")):
@@ -270,28 +277,3 @@ class _Pieces(io.RawIOBase):
         if not self.closed:
             self._opened.close()
         super().close()
-
-
-def _in_folder(system: Any, folder: str) -> Iterator[str]:
-    """List the files below a folder of a bucket or a hub."""
-    from pyarrow.fs import FileSelector, FileType
-
-    for info in system.get_file_info(FileSelector(folder.rstrip("/"), recursive=True)):
-        if info.type == FileType.File:
-            yield info.path
-
-
-def _on_page(system: Any, folder: str) -> Iterator[str]:
-    """List the files below a folder of a web server, by its page and those that this leads to.
-
-    A page may lead to its parent, to another server, and so on without end: nothing is followed
-    that isn't below.
-    """
-    for info in system.handler.fs.ls(folder, detail=True):
-        name = info["name"]
-        if name == folder or not name.startswith(folder) or ".." in unquote(name).split("/"):
-            continue
-        if info["type"] == "directory":
-            yield from _on_page(system, name)
-        else:
-            yield name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from vitonnx.places._address import WEB, parts_of
 
-__all__ = ["described", "in_bucket", "streamed", "through_fsspec"]
+__all__ = ["described", "in_bucket", "in_folder", "on_page", "streamed", "through_fsspec"]
 
 UNSIGNED = "s3://anonymous@"
 
@@ -81,3 +82,28 @@ def streamed(system: Any, path: str, buffer: int) -> Any:
     if isinstance(system, PyFileSystem):
         return system.handler.fs.open(path, "rb", block_size=0)
     return system.open_input_stream(path, compression=None, buffer_size=buffer)
+
+
+def in_folder(system: Any, folder: str) -> Iterator[str]:
+    """List the files below a folder of a bucket or a hub."""
+    from pyarrow.fs import FileSelector, FileType
+
+    for info in system.get_file_info(FileSelector(folder.rstrip("/"), recursive=True)):
+        if info.type == FileType.File:
+            yield info.path
+
+
+def on_page(system: Any, folder: str) -> Iterator[str]:
+    """List the files below a folder of a web server, by its page and those that this leads to.
+
+    A page may lead to its parent, to another server, and so on without end: nothing is followed
+    that isn't below.
+    """
+    for info in system.handler.fs.ls(folder, detail=True):
+        name = info["name"]
+        if name == folder or not name.startswith(folder) or ".." in unquote(name).split("/"):
+            continue
+        if info["type"] == "directory":
+            yield from on_page(system, name)
+        else:
+            yield name

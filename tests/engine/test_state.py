@@ -145,6 +145,7 @@ def written(file: Path, change: Callable[[dict[str, Any]], object]) -> StateFile
         lambda found: found[0].update(position=None),
         lambda found: found[0].update(count=-1),
         lambda found: found[0].update(count=[23]),
+        lambda found: found[0].update(count=10**30),
         lambda found: found[0]["parts"].update(mean="1"),
         lambda found: found[0]["parts"].update(mean=[[["1"]]]),
         lambda found: found[0]["parts"].update(mean=[[True] * 5] * 3),
@@ -179,7 +180,6 @@ def test_settings_of_another_kind_are_none(settings: object, tmp_path: Path) -> 
     [
         (lambda found: found[0].update(position=16), "a count of 23 after 15"),
         (lambda found: found[0].update(count=24), "a count of 24 after 23"),
-        (lambda found: found[0].update(count=10**30), "a count of 10+ after 23"),
         (lambda found: found[0].update(position=10**30), "a position of 10+ among 31"),
         (lambda found: found[0].update(position=32), "a position of 32 among 31"),
         (lambda found: found[0].update(position=23, count=22), "a position of 23 among 31"),

@@ -4,11 +4,14 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from filelock import FileLock
+
+from dataset.served import put, serve_bucket
 
 pytest_plugins = ["fuzz.options"]
 
@@ -84,3 +87,33 @@ def _export(kind: str, path: Path) -> None:
 
     spec = tiny.imagenet_spec() if kind == "imagenet" else tiny.spec(kind)
     export_model(spec, path, weights=7)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of a server with a bucket, birds."""
+    with serve_bucket("birds") as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, bytes], str]]:
+    """What stores a file in the bucket, and gives its URL."""
+    from vitonnx.places import _systems
+
+    said = {
+        "AWS_ENDPOINT_URL": s3,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+
+    def store(name: str, content: bytes) -> str:
+        put(f"{s3}/birds/{quote(name)}", content)
+        return f"s3://birds/{name}"
+
+    _systems.in_bucket.cache_clear()
+    yield store
+    _systems.in_bucket.cache_clear()

@@ -25,6 +25,7 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"PIL", "typer",
         ("vitonnx.filenames", EVERYTHING | {"numpy"}),
         ("vitonnx.manifest", EVERYTHING | {"numpy"}),
         ("vitonnx.runtimes", EVERYTHING | {"numpy"}),
+        ("vitonnx.places", EVERYTHING | {"numpy", "pyarrow", "fsspec"}),
         ("vitonnx.positions", EVERYTHING),
         ("vitonnx.probes", EVERYTHING),
         # Weight probes run no model and change no graph.

@@ -97,8 +97,6 @@ def test_a_video_may_have_one(call: Call, exported: Exported, desk: Path) -> Non
 @pytest.mark.parametrize(
     "line",
     [
-        "probe heads ADDRESS bird.png",
-        "probe rollout {} bird.png --compare ADDRESS",
         "probe distance {} bird.png --resume ADDRESS",
         "train scenes -o ADDRESS",
         "probe distance {} @ADDRESS",
@@ -112,7 +110,7 @@ def test_a_video_may_have_one(call: Call, exported: Exported, desk: Path) -> Non
         "demo --image ADDRESS",
     ],
 )
-def test_only_datasets_may_be_at_an_address(
+def test_only_datasets_and_models_of_probes_may_be_at_an_address(
     line: str, call: Call, exported: Exported, desk: Path
 ) -> None:
     address = "https://example.org/a.onnx"

@@ -213,6 +213,16 @@ def test_paths_at_a_url_are_names_of_files_there(tmp_path: Path, web: Web, bucke
     assert "is not below" in error_of(here[1])
 
 
+def test_nothing_of_a_password_in_a_table_is_said(tmp_path: Path) -> None:
+    paths = ["https://ada:secret@birds.org/a.png?token=secret", "ftp://ada:secret@birds.org/b.png"]
+    path = write_table(tmp_path / "a.parquet", {"image": paths})
+    for root in (None, "https://birds.org"):
+        for sample in samples(path, root=root):
+            assert "secret" not in sample.id
+            assert "secret" not in error_of(sample)
+            assert "is not below" in error_of(sample)
+
+
 def test_row_groups_of_which_nothing_is_chosen_are_not_read(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "a.parquet", KEPT, row_group_size=3, compression="none")
     content = bytearray(path.read_bytes())

@@ -19,8 +19,9 @@ from dataset.kept import (
     write_tars,
 )
 from dataset.served import Web, put, serve_hub
-from vitonnx.dataset import Dataset, _remote, open_dataset
+from vitonnx.dataset import Dataset, open_dataset
 from vitonnx.errors import PictureError
+from vitonnx.places import _systems
 
 Put = Callable[[str, bytes], str]
 KEPT = drawn(11)
@@ -139,7 +140,7 @@ def test_a_hub_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
         monkeypatch.delenv("HF_TOKEN", raising=False)
         HfFileSystem.clear_instance_cache()
-        _remote._through_fsspec.cache_clear()
+        _systems.through_fsspec.cache_clear()
         address = "hf://datasets/lab/birds"
         dataset = open_dataset([f"{address}/data/val-0.parquet"], label="label")
         assert read(dataset) == KEPT
@@ -148,5 +149,5 @@ def test_a_hub_holds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert read(open_dataset([f"{address}/tars/a.tar"])) == keyed(kept)
         after = len([line for line in hub.asked if line.startswith("GET") and "a.tar" in line])
         assert after - before == 1
-    _remote._through_fsspec.cache_clear()
+    _systems.through_fsspec.cache_clear()
     HfFileSystem.clear_instance_cache()

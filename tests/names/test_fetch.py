@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -164,11 +164,20 @@ def test_weights_that_are_not_there_are_named(shelf: Shelf, cache: Path, tmp_pat
 
 def test_no_message_tells_a_secret(shelf: Shelf, cache: Path) -> None:
     host = shelf.address.removeprefix("http://")
-    with pytest.raises(DownloadError, match=f"there is no http://{host}/none.onnx: check") as told:
+    with pytest.raises(
+        DownloadError, match=rf"there is no http://{host}/none\.onnx\?…\w+: "
+    ) as told:
         resolve(f"http://ada:hunter2@{host}/none.onnx?signature=hunter3")
     assert "hunter" not in str(told.value)
     with pytest.raises(DownloadError, match=r"can't read http://127\.0\.0\.1:9/x\.onnx") as told:
         resolve("http://ada:hunter2@127.0.0.1:9/x.onnx?signature=hunter3")
+    assert "hunter" not in str(told.value)
+    with pytest.raises(DownloadError, match=r"can't read http://\[::1/x\.onnx") as told:
+        resolve("http://ada:hunter2@[::1/x.onnx?signature=hunter3")
+    assert "hunter" not in str(told.value)
+    # pyarrow repeats the whole URL.
+    with pytest.raises(DownloadError, match=r"can't read s3://bi rds/x\.onnx: .*URI") as told:
+        resolve("s3://ada:hunter2@bi rds/x.onnx")
     assert "hunter" not in str(told.value)
 
 
@@ -179,7 +188,7 @@ def test_no_message_tells_a_secret(shelf: Shelf, cache: Path) -> None:
         ("https://host/dino.safetensors", r"must end in \.onnx"),
         ("https://huggingface.co/ada/vit", "hf://ada/vit"),
         ("ftp://host/dino.onnx", "download it first"),
-        ("s3:///dino.onnx", "is a URL"),
+        ("s3:///dino.onnx", "is a URL that names no server or bucket"),
     ],
 )
 def test_urls_of_no_model_are_refused_without_a_network(url: str, says: str) -> None:
@@ -193,3 +202,25 @@ def test_s3_that_can_not_be_reached(cache: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(DownloadError, match=r"can't read s3://models/dino\.onnx"):
         resolve("s3://models/dino.onnx?region=us-east-1&retry_strategy=none")
+
+
+def test_a_model_in_a_bucket(
+    bucket: Callable[[str, bytes], str], cache: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    ir.save(ir.load(resolve("scenes_vit")), tmp_path / "d.onnx", external_data="a b#1.data")
+    bucket("100% vit/a b#1.data", (tmp_path / "a b#1.data").read_bytes())
+    url = bucket("100% vit/dino?.onnx", (tmp_path / "d.onnx").read_bytes())
+    said: list[str] = []
+    file = resolve(url, say=said.append)
+    with vx.Engine(file, device="cpu") as engine:
+        assert engine.probe(np.zeros((53, 71, 3), np.uint8), vx.Heads())
+    assert resolve(url, say=said.append) == file
+    assert said == [f"fetching {url} once, into {file}"]
+    bucket("100% vit/dino?.onnx", OTHER)
+    assert resolve(url).read_bytes() == OTHER
+    with pytest.raises(DownloadError, match=r"there is no s3://birds/none\.onnx: check the URL"):
+        resolve("s3://birds/none.onnx")
+    bucket("set.onnx/a.png", DEMO)
+    with pytest.raises(DownloadError, match=r"s3://birds/set\.onnx is a folder: give the URL of a"):
+        resolve("s3://birds/set.onnx")

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import vitonnx as vx
+from dataset.served import serve_web
 from ray_probed import pixels, png
 from recipes import with_recipe
 from vitonnx.errors import UsageError, VitonnxError
@@ -72,6 +73,23 @@ def test_pictures_in_every_form_are_the_same(exported: Exported, tmp_path: Path)
         np.testing.assert_allclose(row, found["heads.attention"][0], atol=1e-6)
     tensor = probe({"image": np.stack([pixels(0)] * 3)})
     np.testing.assert_allclose(tensor["heads.attention"], found["heads.attention"][:3], atol=1e-6)
+
+
+def test_pictures_at_urls_are_read(exported: Exported, tmp_path: Path) -> None:
+    (tmp_path / "bird.png").write_bytes(png(0))
+    probe = vx.ray.Probe(exported("plain"), vx.Heads())
+    with serve_web(tmp_path) as web:
+        host = web.address.removeprefix("http://")
+        urls = [f"http://{host}/bird.png", f"http://ada:secret@{host}/none.png", "ftp://h/a.png"]
+        found = probe({"image": column([png(0), *urls])})
+    plain, fetched = found["heads.attention"][:2]
+    np.testing.assert_allclose(fetched, plain, atol=1e-6)
+    assert texts(found["error"])[:3] == [
+        None,
+        None,
+        f"there is no http://{host}/none.png: check the URL.",
+    ]
+    assert "ftp://h/a.png is a URL that isn't read" in str(texts(found["error"])[3])
 
 
 def test_a_bad_picture_is_a_row(exported: Exported, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitonnx.cli._accuracy_table import print_accuracy
+from vitonnx.cli._cluster import as_in_worker, cluster_of
 from vitonnx.cli._console import give, inform
 from vitonnx.cli._counting import count, list_bad, write_part
-from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._dataset_options import DatasetOptions, Ray, Shard, parse_shard
 from vitonnx.cli._engines import EngineOptions, note_untrained
 from vitonnx.cli._options import Device, MaxPixels, Model, Quiet, Resume, Size, Threads
 from vitonnx.cli._output import files_of
@@ -79,6 +80,7 @@ def accuracy(
     ] = False,
     shard: Shard = None,
     resume: Resume = None,
+    ray: Ray = None,
     *,
     opened: Precisions,
     quiet: Quiet = False,
@@ -94,7 +96,7 @@ def accuracy(
     labels = find_labels(truth, dataset, pictures, quiet=quiet)
     read = dataset.read(pictures)
     check_written(numbers, [own, resume], read | files_of([model]), truth)
-    engines = opened.open(model, quiet=quiet)
+    engines = as_in_worker(opened, ray).open(model, quiet=quiet)
     first = next(iter(engines.values()))
     check_written(numbers, [own, resume], read | files_of([first.file]), truth)
     run = AccuracyRun(engines=engines, dataset=pictures.part(*part), labels=labels, strict=strict)
@@ -105,7 +107,8 @@ def accuracy(
             "for ImageNet-1k's, in the order of their WordNet ids.",
             quiet=quiet,
         )
-    surveys = count(run, resume, label="Measuring", quiet=quiet)
+    with cluster_of(ray, [model] * len(engines), engines, quiet=quiet) as cluster:
+        surveys = count(run, resume, cluster=cluster, label="Measuring", quiet=quiet)
     if own is not None:
         write_part(run, pictures, part, surveys, own, run.question)
     elif surveys[0].summary.count:

@@ -15,6 +15,7 @@ from vitonnx.errors import UsageError
 if TYPE_CHECKING:
     from vitonnx.dataset import Dataset
     from vitonnx.engine import StateFile, Survey
+    from vitonnx.ray import Cluster
     from vitonnx.runs import Run
 
 __all__ = ["count", "list_bad", "refuse_one", "write_part"]
@@ -35,7 +36,14 @@ def refuse_one(
         )
 
 
-def count(run: Run, resume: Path | None, *, label: str, quiet: bool) -> list[Survey]:
+def count(
+    run: Run,
+    resume: Path | None,
+    *,
+    cluster: Cluster | None = None,
+    label: str,
+    quiet: bool,
+) -> list[Survey]:
     """Go through the pictures, from where an earlier run was, and give what they come to.
 
     Parameters
@@ -44,6 +52,8 @@ def count(run: Run, resume: Path | None, *, label: str, quiet: bool) -> list[Sur
         What is counted.
     resume : Path, optional
         Where the state of the run is kept.
+    cluster : Cluster, optional
+        Whose workers count the shards; otherwise this process does.
     label, quiet
         Of the progress bar.
     """
@@ -51,26 +61,28 @@ def count(run: Run, resume: Path | None, *, label: str, quiet: bool) -> list[Sur
     surveys = (None if state is None else state.load()) or run.begin()
     if state is not None:
         state.save(surveys)  # A file that can't be written shall fail now.
-    _go_through(run, surveys, state, label=label, quiet=quiet)
+    _go_through(run, surveys, state, cluster, label=label, quiet=quiet)
     return surveys
 
 
 def _go_through(
-    run: Run, surveys: Sequence[Survey], state: StateFile | None, *, label: str, quiet: bool
+    run: Run,
+    surveys: Sequence[Survey],
+    state: StateFile | None,
+    cluster: Cluster | None,
+    *,
+    label: str,
+    quiet: bool,
 ) -> None:
-    """Take the steps of a run, batch by batch, and save how far they are now and then."""
+    """Take the steps of a run, and save how far they are now and then."""
     pictures = run.dataset.count
     if done := sum(found.pictures for found in surveys):
         of = "" if pictures is None else f" of {pictures * len(surveys)}"
         inform(f"going on after {done}{of}.", quiet=quiet)
-    batches = None
-    if pictures is not None:
-        batches = sum(
-            math.ceil(max(0, pictures - found.pictures) / each.batch_size)
-            for each, found in zip(run.passes(), surveys, strict=True)
-        )
+    steps = run.go(surveys) if cluster is None else cluster.count(run, surveys)
     saved, took = time.monotonic(), 0.0
-    for _ in watch(run.go(surveys), total=batches, label=label, quiet=quiet):
+    total = _shards_left(run, surveys) if cluster else _batches_left(run, surveys)
+    for _ in watch(steps, total=total, label=label, quiet=quiet):
         since = time.monotonic() - saved
         if state is not None and since >= max(SAVE_EVERY_SECONDS, took / SAVING_SHARE):
             begun = time.monotonic()
@@ -79,6 +91,20 @@ def _go_through(
             took = saved - begun
     if state is not None:
         state.save(surveys)
+
+
+def _batches_left(run: Run, surveys: Sequence[Survey]) -> int | None:
+    pictures = run.dataset.count
+    if pictures is None:
+        return None
+    return sum(
+        math.ceil(max(0, pictures - found.pictures) / each.batch_size)
+        for each, found in zip(run.passes(), surveys, strict=True)
+    )
+
+
+def _shards_left(run: Run, surveys: Sequence[Survey]) -> int:
+    return sum(len(run.dataset.shards) - found.shard for found in surveys)
 
 
 def write_part(

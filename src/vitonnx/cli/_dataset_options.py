@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitonnx.dataset import Dataset
     from vitonnx.media import Files
 
-__all__ = ["Column", "Data", "DatasetOptions", "Label", "Root", "Shard", "parse_shard"]
+__all__ = ["Column", "Data", "DatasetOptions", "Label", "Ray", "Root", "Shard", "parse_shard"]
 
 Data = Annotated[
     list[str],
@@ -61,6 +61,16 @@ Shard = Annotated[
         "--shard",
         metavar="I/N",
         help="Do part I of N, counted from 0, as one of N processes; `vitonnx merge` joins totals.",
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="auto|local|ADDRESS",
+        help="Have a cluster of Ray do the shards: the one that this machine belongs to, one that "
+        "is started here for this command, or the one at an address. A worker has --threads CPUs, "
+        "by default one.",
     ),
 ]
 

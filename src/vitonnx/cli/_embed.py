@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._cluster import as_in_worker, cluster_of
+from vitonnx.cli._dataset_options import DatasetOptions, Ray, Shard, parse_shard
 from vitonnx.cli._engines import EngineOptions, note_untrained
 from vitonnx.cli._options import Model, Quiet, Resume
 from vitonnx.cli._output import files_of
@@ -43,6 +44,7 @@ def embed(
     shard: Shard = None,
     resume: Resume = None,
     force: Force = False,
+    ray: Ray = None,
     *,
     opened: EngineOptions,
     quiet: Quiet = False,
@@ -60,16 +62,19 @@ def embed(
     read = dataset.read(pictures) | files_of([model])
     is_for_rows(output, force=force)
     check_rows(output, read, part, resume, models=[model], force=force)
-    ((name, engine),) = opened.open([model], quiet=quiet).items()
+    engines = as_in_worker(opened, ray).open([model], quiet=quiet)
+    ((name, engine),) = engines.items()
     note_untrained({name: engine.manifest}, quiet=quiet)
     question = EmbeddingRows(engine=engine, half=half, logits=logits)
-    write_rows(
-        question,
-        pictures,
-        output,
-        part,
-        resume=resume,
-        force=force,
-        label="Embedding",
-        quiet=quiet,
-    )
+    with cluster_of(ray, [model], engines, quiet=quiet) as cluster:
+        write_rows(
+            question,
+            pictures,
+            output,
+            part,
+            resume=resume,
+            force=force,
+            cluster=cluster,
+            label="Embedding",
+            quiet=quiet,
+        )

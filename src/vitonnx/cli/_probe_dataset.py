@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitonnx.cli._cluster import as_in_worker, cluster_of
 from vitonnx.cli._console import Table as Columns
 from vitonnx.cli._console import complain, give, inform, list_skipped, results
 from vitonnx.cli._counting import count, list_bad, refuse_one, write_part
-from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._dataset_options import DatasetOptions, Ray, Shard, parse_shard
 from vitonnx.cli._engines import EngineOptions, note_untrained, print_plans, say_advice
 from vitonnx.cli._options import Compare, Explain, Model, Quiet, Resume
 from vitonnx.cli._output import FIGURES, files_of, settle_output
@@ -65,6 +66,7 @@ def probe_dataset(
     shard: Shard = None,
     resume: Resume = None,
     force: Force = False,
+    ray: Ray = None,
     compare: Compare = None,
     *,
     opened: EngineOptions,
@@ -95,7 +97,7 @@ def probe_dataset(
         check_writable(resume, read)
         if output is not None:
             refuse_one(output, resume)
-    engines = opened.open(models, quiet=quiet)
+    engines = as_in_worker(opened, ray).open(models, quiet=quiet)
     for engine in engines.values():
         for number in block or ():
             engine.layout.block(number)
@@ -108,16 +110,18 @@ def probe_dataset(
         (engine,) = engines.values()
         say_advice(engines, dict.fromkeys(engines, probe), quiet=quiet)
         rows = ProbeRows(engine=engine, probe=probe)
-        write_rows(
-            rows,
-            pictures,
-            output,
-            part,
-            resume=resume,
-            force=force,
-            label="Measuring",
-            quiet=quiet,
-        )
+        with cluster_of(ray, models, engines, quiet=quiet) as cluster:
+            write_rows(
+                rows,
+                pictures,
+                output,
+                part,
+                resume=resume,
+                force=force,
+                cluster=cluster,
+                label="Measuring",
+                quiet=quiet,
+            )
         return
     target = output
     if target is None or shard is None:
@@ -133,7 +137,8 @@ def probe_dataset(
         if (advice := pair.advice()) is not None:
             inform(advice, quiet=quiet)
         run = PairRun(engines=engines, dataset=mine, probe=probe, pair=pair, strict=strict)
-    surveys = count(run, resume, label="Measuring", quiet=quiet)
+    with cluster_of(ray, models, engines, quiet=quiet) as cluster:
+        surveys = count(run, resume, cluster=cluster, label="Measuring", quiet=quiet)
     if shard is not None:
         write_part(run, pictures, part, surveys, target, probe)
         list_bad(surveys)

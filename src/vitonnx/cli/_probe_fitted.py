@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitonnx.cli._cluster import as_in_worker, cluster_of
 from vitonnx.cli._console import give, inform
 from vitonnx.cli._counting import count, list_bad, refuse_one, write_part
-from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._dataset_options import DatasetOptions, Ray, Shard, parse_shard
 from vitonnx.cli._engines import EngineOptions, note_untrained, print_plans, say_advice
 from vitonnx.cli._options import Compare, Explain, Model, Quiet, Resume
 from vitonnx.cli._output import FIGURE_OR_ARRAYS, FIGURES, check_output, files_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vitonnx.cli._probe_dataset import TotalsFound
     from vitonnx.dataset import Dataset
     from vitonnx.engine import Engine, Survey
+    from vitonnx.ray import Cluster
 
 __all__ = ["deliver_fit", "fit_all", "probe_fitted"]
 
@@ -47,6 +49,7 @@ def probe_fitted(
     shard: Shard = None,
     resume: Resume = None,
     force: Force = False,
+    ray: Ray = None,
     compare: Compare = None,
     *,
     opened: EngineOptions,
@@ -84,7 +87,7 @@ def probe_fitted(
         check_writable(resume, read)
         for each in filter(None, (output, histogram)):
             refuse_one(each, resume)
-    engines = opened.open(models, quiet=quiet)
+    engines = as_in_worker(opened, ray).open(models, quiet=quiet)
     if explain:
         print_plans(engines, probe)
         return
@@ -92,7 +95,8 @@ def probe_fitted(
         run = FitRun(engines=engines, dataset=pictures.part(*part), probe=probe)
         if run.whole is not None:
             raise UsageError(f"{run.whole}: run it in one piece.")
-        surveys = count(run, resume, label="Fitting", quiet=quiet)
+        with cluster_of(ray, models, engines, quiet=quiet) as cluster:
+            surveys = count(run, resume, cluster=cluster, label="Fitting", quiet=quiet)
         write_part(run, pictures, part, surveys, output, probe)
         list_bad(surveys)
         return
@@ -101,16 +105,26 @@ def probe_fitted(
             f"{probe.name} is fitted on all pictures first, and --shard gives it only some: fit it "
             "in parts (-o FILE instead of a folder), and merge these."
         )
-    fitted, surveys = fit_all(engines, pictures, probe, resume, quiet=quiet)
-    say_advice(engines, fitted, quiet=quiet)
-    if isinstance(probe, AddingProbe):
-        _tell(engines, fitted, surveys, histogram, quiet=quiet)
-    if output is not None and in_rows:
-        ((name, engine),) = engines.items()
-        note_untrained({name: engine.manifest}, quiet=quiet)
-        rows = ProbeRows(engine=engine, probe=fitted[name])
-        write_rows(rows, pictures, output, part, force=force, label="Probing", quiet=quiet)
-        return
+    with cluster_of(ray, models, engines, quiet=quiet) as cluster:
+        fitted, surveys = fit_all(engines, pictures, probe, resume, cluster, quiet=quiet)
+        say_advice(engines, fitted, quiet=quiet)
+        if isinstance(probe, AddingProbe):
+            _tell(engines, fitted, surveys, histogram, quiet=quiet)
+        if output is not None and in_rows:
+            ((name, engine),) = engines.items()
+            note_untrained({name: engine.manifest}, quiet=quiet)
+            rows = ProbeRows(engine=engine, probe=fitted[name])
+            write_rows(
+                rows,
+                pictures,
+                output,
+                part,
+                force=force,
+                cluster=cluster,
+                label="Probing",
+                quiet=quiet,
+            )
+            return
     show_pictures(engines, pictures, fitted, output, targets, quiet=quiet)
 
 
@@ -119,10 +133,26 @@ def fit_all(
     dataset: Dataset,
     probe: Any,
     resume: Path | None,
+    cluster: Cluster | None = None,
     *,
     quiet: bool,
 ) -> tuple[dict[str, Any], list[Survey]]:
     """Fit a probe for each model, on what it says itself, or else on the pictures.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        By the models' names.
+    dataset : Dataset
+        The pictures.
+    probe : Probe
+        To fit.
+    resume : Path, optional
+        Where the state of the run is kept.
+    cluster : Cluster, optional
+        Whose workers go through the pictures; otherwise this process does.
+    quiet : bool
+        Whether to suppress notes.
 
     Returns
     -------
@@ -146,7 +176,7 @@ def fit_all(
         notice = partial(inform, quiet=quiet)
         dataset, probe = open_dataset([source], notice=notice), probe.without_source()
     run = FitRun(engines=engines, dataset=dataset, probe=probe)
-    surveys = count(run, resume, label="Fitting", quiet=quiet)
+    surveys = count(run, resume, cluster=cluster, label="Fitting", quiet=quiet)
     if source is not None:
         skipped = list(dict.fromkeys(why for found in surveys for why in found.skipped.values()))
         if not any(found.summary.count for found in surveys):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitonnx.cli._cluster import as_in_worker, cluster_of
 from vitonnx.cli._console import give, list_skipped, watch
-from vitonnx.cli._dataset_options import DatasetOptions, Shard, parse_shard
+from vitonnx.cli._dataset_options import DatasetOptions, Ray, Shard, parse_shard
 from vitonnx.cli._engines import (
     EngineOptions,
     agreed,
@@ -63,6 +64,7 @@ def probe_pictures(
     shard: Shard = None,
     resume: Resume = None,
     force: Force = False,
+    ray: Ray = None,
     compare: Compare = None,
     *,
     opened: EngineOptions,
@@ -78,11 +80,10 @@ def probe_pictures(
     pictures = dataset.open(quiet=quiet, parts=part[1], several_times=not in_rows)
     read = dataset.read(pictures) | files_of(models)
     targets = []
-    if not in_rows and (shard or resume):
-        raise UsageError(
-            f"--{'shard' if shard else 'resume'} is for rows: give a folder or a .parquet file "
-            "with -o."
-        )
+    for_rows = {"--shard": shard, "--resume": resume, "--ray": ray}
+    if not in_rows and any(for_rows.values()):
+        given = next(name for name, value in for_rows.items() if value)
+        raise UsageError(f"{given} is for rows: give a folder or a .parquet file with -o.")
     if output is not None and in_rows:
         check_rows(output, read, part, resume, models=models, force=force)
     elif output is not None:
@@ -90,7 +91,7 @@ def probe_pictures(
         check_sheet(output, pictures, probe)
     elif not explain:
         targets = settle_figures(pictures, probe, models)
-    engines = opened.open(models, quiet=quiet)
+    engines = as_in_worker(opened, ray).open(models, quiet=quiet)
     if explain:
         print_plans(engines, probe)
         return
@@ -102,9 +103,18 @@ def probe_pictures(
     ((name, engine),) = engines.items()
     note_untrained({name: engine.manifest}, quiet=quiet)
     rows = ProbeRows(engine=engine, probe=probe)
-    write_rows(
-        rows, pictures, output, part, resume=resume, force=force, label="Probing", quiet=quiet
-    )
+    with cluster_of(ray, models, engines, quiet=quiet) as cluster:
+        write_rows(
+            rows,
+            pictures,
+            output,
+            part,
+            resume=resume,
+            force=force,
+            cluster=cluster,
+            label="Probing",
+            quiet=quiet,
+        )
 
 
 def settle_figures(pictures: Dataset, probe: Any, models: Iterable[str]) -> list[Path]:

@@ -16,6 +16,7 @@ from vitonnx.errors import UsageError
 if TYPE_CHECKING:
     from vitonnx.dataset import Dataset
     from vitonnx.media import Files
+    from vitonnx.ray import Cluster
     from vitonnx.runs import RowRun, Rows
 
 __all__ = ["Force", "check_rows", "is_for_rows", "write_rows"]
@@ -96,6 +97,7 @@ def write_rows(
     *,
     resume: Path | None = None,
     force: bool = False,
+    cluster: Cluster | None = None,
     label: str,
     quiet: bool,
 ) -> None:
@@ -115,6 +117,8 @@ def write_rows(
         For one file: where the state is; shards that are done are kept in a folder beside it.
     force : bool
         Whether a folder of another run is begun anew.
+    cluster : Cluster, optional
+        Whose workers write the shards; otherwise this process does.
     label, quiet
         Of the progress bar.
 
@@ -135,7 +139,7 @@ def write_rows(
             folder = stack.enter_context(passing_folder(output.absolute().parent))
         run = RowRun(question=question, dataset=dataset, folder=folder, state=resume)
         run.begin(force=force)
-        _go_through(run, part, label=label, quiet=quiet)
+        _go_through(run, part, cluster, label=label, quiet=quiet)
         if folder != output:
             join_rows(run.files, output)
         pictures, errors = run.errors(*part)
@@ -143,11 +147,17 @@ def write_rows(
     _complain(pictures, errors)
 
 
-def _go_through(run: RowRun, part: tuple[int, int], *, label: str, quiet: bool) -> None:
+def _go_through(
+    run: RowRun, part: tuple[int, int], cluster: Cluster | None, *, label: str, quiet: bool
+) -> None:
     left = run.left(*part)
     start, stop = run.dataset.span(*part)
     if done := stop - start - len(left):
         inform(f"going on after {done} of {stop - start} shards.", quiet=quiet)
+    if cluster is not None:
+        for _ in watch(cluster.write(run, left), total=len(left), label=label, quiet=quiet):
+            pass
+        return
     counts = [run.dataset.shards[shard].count for shard in left]
     known = [each for each in counts if each is not None]
     rows = (row for shard in left for row in run.write(shard))

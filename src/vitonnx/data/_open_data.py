@@ -10,10 +10,11 @@ from vitonnx.data._class_folders import open_folder, subfolders
 from vitonnx.data._labelled import open_labelled
 from vitonnx.data._split import LabelledPictures
 from vitonnx.data._squares import Progress
-from vitonnx.dataset import holds_samples, open_dataset, shown_place
+from vitonnx.dataset import holds_samples, open_dataset
 from vitonnx.errors import DataError, UsageError
 from vitonnx.filenames import refuse_address
 from vitonnx.media import Notice
+from vitonnx.places import shown_place
 
 __all__ = ["open_data"]
 

@@ -4,7 +4,6 @@ from vitonnx.dataset._dataset import Dataset, as_dataset
 from vitonnx.dataset._find import holds_samples
 from vitonnx.dataset._listing import SHARD_SIZE, Listing
 from vitonnx.dataset._open_dataset import open_dataset
-from vitonnx.dataset._place import shown_place
 from vitonnx.dataset._shard import Label, Sample, Shard
 
 __all__ = [
@@ -17,5 +16,4 @@ __all__ = [
     "as_dataset",
     "holds_samples",
     "open_dataset",
-    "shown_place",
 ]

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-from vitonnx.dataset._place import Place
 from vitonnx.errors import DataError
 from vitonnx.media import temporary_folder
+from vitonnx.places import Place
 
 __all__ = ["Copy", "Spool", "Teed"]
 

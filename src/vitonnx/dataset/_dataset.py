@@ -6,10 +6,8 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from vitonnx.dataset._address import is_address, shown_address
 from vitonnx.dataset._copy import Spool
 from vitonnx.dataset._listing import Listing
 from vitonnx.dataset._shard import Sample, Shard
@@ -60,10 +58,7 @@ class Dataset:
     def files(self) -> list[str]:
         """Names of what is read: the pictures' files, or those that hold them."""
         listed = [
-            [_as_shown(file) for file in shard.files if isinstance(file, str | Path)]
-            if isinstance(shard, Listing)
-            else [shard.name]
-            for shard in self.shards
+            shard.names if isinstance(shard, Listing) else [shard.name] for shard in self.shards
         ]
         return list(itertools.chain.from_iterable(listed))
 
@@ -118,12 +113,6 @@ class Dataset:
             "the number of shards": len(self.shards),
             "the hash of the pictures' names and places": digest.hexdigest(),
         }
-
-
-def _as_shown(file: str | Path) -> str:
-    """Give a picture's name as messages have it."""
-    name = str(file)
-    return shown_address(name) if is_address(name) else name
 
 
 def as_dataset(pictures: Dataset | Iterable[Any]) -> Dataset:

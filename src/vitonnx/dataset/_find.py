@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from vitonnx.dataset._address import is_address, parts_of
-from vitonnx.dataset._place import Local, Place
 from vitonnx.dataset._tape import members
 from vitonnx.dataset._unpack import is_of_sample
 from vitonnx.errors import DataError, UsageError
 from vitonnx.media import Notice, find_picture_names, may_be_picture, natural_key
-
-if TYPE_CHECKING:
-    from vitonnx.dataset._remote import Remote
+from vitonnx.places import Local, Place, Remote, is_address, parts_of
 
 __all__ = ["Pictures", "find", "holds_samples", "is_table", "is_tar", "stem_of"]
 
@@ -118,19 +112,16 @@ def find(word: str, notice: Notice | None) -> Pictures | list[Place]:
 
 def _find_elsewhere(address: str) -> Pictures | list[Place]:
     """Find what a URL stands for: a file, a folder, or a glob."""
-    from vitonnx.dataset._remote import Remote
-
     place = Remote(address)
     path = parts_of(address)[2]
-    if not any(sign in path for sign in "*["):
+    if not place.is_glob:
         if _holds_pictures(path):
             return [place]
         if may_be_picture(PurePosixPath(path).suffix) or not place.is_folder():
             return Pictures([address])
         folder, found = place, list(place.files())
     else:
-        folder, matches = _divided(place)
-        found = list(filter(matches, folder.files()))
+        folder, found = place.matches()
     pictures = [each for each in found if may_be_picture(PurePosixPath(each).suffix)]
     if pictures:
         names = [folder.child(each).address for each in sorted(pictures, key=natural_key)]
@@ -139,16 +130,6 @@ def _find_elsewhere(address: str) -> Pictures | list[Place]:
     if not holders:
         raise UsageError(f"{place.name} has no pictures, tars or parquet files: check the address.")
     return [folder.child(each) for each in holders]
-
-
-def _divided(place: Remote) -> tuple[Remote, Callable[[str], bool]]:
-    """Divide a glob into the folder above its first sign, and what tells matches below it."""
-    from fsspec.utils import glob_translate
-
-    folder = place
-    while any(sign in parts_of(folder.address)[2] for sign in "*["):
-        folder = folder.folder
-    return folder, re.compile(glob_translate(place.path_below(folder.address))).match  # type: ignore[return-value]
 
 
 def _holds_pictures(name: str) -> bool:

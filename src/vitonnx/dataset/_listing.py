@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from vitonnx.dataset._address import is_address
-from vitonnx.dataset._place import place_of
 from vitonnx.dataset._shard import Sample
 from vitonnx.filenames import shown
 from vitonnx.media import Encoded
+from vitonnx.places import Remote, is_address, named, place_of
 
 __all__ = ["SHARD_SIZE", "Listing"]
 
@@ -44,6 +43,11 @@ class Listing:
         """How messages name it."""
         roots = set(self.roots)
         return shown(roots.pop()) or self.stem if len(roots) == 1 else self.stem
+
+    @property
+    def names(self) -> list[str]:
+        """Names of its pictures, as results have them: URLs without passwords and tokens."""
+        return [_name(file, number) for number, file in enumerate(self.files)]
 
     @property
     def count(self) -> int:
@@ -81,10 +85,14 @@ class Listing:
         return f"{len(self.files)} files {digest.hexdigest()}"
 
 
+def _name(file: Any, number: int) -> str:
+    if not isinstance(file, str | Path | Encoded):
+        return f"picture {number}"
+    return named(str(file))
+
+
 def _elsewhere(address: str, root: str) -> Sample:
     """Give a picture at a URL, which is fetched once it is decoded."""
-    from vitonnx.dataset._remote import Remote
-
     place = Remote(address)
     own = place.path_below(root) if root else place.name
     return Sample(own, Encoded(place.name, place.content), _label(PurePosixPath(own), root))

@@ -16,13 +16,13 @@ from vitonnx.dataset._dataset import Dataset
 from vitonnx.dataset._find import Pictures, find, is_tar, stem_of
 from vitonnx.dataset._listing import SHARD_SIZE, Listing
 from vitonnx.dataset._parquet import Asked, Parquet
-from vitonnx.dataset._place import Place, place_of
 from vitonnx.dataset._shard import Shard
 from vitonnx.dataset._tar import Tar
 from vitonnx.dataset._unpack import Wanted
 from vitonnx.errors import UsageError
 from vitonnx.filenames import shown
 from vitonnx.media import Notice, find_picture_names, read_lists
+from vitonnx.places import Place, place_of
 
 __all__ = ["open_dataset"]
 

@@ -9,15 +9,14 @@ from functools import cached_property, partial
 from typing import Any
 
 from vitonnx.blame import blamed_on
-from vitonnx.dataset._place import Place
 from vitonnx.dataset._refused import kept, refused
 from vitonnx.dataset._rows import Rows, between, described_rows, narrowed, rows_from
 from vitonnx.dataset._shard import Sample
 from vitonnx.dataset._table_columns import LabelColumn, PictureColumn, TableColumn
 from vitonnx.errors import DataError, PictureError
 from vitonnx.extras import require_data
-from vitonnx.filenames import shown
 from vitonnx.media import Encoded
+from vitonnx.places import Place, named, shown_place
 
 __all__ = ["Asked", "Parquet"]
 
@@ -188,7 +187,7 @@ class Parquet:
     ) -> Sample:
         name = f"{self.title}: row {row}"
         content, path = picture.picture(batch, place)
-        said = path if own is None else own.value(batch, place)
+        said = own.value(batch, place) if own else path and named(path)
         key = name if said is None else str(said)
         try:
             said = None if label is None else label.label(batch, place)
@@ -198,7 +197,7 @@ class Parquet:
 
     def _picture(self, name: str, content: bytes | None, path: str | None) -> Encoded:
         if path:
-            name = f"{name}, {shown(path)}"
+            name = f"{name}, {shown_place(path)}"
         if content is not None:
             return kept(name, content)
         if not path:

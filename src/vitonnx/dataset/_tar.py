@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from vitonnx.dataset._copy import Copy, Spool, Teed
-from vitonnx.dataset._place import Place
 from vitonnx.dataset._rows import Rows, as_set, described_rows, narrowed, rows_from
 from vitonnx.dataset._shard import Sample
 from vitonnx.dataset._unpack import Wanted, unpacked
+from vitonnx.places import Place
 
 __all__ = ["Tar"]
 

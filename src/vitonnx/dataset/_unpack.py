@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
-from vitonnx.dataset._place import MOST_BYTES
 from vitonnx.dataset._refused import kept, refused
 from vitonnx.dataset._shard import Label, Sample
 from vitonnx.dataset._tape import Tape, members, reading
 from vitonnx.errors import DataError, PictureError
 from vitonnx.filenames import shown
 from vitonnx.media import may_be_picture
+from vitonnx.places import MOST_BYTES
 
 __all__ = ["Wanted", "is_of_sample", "unpacked"]
 

@@ -6,7 +6,7 @@ from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
-from vitonnx.engine._fit import fit_steps, is_kept_in_file, stages_of
+from vitonnx.engine._fit import is_kept_in_file, stage_of, stages_of
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._precision import Precision
@@ -59,7 +59,6 @@ __all__ = [
     "compare_engines",
     "describe_probe",
     "find_obstacle",
-    "fit_steps",
     "hold_fidelity",
     "is_kept_in_file",
     "known_operators",
@@ -76,6 +75,7 @@ __all__ = [
     "save_results",
     "save_totals",
     "stack_results",
+    "stage_of",
     "stages_of",
     "state_fidelity",
     "survey",

@@ -203,6 +203,11 @@ class Engine:
             f"{self.precision}{', closed' if self._closed else ''}: {str(self.file)!r}>"
         )
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that open a file in the same way, on the same device."""
+        return {**self._options, "device": self.device}
+
     def __enter__(self) -> Self:
         self._refuse_closed()
         return self

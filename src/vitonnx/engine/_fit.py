@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vitonnx.dataset import Dataset, as_dataset, open_dataset
+from vitonnx.dataset import open_dataset
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.layout import Layout
 from vitonnx.media import load_arrays
@@ -15,16 +15,15 @@ from vitonnx.probes import AddingProbe, Probe, answering
 
 if TYPE_CHECKING:
     from vitonnx.engine._engine import Engine
-    from vitonnx.engine._survey import Survey
 
 __all__ = [
     "begin",
     "can_bake",
     "first_asked",
     "fit",
-    "fit_steps",
     "is_kept_in_file",
     "needs_all",
+    "stage_of",
     "stages_of",
     "total_of",
 ]
@@ -47,7 +46,7 @@ def fit(
             return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
         images, ask = open_dataset([probe.fit_source]), None
     ask = ask or _asking(engine, images, probe.name)
-    while (stage := _stage(engine, probe)) is not None:
+    while (stage := stage_of(engine, probe)) is not None:
         total = ask(stage)
         if not total.count:
             raise UsageError(f"no picture to fit {probe.name} on: give at least one.")
@@ -80,49 +79,6 @@ def _asking(
     return ask
 
 
-def fit_steps(
-    engine: Engine, dataset: Dataset | Iterable[Any], probe: Asked, surveys: Sequence[Survey]
-) -> Generator[Survey, None, Asked]:
-    """Fit a probe batch by batch, so that it can be resumed; bad pictures are skipped.
-
-    Parameters
-    ----------
-    engine : Engine
-        Of the model.
-    dataset : Dataset, or iterable of pictures
-        The pictures.
-    probe : Probe
-        To fit.
-    surveys : sequence of Survey
-        One for each of its `stages_of`, to begin with or to go on from; updated in place.
-
-    Yields
-    ------
-    Survey
-        After every batch, the one at hand.
-
-    Returns
-    -------
-    Probe
-        Fitted; or as far as it is, where no picture can be used.
-    """
-    from vitonnx.engine._survey import survey
-
-    dataset = as_dataset(dataset)
-    for found in surveys:
-        stage = _stage(engine, probe)
-        if stage is None and isinstance(probe, AddingProbe):  # fitted, but its total is asked for
-            yield from survey(engine, dataset, probe, found)
-        if stage is None:
-            break
-        yield from survey(engine, dataset, stage, found)
-        if not found.summary.count:
-            break
-        with answering(probe):
-            probe = probe.learn(found.summary, engine.layout)
-    return probe
-
-
 def is_kept_in_file(probe: Probe[Any]) -> bool:
     """Tell whether a file holds what the probe must know."""
     return probe.fit_source is not None and Path(probe.fit_source).suffix.lower() == ".npz"
@@ -132,7 +88,7 @@ def needs_all(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether all pictures must be seen before the probe can answer for one."""
     if probe.fit_source is not None:
         return False
-    stage = _stage(engine, probe)
+    stage = stage_of(engine, probe)
     return stage is not None and not stage.first_only
 
 
@@ -140,13 +96,13 @@ def first_asked(engine: Engine, probe: Probe[Any]) -> Probe[Any]:
     """Give what all pictures are asked first: the probe, or the stage before it."""
     if is_kept_in_file(probe):
         return fit(engine, None, probe)
-    stage = _stage(engine, probe)
+    stage = stage_of(engine, probe)
     return probe if stage is None or stage.first_only else stage
 
 
 def can_bake(engine: Engine, probe: Probe[Any]) -> bool:
     """Tell whether a graph can answer: what `Norms` learns, for one, concerns figures alone."""
-    stage = _stage(engine, probe)
+    stage = stage_of(engine, probe)
     first = stage is not None and stage.first_only and probe.fit_source is None
     return stage is None or first or stage is probe
 
@@ -176,7 +132,7 @@ def begin(
     alone = isinstance(images, Sequence) and len(images) == 1
     ready, first = [], None
     for probe in probes:
-        stage = _stage(engine, probe)
+        stage = stage_of(engine, probe)
         if stage is not None and probe.fit_source is not None:
             ready.append(fit(engine, None, probe))
         elif stage is None or (stage.first_only and alone):
@@ -201,6 +157,7 @@ def _fit_on_first(engine: Engine, first: list[Any], probe: Asked) -> Asked:
         ) from error
 
 
-def _stage(engine: Engine, probe: Probe[Any]) -> AddingProbe[Any, Any] | None:
+def stage_of(engine: Engine, probe: Probe[Any]) -> AddingProbe[Any, Any] | None:
+    """Give what all pictures are asked next, so that a probe is fitted; None where it is."""
     with answering(probe):
         return probe.fit_stage(engine.layout)

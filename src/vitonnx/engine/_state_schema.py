@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, NonNegativeInt
 
-from vitonnx.dataset import Dataset, Listing
+from vitonnx.dataset import Dataset
 from vitonnx.engine._survey import Survey
 from vitonnx.layout import Layout
 from vitonnx.probes import Total
@@ -184,7 +184,7 @@ def _good_before(entry: _Survey, dataset: Dataset, each: Pass) -> int:
         raise ValueError(f"{entry.passed} pictures in {entry.shard} shards, which have {passed}")
     good = entry.passed + at - len(entry.skipped)
     if dataset.is_listed:
-        names = _names(shards[: entry.shard + 1])[: entry.passed + at]
+        names = Dataset(shards[: entry.shard + 1]).files[: entry.passed + at]
         if not entry.skipped.keys() <= set(names):
             raise ValueError("a picture was skipped that wasn't reached yet")
         # A file may be named twice, and then is skipped twice.
@@ -193,10 +193,6 @@ def _good_before(entry: _Survey, dataset: Dataset, each: Pass) -> int:
     if counted != good:
         raise ValueError(f"a count of {counted} after {good} good pictures")
     return good
-
-
-def _names(shards: Sequence[Any]) -> list[str]:
-    return [str(file) for shard in shards if isinstance(shard, Listing) for file in shard.files]
 
 
 def total_of_entry(entry: TotalEntry, question: Counting, layout: Layout) -> Total:

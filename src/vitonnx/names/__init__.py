@@ -6,15 +6,12 @@ go to callables.
 
 from vitonnx.names._hub_recipe import find_recipe
 from vitonnx.names._id import is_hub_id
-from vitonnx.names._remote import Remote, is_address
 from vitonnx.names._resolve import resolve
 from vitonnx.names._tap_source import Foreign, open_foreign
 
 __all__ = [
     "Foreign",
-    "Remote",
     "find_recipe",
-    "is_address",
     "is_hub_id",
     "open_foreign",
     "resolve",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -14,13 +15,14 @@ from vitonnx.manifest import safe_name
 from vitonnx.names._desk import keep, open_desk
 from vitonnx.names._kept import cache_folder, writable_folder
 from vitonnx.names._listener import Listener
-from vitonnx.names._remote import Remote
+from vitonnx.places import Remote
 
 __all__ = ["fetch_model"]
 
 HOME = "url"
 SUFFIX = ".onnx"
 HUB = "//huggingface.co/"
+PIECE = 2**20
 
 
 def fetch_model(url: str, listener: Listener) -> Path:
@@ -35,11 +37,11 @@ def fetch_model(url: str, listener: Listener) -> Path:
     VitonnxError
         If it can't be fetched or stored.
     """
-    remote = Remote(url)
-    if not remote.name.endswith(SUFFIX):
+    remote = Remote(url, DownloadError)
+    if not remote.file_name.endswith(SUFFIX):
         if HUB in url:
             refuse_address(url)
-        raise UsageError(f"{remote} is not the URL of a model: it must end in {SUFFIX}.")
+        raise UsageError(f"{remote.name} is not the URL of a model: it must end in {SUFFIX}.")
     stamp = remote.stamp()
     kept = _kept(remote, stamp, cache_folder())
     if kept.is_file():
@@ -48,7 +50,7 @@ def fetch_model(url: str, listener: Listener) -> Path:
     kept = _kept(remote, stamp, home)
     with _alone(kept.parent, remote, listener):
         if not kept.is_file():  # who held the lock before may have fetched it
-            listener.say(f"fetching {remote} once, into {kept}")
+            listener.say(f"fetching {remote.name} once, into {kept}")
             with open_desk(home) as desk:
                 made = desk / "made"
                 _fetch(remote, stamp, made / kept.name, listener)
@@ -58,8 +60,8 @@ def fetch_model(url: str, listener: Listener) -> Path:
 
 def _kept(remote: Remote, stamp: dict[str, str], home: Path) -> Path:
     """Return the path of a file as it is at a URL now, in a folder of its own."""
-    key = hashlib.sha256(json.dumps([remote.url, stamp], sort_keys=True).encode()).hexdigest()
-    name = safe_name(remote.name.removesuffix(SUFFIX))
+    key = hashlib.sha256(json.dumps([remote.address, stamp], sort_keys=True).encode()).hexdigest()
+    name = safe_name(remote.file_name.removesuffix(SUFFIX))
     return home / HOME / key / f"{name}{SUFFIX}"
 
 
@@ -73,7 +75,7 @@ def _alone(folder: Path, remote: Remote, listener: Listener) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        listener.progress(f"waiting for another process to fetch {remote}")
+        listener.progress(f"waiting for another process to fetch {remote.name}")
         lock.acquire()
     except NotImplementedError:  # a file system without locks: each fetches it, and one is kept
         pass
@@ -87,13 +89,17 @@ def _fetch(remote: Remote, stamp: dict[str, str], model: Path, listener: Listene
     from vitonnx.modelfile import weight_names
 
     model.parent.mkdir()
-    listener.progress(f"fetching {remote}")
-    remote.save(model)
+    _save(remote, model, listener)
     if model.stat().st_size != int(stamp.get("size", model.stat().st_size)):
-        raise DownloadError(f"the download of {remote} broke off: try again.")
+        raise DownloadError(f"the download of {remote.name} broke off: try again.")
     for name in weight_names(model):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             continue  # reading the model refuses it, with a sentence
-        listener.progress(f"fetching {remote.beside(name)}")
         (model.parent / name).parent.mkdir(parents=True, exist_ok=True)
-        remote.beside(name).save(model.parent / name)
+        _save(remote.beside(name), model.parent / name, listener)
+
+
+def _save(remote: Remote, file: Path, listener: Listener) -> None:
+    listener.progress(f"fetching {remote.name}")
+    with remote.stream() as source, file.open("wb") as target:
+        shutil.copyfileobj(source, target, PIECE)

@@ -12,7 +12,7 @@ from vitonnx.filenames import as_path, refuse_address
 from vitonnx.names._id import HubId, is_hub_id
 from vitonnx.names._kept import cache_folder, writable
 from vitonnx.names._listener import Listener, Say, ignore
-from vitonnx.names._remote import is_address
+from vitonnx.places import is_address
 
 if TYPE_CHECKING:
     from vitonnx.models import ModelSpec

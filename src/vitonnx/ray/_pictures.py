@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from vitonnx.errors import PictureError
+from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import Encoded
-from vitonnx.names import Remote, is_address
+from vitonnx.places import Remote, is_address, named, shown_address
 
 __all__ = ["as_picture"]
 
@@ -36,28 +37,20 @@ def as_picture(value: Any, column: str) -> Any:
         content, path = value.get("bytes"), value.get("path")
         if content is None:
             return as_picture(path, column)
-        return Encoded(str(path or column), lambda: content)
+        return Encoded(named(str(path or column)), lambda: content)
     if isinstance(value, bytes):
         return Encoded(column, lambda: value)
     if isinstance(value, str) and is_address(value):
-        remote = Remote(value)
-        return Encoded(str(remote), _reader(remote))
+        try:
+            place = Remote(value)
+        except UsageError as error:
+            return Encoded(shown_address(value), partial(_refuse, str(error)))
+        return Encoded(place.name, place.content)
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return Encoded(column, _refuse_nothing)  # Ray has a column of nothing but null as numbers
+        # Ray has a column of nothing but null as numbers.
+        return Encoded(column, partial(_refuse, "there is no picture: the row has null."))
     return value
 
 
-def _reader(remote: Remote) -> Callable[[], bytes]:
-    def read() -> bytes:
-        from vitonnx.errors import DownloadError
-
-        try:
-            return remote.read()
-        except DownloadError as error:
-            raise PictureError(str(error)) from error
-
-    return read
-
-
-def _refuse_nothing() -> bytes:
-    raise PictureError("there is no picture: the row has null.")
+def _refuse(reason: str) -> bytes:
+    raise PictureError(reason)

@@ -2,7 +2,7 @@
 
 from vitonnx.runs._join_rows import join_rows
 from vitonnx.runs._part import Part, merge_parts, options_of_probe, probe_of_options
-from vitonnx.runs._row_run import RowRun
+from vitonnx.runs._row_run import RowRun, RowWriter
 from vitonnx.runs._rows import EmbeddingRows, ProbeRows, Rows
 from vitonnx.runs._run import FitRun, PairRun, Run, TotalRun
 
@@ -13,6 +13,7 @@ __all__ = [
     "Part",
     "ProbeRows",
     "RowRun",
+    "RowWriter",
     "Rows",
     "Run",
     "TotalRun",

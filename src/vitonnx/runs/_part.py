@@ -229,6 +229,8 @@ def _sum(surveys: Sequence[Survey]) -> Survey:
         total = total.merge(each.summary)
         skipped |= each.skipped
         crops += each.crops
+    if len(crops) < total.count:
+        crops = []  # of a dataset that is partly tars, the pictures of some parts have none
     return Survey(position=total.count + len(skipped), own=total, skipped=skipped, crops=crops)
 
 

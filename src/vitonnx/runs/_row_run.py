@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vitonnx.blame import why_unopened
-from vitonnx.dataset import Dataset
+from vitonnx.dataset import Dataset, Shard
 from vitonnx.engine import run_settings
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import shown
@@ -19,13 +19,43 @@ from vitonnx.media import atomic_path, check_place
 from vitonnx.runs._row_file import WORDS, errors_in, is_ours, write_rows
 from vitonnx.runs._rows import Row, Rows
 
-__all__ = ["RowRun"]
+__all__ = ["RowRun", "RowWriter"]
 
 # Readers of parquet pass over files that begin like this.
 STATE = "_vitonnx.json"
 SUFFIX = ".parquet"
 LARGEST = 2**20  # bytes of a state
 MOST_SHOWN = 80  # letters of another run's setting
+
+
+@dataclass(frozen=True, eq=False)
+class RowWriter:
+    """What writes the rows of a shard, whichever it is.
+
+    Parameters
+    ----------
+    question : Rows
+        What is asked of each picture.
+    words : mapping
+        What each file says of itself.
+    """
+
+    question: Rows
+    words: Mapping[str, Any]
+
+    def write(self, shard: Shard, path: Path) -> Iterator[Row]:
+        """Write the file of a shard; yields every row on its way.
+
+        Raises
+        ------
+        DataError
+            If the shard can't be read.
+        VitonnxError
+            If the file can't be written.
+        """
+        rows = self.question.rows(shard.samples())
+        with atomic_path(path) as passing:
+            yield from write_rows(passing, rows, self.question.forms, self.words)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,7 +105,7 @@ class RowRun:
             self._compare()
             self._refuse_others()
             if self._state() is None:
-                with atomic_path(self._place) as passing:
+                with atomic_path(self.place) as passing:
                     passing.write_text(json.dumps(self.settings, indent=1) + "\n")
         except OSError as error:
             raise VitonnxError(f"can't write {self.folder}: {why_unopened(error)}.") from error
@@ -91,18 +121,8 @@ class RowRun:
         return path.exists() and is_ours(path, self.words)
 
     def write(self, shard: int) -> Iterator[Row]:
-        """Write the file of a shard; yields every row on its way.
-
-        Raises
-        ------
-        DataError
-            If the shard can't be read.
-        VitonnxError
-            If the file can't be written.
-        """
-        rows = self.question.rows(self.dataset.shards[shard].samples())
-        with atomic_path(self.files[shard]) as passing:
-            yield from write_rows(passing, rows, self.question.forms, self.words)
+        """Write the file of a shard, as `RowWriter.write` does."""
+        return self.writer.write(self.dataset.shards[shard], self.files[shard])
 
     def errors(self, number: int = 0, parts: int = 1) -> tuple[int, list[str]]:
         """Count the pictures of a part that is done, and list what is wrong with bad ones."""
@@ -131,17 +151,23 @@ class RowRun:
         return {**self.question.settings(), **of_model}
 
     @property
+    def writer(self) -> RowWriter:
+        """What writes the files."""
+        return RowWriter(self.question, self.words)
+
+    @property
     def words(self) -> dict[str, Any]:
         """What each file says of itself."""
         manifest = self.question.engine.manifest
         return {"model": manifest.name, "untrained": manifest.untrained, "run": self.settings}
 
     @property
-    def _place(self) -> Path:
+    def place(self) -> Path:
+        """The file that says which run it is."""
         return self.state or self.folder / STATE
 
     def _state(self) -> Mapping[str, Any] | None:
-        path = self._place
+        path = self.place
         try:
             with path.open("rb") as file:
                 state = json.loads(file.read(LARGEST))
@@ -196,7 +222,7 @@ class RowRun:
         for path in self.folder.glob(f"*{SUFFIX}"):
             if _is_vitonnx(path):
                 path.unlink()
-        self._place.unlink(missing_ok=True)
+        self.place.unlink(missing_ok=True)
 
 
 def _is_vitonnx(path: Path) -> bool:

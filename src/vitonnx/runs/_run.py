@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ from vitonnx.engine import (
     Pass,
     StateFile,
     Survey,
-    fit_steps,
     run_settings,
+    stage_of,
     stages_of,
     survey,
     survey_pair,
 )
-from vitonnx.probes import AddingProbe, PairProbe, Probe
+from vitonnx.probes import AddingProbe, PairProbe, Probe, answering
 
 __all__ = ["FitRun", "PairRun", "Run", "TotalRun"]
 
@@ -59,6 +59,15 @@ class Run(ABC):
         Survey
             The one at hand, after every batch.
         """
+
+    def one_by_one(self, surveys: Sequence[Survey]) -> Iterator[tuple[Run, Survey]]:
+        """Give a run of its own for each pass, and its survey: the next once the last is through.
+
+        Whoever counts the shards of such a run apart, and adds them to its survey in their order,
+        comes to what `go` comes to, to the last bit.
+        """
+        (found,) = surveys
+        yield self, found
 
     def begin(self) -> list[Survey]:
         """Give the surveys of a run that begins."""
@@ -104,6 +113,11 @@ class TotalRun(Run):
             survey(engine, self.dataset, self.probe, found, strict=self.strict)
             for engine, found in zip(self.engines.values(), surveys, strict=True)
         )
+
+    def one_by_one(self, surveys: Sequence[Survey]) -> Iterator[tuple[Run, Survey]]:
+        """Give a run a model."""
+        for (name, engine), found in zip(self.engines.items(), surveys, strict=True):
+            yield replace(self, engines={name: engine}), found
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -169,11 +183,26 @@ class FitRun(Run):
 
     def go(self, surveys: Sequence[Survey]) -> Iterator[Survey]:
         """Fit the probe for one model after the other."""
+        for run, found in self.one_by_one(surveys):
+            yield from run.go([found])
+
+    def one_by_one(self, surveys: Sequence[Survey]) -> Iterator[tuple[Run, Survey]]:
+        """Give a run for each stage of each model; once it is through, the probe has learned."""
         stages = self._stages
         for number, (name, engine) in enumerate(self.engines.items()):
-            own = surveys[number * stages : (number + 1) * stages]
-            steps: Generator[Survey, None, Any] = fit_steps(engine, self.dataset, self.probe, own)
-            self.fitted[name] = yield from steps
+            probe: Probe[Any] = self.probe
+            for found in surveys[number * stages : (number + 1) * stages]:
+                stage = stage_of(engine, probe)
+                # One that is fitted, such as the norms, may have a total that is asked for.
+                asked = probe if stage is None and isinstance(probe, AddingProbe) else stage
+                if asked is None:
+                    break
+                yield TotalRun(engines={name: engine}, dataset=self.dataset, probe=asked), found
+                if stage is None or not found.summary.count:
+                    break
+                with answering(probe):
+                    probe = probe.learn(found.summary, engine.layout)
+            self.fitted[name] = probe
 
     @property
     def whole(self) -> str | None:

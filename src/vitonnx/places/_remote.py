@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import io
-import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import IO, Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 from vitonnx.blame import blamed_on, reason_of
-from vitonnx.dataset._address import (
-    BUCKETS,
-    WEB,
-    in_folder,
-    is_address,
-    parts_of,
-    shown_address,
-    without_secrets,
-)
-from vitonnx.dataset._place import outside, refuse_long
 from vitonnx.errors import DataError, PictureError, VitonnxError
 from vitonnx.extras import require_data
+from vitonnx.places._address import (
+    BUCKETS,
+    WEB,
+    is_address,
+    parts_of,
+    refuse_unread,
+    shown_address,
+    with_path,
+    without_secrets,
+)
+from vitonnx.places._place import outside, refuse_long
+from vitonnx.places._systems import (
+    described,
+    in_bucket,
+    in_folder,
+    on_page,
+    streamed,
+    through_fsspec,
+)
 
 __all__ = ["Remote"]
 
@@ -32,17 +40,41 @@ PIECE = 2**20
 BUFFER = 2**23
 """Bytes that a bucket is asked for at once where a tar is read from its beginning."""
 
-UNSIGNED = "s3://anonymous@"
-
-# Seconds. None for a whole file: a tar is read as fast as a model asks for its pictures.
-PATIENCE: Any = {"total": None, "sock_connect": 60, "sock_read": 120}
+STAMPS = ("size", "mtime", "ETag", "LastModified", "Content-MD5", "Digest", "Last-Modified")
+REFUSED = (401, 403)
+SIGNS = "*["  # of a glob: a question mark begins a query
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at a URL, or a folder there."""
+    """A file at a URL, or a folder there.
+
+    Parameters
+    ----------
+    address : str
+        The URL: ``s3://`` or ``gs://``, which pyarrow reads, with the credentials and the endpoint
+        of its environment; or ``hf://``, ``https://`` or ``http://``, which fsspec reads.
+    kind : type of VitonnxError
+        What is raised where it can't be read.
+
+    Raises
+    ------
+    UsageError
+        If URLs of this kind aren't read.
+
+    Examples
+    --------
+    >>> model = Remote("https://ada:secret@host/vit/dino.onnx")
+    >>> model.file_name, model.name, model.beside("dino.onnx.data").name
+    ('dino.onnx', 'https://host/vit/dino.onnx', 'https://host/vit/dino.onnx.data')
+    """
 
     address: str
+    kind: type[VitonnxError] = field(default=DataError, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse other kinds of URLs."""
+        refuse_unread(self.address)
 
     @property
     def name(self) -> str:
@@ -66,7 +98,7 @@ class Remote:
         scheme, authority, path, query = parts_of(self.address)
         kept = f"?{query}" if query and scheme in BUCKETS else ""
         above = path.rstrip("/").rpartition("/")[0]
-        return Remote(f"{scheme}://{authority}{above}/{kept}")
+        return replace(self, address=f"{scheme}://{authority}{above}/{kept}")
 
     @property
     def identity(self) -> str:
@@ -79,10 +111,24 @@ class Remote:
 
     def size(self) -> int | None:
         """Ask for its length in bytes; a web server may not tell."""
-        with self._reading(DataError):
+        with self._reading():
             system, path = self._reached()
             size: int | None = system.get_file_info(path).size
             return size
+
+    def stamp(self) -> dict[str, str]:
+        """Ask for what tells this content from another at the same URL: its size, time, digest."""
+        with self._reading():
+            system, path = self._reached()
+            found = described(system, path)
+        if found["type"] == "directory":
+            raise self.kind(f"{self.name} is a folder: give the URL of a file in it.")
+        return {name: str(found[name]) for name in STAMPS if found.get(name) is not None}
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether it stands for all files that match it."""
+        return any(sign in parts_of(self.address)[2] for sign in SIGNS)
 
     def is_folder(self) -> bool:
         """Ask whether it is a folder; at a web server only a slash at its end tells."""
@@ -91,24 +137,41 @@ class Remote:
             return path.endswith("/")
         from pyarrow.fs import FileType
 
-        with self._reading(DataError):
+        with self._reading():
             system, path = self._reached()
             return bool(system.get_file_info(path).type == FileType.Directory)
 
     def files(self) -> Iterator[str]:
         """List the paths of the files below this folder, without hidden ones."""
-        with self._reading(DataError):
+        with self._reading():
             system, path = self._reached()
             base = path.rstrip("/") + "/"
-            listed = _on_page if parts_of(self.address)[0] in WEB else _in_folder
+            listed = on_page if parts_of(self.address)[0] in WEB else in_folder
             for found in listed(system, base):
                 relative = found.removeprefix(base)
                 if not any(part.startswith(".") for part in relative.split("/")):
                     yield relative
 
+    def matches(self) -> tuple[Remote, list[str]]:
+        """Divide a glob into the folder above its first sign, and the paths of matches below it."""
+        from fsspec.utils import glob_translate
+
+        folder = self
+        while folder.is_glob:
+            folder = folder.folder
+        pattern = re.compile(glob_translate(self.path_below(folder.address)))
+        return folder, list(filter(pattern.match, folder.files()))
+
     def child(self, relative: str) -> Remote:
         """Give a file below this folder, by a path that `files` gave."""
-        return Remote(in_folder(self.address, relative))
+        folder = parts_of(self.address)[2].rstrip("/")
+        return replace(self, address=with_path(self.address, f"{folder}/{relative}"))
+
+    def beside(self, name: str) -> Remote:
+        """Give another file by its path from the folder; the rest of the URL stays as it is."""
+        scheme, _, path, _ = parts_of(self.address)
+        name = quote(name) if scheme in WEB else name
+        return replace(self, address=with_path(self.address, f"{path.rpartition('/')[0]}/{name}"))
 
     def path_below(self, folder: str) -> str:
         """Give its path below the URL of a folder."""
@@ -118,32 +181,23 @@ class Remote:
 
     def stream(self, buffer: int = BUFFER) -> IO[bytes]:
         """Open it to be read once, from its beginning, over one connection where that can be."""
-        from pyarrow.fs import PyFileSystem
-
-        with self._reading(DataError):
-            system, path = self._reached()
-            if isinstance(system, PyFileSystem):
-                opened = system.handler.fs.open(path, "rb", block_size=0)
-            else:
-                opened = system.open_input_stream(path, compression=None, buffer_size=buffer)
+        with self._reading():
+            opened = streamed(*self._reached(), buffer)
         return io.BufferedReader(_Pieces(self, opened), PIECE)
 
     def table(self) -> Any:
         """Open it for pyarrow."""
-        with self._reading(DataError):
+        with self._reading():
             system, path = self._reached()
             return system.open_input_file(path)
 
     def content(self) -> bytes:
         """Read a picture's file."""
-        try:
-            with self.stream(buffer=0) as file:
-                content = bytearray()
-                while piece := file.read(PIECE):
-                    content += piece
-                    refuse_long(self.name, len(content))
-        except DataError as error:
-            raise PictureError(str(error)) from error
+        content = bytearray()
+        with replace(self, kind=PictureError).stream(buffer=0) as file:
+            while piece := file.read(PIECE):
+                content += piece
+                refuse_long(self.name, len(content))
         return bytes(content)
 
     def below(self, path: str) -> Remote:
@@ -153,7 +207,7 @@ class Remote:
         if is_address(path):
             other = parts_of(path)
             if other[:2] != (scheme, authority) or not other[2].startswith(own):
-                raise PictureError(outside(shown_address(path), self.name))
+                raise PictureError(outside(path, self.name))
             path = other[2].removeprefix(own)
             path = unquote(path) if scheme in WEB else path
         steps = path.split("/")
@@ -167,31 +221,41 @@ class Remote:
         scheme, authority, path, query = parts_of(self.address)
         require_data(f"{scheme}:// needs")
         if scheme not in BUCKETS:
-            system = _through_fsspec(scheme)
+            system = through_fsspec(scheme)
             return system, self.address if scheme in WEB else f"{authority}{path}"
         ending = f"?{query}" if query else ""
-        system, bucket = _in_bucket(f"{scheme.replace('gcs', 'gs')}://{authority}{ending}")
+        system, bucket = in_bucket(f"{scheme.replace('gcs', 'gs')}://{authority}{ending}")
         return system, f"{bucket}{path}"
 
     @contextmanager
-    def _reading(self, kind: type[VitonnxError]) -> Iterator[None]:
+    def _reading(self) -> Iterator[None]:
         """Turn whatever a library raises into a sentence that gives nothing away."""
-
-        def sentence(reason: str) -> str:
-            return f"can't read {self.name}: {self.discreet(reason)}."
-
         try:
-            with blamed_on(self.name, kind, sentence):
+            with blamed_on(self.name, self.kind, self._unread):
                 try:
                     yield
-                except FileNotFoundError as error:  # which fsspec makes of any refusal
-                    cause = error.__cause__
-                    why = (
-                        "there is no such file, or no server" if cause is None else reason_of(cause)
-                    )
-                    raise kind(sentence(why)) from error
+                except Exception as error:
+                    # fsspec says of any failure that there is no such file, and why beside.
+                    missing = isinstance(error, FileNotFoundError)
+                    cause = (error.__cause__ if missing else None) or error
+                    refusal = self._refusal(cause)
+                    if refusal is None and cause is error:
+                        raise
+                    raise self.kind(refusal or self._unread(reason_of(cause))) from error
         except ImportError as error:  # of what fsspec has need of for one kind of URL
-            raise kind(sentence(reason_of(error))) from error
+            raise self.kind(self._unread(reason_of(error))) from error
+
+    def _unread(self, reason: str) -> str:
+        return f"can't read {self.name}: {self.discreet(reason)}."
+
+    def _refusal(self, error: BaseException) -> str | None:
+        """Say what a server answers, where it says no."""
+        status = getattr(error, "status", None)
+        if isinstance(error, FileNotFoundError) or status == 404:
+            return f"there is no {self.name}: check the URL."
+        if isinstance(error, PermissionError) or status in REFUSED:
+            return f"access to {self.name} is refused: give credentials as its library reads them."
+        return None if status is None else self._unread(f"its server answers with status {status}")
 
 
 class _Pieces(io.RawIOBase):
@@ -204,7 +268,7 @@ class _Pieces(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with self._place._reading(DataError):
+        with self._place._reading():
             piece = self._opened.read(len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)
@@ -213,75 +277,3 @@ class _Pieces(io.RawIOBase):
         if not self.closed:
             self._opened.close()
         super().close()
-
-
-def _in_folder(system: Any, folder: str) -> Iterator[str]:
-    """List the files below a folder of a bucket or a hub."""
-    from pyarrow.fs import FileSelector, FileType
-
-    for info in system.get_file_info(FileSelector(folder.rstrip("/"), recursive=True)):
-        if info.type == FileType.File:
-            yield info.path
-
-
-def _on_page(system: Any, folder: str) -> Iterator[str]:
-    """List the files below a folder of a web server, by its page and those that this leads to.
-
-    A page may lead to its parent, to another server, and so on without end: nothing is followed
-    that isn't below.
-    """
-    for info in system.handler.fs.ls(folder, detail=True):
-        name = info["name"]
-        if name == folder or not name.startswith(folder) or ".." in unquote(name).split("/"):
-            continue
-        if info["type"] == "directory":
-            yield from _on_page(system, name)
-        else:
-            yield name
-
-
-@cache
-def _in_bucket(address: str) -> tuple[Any, str]:
-    """Give a bucket as pyarrow reads it, or, where it is built without, as fsspec does."""
-    from pyarrow import ArrowNotImplementedError
-    from pyarrow.fs import FileSystem
-
-    if address.startswith(UNSIGNED):
-        return _unsigned(address)
-    try:
-        system, bucket = FileSystem.from_uri(address)
-    except (ArrowNotImplementedError, ImportError):
-        scheme, authority, _, _ = parts_of(address)
-        return _through_fsspec(scheme), authority
-    return system, bucket.rstrip("/")
-
-
-def _unsigned(address: str) -> tuple[Any, str]:
-    """Give a public bucket of S3, which pyarrow has no URL for as it has for Google's."""
-    from pyarrow.fs import S3FileSystem, resolve_s3_region
-
-    _, authority, _, query = parts_of(address)
-    bucket = authority.rpartition("@")[2]
-    options = dict(parse_qsl(query))
-    server = os.environ.get("AWS_ENDPOINT_URL")
-    if server and "endpoint_override" not in options:  # which pyarrow overlooks here alone
-        scheme, _, options["endpoint_override"] = server.partition("://")
-        options["scheme"] = scheme
-    if not {"region", "endpoint_override"} & set(options):
-        options["region"] = resolve_s3_region(bucket)
-    return S3FileSystem(anonymous=True, **options), bucket
-
-
-@cache
-def _through_fsspec(scheme: str) -> Any:
-    """Give what fsspec, or a package that it knows, reads of a kind of URL, as pyarrow sees it."""
-    from fsspec import filesystem
-    from pyarrow.fs import FSSpecHandler, PyFileSystem
-
-    options: dict[str, Any] = {}
-    if scheme in WEB:
-        from aiohttp import ClientTimeout
-
-        # Proxies of the environment are for these, too.
-        options["client_kwargs"] = {"timeout": ClientTimeout(**PATIENCE), "trust_env": True}
-    return PyFileSystem(FSSpecHandler(filesystem(scheme, **options)))

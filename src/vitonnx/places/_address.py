@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from vitonnx.errors import UsageError
 
-__all__ = ["in_folder", "is_address", "parts_of", "shown_address", "without_secrets"]
+__all__ = [
+    "BUCKETS",
+    "WEB",
+    "is_address",
+    "named",
+    "parts_of",
+    "refuse_unread",
+    "shown_address",
+    "with_path",
+    "without_secrets",
+]
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 READ = ("s3", "gs", "gcs", "hf", "https", "http")
@@ -18,12 +28,7 @@ SHORTEST_SECRET = 3  # letters: to take out shorter ones would make sentences un
 
 
 def is_address(name: str) -> bool:
-    """Tell whether a name is a URL.
-
-    Raises
-    ------
-    UsageError
-        If it is one of a kind that isn't read.
+    """Tell whether a name is a URL, also one of a kind that isn't read.
 
     Examples
     --------
@@ -31,12 +36,27 @@ def is_address(name: str) -> bool:
     (True, False)
     """
     found = SCHEME.match(name)
-    if found is None or found[1].lower() == "file":
-        return False  # Whoever opens files says how to give this one.
-    if found[1].lower() not in READ:
-        kinds = ", ".join(f"{kind}://" for kind in READ if kind != "gcs")
-        raise UsageError(f"can't read {shown_address(name)}: a URL must begin with one of {kinds}.")
-    return True
+    # Whoever opens files says how to give one with file://.
+    return found is not None and found[1].lower() != "file"
+
+
+def refuse_unread(address: str) -> None:
+    """Refuse a URL that is of no kind that is read, or names no bucket or server.
+
+    Raises
+    ------
+    UsageError
+        If it is one.
+    """
+    scheme, authority, _, _ = parts_of(address)
+    if scheme in READ and authority:
+        return
+    kinds = ", ".join(f"{kind}://" for kind in READ if kind != "gcs")
+    what = "that names no server or bucket" if scheme in READ else "that isn't read"
+    raise UsageError(
+        f"{shown_address(address)} is a URL {what}: give one that begins with {kinds} and a name, "
+        "or download it first."
+    )
 
 
 def parts_of(address: str) -> tuple[str, str, str, str]:
@@ -52,11 +72,10 @@ def parts_of(address: str) -> tuple[str, str, str, str]:
     """
     scheme, _, rest = address.partition("://")
     scheme = scheme.lower()
-    if scheme in WEB:
-        split = urlsplit(address)
-        return scheme, split.netloc, split.path, split.query
-    authority, slash, path = rest.partition("/")
     query = ""
+    if scheme in WEB:
+        rest, _, query = rest.partition("#")[0].partition("?")
+    authority, slash, path = rest.partition("/")
     if scheme in BUCKETS:
         holder = path if slash else authority
         found = re.fullmatch(r"(.*?)\?(\w+=[^/?]*)", holder, re.DOTALL)
@@ -86,6 +105,17 @@ def shown_address(address: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{path}{ending}"
 
 
+def named(name: str) -> str:
+    """Give a file's name as ids and results have it: a URL as it is shown, all others as given.
+
+    Examples
+    --------
+    >>> named("https://me:secret@birds.org/robin.jpg"), named("me:secret@birds.org/robin.jpg")
+    ('https://birds.org/robin.jpg', 'me:secret@birds.org/robin.jpg')
+    """
+    return shown_address(name) if is_address(name) else name
+
+
 def without_secrets(text: str, address: str) -> str:
     """Take out of what a library says whatever `shown_address` leaves out.
 
@@ -104,14 +134,14 @@ def without_secrets(text: str, address: str) -> str:
     return text
 
 
-def in_folder(address: str, relative: str) -> str:
-    """Give the URL of a file below that of a folder.
+def with_path(address: str, path: str) -> str:
+    """Give the URL of another file at the same server.
 
     Examples
     --------
-    >>> in_folder("s3://birds/val/?region=eu-north-1", "robin.jpg")
+    >>> with_path("s3://birds/val/?region=eu-north-1", "/val/robin.jpg")
     's3://birds/val/robin.jpg?region=eu-north-1'
     """
-    scheme, authority, path, query = parts_of(address)
+    scheme, authority, _, query = parts_of(address)
     ending = f"?{query}" if query else ""
-    return f"{scheme}://{authority}{path.rstrip('/')}/{relative}{ending}"
+    return f"{scheme}://{authority}{path}{ending}"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from vitonnx.blame import why_unopened
-from vitonnx.dataset._address import is_address
 from vitonnx.errors import DataError, PictureError, VitonnxError
 from vitonnx.filenames import is_text, shown
+from vitonnx.places._address import is_address, named
 from vitonnx.regular import refuse_special
 
 __all__ = ["MOST_BYTES", "Local", "Place", "outside", "place_of", "refuse_long", "shown_place"]
@@ -77,7 +77,7 @@ class Place(Protocol):
 def place_of(name: str) -> Place:
     """Take a name as that of a file on this machine, or as a URL."""
     if is_address(name):
-        from vitonnx.dataset._remote import Remote
+        from vitonnx.places._remote import Remote
 
         return Remote(name)
     return Local(name)
@@ -85,7 +85,7 @@ def place_of(name: str) -> Place:
 
 def shown_place(word: str) -> str:
     """Give a word of the command line as messages have it: a URL without passwords and tokens."""
-    return place_of(word).name
+    return shown(named(word))
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,6 @@ def refuse_long(name: str, size: int) -> None:
 def outside(path: str, folder: str) -> str:
     """Say that a path leads out of where a table's pictures may be."""
     return (
-        f"{shown(path)} is not below {folder}, where the paths of this dataset must stay: if "
+        f"{shown_place(path)} is not below {folder}, where the paths of this dataset must stay: if "
         "it is right, say where its pictures are with --root DIR."
     )

@@ -110,7 +110,7 @@ def accuracy(
     with cluster_of(ray, [model] * len(engines), engines, quiet=quiet) as cluster:
         surveys = count(run, resume, cluster=cluster, label="Measuring", quiet=quiet)
     if own is not None:
-        write_part(run, pictures, part, surveys, own, run.question)
+        write_part(run, pictures, part, surveys, own, run.question, quiet=quiet)
     elif surveys[0].summary.count:
         manifests = {precision: engine.manifest for precision, engine in engines.items()}
         _deliver(accuracy_of(run.question, manifests, surveys[0], run.settings()), numbers)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["count", "list_bad", "refuse_one", "write_part"]
 
 SAVE_EVERY_SECONDS = 3.0
+OF_RESULTS = (".npz", ".csv", ".png", ".pdf", ".svg", ".parquet")
 SAVING_SHARE = 0.05  # of the time that may go into saving, where sums are large
 
 
@@ -114,6 +115,8 @@ def write_part(
     surveys: Sequence[Survey],
     output: Path,
     probe: Any,
+    *,
+    quiet: bool,
 ) -> None:
     """Write what one of several processes counted, and print the file's name.
 
@@ -131,6 +134,8 @@ def write_part(
         The file.
     probe : Probe
         What was asked.
+    quiet : bool
+        Whether to suppress notes.
     """
     from vitonnx.runs import Part, options_of_probe
 
@@ -146,6 +151,12 @@ def write_part(
         surveys=surveys,
     ).save(output)
     give(output)
+    if output.suffix.lower() in OF_RESULTS:
+        inform(
+            f"{output} is a part of a run, whatever its name: `vitonnx merge` makes a result of "
+            "all parts.",
+            quiet=quiet,
+        )
 
 
 def list_bad(surveys: Sequence[Survey]) -> None:

@@ -140,7 +140,7 @@ def probe_dataset(
     with cluster_of(ray, models, engines, quiet=quiet) as cluster:
         surveys = count(run, resume, cluster=cluster, label="Measuring", quiet=quiet)
     if shard is not None:
-        write_part(run, pictures, part, surveys, target, probe)
+        write_part(run, pictures, part, surveys, target, probe, quiet=quiet)
         list_bad(surveys)
         return
     found = TotalsFound(probe, manifests, surveys, mine.files, note, block)

@@ -97,7 +97,7 @@ def probe_fitted(
             raise UsageError(f"{run.whole}: run it in one piece.")
         with cluster_of(ray, models, engines, quiet=quiet) as cluster:
             surveys = count(run, resume, cluster=cluster, label="Fitting", quiet=quiet)
-        write_part(run, pictures, part, surveys, output, probe)
+        write_part(run, pictures, part, surveys, output, probe, quiet=quiet)
         list_bad(surveys)
         return
     if in_rows and shard is not None and probe.fit_stage(next(iter(engines.values())).layout):

@@ -11,7 +11,7 @@ import typer
 
 from vitonnx.cli._console import complain, give, inform, watch
 from vitonnx.cli._counting import refuse_one
-from vitonnx.errors import UsageError
+from vitonnx.errors import UsageError, VitonnxError
 
 if TYPE_CHECKING:
     from vitonnx.dataset import Dataset
@@ -139,7 +139,11 @@ def write_rows(
             folder = stack.enter_context(passing_folder(output.absolute().parent))
         run = RowRun(question=question, dataset=dataset, folder=folder, state=resume)
         run.begin(force=force)
-        _go_through(run, part, cluster, label=label, quiet=quiet)
+        try:
+            _go_through(run, part, cluster, label=label, quiet=quiet)
+        except VitonnxError:
+            run.forget()
+            raise
         if folder != output:
             join_rows(run.files, output)
         pictures, errors = run.errors(*part)
@@ -152,7 +156,9 @@ def _go_through(
 ) -> None:
     left = run.left(*part)
     start, stop = run.dataset.span(*part)
-    if done := stop - start - len(left):
+    if stop > start and not left:
+        inform("all shards are done already.", quiet=quiet)
+    elif done := stop - start - len(left):
         inform(f"going on after {done} of {stop - start} shards.", quiet=quiet)
     if cluster is not None:
         for _ in watch(cluster.write(run, left), total=len(left), label=label, quiet=quiet):

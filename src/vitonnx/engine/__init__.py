@@ -15,7 +15,7 @@ from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
 from vitonnx.engine._result_stream import Prediction, Result, Stream, best_classes, predict
 from vitonnx.engine._run_values import DAMAGED, known_operators, run_values, value_types
 from vitonnx.engine._save_results import save_comparison, save_results, stack_results
-from vitonnx.engine._state_file import StateFile, describe_probe, run_settings
+from vitonnx.engine._state_file import StateFile, describe_probe, difference, run_settings
 from vitonnx.engine._state_schema import (
     Counting,
     Pass,
@@ -58,6 +58,7 @@ __all__ = [
     "check_reduction",
     "compare_engines",
     "describe_probe",
+    "difference",
     "find_obstacle",
     "hold_fidelity",
     "is_kept_in_file",

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -22,12 +23,13 @@ from vitonnx.engine._engine import Engine
 from vitonnx.engine._state_schema import Pass, StateContent, to_entry, to_surveys
 from vitonnx.engine._survey import Survey
 from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.filenames import shown
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import weight_files
 from vitonnx.probes import Probe
 from vitonnx.regular import refuse_special
 
-__all__ = ["StateFile", "describe_probe", "run_settings"]
+__all__ = ["StateFile", "describe_probe", "difference", "run_settings"]
 
 VERSIONS = {
     "onnxruntime": onnxruntime.__version__,
@@ -121,6 +123,7 @@ def _hash_model(file: Path) -> str:
 OF_A_PICTURE = 2**13
 USUAL = 2**16  # pictures, where their number is not known
 MOST_SHOWN = 80  # letters of another run's setting
+HASH = re.compile(r"[0-9a-f]{64}")  # which tells a person nothing
 
 Settings: TypeAlias = Mapping[str, str | int]
 """All that the numbers of a run depend on, in a person's words."""
@@ -209,20 +212,34 @@ class StateFile:
         return of_pictures + 2 * sum(each.most_bytes for each in self.passes)
 
     def _compare(self, settings: Settings) -> None:
-        for name in {**self.settings, **settings}:
-            was, now = settings.get(name, "not set"), self.settings.get(name, "not set")
-            if was != now:
-                raise UsageError(
-                    f"{self.path} holds the state of another run: {_short(name)} was "
-                    f"{_short(was)} and is now {_short(now)}. Repeat the command of that run, or "
-                    "give another file to start over."
-                )
+        if (other := difference(settings, self.settings)) is not None:
+            raise UsageError(
+                f"{self.path} holds the state of another run: {other}. Repeat the command of that "
+                "run, or give another file to start over."
+            )
+
+
+def difference(before: Settings, now: Settings) -> str | None:
+    """Say in what two runs differ first; None where they are the same.
+
+    Examples
+    --------
+    >>> difference({"the seed": 3}, {"the seed": 4})
+    'the seed was 3 and is now 4'
+    """
+    for name in {**now, **before}:
+        was, is_now = (str(each.get(name, "not set")) for each in (before, now))
+        if was != is_now:
+            if HASH.fullmatch(was) and HASH.fullmatch(is_now):
+                return f"{_short(name)} is another"
+            return f"{_short(name)} was {_short(was)} and is now {_short(is_now)}"
+    return None
 
 
 def _checksum(state: Any) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
-def _short(words: str | int) -> str:
-    text = str(words)
+def _short(text: str) -> str:
+    text = shown(text)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

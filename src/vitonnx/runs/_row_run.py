@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,8 @@ from typing import Any
 
 from vitonnx.blame import why_unopened
 from vitonnx.dataset import Dataset, Shard
-from vitonnx.engine import run_settings
+from vitonnx.engine import difference, run_settings
 from vitonnx.errors import UsageError, VitonnxError
-from vitonnx.filenames import shown
 from vitonnx.media import atomic_path, check_place
 from vitonnx.runs._row_file import WORDS, errors_in, is_ours, write_rows
 from vitonnx.runs._rows import Row, Rows
@@ -25,7 +25,6 @@ __all__ = ["RowRun", "RowWriter"]
 STATE = "_vitonnx.json"
 SUFFIX = ".parquet"
 LARGEST = 2**20  # bytes of a state
-MOST_SHOWN = 80  # letters of another run's setting
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +108,12 @@ class RowRun:
                     passing.write_text(json.dumps(self.settings, indent=1) + "\n")
         except OSError as error:
             raise VitonnxError(f"can't write {self.folder}: {why_unopened(error)}.") from error
+
+    def forget(self) -> None:
+        """Remove the state of a run that has written nothing, so that another may begin."""
+        if not any(map(self.is_done, range(len(self.files)))):
+            with suppress(OSError):
+                self.place.unlink()
 
     def left(self, number: int = 0, parts: int = 1) -> list[int]:
         """List the shards of a part of the dataset that have no file yet, by their numbers."""
@@ -206,16 +211,12 @@ class RowRun:
 
     def _compare(self) -> None:
         was = self._state()
-        if was is None:
-            return
-        for name in {**self.settings, **was}:
-            before, now = was.get(name, "not set"), self.settings.get(name, "not set")
-            if before != now:
-                raise UsageError(
-                    f"{self.state or self.folder} holds another run: {_short(name)} was "
-                    f"{_short(before)} and is now {_short(now)}. Repeat the command of that "
-                    "run, give another one, or start over with --force."
-                )
+        other = None if was is None else difference(was, self.settings)
+        if other is not None:
+            raise UsageError(
+                f"{self.state or self.folder} holds another run: {other}. Repeat the command of "
+                "that run, give another one, or start over with --force."
+            )
 
     def _clear(self) -> None:
         """Remove what another run has written."""
@@ -233,8 +234,3 @@ def _is_vitonnx(path: Path) -> bool:
         return WORDS in (pq.read_schema(path).metadata or {})
     except (OSError, pa.ArrowInvalid):
         return False
-
-
-def _short(words: Any) -> str:
-    text = shown(str(words))
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

@@ -23,6 +23,7 @@ __all__ = ["SHAPE", "WORDS", "errors_in", "is_ours", "rows_in", "write_rows"]
 WORDS, SHAPE = b"vitonnx", b"shape"
 # Rows are written in groups: as many as this, or as fill so many bytes.
 MOST_ROWS, MOST_BYTES = 1024, 2**24
+LARGEST_LABEL = 2**63 - 1
 
 
 def write_rows(
@@ -173,6 +174,11 @@ def _labels(rows: Sequence[Row], kind: Any) -> Any:
                 raise DataError(
                     f"the label of {row.id} is {row.label!r}, and others are numbers: label all "
                     "pictures by names, or all by numbers."
+                )
+            if row.label is not None and abs(row.label) > LARGEST_LABEL:
+                raise DataError(
+                    f"the label of {row.id} is {row.label}, a number that no parquet file holds: "
+                    "label pictures by names, or by smaller numbers."
                 )
         return pa.array(labels, kind)
     return pa.array([None if each is None else shown(str(each)) for each in labels], kind)

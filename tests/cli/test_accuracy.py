@@ -281,3 +281,46 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(
     _, err = process.communicate(timeout=200)
     assert process.returncode == 1, err
     assert Path("resumed.json").read_bytes() == Path("whole.json").read_bytes()
+
+
+@pytest.mark.parametrize("limit", [(), ("--limit", "3")])
+def test_a_dataset_without_a_picture_is_refused(
+    limit: tuple[str, ...], call: Call, exported: Exported, desk: Path
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    nothing = {"image": pa.array([], pa.binary()), "class": pa.array([], pa.int64())}
+    pq.write_table(pa.table(nothing), desk / "empty.parquet")
+    model = exported("imagenet")
+    words = ("empty.parquet", "--label", "class", "-o", "x.json", *limit)
+    assert_refused(call("evaluate", "accuracy", model, *words, "-q"), 2, "no picture")
+    part = ("empty.parquet", "--label", "class", "-o", "x.part", "--shard", "0/1", *limit)
+    assert call("evaluate", "accuracy", model, *part, "-q").code == 0
+    assert_refused(call("merge", "x.part", "-q"), 2, "no picture")
+    assert not (desk / "x.json").exists()
+
+
+def test_a_long_number_is_no_class(call: Call, exported: Exported, desk: Path) -> None:
+    """Python refuses to read numbers of more than 4,300 digits."""
+    draw(desk / "drawn", 2)
+    with tarfile.open("val.tar", "w") as tar:
+        for file in sorted((desk / "drawn").iterdir()):
+            tar.add(file, file.name)
+            entry = tarfile.TarInfo(f"{file.stem}.cls")
+            entry.size = 5000
+            tar.addfile(entry, io.BytesIO(b"7" * entry.size))
+    outcome = call("evaluate", "accuracy", exported("imagenet"), "val.tar", "-q")
+    assert_refused(outcome, 2, "no class")
+
+
+def test_bad_pictures_of_both_datasets_are_counted(
+    call: Call, exported: Exported, desk: Path
+) -> None:
+    for folder, good, bad in (("train", 11, 2), ("val", 1, 13)):
+        draw(desk / folder / "tench", good)
+        for number in range(bad):
+            (desk / folder / "tench" / f"bad{number}.png").write_text("bad")
+    outcome = call("evaluate", "knn", exported("imagenet"), "train", "val", "-q")
+    assert outcome.code == 1
+    assert outcome.errors[-1] == "15 of 27 pictures skipped; the others are done."

@@ -132,6 +132,26 @@ def test_labels_that_are_numbers_stay_numbers(call: Call, exported: Exported, de
         assert column(name, "label") == [0, 3, 6, 9, 12]
 
 
+def test_labels_beyond_64_bits_are_refused(call: Call, exported: Exported, desk: Path) -> None:
+    kept = drawn(2)
+    table = {"image": [each.content for each in kept], "kind": pa.array([7, 2**63], pa.uint64())}
+    pq.write_table(pa.table(table), desk / "val.parquet")
+    words = ("val.parquet", "--label", "kind", "-o", "out")
+    assert_refused(embedded(call, exported("plain"), *words), 1, str(2**63))
+    assert files_in("out") == []
+
+
+@pytest.mark.parametrize("limit", [(), ("--limit", "3")])
+@pytest.mark.parametrize("output", ["out.parquet", "out.npz"])
+def test_no_picture_is_no_row(
+    output: str, limit: tuple[str, ...], call: Call, exported: Exported, desk: Path
+) -> None:
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), desk / "empty.parquet")
+    outcome = embedded(call, exported("plain"), "empty.parquet", "-o", output, *limit)
+    assert (outcome.code, outcome.errors) == (0, [])
+    assert (desk / output).exists()
+
+
 def test_labels_of_hugging_face_are_names(call: Call, exported: Exported, desk: Path) -> None:
     kept = drawn(5, ("wren", "tit"))
     write_parquet_of_structs(desk / "birds.parquet", kept, classes=("tit", "wren"))

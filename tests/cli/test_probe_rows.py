@@ -159,6 +159,55 @@ def test_colours_by_a_basis_and_by_all_pictures(
         np.testing.assert_allclose(array(desk / way / name, "pca"), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("basis", ["basis.npz", "tars"])
+def test_parts_by_one_basis(
+    basis: str, call: Call, exported: Exported, kept: list[Kept], desk: Path
+) -> None:
+    """Who says what it is fitted by writes rows in parts, as one process would."""
+    write_tars(desk / "tars", kept, (2, 3))
+    words = ("probe", "pca", exported("plain"), "tars")
+    assert call(*words, "-o", "fit.part", "--shard", "0/1", *QUIET).code == 0
+    assert call("merge", "fit.part", "-o", "basis.npz", "--quiet").code == 0
+    for number in (1, 0):
+        shard = ("--basis", basis, "--shard", f"{number}/2")
+        outcome = call(*words, "-o", "parts", *shard, *QUIET)
+        assert (outcome.code, outcome.errors) == (0, [])
+    assert call(*words, "-o", "whole", "--basis", basis, *QUIET).code == 0
+    names = files_in("whole")
+    assert files_in("parts") == names
+    for name in names:
+        assert (desk / "parts" / name).read_bytes() == (desk / "whole" / name).read_bytes()
+
+
+def test_a_basis_that_differs_in_its_last_bits_is_another(
+    call: Call, exported: Exported, folder: Path, desk: Path
+) -> None:
+    """What prints alike, as NumPy rounds and shortens it, may not go on in one folder."""
+    words = ("probe", "pca", exported("plain"), folder)
+    assert call(*words, "-o", "fit.part", "--shard", "0/1", *QUIET).code == 0
+    assert call("merge", "fit.part", "-o", "basis.npz", "--quiet").code == 0
+    assert call(*words, "--basis", "basis.npz", "-o", "out", *QUIET).code == 0
+    with np.load("basis.npz") as saved:
+        arrays = dict(saved)
+    (name,) = (each for each in arrays if each.endswith("mean"))
+    arrays[name] = np.nextafter(arrays[name], np.inf)
+    np.savez(desk / "other.npz", **arrays)
+    assert_refused(call(*words, "--basis", "other.npz", "-o", "out", *QUIET), 2, "another run")
+    assert call(*words, "--basis", "basis.npz", "-o", "out", *QUIET).code == 0
+    assert "array(" not in (desk / "out" / "_vitonnx.json").read_text()
+
+
+def test_a_part_tells_of_its_own_pictures(
+    call: Call, exported: Exported, kept: list[Kept], desk: Path
+) -> None:
+    write_tars(desk / "tars", kept, (2, 3))
+    words = ("probe", "norms", exported("plain"), "tars", "--threshold", "5", "-o", "out")
+    for number, pictures in enumerate((2, 3)):
+        outcome = call(*words, "--shard", f"{number}/2", "--device", "cpu", "--threads", "1")
+        assert outcome.code == 0
+        assert f"pictures: {pictures};" in outcome.err
+
+
 def test_a_fitted_probe_goes_on(
     call: Call, exported: Exported, kept: list[Kept], desk: Path
 ) -> None:

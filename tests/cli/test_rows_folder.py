@@ -202,6 +202,16 @@ def test_force_needs_a_folder(call: Call, exported: Exported, tars: str, desk: P
     assert contents(desk) == before
 
 
+def test_without_a_folder_nothing_hints_at_force(
+    call: Call, exported: Exported, tars: str, desk: Path
+) -> None:
+    words = ("embed", exported("plain"), tars, "-o", "x.parquet", "--resume", "state", *QUIET)
+    assert call(*words).code == 0
+    outcome = call(*words, "--half")
+    assert_refused(outcome, 2, "state holds another run", "remove state and state.shards")
+    assert "--force" not in outcome.err
+
+
 @pytest.mark.parametrize("damage", ["empty", "half", "list", "number", "deep", "binary"])
 def test_a_damaged_state_is_refused_and_force_starts_over(
     damage: str, embed: Callable[..., Outcome], desk: Path

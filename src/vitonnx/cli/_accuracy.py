@@ -19,10 +19,11 @@ from vitonnx.cli._options import Device, MaxPixels, Model, Quiet, Resume, Size, 
 from vitonnx.cli._output import files_of
 from vitonnx.cli._spread import spread
 from vitonnx.cli._truth import Numbers, Truth, check_written, find_labels
+from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitonnx.engine import Engine
-    from vitonnx.evaluate import AccuracyQuestion, AccuracyResult
+    from vitonnx.engine import Engine, Survey
+    from vitonnx.evaluate import AccuracyQuestion
     from vitonnx.manifest import Manifest
     from vitonnx.media import Files
     from vitonnx.runs import Part
@@ -86,13 +87,15 @@ def accuracy(
     quiet: Quiet = False,
 ) -> None:
     """Count how often a model is right: top-1 and top-5, beside what was published."""
-    from vitonnx.evaluate import AccuracyRun, accuracy_of
+    from vitonnx.evaluate import AccuracyRun
 
     part = parse_shard(shard)
     numbers, own = (output, None) if shard is None else (None, output)
     if shard is not None:
         own = own or Path(f"accuracy-{part[0]}-of-{part[1]}.part")
-    pictures = dataset.open(quiet=quiet, parts=part[1])
+    # A file of labels may be about pictures by their order, which is looked up first.
+    several = truth is not None
+    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=several)
     labels = find_labels(truth, dataset, pictures, quiet=quiet)
     read = dataset.read(pictures)
     check_written(numbers, [own, resume], read | files_of([model]), truth)
@@ -111,10 +114,10 @@ def accuracy(
         surveys = count(run, resume, cluster=cluster, label="Measuring", quiet=quiet)
     if own is not None:
         write_part(run, pictures, part, surveys, own, run.question, quiet=quiet)
-    elif surveys[0].summary.count:
-        manifests = {precision: engine.manifest for precision, engine in engines.items()}
-        _deliver(accuracy_of(run.question, manifests, surveys[0], run.settings()), numbers)
-    list_bad(surveys)
+        list_bad(surveys)
+        return
+    manifests = {precision: engine.manifest for precision, engine in engines.items()}
+    _deliver(run.question, manifests, surveys[0], run.settings(), numbers)
 
 
 def accuracy_question(
@@ -122,26 +125,39 @@ def accuracy_question(
 ) -> tuple[AccuracyQuestion, Manifest]:
     """Give what a part of a run counts, as it says itself, and a model that it asked."""
     from vitonnx.evaluate import AccuracyQuestion
+    from vitonnx.evaluate.labels import Classes
 
-    return AccuracyQuestion(**options), next(iter(models.values()))
+    manifest = next(iter(models.values()))
+    question = AccuracyQuestion(len(models), Classes.of(manifest).count)
+    if AccuracyQuestion(**options) != question:
+        raise ValueError("options of another model")
+    return question, manifest
 
 
 def merge_accuracy(whole: Part, output: Path | None, parts: Files, *, quiet: bool) -> None:
     """Print what the parts of a run come to, and write it."""
-    from vitonnx.evaluate import accuracy_of
-
     check_written(output, [], parts, None)
     question, manifest = accuracy_question(whole.options, whole.models)
     note_untrained({manifest.name: manifest}, quiet=quiet)
-    if whole.surveys[0].summary.count:
-        found = accuracy_of(question, whole.models, whole.surveys[0], whole.settings)
-        _deliver(found, output)
-    list_bad(whole.surveys)
+    _deliver(question, whole.models, whole.surveys[0], whole.settings, output)
 
 
-def _deliver(found: AccuracyResult, output: Path | None) -> None:
-    """Print a table, and write all numbers where that is asked for."""
-    print_accuracy(found)
-    if output is not None:
-        found.save(output)
-        give(output)
+def _deliver(
+    question: AccuracyQuestion,
+    models: Mapping[str, Manifest],
+    survey: Survey,
+    settings: Mapping[str, str | int],
+    output: Path | None,
+) -> None:
+    """Print a table, write all numbers where that is asked for, and list bad pictures."""
+    from vitonnx.evaluate import accuracy_of
+
+    if survey.summary.count:
+        found = accuracy_of(question, models, survey, settings)
+        print_accuracy(found)
+        if output is not None:
+            found.save(output)
+            give(output)
+    elif not survey.pictures:
+        raise UsageError("there is no picture to measure.")
+    list_bad([survey])

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from vitonnx.cli._accuracy_table import print_knn
-from vitonnx.cli._console import give, inform
-from vitonnx.cli._counting import count, list_bad
+from vitonnx.cli._console import give, inform, list_skipped
+from vitonnx.cli._counting import count
 from vitonnx.cli._dataset_options import DatasetOptions
 from vitonnx.cli._engines import EngineOptions, note_untrained
 from vitonnx.cli._options import Model, Quiet, Resume
@@ -46,7 +46,8 @@ def knn(
     """Have the nearest neighbours of pictures vote for their class, as DINO is evaluated."""
     from vitonnx.evaluate import NEIGHBOURS, Bank, BankRun, VoteRun, knn_of
 
-    pictures = dataset.open(quiet=quiet)
+    # A file of labels may be about pictures by their order, which is looked up first.
+    pictures = dataset.open(quiet=quiet, several_times=truth is not None)
     voting = replace(dataset, data=[train], limit=None, seed=None)
     known = voting.open(quiet=quiet)
     labels = find_labels(truth, dataset, pictures, quiet=quiet)
@@ -75,7 +76,10 @@ def knn(
             if output is not None:
                 result.save(output)
                 give(output)
-    list_bad([filled, found])
+        elif not found.pictures:
+            raise UsageError("there is no picture to measure.")
+    reasons = [*filled.skipped.values(), *found.skipped.values()]
+    list_skipped(reasons, filled.pictures + found.pictures)
 
 
 def _beside(resume: Path | None) -> list[Path]:

@@ -61,20 +61,22 @@ def probe_fitted(
     from vitonnx.runs import FitRun, ProbeRows
 
     models, part = (model, *(compare or [])), parse_shard(shard)
-    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=shard is None)
-    read = dataset.read(pictures) | files_of(models)
-    if probe.fit_source is not None:
-        read |= [probe.fit_source]
     in_rows = is_for_rows(output, force=force)
     # Without a folder of rows, a part is one of what the probe is fitted by.
     fits_part = shard is not None and not in_rows
+    # Each model asks all pictures; and once it has, the probe is shown in each.
+    several = len(models) > 1 or not fits_part
+    pictures = dataset.open(quiet=quiet, parts=part[1], several_times=several)
+    read = dataset.read(pictures) | files_of(models)
+    if probe.fit_source is not None:
+        read |= [probe.fit_source]
     targets = []
     if histogram is not None:
         check_output(histogram, FIGURE_OR_ARRAYS, read)
         if output is not None:
             refuse_one(output, histogram, "the output and the histogram")
     if output is not None and in_rows:
-        check_rows(output, read, part, None, models=models, force=force)
+        check_rows(output, read, part, None, models=models)
     elif fits_part:
         output = output or Path(f"{probe.name}-{part[0]}-of-{part[1]}.part")
         check_writable(output, read)
@@ -100,13 +102,16 @@ def probe_fitted(
         write_part(run, pictures, part, surveys, output, probe, quiet=quiet)
         list_bad(surveys)
         return
-    if in_rows and shard is not None and probe.fit_stage(next(iter(engines.values())).layout):
+    first = next(iter(engines.values()))
+    fits_here = probe.fit_source is None and probe.fit_stage(first.layout) is not None
+    if in_rows and shard is not None and fits_here:
         raise UsageError(
             f"{probe.name} is fitted on all pictures first, and --shard gives it only some: fit it "
             "in parts (-o FILE instead of a folder), and merge these."
         )
     with cluster_of(ray, models, engines, quiet=quiet) as cluster:
-        fitted, surveys = fit_all(engines, pictures, probe, resume, cluster, quiet=quiet)
+        mine = pictures.part(*part)
+        fitted, surveys = fit_all(engines, mine, probe, resume, cluster, quiet=quiet)
         say_advice(engines, fitted, quiet=quiet)
         if isinstance(probe, AddingProbe):
             _tell(engines, fitted, surveys, histogram, quiet=quiet)
@@ -174,7 +179,8 @@ def fit_all(
         return {name: engine.fitted(None, probe) for name, engine in engines.items()}, []
     if source is not None:
         notice = partial(inform, quiet=quiet)
-        dataset, probe = open_dataset([source], notice=notice), probe.without_source()
+        # It is read once a stage and a model.
+        dataset, probe = open_dataset([source], notice=notice).fetched(), probe.without_source()
     run = FitRun(engines=engines, dataset=dataset, probe=probe)
     surveys = count(run, resume, cluster=cluster, label="Fitting", quiet=quiet)
     if source is not None:

@@ -55,7 +55,6 @@ def check_rows(
     resume: Path | None,
     *,
     models: Sequence[str],
-    force: bool,
 ) -> None:
     """Refuse what can't be written, before the work begins.
 

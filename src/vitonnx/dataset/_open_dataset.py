@@ -192,7 +192,8 @@ def _first(shards: list[Shard], limit: int) -> list[Shard]:
         limit -= count
         if count:
             taken.append(shard.chosen(range(count)))
-    return taken
+    # Of shards without a picture one is left, so that there is a dataset of none.
+    return taken or [shard.chosen(range(0)) for shard in shards[:1]]
 
 
 def _drawn(shards: list[Shard], limit: int, seed: int) -> list[Shard]:

@@ -44,7 +44,7 @@ def fit(
     if probe.fit_source is not None:
         if is_kept_in_file(probe):
             return probe.recall(load_arrays(probe.fit_source, probe.learns), engine.layout)
-        images, ask = open_dataset([probe.fit_source]), None
+        images, ask = open_dataset([probe.fit_source]).fetched(), None
     ask = ask or _asking(engine, images, probe.name)
     while (stage := stage_of(engine, probe)) is not None:
         total = ask(stage)

@@ -95,8 +95,20 @@ def _said(probe: Probe[Any]) -> str:
     own: dict[str, tuple[Any, Any]] = {
         each.name: (getattr(probe, each.name), each.default) for each in entries
     }
-    words = [f"{name}={value}" for name, (value, usual) in own.items() if value != usual]
+    words = [f"{name}={_in_words(value)}" for name, (value, usual) in own.items() if value != usual]
     return f"{probe.name} ({', '.join(words)})" if words else probe.name
+
+
+def _in_words(value: Any) -> str:
+    """Write the value of an option; of arrays a hash, as their text is rounded and cut short."""
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(
+            f"{value.dtype} {value.shape} ".encode() + value.tobytes()
+        ).hexdigest()
+    if is_dataclass(value):
+        parts = [_in_words(getattr(value, each.name)) for each in fields(value)]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+    return str(value)
 
 
 def _hash_code(probe: type) -> str:

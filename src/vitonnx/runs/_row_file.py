@@ -23,6 +23,7 @@ __all__ = ["SHAPE", "WORDS", "errors_in", "is_ours", "rows_in", "write_rows"]
 WORDS, SHAPE = b"vitonnx", b"shape"
 # Rows are written in groups: as many as this, or as fill so many bytes.
 MOST_ROWS, MOST_BYTES = 1024, 2**24
+LARGEST_LABEL = 2**63 - 1
 
 
 def write_rows(
@@ -47,9 +48,7 @@ def write_rows(
     """
     import pyarrow.parquet as pq
 
-    of_row = sum(_bytes_of(form) for form in forms.values())
-    size = max(1, min(MOST_ROWS, MOST_BYTES // max(1, of_row)))
-    groups = _groups(rows, size)
+    groups = _groups(rows, forms)
     group = next(groups, [])
     yield from group
     schema = _schema(forms, words, numbered=_are_numbers(group))
@@ -91,13 +90,15 @@ def rows_in(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
             yield file.read_row_group(number, columns)
 
 
-def _groups(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def _groups(rows: Iterable[Row], forms: Mapping[str, Form]) -> Iterator[list[Row]]:
     group: list[Row] = []
+    filled = 0
     for row in rows:
         group.append(row)
-        if len(group) == size:
+        filled += sum(_bytes_of(row, name, form) for name, form in forms.items())
+        if len(group) == MOST_ROWS or filled >= MOST_BYTES:
             yield group
-            group = []
+            group, filled = [], 0
     if group:
         yield group
 
@@ -142,8 +143,10 @@ def _metadata(form: Form) -> dict[bytes, str] | None:
     return {SHAPE: ",".join(map(str, form.shape))} if form.shape else None
 
 
-def _bytes_of(form: Form) -> int:
-    return np.dtype(form.dtype).itemsize * (math.prod(form.shape) if form.shape else 1)
+def _bytes_of(row: Row, name: str, form: Form) -> int:
+    if form.shape is not None:  # then a bad picture takes as many
+        return np.dtype(form.dtype).itemsize * math.prod(form.shape)
+    return 0 if row.arrays is None else row.arrays[name].nbytes
 
 
 def _table(rows: Sequence[Row], forms: Mapping[str, Form], schema: Any) -> Any:
@@ -173,6 +176,11 @@ def _labels(rows: Sequence[Row], kind: Any) -> Any:
                 raise DataError(
                     f"the label of {row.id} is {row.label!r}, and others are numbers: label all "
                     "pictures by names, or all by numbers."
+                )
+            if row.label is not None and abs(row.label) > LARGEST_LABEL:
+                raise DataError(
+                    f"the label of {row.id} is {row.label}, a number that no parquet file holds: "
+                    "label pictures by names, or by smaller numbers."
                 )
         return pa.array(labels, kind)
     return pa.array([None if each is None else shown(str(each)) for each in labels], kind)

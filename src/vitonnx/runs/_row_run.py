@@ -181,11 +181,15 @@ class RowRun:
         except (ValueError, RecursionError):
             state = None
         if not isinstance(state, dict):
-            raise VitonnxError(
-                f"{path} holds no state of a run, or is damaged: give another folder, or start "
-                "over with --force."
-            )
+            raise VitonnxError(f"{path} holds no state of a run, or is damaged: {self._way_out}.")
         return state
+
+    @property
+    def _way_out(self) -> str:
+        """Say how to go on where another run's files are."""
+        if self.state is not None:
+            return f"give another file with --resume, or remove {self.state} and {self.folder}"
+        return "give another folder, or start over with --force"
 
     def _is_begun(self) -> bool:
         """Tell whether this very run has begun; who began a damaged one, nobody knows."""
@@ -204,10 +208,7 @@ class RowRun:
                     f"{path} would be replaced, but vitonnx didn't write it: move it away, or "
                     "give another folder."
                 )
-            raise UsageError(
-                f"{path} holds rows of another run: give another folder, or start over with "
-                "--force."
-            )
+            raise UsageError(f"{path} holds rows of another run: {self._way_out}.")
 
     def _compare(self) -> None:
         was = self._state()
@@ -215,7 +216,7 @@ class RowRun:
         if other is not None:
             raise UsageError(
                 f"{self.state or self.folder} holds another run: {other}. Repeat the command of "
-                "that run, give another one, or start over with --force."
+                f"that run, or {self._way_out}."
             )
 
     def _clear(self) -> None:

@@ -18,6 +18,7 @@ LIKE_IMAGENET = 0.9
 """Share of a model's names that must be ImageNet's, in its order. By chance none is."""
 
 SHOWN = 5  # of the labels that aren't classes, in a message
+MOST_DIGITS = 9  # of a class's number in text
 
 Spellings: TypeAlias = Mapping[str, Sequence[int]]
 
@@ -97,7 +98,7 @@ n03126707 (crane): call each by its WordNet id.
                 raise UsageError(self._of_several(label, numbers))
             if numbers:
                 return numbers[0]
-        if label.isdecimal() and int(label) < self.count:
+        if label.isdecimal() and len(label) <= MOST_DIGITS and int(label) < self.count:
             return int(label)
         raise UsageError(f"the model has no class {label!r}: it takes {self._taken()}.")
 

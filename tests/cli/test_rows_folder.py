@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -374,3 +375,30 @@ def test_parts_of_one_file_are_refused(
         words = ("-o", output, "--shard", "0/2", *QUIET)
         assert_refused(call("embed", exported("plain"), tars, *words), 2, output, "folder")
     assert contents(desk) == before
+
+
+def test_a_folder_inside_one_of_parquet_files_is_refused(
+    call: Call, exported: Exported, tmp_path: Path
+) -> None:
+    """The next run would take the rows for a part of the dataset; rows among pictures are none."""
+    pictures = drawn(5)
+    (tmp_path / "tables").mkdir()
+    write_parquet(tmp_path / "tables" / "a.parquet", pictures)
+    write_folder(tmp_path / "pictures", pictures)
+    for folder, code in (("tables", 2), ("pictures", 0), ("pictures", 0)):
+        data = tmp_path / folder
+        outcome = call("embed", exported("plain"), data, "-o", data / "rows", *QUIET)
+        assert outcome.code == code, outcome
+        assert ("is inside" in outcome.err) == (code == 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("name", ["a.parquet", "_vitonnx.json"])
+def test_a_pipe_in_the_folder_is_refused(
+    name: str, call: Call, exported: Exported, tmp_path: Path
+) -> None:
+    write_parquet(tmp_path / "a.parquet", drawn(3))
+    (tmp_path / "rows").mkdir()
+    os.mkfifo(tmp_path / "rows" / name)
+    outcome = call("embed", exported("plain"), tmp_path / "a.parquet", "-o", tmp_path / "rows")
+    assert_refused(outcome, 1, "is a pipe")

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -130,6 +131,12 @@ class DatasetOptions:
             # Of a folder, each of several processes shall have something to do.
             return opened(shard_size=min(SHARD_SIZE, math.ceil(found.count / parts)))
         return found
+
+    def holders(self, dataset: Dataset) -> list[Path]:
+        """List the folders of which every parquet file, or tar, is a part of the dataset."""
+        return (
+            [] if dataset.is_listed else [Path(word) for word in self.data if Path(word).is_dir()]
+        )
 
     def read(self, dataset: Dataset) -> Files:
         """Name what is read, and must not be overwritten."""

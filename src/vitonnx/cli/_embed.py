@@ -61,7 +61,7 @@ def embed(
     pictures = dataset.open(quiet=quiet, parts=part[1])
     read = dataset.read(pictures) | files_of([model])
     is_for_rows(output, force=force)
-    check_rows(output, read, part, resume, models=[model])
+    check_rows(output, read, part, resume, models=[model], holders=dataset.holders(pictures))
     engines = as_in_worker(opened, ray).open([model], quiet=quiet)
     ((name, engine),) = engines.items()
     note_untrained({name: engine.manifest}, quiet=quiet)

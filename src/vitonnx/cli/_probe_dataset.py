@@ -87,7 +87,7 @@ def probe_dataset(
     in_rows = is_for_rows(output, force=force)
     settle = partial(settle_output, ending=f".{probe.name}.png", forms=FORMS, inputs=read)
     if output is not None and in_rows:
-        check_rows(output, read, part, resume, models=models)
+        check_rows(output, read, part, resume, models=models, holders=dataset.holders(pictures))
     elif shard is not None:
         output = output or Path(f"{probe.name}-{part[0]}-of-{part[1]}.part")
         check_writable(output, read)

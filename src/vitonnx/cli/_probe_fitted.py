@@ -76,7 +76,7 @@ def probe_fitted(
         if output is not None:
             refuse_one(output, histogram, "the output and the histogram")
     if output is not None and in_rows:
-        check_rows(output, read, part, None, models=models)
+        check_rows(output, read, part, None, models=models, holders=dataset.holders(pictures))
     elif fits_part:
         output = output or Path(f"{probe.name}-{part[0]}-of-{part[1]}.part")
         check_writable(output, read)

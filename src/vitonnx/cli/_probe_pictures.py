@@ -85,7 +85,7 @@ def probe_pictures(
         given = next(name for name, value in for_rows.items() if value)
         raise UsageError(f"{given} is for rows: give a folder or a .parquet file with -o.")
     if output is not None and in_rows:
-        check_rows(output, read, part, resume, models=models)
+        check_rows(output, read, part, resume, models=models, holders=dataset.holders(pictures))
     elif output is not None:
         check_output(output, FIGURE_OR_ARRAYS, read)
         check_sheet(output, pictures, probe)

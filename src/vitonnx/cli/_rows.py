@@ -55,6 +55,7 @@ def check_rows(
     resume: Path | None,
     *,
     models: Sequence[str],
+    holders: Sequence[Path],
 ) -> None:
     """Refuse what can't be written, before the work begins.
 
@@ -77,6 +78,7 @@ def check_rows(
                 "leave --resume out."
             )
         check_place(output)
+        _refuse_inside(output, holders)
         return
     check_writable(output, inputs)
     if part[1] > 1:
@@ -86,6 +88,17 @@ def check_rows(
     if resume is not None:
         check_writable(resume, inputs)
         refuse_one(output, resume)
+
+
+def _refuse_inside(output: Path, holders: Sequence[Path]) -> None:
+    """Refuse a folder inside one of parquet files or tars, which would then hold more of them."""
+    place = output.resolve()
+    for folder in holders:
+        if place.is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"{output} is inside {folder}, and the next run would take the rows for a part of "
+                "that: give a folder elsewhere."
+            )
 
 
 def write_rows(

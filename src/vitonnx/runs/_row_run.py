@@ -16,6 +16,7 @@ from vitonnx.dataset import Dataset, Shard
 from vitonnx.engine import difference, run_settings
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import atomic_path, check_place
+from vitonnx.regular import refuse_special
 from vitonnx.runs._row_file import WORDS, errors_in, is_ours, write_rows
 from vitonnx.runs._rows import Row, Rows
 
@@ -153,6 +154,9 @@ class RowRun:
     def settings(self) -> dict[str, str | int]:
         """All that the rows depend on, in a person's words."""
         of_model = run_settings([self.question.engine], self.dataset)
+        if self.question.engine.threads is None:
+            # Machines of a job array may have unlike numbers of cores.
+            of_model["model 1's threads"] = "one per core"
         return {**self.question.settings(), **of_model}
 
     @property
@@ -173,6 +177,7 @@ class RowRun:
 
     def _state(self) -> Mapping[str, Any] | None:
         path = self.place
+        refuse_special(path, VitonnxError)
         try:
             with path.open("rb") as file:
                 state = json.loads(file.read(LARGEST))
@@ -201,6 +206,7 @@ class RowRun:
     def _refuse_others(self) -> None:
         """Refuse to replace what this run has not written."""
         for path in self.files:
+            refuse_special(path, VitonnxError)
             if not path.exists() or is_ours(path, self.words):
                 continue
             if not _is_vitonnx(path):
@@ -222,7 +228,7 @@ class RowRun:
     def _clear(self) -> None:
         """Remove what another run has written."""
         for path in self.folder.glob(f"*{SUFFIX}"):
-            if _is_vitonnx(path):
+            if path.is_file() and _is_vitonnx(path):
                 path.unlink()
         self.place.unlink(missing_ok=True)
 

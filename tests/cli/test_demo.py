@@ -201,7 +201,10 @@ def test_an_error_of_a_command_keeps_its_sentence_and_code(call: Call, desk: Pat
     (desk / "vitonnx-demo" / "rollout.png").mkdir(parents=True)
     outcome = call("demo")
     assert outcome.code == 2
-    assert outcome.errors == ["can't write rollout.png: it is a folder. Give a file name."]
+    # What is a folder takes rows, whatever its name; and rows are of one model.
+    assert outcome.errors == [
+        "rows are of one model: leave --compare out, and run each model on its own."
+    ]
     assert outcome.out.splitlines()[-1].startswith("$ vitonnx probe rollout")
 
 

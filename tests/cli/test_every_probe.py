@@ -257,7 +257,7 @@ def test_pictures_are_not_weights(probe: Class, five: Path, call: Call, desk: Pa
     with pytest.raises(VitonnxError, match="picture"):
         vx.probe_weights(five, probe())
     outcome = call("probe", probe.name, five, "-o", "o.png")
-    assert_refused(outcome, 2, "INPUT")
+    assert_refused(outcome, 2, "DATA")
     assert contents(desk) == {}
 
 

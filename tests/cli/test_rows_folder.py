@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from dataset.kept import Kept, drawn, write_folder, write_parquet, write_tars
 from runs.tables import column, files_in
@@ -402,3 +403,15 @@ def test_a_pipe_in_the_folder_is_refused(
     os.mkfifo(tmp_path / "rows" / name)
     outcome = call("embed", exported("plain"), tmp_path / "a.parquet", "-o", tmp_path / "rows")
     assert_refused(outcome, 1, "is a pipe")
+
+
+def test_a_query_beyond_the_input_lies_in_the_picture(
+    call: Call, exported: Exported, tmp_path: Path
+) -> None:
+    """Its pixels are those of a picture, which is larger than what the model takes."""
+    Image.new("RGB", (400, 300), "teal").save(tmp_path / "wide.png")
+    rows = tmp_path / "rows"
+    words = ("probe", "heads", exported("plain"), tmp_path / "wide.png", "--query", "150,200")
+    outcome = call(*words, "-o", rows, *QUIET)
+    assert outcome.code == 0, outcome
+    assert pq.read_table(rows / "part-00000.parquet")["error"].to_pylist() == [None]

@@ -87,7 +87,10 @@ class Rows(ABC):
 
         A shard may have no good one.
         """
-        blank = np.zeros((*self.engine.manifest.size, 3), np.uint8)
+        engine = self.engine
+        # Where every picture has its own size, a black one stands for all.
+        own = np.zeros((*engine.manifest.size, 3), np.uint8)
+        blank = engine.blank() if engine.batches_alike else own
         (row,) = self.rows([Sample("blank", blank)])
         if row.arrays is None:
             raise UsageError(f"{row.error}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,8 @@ from vitonnx.evaluate._bootstrap import Estimate
 from vitonnx.evaluate._curves import AREAS, shares_of
 from vitonnx.evaluate._measures import BY_CURVES
 from vitonnx.evaluate._run import FaithfulnessRun
+from vitonnx.evaluate._save import save_numbers
 from vitonnx.evaluate._segmentation import SCORES, mean_iou, pixel_accuracy
-from vitonnx.media import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,10 +78,7 @@ class Faithfulness:
 
     def save(self, path: str | Path) -> None:
         """Write all numbers as JSON, whole or not at all."""
-        content = {**asdict(self), "vitonnx": version("vitonnx")}
-        with atomic_path(path) as passing:
-            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-            passing.write_text(text + "\n", encoding="utf-8", errors="surrogateescape")
+        save_numbers(path, asdict(self))
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw the curves, and the sanity check if there is one.

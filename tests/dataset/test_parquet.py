@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,7 +254,15 @@ def test_rows_keep_their_order_over_batches(tmp_path: Path) -> None:
     assert [int(each.id) for each in shard.chosen(rows).chosen([1, 6]).samples()] == [30, 150]
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 999, os.urandom(9999)])
+NO_PARQUET = {
+    "nothing": b"",
+    "the mark alone": b"PAR1",
+    "marks alone": b"PAR1" * 999,
+    "noise": random.Random(5).randbytes(9999),
+}
+
+
+@pytest.mark.parametrize("content", NO_PARQUET.values(), ids=NO_PARQUET)
 def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(content)

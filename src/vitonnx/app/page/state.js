@@ -83,7 +83,8 @@ export function words(model, probe, asked, finding) {
     const value = asked[option.name] ?? option.default;
     if (option.role === "block") return `block ${value < 0 ? model.blocks + Number(value) : value}`;
     if (option.role === "query") return `query: ${queryWords(value, model, finding)}`;
-    if (value == null || value === false || `${value}` === "0") return null;
+    if (!(option.name in asked) && option.role !== "choice") return null;
+    if (value == null) return null;
     if (option.role === "switch") return labelOf(option.name);
     return `${labelOf(option.name)}: ${[value].flat().join(", ")}`;
   });

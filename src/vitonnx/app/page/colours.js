@@ -1,16 +1,13 @@
 // The colours of numbers: one scale for maps that stand together, and its bar.
-
 import { make, short } from "./make.js";
 import { state } from "./state.js";
 
 // Attention has sinks: a patch or two with many times the weight of all others. The colours end
 // below those, or else everything but the sinks would be black.
 const TOP = 0.995;
-
 let table = null; // 256 colours, as they lie over a grey picture
 
-export function scaleOf(values, fromZero, bounds = null) {
-  if (bounds) return { low: bounds[0], high: bounds[1], clipped: false };
+export function scaleOf(values, fromZero) {
   const sorted = Float64Array.from(values, Number).sort();
   const at = (sorted.length - 1) * TOP;
   const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
@@ -40,10 +37,12 @@ export function fillCanvas(canvas, colours, rows, columns) {
 }
 
 export function bar(scale, unit, opaque = false) {
-  const even = Float64Array.from({ length: 256 }, (_, at) => at);
-  const strip = fillCanvas(make("canvas"), paint(even, { low: 0, high: 255 }, opaque), 1, 256);
-  const top = `${short(scale.high)}${scale.clipped ? " and more" : ""}`;
-  const label = `Colours: ${unit} from ${short(scale.low)} to ${top}.`;
-  return make("div", { class: "bar", role: "img", "aria-label": label },
-    make("span", {}, short(scale.low)), strip, make("span", {}, top), make("span", {}, unit));
+  const levels = paint(Float64Array.from({ length: 256 }, (_, at) => at), { low: 0, high: 255 }, opaque);
+  const [low, top] = [short(scale.low), `${short(scale.high)}${scale.clipped ? " and more" : ""}`];
+  return make("div", { class: "bar", role: "img", "aria-label": `Colours: ${unit} from ${low} to ${top}.` },
+    make("span", {}, low), fillCanvas(make("canvas"), levels, 1, 256), make("span", {}, top),
+    make("span", {}, unit));
 }
+
+// The part of an array at an index of its first axis.
+export const slice = ({ data, shape }, at) => data.subarray(...[at, at + 1].map((place) => place * (data.length / shape[0])));

@@ -1,29 +1,16 @@
 // Many small pictures, each scaled by itself.
-
-import { fillCanvas } from "./colours.js";
-import { slice } from "./draw-maps.js";
+import { fillCanvas, slice } from "./colours.js";
 import { make } from "./make.js";
 
-export function drawPlate({ model }) {
-  const above = make("div", { class: "plate" });
-  const below = make("div", { class: "plate captioned" });
-  const [caption, lower] = [make("figcaption"), make("figcaption")];
-  const element = make("div", { class: "stack" },
-    make("figure", {}, above, caption), make("figure", {}, below, lower));
-
-  function fill([{ finding, words }]) {
-    above.replaceChildren(...each(finding.pictures));
-    above.setAttribute("role", "img");
-    above.setAttribute("aria-label", `${finding.label} of ${model.name}: ${finding.pictures.shape[0]}.`);
-    caption.textContent = [finding.label, ...words].join(" · ");
-    below.parentElement.hidden = !finding.below;
-    if (!finding.below) return;
-    below.replaceChildren(...each(finding.below).map((picture, at) =>
-      make("figure", {}, picture, make("span", {}, finding.captions[at] ?? ""))));
-    lower.textContent = finding.belowLabel;
+export function drawPlate({ finding: { pictures, label, below, belowLabel, captions }, words }, { name }) {
+  const says = { role: "img", "aria-label": `${label} of ${name}: ${pictures.shape[0]} small pictures.` };
+  const plate = make("div", { class: "plate", ...says }, ...each(pictures));
+  const figures = [make("figure", {}, plate, make("figcaption", {}, [label, ...words].join(" · ")))];
+  if (below) {
+    const captioned = each(below).map((picture, at) => make("figure", {}, picture, make("span", {}, captions[at] ?? "")));
+    figures.push(make("figure", {}, make("div", { class: "plate captioned" }, ...captioned), make("figcaption", {}, belowLabel)));
   }
-
-  return { element, fill, told: () => above.getAttribute("aria-label") };
+  return figures;
 }
 
 function each(pictures) {
@@ -35,6 +22,6 @@ function each(pictures) {
     values.forEach((value, place) => {
       colours[4 * Math.floor(place / 3) + (place % 3)] = (255 * (value - low)) / (high - low || 1);
     });
-    return fillCanvas(make("canvas", { "aria-hidden": "true" }), colours, rows, columns);
+    return fillCanvas(make("canvas"), colours, rows, columns);
   });
 }

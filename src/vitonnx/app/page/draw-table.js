@@ -1,60 +1,35 @@
 // One value for every head of every block: a dot for each, the chosen head's filled.
-
 import { make } from "./make.js";
 import { state } from "./state.js";
 
 const [LEFT, BOTTOM, WIDTH, HEIGHT] = [38, 168, 432, 156];
-const QUIET = { stroke: "currentColor", "stroke-opacity": 0.18 };
-
 const tops = new Map(); // model to its highest value: side by side they have one scale
 
-export function drawTable({ model }) {
-  const plot = make("div", { class: "plot" });
-  const caption = make("figcaption");
-  const element = make("figure", {}, plot, caption);
-
-  function fill([{ finding, words }]) {
-    tops.set(model.name, { unit: finding.unit, top: Math.max(...finding.values.data) });
-    const shown = state.models.map((name) => tops.get(name)).filter((each) => each?.unit === finding.unit);
-    plot.replaceChildren(scatter(model, finding, Math.max(...shown.map(({ top }) => top)) || 1));
-    caption.textContent = [finding.title, finding.unit, ...words].join(" · ");
-  }
-
-  return { element, fill, told: ([{ finding }]) => describe(model, finding) };
-}
-
-const rowsOf = ({ values: { data, shape: [blocks, heads] } }) =>
-  Array.from({ length: blocks }, (_, block) => [...data.subarray(block * heads, (block + 1) * heads)]);
-
-const digits = (value, top) => value.toFixed(top < 10 ? (top < 1 ? 2 : 1) : 0);
-
-function describe(model, finding) {
-  const top = Math.max(...finding.values.data);
-  const blocks = rowsOf(finding).map((heads, block) =>
-    `Block ${block}: ${digits(Math.min(...heads), top)} to ${digits(Math.max(...heads), top)}.`);
-  return `${finding.title} of ${model.name}, ${finding.unit}. ${blocks.join(" ")}`;
-}
-
-function scatter(model, finding, highest) {
-  const blocks = rowsOf(finding);
-  const across = (block) => LEFT + ((block + 0.5) / blocks.length) * WIDTH;
+export function drawTable({ finding, words }, model) {
+  const { unit, title, values: { data, shape: [count, heads] } } = finding;
+  tops.set(model.name, { unit, top: Math.max(...data) });
+  const beside = state.models.map((name) => tops.get(name)).filter((each) => each?.unit === unit);
+  const highest = Math.max(...beside.map(({ top }) => top)) || 1;
+  const say = (value) => value.toFixed(highest < 1 ? 2 : highest < 10 ? 1 : 0);
+  const blocks = Array.from({ length: count }, (_, at) => [...data.subarray(at * heads, (at + 1) * heads)]);
+  const told = blocks.map((values, block) => `Block ${block}: ${say(Math.min(...values))} to ${say(Math.max(...values))}.`);
+  const plot = make("svg", { viewBox: "0 0 480 204", role: "img", "aria-label": `${title} of ${model.name}, ${unit}. ${told.join(" ")}` });
+  const across = (block) => LEFT + ((block + 0.5) / count) * WIDTH;
   const up = (value) => BOTTOM - (value / highest) * HEIGHT;
-  const drawing = make("svg", { viewBox: "0 0 480 204", role: "img", "aria-label": describe(model, finding) });
-  const write = (x, y, text, anchor) => drawing.append(
-    make("text", { x, y, "text-anchor": anchor, fill: "currentColor", "font-size": 11 }, `${text}`));
-  for (const share of [0, 0.5, 1]) {
-    const y = up(share * highest);
-    drawing.append(make("path", { d: `M${LEFT} ${y}h${WIDTH}`, ...QUIET }));
-    write(LEFT - 6, y + 4, digits(share * highest, highest), "end");
+  const write = (x, y, text, anchor = "middle") =>
+    plot.append(make("text", { x, y, "text-anchor": anchor, fill: "currentColor", "font-size": 11 }, text));
+  for (const value of [0, highest / 2, highest]) {
+    plot.append(make("path", { d: `M${LEFT} ${up(value)}h${WIDTH}`, stroke: "currentColor", "stroke-opacity": 0.18 }));
+    write(LEFT - 6, up(value) + 4, say(value), "end");
   }
-  const step = Math.ceil(blocks.length / 12);
-  blocks.forEach((heads, block) => {
-    if (block % step === 0) write(across(block), BOTTOM + 16, block, "middle");
-    heads.forEach((value, head) => drawing.append(make("circle", {
-      cx: across(block), cy: up(value), r: head === state.tile - 1 ? 4.5 : 3.5, fill: "currentColor",
-      "fill-opacity": head === state.tile - 1 ? 1 : 0.35,
-    }, make("title", {}, `block ${block}, head ${head}: ${value.toPrecision(3)}`))));
+  blocks.forEach((values, block) => {
+    if (block % Math.ceil(count / 12) === 0) write(across(block), BOTTOM + 16, `${block}`);
+    values.forEach((value, head) => {
+      const look = head === state.tile - 1 ? { r: 4.5 } : { r: 3.5, "fill-opacity": 0.35 };
+      plot.append(make("circle", { cx: across(block), cy: up(value), fill: "currentColor", ...look },
+        make("title", {}, `block ${block}, head ${head}: ${value.toPrecision(3)}`)));
+    });
   });
-  write(LEFT + WIDTH / 2, BOTTOM + 32, "block", "middle");
-  return drawing;
+  write(LEFT + WIDTH / 2, BOTTOM + 32, "block");
+  return [make("figure", { class: "plot" }, plot, make("figcaption", {}, [title, unit, ...words].join(" · ")))];
 }

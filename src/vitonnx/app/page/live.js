@@ -1,18 +1,17 @@
 // A camera or a video that plays: the maps follow at the rate of the machine. A frame that comes
 // while another is asked is dropped; see how main.js answers.
-
 import { make } from "./make.js";
-import { on, show, state, tell } from "./state.js";
+import { show, state, tell } from "./state.js";
 
 const WHILE = 2000; // milliseconds over which the rate is counted
 
-export async function follow(slot, source, name, say) {
+export async function follow(slot, source, name) {
   const stream = source instanceof MediaStream ? source : null;
   const video = make("video", { controls: true, loop: true, playsinline: true, "aria-label": name });
   video.muted = true;
   if (stream) video.srcObject = stream;
   else video.src = URL.createObjectURL(source);
-  const picture = { live: video, name, rate: make("output", { class: "rate" }), times: [] };
+  const picture = { live: video, name, times: [] };
   picture.stop = () => {
     video.pause();
     stream?.getTracks().forEach((track) => track.stop());
@@ -22,29 +21,26 @@ export async function follow(slot, source, name, say) {
     await video.play();
   } catch {
     picture.stop();
-    say(`${name}: the browser can't play this video; H.264 in an .mp4 is played by all.`);
-    return show(slot, null);
+    throw new Error(`${name}: the browser can't play this video. All play H.264 in an .mp4.`);
   }
-  const next = (then) => (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(then) : requestAnimationFrame(then));
-  const frame = () => {
+  const next = () =>
+    (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(frame) : requestAnimationFrame(frame));
+  function frame() {
     if (state[slot] !== picture) return;
     picture.fresh = true;
     tell("question");
-    next(frame);
-  };
+    next();
+  }
   show(slot, picture);
-  next(frame);
+  next();
 }
 
-export function showRates() {
-  on("answer", () => {
-    for (const picture of [state.picture, state.second]) {
-      if (!picture?.live || picture.counted === picture.frames) continue;
-      picture.counted = picture.frames;
-      const now = performance.now();
-      picture.times = [...picture.times.filter((time) => time > now - WHILE), now];
-      const rate = (1000 * (picture.times.length - 1)) / (now - picture.times[0] || 1);
-      picture.rate.textContent = `${rate.toFixed(1)} maps a second`;
-    }
-  });
+// Called for each frame that is asked.
+export function count(picture) {
+  const now = performance.now();
+  picture.times = [...picture.times.filter((time) => time > now - WHILE), now];
+}
+
+export function rate({ times }) {
+  return `${((1000 * (times.length - 1)) / (times.at(-1) - times[0] || 1)).toFixed(1)} maps a second`;
 }

@@ -11,10 +11,8 @@ export function pixel({ crop: [left, top, right, bottom], inside }, down, across
 }
 
 export function patchAt({ crop: [left, top, right, bottom] }, [rows, columns], [y, x]) {
-  return [
-    Math.floor(((y + 0.5 - top) / (bottom - top)) * rows),
-    Math.floor(((x + 0.5 - left) / (right - left)) * columns),
-  ];
+  return [((y + 0.5 - top) / (bottom - top)) * rows, ((x + 0.5 - left) / (right - left)) * columns]
+    .map(Math.floor);
 }
 
 // Whether some of a patch is picture and not padding.
@@ -31,8 +29,8 @@ export function aspect({ crop: [left, top, right, bottom], inside }) {
   return ((right - left) * (inside[2] - inside[0])) / ((bottom - top) * (inside[3] - inside[1]));
 }
 
-// Draws the part of a picture that a model sees, in grey if colours are to lie over it.
-export function portray(canvas, view, { seen, whole }, width, grey) {
+// Draws the part of a picture that a model sees, in grey, for colours to lie over it.
+export function portray(canvas, view, { seen, whole }, width) {
   const [left, top, right, bottom] = view.crop;
   canvas.width = width;
   canvas.height = Math.max(1, Math.round(width / aspect(view)));
@@ -41,10 +39,8 @@ export function portray(canvas, view, { seen, whole }, width, grey) {
   const [x, y] = [Math.max(0, left), Math.max(0, top)];
   const [w, h] = [Math.min(right, seen.width) - x, Math.min(bottom, seen.height) - y];
   context.drawImage(whole, x * across, y * down, w * across, h * down, 0, 0, width, canvas.height);
-  if (!grey) return;
   for (const [mode, colour] of [["saturation", "#000"], ["multiply", "#e6e6e6"]]) {
-    context.globalCompositeOperation = mode;
-    context.fillStyle = colour;
+    [context.globalCompositeOperation, context.fillStyle] = [mode, colour];
     context.fillRect(0, 0, width, canvas.height);
   }
 }
@@ -52,7 +48,7 @@ export function portray(canvas, view, { seen, whole }, width, grey) {
 // The edges between patches inside and outside of a mask.
 export function outline(mask, rows, columns) {
   const inside = (row, column) =>
-    row >= 0 && row < rows && column >= 0 && column < columns && Boolean(mask[row * columns + column]);
+    row >= 0 && row < rows && column >= 0 && column < columns && mask[row * columns + column] > 0;
   let path = "";
   for (let row = 0; row <= rows; row++) {
     for (let column = 0; column <= columns; column++) {

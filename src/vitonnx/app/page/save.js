@@ -1,30 +1,25 @@
 // What is shown, to keep: the figure, the arrays, and the words that make them again.
-
 import { drawFigure } from "./figure.js";
 import { make, part } from "./make.js";
 import { npz, words } from "./npz.js";
 import { isPixel, modelOf, on, state } from "./state.js";
 
-export function makeSave(cards) {
-  const answered = () => cards().filter((card) => card.answers().length);
-  const stem = () => answered()[0].answers()[0].picture?.name.replace(/\.[^.]*$/, "") ?? answered()[0].name;
-  const lines = { "Command line": commandLine, Python: pythonLines };
-  const blocks = Object.keys(lines).map((title) => [title, make("pre", { tabindex: 0, "aria-label": title })]);
-  const button = (name, id, click) => make("button", { type: "button", id, click }, name);
-  part("save").append(
-    make("h2", {}, "Save"),
-    make("div", { class: "row" },
-      button("Figure", "save-figure", async () =>
-        keep(await drawFigure(part("maps")), `${stem()}.${state.probe}.png`)),
-      button("Arrays", "save-arrays", () => answered().forEach((card) =>
-        keep(npz(arraysOf(card)), `${stem()}.${state.probe}${answered().length > 1 ? `.${card.name}` : ""}.npz`))),
-      button("Copy the link", "save-link", (event) => copy(location.href, event.target))),
-    ...blocks.map(([title, block]) => make("details", {}, make("summary", {}, title), block,
-      button("Copy", null, (event) => copy(block.textContent, event.target)))));
+export function makeSave(answered) {
+  const stem = (card) => card.answers()[0].picture?.name.replace(/\.[^.]*$/, "") ?? card.name;
+  const nameOf = (card) => `${stem(card)}.${state.probe}${answered().length > 1 ? `.${card.name}` : ""}.npz`;
+  const saveFigure = async () => keep(await drawFigure(part("maps")), `${stem(answered()[0])}.${state.probe}.png`);
+  const saveArrays = () => answered().forEach((card) => keep(npz(arraysOf(card)), nameOf(card)));
+  const button = (name, click, id) => make("button", { type: "button", id, click }, name);
+  const [command, python] = ["Command line", "Python"].map((label) => make("pre", { tabindex: 0, role: "group", "aria-label": label }));
+  part("save").append(make("h2", {}, "Save"), make("div", { class: "row" },
+    button("Figure", saveFigure, "save-figure"), button("Arrays", saveArrays, "save-arrays"),
+    button("Copy the link", ({ target }) => copy(location.href, target), "save-link")),
+  ...[command, python].map((block) => make("details", {}, make("summary", {}, block.ariaLabel), block,
+    button("Copy", ({ target }) => copy(block.textContent, target)))));
   on("answer", () => {
-    const shown = answered();
-    part("save").hidden = !shown.length;
-    if (shown.length) for (const [title, block] of blocks) block.textContent = lines[title](shown);
+    part("save").hidden = !answered().length;
+    if (!answered().length) return;
+    [command.textContent, python.textContent] = [commandLine(answered()), pythonLines(answered())];
   });
 }
 
@@ -36,61 +31,56 @@ function keep(blob, name) {
 
 async function copy(text, button) {
   const before = button.textContent;
-  await navigator.clipboard?.writeText(text);
-  button.textContent = navigator.clipboard ? "Copied" : "Mark it, and copy it by hand";
+  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  button.textContent = done ? "Copied" : "The browser lets nothing copy: mark it";
   setTimeout(() => (button.textContent = before), 2000);
 }
 
 // As `vitonnx probe` writes them: the pictures on a first axis; weights have none.
 function arraysOf(card) {
   const views = card.answers();
-  if (views[0].probe.weights) return views[0].arrays;
-  const stacked = Object.entries(views[0].arrays).map(([name, { dtype, shape, data }]) => {
+  const [{ probe, arrays }] = views;
+  if (probe.weights) return arrays;
+  const stacked = Object.entries(arrays).map(([name, { dtype, shape, data }]) => {
     const all = new data.constructor(views.length * data.length);
-    views.forEach(({ arrays }, at) => all.set(arrays[name].data, at * data.length));
+    views.forEach((view, at) => all.set(view.arrays[name].data, at * data.length));
     return [name, { dtype, shape: [views.length, ...shape], data: all }];
   });
-  const crop = Float64Array.from(views.flatMap(({ view }) => view.crop));
-  const files = words(views.map(({ picture }) => picture.name));
-  return { ...Object.fromEntries(stacked), crop: { dtype: "float64", shape: [views.length, 4], data: crop }, files, skipped: words([]) };
+  const crop = { dtype: "float64", shape: [views.length, 4], data: Float64Array.from(views.flatMap(({ view }) => view.crop)) };
+  return { ...Object.fromEntries(stacked), crop, files: words(views.map(({ picture }) => picture.name)), skipped: words([]) };
 }
 
 const inShell = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
+const given = ({ probe, asked }) => probe.options.filter(({ name }) => name in asked);
 
-// A file name that begins with a dash would be taken for an option.
-const plain = (file) => (file.startsWith("-") ? `./${file}` : file);
-
-function commandLine(cards) {
-  const [first, ...others] = cards;
-  const { probe, asked } = first.answers()[0];
-  const files = first.answers().flatMap(({ picture }) => (picture ? [plain(picture.name)] : []));
-  const options = probe.options.filter(({ name }) => name in asked).flatMap(({ name, flag, kind }) =>
-    [asked[name]].flat().flatMap((value) => (kind === "bool" ? [flag] : [flag, value])));
+function commandLine([first, ...others]) {
+  const [answer] = first.answers();
+  // A file name that begins with a dash would be taken for an option.
+  const files = first.answers().flatMap(({ picture }) => picture?.name.replace(/^-/, "./-") ?? []);
+  const options = given(answer).flatMap(({ name, flag, kind }) =>
+    [answer.asked[name]].flat().flatMap((value) => (kind === "bool" ? [flag] : [flag, value])));
   const compared = others.flatMap(({ name }) => ["--compare", modelOf(name).command]);
-  return ["vitonnx", "probe", probe.name, modelOf(first.name).command, ...files, ...options, ...compared, "-o", `${probe.name}.npz`].map(inShell).join(" ");
+  const { name } = answer.probe;
+  return ["vitonnx", "probe", name, modelOf(first.name).command, ...files, ...options, ...compared, "-o", `${name}.npz`].map(inShell).join(" ");
 }
 
 function pythonLines(cards) {
-  const commands = cards.map(({ name }) => modelOf(name).command);
-  const packaged = (command) => !/[./]/.test(command);
-  const lines = ["import vitonnx as vx", ...(commands.some(packaged) ? ["from vitonnx.demo import demo_models"] : [])];
-  cards.forEach((card, at) => {
-    const [{ probe, asked, picture, arrays }, ...more] = card.answers();
-    const name = JSON.stringify(commands[at]);
-    const given = probe.options.filter((option) => option.name in asked).map((option) => `${option.name}=${inPython(option, asked[option.name])}`);
-    const question = `vx.${probe.class}(${given.join(", ")})`;
-    const pictures = [picture, ...more.map((view) => view.picture)].map((each) => JSON.stringify(each?.name));
-    lines.push("", `engine = vx.Engine(${packaged(commands[at]) ? `demo_models()[${name}]` : name})`,
-      probe.weights ? `found = engine.probe_weights(${question})`
-        : `found = engine.probe(${more.length ? `[${pictures.join(", ")}]` : pictures[0]}, ${question})[0]["${probe.name}"]`,
-      `found.arrays()  # ${Object.keys(arrays).join(", ")}`);
+  const asked = cards.flatMap((card) => {
+    const name = JSON.stringify(modelOf(card.name).command);
+    const [{ probe, arrays, ...answer }] = card.answers();
+    const options = given({ probe, ...answer }).map((option) => `${option.name}=${inPython(option, answer.asked[option.name])}`);
+    const question = `vx.${probe.class}(${options.join(", ")})`;
+    const pictures = `[${card.answers().map(({ picture }) => JSON.stringify(picture?.name)).join(", ")}]`;
+    return ["", `engine = vx.Engine(${/[./]/.test(name) ? name : `demo_models()[${name}]`})`,
+      probe.weights ? `found = engine.probe_weights(${question})` : `found = engine.probe(${pictures}, ${question})[-1]["${probe.name}"]`,
+      `found.arrays()  # ${Object.keys(arrays).join(", ")}`];
   });
-  return lines.join("\n");
+  const ours = asked.some((line) => line.includes("demo_models")) ? ["from vitonnx.demo import demo_models"] : [];
+  return ["import vitonnx as vx", ...ours, ...asked].join("\n");
 }
 
 function inPython({ kind, several }, value) {
   if (several) return `(${value.map((each) => `${JSON.stringify(each)},`).join(" ")})`;
   if (isPixel(value)) return `(${value.replace(",", ", ")})`;
-  if (kind === "bool") return value === "true" ? "True" : "False";
-  return kind === "str" ? JSON.stringify(value) : value;
+  return kind === "bool" ? value.replace(/^./, (letter) => letter.toUpperCase()) : kind === "str" ? JSON.stringify(value) : value;
 }

@@ -1,6 +1,6 @@
 // The engine on another machine: a server that holds the models, and the pictures while they are shown.
-
 const TYPES = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array, uint8: Uint8Array, bool: Uint8Array };
+const json = { "Content-Type": "application/json" };
 
 export class ServedEngine {
   async open() {}
@@ -19,32 +19,30 @@ export class ServedEngine {
   }
 
   async ask(seen, model, probe, options, { first } = {}) {
-    const body = JSON.stringify({ picture: seen?.key ?? null, first: first?.key ?? null, model, probe, options });
-    const headers = { "Content-Type": "application/json" };
-    return revive(await (await send("ask", { method: "POST", headers, body })).json());
+    const asked = { picture: seen?.key ?? null, first: first?.key ?? null, model, probe, options };
+    return revive(await (await send("ask", { method: "POST", headers: json, body: JSON.stringify(asked) })).json());
   }
 
-  // What the browser can show of a picture whose format it does not know.
+  // What a browser can show of a picture whose format it does not know.
   async picture(seen) {
     return (await send(`pictures/${seen.key}`)).blob();
   }
 
   async forget(seen) {
-    await fetch(`pictures/${seen.key}`, { method: "DELETE", keepalive: true }).catch(() => {});
+    await fetch(`pictures/${seen.key}`, { method: "DELETE", keepalive: true }).catch(() => {}); // it goes within an hour
   }
 }
 
 async function send(address, request) {
-  const answer = await fetch(address, request).catch(() => {
-    throw new Error("The server can't be reached: see whether `vitonnx app` still runs.");
-  });
+  const answer = await fetch(address, request).catch(() => null);
+  if (!answer) throw new Error("The server can't be reached: see whether `vitonnx app` still runs.");
   if (answer.ok) return answer;
   const { error } = await answer.json().catch(() => ({}));
   throw new Error(error ?? `The server refused: ${answer.status} ${answer.statusText}.`);
 }
 
 function encode(frame) {
-  const canvas = new OffscreenCanvas(frame.width ?? frame.videoWidth, frame.height ?? frame.videoHeight);
+  const canvas = new OffscreenCanvas(frame.width, frame.height);
   canvas.getContext("2d").drawImage(frame, 0, 0);
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
 }
@@ -52,9 +50,7 @@ function encode(frame) {
 // Arrays come as base64, wherever in the answer.
 function revive(value) {
   if (Array.isArray(value) || value === null || typeof value !== "object") return value;
-  if (TYPES[value.dtype] && typeof value.data === "string") {
-    const bytes = Uint8Array.from(atob(value.data), (letter) => letter.charCodeAt(0));
-    return { ...value, data: new TYPES[value.dtype](bytes.buffer) };
-  }
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, revive(each)]));
+  if (!TYPES[value.dtype]) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, revive(each)]));
+  const bytes = Uint8Array.from(atob(value.data), (letter) => letter.charCodeAt(0));
+  return { ...value, data: new TYPES[value.dtype](bytes.buffer) };
 }

@@ -1,48 +1,45 @@
 // Where pictures come from: a file, dropped, pasted or chosen; an example; a camera; a video.
-
-import { follow, showRates } from "./live.js";
+import { follow, rate } from "./live.js";
 import { make, part } from "./make.js";
 import { on, probe, show, state } from "./state.js";
 
-const NO_CAMERA = "No camera: a browser gives one to https:// and localhost only.";
-let say = null;
+export const say = (sentence) => (part("message").textContent = sentence);
 
-export function makeSources(speak) {
-  say = speak;
+export function makeSources() {
   const second = makeSource("second", "Second picture");
   part("pictures").append(makeSource("picture", "Picture"), second);
   on("question", () => (second.hidden = !probe().second));
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
-    take(second.contains(event.target) ? "second" : "picture", event.dataTransfer.files);
+    take(second.contains(event.target) ? "second" : "picture", event.dataTransfer.files[0]);
   });
-  addEventListener("paste", (event) => take("picture", event.clipboardData.files));
-  showRates();
+  addEventListener("paste", (event) => take("picture", event.clipboardData.files[0]));
 }
 
-function take(slot, [file]) {
-  if (file) showFile(slot, file);
-}
-
-function showFile(slot, file, example = false) {
+async function take(slot, file, example = false) {
+  if (!file) return;
   say("");
-  if (file.type.startsWith("video/")) return follow(slot, file, file.name, say);
-  show(slot, { source: file, name: file.name, example });
+  if (!file.type.startsWith("video/")) return show(slot, { source: file, name: file.name, example });
+  await follow(slot, file, file.name).catch((error) => refuse(slot, error.message));
+}
+
+export function refuse(slot, sentence) {
+  say(sentence);
+  show(slot, null);
 }
 
 export async function showExample(slot, name) {
   const example = state.catalogue.examples.find((each) => each.name === name);
   if (!example || (state[slot]?.example && state[slot].name === name)) return;
-  const answer = await fetch(example.url);
-  showFile(slot, new File([await answer.blob()], name), true);
+  await take(slot, new File([await (await fetch(example.url)).blob()], name), true);
 }
 
 async function openCamera(slot) {
   say("");
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    await follow(slot, stream, "camera", say);
+    await follow(slot, stream, "camera");
   } catch (error) {
     say(`The camera can't be used: ${error.message}`);
   }
@@ -51,31 +48,32 @@ async function openCamera(slot) {
 function makeSource(slot, title) {
   const preview = make("div", { class: "preview" });
   const input = make("input", { type: "file", accept: "image/*,video/*", "data-slot": slot, change() {
-    take(slot, input.files);
+    take(slot, input.files[0]);
     input.value = "";
   } });
   const camera = navigator.mediaDevices
-    ? make("button", { type: "button", class: "camera", click: () => openCamera(slot) }, "Camera")
-    : make("small", {}, NO_CAMERA);
+    ? make("button", { type: "button", click: () => openCamera(slot) }, "Camera")
+    : make("small", {}, "No camera: a browser gives one to https:// and localhost only.");
   const examples = state.catalogue.examples.map(({ name, url }) => make("button",
     { type: "button", class: "example", title: name, "aria-label": `Example ${name}`, click: () => showExample(slot, name) },
     make("img", { src: url, alt: "", loading: "lazy" })));
-  on("answer", () => fillPreview(preview, state[slot]));
-  on("question", () => state[slot] || fillPreview(preview, null));
-  return make("div", { class: "source", hidden: slot === "second" },
-    make("h2", {}, title), preview,
+  on("answer", () => fill(preview, state[slot]));
+  on("question", () => state[slot] || fill(preview, null));
+  return make("div", { class: "source", hidden: slot === "second" }, make("h2", {}, title), preview,
     make("div", { class: "row" }, make("label", { class: "button" }, "Choose a file", input), camera),
     make("div", { class: "examples" }, ...examples));
 }
 
-function fillPreview(preview, picture) {
-  if (preview.shown === (picture?.live ?? picture?.whole)) return;
-  preview.shown = picture?.live ?? picture?.whole;
-  if (!preview.shown) return preview.replaceChildren();
-  if (picture.live) return preview.replaceChildren(picture.live, picture.rate);
-  const { width, height } = picture.whole;
-  const scale = Math.min(1, 600 / Math.max(width, height));
-  const canvas = make("canvas", { width: scale * width, height: scale * height, role: "img", "aria-label": picture.name });
-  canvas.getContext("2d").drawImage(picture.whole, 0, 0, canvas.width, canvas.height);
-  preview.replaceChildren(canvas, make("small", {}, `${picture.name} · ${picture.seen.width} × ${picture.seen.height}`));
+function fill(preview, picture) {
+  const [shown, note] = [picture?.live ?? picture?.whole, preview.lastChild];
+  if (picture?.live && preview.shown === shown) note.textContent = rate(picture);
+  if (preview.shown === shown) return;
+  preview.shown = shown;
+  if (!shown) return preview.replaceChildren();
+  const { width, height, name } = picture.seen;
+  if (picture.live) return preview.replaceChildren(shown, make("small", { class: "rate" }));
+  const scale = Math.min(1, 600 / Math.max(shown.width, shown.height));
+  const canvas = make("canvas", { width: scale * shown.width, height: scale * shown.height, role: "img", "aria-label": name });
+  canvas.getContext("2d").drawImage(shown, 0, 0, canvas.width, canvas.height);
+  preview.replaceChildren(canvas, make("small", {}, `${picture.name} · ${width} × ${height}`));
 }

@@ -1,5 +1,4 @@
 // What the page shows, and how it changes.
-
 export const state = {
   catalogue: null,
   engine: null,
@@ -24,79 +23,69 @@ export function change(values, event = "question") {
 
 export const modelOf = (name) => state.catalogue.models.find((model) => model.name === name);
 export const models = () => state.models.map(modelOf);
-export const probeOf = (model, name = state.probe) =>
-  model.probes.find((probe) => probe.name === name);
-export const probe = () => models().map((model) => probeOf(model)).find(Boolean);
-export const deepest = () => Math.max(...models().map(({ blocks }) => blocks));
+export const probeOf = (model, name = state.probe) => model.probes.find((probe) => probe.name === name);
+export const probe = (name) => models().map((model) => probeOf(model, name)).find(Boolean);
+export const isPixel = (query) => /^-?\d+,-?\d+$/.test(query ?? "");
+export const labelOf = (name) => name.replace(/_$/, "").replaceAll("_", " ");
 
-// A picture that takes the place of another, whose kept values may then be forgotten.
+// A picture takes the place of another, whose kept values may then be forgotten.
 export function show(slot, picture) {
-  const { seen, before, stop } = state[slot] ?? {};
+  const { seen, before = null, stop } = state[slot] ?? {};
   stop?.();
   if (picture) picture.before = seen ?? before;
   else if (seen ?? before) state.engine.forget(seen ?? before);
-  if (isPixel(state.options.query)) delete state.options.query;
+  if (slot === "picture" && isPixel(state.options.query)) delete state.options.query;
   change({ [slot]: picture });
 }
 
 export function set(name, value) {
-  const given = probe().options.find((option) => option.name === name);
+  const usual = probe().options.find((option) => option.name === name)?.default;
   const options = { ...state.options, [name]: value };
-  if (value == null || value.length === 0 || value === `${given?.default}`) delete options[name];
+  if (value == null || value.length === 0 || value === `${usual}`) delete options[name];
   change({ options });
 }
 
-export const isPixel = (query) => /^-?\d+,-?\d+$/.test(query ?? "");
-
-export function queries(option, model) {
-  return option.choices.length ? option.choices : [...model.tokens.map(([name]) => name), "mean"];
-}
+export const queries = ({ choices }, { tokens }) =>
+  choices.length ? choices : [...tokens.map(([name]) => name), "mean"];
 
 export function choose(name) {
   const options = { ...state.options };
-  for (const option of models().map((model) => probeOf(model, name)).find(Boolean).options) {
-    const value = options[option.name];
+  for (const option of probe(name).options) {
     const words = option.role === "query" ? queries(option, models()[0]) : option.choices;
+    const value = options[option.name];
     if (words.length && !words.includes(value) && !isPixel(value)) delete options[option.name];
   }
   change({ probe: name, options });
 }
 
 // The options that one model is asked with: a model that is too shallow shows its last block.
-export function question(model, { options }) {
+export function question({ blocks }, { options }) {
   const asked = {};
   for (const { name, role, default: usual } of options) {
-    const value = state.options[name];
-    if (value === undefined) continue;
-    const last = role === "block" && Number(value) >= model.blocks - 1;
-    if (!last) asked[name] = value;
-    else if (usual !== -1) asked[name] = `${model.blocks - 1}`;
+    const last = role === "block" && Number(state.options[name]) >= blocks - 1;
+    if (last && usual !== -1) asked[name] = `${blocks - 1}`;
+    else if (!last && name in state.options) asked[name] = state.options[name];
   }
   return asked;
 }
 
-export const labelOf = (name) => name.replace(/_$/, "").replaceAll("_", " ");
-
 // A question in words, for the caption, and what the answer adds to them.
 export function words(model, probe, asked, finding) {
-  const said = probe.options.map((option) => {
-    const value = asked[option.name] ?? option.default;
-    if (option.role === "block") return `block ${value < 0 ? model.blocks + Number(value) : value}`;
-    if (option.role === "query") return `query: ${queryWords(value, model, finding)}`;
-    if (!(option.name in asked) && option.role !== "choice") return null;
-    if (value == null) return null;
-    if (option.role === "switch") return labelOf(option.name);
-    return `${labelOf(option.name)}: ${[value].flat().join(", ")}`;
-  });
-  const own = said.filter(Boolean);
+  const own = probe.options.map(({ name, role, default: usual }) => {
+    const value = asked[name] ?? usual;
+    if (role === "block") return `block ${value < 0 ? model.blocks + Number(value) : value}`;
+    if (role === "query") return `query: ${queryWords(value, model, finding)}`;
+    if (value == null || !(name in asked || role === "choice")) return "";
+    return role === "switch" ? labelOf(name) : `${labelOf(name)}: ${[value].flat().join(", ")}`;
+  }).filter(Boolean);
   const ends = own.map((word) => word.split(": ").at(-1));
   const more = (finding.details ?? []).filter((word) => !ends.some((end) => word.endsWith(end)));
   return [...own, ...more, ...(finding.outlined ? [`outlined: ${finding.outlined}`] : [])];
 }
 
 function queryWords(value, { tokens }, { mark }) {
-  if (isPixel(value)) return `pixel y ${value.split(",")[0]}, x ${value.split(",")[1]}`;
-  if (value) return value === "mean" ? "mean of the patches" : value;
+  if (isPixel(value)) return `pixel y ${value.split(",").join(", x ")}`;
+  if (value && value !== "mean") return value;
   if (mark) return `patch in row ${mark[0] + 1}, column ${mark[1] + 1}`;
-  return tokens.some(([name]) => name === "cls") ? "cls" : "mean of the patches";
+  return !value && tokens.some(([name]) => name === "cls") ? "cls" : "mean of the patches";
 }

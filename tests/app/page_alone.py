@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Files(SimpleHTTPRequestHandler):
 
     def translate_path(self, path: str) -> str:
         """Find a file."""
-        name = path.partition("?")[0].lstrip("/")
+        name = unquote(path.partition("?")[0].lstrip("/"))
         if name == "served.js":
             return str(HERE / "fake-engine.js")
         if name.startswith("examples/"):
@@ -114,7 +115,7 @@ def catalogue(folder: Path) -> dict[str, Any]:
         "version": "0.1.0",
         "served": True,
         "examples": [
-            {"name": path.name, "url": f"examples/{path.name}"} for path in sorted(folder.iterdir())
+            {"name": path.name, "url": f"examples/{quote(path.name)}"} for path in sorted(folder.iterdir())
         ],
         "limits": {"upload": 2**24, "pixels": 10**8, "seconds": 60, "models": 2, "memory": 2**28},
         "colours": {"map": base64.b64encode(table.tobytes()).decode()},

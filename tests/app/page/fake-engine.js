@@ -25,7 +25,7 @@ export class ServedEngine {
     }
     const { width, height } = picture;
     told.push({ look: name, models, width, height });
-    await new Promise((done) => setTimeout(done, window.slowness ?? 0));
+    await nap();
     // The second model pads, where the first one crops.
     const side = Math.min(width, height);
     const [left, top] = [(width - side) / 2, (height - side) / 2];
@@ -42,13 +42,13 @@ export class ServedEngine {
 
   async ask(seen, model, probe, options, { first } = {}) {
     told.push({ ask: probe, model, options, seen: seen?.name ?? null, first: first?.name ?? null });
-    await new Promise((done) => setTimeout(done, window.slowness ?? 0));
+    await nap();
     if (options.block === "1") throw new Error("The block is out of order.");
     const grid = GRIDS[model];
     const patches = grid[0] * grid[1];
     const mark = patchOf(options.query, seen?.models[model], grid);
     const from = mark ? mark[0] * grid[1] + mark[1] : Number(options.block ?? 0);
-    const values = floats([HEADS + 1, ...grid], (at) => ((at * 7 + from * 3) % patches) / patches / 10);
+    const values = floats([HEADS + 1, ...grid], (at) => ((at * 7 + Math.floor(at / patches) + from * 3) % patches) / patches / 10);
     const one = { ...values, shape: [1, ...grid], data: values.data.slice(0, patches) };
     const maps = (more) => ({ finding: { kind: "maps", values: one, labels: [probe], unit: `${probe} weight`,
       fromZero: false, alike: false, outlined: "", ...more }, arrays: { [probe]: { ...one, shape: grid } } });
@@ -103,3 +103,5 @@ function patchOf(query, view, [rows, columns]) {
   const [left, top, right, bottom] = view.crop;
   return [Math.floor(((y + 0.5 - top) / (bottom - top)) * rows), Math.floor(((x + 0.5 - left) / (right - left)) * columns)];
 }
+
+const nap = () => new Promise((done) => setTimeout(done, window.slowness ?? 0));

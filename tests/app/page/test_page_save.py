@@ -53,14 +53,15 @@ def test_arrays_are_those_of_the_command(person: Person, pictures: Path, tmp_pat
         "files": ("<U14", (1,)),
         "skipped": ("<U1", (0,)),
     }
-    assert found["query"].tolist() == [3 * 6 + 3]
+    query = found["query"].item()
+    assert query == np.ravel_multi_index(person.framed() or (0, 0), (6, 6))
     assert found["inside"].tolist() == [[True, False]]
     assert found["files"].tolist() == ["it's a cat.jpg"]
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     assert found["crop"].tolist() == [[left, top, left + side, top + side]]
     at = np.arange(36, 4 * 36)
-    expected = (((at * 7 + 21 * 3) % 36) / 36 / 10).astype(np.float32)
+    expected = (((at * 7 + at // 36 + query * 3) % 36) / 36 / 10).astype(np.float32)
     np.testing.assert_array_equal(found["attention"].ravel(), expected)
 
 
@@ -119,7 +120,7 @@ def test_the_command_line_and_python_say_the_same(person: Person, pictures: Path
     y, x = query.split(",")
     asked = f"vx.Heads(block=2, query=({y}, {x}))"
     assert 'engine = vx.Engine("wide one.onnx")' in lines
-    assert f"""engine.probe("it's a cat.jpg", {asked})[0]["heads"]""" in lines
+    assert f"""engine.probe(["it's a cat.jpg"], {asked})[-1]["heads"]""" in lines
     compile(lines, "lines", "exec")
 
 

@@ -93,7 +93,7 @@ def test_a_head_is_chosen_in_all_models(anyone: Person, pictures: Path) -> None:
     anyone.page.keyboard.press("Enter")
     assert anyone.caption(1).startswith("head 2")
     assert tile.get_attribute("aria-pressed") == "true"
-    assert (anyone.colours()[0, 0] == [19, 9, 60, 133]).all()
+    assert (anyone.colours()[0, 0] == [19, 8, 33, 133]).all()
     assert len(anyone.told()) == asked, "nothing is asked for it"
 
 

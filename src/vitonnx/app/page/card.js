@@ -19,7 +19,8 @@ export function makeCard(name) {
   const error = make("p", { class: "error", role: "alert" });
   const found = make("div", { class: "found" });
   const element = make("section", { class: "model", "aria-label": name },
-    make("h2", {}, make("span", {}, name), backend), make("p", { class: "note" }, model.note), classes, error, found);
+    make("h2", {}, make("span", {}, name), backend), make("p", { class: "note" }, model.note),
+    classes, error, found);
   let [sheet, form, views] = [null, "", []];
 
   function fill() {
@@ -40,24 +41,22 @@ export function makeCard(name) {
     found.replaceChildren(...children);
     [form, views] = ["", []];
   }
-
   function predict(best) {
     classes.replaceChildren(...best.map(({ label, index, share }) => {
       const bar = make("i");
       bar.style.width = `${100 * share}%`;
-      return make("li", {}, bar, make("span", {}, label || `class ${index}`), make("span", {}, `${(100 * share).toFixed(1)} %`));
+      const [name, percent] = [label || `class ${index}`, `${(100 * share).toFixed(1)} %`];
+      return make("li", {}, bar, make("span", {}, name), make("span", {}, percent));
     }));
   }
 
   return {
-    name,
-    element,
+    ...{ name, element },
     answers: () => views,
     told: () => found.querySelector("[role][aria-label]")?.getAttribute("aria-label") ?? "",
     redraw: () => views.length && fill(),
-    wait(share, words) {
-      empty(make("p", { class: "loading" }, make("progress", { max: 1, value: share, "aria-label": words }), words));
-    },
+    wait: (share, words) =>
+      empty(make("p", { class: "loading" }, make("progress", { max: 1, value: share, "aria-label": words }), words)),
     show(answers, best) {
       [views, error.textContent, backend.textContent] = [answers, "", state.engine.backend(name)];
       predict(best);

@@ -7,10 +7,10 @@ export function makeControls() {
   on("question", fill);
 }
 
-function makeModel({ name, size, patch, note }) {
+function makeModel({ name, size, patch }) {
   const chosen = () => [...part("models").querySelectorAll(":checked")].map(({ value }) => value);
   const box = make("input", { type: "checkbox", value: name, change: () => change({ models: chosen() }) });
-  const about = [`${size[1]} × ${size[0]}`, `patches of ${[patch].flat()[0]}`, note].filter(Boolean).join(" · ");
+  const about = `${size[1]} × ${size[0]} · patches of ${[patch].flat().join(" × ")}`;
   return make("label", { class: "check" }, box, make("span", {}, name, make("small", {}, about)));
 }
 
@@ -108,7 +108,7 @@ function toggle({ name, default: usual }, id) {
 
 function text({ name, default: usual }, id, more = {}) {
   const write = () => set(name, input.value.trim());
-  const input = make("input", { id, type: "text", placeholder: usual ?? "", ...more, change: write });
+  const input = make("input", { id, type: "text", placeholder: usual ?? "", change: write, ...more });
   return { elements: [input], sync: () => (input.value = state.options[name] ?? "") };
 }
 
@@ -117,16 +117,16 @@ function classes(option, id) {
   const { name, several } = option;
   const names = (models()[0].classes ?? []).map((value) => make("option", { value }));
   const list = make("datalist", { id: `${id}-list` }, ...names);
-  const one = text(option, id, { list: list.id, placeholder: "number or name" });
-  if (!several) return { ...one, elements: [...one.elements, list] };
   const now = () => state.options[name] ?? [];
-  const chosen = make("div", { class: "chosen" });
   const add = ({ target }) => set(name, [...new Set([...now(), target.value.trim()].filter(Boolean))]);
-  const input = make("input", { id, type: "text", list: list.id, placeholder: "number or name", change: add });
-  const sync = () => {
+  const looks = { list: list.id, placeholder: "number or name" };
+  const { elements: [input], sync } = text(option, id, several ? { ...looks, change: add } : looks);
+  const chosen = make("div", { class: "chosen" });
+  const leave = (each) => set(name, now().filter((other) => other !== each));
+  const syncAll = () => {
     input.value = "";
-    chosen.replaceChildren(...now().map((each) => make("button", { type: "button", "aria-label": `Leave out ${each}`,
-      click: () => set(name, now().filter((other) => other !== each)) }, `${each} ×`)));
+    chosen.replaceChildren(...now().map((each) => make("button",
+      { type: "button", "aria-label": `Leave out ${each}`, click: () => leave(each) }, `${each} ×`)));
   };
-  return { elements: [input, list, chosen], sync };
+  return { elements: [input, list, chosen], sync: several ? syncAll : sync };
 }

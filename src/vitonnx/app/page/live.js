@@ -28,7 +28,7 @@ export async function follow(slot, source, name) {
   function frame() {
     if (state[slot] !== picture) return;
     picture.fresh = true;
-    tell("question");
+    tell("frame");
     next();
   }
   show(slot, picture);
@@ -41,6 +41,5 @@ export function count(picture) {
   picture.times = [...picture.times.filter((time) => time > now - WHILE), now];
 }
 
-export function rate({ times }) {
-  return `${((1000 * (times.length - 1)) / (times.at(-1) - times[0] || 1)).toFixed(1)} maps a second`;
-}
+export const rate = ({ times }) =>
+  `${((1000 * (times.length - 1)) / (times.at(-1) - times[0] || 1)).toFixed(1)} maps a second`;

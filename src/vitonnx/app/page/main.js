@@ -10,7 +10,6 @@ import { modelOf, on, probe, probeOf, question, state, tell, words } from "./sta
 
 let cards = [];
 let [running, again, answers] = [false, false, 0];
-const loaded = new Set();
 
 async function answer() {
   again = true;
@@ -26,12 +25,16 @@ async function answer() {
 async function round() {
   const { picture, second } = state;
   const { weights, second: compares } = probe();
-  arrange();
+  if (cards.map(({ name }) => name).join("\n") !== state.models.join("\n")) {
+    cards = state.models.map((name) => cards.find((card) => card.name === name) ?? makeCard(name));
+    part("maps").replaceChildren(...cards.map(({ element }) => element));
+  }
   part("hint").hidden = Boolean(picture) || weights;
   if (!weights && !picture) cards.forEach((card) => card.refuse(""));
   else {
-    await Promise.all(cards.map(load));
-    const able = cards.filter(({ name }) => loaded.has(name));
+    const failures = await Promise.all(cards.map(load));
+    cards.forEach((card, at) => failures[at] && card.refuse(failures[at]));
+    const able = cards.filter((_, at) => !failures[at]);
     if (!weights && !(await look("picture", picture, able))) return;
     if (compares && second && !(await look("second", second, able))) return;
     await Promise.all(able.map((card) => ask(card, weights ? null : picture, compares ? second : null)));
@@ -41,20 +44,10 @@ async function round() {
   part("spoken").textContent = cards.map((card) => card.told()).find(Boolean) ?? "";
 }
 
-function arrange() {
-  if (cards.map(({ name }) => name).join("\n") === state.models.join("\n")) return;
-  cards = state.models.map((name) => cards.find((card) => card.name === name) ?? makeCard(name));
-  part("maps").replaceChildren(...cards.map(({ element }) => element));
-}
-
-async function load(card) {
-  if (loaded.has(card.name)) return;
-  try {
-    await state.engine.load(card.name, (share, sentence) => card.wait(share, sentence || "Loading the model …"));
-    loaded.add(card.name);
-  } catch (error) {
-    card.refuse(error.message);
-  }
+// Tried once for each card: what fails is tried again when its model is chosen again.
+function load(card) {
+  const progress = (share, sentence) => card.wait(share, sentence || "Loading the model …");
+  return (card.loading ??= state.engine.load(card.name, progress).then(() => "", ({ message }) => message));
 }
 
 // Whether it is still the picture that is to be shown, and was not refused.
@@ -65,9 +58,9 @@ async function look(slot, picture, able) {
   picture.fresh = false;
   try {
     const source = live ? await createImageBitmap(live) : picture.source;
-    const frame = live ? copy(source) : picture.whole;
+    const whole = live ? await createImageBitmap(source) : picture.whole;
     const looked = await state.engine.look(source, { name, models: names, before: seen ?? before });
-    Object.assign(picture, { seen: looked, whole: frame ?? (await decode(source, looked)) });
+    Object.assign(picture, { seen: looked, whole: whole ?? (await decode(source, looked)) });
     if (live) count(picture);
   } catch (error) {
     if (state[slot] === picture) refuse(slot, error.message);
@@ -75,12 +68,6 @@ async function look(slot, picture, able) {
   }
   if (state[slot] !== picture) state.engine.forget(picture.seen);
   return state[slot] === picture;
-}
-
-function copy(bitmap) {
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  return canvas;
 }
 
 // Of formats that a browser does not know, the server has a picture that it does.
@@ -96,10 +83,10 @@ async function ask(card, first, second) {
     const asked = question(model, asks);
     const views = [];
     for (const picture of second ? [first, second] : [first]) {
-      const more = picture === first ? {} : { first: first.seen };
-      const found = await state.engine.ask(picture?.seen ?? null, card.name, asks.name, asked, more);
-      const view = picture?.seen.models[card.name];
-      views.push({ ...found, picture: picture && { ...picture }, view, probe: asks, asked, words: words(model, asks, asked, found.finding) });
+      const learned = picture === first ? {} : { first: first.seen };
+      const found = await state.engine.ask(picture?.seen ?? null, card.name, asks.name, asked, learned);
+      const said = { probe: asks, asked, words: words(model, asks, asked, found.finding) };
+      views.push({ ...found, ...said, picture: { ...picture }, view: picture?.seen.models[card.name] });
     }
     card.show(views, best);
   } catch (error) {
@@ -113,7 +100,8 @@ async function open() {
   try {
     state.catalogue = await (await fetch("catalogue.json")).json();
     const { served, models: all } = state.catalogue;
-    state.engine = served ? new (await import("./served.js")).ServedEngine() : new (await import("./browser.js")).BrowserEngine();
+    const engine = served ? (await import("./served.js")).ServedEngine : (await import("./browser.js")).BrowserEngine;
+    state.engine = new engine();
     await state.engine.open(state.catalogue);
     Object.assign(state, { models: all.slice(0, 2).map(({ name }) => name), probe: all[0].probes[0].name });
   } catch (error) {
@@ -122,7 +110,7 @@ async function open() {
   makeControls();
   makeSources();
   makeSave(() => cards.filter((card) => card.answers().length));
-  on("question", answer);
+  for (const event of ["question", "frame"]) on(event, answer);
   on("tile", () => cards.forEach((card) => card.redraw()));
   for (const event of ["tile", "answer"]) on(event, writeLink);
   addEventListener("hashchange", readLink);

@@ -26,10 +26,9 @@ export function makeMap({ grid: [rows, columns] }, { asks = false, small = false
 
   // From the patch that was asked for last, though its answer may not be here yet.
   function step(event) {
-    if (event.key === "Home") set("query", null);
-    else if (!STEPS[event.key]) return;
+    if (event.key !== "Home" && !STEPS[event.key]) return;
     event.preventDefault();
-    if (event.key === "Home") return;
+    if (event.key === "Home") return set("query", null);
     const { query } = state.options;
     const from = isPixel(query) ? patchAt(seen, [rows, columns], query.split(",").map(Number)) : framed;
     const [down, across] = from ? STEPS[event.key] : [0, 0];
@@ -53,10 +52,8 @@ export function makeMap({ grid: [rows, columns] }, { asks = false, small = false
     }
     marks.replaceChildren();
     if (mask) marks.append(make("path", { ...PEN, "stroke-width": 1.3, d: outline(mask, rows, columns) }));
-    if (mark) {
-      const [y, x] = mark;
-      marks.append(make("rect", { ...PEN, "stroke-width": small ? 1.5 : 2.5, x, y, width: 1, height: 1 }));
-    }
+    const frame = mark && { x: mark[1], y: mark[0], width: 1, height: 1, "stroke-width": small ? 1.5 : 2.5 };
+    if (mark) marks.append(make("rect", { ...PEN, ...frame }));
     if (!small) element.setAttribute("aria-label", asks ? label + KEYS : label);
   }
 

@@ -21,13 +21,11 @@ export function shows({ inside: [left, top, right, bottom] }, [rows, columns], [
     column + 1 > left * columns && column < right * columns;
 }
 
-export function shownOf(view, grid, values) {
-  return values.filter((_, at) => shows(view, grid, [Math.floor(at / grid[1]), at % grid[1]]));
-}
+export const shownOf = (view, grid, values) =>
+  values.filter((_, at) => shows(view, grid, [Math.floor(at / grid[1]), at % grid[1]]));
 
-export function aspect({ crop: [left, top, right, bottom], inside }) {
-  return ((right - left) * (inside[2] - inside[0])) / ((bottom - top) * (inside[3] - inside[1]));
-}
+export const aspect = ({ crop: [left, top, right, bottom], inside }) =>
+  ((right - left) * (inside[2] - inside[0])) / ((bottom - top) * (inside[3] - inside[1]));
 
 // Draws the part of a picture that a model sees, in grey, for colours to lie over it.
 export function portray(canvas, view, { seen, whole }, width) {

@@ -5,7 +5,7 @@ import { npz, words } from "./npz.js";
 import { isPixel, modelOf, on, state } from "./state.js";
 
 export function makeSave(answered) {
-  const stem = (card) => card.answers()[0].picture?.name.replace(/\.[^.]*$/, "") ?? card.name;
+  const stem = (card) => card.answers()[0].picture.name?.replace(/\.[^.]*$/, "") ?? card.name;
   const nameOf = (card) => `${stem(card)}.${state.probe}${answered().length > 1 ? `.${card.name}` : ""}.npz`;
   const saveFigure = async () => keep(await drawFigure(part("maps")), `${stem(answered()[0])}.${state.probe}.png`);
   const saveArrays = () => answered().forEach((card) => keep(npz(arraysOf(card)), nameOf(card)));
@@ -56,7 +56,7 @@ const given = ({ probe, asked }) => probe.options.filter(({ name }) => name in a
 function commandLine([first, ...others]) {
   const [answer] = first.answers();
   // A file name that begins with a dash would be taken for an option.
-  const files = first.answers().flatMap(({ picture }) => picture?.name.replace(/^-/, "./-") ?? []);
+  const files = first.answers().flatMap(({ picture }) => picture.name?.replace(/^-/, "./-") ?? []);
   const options = given(answer).flatMap(({ name, flag, kind }) =>
     [answer.asked[name]].flat().flatMap((value) => (kind === "bool" ? [flag] : [flag, value])));
   const compared = others.flatMap(({ name }) => ["--compare", modelOf(name).command]);
@@ -70,7 +70,7 @@ function pythonLines(cards) {
     const [{ probe, arrays, ...answer }] = card.answers();
     const options = given({ probe, ...answer }).map((option) => `${option.name}=${inPython(option, answer.asked[option.name])}`);
     const question = `vx.${probe.class}(${options.join(", ")})`;
-    const pictures = `[${card.answers().map(({ picture }) => JSON.stringify(picture?.name)).join(", ")}]`;
+    const pictures = `[${card.answers().map(({ picture }) => JSON.stringify(picture.name)).join(", ")}]`;
     return ["", `engine = vx.Engine(${/[./]/.test(name) ? name : `demo_models()[${name}]`})`,
       probe.weights ? `found = engine.probe_weights(${question})` : `found = engine.probe(${pictures}, ${question})[-1]["${probe.name}"]`,
       `found.arrays()  # ${Object.keys(arrays).join(", ")}`];

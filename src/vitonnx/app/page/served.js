@@ -3,13 +3,9 @@ const TYPES = { float32: Float32Array, float64: Float64Array, int64: BigInt64Arr
 const json = { "Content-Type": "application/json" };
 
 export class ServedEngine {
-  async open() {}
-
-  async load() {}
-
-  backend() {
-    return "on the server";
-  }
+  open = async () => {};
+  load = async () => {};
+  backend = () => "on the server";
 
   async look(source, { name, models, before }) {
     const query = new URLSearchParams([["name", name], ...models.map((model) => ["models", model])]);
@@ -24,13 +20,10 @@ export class ServedEngine {
   }
 
   // What a browser can show of a picture whose format it does not know.
-  async picture(seen) {
-    return (await send(`pictures/${seen.key}`)).blob();
-  }
+  picture = async (seen) => (await send(`pictures/${seen.key}`)).blob();
 
-  async forget(seen) {
-    await fetch(`pictures/${seen.key}`, { method: "DELETE", keepalive: true }).catch(() => {}); // it goes within an hour
-  }
+  // One that the server does not hear goes within the hour.
+  forget = (seen) => fetch(`pictures/${seen.key}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
 async function send(address, request) {

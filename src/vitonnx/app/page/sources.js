@@ -32,17 +32,16 @@ export function refuse(slot, sentence) {
 export async function showExample(slot, name) {
   const example = state.catalogue.examples.find((each) => each.name === name);
   if (!example || (state[slot]?.example && state[slot].name === name)) return;
-  await take(slot, new File([await (await fetch(example.url)).blob()], name), true);
+  const answer = await fetch(example.url);
+  if (answer.ok) await take(slot, new File([await answer.blob()], name), true);
+  else refuse(slot, `The example ${name} can't be fetched: ${answer.status}.`);
 }
 
-async function openCamera(slot) {
+function openCamera(slot) {
   say("");
-  try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    await follow(slot, stream, "camera");
-  } catch (error) {
-    say(`The camera can't be used: ${error.message}`);
-  }
+  navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } })
+    .then((stream) => follow(slot, stream, "camera"))
+    .catch(({ message }) => say(`The camera can't be used: ${message}`));
 }
 
 function makeSource(slot, title) {
@@ -54,9 +53,10 @@ function makeSource(slot, title) {
   const camera = navigator.mediaDevices
     ? make("button", { type: "button", click: () => openCamera(slot) }, "Camera")
     : make("small", {}, "No camera: a browser gives one to https:// and localhost only.");
-  const examples = state.catalogue.examples.map(({ name, url }) => make("button",
-    { type: "button", class: "example", title: name, "aria-label": `Example ${name}`, click: () => showExample(slot, name) },
-    make("img", { src: url, alt: "", loading: "lazy" })));
+  const examples = state.catalogue.examples.map(({ name, url }) => make("button", {
+    ...{ type: "button", class: "example", title: name, "aria-label": `Example ${name}` },
+    click: () => showExample(slot, name),
+  }, make("img", { src: url, alt: "", loading: "lazy" })));
   on("answer", () => fill(preview, state[slot]));
   on("question", () => state[slot] || fill(preview, null));
   return make("div", { class: "source", hidden: slot === "second" }, make("h2", {}, title), preview,
@@ -65,15 +65,20 @@ function makeSource(slot, title) {
 }
 
 function fill(preview, picture) {
-  const [shown, note] = [picture?.live ?? picture?.whole, preview.lastChild];
-  if (picture?.live && preview.shown === shown) note.textContent = rate(picture);
-  if (preview.shown === shown) return;
-  preview.shown = shown;
-  if (!shown) return preview.replaceChildren();
-  const { width, height, name } = picture.seen;
-  if (picture.live) return preview.replaceChildren(shown, make("small", { class: "rate" }));
-  const scale = Math.min(1, 600 / Math.max(shown.width, shown.height));
-  const canvas = make("canvas", { width: scale * shown.width, height: scale * shown.height, role: "img", "aria-label": name });
-  canvas.getContext("2d").drawImage(shown, 0, 0, canvas.width, canvas.height);
-  preview.replaceChildren(canvas, make("small", {}, `${picture.name} · ${width} × ${height}`));
+  const shown = picture?.live ?? picture?.whole;
+  if (preview.shown !== shown) {
+    preview.replaceChildren(...(shown ? [picture.live ?? thumbnail(picture), make("small")] : []));
+    preview.shown = shown;
+  }
+  if (!shown) return;
+  const { name, seen: { width, height } } = picture;
+  preview.lastChild.textContent = picture.live ? rate(picture) : `${name} · ${width} × ${height}`;
+}
+
+function thumbnail({ whole, name }) {
+  const scale = Math.min(1, 600 / Math.max(whole.width, whole.height));
+  const [width, height] = [scale * whole.width, scale * whole.height];
+  const canvas = make("canvas", { width, height, role: "img", "aria-label": name });
+  canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }

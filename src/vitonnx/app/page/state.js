@@ -1,25 +1,17 @@
 // What the page shows, and how it changes.
 export const state = {
-  catalogue: null,
-  engine: null,
   models: [], // names, as they stand side by side
-  probe: "",
   options: {}, // as text, by name; what a probe does not know waits for one that does
   tile: 0, // which of several maps is shown large, in all models
-  picture: null,
-  second: null,
+  ...{ catalogue: null, engine: null, probe: "", picture: null, second: null },
 };
 
 const changes = new EventTarget();
-
-// "question": to be asked anew. "tile": to be drawn anew. "answer": has been drawn.
+// "question": to be asked anew. "frame": so is a new frame of a video. "tile": to be drawn anew.
+// "answer": has been drawn.
 export const on = (event, react) => changes.addEventListener(event, () => react());
 export const tell = (event) => changes.dispatchEvent(new Event(event));
-
-export function change(values, event = "question") {
-  Object.assign(state, values);
-  tell(event);
-}
+export const change = (values, event = "question") => Object.assign(state, values) && tell(event);
 
 export const modelOf = (name) => state.catalogue.models.find((model) => model.name === name);
 export const models = () => state.models.map(modelOf);

@@ -111,7 +111,7 @@ def test_the_first_picture_keeps_the_query_of_the_second(person: Person, picture
 def test_a_camera_is_followed(person: Person) -> None:
     person.page.get_by_role("button", name="Camera").first.click()
     person.map(0).wait_for()
-    rate = person.page.locator(".rate").first
+    rate = person.page.locator(".preview small").first
     for _ in range(100):
         if "maps a second" in rate.inner_text() and len(person.told()) > 12:
             break

@@ -87,13 +87,13 @@ def test_a_share_is_outlined(person: Person, pictures: Path) -> None:
 
 def test_a_head_is_chosen_in_all_models(anyone: Person, pictures: Path) -> None:
     anyone.show(pictures / "broad.png")
-    asked = len(anyone.told())
+    before, asked = anyone.colours(), len(anyone.told())
     tile = anyone.card(0).locator(".tile").nth(3)
     tile.focus()
     anyone.page.keyboard.press("Enter")
     assert anyone.caption(1).startswith("head 2")
     assert tile.get_attribute("aria-pressed") == "true"
-    assert (anyone.colours()[0, 0] == [19, 8, 33, 133]).all()
+    assert (anyone.colours() != before).any()
     assert len(anyone.told()) == asked, "nothing is asked for it"
 
 

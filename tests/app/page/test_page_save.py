@@ -133,6 +133,7 @@ def test_the_link_restores_what_it_was_copied_from(
     person.point(0, 0.5, 0.5)
     person.slide("block", 2)
     person.card(0).locator(".tile").nth(1).click()
+    person.page.wait_for_url("**tile=1**")
     address = person.page.url
     assert address.startswith(f"{alone}#")
     other = Person(browser, address)

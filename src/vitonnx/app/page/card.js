@@ -56,7 +56,7 @@ export function makeCard(name) {
     told: () => found.querySelector("[role][aria-label]")?.getAttribute("aria-label") ?? "",
     redraw: () => views.length && fill(),
     wait: (share, words) =>
-      empty(make("p", { class: "loading" }, make("progress", { max: 1, value: share, "aria-label": words }), words)),
+      empty(make("progress", { max: 1, value: share, "aria-label": words }), make("small", {}, words)),
     show(answers, best) {
       [views, error.textContent, backend.textContent] = [answers, "", state.engine.backend(name)];
       predict(best);

@@ -45,4 +45,6 @@ export function bar(scale, unit, opaque = false) {
 }
 
 // The part of an array at an index of its first axis.
-export const slice = ({ data, shape }, at) => data.subarray(...[at, at + 1].map((place) => place * (data.length / shape[0])));
+export function slice({ data, shape: [count] }, at) {
+  return data.subarray((at * data.length) / count, ((at + 1) * data.length) / count);
+}

@@ -8,13 +8,14 @@ export function drawMatrix({ finding, words }, { name }) {
   const painted = paint(data, scale, true);
   const [low, high] = [Math.min, Math.max].map((of) => short(data.reduce((one, two) => of(one, two))));
   const figure = (canvas, label, caption) => {
-    for (const [key, value] of [["class", "matrix"], ["role", "img"], ["aria-label", label]]) canvas.setAttribute(key, value);
+    Object.assign(canvas, { className: "matrix", role: "img", ariaLabel: label });
     return make("figure", {}, canvas, make("figcaption", {}, caption));
   };
   const whole = figure(fillCanvas(make("canvas"), painted, rows, columns),
     `${unit} of ${name}: ${rows} (${item}) by ${columns} (${other ?? item}), from ${low} to ${high}.`,
     [...words, `down: ${item}`, `across: ${other ?? item}`].join(" · "));
-  const tiles = grid ? [figure(tile(painted, grid), `A tile for each patch of ${name}: ${unit} with all patches.`, "each patch with all patches")] : [];
+  const told = `A tile for each patch of ${name}: ${unit} with all patches.`;
+  const tiles = grid ? [figure(tile(painted, grid), told, "each patch with all patches")] : [];
   return [make("div", { class: "side" }, ...tiles, whole), bar(scale, unit, true)];
 }
 

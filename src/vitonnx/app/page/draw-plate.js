@@ -7,8 +7,10 @@ export function drawPlate({ finding: { pictures, label, below, belowLabel, capti
   const plate = make("div", { class: "plate", ...says }, ...each(pictures));
   const figures = [make("figure", {}, plate, make("figcaption", {}, [label, ...words].join(" · ")))];
   if (below) {
-    const captioned = each(below).map((picture, at) => make("figure", {}, picture, make("span", {}, captions[at] ?? "")));
-    figures.push(make("figure", {}, make("div", { class: "plate captioned" }, ...captioned), make("figcaption", {}, belowLabel)));
+    const captioned = each(below).map((picture, at) =>
+      make("figure", {}, picture, make("span", {}, captions[at] ?? "")));
+    const more = make("div", { class: "plate captioned" }, ...captioned);
+    figures.push(make("figure", {}, more, make("figcaption", {}, belowLabel)));
   }
   return figures;
 }

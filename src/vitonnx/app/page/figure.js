@@ -49,7 +49,8 @@ function walk(node, context, later) {
 // Word by word, as the page has broken the lines.
 function write(text, context) {
   const { fontWeight, fontSize, fontFamily, color } = getComputedStyle(text.parentElement);
-  Object.assign(context, { font: `${fontWeight} ${fontSize} ${fontFamily}`, fillStyle: color, textBaseline: "middle" });
+  const font = `${fontWeight} ${fontSize} ${fontFamily}`;
+  Object.assign(context, { font, fillStyle: color, textBaseline: "middle" });
   for (const { 0: word, index } of text.data.matchAll(/\S+/g)) {
     const range = document.createRange();
     range.setStart(text, index);

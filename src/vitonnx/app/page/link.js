@@ -3,6 +3,13 @@ import { showExample } from "./sources.js";
 import { change, modelOf, probe, state } from "./state.js";
 
 const OPTION = "set-";
+const RARELY = 250; // milliseconds: browsers bear few changes of the address
+let waiting = 0;
+
+export function writeLinkSoon() {
+  clearTimeout(waiting);
+  waiting = setTimeout(writeLink, RARELY);
+}
 
 export function writeLink() {
   const link = new URLSearchParams(state.models.map((name) => ["model", name]));

@@ -11,7 +11,7 @@ export async function follow(slot, source, name) {
   video.muted = true;
   if (stream) video.srcObject = stream;
   else video.src = URL.createObjectURL(source);
-  const picture = { live: video, name, times: [] };
+  const picture = { live: video, file: stream ? null : source, name, times: [] };
   picture.stop = () => {
     video.pause();
     stream?.getTracks().forEach((track) => track.stop());

@@ -1,7 +1,7 @@
 // Opens the page, and answers the latest question: one at a time, and what comes meanwhile once.
 import { makeCard } from "./card.js";
 import { makeControls } from "./controls.js";
-import { readLink, writeLink } from "./link.js";
+import { readLink, writeLinkSoon } from "./link.js";
 import { count } from "./live.js";
 import { part } from "./make.js";
 import { makeSave } from "./save.js";
@@ -79,7 +79,8 @@ async function ask(card, first, second) {
   const asks = probeOf(model);
   const best = first?.seen.models[card.name].classes ?? [];
   try {
-    if (!asks || asks.refused) throw new Error(asks?.refused ?? `${card.name} can't be asked ${state.probe}.`);
+    if (!asks) throw new Error(`${card.name} can't be asked ${state.probe}.`);
+    if (asks.refused) throw new Error(asks.refused);
     const asked = question(model, asks);
     const views = [];
     for (const picture of second ? [first, second] : [first]) {
@@ -112,7 +113,7 @@ async function open() {
   makeSave(() => cards.filter((card) => card.answers().length));
   for (const event of ["question", "frame"]) on(event, answer);
   on("tile", () => cards.forEach((card) => card.redraw()));
-  for (const event of ["tile", "answer"]) on(event, writeLink);
+  for (const event of ["tile", "answer"]) on(event, writeLinkSoon);
   addEventListener("hashchange", readLink);
   await readLink();
 }

@@ -11,10 +11,12 @@ const PEN = { fill: "none", stroke: "#4de8ff", "vector-effect": "non-scaling-str
 
 export function makeMap({ grid: [rows, columns] }, { asks = false, small = false }) {
   const [picture, colours] = [make("canvas"), make("canvas", { class: "patches" })];
-  const marks = make("svg", { preserveAspectRatio: "none", viewBox: `0 0 ${columns} ${rows}`, "aria-hidden": "true" });
-  const element = make("div", { class: `map${asks ? " asks" : ""}`, role: small ? null : asks ? "application" : "img",
-    tabindex: asks ? 0 : null, click: asks ? click : null, keydown: asks ? step : null }, picture, colours, marks);
-  let [seen, framed] = [null, null];
+  const box = { preserveAspectRatio: "none", viewBox: `0 0 ${columns} ${rows}`, "aria-hidden": "true" };
+  const marks = make("svg", box);
+  const asking = { class: "map asks", role: "application", tabindex: 0, click, keydown: step };
+  const still = { class: "map", role: small ? null : "img" };
+  const element = make("div", asks ? asking : still, picture, colours, marks);
+  let [seen, framed, drawn] = [null, null, null];
   const ask = (down, across) => set("query", pixel(seen, down, across).join(","));
 
   function click(event) {
@@ -42,7 +44,7 @@ export function makeMap({ grid: [rows, columns] }, { asks = false, small = false
     [seen, framed] = [view, mark];
     element.style.aspectRatio = aspect(view);
     picture.hidden = alone;
-    if (!alone) portray(picture, view, shown, small ? 160 : 720);
+    if (!alone && drawn !== shown.whole) portray(picture, view, (drawn = shown.whole), shown.seen, small ? 160 : 720);
     fillCanvas(colours, painted, rows, columns);
     // Both reach beyond the frame, where the crop reaches beyond the picture.
     const [left, top, right, bottom] = view.inside;

@@ -29,7 +29,8 @@ export function npz(arrays) {
 
 function npy({ dtype, type = TYPES[dtype], shape, data }) {
   const sides = shape.map((side) => `${side},`).join(" ");
-  const words = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.length > 1 ? sides.slice(0, -1) : sides}), }`;
+  const tuple = shape.length > 1 ? sides.slice(0, -1) : sides;
+  const words = `{'descr': '${type}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const length = Math.ceil((10 + words.length + 1) / ALIGNED) * ALIGNED - 10;
   const head = [0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, length & 255, length >> 8];
   const body = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

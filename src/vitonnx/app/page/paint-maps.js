@@ -15,14 +15,15 @@ export function paintMaps(views) {
 function counted({ finding: { values, alike }, view }) {
   const [maps, ...grid] = values.shape;
   const first = maps > 1 && !alike ? 1 : 0;
-  return Array.from({ length: maps - first }, (_, at) => [...shownOf(view, grid, slice(values, first + at))]).flat();
+  const shown = (_, at) => [...shownOf(view, grid, slice(values, first + at))];
+  return Array.from({ length: maps - first }, shown).flat();
 }
 
 function highest({ finding: { values }, view }, at) {
   const [, rows, columns] = values.shape;
   const place = (patch) => [Math.floor(patch / columns), patch % columns];
-  const patches = Array.from({ length: rows * columns }, (_, patch) => patch).filter((patch) => shows(view, [rows, columns], place(patch)));
   const map = slice(values, at);
+  const patches = [...map.keys()].filter((patch) => shows(view, [rows, columns], place(patch)));
   const best = patches.reduce((most, patch) => (map[patch] > map[most] ? patch : most));
   const [row, column] = place(best);
   return `Most, ${short(map[best])}, is at row ${row + 1}, column ${column + 1} of ${rows} by ${columns} patches.`;

@@ -28,7 +28,7 @@ export const aspect = ({ crop: [left, top, right, bottom], inside }) =>
   ((right - left) * (inside[2] - inside[0])) / ((bottom - top) * (inside[3] - inside[1]));
 
 // Draws the part of a picture that a model sees, in grey, for colours to lie over it.
-export function portray(canvas, view, { seen, whole }, width) {
+export function portray(canvas, view, whole, seen, width) {
   const [left, top, right, bottom] = view.crop;
   canvas.width = width;
   canvas.height = Math.max(1, Math.round(width / aspect(view)));

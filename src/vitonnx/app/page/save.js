@@ -2,6 +2,7 @@
 import { drawFigure } from "./figure.js";
 import { make, part } from "./make.js";
 import { npz, words } from "./npz.js";
+import { say } from "./sources.js";
 import { isPixel, modelOf, on, state } from "./state.js";
 
 export function makeSave(answered) {
@@ -10,14 +11,17 @@ export function makeSave(answered) {
   const saveFigure = async () => keep(await drawFigure(part("maps")), `${stem(answered()[0])}.${state.probe}.png`);
   const saveArrays = () => answered().forEach((card) => keep(npz(arraysOf(card)), nameOf(card)));
   const button = (name, click, id) => make("button", { type: "button", id, click }, name);
-  const [command, python] = ["Command line", "Python"].map((label) => make("pre", { tabindex: 0, role: "group", "aria-label": label }));
+  const [command, python] = ["Command line", "Python"].map((label) =>
+    make("pre", { tabindex: 0, role: "group", "aria-label": label }));
+  const video = button("Video", () => makeVideo(video, answered(), stem(answered()[0])), "save-video");
   part("save").append(make("h2", {}, "Save"), make("div", { class: "row" },
-    button("Figure", saveFigure, "save-figure"), button("Arrays", saveArrays, "save-arrays"),
+    button("Figure", saveFigure, "save-figure"), button("Arrays", saveArrays, "save-arrays"), video,
     button("Copy the link", ({ target }) => copy(location.href, target), "save-link")),
   ...[command, python].map((block) => make("details", {}, make("summary", {}, block.ariaLabel), block,
     button("Copy", ({ target }) => copy(block.textContent, target)))));
   on("answer", () => {
     part("save").hidden = !answered().length;
+    video.hidden = !(state.engine.video && state.picture?.file);
     if (!answered().length) return;
     [command.textContent, python.textContent] = [commandLine(answered()), pythonLines(answered())];
   });
@@ -27,6 +31,21 @@ function keep(blob, name) {
   const url = URL.createObjectURL(blob);
   make("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+let making = null;
+
+// A video with the maps of every frame, which the server makes; another click ends it.
+async function makeVideo(button, cards, stem) {
+  if (making) return making.abort();
+  making = new AbortController();
+  const [{ asked: options }] = cards[0].answers();
+  const { file, name } = state.picture;
+  const question = { name, models: cards.map((card) => card.name), probe: state.probe, options };
+  const progress = (share, words) => (button.textContent = `${words} ${Math.round(100 * share)} % · stop`);
+  await state.engine.video(file, question, progress, making.signal).then(
+    (made) => made && keep(made, `${stem}.${question.probe}.mp4`), ({ message }) => say(message));
+  [making, button.textContent] = [null, "Video"];
 }
 
 async function copy(text, button) {
@@ -46,8 +65,10 @@ function arraysOf(card) {
     views.forEach((view, at) => all.set(view.arrays[name].data, at * data.length));
     return [name, { dtype, shape: [views.length, ...shape], data: all }];
   });
-  const crop = { dtype: "float64", shape: [views.length, 4], data: Float64Array.from(views.flatMap(({ view }) => view.crop)) };
-  return { ...Object.fromEntries(stacked), crop, files: words(views.map(({ picture }) => picture.name)), skipped: words([]) };
+  const crops = Float64Array.from(views.flatMap(({ view }) => view.crop));
+  const crop = { dtype: "float64", shape: [views.length, 4], data: crops };
+  const files = words(views.map(({ picture }) => picture.name));
+  return { ...Object.fromEntries(stacked), crop, files, skipped: words([]) };
 }
 
 const inShell = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`);
@@ -61,19 +82,20 @@ function commandLine([first, ...others]) {
     [answer.asked[name]].flat().flatMap((value) => (kind === "bool" ? [flag] : [flag, value])));
   const compared = others.flatMap(({ name }) => ["--compare", modelOf(name).command]);
   const { name } = answer.probe;
-  return ["vitonnx", "probe", name, modelOf(first.name).command, ...files, ...options, ...compared, "-o", `${name}.npz`].map(inShell).join(" ");
+  const asked = ["vitonnx", "probe", name, modelOf(first.name).command, ...files, ...options, ...compared];
+  return [...asked, "-o", `${name}.npz`].map(inShell).join(" ");
 }
 
 function pythonLines(cards) {
   const asked = cards.flatMap((card) => {
     const name = JSON.stringify(modelOf(card.name).command);
-    const [{ probe, arrays, ...answer }] = card.answers();
-    const options = given({ probe, ...answer }).map((option) => `${option.name}=${inPython(option, answer.asked[option.name])}`);
-    const question = `vx.${probe.class}(${options.join(", ")})`;
+    const [{ probe, arrays, asked }] = card.answers();
+    const value = (option) => `${option.name}=${inPython(option, asked[option.name])}`;
+    const question = `vx.${probe.class}(${given({ probe, asked }).map(value).join(", ")})`;
     const pictures = `[${card.answers().map(({ picture }) => JSON.stringify(picture.name)).join(", ")}]`;
+    const found = probe.weights ? `probe_weights(${question})` : `probe(${pictures}, ${question})[-1]["${probe.name}"]`;
     return ["", `engine = vx.Engine(${/[./]/.test(name) ? name : `demo_models()[${name}]`})`,
-      probe.weights ? `found = engine.probe_weights(${question})` : `found = engine.probe(${pictures}, ${question})[-1]["${probe.name}"]`,
-      `found.arrays()  # ${Object.keys(arrays).join(", ")}`];
+      `found = engine.${found}`, `found.arrays()  # ${Object.keys(arrays).join(", ")}`];
   });
   const ours = asked.some((line) => line.includes("demo_models")) ? ["from vitonnx.demo import demo_models"] : [];
   return ["import vitonnx as vx", ...ours, ...asked].join("\n");
@@ -82,5 +104,6 @@ function pythonLines(cards) {
 function inPython({ kind, several }, value) {
   if (several) return `(${value.map((each) => `${JSON.stringify(each)},`).join(" ")})`;
   if (isPixel(value)) return `(${value.replace(",", ", ")})`;
-  return kind === "bool" ? value.replace(/^./, (letter) => letter.toUpperCase()) : kind === "str" ? JSON.stringify(value) : value;
+  if (kind === "bool") return value === "true" ? "True" : "False";
+  return kind === "str" ? JSON.stringify(value) : value;
 }

@@ -1,5 +1,7 @@
-// The engine on another machine: a server that holds the models, and the pictures while they are shown.
-const TYPES = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array, uint8: Uint8Array, bool: Uint8Array };
+// The engine behind a server, which holds the models, and the pictures while they are shown.
+const FLOATS = { float32: Float32Array, float64: Float64Array };
+const TYPES = { ...FLOATS, int64: BigInt64Array, uint8: Uint8Array, bool: Uint8Array };
+const AGAIN = 500; // milliseconds until a video is asked after
 const json = { "Content-Type": "application/json" };
 
 export class ServedEngine {
@@ -16,7 +18,27 @@ export class ServedEngine {
 
   async ask(seen, model, probe, options, { first } = {}) {
     const asked = { picture: seen?.key ?? null, first: first?.key ?? null, model, probe, options };
-    return revive(await (await send("ask", { method: "POST", headers: json, body: JSON.stringify(asked) })).json());
+    const body = JSON.stringify(asked);
+    return revive(await (await send("ask", { method: "POST", headers: json, body })).json());
+  }
+
+  // Has a video made with the maps of every frame; null where it is stopped.
+  async video(file, { name, models, probe, options }, progress, stop) {
+    const query = new URLSearchParams({ name, probe, options: JSON.stringify(options) });
+    for (const model of models) query.append("model", model);
+    const { job } = await (await send(`videos?${query}`, { method: "POST", body: file })).json();
+    try {
+      while (!stop.aborted) {
+        const { state, share, words } = await (await send(`videos/${job}`)).json();
+        if (state === "done") return (await send(`videos/${job}/file`)).blob();
+        if (state === "failed") throw new Error(words);
+        progress(share, words);
+        await new Promise((done) => setTimeout(done, AGAIN));
+      }
+      return null;
+    } finally {
+      fetch(`videos/${job}`, { method: "DELETE" }).catch(() => {});
+    }
   }
 
   // What a browser can show of a picture whose format it does not know.
@@ -43,7 +65,8 @@ function encode(frame) {
 // Arrays come as base64, wherever in the answer.
 function revive(value) {
   if (Array.isArray(value) || value === null || typeof value !== "object") return value;
-  if (!TYPES[value.dtype]) return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, revive(each)]));
+  const entries = Object.entries(value).map(([name, each]) => [name, revive(each)]);
+  if (!TYPES[value.dtype]) return Object.fromEntries(entries);
   const bytes = Uint8Array.from(atob(value.data), (letter) => letter.charCodeAt(0));
   return { ...value, data: new TYPES[value.dtype](bytes.buffer) };
 }

@@ -128,7 +128,7 @@ class Person:
 
     def models(self) -> list[str]:
         """Names of the models that stand side by side."""
-        return self.page.locator(".model h2 span:first-child").all_inner_texts()
+        return list(self.page.locator(".model h2 span:first-child").all_inner_texts())
 
     def caption(self, model: int = 0) -> str:
         """What stands below a model's first map."""

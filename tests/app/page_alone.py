@@ -115,7 +115,8 @@ def catalogue(folder: Path) -> dict[str, Any]:
         "version": "0.1.0",
         "served": True,
         "examples": [
-            {"name": path.name, "url": f"examples/{quote(path.name)}"} for path in sorted(folder.iterdir())
+            {"name": path.name, "url": f"examples/{quote(path.name)}"}
+            for path in sorted(folder.iterdir())
         ],
         "limits": {"upload": 2**24, "pixels": 10**8, "seconds": 60, "models": 2, "memory": 2**28},
         "colours": {"map": base64.b64encode(table.tobytes()).decode()},

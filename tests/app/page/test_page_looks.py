@@ -34,9 +34,7 @@ def test_nothing_serious_is_found(
     person.page.close()
 
 
-def test_a_phone_needs_no_scrolling_sideways(
-    browser: Browser, alone: str, pictures: Path
-) -> None:
+def test_a_phone_needs_no_scrolling_sideways(browser: Browser, alone: str, pictures: Path) -> None:
     person = Person(browser, alone, **PHONE)
     person.show(pictures / "broad.png")
     for probe in SHAPES:

@@ -45,7 +45,9 @@ def test_a_picture_is_handed_over(person: Person, pictures: Path, kind: str) -> 
     text = base64.b64encode((pictures / "broad.png").read_bytes()).decode()
     with person.answer():
         person.page.evaluate(HAND_OVER, [kind, text, "a <b>.png"])
-    assert person.page.locator(".preview small").first.inner_text() == "a <b>.png · 320 × 240"
+    assert person.page.locator(".preview small").first.inner_text() == (
+        "a <b>.png · 320 \N{MULTIPLICATION SIGN} 240"
+    )
     assert person.caption().startswith("mean of the heads · block 3 · query: cls")
 
 
@@ -63,7 +65,11 @@ def test_the_picture_before_is_forgotten(person: Person, pictures: Path) -> None
     person.point(0, 0.5, 0.5)
     person.show(pictures / "tall.png")
     assert person.asked()[0] == {
-        **{"ask": "heads", "model": "small", "options": {}, "seen": "tall.png", "first": None}
+        "ask": "heads",
+        "model": "small",
+        "options": {},
+        "seen": "tall.png",
+        "first": None,
     }
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.page
 def saved(person: Person, button: str, folder: Path) -> Path:
     with person.page.expect_download() as started:
         person.page.locator(button).click()
-    path = folder / started.value.suggested_filename
+    path = folder / str(started.value.suggested_filename)
     started.value.save_as(path)
     return path
 

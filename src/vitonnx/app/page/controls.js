@@ -60,8 +60,7 @@ function makeField(option) {
 function slider(id, bounds, read, write) {
   const shown = make("output", { for: id });
   const input = make("input", { id, type: "range", ...bounds, input: () => write(Number(input.value)) });
-  const sync = () => ([input.value, shown.textContent] = read());
-  return { elements: [shown, input], sync };
+  return { elements: [shown, input], sync: () => ([input.value, shown.textContent] = read()) };
 }
 
 function block({ name, default: usual }, id) {

@@ -5,14 +5,12 @@ import { make } from "./make.js";
 export function drawPlate({ finding: { pictures, label, below, belowLabel, captions }, words }, { name }) {
   const says = { role: "img", "aria-label": `${label} of ${name}: ${pictures.shape[0]} small pictures.` };
   const plate = make("div", { class: "plate", ...says }, ...each(pictures));
-  const figures = [make("figure", {}, plate, make("figcaption", {}, [label, ...words].join(" · ")))];
-  if (below) {
-    const captioned = each(below).map((picture, at) =>
-      make("figure", {}, picture, make("span", {}, captions[at] ?? "")));
-    const more = make("div", { class: "plate captioned" }, ...captioned);
-    figures.push(make("figure", {}, more, make("figcaption", {}, belowLabel)));
-  }
-  return figures;
+  const main = make("figure", {}, plate, make("figcaption", {}, [label, ...words].join(" · ")));
+  if (!below) return [main];
+  const captioned = each(below).map((picture, at) =>
+    make("figure", {}, picture, make("span", {}, captions[at] ?? "")));
+  const more = make("div", { class: "plate captioned" }, ...captioned);
+  return [main, make("figure", {}, more, make("figcaption", {}, belowLabel))];
 }
 
 function each(pictures) {

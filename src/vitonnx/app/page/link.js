@@ -11,7 +11,7 @@ export function writeLinkSoon() {
   waiting = setTimeout(writeLink, RARELY);
 }
 
-export function writeLink() {
+function writeLink() {
   const link = new URLSearchParams(state.models.map((name) => ["model", name]));
   for (const slot of ["picture", "second"]) if (state[slot]?.example) link.set(slot, state[slot].name);
   link.set("probe", state.probe);

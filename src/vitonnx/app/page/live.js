@@ -17,22 +17,19 @@ export async function follow(slot, source, name) {
     stream?.getTracks().forEach((track) => track.stop());
     URL.revokeObjectURL(video.src);
   };
-  try {
-    await video.play();
-  } catch {
+  await video.play().catch(() => {
     picture.stop();
     throw new Error(`${name}: the browser can't play this video. All play H.264 in an .mp4.`);
-  }
-  const next = () =>
-    (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(frame) : requestAnimationFrame(frame));
+  });
+  const wait = video.requestVideoFrameCallback?.bind(video) ?? requestAnimationFrame;
   function frame() {
     if (state[slot] !== picture) return;
     picture.fresh = true;
     tell("frame");
-    next();
+    wait(frame);
   }
   show(slot, picture);
-  next();
+  wait(frame);
 }
 
 // Called for each frame that is asked.

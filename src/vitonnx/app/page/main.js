@@ -55,6 +55,7 @@ async function look(slot, picture, able) {
   const names = able.map(({ name }) => name);
   const { fresh, seen, before, name, live } = picture;
   if (!fresh && seen && names.every((each) => each in seen.models)) return true;
+  if (live && live.readyState < live.HAVE_CURRENT_DATA) return false; // its first frame asks again
   picture.fresh = false;
   try {
     const source = live ? await createImageBitmap(live) : picture.source;

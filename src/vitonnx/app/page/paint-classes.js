@@ -24,7 +24,8 @@ export function paintClasses(views, { name: model }) {
     return make("li", {}, swatch, make("span", {}, name), make("span", {}, share));
   }));
   const tell = () => `${said.map((line) => line.join(" ")).join(", ")}.`;
-  return { labels: views[0].finding.labels, layer: ({ finding }, at) => ({ painted: colour(finding, at) }), tell, key };
+  const layer = ({ finding }, at) => ({ painted: colour(finding, at) });
+  return { labels: views[0].finding.labels, layer, tell, key };
 }
 
 const nameOf = (index, classes) => classes?.[Number(index)] ?? `class ${index}`;

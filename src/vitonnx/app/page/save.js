@@ -33,9 +33,9 @@ function keep(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-let making = null;
+let making = null; // while the server makes a video
 
-// A video with the maps of every frame, which the server makes; another click ends it.
+// A video with the maps of every frame; another click ends it.
 async function makeVideo(button, cards, stem) {
   if (making) return making.abort();
   making = new AbortController();

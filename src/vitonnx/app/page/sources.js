@@ -9,7 +9,7 @@ export function makeSources() {
   const second = makeSource("second", "Second picture");
   part("pictures").append(makeSource("picture", "Picture"), second);
   on("question", () => (second.hidden = !probe().second));
-  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("dragover", (event) => event.preventDefault()); // or the browser would open it
   addEventListener("drop", (event) => {
     event.preventDefault();
     take(second.contains(event.target) ? "second" : "picture", event.dataTransfer.files[0]);

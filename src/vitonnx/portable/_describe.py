@@ -7,7 +7,7 @@ from typing import Any
 
 from vitonnx.contract import LOGITS
 from vitonnx.engine import Engine
-from vitonnx.errors import VitonnxError
+from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.layout import Layout
 from vitonnx.portable._form import forms_of
 from vitonnx.portable._roles import role_of
@@ -50,9 +50,9 @@ def describe(engine: Engine, *, served: bool) -> dict[str, Any]:
 
 def _probe(engine: Engine, kind: type[Any], *, served: bool) -> dict[str, Any]:
     layout = engine.layout
-    options = [_option(each) for each in options_of(kind)]
-    if not served and not issubclass(kind, WeightProbe):
-        options = [each for each in options if each["role"] != "text"]
+    options = [
+        _option(each, kind, layout) for each in options_of(kind) if _is_asked(each, served=served)
+    ]
     return {
         "name": kind.name,
         "class": kind.__name__,
@@ -85,8 +85,15 @@ def _needs_head(kind: type[Any]) -> bool:
     return any(role_of(each) == "class" for each in options_of(kind))
 
 
-def _option(option: Option) -> dict[str, Any]:
-    default = option.default
+def _is_asked(option: Option, *, served: bool) -> bool:
+    """Tell whether a page asks for an option; files are none of its business."""
+    return role_of(option) != "text" or (served and not option.constant)
+
+
+def _option(option: Option, kind: type[Any], layout: Layout) -> dict[str, Any]:
+    default, choices = option.default, option.choices
+    if role_of(option) == "query":
+        choices = tuple(word for word in (*layout.names, "mean") if _takes(kind, layout, word))
     return {
         "name": option.name,
         "flag": option.flag,
@@ -94,9 +101,18 @@ def _option(option: Option) -> dict[str, Any]:
         "role": role_of(option),
         "default": default if isinstance(default, str | int | float | bool) else None,
         "help": option.help,
-        "choices": option.choices,
+        "choices": choices,
         "least": option.least,
         "most": option.most,
         "optional": option.optional,
         "several": option.several,
     }
+
+
+def _takes(kind: type[Any], layout: Layout, query: str) -> bool:
+    """Tell whether a probe takes a word for a query."""
+    try:
+        kind(query=query).reads(layout)
+    except UsageError:
+        return False
+    return True

@@ -208,7 +208,8 @@ class _Packed:
                     "takes": {each: _taken(each, form) for each in read if each not in fed},
                 }
             )
-        return self._form(form, steps, small)
+        blocks = {"blocks": [*renamed]} if renamed else {}
+        return {**self._form(form, steps, small), **blocks}
 
     @staticmethod
     def _fed(read: str, rename: Callable[[str], str]) -> str:

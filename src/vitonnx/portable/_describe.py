@@ -51,7 +51,9 @@ def describe(engine: Engine, *, served: bool) -> dict[str, Any]:
 def _probe(engine: Engine, kind: type[Any], *, served: bool) -> dict[str, Any]:
     layout = engine.layout
     options = [
-        _option(each, kind, layout) for each in options_of(kind) if _is_asked(each, served=served)
+        _option(each, kind, layout, served=served)
+        for each in options_of(kind)
+        if _is_asked(each, served=served)
     ]
     return {
         "name": kind.name,
@@ -90,10 +92,13 @@ def _is_asked(option: Option, *, served: bool) -> bool:
     return role_of(option) != "text" or (served and not option.constant)
 
 
-def _option(option: Option, kind: type[Any], layout: Layout) -> dict[str, Any]:
+def _option(option: Option, kind: type[Any], layout: Layout, *, served: bool) -> dict[str, Any]:
     default, choices = option.default, option.choices
     if role_of(option) == "query":
         choices = tuple(word for word in (*layout.names, "mean") if _takes(kind, layout, word))
+    elif choices and not served and not issubclass(kind, WeightProbe):
+        has = {form.choices.get(option.name) for form in forms_of(kind, layout)}
+        choices = tuple(choice for choice in choices if choice in has)
     return {
         "name": option.name,
         "flag": option.flag,

@@ -1,13 +1,22 @@
-"""How long somebody in front of the page waits: `python -m benchmarks.latency`, with Chromium."""
+"""How long somebody in front of the page waits: `python -m benchmarks.latency`, with Chromium.
+
+Of the static page by default, whose models run in the browser; with --served, of `vitonnx app`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from benchmarks.__main__ import machine, table
@@ -18,36 +27,81 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 ASKED = 20  # times, of each kind
-APART = 100  # milliseconds from an answer to the next question
 
-# From what a hand does until the viewer has drawn the answer, in milliseconds.
+# From what a hand does until the answer is drawn, in milliseconds: the first that was wanted.
 WATCH = """() => {
-    window.waits = [];
-    window.begin = () => { window.begun = performance.now(); };
-    const drawn = () => {
-        if (window.begun) window.waits.push(performance.now() - window.begun);
-        window.begun = null;
-    };
-    new MutationObserver(() => requestAnimationFrame(drawn)).observe(
-        document.querySelector(".viewer"), { attributes: true, attributeFilter: ["data-answer"] },
-    );
+    window.until = () => new Promise((resolve) => {
+        const begun = performance.now();
+        const seen = new MutationObserver(() => {
+            seen.disconnect();
+            requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - begun)));
+        });
+        seen.observe(document.body, { attributeFilter: ["data-answer"] });
+    });
 }"""
-SLIDE = """([name, share]) => {
-    const slider = document.querySelector(`#${name} input[type=range]`);
+SLIDE = """async ([name, share]) => {
+    const slider = document.querySelector(`#option-${name}`);
     const [low, high, step] = [slider.min, slider.max, slider.step].map(Number);
     slider.value = low + Math.round(share * (high - low) / step) * step;
-    window.begin();
+    const drawn = window.until();
     slider.dispatchEvent(new Event("input", { bubbles: true }));
-    slider.dispatchEvent(new Event("change", { bubbles: true }));
+    return drawn;
 }"""
-CLICK = """share => {
-    const map = document.querySelector("figure.heads .map");
+CLICK = """async (share) => {
+    const map = document.querySelector("#maps .map[tabindex]");
     const { left, top, width, height } = map.getBoundingClientRect();
-    window.begin();
+    const drawn = window.until();
     map.dispatchEvent(new MouseEvent("click", {
         bubbles: true, clientX: left + share * width, clientY: top + (1 - share) * height,
     }));
+    return drawn;
 }"""
+DROP = """async ([name, data]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const held = new DataTransfer();
+    held.items.add(new File([bytes], name, { type: "image/png" }));
+    const drawn = window.until();
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, dataTransfer: held }));
+    return drawn;
+}"""
+CHOOSE = """async (name) => {
+    const drawn = window.until();
+    document.querySelector(`input[name=probe][value=${name}]`).click();
+    return drawn;
+}"""
+READY = "body[data-state=ready]"
+
+
+class Isolating(SimpleHTTPRequestHandler):
+    """A web server that sends the headers for threads, as a good host does."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def static_page(folder: Path, models: list[str], options: list[str]) -> Iterator[str]:
+    """Write the page, unless the folder has one, and serve it."""
+    if not (folder / "catalogue.json").exists():
+        command = [sys.executable, "-m", "vitonnx", "app", *models, "--static", str(folder)]
+        subprocess.run([*command, *options], check=True)
+    handler = partial(Isolating, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@contextmanager
+def served_page(models: list[str]) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder), models) as page:
+        yield page.address
+        page.stop()
 
 
 def main() -> None:
@@ -55,26 +109,30 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--models", nargs="+", default=[], help="files, if not the package's own")
+    parser.add_argument("--served", action="store_true", help="measure the served page")
+    parser.add_argument("--folder", type=Path, help="keep the static page here, for another run")
+    parser.add_argument("--options", nargs="+", default=[], help="of `vitonnx app --static`")
+    parser.add_argument("--flags", nargs="+", default=[], help="of Chromium")
     asked = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder), asked.models) as page,
-        sync_playwright() as playwright,
-    ):
-        album = make_album(Path(folder), ASKED // 2)
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--headless", "--no-sandbox"]
+    with tempfile.TemporaryDirectory() as passing, sync_playwright() as playwright:
+        folder = asked.folder or Path(passing) / "page"
+        page = (
+            served_page(asked.models)
+            if asked.served
+            else static_page(folder, asked.models, asked.options)
         )
-        shown = browser.new_page()
-        shown.goto(page.address)
-        shown.wait_for_selector("#picture input[type=file]", state="attached")
-        shown.evaluate(WATCH)
-        waits = {"a new picture, until its maps are drawn": choose(shown, album)}
-        for name in ("block", "mass", "discard"):
-            waits[f"the slider {name}"] = slide(shown, name)
-        waits["a click on a patch"] = click(shown)
+        album = make_album(Path(passing), ASKED // 2)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--headless", "--no-sandbox", *asked.flags],
+        )
+        with page as address:
+            shown = browser.new_page()
+            shown.goto(address)
+            shown.wait_for_selector(READY)
+            shown.evaluate(WATCH)
+            waits = dict(waited(shown, album))
         browser.close()
-        page.stop()
     rows = [
         [what, f"{len(times)}", f"{statistics.median(times):.0f} ms", f"{max(times):.0f} ms"]
         for what, times in waits.items()
@@ -84,41 +142,32 @@ def main() -> None:
     print("\n".join(table("Until it is drawn", ("what", "times", "median", "longest"), rows)))
 
 
-def choose(page: Page, album: list[Path]) -> list[float]:
-    """Choose one picture after the other."""
-    for number, picture in enumerate(album, start=1):
-        page.evaluate("() => window.begin()")
-        page.set_input_files("#picture input[type=file]", picture)
-        drawn(page, number)
-    return taken(page)
+def waited(page: Page, album: list[Path]) -> Iterator[tuple[str, list[float]]]:
+    """Do what people do, and tell how long each took."""
+    import base64
 
+    def drop(path: Path) -> float:
+        data = base64.b64encode(path.read_bytes()).decode()
+        return settled(page.evaluate(DROP, [path.name, data]))
 
-def slide(page: Page, name: str) -> list[float]:
-    """Move a slider to places that are not beside each other."""
-    for number in range(ASKED):
-        page.evaluate(SLIDE, [name, (number * 7 + 3) % ASKED / ASKED])
-        drawn(page, number + 1)
-    return taken(page)
+    def settled(time: float) -> float:
+        page.wait_for_selector(READY)
+        return time
 
-
-def click(page: Page) -> list[float]:
-    """Click along a diagonal."""
-    for number in range(ASKED):
-        page.evaluate(CLICK, (number + 0.5) / ASKED)
-        drawn(page, number + 1)
-    return taken(page)
-
-
-def drawn(page: Page, times: int) -> None:
-    """Wait until so many answers are there, and a moment more."""
-    page.wait_for_function("times => window.waits.length === times", arg=times)
-    page.wait_for_timeout(APART)
-
-
-def taken(page: Page) -> list[float]:
-    """Take what was measured."""
-    waits: list[float] = page.evaluate("() => window.waits.splice(0)")
-    return waits
+    shares = [(number + 0.5) / ASKED for number in range(ASKED)]
+    first, *others = album
+    yield "the first picture, until its map is drawn", [drop(first)]
+    yield "another picture", [drop(path) for path in others]
+    yield "a click on a patch", [settled(page.evaluate(CLICK, share)) for share in shares]
+    for name in ("mass", "block"):
+        times = [settled(page.evaluate(SLIDE, [name, share])) for share in shares]
+        yield f"the slider {name}", times[1:]
+    yield "rollout, first", [settled(page.evaluate(CHOOSE, "rollout"))]
+    discards = [settled(page.evaluate(SLIDE, ["discard", 0.2 + 0.7 * share])) for share in shares]
+    yield "rollout's discard, first", discards[:1]
+    yield "rollout's discard, then", discards[1:]
+    if page.locator("input[name=probe][value=attribution]").count():
+        yield "the map of a class, first", [settled(page.evaluate(CHOOSE, "attribution"))]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Limits per visitor, and for all visitors together."""
+"""Limits for each request, and for all visitors together."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ class Limits:
     seconds : int
         Longest video.
     waiting : int
-        Largest number of requests in the queue; others are asked to try again.
+        Most requests, or videos, that wait for their turn; others are asked to try again.
     memory : int
-        Bytes of attention that is kept, so that no slider runs a model again.
+        Bytes that are kept of what models gave, so that no click runs one again.
     disk : int
-        Largest size of all uploads and results on the disk, in bytes. They are deleted after an
-        hour, and the oldest of them earlier if there are more.
+        Bytes of all files that visitors send and wait for.
     visitors : int
-        Number of visitors whose picture is kept; the least recently active is dropped first.
+        Pictures that are kept, and videos; the one not asked about for longest goes first.
     models : int
-        Number of models that a visitor can show side by side.
+        Models that look at a picture together.
+    idle : int
+        Seconds in which a request must come, or begin to; those of large files have more.
 
     Raises
     ------
@@ -55,11 +56,12 @@ class Limits:
     disk: int = 2_000 * MEGABYTE
     visitors: int = 200
     models: int = 3
+    idle: int = 60
 
     @property
-    def megabytes(self) -> int:
+    def megabytes(self) -> str:
         """The largest upload, for a sentence."""
-        return self.upload // MEGABYTE
+        return f"{self.upload / MEGABYTE:.3g} MB"
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from vitonnx.app._answers import Answers
-from vitonnx.app._folder import own_folder
+from vitonnx.app._answers import Answers, reopen
+from vitonnx.app._catalogue import catalogue
+from vitonnx.app._gate import Gate
 from vitonnx.app._limits import Limits
-from vitonnx.app._page import build_page
+from vitonnx.app._routes import Routes
 from vitonnx.app._server import serve
 from vitonnx.app._videos import Videos
-from vitonnx.demo import draw_pictures, draw_video_file
+from vitonnx.demo import draw_pictures
 from vitonnx.engine import Engine
 from vitonnx.heap import return_memory
+from vitonnx.media import temporary_folder
 
 __all__ = ["run_app"]
 
@@ -24,6 +26,7 @@ def run_app(
     *,
     limits: Limits | None = None,
     users: Sequence[tuple[str, str]] = (),
+    public: Sequence[str] = (),
     ready: Callable[[str], None] = lambda address: None,
     closing: Callable[[str], None] = lambda sentence: None,
 ) -> None:
@@ -37,52 +40,40 @@ def run_app(
         See `open_socket`.
     limits : Limits, optional
         Limits of the page.
-    users, ready, closing
-        See `serve`.
+    users : sequence of (user, password)
+        Users to admit; everyone, if empty.
+    public : sequence of str
+        Addresses by which the page is known outside, such as ``https://lab.example``. It answers
+        to no other names than these, ``localhost``, and its own address.
+    ready : callable
+        Called with the address, once visitors can connect.
+    closing : callable
+        Called with a sentence when the page shuts down.
 
     Raises
     ------
     KeyboardInterrupt
         At Ctrl-C, once what ran is done.
+    UsageError
+        If a public address is none.
     """
     return_memory(heaps=2)
     limits = limits or Limits()
     # One size for all pictures of a model, so that every question is one of the same graph.
     engines = {
-        name: _reopen(engine) if engine.manifest.preprocessing.multiple else engine
+        name: reopen(engine) if engine.manifest.preprocessing.multiple else engine
         for name, engine in engines.items()
     }
-    answers = Answers(engines, memory=limits.memory, reopen=lambda name: _reopen(engines[name]))
-    answers.warm()
-    with own_folder() as folder:
-        examples = folder.path / "examples"
-        examples.mkdir()
-        pictures = draw_pictures(examples)
-        video = examples / "scenes.mp4"
-        draw_video_file(video)
-        videos = Videos(engines, limits)
-        page = build_page(answers, videos, limits, folder, pictures=pictures, video_files=[video])
-        serve(
-            page,
-            at,
-            limits,
-            folder,
-            models=list(engines),
-            users=users,
-            ready=ready,
-            closing=closing,
-            left=videos.stop,
-            cut=videos.stop_all,
-        )
-
-
-def _reopen(engine: Engine) -> Engine:
-    """Open the same file in the same way, with no session yet."""
-    return Engine(
-        engine.file,
-        size=engine.manifest.size,
-        device=engine.device,
-        threads=engine.threads,
-        precision=engine.precision,
-        in_graph=True,
-    )
+    answers, videos = Answers(engines, limits), Videos(limits)
+    with temporary_folder() as folder:
+        sent, examples = folder / "sent", folder / "examples"
+        for each in (sent, examples):
+            each.mkdir()
+        shown = [
+            {"name": path.name, "url": f"examples/{path.name}"} for path in draw_pictures(examples)
+        ]
+        told = catalogue(engines, served=True, limits=limits, examples=shown)
+        routes = Routes(answers, videos, limits, sent, examples, told)
+        gate = Gate(routes, list(engines), users, public)
+        answers.warm()
+        serve(routes, gate, videos, at, limits.idle, ready, closing)

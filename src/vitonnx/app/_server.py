@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
 
-import gradio as gr
 import uvicorn
-from fastapi import FastAPI
 
-from vitonnx.app._access import AccessLog
-from vitonnx.app._doors import Doors
-from vitonnx.app._failures import Failures
-from vitonnx.app._folder import Folder
-from vitonnx.app._guard import Guard
-from vitonnx.app._limits import Limits
-from vitonnx.app._looks import looks
-from vitonnx.app._turns import Turns
+from vitonnx.app._gate import Gate
+from vitonnx.app._protocol import Impatient
+from vitonnx.app._replies import Outermost
+from vitonnx.app._routes import Routes
+from vitonnx.app._videos import Videos
 from vitonnx.errors import UsageError
 
 __all__ = ["PATIENCE", "open_socket", "serve"]
@@ -68,71 +66,42 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    page: gr.Blocks,
+    routes: Routes,
+    gate: Gate,
+    videos: Videos,
     at: socket.socket,
-    limits: Limits,
-    folder: Folder,
-    *,
-    models: Sequence[str],
-    users: Sequence[tuple[str, str]] = (),
-    ready: Callable[[str], None] = lambda address: None,
-    closing: Callable[[str], None] = lambda sentence: None,
-    left: Callable[[str], object] = lambda visitor: None,
-    cut: Callable[[], None] = lambda: None,
+    idle: float,
+    ready: Callable[[str], None],
+    closing: Callable[[str], None],
 ) -> None:
-    """Serve the page until the process is asked to end, then finish running requests.
+    """Serve the page until the process is asked to end, then finish what runs.
 
-    Parameters
-    ----------
-    page : gradio.Blocks
-        The page.
-    at : socket
-        See `open_socket`.
-    limits : Limits
-        The page's.
-    folder : Folder
-        The page's own.
-    models : sequence of str
-        Names of the models, for ``/healthz``.
-    users : sequence of (user, password)
-        Users to admit; everyone, if empty.
-    ready : callable
-        Called with the address, once visitors can connect.
-    closing : callable
-        Called with a sentence when the page shuts down.
-    left : callable
-        Called with a visitor who has closed the page.
-    cut : callable
-        Called when running requests must end now.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        At Ctrl-C, once what ran is done. A second one ends at once.
+    Raise a KeyboardInterrupt at Ctrl-C, once what ran is done; a second one ends at once.
     """
-    inner = _mount(page, limits, users)
-    guard = Guard(inner, limits, folder, Turns(page))
-    # Who has yet to log in is not told what there is.
-    doors = Doors(guard, [] if users else models, left)
-    folder.settle()
     config = uvicorn.Config(
-        AccessLog(Failures(doors)),
+        Outermost(gate),
+        http=partial(Impatient, patience=idle),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
         log_config=None,
+        log_level="critical",  # what is to be said of a request is said by the page itself
         access_log=False,
         server_header=False,
+        # A proxy is believed where it is named: else anybody could be anybody.
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ""),
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config, doors, ready, closing, cut)
-    asyncio.run(_serve(server, at, lambda: folder.tidy(limits.disk)))
+    server = _Server(config, gate, videos, ready, closing)
+    asyncio.run(_serve(server, at, routes))
     if server.interrupted:
         raise KeyboardInterrupt
 
 
-async def _serve(server: _Server, at: socket.socket, tidy: Callable[[], object]) -> None:
+async def _serve(server: _Server, at: socket.socket, routes: Routes) -> None:
     async def keep_tidy() -> None:
         while True:
             await asyncio.sleep(TIDY)
-            await asyncio.to_thread(tidy)
+            routes.tidy(time.monotonic())
 
     tidying = asyncio.create_task(keep_tidy())
     try:
@@ -141,42 +110,20 @@ async def _serve(server: _Server, at: socket.socket, tidy: Callable[[], object])
         tidying.cancel()
 
 
-def _mount(page: gr.Blocks, limits: Limits, users: Sequence[tuple[str, str]]) -> FastAPI:
-    page.state_session_capacity = limits.visitors
-    mounted: FastAPI = gr.mount_gradio_app(
-        FastAPI(openapi_url=None),
-        page,
-        path="/",
-        auth=list(users) or None,
-        max_file_size=limits.upload,
-        show_error=True,
-        footer_links=["gradio"],
-        run_history=False,
-        enable_monitoring=False,
-        **looks(),
-    )
-    # Without this Gradio believes itself in a test, and lets visitors name any file of the machine.
-    page.has_launched = True
-    for handler in page.fns.values():
-        # Otherwise Gradio describes them, with the models' names, before login.
-        handler.api_visibility = "undocumented"
-    return mounted
-
-
 class _Server(uvicorn.Server):
     """Uvicorn's server, which at a signal first finishes what runs."""
 
     def __init__(
         self,
         config: uvicorn.Config,
-        doors: Doors,
+        gate: Gate,
+        videos: Videos,
         ready: Callable[[str], None],
         closing: Callable[[str], None],
-        cut: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self.interrupted = False
-        self._doors, self._ready, self._closing, self._cut = doors, ready, closing, cut
+        self._gate, self._videos, self._ready, self._closing = gate, videos, ready, closing
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Task[None] | None = None
 
@@ -191,13 +138,12 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End when all is done; at a second signal, at once."""
         self.interrupted |= sig == signal.SIGINT
-        if self._doors.closing or self._loop is None:
-            # Requests cut off now fail, as expected.
-            logging.disable()
-            self._cut()
+        if self._gate.closing or self._loop is None:
+            logging.disable()  # requests that are cut off now fail, as expected
+            self._videos.stop_all()
             self.should_exit = self.force_exit = True
         else:
-            self._doors.closing = True
+            self._gate.closing = True
             self._loop.call_soon_threadsafe(self._begin_end)
 
     def _begin_end(self) -> None:
@@ -207,7 +153,11 @@ class _Server(uvicorn.Server):
         self._end = asyncio.create_task(self._close())
 
     async def _close(self) -> None:
-        if not await self._doors.close(PATIENCE):
-            self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
-            self._cut()
+        deadline = time.monotonic() + PATIENCE
+        while self._gate.inside or self._videos.busy:
+            if time.monotonic() > deadline:
+                self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
+                self._videos.stop_all()
+                break
+            await asyncio.sleep(0.1)
         self.should_exit = True

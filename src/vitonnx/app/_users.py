@@ -13,21 +13,9 @@ __all__ = ["read_users"]
 def read_users(path: Path) -> list[tuple[str, str]]:
     """Read a file with ``user:password`` in each line; empty lines are passed over.
 
-    Parameters
-    ----------
-    path : Path
-        UTF-8, with or without a mark in front. What is after the first colon is the password,
-        whatever it is.
-
-    Returns
-    -------
-    list of (user, password)
-
-    Raises
-    ------
-    UsageError
-        If it can't be read, a line is of another form, a user is named twice, or there is none.
-        No message tells what stands in it.
+    It is UTF-8, with or without a mark in front. What is after the first colon is the password,
+    whatever it is. Raise a UsageError, which tells nothing of what stands in it, if it can't be
+    read, a line is of another form, a user is named twice, or there is none.
     """
     refuse_special(path, UsageError)
     try:

@@ -1,18 +1,16 @@
-"""``vitonnx app``: serve the page, or write it as a Space."""
+"""``vitonnx app``: serve the page."""
 
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitonnx.cli._console import Stage, give, inform
+from vitonnx.cli._console import give, inform
 from vitonnx.cli._engines import Runtime, note_untrained, open_engines
 from vitonnx.cli._options import MILLION, Device, Precision, Quiet, Threads
 from vitonnx.errors import UsageError
@@ -69,12 +67,12 @@ def page(
             "--memory", metavar="MB", help="Keep up to this much attention in memory for sliders."
         ),
     ] = 160,
-    space: Annotated[
-        Path | None,
+    public: Annotated[
+        list[str] | None,
         typer.Option(
-            "--export-space",
-            metavar="DIR",
-            help="Serve nothing; write a folder ready to push as a Hugging Face Space.",
+            "--public",
+            metavar="URL",
+            help="Answer to this address, too, by which a proxy makes the page known.",
         ),
     ] = None,
     device: Device = "auto",
@@ -83,15 +81,7 @@ def page(
     quiet: Quiet = False,
 ) -> None:
     """Serve a page for probing pictures and videos in the browser."""
-    from vitonnx.app import (
-        MEGABYTE,
-        Limits,
-        check_space,
-        export_space,
-        open_socket,
-        read_users,
-        run_app,
-    )
+    from vitonnx.app import MEGABYTE, Limits, open_socket, read_users, run_app
     from vitonnx.extras import require_app
 
     require_app()
@@ -103,49 +93,20 @@ def page(
         memory=memory * MEGABYTE,
     )
     runtime = Runtime(device, threads, precision)
-    if space is None:
-        users = read_users(auth) if auth is not None else []
-        with open_socket(host, port) as at:
-            engines = _open(models, runtime, quiet=quiet)
-            _note_memory(engines, limits, quiet=quiet)
-            _log(quiet=quiet)
-            run_app(
-                engines,
-                at,
-                limits=limits,
-                users=users,
-                ready=give,
-                closing=partial(inform, quiet=quiet),
-            )
-        return
-    if (host, port, auth) != (HOST, PORT, None):
-        raise UsageError(
-            "--host, --port and --auth apply to a page served from here, not to a Space: omit them "
-            "with --export-space, and set on the hub who may see the Space."
+    users = read_users(auth) if auth is not None else []
+    with open_socket(host, port) as at:
+        engines = _open(models, runtime, quiet=quiet)
+        _note_memory(engines, limits, quiet=quiet)
+        _log(quiet=quiet)
+        run_app(
+            engines,
+            at,
+            limits=limits,
+            users=users,
+            public=[f"http://[{host}]" if ":" in host else f"http://{host}", *(public or ())],
+            ready=give,
+            closing=partial(inform, quiet=quiet),
         )
-    check_space(space)
-    # Models are only checked here, so the CPU will do: no note on a missing GPU.
-    at_hand = replace(runtime, device="cpu" if device == "auto" else device)
-    engines = _open(models, at_hand, quiet=quiet)
-    with Stage(f"Writing {space}", quiet=quiet):
-        files = {name: engine.file for name, engine in engines.items()}
-        export_space(space, files, limits=limits, **runtime.options())
-    give(space)
-    _say_next(space, quiet=quiet)
-
-
-def _say_next(folder: Path, *, quiet: bool) -> None:
-    """Say how to try a Space, and how to push it."""
-    place = shlex.quote(str(folder))
-    program, requirements = (
-        shlex.quote(str(folder / name)) for name in ("app.py", "requirements.txt")
-    )
-    inform(
-        "to try it, in a fresh virtual environment:  "
-        f"pip install -r {requirements} && python {program}",
-        quiet=quiet,
-    )
-    inform(f"to push it:  hf upload USER/NAME {place} . --repo-type space", quiet=quiet)
 
 
 def _open(models: Sequence[str] | None, runtime: Runtime, *, quiet: bool) -> dict[str, Engine]:

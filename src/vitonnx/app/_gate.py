@@ -27,23 +27,10 @@ MOST: Final = 10_000  # addresses that are remembered; who was away for the long
 
 
 class Gate:
-    """Lets requests in, and counts them.
+    """Lets requests in, and counts them; or raises a RefusedError.
 
-    Parameters
-    ----------
-    app : ASGI application
-        Behind it.
-    models : sequence of str
-        Names for ``/healthz``, which are told where no password is asked for.
-    users : sequence of (user, password)
-        Who may come; everyone, if empty.
-    public : sequence of str
-        Addresses, such as ``https://lab.example``, by which the page is known outside.
-
-    Raises
-    ------
-    UsageError
-        If a public address is none.
+    Where only some `users` may come, ``/healthz`` tells others no model's name. The page is known
+    by its own address, and by `public` ones, such as ``https://lab.example``.
     """
 
     def __init__(
@@ -54,79 +41,65 @@ class Gate:
         public: Sequence[str],
     ) -> None:
         self._app, self._models = app, [] if users else list(models)
-        self._passwords = [_digest(f"{user}:{password}") for user, password in users]
-        outer = [urlsplit(each) for each in public]
-        for each, given in zip(outer, public, strict=True):
-            if each.scheme not in ("http", "https") or not each.netloc or each.path.strip("/"):
-                raise UsageError(f"--public {given!r} is no address such as https://lab.example.")
-        self._origins = {f"{each.scheme}://{each.netloc}".lower() for each in outer}
-        self._hosts = {*HERE, *(_name(each.netloc) for each in outer)}
+        self._users = [_digest(f"{user}:{password}") for user, password in users]
+        self._hosts, self._origins = {*HERE}, set[str]()
+        for each in public:
+            url = urlsplit(each)
+            if url.scheme not in ("http", "https") or not _name(url.netloc) or url.path.strip("/"):
+                raise UsageError(f"{each!r} is no public address such as https://lab.example.")
+            self._hosts.add(_name(url.netloc))
+            self._origins.add(f"{url.scheme}://{url.netloc}".lower())
         self._wrong: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.closing, self.inside = False, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or raise a RefusedError."""
-        headers, path = Headers(scope=scope), str(scope["path"])
-        self._check_host(headers.get("host", ""), str((scope.get("server") or [""])[0]))
+        """Let a request in, or not."""
+        headers, path, own = Headers(scope=scope), str(scope["path"]), str(scope["server"][0])
+        host, origin = headers.get("host", ""), headers.get("origin")
+        # A foreign page's name may be made to lead here, and the page is then no stranger.
+        if _name(host) not in self._hosts | {f"[{own}]" if ":" in own else own}:
+            raise RefusedError(
+                421, "The page isn't known by this name: start it with --public and its address."
+            )
+        ours = self._origins | {f"http://{host}".lower(), f"https://{host}".lower()}
+        if origin is not None and origin.lower() not in ours:
+            raise RefusedError(403, "Another page asked for this: open the page itself.")
         if path == "/healthz":
-            await self._health()(scope, receive, send)
+            status = "stopping" if self.closing else "ok"
+            said = {"status": status, "models": self._models, "requests": self.inside}
+            await Said(said, 503 if self.closing else 200)(scope, receive, send)
             return
-        self._check_origin(headers.get("origin"), headers.get("host", ""))
-        if self._passwords:
+        if self._users:
             self._check_password(headers.get("authorization", ""), str(scope["client"][0]))
         if not path.isprintable():
             raise RefusedError(404, "There is nothing at this address.")
         if self.closing and (scope["method"] == "POST" or path == "/"):
-            raise RefusedError(
-                503, "The page is shutting down and accepts no new requests: try again soon."
-            )
+            raise RefusedError(503, "The page is shutting down: try again soon.", retry=60)
         self.inside += 1
         try:
             await self._app(scope, receive, send)
         finally:
             self.inside -= 1
 
-    def _health(self) -> Said:
-        status = "stopping" if self.closing else "ok"
-        said = {"status": status, "models": self._models, "requests": self.inside}
-        return Said(said, 503 if self.closing else 200)
-
-    def _check_host(self, host: str, own: str) -> None:
-        """Refuse other names: a foreign page's name may lead here, and then it is no stranger."""
-        if _name(host) not in self._hosts | {f"[{own}]" if ":" in own else own}:
-            raise RefusedError(
-                421, "The page isn't known by this name: start it with --public and its address."
-            )
-
-    def _check_origin(self, origin: str | None, host: str) -> None:
-        """Refuse what another page asks for."""
-        ours = {f"{scheme}://{host}".lower() for scheme in ("http", "https")} | self._origins
-        if origin is not None and origin.lower() not in ours:
-            raise RefusedError(403, "Another page asked for this: open the page itself.")
-
     def _check_password(self, said: str, address: str) -> None:
-        left, since = self._wrong.get(address, (float(GUESSES), 0.0))
-        now = time.monotonic()
-        left = min(float(GUESSES), left + (now - since) / SECONDS)
+        now, (left, since) = time.monotonic(), self._wrong.get(address, (GUESSES, 0.0))
+        left = min(GUESSES, left + (now - since) / SECONDS)
         if left < 1:  # whoever guesses isn't told whether this one was right
-            raise RefusedError(429, "Too many wrong passwords: wait a minute.", retry=int(SECONDS))
-        scheme, _, word = said.partition(" ")
+            raise RefusedError(429, "Too many wrong passwords: wait a minute.", retry=60)
+        word = said.partition(" ")[2].strip()
         try:
-            given = _digest(base64.b64decode(word.strip(), validate=True).decode())
+            given = _digest(base64.b64decode(word, validate=True).decode())
         except ValueError:
             given = ""
         # All are compared, whoever is asked for.
-        if sum([secrets.compare_digest(given, each) for each in self._passwords]):
+        if sum([secrets.compare_digest(given, each) for each in self._users]):
             return
         if word:
             self._wrong[address] = left - 1, now
             self._wrong.move_to_end(address)
             if len(self._wrong) > MOST:
                 self._wrong.popitem(last=False)
-        challenge = 'Basic realm="vitonnx", charset="UTF-8"'
-        raise RefusedError(
-            401, "The page asks for a user and a password.", **{"WWW-Authenticate": challenge}
-        )
+        raise RefusedError(401, "The page asks for a user and a password.")
 
 
 def _digest(text: str) -> str:
@@ -134,6 +107,6 @@ def _digest(text: str) -> str:
 
 
 def _name(host: str) -> str:
-    """Return the name of a host without its port, and in small letters."""
+    """Return the name of a host without its port."""
     found = HOST.fullmatch(host)
     return found[1].lower() if found else ""

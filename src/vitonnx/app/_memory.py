@@ -6,35 +6,24 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 __all__ = ["HOUR", "Memory"]
 
 Value = TypeVar("Value")
-Key: TypeAlias = tuple[Any, ...]
-"""The first of it says which picture the value is of."""
 
 HOUR = 3600.0  # seconds that anything is kept at most
 
 
 class Memory(Generic[Value]):
-    """Cache of values of some size; the least recently used are dropped, and all after an hour.
-
-    Examples
-    --------
-    >>> memory = Memory(5, len)
-    >>> memory.keep(("bird", 1), b"tail")
-    >>> memory.keep(("cat", 1), b"paw")
-    >>> memory.get(("bird", 1)), memory.get(("cat", 1)), memory.held
-    (None, b'paw', 3)
-    """
+    """Values by keys that begin with a picture's; the least recently used make room for others."""
 
     def __init__(self, limit: int, size: Callable[[Value], int] = lambda value: 1) -> None:
         self.limit, self.held, self._size = limit, 0, size
-        self._values: OrderedDict[Key, tuple[Value, float]] = OrderedDict()
+        self._values: OrderedDict[tuple[Any, ...], tuple[Value, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Key) -> Value | None:
+    def get(self, key: tuple[Any, ...]) -> Value | None:
         """Return a value, or None if it was never stored or has been dropped."""
         with self._lock:
             if key not in self._values:
@@ -42,20 +31,19 @@ class Memory(Generic[Value]):
             self._values.move_to_end(key)
             return self._values[key][0]
 
-    def keep(self, key: Key, value: Value) -> None:
-        """Store a value, unless it is larger than all may be, and drop others to make room."""
+    def keep(self, key: tuple[Any, ...], value: Value) -> None:
+        """Store a value, unless it is larger than all may be together."""
         size = self._size(value)
         with self._lock:
             self._drop(key)
-            if size > self.limit:
-                return
-            self._values[key] = value, time.monotonic()
-            self.held += size
+            if size <= self.limit:
+                self._values[key] = value, time.monotonic()
+                self.held += size
             while self.held > self.limit:
                 self._drop(next(iter(self._values)))
 
     def forget(self, picture: object) -> None:
-        """Drop all values whose key begins with this."""
+        """Drop all values of a picture."""
         with self._lock:
             for key in [key for key in self._values if key[0] == picture]:
                 self._drop(key)
@@ -66,6 +54,6 @@ class Memory(Generic[Value]):
             for key in [key for key, (_, since) in self._values.items() if now - since > HOUR]:
                 self._drop(key)
 
-    def _drop(self, key: Key) -> None:
+    def _drop(self, key: tuple[Any, ...]) -> None:
         if key in self._values:
             self.held -= self._size(self._values.pop(key)[0])

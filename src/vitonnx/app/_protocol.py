@@ -21,15 +21,15 @@ class Impatient(H11Protocol):
     def __init__(self, *given: Any, patience: float, **named: Any) -> None:
         super().__init__(*given, **named)
         self._patience = patience
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._expect(self._patience)
+        self._wait(self._patience)
         if len(self.connections) > MOST:
-            waiting = [each for each in self.connections if getattr(each, "_deadline", None)]
-            min(waiting, key=lambda each: each._deadline.when()).transport.abort()
+            waiting = [each for each in self.connections if getattr(each, "_timer", None)]
+            min(waiting, key=lambda each: each._timer.when()).transport.abort()  # type: ignore[union-attr]
 
     def data_received(self, data: bytes) -> None:
         """Go on waiting, until the request is whole."""
@@ -38,36 +38,35 @@ class Impatient(H11Protocol):
         except h11.LocalProtocolError:  # nonsense, behind what has an answer already
             self.transport.abort()
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            self._expect(None)
-        elif self._deadline is None:
-            self._expect(self._patience)
+            self._wait(None)
+        elif self._timer is None:
+            self._wait(self._patience)
         elif self.conn.their_state is h11.SEND_BODY and self.conn.our_state is not h11.DONE:
-            self._expect(self._deadline.when() - self.loop.time() + len(data) / RATE)
+            self._wait(self._timer.when() - self.loop.time() + len(data) / RATE)
 
     def on_response_complete(self) -> None:
         """Let what was refused come to its end, which nobody reads, for a moment."""
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:
-            self._expect(AFTERWARDS)
+            self._wait(AFTERWARDS)
 
     def pause_writing(self) -> None:
         """Wait for who doesn't listen."""
         super().pause_writing()
-        self._expect(self._patience)
+        self._wait(self._patience)
 
     def resume_writing(self) -> None:
-        """They do."""
+        """Go on."""
         super().resume_writing()
-        self._expect(None)
+        self._wait(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._expect(None)
+        self._wait(None)
         super().connection_lost(exc)
 
-    def _expect(self, seconds: float | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = None
-        if seconds is not None:
-            self._deadline = self.loop.call_later(seconds, self.transport.abort)
+    def _wait(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        aborting = self.transport.abort
+        self._timer = None if seconds is None else self.loop.call_later(seconds, aborting)

@@ -1,4 +1,4 @@
-"""What is said to every request: an answer, or a refusal in a sentence; and in the log, a line."""
+"""What every request gets: an answer with its headers, or a sentence; and in the log, a line."""
 
 from __future__ import annotations
 
@@ -24,16 +24,11 @@ log = logging.getLogger(__name__)
 FOR_VISITORS = (UsageError, PictureError, VideoError)
 """Errors whose words may all be told; others name files of this machine."""
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'",
-        "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'",
-        "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
 HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; "
+    "style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; "
+    "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -47,22 +42,22 @@ STRANGE: Final = re.compile(r"[^0-9A-Za-z.:%_-]")
 
 
 class Said(Response):
-    """JSON in letters that any reader takes."""
+    """JSON in letters that any reader takes, which no browser keeps."""
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:
-        """Write it."""
-        return json.dumps(content).encode()
+    def __init__(self, said: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        super().__init__(json.dumps(said), status, {"Cache-Control": "no-store", **(headers or {})})
 
 
 class RefusedError(Exception):
     """What is not done, and why; `retry` is in how many seconds it may be."""
 
-    def __init__(self, status: int, sentence: str, *, retry: int = 0, **headers: str) -> None:
+    def __init__(self, status: int, sentence: str, retry: int = 0) -> None:
         super().__init__(sentence)
-        self.status = status
-        self.headers = {**headers, **({"Retry-After": str(retry)} if retry else {})}
+        self.status, self.headers = status, {"Retry-After": str(retry)} if retry else {}
+        if status == 401:
+            self.headers["WWW-Authenticate"] = 'Basic realm="vitonnx", charset="UTF-8"'
 
 
 def unexpected() -> str:
@@ -73,7 +68,7 @@ def unexpected() -> str:
 
 
 class Outermost:
-    """Gives every answer its headers, every error a sentence, and every request a line."""
+    """Lets nothing out of an application but answers and sentences."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -111,9 +106,10 @@ def _refusal(error: Exception) -> Said:
     match error:
         case RefusedError():
             return Said({"error": f"{error}"}, error.status, error.headers)
-        case HTTPException():
-            sentence = WORDS.get(error.status_code, error.detail)
-            return Said({"error": sentence}, error.status_code, error.headers)
+        case HTTPException(status_code=status):
+            return Said(
+                {"error": WORDS.get(status, error.detail)}, status, {**(error.headers or {})}
+            )
         case UsageError() | PictureError() | VideoError():
             return Said({"error": f"{error}"}, 422)
     return Said({"error": unexpected()}, 503)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import partial
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -16,67 +18,49 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from vitonnx.app._answers import Answers
-from vitonnx.app._asked import choose, read_probe
-from vitonnx.app._desk import Desk
-from vitonnx.app._findings import answer_json
-from vitonnx.app._limits import Limits
+from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._memory import Memory
 from vitonnx.app._replies import RefusedError, Said
-from vitonnx.app._videos import Videos
+from vitonnx.app._videos import Job, Videos
 from vitonnx.app._visit import Visit, plain_name, receive
+from vitonnx.app._wire import answer_json, read_probe
+from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
 from vitonnx.probes import Probe
 
 __all__ = ["Routes"]
 
+Done = TypeVar("Done")
+
 PAGE: Final = Path(__file__).parent / "page"
 QUESTION: Final = 2**16  # bytes
-STEP: Final = 2**20  # bytes after which it is seen to that the disk isn't full
+AT_ONCE: Final = 4  # one of which may run a model, while others answer from what is kept
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 class Routes:
     """Serves the page and its files, and asks the models.
 
-    Parameters
-    ----------
-    answers, videos : Answers, Videos
-        What is asked.
-    limits : Limits
-        The page's.
-    folder : Path
-        Of what visitors send, while it is needed.
-    examples : Path
-        Folder of pictures to begin with.
-    catalogue : mapping
-        What the page is told first.
+    What visitors send lies in ``sent`` of a folder while it is needed, and the pictures to begin
+    with in ``examples``. The `told` is what the page asks for first.
     """
 
-    def __init__(
-        self,
-        answers: Answers,
-        videos: Videos,
-        limits: Limits,
-        folder: Path,
-        examples: Path,
-        catalogue: Mapping[str, Any],
-    ) -> None:
-        self._answers, self._videos, self._limits = answers, videos, limits
-        self._folder, self._catalogue = folder, catalogue
+    def __init__(self, answers: Answers, limits: Limits, folder: Path, told: object) -> None:
+        self._answers, self._limits, self._told = answers, limits, told
+        self._sent = folder / "sent"
         self._visits: Memory[Visit] = Memory(limits.visitors)
-        self._desk = Desk(limits.waiting)
+        self.videos = Videos(limits, _in_thread)
+        self._room, self._turns = AT_ONCE + limits.waiting, asyncio.Semaphore(AT_ONCE)
         self._router = Router(
             [
                 Route("/catalogue.json", self._tell, methods=["GET"]),
                 Route("/pictures", self._look, methods=["POST"]),
-                Route("/pictures/{key}", self._show, methods=["GET"]),
-                Route("/pictures/{key}", self._forget, methods=["DELETE"]),
+                Route("/pictures/{key}", self._picture, methods=["GET", "DELETE"]),
                 Route("/ask", self._ask, methods=["POST"]),
                 Route("/videos", self._film, methods=["POST"]),
-                Route("/videos/{key}", self._progress, methods=["GET"]),
-                Route("/videos/{key}", self._stop, methods=["DELETE"]),
+                Route("/videos/{key}", self._video, methods=["GET", "DELETE"]),
                 Route("/videos/{key}/file", self._deliver, methods=["GET"]),
-                Mount("/examples", StaticFiles(directory=examples)),
+                Mount("/examples", StaticFiles(directory=folder / "examples")),
                 Mount("/", StaticFiles(directory=PAGE, html=True)),
             ],
             redirect_slashes=False,
@@ -89,98 +73,106 @@ class Routes:
 
     def tidy(self, now: float) -> None:
         """Forget what is older than an hour."""
-        for each in (self._visits, self._answers, self._videos):
+        for each in (self._visits, self._answers.kept, self.videos):
             each.tidy(now)
 
     async def _tell(self, request: Request) -> Response:
-        return Said(self._catalogue)
+        return Said(self._told)
 
     async def _look(self, request: Request) -> Response:
         given = request.query_params
-        chosen = choose(self._answers.engines, given.getlist("models"), self._limits.models)
-        if (before := given.get("before")) is not None:
-            self._drop(before)
-        name = plain_name(given.get("name", ""))
-        path = await self._take(request)
+        engines = self._choose(given.getlist("models"))
+        self._drop(given.get("before", ""))
+        name, path = plain_name(given.get("name", "")), await self._take(request)
 
         def look() -> tuple[Visit, dict[str, Any]]:
-            visit = receive(path, name, chosen, self._limits)
-            return visit, self._answers.look(visit)
+            visit = receive(path, name, engines, self._limits)
+            return visit, {model: self._answers.look(visit, model) for model in engines}
 
         try:
-            visit, seen = await self._desk.do(look, request.is_disconnected)
+            visit, seen = await self._do(look, request)
         finally:
             path.unlink(missing_ok=True)
         self._visits.keep((visit.key,), visit)
         height, width = visit.size
-        told = {"key": visit.key, "name": name, "width": width, "height": height, "models": seen}
-        return Said(told, headers=NO_STORE)
+        return Said(
+            {"key": visit.key, "name": name, "width": width, "height": height, "models": seen}
+        )
 
-    async def _show(self, request: Request) -> Response:
-        visit = self._find(request.path_params["key"])
-        return Response(visit.portrait, media_type="image/jpeg", headers=NO_STORE)
-
-    async def _forget(self, request: Request) -> Response:
-        self._drop(request.path_params["key"])
-        return Response(status_code=204)
+    async def _picture(self, request: Request) -> Response:
+        key = request.path_params["key"]
+        if request.method == "DELETE":
+            self._drop(key)
+            return Response(status_code=204)
+        return Response(self._find(key).portrait, headers=NO_STORE, media_type="image/jpeg")
 
     async def _ask(self, request: Request) -> Response:
         body = b"".join([part async for part in _parts(request, QUESTION)])
-        asked = _json(body, "the question")
-        model = asked.get("model")
-        (engine,) = choose(self._answers.engines, [model], 1).values()  # type: ignore[list-item]
+        asked = _object(body)
+        model, picture, first = (asked.get(name) for name in ("model", "picture", "first"))
+        ((model, engine),) = self._choose([model]).items()
         probe = read_probe(asked.get("probe"), asked.get("options", {}))
-        if isinstance(probe, Probe):
-            visit = self._find(asked.get("picture"))
-            first = visit if asked.get("first") is None else self._find(asked["first"])
-            for each in (visit, first):
-                if model not in each.shown:
-                    raise UsageError(f"{model} has not looked at {each.name}: send it once more.")
-            work = partial(self._answers.ask, visit, str(model), probe, first)
-        else:
-            work = partial(self._answers.ask_weights, engine, probe)  # type: ignore[arg-type]
-        said = await self._desk.do(lambda: answer_json(*work()), request.is_disconnected)
-        return Said(said, headers=NO_STORE)
+        visits = [] if not isinstance(probe, Probe) else [self._find(picture, model)]
+        visits += visits and [visits[0] if first is None else self._find(first, model)]
+
+        def answer() -> dict[str, Any]:
+            if isinstance(probe, Probe):
+                return answer_json(*self._answers.ask(visits[0], model, probe, visits[1]))
+            found = engine.probe_weights(probe)
+            return answer_json(found.finding, found.arrays())
+
+        return Said(await self._do(answer, request))
 
     async def _film(self, request: Request) -> Response:
         given = request.query_params
-        chosen = choose(self._answers.engines, given.getlist("model"), self._limits.models)
-        options = _json(given.get("options", "{}").encode(errors="replace"), "the options")
-        probe = read_probe(given.get("probe"), options)
-        self._videos.refuse(probe)
-        path = await self._take(request)
-        key = self._videos.want(path, plain_name(given.get("name", "")), chosen, probe)
-        return Said({"job": key}, headers=NO_STORE)
+        engines = self._choose(given.getlist("model"))
+        probe = read_probe(given.get("probe"), _object(given.get("options", "{}")))
+        self.videos.refuse(probe)
+        path, name = await self._take(request), plain_name(given.get("name", ""))
+        return Said({"job": self.videos.want(Job(path, name, engines, probe))})  # type: ignore[arg-type]
 
-    async def _progress(self, request: Request) -> Response:
-        return Said(self._videos.progress(request.path_params["key"]), headers=NO_STORE)
+    async def _video(self, request: Request) -> Response:
+        key = request.path_params["key"]
+        job = self.videos.find(key)
+        if request.method == "DELETE":
+            self.videos.jobs.pop(key).remove()
+            return Response(status_code=204)
+        return Said({"state": job.state, "share": job.share, "words": job.words})
 
     async def _deliver(self, request: Request) -> Response:
-        file = self._videos.deliver(request.path_params["key"])
-        return FileResponse(file, media_type="video/mp4", headers=NO_STORE)
+        job = self.videos.find(request.path_params["key"])
+        if job.state != "done":
+            raise RefusedError(409, "The video isn't done.")
+        return FileResponse(job.output, headers=NO_STORE, media_type="video/mp4")
 
-    async def _stop(self, request: Request) -> Response:
-        self._videos.stop(request.path_params["key"])
-        return Response(status_code=204)
+    def _choose(self, names: Sequence[Any]) -> dict[str, Engine]:
+        engines, most = self._answers.engines, self._limits.models
+        if not 0 < len(names) <= most or not all(name in [*engines] for name in names):
+            raise UsageError(f"Choose from 1 to {most} of the models {', '.join(engines)}.")
+        return {name: engines[name] for name in names}
 
-    def _find(self, key: object) -> Visit:
+    def _find(self, key: object, model: str = "") -> Visit:
         visit = self._visits.get((key,)) if isinstance(key, str) else None
         if visit is None:
             raise RefusedError(404, "There is no picture, or it has been removed: choose one.")
+        if model and model not in visit.shown:
+            raise UsageError(f"{model} has not looked at {visit.name}: send it once more.")
         return visit
 
     def _drop(self, key: str) -> None:
         self._visits.forget(key)
-        self._answers.forget(key)
+        self._answers.kept.forget(key)
 
     async def _take(self, request: Request) -> Path:
         """Write a body to a file as it comes."""
-        path, come = self._folder / secrets.token_hex(16), 0
+        path, unchecked = self._sent / secrets.token_urlsafe(16), 0
         try:
             with path.open("xb") as file:
                 async for part in _parts(request, self._limits.upload):
                     file.write(part)
-                    if come // STEP != (come := come + len(part)) // STEP:
+                    unchecked += len(part)
+                    if unchecked > MEGABYTE:
+                        unchecked = 0
                         self._refuse_full()
         except BaseException:
             path.unlink(missing_ok=True)
@@ -188,17 +180,43 @@ class Routes:
         return path
 
     def _refuse_full(self) -> None:
-        if sum(each.stat().st_size for each in self._folder.iterdir()) > self._limits.disk:
+        if sum(each.stat().st_size for each in self._sent.iterdir()) > self._limits.disk:
             raise RefusedError(503, "Too much is being sent at once: try again soon.", retry=60)
+
+    async def _do(self, work: Callable[[], Done], request: Request) -> Done:
+        """Do work in its turn, unless too much of it waits, or whoever asked has left."""
+        if not self._room:
+            raise RefusedError(503, "Too many are asking at once: try again in a moment.", retry=2)
+        self._room -= 1
+        try:
+            async with self._turns:
+                if await request.is_disconnected():
+                    raise RefusedError(499, "You have left.")
+                return await _in_thread(work)
+        finally:
+            self._room += 1
+
+
+async def _in_thread(work: Callable[[], Done]) -> Done:
+    """Do work in a thread of its own, which doesn't hold up the end of the process."""
+    future: Future[Done] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 async def _parts(request: Request, limit: int) -> AsyncIterator[bytes]:
     """Give a body as it comes, and refuse it where it is, or says that it is, too large."""
-    too_large = RefusedError(
-        413, f"What was sent is larger than the {limit / 2**20:.3g} MB that are allowed here."
-    )
-    length = request.headers.get("content-length", "0")
-    if len(length) > 18 or int(length) > limit:
+    too_large = RefusedError(413, f"More than the {limit / MEGABYTE:.3g} MB that are allowed here.")
+    come = int(request.headers.get("content-length", "0")[:18])
+    if come > limit:
         raise too_large
     come = 0
     async for part in request.stream():
@@ -208,11 +226,11 @@ async def _parts(request: Request, limit: int) -> AsyncIterator[bytes]:
         yield part
 
 
-def _json(text: bytes, what: str) -> dict[str, Any]:
+def _object(text: str | bytes) -> Mapping[str, Any]:
     try:
         said = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(400, f"{what} is no JSON.".capitalize()) from error
+    except (ValueError, RecursionError):
+        said = None
     if not isinstance(said, dict):
-        raise RefusedError(400, f"{what} must be an object of JSON.".capitalize())
+        raise RefusedError(400, "What was asked must be an object of JSON.")
     return said

@@ -1,23 +1,63 @@
-"""Run the page with some models."""
+"""The page as a server: from a socket to a clean end."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
+import signal
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from types import FrameType
+
+import uvicorn
 
 from vitonnx.app._answers import Answers, reopen
 from vitonnx.app._catalogue import catalogue
 from vitonnx.app._gate import Gate
 from vitonnx.app._limits import Limits
+from vitonnx.app._protocol import Impatient
+from vitonnx.app._replies import Outermost
 from vitonnx.app._routes import Routes
-from vitonnx.app._server import serve
-from vitonnx.app._videos import Videos
 from vitonnx.demo import draw_pictures
 from vitonnx.engine import Engine
+from vitonnx.errors import UsageError
 from vitonnx.heap import return_memory
 from vitonnx.media import temporary_folder
 
-__all__ = ["run_app"]
+__all__ = ["open_socket", "run_app"]
+
+PATIENCE = 30.0  # seconds that running work has to come to its end
+TIDY = 60.0  # seconds
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Take an address before any work is done; raise a UsageError if it can't be used.
+
+    The host ``0.0.0.0``, or ``::``, is all addresses of this machine, and the port 0 any that is
+    free.
+    """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port {port} is out of range: choose one from 0 (any free) to 65535.")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with ExitStack() as undo:
+            taken = undo.enter_context(socket.socket(family, kind, protocol))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+            taken.listen()
+            undo.pop_all()
+    except OSError as error:
+        raise UsageError(
+            f"can't serve {host}:{port}: {error.strerror or error}. Choose another port, such as "
+            "0 for any free one, or another host."
+        ) from error
+    return taken
 
 
 def run_app(
@@ -30,7 +70,7 @@ def run_app(
     ready: Callable[[str], None] = lambda address: None,
     closing: Callable[[str], None] = lambda sentence: None,
 ) -> None:
-    """Serve the page of some models until the process is asked to end.
+    """Serve the page of some models until the process is asked to end, then finish what runs.
 
     Parameters
     ----------
@@ -43,17 +83,16 @@ def run_app(
     users : sequence of (user, password)
         Users to admit; everyone, if empty.
     public : sequence of str
-        Addresses by which the page is known outside, such as ``https://lab.example``. It answers
+        Addresses by which the page is known outside, such as ``https://lab.example``: it answers
         to no other names than these, ``localhost``, and its own address.
-    ready : callable
-        Called with the address, once visitors can connect.
-    closing : callable
-        Called with a sentence when the page shuts down.
+    ready, closing : callable
+        Called with the address, once visitors can connect, and with sentences on the way to the
+        end.
 
     Raises
     ------
     KeyboardInterrupt
-        At Ctrl-C, once what ran is done.
+        At Ctrl-C, once what ran is done; at a second one, at once.
     UsageError
         If a public address is none.
     """
@@ -64,16 +103,84 @@ def run_app(
         name: reopen(engine) if engine.manifest.preprocessing.multiple else engine
         for name, engine in engines.items()
     }
-    answers, videos = Answers(engines, limits), Videos(limits)
     with temporary_folder() as folder:
-        sent, examples = folder / "sent", folder / "examples"
-        for each in (sent, examples):
-            each.mkdir()
-        shown = [
-            {"name": path.name, "url": f"examples/{path.name}"} for path in draw_pictures(examples)
-        ]
-        told = catalogue(engines, served=True, limits=limits, examples=shown)
-        routes = Routes(answers, videos, limits, sent, examples, told)
+        for name in ("sent", "examples"):
+            (folder / name).mkdir()
+        drawn = [path.name for path in draw_pictures(folder / "examples")]
+        examples = [{"name": name, "url": f"examples/{name}"} for name in drawn]
+        told = catalogue(engines, served=True, limits=limits, examples=examples)
+        routes = Routes(Answers(engines, limits), limits, folder, told)
         gate = Gate(routes, list(engines), users, public)
-        answers.warm()
-        serve(routes, gate, videos, at, limits.idle, ready, closing)
+        config = uvicorn.Config(
+            Outermost(gate),
+            http=partial(Impatient, patience=limits.idle),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",  # what is to be said of a request is said by the page itself
+            access_log=False,
+            server_header=False,
+            # A proxy is believed where it is named: else anybody could be anybody.
+            forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ""),
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config, gate, routes, ready, closing)
+        asyncio.run(server.serve(sockets=[at]))
+    if server.interrupted:
+        raise KeyboardInterrupt
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which at a signal first finishes what runs."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        gate: Gate,
+        routes: Routes,
+        ready: Callable[[str], None],
+        closing: Callable[[str], None],
+    ) -> None:
+        super().__init__(config)
+        self.interrupted = False
+        self._gate, self._routes, self._ready, self._closing = gate, routes, ready, closing
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say where."""
+        self._loop = asyncio.get_running_loop()
+        self._tasks.append(asyncio.create_task(self._keep_tidy()))
+        await super().startup(sockets)
+        for each in (sockets or []) if self.started else []:
+            host, port = each.getsockname()[:2]
+            self._ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End when all is done; at a second signal, at once."""
+        self.interrupted |= sig == signal.SIGINT
+        if self._gate.closing or not self._tasks:
+            logging.disable()  # requests that are cut off now fail, as expected
+            self._routes.videos.stop_all()
+            self.should_exit = self.force_exit = True
+        else:
+            self._gate.closing = True
+            closing = lambda: self._tasks.append(asyncio.create_task(self._close()))  # noqa: E731
+            self._loop.call_soon_threadsafe(closing)
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY)
+            self._routes.tidy(time.monotonic())
+
+    async def _close(self) -> None:
+        self._closing(
+            "finishing running requests and accepting no new ones; a second signal ends at once."
+        )
+        deadline = time.monotonic() + PATIENCE
+        while self._gate.inside or self._routes.videos.busy:
+            if time.monotonic() > deadline:
+                self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
+                self._routes.videos.stop_all()
+                break
+            await asyncio.sleep(0.1)
+        self.should_exit = True

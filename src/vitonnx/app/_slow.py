@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from vitonnx.errors import UsageError, VitonnxError
+from vitonnx.errors import UsageError
 
 __all__ = ["compute_apart"]
 
@@ -22,25 +22,18 @@ def compute_apart(probe: Any, arrays: Any, layout: Any, token: int | None, secon
         done = subprocess.run(command, input=question, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise UsageError(
-            f"{probe.name} takes more than the {seconds:.0f} s that a question may take here "
+            f"{probe.name} takes more than the {seconds:g} s that a question may take here "
             f"({probe.advice(layout)}): ask it on the command line."
         ) from error
     if done.returncode:
         raise RuntimeError(done.stderr.decode(errors="replace"))
-    answer = pickle.loads(done.stdout)
-    if isinstance(answer, VitonnxError):
-        raise answer
-    return answer
+    return pickle.loads(done.stdout)
 
 
 def _compute(seconds: float) -> None:
     # Whoever asked may have been killed.
-    ending = threading.Timer(seconds, os._exit, [1])
+    ending = threading.Timer(seconds + 1, os._exit, [1])
     ending.daemon = True
     ending.start()
     probe, arrays, layout, token = pickle.load(sys.stdin.buffer)
-    try:
-        (answer,) = probe.compute(arrays, layout, [token])
-    except VitonnxError as error:
-        answer = error
-    pickle.dump(answer, sys.stdout.buffer)
+    pickle.dump(probe.compute(arrays, layout, [token])[0], sys.stdout.buffer)

@@ -15,9 +15,9 @@ from vitonnx.engine import Engine, Prepared, prepare
 from vitonnx.errors import PictureError
 from vitonnx.media import decoded
 
-__all__ = ["LONGEST_NAME", "Visit", "plain_name", "receive"]
+__all__ = ["Visit", "plain_name", "receive"]
 
-LONGEST_NAME = 120  # bytes: a file system takes 255, and what is made of it has a longer name
+LONGEST_NAME = 120
 PORTRAIT, QUALITY = 1024, 88  # pixels of its longer side, and of the JPEG
 # What a phone or a camera writes, and what a browser shows: everything else that Pillow could read
 # is more code for an attacker to try. Pillow's JPEG is MPO, a phone's several pictures, too.
@@ -28,22 +28,20 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 class Visit:
     """A visitor's picture: whoever knows its key, which nobody can guess, may ask about it.
 
-    The picture itself is not kept: `shown` is the input of each model, and `portrait` a JPEG for
-    the eye. `size` is (height, width) of the whole picture, upright.
+    The picture is not kept, but what each model sees of it, and a JPEG for the eye.
     """
 
     key: str
     name: str
-    size: tuple[int, int]
+    size: tuple[int, int]  # height and width of the whole picture, upright
     shown: Mapping[str, Prepared]
     portrait: bytes
 
 
 def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits) -> Visit:
-    """Take a picture that was sent.
+    """Take a picture that was sent; raise a PictureError if it is too large, damaged, or none.
 
-    Its header is read first: too large a picture is refused before a pixel is decoded. Raise a
-    PictureError if it is too large, damaged, or no picture.
+    Its header is read first: too large a picture is refused before a pixel is decoded.
     """
     with _open(path, name, limits) as opened:
         try:
@@ -52,24 +50,16 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
                     model: prepare(picture, engine.manifest.preprocessing, engine.manifest.covered)
                     for model, engine in engines.items()
                 }
-                portrait = _portrait(picture)
+                portrait = io.BytesIO()
+                picture.thumbnail((PORTRAIT, PORTRAIT))
+                picture.save(portrait, "jpeg", quality=QUALITY)
         except PictureError as error:
             raise PictureError(str(error).replace(str(path), name)) from error
-    return Visit(secrets.token_urlsafe(16), name, size, shown, portrait)
-
-
-def _portrait(picture: Image.Image) -> bytes:
-    scale = min(1.0, PORTRAIT / max(picture.size))
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    stream = io.BytesIO()
-    picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0).save(
-        stream, "jpeg", quality=QUALITY
-    )
-    return stream.getvalue()
+    return Visit(secrets.token_urlsafe(16), name, size, shown, portrait.getvalue())
 
 
 def plain_name(name: str) -> str:
-    r"""Return the last part of a path of any system, without characters unfit for a file name.
+    r"""Return the last part of a path of any system, in letters that can be shown.
 
     Examples
     --------
@@ -77,16 +67,8 @@ def plain_name(name: str) -> str:
     ('passwd', 'bird.png', 'picture')
     """
     last = PureWindowsPath(PurePosixPath(name).name).name
-    kept = "".join(letter for letter in last if letter.isprintable() and letter not in '<>:"|?*')
-    stem, dot, suffix = kept.rpartition(".")
-    short = f"{_cut(stem, LONGEST_NAME - 10)}{dot}{_cut(suffix, 9)}" if stem else kept
-    short = _cut(short, LONGEST_NAME)
-    return short if short.strip(". ") else "picture"
-
-
-def _cut(text: str, length: int) -> str:
-    """Return the beginning of a text, cut to a number of bytes."""
-    return text.encode()[:length].decode(errors="ignore")
+    shown = "".join(filter(str.isprintable, last))[:LONGEST_NAME]
+    return shown if shown.strip(". ") else "picture"
 
 
 def _open(path: Path, name: str, limits: Limits) -> Image.Image:

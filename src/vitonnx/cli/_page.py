@@ -13,7 +13,6 @@ import typer
 from vitonnx.cli._console import give, inform
 from vitonnx.cli._engines import Runtime, note_untrained, open_engines
 from vitonnx.cli._options import MILLION, Device, Precision, Quiet, Threads
-from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from vitonnx.app import Limits

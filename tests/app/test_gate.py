@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,12 +33,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("guarded")
     users = folder / "users.txt"
     users.write_text("".join(f"{name}:{password}\n" for name, password in (ANNA, BOB)), "utf-8")
-    os.environ["FORWARDED_ALLOW_IPS"] = "127.0.0.1"
-    try:
+    with pytest.MonkeyPatch.context() as proxy:
+        proxy.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
         with serve_page(folder, ["--auth", users, "--public", "https://lab.example"]) as page:
+            proxy.undo()
             yield page
-    finally:
-        del os.environ["FORWARDED_ALLOW_IPS"]
 
 
 def come(page: Served, user: tuple[str, str] | str, path: str = "/", address: str = "") -> Heard:

@@ -76,6 +76,11 @@ class Videos:
 
     def want(self, job: Job) -> str:
         """Begin to make a video, and give the key by which it is asked for."""
+        try:
+            self.refuse(job.probe)  # once more: many may have been sent at the same time
+        except RefusedError:
+            job.path.unlink()
+            raise
         self.jobs[job.path.name] = job
         task = asyncio.create_task(self._work(job))
         self._tasks.add(task)

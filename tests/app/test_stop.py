@@ -86,7 +86,7 @@ def test_a_video_is_finished_and_delivered(place: Path, tmp_path: Path) -> None:
     assert wanted.refusal is None
     assert wanted.video[4:8] == b"ftyp"
     assert code == 0
-    assert os.listdir(place) == []
+    assert not [*place.iterdir()]
     assert "Traceback" not in page.log.read_text()
 
 
@@ -98,7 +98,7 @@ def test_ctrl_c_and_visitors_who_only_look_on(place: Path, tmp_path: Path) -> No
         begun = time.monotonic()
         assert page.stop(signal.SIGINT) == 130
         assert time.monotonic() - begun < 10
-    assert os.listdir(place) == []
+    assert not [*place.iterdir()]
     assert "Traceback" not in page.log.read_text()
     assert "interrupted" in page.log.read_text()
 
@@ -113,7 +113,7 @@ def test_a_second_signal_ends_at_once(first: signal.Signals, place: Path, tmp_pa
         page.process.send_signal(first)
         page.process.wait(60)
         assert time.monotonic() - begun < 10
-    assert os.listdir(place) == []
+    assert not [*place.iterdir()]
     assert "Traceback" not in page.log.read_text()
 
 
@@ -137,4 +137,4 @@ def test_what_was_sent_is_removed_after_a_kill(place: Path, tmp_path: Path) -> N
     with serve_page(tmp_path) as page:
         assert sent() == []
         page.stop()
-    assert os.listdir(place) == []
+    assert not [*place.iterdir()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +32,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield page
             assert "Traceback" not in page.log.read_text()
             assert page.stop() == 0
-            assert os.listdir(place) == []
+            assert not [*place.iterdir()]
 
 
 @pytest.fixture

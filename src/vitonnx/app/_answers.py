@@ -28,7 +28,7 @@ Answer: TypeAlias = tuple[Any, Mapping[str, Any]]
 
 BEST = 5  # classes
 GRAPHS = 4  # that are open beside the files as they are; each holds the weights once more
-MOST_DRAWS, MOST_SECONDS = 100, 60.0
+MOST_DRAWS, MOST_SECONDS, MOST_BYTES = 100, 60.0, 256 * MEGABYTE  # of a question
 
 
 class Answers:
@@ -69,7 +69,8 @@ class Answers:
         question, engine = (visit.key, model, probe, first.key), self.engines[model]
         found: Answer | None = self.kept.get(question)
         if found is None:
-            while (stage := stage_of(engine, probe)) is not None:
+            # What is learned of a first picture alone, each tells of itself.
+            while (stage := stage_of(engine, probe)) and not (stage.first_only and first is visit):
                 probe = probe.learn(self._total(first, model, stage), engine.layout)
             if isinstance(probe, SumProbe):
                 finding = probe.finding_of(self._total(visit, model, probe), engine.layout)
@@ -85,13 +86,15 @@ class Answers:
         engine = self.engines[model]
         if not isinstance(probe, SumProbe):
             return probe.summary([self._result(visit, model, probe)])
-        if (needed := probe.bytes_of(engine.layout)) > self.kept.limit:
+        if (needed := probe.bytes_of(engine.layout)) > MOST_BYTES:
             raise UsageError(
-                f"{probe.name} takes {needed / MEGABYTE:,.0f} MB for {model}, more than this page "
-                "may use (--memory): ask it on the command line."
+                f"{probe.name} takes {needed / MEGABYTE:,.0f} MB for {model}, more than the "
+                f"{MOST_BYTES // MEGABYTE} MB that a question may take here: ask it on the command "
+                "line."
             )
         arrays, layout = self._read(visit, model, engine.reads_of(probe))
-        return probe.total(probe.condense_on_host(arrays, layout, [None]), 1, layout)
+        with self._running:
+            return probe.total(probe.condense_on_host(arrays, layout, [None]), 1, layout)
 
     def _result(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
         engine, shown = self.engines[model], visit.shown[model]
@@ -145,9 +148,7 @@ class Answers:
         engine, question = self.engines[model], (model, tuple(names))
         whole = self._keeps(model) and {*names} <= {*engine.outputs}
         layout = engine.layout if whole else self._layouts.get(question)
-        found: Mapping[str, Any] = {
-            name: self.kept.get((visit.key, model, name)) for name in names
-        }
+        found: Mapping[str, Any] = {name: self.kept.get((visit.key, model, name)) for name in names}
         if layout is None or any(array is None for array in found.values()):
             with self._running:
                 asked = engine if whole else self._graph(*question)

@@ -36,8 +36,8 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 WORDS = {404: "There is nothing at this address.", 405: "This address takes no such request."}
-# Keys: with them, whoever reads the log could open what was sent.
-PRIVATE: Final = re.compile(r"(?<=^/pictures/).+|(?<=^/videos/).+")
+# Keys: with them, whoever reads the log could open what was sent. And what is no path at all.
+PRIVATE: Final = re.compile(r"(?<=^/pictures/).+|(?<=^/videos/).+|^[^/].*")
 STRANGE: Final = re.compile(r"[^0-9A-Za-z.:%_-]")
 
 

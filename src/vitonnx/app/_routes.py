@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -51,6 +52,7 @@ class Routes:
         self._visits: Memory[Visit] = Memory(limits.visitors)
         self.videos = Videos(limits, _in_thread)
         self._room, self._turns = AT_ONCE + limits.waiting, asyncio.Semaphore(AT_ONCE)
+        self._looking = asyncio.Semaphore(1)  # a photograph takes a hundred megabytes for a moment
         self._router = Router(
             [
                 Route("/catalogue.json", self._tell, methods=["GET"]),
@@ -90,7 +92,7 @@ class Routes:
             return visit, {model: self._answers.look(visit, model) for model in engines}
 
         try:
-            visit, seen = await self._do(look, request)
+            visit, seen = await self._do(look, request, self._looking)
         finally:
             path.unlink(missing_ok=True)
         self._visits.keep((visit.key,), visit)
@@ -183,13 +185,15 @@ class Routes:
         if sum(each.stat().st_size for each in self._sent.iterdir()) > self._limits.disk:
             raise RefusedError(503, "Too much is being sent at once: try again soon.", retry=60)
 
-    async def _do(self, work: Callable[[], Done], request: Request) -> Done:
+    async def _do(
+        self, work: Callable[[], Done], request: Request, alone: asyncio.Semaphore | None = None
+    ) -> Done:
         """Do work in its turn, unless too much of it waits, or whoever asked has left."""
         if not self._room:
             raise RefusedError(503, "Too many are asking at once: try again in a moment.", retry=2)
         self._room -= 1
         try:
-            async with self._turns:
+            async with alone or nullcontext(), self._turns:
                 if await request.is_disconnected():
                     raise RefusedError(499, "You have left.")
                 return await _in_thread(work)

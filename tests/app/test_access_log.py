@@ -54,7 +54,13 @@ def test_a_visit_leaves_lines_and_no_trace(
     [
         "/%0a2026-01-01T00:00:00+0000%20127.0.0.1%20GET%20/forged%20200%201%20ms",
         *("/%0d%0aforged", "/%1b[31mred", "/%00", "/%c2%85forged", "/%e2%80%a8forged", "/%ff%fe"),
-        *("/" + "a" * 9000, "/pictures/%0aforged", "/videos/%0aforged/x", "*", "http://x/pictures/forged"),
+        *(
+            "/" + "a" * 9000,
+            "/pictures/%0aforged",
+            "/videos/%0aforged/x",
+            "*",
+            "http://x/pictures/forged",
+        ),
     ],
 )
 def test_nobody_forges_a_line(path: str, served: Served, written: list[str]) -> None:

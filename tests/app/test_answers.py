@@ -107,9 +107,14 @@ def test_what_was_learned_of_another_picture(
 def test_a_picture_runs_once_through_a_model(
     engines: dict[str, Engine], visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, runs = Answers(engines, Limits()), []
-    run = Engine.run_informed
-    monkeypatch.setattr(Engine, "run_informed", lambda *given: runs.append(given[2]) or run(*given))
+    answers, run = Answers(engines, Limits()), Engine.run_informed
+    runs: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        runs.append(given)
+        return run(*given)
+
+    monkeypatch.setattr(Engine, "run_informed", counted)
     assert {len(answers.look(visit, model)["classes"]) for model in MODELS} == {0, 5}
     for block in "01234":
         for query in ("cls", "100,120", "140,200"):

@@ -84,7 +84,7 @@ def test_a_name_that_is_made_public(guarded: Served) -> None:
 @pytest.mark.parametrize("url", ["lab.example", "ftp://lab.example", "https://", "https://x/y"])
 def test_what_cant_be_made_public(url: str) -> None:
     with pytest.raises(UsageError, match="no public address"):
-        Gate(lambda *_: None, [], [], [url])  # type: ignore[arg-type, return-value]
+        Gate(lambda *_: None, [], [], [url])  # type: ignore[arg-type]
 
 
 def test_who_knows_the_password_is_answered(guarded: Served, picture: Path) -> None:
@@ -108,12 +108,11 @@ def test_whether_it_is_well_may_be_asked_by_all(guarded: Served) -> None:
 
 
 def test_what_is_no_password(guarded: Served) -> None:
-    for number, user in enumerate(
-        [
-            *(("anna", "staple"), ("anna", ""), ("", ""), ("ANNA", ANNA[1]), ("", ":".join(ANNA))),
-            *("!", "====", base64.b64encode(b"\xff:\xff").decode(), "Basic", "a" * 5000),
-        ]
-    ):
+    users: list[tuple[str, str] | str] = [
+        *(("anna", "staple"), ("anna", ""), ("", ""), ("ANNA", ANNA[1]), ("", ":".join(ANNA))),
+        *("!", "====", base64.b64encode(b"\xff:\xff").decode(), "Basic", "a" * 5000),
+    ]
+    for number, user in enumerate(users):
         assert come(guarded, user, address=f"10.0.0.{number}").status == 401, user
 
 

@@ -36,7 +36,8 @@ class Wanting:
 
     def __init__(self, served: Served, video: Path) -> None:
         self.visitor, self.begun = Visitor(served.address), threading.Event()
-        self.video, self.refusal = b"", None
+        self.video = b""
+        self.refusal: Exception | None = None
         key = self.visitor.film(video, MODELS[:1], "heads")
         self.thread = threading.Thread(target=self._want, args=(key,))
         self.thread.start()

@@ -99,7 +99,7 @@ def test_what_is_no_video_or_too_much_of_one(visitor: Visitor, tmp_path: Path) -
     strip = Image.fromarray(np.zeros((16, 1600, 3), np.uint8))
     strip.save(tmp_path / "strip.gif", save_all=True, append_images=[strip.rotate(1)])
     playlist = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"
-    for video, words in [
+    videos: list[tuple[bytes | Path, str]] = [
         (b"", "video"),
         (b"words", "video"),
         (playlist, "video"),
@@ -108,7 +108,8 @@ def test_what_is_no_video_or_too_much_of_one(visitor: Visitor, tmp_path: Path) -
         (write_video(tmp_path / "long.mp4", frames(75)), "lasts 3 s; at most 2 s"),
         (write_video(tmp_path / "large.mp4", frames(5, 400, 400)), "scale it down"),
         (write_video(tmp_path / "fast.mp4", frames(131), even(131, rate=131)), "120 frames"),
-    ]:
+    ]
+    for video, words in videos:
         with pytest.raises(RefusedError, match=words) as refused:
             visitor.made(visitor.film(video, MODELS[:1], "heads"))
         assert str(tmp_path) not in str(refused.value)

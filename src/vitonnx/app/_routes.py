@@ -27,7 +27,7 @@ from vitonnx.app._visit import Visit, plain_name, receive
 from vitonnx.app._wire import answer_json, read_probe
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
-from vitonnx.probes import Probe
+from vitonnx.probes import GraphProbe, Probe
 
 __all__ = ["Routes"]
 
@@ -42,20 +42,21 @@ NO_STORE: Final = {"Cache-Control": "no-store"}
 class Routes:
     """Serves the page and its files, and asks the models.
 
-    What visitors send lies in ``sent`` of a folder while it is needed, and the pictures to begin
-    with in ``examples``. The `told` is what the page asks for first.
+    What visitors send lies in a folder's ``sent`` while it is needed, and pictures to begin with in
+    its ``examples``; `told` is the catalogue, which the page asks for first.
     """
 
     def __init__(self, answers: Answers, limits: Limits, folder: Path, told: object) -> None:
-        self._answers, self._limits, self._told = answers, limits, told
+        self._answers, self._limits = answers, limits
         self._sent = folder / "sent"
         self._visits: Memory[Visit] = Memory(limits.visitors)
         self.videos = Videos(limits, _in_thread)
         self._room, self._turns = AT_ONCE + limits.waiting, asyncio.Semaphore(AT_ONCE)
-        self._looking = asyncio.Semaphore(1)  # a photograph takes a hundred megabytes for a moment
+        # A photograph takes a hundred megabytes for a moment; and some probes take long.
+        self._decoding, self._slow = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._router = Router(
             [
-                Route("/catalogue.json", self._tell, methods=["GET"]),
+                Route("/catalogue.json", Said(told), methods=["GET"]),
                 Route("/pictures", self._look, methods=["POST"]),
                 Route("/pictures/{key}", self._picture, methods=["GET", "DELETE"]),
                 Route("/ask", self._ask, methods=["POST"]),
@@ -78,9 +79,6 @@ class Routes:
         for each in (self._visits, self._answers.kept, self.videos):
             each.tidy(now)
 
-    async def _tell(self, request: Request) -> Response:
-        return Said(self._told)
-
     async def _look(self, request: Request) -> Response:
         given = request.query_params
         engines = self._choose(given.getlist("models"))
@@ -92,7 +90,7 @@ class Routes:
             return visit, {model: self._answers.look(visit, model) for model in engines}
 
         try:
-            visit, seen = await self._do(look, request, self._looking)
+            visit, seen = await self._do(look, request, self._decoding)
         finally:
             path.unlink(missing_ok=True)
         self._visits.keep((visit.key,), visit)
@@ -111,19 +109,18 @@ class Routes:
     async def _ask(self, request: Request) -> Response:
         body = b"".join([part async for part in _parts(request, QUESTION)])
         asked = _object(body)
-        model, picture, first = (asked.get(name) for name in ("model", "picture", "first"))
-        ((model, engine),) = self._choose([model]).items()
+        ((model, engine),) = self._choose([asked.get("model")]).items()
         probe = read_probe(asked.get("probe"), asked.get("options", {}))
-        visits = [] if not isinstance(probe, Probe) else [self._find(picture, model)]
-        visits += visits and [visits[0] if first is None else self._find(first, model)]
-
-        def answer() -> dict[str, Any]:
-            if isinstance(probe, Probe):
-                return answer_json(*self._answers.ask(visits[0], model, probe, visits[1]))
-            found = engine.probe_weights(probe)
-            return answer_json(found.finding, found.arrays())
-
-        return Said(await self._do(answer, request))
+        if not isinstance(probe, Probe):
+            found = await self._do(lambda: engine.probe_weights(probe), request)
+            return Said(answer_json(found.finding, found.arrays()))
+        visit = self._find(asked.get("picture"), model)
+        first = visit if asked.get("first") is None else self._find(asked["first"], model)
+        alone = None if isinstance(probe, GraphProbe) else self._slow
+        answer = await self._do(
+            lambda: answer_json(*self._answers.ask(visit, model, probe, first)), request, alone
+        )
+        return Said(answer)
 
     async def _film(self, request: Request) -> Response:
         given = request.query_params

@@ -8,10 +8,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -75,7 +76,7 @@ def run_app(
     Parameters
     ----------
     engines : mapping of str to Engine
-        Engines by the names that visitors choose from; the first two are shown at the start.
+        By the names that visitors choose from; the first two are shown at the start.
     at : socket
         See `open_socket`.
     limits : Limits, optional
@@ -86,8 +87,7 @@ def run_app(
         Addresses by which the page is known outside, such as ``https://lab.example``: it answers
         to no other names than these, ``localhost``, and its own address.
     ready, closing : callable
-        Called with the address, once visitors can connect, and with sentences on the way to the
-        end.
+        Take the address, once visitors can connect, and sentences on the way to the end.
 
     Raises
     ------
@@ -149,10 +149,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin, and say where."""
         self._loop = asyncio.get_running_loop()
-        self._tasks.append(asyncio.create_task(self._keep_tidy()))
+        self._begin(self._keep_tidy())
         await super().startup(sockets)
-        for each in (sockets or []) if self.started else []:
-            host, port = each.getsockname()[:2]
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
             self._ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -164,8 +164,10 @@ class _Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
         else:
             self._gate.closing = True
-            closing = lambda: self._tasks.append(asyncio.create_task(self._close()))  # noqa: E731
-            self._loop.call_soon_threadsafe(closing)
+            self._loop.call_soon_threadsafe(self._begin, self._close())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
 
     async def _keep_tidy(self) -> None:
         while True:

@@ -11,8 +11,7 @@ import pytest
 from benchmarks.visitor import _array
 
 from vitonnx.app import MEGABYTE, Limits, _answers, kept_bytes
-from vitonnx.app._answers import GRAPHS, Answers
-from vitonnx.app._slow import compute_apart
+from vitonnx.app._answers import GRAPHS, Answers, compute_apart
 from vitonnx.app._visit import Visit, receive
 from vitonnx.app._wire import answer_json, read_probe
 from vitonnx.demo import demo_models

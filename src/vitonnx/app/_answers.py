@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -12,7 +16,6 @@ import numpy as np
 
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._memory import Memory
-from vitonnx.app._slow import compute_apart
 from vitonnx.app._visit import Visit
 from vitonnx.contract import GRADIENTS, LOGITS
 from vitonnx.engine import Engine, best_classes, predict, stage_of
@@ -21,7 +24,7 @@ from vitonnx.layout import Layout
 from vitonnx.manifest import Manifest
 from vitonnx.probes import AddingProbe, GraphProbe, PictureResult, Probe, SumProbe
 
-__all__ = ["Answers", "kept_bytes", "reopen"]
+__all__ = ["Answers", "compute_apart", "kept_bytes", "reopen"]
 
 Answer: TypeAlias = tuple[Any, Mapping[str, Any]]
 """A finding, and the arrays of the result."""
@@ -191,3 +194,28 @@ def _bytes_of(kept: Any) -> int:
     return sum(
         np.asarray(each).nbytes for each in (kept[1].values() if type(kept) is tuple else [kept])
     )
+
+
+def compute_apart(probe: Any, arrays: Any, layout: Any, token: int | None, seconds: float) -> Any:
+    """Make a result in a process of its own; raise a UsageError if it takes more seconds."""
+    command = [sys.executable, "-c", f"from {__name__} import _compute; _compute({seconds})"]
+    question = pickle.dumps((probe, arrays, layout, token))
+    try:
+        done = subprocess.run(command, input=question, capture_output=True, timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"{probe.name} takes more than the {seconds:g} s that a question may take here "
+            f"({probe.advice(layout)}): ask it on the command line."
+        ) from error
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace"))
+    return pickle.loads(done.stdout)
+
+
+def _compute(seconds: float) -> None:
+    # Whoever asked may have been killed.
+    ending = threading.Timer(seconds + 1, os._exit, [1])
+    ending.daemon = True
+    ending.start()
+    probe, arrays, layout, token = pickle.load(sys.stdin.buffer)
+    pickle.dump(probe.compute(arrays, layout, [token])[0], sys.stdout.buffer)

@@ -73,20 +73,19 @@ def plain_name(name: str) -> str:
 
 def _open(path: Path, name: str, limits: Limits) -> Image.Image:
     """Read the header of a picture, and refuse it if it is too large."""
-    too_large = PictureError(
-        f"{name} has more than the {limits.pixels / 1e6:.3g} million pixels allowed here: scale "
-        "it down first."
-    )
+    picture = None
     try:
         picture = Image.open(path, formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise too_large from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        pass
     except Exception as error:  # Pillow's readers raise anything on damaged files.
         raise PictureError(
             f"{name} is not a picture in a format supported here: use PNG, JPEG, WebP, AVIF, GIF, "
             "BMP or TIFF."
         ) from error
-    if picture.width * picture.height > limits.pixels:
-        picture.close()
-        raise too_large
+    if picture is None or picture.width * picture.height > limits.pixels:
+        if picture is not None:
+            picture.close()
+        most = f"{limits.pixels / 1e6:.3g} million pixels"
+        raise PictureError(f"{name} has more than the {most} allowed here: scale it down first.")
     return picture

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from benchmarks.visitor import Visitor
+from benchmarks.visitor import RefusedError, Visitor
 
 from app.pages_served import Served, serve_within
 from app.rude_clients import connect, hear, send
@@ -76,6 +78,31 @@ def test_slow_ones_reserve_nothing(hasty: Served, picture: Path) -> None:
         assert visitor.ask(seen, "scenes_vit", "heads")
     time.sleep(0.5)
     assert httpx.get(f"{hasty.address}healthz").json()["requests"] == 0
+
+
+def test_more_than_may_wait_are_asked_to_come_again(hasty: Served, picture: Path) -> None:
+    """Five run or wait; others hear at once when to come, and nobody is forgotten."""
+    with Visitor(hasty.address) as visitor:
+        seen = visitor.look(picture, ["scenes_vit"])
+        question = {"picture": seen["key"], "model": "scenes_vit", "probe": "flow"}
+        with ThreadPoolExecutor(12) as pool:
+            asked = [
+                pool.submit(httpx.post, f"{hasty.address}ask", json=question, timeout=60)
+                for _ in range(12)
+            ]
+        replies = [each.result() for each in asked]
+        said = Counter(reply.status_code for reply in replies)
+        assert said.keys() == {200, 503}
+        assert said[200] >= 5
+        assert all(reply.headers["retry-after"] for reply in replies if reply.status_code == 503)
+        assert visitor.ask(seen, "scenes_vit", "heads")
+
+
+def test_a_file_that_fills_the_disk(tmp_path: Path) -> None:
+    with serve_within(tmp_path, "disk=3_000_000") as page, Visitor(page.address) as visitor:
+        with pytest.raises(RefusedError, match="Too much is being sent at once") as refused:
+            visitor.look(bytes(9_000_000), ["scenes_vit"])
+        assert refused.value.status == 503
 
 
 def test_a_long_body_that_comes_steadily_is_taken(hasty: Served, picture: Path) -> None:

@@ -201,7 +201,13 @@ def compute_apart(probe: Any, arrays: Any, layout: Any, token: int | None, secon
     command = [sys.executable, "-c", f"from {__name__} import _compute; _compute({seconds})"]
     question = pickle.dumps((probe, arrays, layout, token))
     try:
-        done = subprocess.run(command, input=question, capture_output=True, timeout=seconds)
+        done = subprocess.run(  # which no Ctrl-C reaches: what runs is finished first
+            command,
+            input=question,
+            capture_output=True,
+            timeout=seconds,
+            start_new_session=True,
+        )
     except subprocess.TimeoutExpired as error:
         raise UsageError(
             f"{probe.name} takes more than the {seconds:g} s that a question may take here "

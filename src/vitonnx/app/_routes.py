@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -179,7 +179,11 @@ class Routes:
         return path
 
     def _refuse_full(self) -> None:
-        if sum(each.stat().st_size for each in self._sent.iterdir()) > self._limits.disk:
+        size = 0
+        for each in self._sent.iterdir():
+            with suppress(FileNotFoundError):  # it was done with meanwhile
+                size += each.stat().st_size
+        if size > self._limits.disk:
             raise RefusedError(503, "Too much is being sent at once: try again soon.", retry=60)
 
     async def _do(

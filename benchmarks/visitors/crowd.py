@@ -88,10 +88,10 @@ class Crowd:
         """Show something, and be gone before the answer."""
         content = errand.picture.read_bytes()
         question = visitor.http.build_request(
-            "POST", "pictures", params={"models": list(errand.shown)}, content=content
+            "POST", "pictures", params={"models": list(errand.shown)}, content=content, timeout=0.01
         )
         try:
-            visitor.http.send(question, stream=True, timeout=0.01)
+            visitor.http.send(question, stream=True)
         except httpx.TimeoutException:
             pass
         except Exception as error:

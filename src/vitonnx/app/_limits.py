@@ -26,7 +26,7 @@ class Limits:
     pixels: int = 50_000_000  # of a picture or frame, checked before anything is decoded
     seconds: int = 20  # of a video
     waiting: int = 40  # requests, or videos, that wait; others are asked to try again
-    memory: int = 160 * MEGABYTE  # bytes that are kept of what models gave, so that clicks run none
+    memory: int = 256 * MEGABYTE  # bytes that are kept of what models gave, so that clicks run none
     disk: int = 2_000 * MEGABYTE  # bytes of all files that are being sent, or made
     visitors: int = 200  # pictures that are kept; the one not asked about for longest goes first
     models: int = 3  # side by side

@@ -98,8 +98,7 @@ def run_app(
     with temporary_folder() as folder:
         for name in ("sent", "examples"):
             (folder / name).mkdir()
-        drawn = [path.name for path in draw_pictures(folder / "examples")]
-        examples = [{"name": name, "url": f"examples/{name}"} for name in drawn]
+        examples = [path.name for path in draw_pictures(folder / "examples")]
         told = catalogue(engines, served=True, limits=limits, examples=examples)
         routes = Routes(Answers(engines, limits), limits, folder, told)
         gate = Gate(routes, list(engines), users, public)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import secrets
 import ssl
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["RefusedError", "Visitor"]
+__all__ = ["Answer", "RefusedError", "Visitor"]
+
+Answer: TypeAlias = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+"""A finding, whose arrays are NumPy's, and the arrays of the result."""
 
 PATIENCE = 120.0  # seconds, for an answer
 CERTIFICATES = ssl.create_default_context()  # read once, for all visitors
@@ -26,7 +31,7 @@ class RefusedError(Exception):
     Parameters
     ----------
     status : int
-        Of HTTP; 200 where the handler itself said no.
+        Of HTTP.
     """
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -43,24 +48,16 @@ class Visitor:
     address : str
         Of the page.
     user : (name, password) or None
-        To log in with.
+        Who it is.
     """
 
     address: str
     user: tuple[str, str] | None = None
-    session: str = field(default_factory=lambda: secrets.token_hex(6))
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.address, timeout=PATIENCE, verify=CERTIFICATES)
-        if self.user is not None:
-            name, password = self.user
-            reply = self.http.post("/login", data={"username": name, "password": password})
-            if reply.status_code != 200:
-                self.http.close()
-                raise RefusedError(reply.status_code, reply.json()["detail"])
-        self.config = self.http.get("/config").raise_for_status().json()
-        self.places = {each["api_name"]: each for each in self.config["dependencies"]}
-        self._states = {each["id"] for each in self.config["components"] if each["type"] == "state"}
+        self.http = httpx.Client(
+            base_url=self.address, timeout=PATIENCE, verify=CERTIFICATES, auth=self.user
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -73,86 +70,76 @@ class Visitor:
     ) -> None:
         self.http.close()
 
-    def stay(self) -> None:
-        """Hold the connection by which the page knows that a browser shows it, until the end."""
-        beat = f"/gradio_api/heartbeat/{self.session}"
-        self.http.send(self.http.build_request("GET", beat), stream=True)
-
-    def upload(self, content: bytes | Path, name: str) -> dict[str, Any]:
-        """Send a file; what comes back can be given to `call`."""
-        file = content if isinstance(content, bytes) else content.read_bytes()
-        reply = self.http.post("/gradio_api/upload", files={"files": (name, file)})
-        if reply.status_code != 200:
-            raise RefusedError(reply.status_code, _sentence(reply))
-        return {
-            "path": reply.json()[0],
-            "orig_name": name,
-            "meta": {"_type": "gradio.FileData"},
-        }
-
-    def download(self, file: dict[str, Any]) -> bytes:
-        """Fetch a file that an answer names."""
-        reply = self.http.get(f"/gradio_api/file={file['path']}")
-        if reply.status_code != 200:
-            raise RefusedError(reply.status_code, _sentence(reply))
-        return reply.content
-
-    def call(self, name: str, *values: Any, event: Any = None) -> list[Any]:
-        """Do what a component's event does, and wait for its answer.
-
-        Parameters
-        ----------
-        name : str
-            Of the handler.
-        *values
-            Of its inputs, in order, but for those that the page itself keeps.
-        event : object
-            What the event carries.
+    def look(
+        self,
+        picture: bytes | Path,
+        models: Sequence[str],
+        *,
+        name: str | None = None,
+        before: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Show a picture to models; the one before is forgotten.
 
         Raises
         ------
         RefusedError
             If the page says no.
         """
-        self.join(name, *values, event=event)
-        with closing(self.messages()) as messages:
-            for message in messages:
-                if message["msg"] == "process_completed":
-                    if not message["success"]:
-                        raise RefusedError(200, message["output"].get("error") or "no sentence")
-                    return list(message["output"]["data"])
-        raise RefusedError(200, "the page sent no answer")
-
-    def join(self, name: str, *values: Any, event: Any = None) -> None:
-        """Ask as `call` does, but don't wait."""
-        place = self.places[name]
-        given = iter(values)
-        data = [None if each in self._states else next(given) for each in place["inputs"]]
-        question = {
-            "data": data,
-            "event_data": event,
-            "fn_index": place["id"],
-            "session_hash": self.session,
-            "trigger_id": place["targets"][0][0] if place["targets"] else None,
-        }
-        reply = self.http.post("/gradio_api/queue/join", json=question)
-        if reply.status_code != 200:
-            raise RefusedError(reply.status_code, _sentence(reply))
-
-    def messages(self) -> Generator[dict[str, Any], None, None]:
-        """Read what the page says of what was asked."""
-        waiting = self.http.stream(
-            "GET", "/gradio_api/queue/data", params={"session_hash": self.session}
+        content = picture if isinstance(picture, bytes) else picture.read_bytes()
+        name = name or (picture.name if isinstance(picture, Path) else "picture")
+        given = {"name": name, "models": list(models)} | (
+            {"before": before["key"]} if before else {}
         )
-        with waiting as reply:
-            for line in reply.iter_lines():
-                if line.startswith("data:"):
-                    yield json.loads(line.removeprefix("data:"))
+        seen: dict[str, Any] = self._said("POST", "pictures", params=given, content=content)
+        return seen
+
+    def ask(
+        self,
+        seen: Mapping[str, Any] | None,
+        model: str,
+        probe: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        first: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Ask a model about a picture, or, without one, about its weights."""
+        question = {
+            "picture": seen and seen["key"],
+            "first": first and first["key"],
+            "model": model,
+            "probe": probe,
+            "options": dict(options or {}),
+        }
+        said = self._said("POST", "ask", json=question)
+        finding = {name: _array(each) for name, each in said["finding"].items()}
+        return finding, {name: _array(each) for name, each in said["arrays"].items()}
+
+    def film(self, video: bytes | Path, models: Sequence[str], probe: str, **options: Any) -> str:
+        """Ask for a video; give its key."""
+        content = video if isinstance(video, bytes) else video.read_bytes()
+        name = video.name if isinstance(video, Path) else "video"
+        given = {"name": name, "model": list(models), "probe": probe}
+        given["options"] = json.dumps(options)
+        return str(self._said("POST", "videos", params=given, content=content)["job"])
+
+    def made(self, key: str, heard: Callable[[str], object] = lambda words: None) -> bytes:
+        """Wait for a video, and fetch it; `heard` is called with how it stands."""
+        while (said := self._said("GET", f"videos/{key}"))["state"] in ("waiting", "running"):
+            heard(said["state"])
+            time.sleep(0.05)
+        if said["state"] == "failed":
+            raise RefusedError(200, said["words"])
+        return self.http.get(f"videos/{key}/file").raise_for_status().content
+
+    def _said(self, method: str, path: str, **more: Any) -> Any:
+        reply = self.http.request(method, path, **more)
+        if reply.status_code != 200:
+            raise RefusedError(reply.status_code, reply.json()["error"])
+        return reply.json()
 
 
-def _sentence(reply: httpx.Response) -> str:
-    try:
-        said = reply.json()
-    except ValueError:
-        return reply.text
-    return str(said.get("detail", said)) if isinstance(said, dict) else str(said)
+def _array(said: Any) -> Any:
+    if not (isinstance(said, dict) and "data" in said):
+        return said
+    flat = np.frombuffer(base64.b64decode(said["data"]), said["dtype"])
+    return flat.reshape(said["shape"])

@@ -52,7 +52,10 @@ EVERYTHING = FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"PIL", "typer",
         ("vitonnx.api._named_engine", FRAMEWORKS | GRAPHS | DRAWING | VIDEOS),
         ("vitonnx.api._weights", EVERYTHING - {"onnx"}),
         ("vitonnx.app", FRAMEWORKS),
-        ("vitonnx.cli", FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"gradio"}),
+        (
+            "vitonnx.cli",
+            FRAMEWORKS | GRAPHS | RUNTIME | DRAWING | VIDEOS | {"starlette", "uvicorn"},
+        ),
     ],
 )
 def test_an_import_brings_only_what_it_needs(module: str, unwanted: set[str]) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from benchmarks.__main__ import machine, table
 from benchmarks.visitors.album import make_album
 from benchmarks.visitors.crowd import Crowd
+from benchmarks.visitors.errands import Errand, foresee
 from benchmarks.visitors.served import Memory, Page, serve
 from benchmarks.visitors.tally import Tally
-from benchmarks.visitors.truth import Errand, foresee
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
 
@@ -104,7 +104,7 @@ def prepare(asked: argparse.Namespace, folder: Path, page: Page) -> list[Errand]
     """Draw the pictures, a few more for the start, and find the answers."""
     names = page.health()["models"]
     files: Sequence[str | Path] = asked.models or list(demo_models().values())
-    engines = {name: Engine(file) for name, file in zip(names, files, strict=True)}
+    engines = {name: Engine(file, in_graph=False) for name, file in zip(names, files, strict=True)}
     album = make_album(folder, WARMING + asked.pictures)
     return [foresee(number, picture, engines) for number, picture in enumerate(album)]
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
+
+import httpx
 
 from benchmarks.visitor import RefusedError, Visitor
-from benchmarks.visitors.checks import MixedError, check_numbers, check_portraits, check_view
-from benchmarks.visitors.plans import Step
+from benchmarks.visitors.errands import Errand, MixedError
 from benchmarks.visitors.tally import Tally
-from benchmarks.visitors.truth import Errand, Seen
 
 __all__ = ["Crowd"]
 
 Answer = TypeVar("Answer")
+Seen: TypeAlias = dict[str, Any]
+"""What the page says of a picture that it was shown."""
 
 POLITE = (429, 503)
 COME_AGAIN = (0.5, 2.0)  # seconds after a refusal
@@ -63,46 +66,34 @@ class Crowd:
 
     def _stay(self, errands: Sequence[Errand], begun: float, number: int) -> None:
         draw = random.Random(number)
-        visitor = self._come()
+        visitor, seen = Visitor(self.address), None
         for turn, errand in enumerate(errands):
             share = self.seconds / len(errands)
             # All come at once; then everyone is some time ahead of the others.
             ahead = draw.uniform(0, share / 2) if turn else 0
             begin = begun + turn * share - ahead
-            moments = _moments(draw, begin, BUSY * share, len(errand.steps))
+            moments = _moments(draw, begin, BUSY * share, 1 + len(errand.questions))
             try:
-                if visitor is None:
-                    visitor = self._come()
-                if visitor is not None:
-                    _Visit(visitor, errand, self.tally, draw).go(moments)
+                seen = _Visit(visitor, errand, self.tally, draw).go(moments, seen)
             except MixedError as error:
                 self.tally.mixed.append(f"{errand.picture.name}: {error}")
             except Exception as error:  # whatever it is, the page or this test has failed
                 self.tally.failures.append(f"{errand.picture.name}: {error!r}")
-            if visitor is not None and draw.random() < self.leaving:
-                self._leave(visitor, errand, draw)
-                visitor = None
-        if visitor is not None:
-            visitor.http.close()
+            if draw.random() < self.leaving:
+                self._leave(visitor, errand)
+                visitor, seen = Visitor(self.address), None
+        visitor.http.close()
 
-    def _come(self) -> Visitor | None:
+    def _leave(self, visitor: Visitor, errand: Errand) -> None:
+        """Show something, and be gone before the answer."""
+        content = errand.picture.read_bytes()
+        question = visitor.http.build_request(
+            "POST", "pictures", params={"models": list(errand.shown)}, content=content, timeout=0.01
+        )
         try:
-            visitor = Visitor(self.address)
-            visitor.stay()
-        except Exception as error:
-            self.tally.failures.append(f"nobody could come: {error!r}")
-            return None
-        return visitor
-
-    def _leave(self, visitor: Visitor, errand: Errand, draw: random.Random) -> None:
-        """Ask something, and be gone before the answer."""
-        try:
-            upload = visitor.upload(errand.picture, errand.picture.name)
-            visitor.join("receive", upload, *errand.steps[0].asked.values)
-            if draw.random() < 0.5:
-                next(visitor.messages())
-        except RefusedError as refused:
-            self.tally.refused(refused.status)
+            visitor.http.send(question, stream=True)
+        except httpx.TimeoutException:
+            pass
         except Exception as error:
             self.tally.failures.append(f"{errand.picture.name}: {error!r}")
         visitor.http.close()
@@ -118,37 +109,23 @@ class _Visit:
     tally: Tally
     draw: random.Random
 
-    def go(self, moments: Sequence[float]) -> None:
-        """Take every step at its moment, or as soon as the one before is answered."""
-        picture = self.errand.picture
-        upload: Any = None
-        for step, seen, moment in zip(self.errand.steps, self.errand.answers, moments, strict=True):
+    def go(self, moments: Sequence[float], before: Seen | None) -> Seen:
+        """Ask each at its moment, or as soon as the one before is answered."""
+        errand, visitor = self.errand, self.visitor
+        first, *others = moments
+        time.sleep(max(0.0, first - time.monotonic()))
+        models = list(errand.shown)
+        seen = self._ask("look", lambda: visitor.look(errand.picture, models, before=before))
+        errand.check(seen)
+        for each, moment in zip(errand.questions, others, strict=True):
             time.sleep(max(0.0, moment - time.monotonic()))
-            if step.kind == "receive":
-                upload = self._ask("upload", lambda: self.visitor.upload(picture, picture.name))
-            self._take(step, upload, seen)
+            answer = self._ask(
+                each.probe, partial(visitor.ask, seen, each.model, each.probe, each.options)
+            )
+            each.check(answer)
         with self.tally.lock:
             self.tally.pictures += 1
-
-    def _take(self, step: Step, upload: Any, seen: Mapping[str, Seen]) -> None:
-        picture, values = self.errand.picture, step.asked.values
-        call = self.visitor.call
-        if step.kind == "receive":
-            view = self._ask("receive", lambda: call("receive", upload, *values))[1]
-            check_portraits(view, picture, seen)
-        elif step.kind == "save":
-            self._save(step, seen)
-            return
-        else:
-            y, x = step.asked.pixel or (None, None)
-            event = {"y": y, "x": x} if step.kind == "ask" else None
-            view = self._ask(step.kind, lambda: call(step.kind, *values, event=event))[0]
-        check_view(view, picture, seen)
-
-    def _save(self, step: Step, seen: Mapping[str, Seen]) -> None:
-        saved = self._ask("save", lambda: self.visitor.call("save", step.probe, *step.asked.values))
-        files = {each["orig_name"]: self.visitor.download(each) for each in saved[0]}
-        check_numbers(files, self.errand.picture, step.probe, seen)
+        return seen
 
     def _ask(self, kind: str, question: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer: who is refused politely comes again."""

@@ -20,7 +20,7 @@ __all__ = [
 # What each extra brings, as it is imported.
 EXTRAS = {
     "export": ("tensorflow", "tf2onnx", "safetensors"),
-    "app": ("gradio",),
+    "app": ("starlette", "uvicorn"),
     "heic": ("pillow_heif",),
     "flow": ("scipy",),
     "data": ("pyarrow", "fsspec"),

@@ -9,27 +9,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-__all__ = ["ASKED", "Served", "serve_command", "serve_page"]
+__all__ = ["MODELS", "Served", "serve_command", "serve_page", "serve_within"]
 
-ASKED: list[Any] = [["scenes_vit", "scenes_dino"], "default", 4, 0, "mean", 0]
-"""What the page asks at the start: models, who looks, block, mass, fusion, discard."""
+MODELS = ["scenes_vit", "scenes_dino"]
+"""Those of the page, where no other are named."""
+
+WITHIN = """
+from vitonnx.app import Limits, open_socket, run_app
+from vitonnx.demo import demo_models
+from vitonnx.engine import Engine
+
+engines = {{name: Engine(file) for name, file in demo_models().items()}}
+with open_socket("127.0.0.1", 0) as at:
+    run_app(engines, at, limits=Limits({limits}), ready=lambda at: print(at, flush=True))
+"""
 
 
 @dataclass
 class Served:
-    """A page that runs.
-
-    Parameters
-    ----------
-    address : str
-        With a slash at its end.
-    process : Popen
-        Its process.
-    log : Path
-        What it says on stderr.
-    """
+    """A page that runs at an address, with a slash at its end; `log` is what it says on stderr."""
 
     address: str
     process: subprocess.Popen[str]
@@ -43,15 +42,16 @@ class Served:
 
 @contextmanager
 def serve_page(folder: Path, words: Sequence[str | Path] = ()) -> Iterator[Served]:
-    """Run ``vitonnx app`` at a port that is free, with further words.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to run it, and where its log goes.
-    """
+    """Run ``vitonnx app`` in a folder, at a port that is free, with further words."""
     vitonnx = [sys.executable, "-m", "vitonnx", "app", *map(str, words), "--port", "0"]
     with serve_command(folder, vitonnx) as served:
+        yield served
+
+
+@contextmanager
+def serve_within(folder: Path, limits: str) -> Iterator[Served]:
+    """Run a page of other limits."""
+    with serve_command(folder, [sys.executable, "-c", WITHIN.format(limits=limits)]) as served:
         yield served
 
 

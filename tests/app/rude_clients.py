@@ -7,17 +7,13 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["JSON", "Answer", "connect", "join", "multipart", "send"]
-
-JSON = {"Content-Type": "application/json"}
-BORDER = "border"
+__all__ = ["Heard", "connect", "hear", "send"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Heard:
     """What came back: 0 and nothing, where the connection was closed without a word."""
 
     status: int
@@ -27,9 +23,9 @@ class Answer:
     @property
     def sentence(self) -> str:
         """What a visitor reads."""
-        detail = json.loads(self.body)["detail"]
-        assert isinstance(detail, str)
-        return detail
+        said = json.loads(self.body)["error"]
+        assert isinstance(said, str)
+        return said
 
 
 def connect(address: str, patience: float = 20) -> socket.socket:
@@ -45,7 +41,7 @@ def send(
     *,
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
-) -> Answer:
+) -> Heard:
     """Send a request as it is given, byte for byte; a path is not made shorter or quoted."""
     lines = {
         "Host": urlsplit(address).netloc,
@@ -57,42 +53,15 @@ def send(
     with connect(address) as line:
         with suppress(OSError):  # it has heard enough, and may have answered
             line.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
-        return _hear(line)
+        return hear(line)
 
 
-def join(address: str, question: bytes | Mapping[str, Any]) -> Answer:
-    """Ask the queue anything."""
-    body = question if isinstance(question, bytes) else json.dumps(question).encode()
-    return send(address, "/gradio_api/queue/join", body, method="POST", headers=JSON)
-
-
-def multipart(content: bytes, name: str, field: str = "files") -> tuple[bytes, dict[str, str]]:
-    """Give the body and the headers of an upload."""
-    head = (
-        f'--{BORDER}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    body = head.encode() + content + f"\r\n--{BORDER}--\r\n".encode()
-    return body, {"Content-Type": f"multipart/form-data; boundary={BORDER}"}
-
-
-def _hear(line: socket.socket) -> Answer:
+def hear(line: socket.socket) -> Heard:
+    """Hear a connection out."""
     heard = b""
     with suppress(ConnectionError):
         while part := line.recv(65536):
             heard += part
     head, _, body = heard.partition(b"\r\n\r\n")
     first = head.split(b" ", 2)
-    headers = head.decode("latin-1").lower()
-    if "transfer-encoding: chunked" in headers:
-        body = _joined(body)
-    return Answer(int(first[1]) if len(first) > 1 else 0, headers, body)
-
-
-def _joined(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        length, _, body = body.partition(b"\r\n")
-        size = int(length or b"0", 16)
-        whole, body = whole + body[:size], body[size + 2 :]
-    return whole
+    return Heard(int(first[1]) if len(first) > 1 else 0, head.decode("latin-1").lower(), body)

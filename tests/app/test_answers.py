@@ -1,232 +1,216 @@
-"""What models say of a visitor's picture: once, and always the same, however it is kept."""
+"""What the page answers is what the engine finds, kept or not, whichever the probe."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
+from benchmarks.visitor import _array
 
-from vitonnx.app import Limits
-from vitonnx.app._answers import Answers
+from vitonnx.app import MEGABYTE, Limits, _answers, kept_bytes
+from vitonnx.app._answers import GRAPHS, Answers, compute_apart
 from vitonnx.app._visit import Visit, receive
-from vitonnx.engine import Engine, Result
-from vitonnx.engine._pixels import Pixels
+from vitonnx.app._wire import answer_json, read_probe
+from vitonnx.demo import demo_models
+from vitonnx.engine import Engine
 from vitonnx.errors import PictureError, UsageError
-from vitonnx.probes import Distance, Heads, PictureResult, Probe, Rollout
+from vitonnx.probes import PROBES, Probe, SumProbe, WeightProbe, options_of
 
-# Prefix tokens: none, one, two and five; 5 by 7 patches, three heads, two blocks.
-KINDS = {"pooled": 0, "plain": 1, "distilled": 2, "registers": 5}
-PLENTY = 10**8
-
-PROBES: list[Probe[Any]] = [
-    Heads(),
-    Heads(block=0, query="mean", mass=0.37),
-    Heads(block=1, query=(31, 43)),
-    Rollout(),
-    Rollout(fusion="max"),
-    Distance(),
+MODELS = list(demo_models())
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    *((each.name, {}) for each in PROBES if issubclass(each, Probe) and each.name != "cka"),
+    ("heads", {"block": "0", "query": "100,120", "mass": "0.6"}),
+    ("heads", {"query": "mean"}),
+    ("rollout", {"fusion": "max", "discard": "0.5"}),
+    ("pca", {"foreground": "first", "block": "2", "whiten": "true"}),
+    ("similarity", {"query": "100,120", "block": "1"}),
+    ("similarity", {"query": "cls"}),
+    ("lens", {"block": "1", "class_": "cat"}),
+    ("attribution", {"target": ["3", "predicted"]}),
+    ("attribution", {"method": "gradient", "samples": "3"}),
+    ("attribution", {"method": "generic", "target": "cat"}),
 ]
 
 
-class Counting(Engine):
-    """An engine that counts how often it runs."""
-
-    runs = 0
-
-    def run_pixels(self, pixels: Pixels, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        self.runs += 1
-        return super().run_pixels(pixels, outputs)
-
-
 @pytest.fixture(scope="module")
-def files(exported: Callable[[str], Path]) -> dict[str, Path]:
-    return {kind: exported(kind) for kind in KINDS}
+def engines() -> dict[str, Engine]:
+    return {name: Engine(file) for name, file in demo_models().items()}
 
 
-@pytest.fixture(scope="module")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pictures") / "noise.png"
-    noise = np.random.default_rng(5).integers(0, 256, (61, 83, 3), np.uint8)
-    Image.fromarray(noise).save(path)
-    return path
+@pytest.fixture(scope="module", params=[160 * MEGABYTE, 100_000], ids=["kept", "too large to keep"])
+def answers(engines: dict[str, Engine], request: pytest.FixtureRequest) -> Answers:
+    return Answers(engines, Limits(memory=request.param))
 
 
-def engines_of(files: Mapping[str, Path]) -> dict[str, Counting]:
-    return {kind: Counting(file) for kind, file in files.items()}
+@pytest.fixture
+def visit(engines: dict[str, Engine], picture: Path) -> Visit:
+    return receive(picture, picture.name, engines, Limits())
 
 
-def answers_of(engines: Mapping[str, Engine], memory: int = PLENTY) -> Answers:
-    return Answers(
-        engines, memory=memory, reopen=lambda name: Engine(engines[name].file, in_graph=True)
-    )
+def same(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        assert np.shape(found[name]) == np.shape(array)
+        largest = float(np.abs(np.asarray(array, float)).max(initial=0))
+        # What a graph finds differs from NumPy by rounding, and a component by its sign, never.
+        np.testing.assert_allclose(found[name], array, atol=1e-4 * largest + 1e-6, rtol=0)
 
 
-def visited(picture: Path, engines: Mapping[str, Engine]) -> Visit:
-    return receive(picture, "noise.png", engines, Limits())
+@pytest.mark.parametrize(("name", "options"), QUESTIONS, ids=str)
+def test_what_the_engine_finds(
+    name: str, options: dict[str, Any], answers: Answers, visit: Visit, picture: Path
+) -> None:
+    probe = read_probe(name, options)
+    assert isinstance(probe, Probe)
+    for _ in range(2):  # the second is kept
+        finding, arrays = answers.ask(visit, "scenes_vit", probe, visit)
+        (expected,) = answers.engines["scenes_vit"].probe([picture], probe)
+        same(arrays, expected.arrays())
+        assert type(finding) is type(expected.finding)
+        said, true = (answer_json(each, {})["finding"] for each in (finding, expected.finding))
+        assert said.keys() == true.keys()
+        for field, value in true.items():
+            if not (isinstance(value, dict) and "data" in value):
+                assert said[field] == value, field
 
 
-def values(result: PictureResult) -> dict[str, Any]:
-    """What the probe says, without what is known of every picture."""
-    known = {entry.name for entry in fields(PictureResult)}
-    return {name: value for name, value in vars(result).items() if name not in known}
+def test_samples_of_one_picture(answers: Answers, visit: Visit, picture: Path) -> None:
+    probe = read_probe("cka", {"tokens": "patches"})
+    assert isinstance(probe, SumProbe)
+    finding, arrays = answers.ask(visit, "scenes_vit", probe, visit)
+    expected: Any = answers.engines["scenes_vit"].total([picture], probe)
+    same(arrays, {"cka": expected.values})
+    assert finding.labels == expected.labels
+    with pytest.raises(UsageError, match="at least 4 samples"):
+        answers.ask(visit, "scenes_vit", read_probe("cka", {}), visit)  # type: ignore[arg-type]
 
 
-def compare(found: Result, expected: PictureResult, *, rtol: float, atol: float) -> None:
-    """All that a probe says: numbers alike, and everything else the same."""
-    ours, theirs = values(found.only), values(expected)
-    assert ours.keys() == theirs.keys()
-    assert ours
-    assert found.crop == expected.crop
-    np.testing.assert_array_equal(found.pixels, expected.pixels)
-    for name, value in ours.items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            assert value.shape == theirs[name].shape
-            np.testing.assert_allclose(value, theirs[name], rtol=rtol, atol=atol, err_msg=name)
-        elif isinstance(value, np.ndarray):
-            # Of 105 patches one may be in the set or not by a hair.
-            assert (value != theirs[name]).mean() < 0.03
+def test_what_was_learned_of_another_picture(
+    answers: Answers, visit: Visit, picture: Path, another: Path
+) -> None:
+    """The query lies in the first, and so do the components of the colours."""
+    engine = answers.engines["scenes_vit"]
+    second = receive(another, another.name, answers.engines, Limits())
+    for name, options in (("similarity", {"query": "100,120"}), ("pca", {}), ("norms", {})):
+        probe = read_probe(name, options)
+        _, arrays = answers.ask(second, "scenes_vit", probe, visit)  # type: ignore[arg-type]
+        fitted: Any = engine.fitted([picture], probe)  # type: ignore[type-var]
+        same(arrays, engine.probe([another], fitted)[0].arrays())
+        _, own = answers.ask(second, "scenes_vit", probe, second)  # type: ignore[arg-type]
+        assert any(not np.array_equal(own[each], arrays[each]) for each in own) or name == "norms"
+
+
+def test_a_picture_runs_once_through_a_model(
+    engines: dict[str, Engine], visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, run = Answers(engines, Limits()), Engine.run_informed
+    runs: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        runs.append(given)
+        return run(*given)
+
+    monkeypatch.setattr(Engine, "run_informed", counted)
+    assert {len(answers.look(visit, model)["classes"]) for model in MODELS} == {0, 5}
+    for block in "01234":
+        for query in ("cls", "100,120", "140,200"):
+            probe = read_probe("heads", {"block": block, "query": query})
+            answers.ask(visit, "scenes_vit", probe, visit)  # type: ignore[arg-type]
+    answers.ask(visit, "scenes_vit", read_probe("rollout", {}), visit)  # type: ignore[arg-type]
+    assert len(runs) == 1
+    answers.kept.forget(visit.key)
+    assert answers.kept.held == 0
+    answers.look(visit, "scenes_vit")
+    assert len(runs) == 2
+
+
+def test_graphs_of_many_questions_are_closed_again(answers: Answers, visit: Visit) -> None:
+    for number in range(1, GRAPHS + 3):
+        probe = read_probe("attribution", {"target": ["1"] * number})
+        answers.ask(visit, "scenes_vit", probe, visit)  # type: ignore[arg-type]
+    assert len(answers._graphs) == GRAPHS
+
+
+def test_what_would_take_too_long_or_too_much(
+    answers: Answers, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = read_probe("attribution", {"method": "gradient", "samples": "101"})
+    with pytest.raises(UsageError, match="101 runs of a model are more than the 100"):
+        answers.ask(visit, "scenes_vit", many, visit)  # type: ignore[arg-type]
+    monkeypatch.setattr(_answers, "MOST_SECONDS", 0.05)
+    flow = read_probe("flow", {"fusion": "min"})
+    if answers._keeps("scenes_vit"):
+        with pytest.raises(UsageError, match=r"flow takes more than the 0.05 s .* maximum flows"):
+            answers.ask(visit, "scenes_vit", flow, visit)  # type: ignore[arg-type]
+    monkeypatch.setattr(_answers, "MOST_BYTES", MEGABYTE)
+    with pytest.raises(UsageError, match="cka takes 2 MB for scenes_vit, more than the 1 MB"):
+        answers.ask(visit, "scenes_vit", read_probe("cka", {}), visit)  # type: ignore[arg-type]
+
+
+def test_a_failure_apart_is_told_here() -> None:
+    with pytest.raises(RuntimeError, match="AttributeError"):
+        compute_apart("no probe", {}, None, None, 60)
+
+
+def test_where_no_model_sees(answers: Answers, visit: Visit) -> None:
+    probe = read_probe("heads", {"query": "100,1"})
+    with pytest.raises(PictureError, match="x 1 lies outside the crop"):
+        answers.ask(visit, "scenes_vit", probe, visit)  # type: ignore[arg-type]
+
+
+def test_memory_of_a_picture_is_foreseen(engines: dict[str, Engine], visit: Visit) -> None:
+    """As `vitonnx app` says at its start how much is enough."""
+    answers = Answers(engines, Limits())
+    answers.look(visit, "scenes_vit")
+    assert 0.8 < answers.kept.held / kept_bytes(engines["scenes_vit"].manifest) < 1
+
+
+@pytest.mark.parametrize("kind", PROBES, ids=lambda kind: kind.name)
+def test_options_are_words_of_the_command_line(kind: Any) -> None:
+    """Each at its default, in words, is the probe as it is."""
+    assert read_probe(kind.name, {}) == kind()
+    for option in options_of(kind):
+        if option.default not in (None, ""):
+            words = str(option.default).lower() if option.kind is bool else str(option.default)
+            assert read_probe(kind.name, {option.name: words}) == kind()
+        with pytest.raises(UsageError, match="takes what the command line does"):
+            read_probe(kind.name, {option.name: 3})
+    with pytest.raises(UsageError, match="no option 'x'"):
+        read_probe(kind.name, {"x": "1"})
+
+
+def test_every_shape_becomes_json(engines: dict[str, Engine], visit: Visit) -> None:
+    answers = Answers(engines, Limits())
+    kinds = {}
+    for kind in PROBES:
+        probe = read_probe(kind.name, {"tokens": "patches"} if kind.name == "cka" else {})
+        if isinstance(probe, WeightProbe):
+            found = engines["scenes_vit"].probe_weights(probe)
+            finding, arrays = found.finding, found.arrays()
         else:
-            assert value == theirs[name], name
-    assert (found.logits is None) == (expected.logits is None)
-    if found.logits is not None and expected.logits is not None:
-        np.testing.assert_allclose(found.logits, expected.logits, rtol=1e-4, atol=1e-5)
+            finding, arrays = answers.ask(visit, "scenes_vit", probe, visit)
+        said = answer_json(finding, arrays)
+        kinds[kind.gives.__name__] = said["finding"]["kind"]
+        assert all("_" not in name for name in said["finding"])
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(_array(said["arrays"][name]), array)
+    assert kinds == {
+        "Maps": "maps",
+        "ColourMaps": "colours",
+        "ClassMaps": "classes",
+        "Table": "table",
+        "Plate": "plate",
+        "Matrix": "matrix",
+    }
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=repr)
-@pytest.mark.parametrize("kind", KINDS)
-def test_kept_or_not_the_answer_is_the_engines(
-    kind: str, probe: Probe[Any], files: dict[str, Path], picture: Path
-) -> None:
-    engines = engines_of({kind: files[kind]})
-    visit = visited(picture, engines)
-    (expected,) = Engine(files[kind], in_graph=False).probe([picture], probe)
-    kept, once = answers_of(engines), answers_of(engines, memory=1)
-    assert kept.keeps(kind)
-    assert not once.keeps(kind)
-    # Half precision has 11 bits: half a thousandth of each weight, and as much again of their sums.
-    compare(kept.look(visit, kind, probe), expected, rtol=1e-3, atol=1e-5)
-    # Single precision, added in another order where the probe is compiled into the graph.
-    compare(kept.measure(visit, kind, probe), expected, rtol=1e-5, atol=1e-6)
-    compare(once.look(visit, kind, probe), expected, rtol=1e-5, atol=1e-6)
-    compare(once.measure(visit, kind, probe), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_the_layouts_are_what_this_test_says(files: dict[str, Path]) -> None:
-    engines = engines_of(files)
-    assert {kind: engine.layout.prefix for kind, engine in engines.items()} == KINDS
-    assert {engine.layout.grid for engine in engines.values()} == {(5, 7)}
-
-
-def test_a_picture_runs_once_through_each_model(files: dict[str, Path], picture: Path) -> None:
-    engines = engines_of(files)
-    answers = answers_of(engines)
-    visit = visited(picture, engines)
-    for step in range(101):
-        for kind in KINDS:
-            answers.look(visit, kind, Heads(block=step % 2, query=(13, 17 + step % 40)))
-            answers.look(visit, kind, Rollout(fusion="min", discard=step % 19 / 20))
-            answers.look(visit, kind, Distance())
-    assert [engine.runs for engine in engines.values()] == [1] * len(KINDS)
-
-
-def test_visitors_who_come_at_once_wait_for_one_run(files: dict[str, Path], picture: Path) -> None:
-    engines = engines_of({"plain": files["plain"]})
-    answers = answers_of(engines)
-    visit = visited(picture, engines)
-    found: list[Result] = []
-
-    def ask(row: int) -> None:
-        found.append(answers.look(visit, "plain", Heads(query=(row, 41))))
-
-    threads = [threading.Thread(target=ask, args=[row]) for row in range(5, 61, 7)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 8
-    assert engines["plain"].runs == 1
-
-
-def test_another_picture_is_another_run_and_no_other_answer(
-    files: dict[str, Path], picture: Path, tmp_path: Path
-) -> None:
-    engines = engines_of({"plain": files["plain"]})
-    answers = answers_of(engines)
-    dark = tmp_path / "dark.png"
-    Image.new("RGB", (83, 61), "navy").save(dark)
-    first, second = visited(picture, engines), visited(dark, engines)
-    for probe in (Heads(), Rollout()):
-        ours, theirs = (answers.look(visit, "plain", probe) for visit in (first, second))
-        assert any(
-            not np.array_equal(own, other)
-            for own, other in zip(
-                ours.only.arrays().values(), theirs.only.arrays().values(), strict=True
-            )
-        )
-    assert engines["plain"].runs == 2
-
-
-def test_memory_is_bounded_and_given_back(files: dict[str, Path], picture: Path) -> None:
-    engines = engines_of({"registers": files["registers"]})
-    measuring = answers_of(engines)
-    measuring.look(visited(picture, engines), "registers", Heads())
-    one = measuring.held
-    answers = answers_of(engines, memory=3 * one)
-    visits = [visited(picture, engines) for _ in range(7)]
-    for visit in visits:
-        answers.look(visit, "registers", Heads())
-        assert answers.held <= 3 * one
-    assert answers.held == 3 * one
-    engines["registers"].runs = 0
-    for visit in visits[4:]:
-        answers.look(visit, "registers", Heads())
-    assert engines["registers"].runs == 0, "the last three are kept"
-    answers.look(visits[0], "registers", Heads())
-    assert engines["registers"].runs == 1, "the first was forgotten, and is asked again"
-    for visit in visits:
-        answers.forget(visit)
-    assert answers.held == 0
-
-
-def test_what_is_forgotten_is_asked_again(files: dict[str, Path], picture: Path) -> None:
-    engines = engines_of({"plain": files["plain"]})
-    answers = answers_of(engines)
-    visit = visited(picture, engines)
-    for _ in range(2):
-        answers.look(visit, "plain", Rollout())
-        answers.look(visit, "plain", Rollout())
-        answers.forget(visit)
-    assert engines["plain"].runs == 2
-
-
-@pytest.mark.parametrize("memory", [PLENTY, 1])
-def test_a_question_that_cant_be_answered_harms_no_later_one(
-    memory: int, files: dict[str, Path], picture: Path
-) -> None:
-    engines = engines_of({"plain": files["plain"]})
-    answers = answers_of(engines, memory)
-    visit = visited(picture, engines)
-    for probe in (Heads(query=(61, 0)), Heads(query=(-1, 3)), Heads(query=(10**12, 3))):
-        with pytest.raises(PictureError, match="lies outside"):
-            answers.look(visit, "plain", probe)
-    for wrong in (Heads(block=2), Heads(block=-3), Heads(query="dist")):
-        with pytest.raises(UsageError):
-            answers.look(visit, "plain", wrong)
-        with pytest.raises(UsageError):
-            answers.measure(visit, "plain", wrong)
-    assert answers.look(visit, "plain", Heads(query=(31, 43))).values["heads"].query == "31,43"
-
-
-def test_warming_up_runs_each_model_and_keeps_nothing(files: dict[str, Path]) -> None:
-    engines = engines_of(files)
-    answers = answers_of(engines)
-    answers.warm()
-    assert [engine.runs for engine in engines.values()] == [1] * len(KINDS)
-    assert answers.held == 0
+def test_arrays_of_kinds_that_javascript_lacks() -> None:
+    kinds = {"float16": "float32", "int8": "int64", "uint16": "int64", "bool": "bool"}
+    for kind, sent in {**kinds, "uint8": "uint8", ">f8": "float64"}.items():
+        array = np.arange(6).reshape(2, 3).astype(kind).T
+        (said,) = answer_json(read_probe("heads", {}), {"x": array})["arrays"].values()
+        assert said["dtype"] == sent
+        np.testing.assert_array_equal(_array(said), array)

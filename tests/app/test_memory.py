@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 
-from vitonnx.app._memory import Memory
+from vitonnx.app._memory import HOUR, Memory
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
@@ -53,6 +54,16 @@ def test_one_owner_is_forgotten_and_nobody_else() -> None:
     assert memory.held == 6
     memory.forget("nobody")
     assert memory.held == 6
+
+
+def test_nothing_is_kept_for_more_than_an_hour() -> None:
+    memory = Memory(5, len)
+    memory.keep(("anna", 1), b"abc")
+    now = time.monotonic()
+    memory.tidy(now + HOUR - 60)
+    assert memory.get(("anna", 1)) == b"abc"
+    memory.tidy(now + HOUR + 60)
+    assert (memory.get(("anna", 1)), memory.held) == (None, 0)
 
 
 def test_many_threads_never_exceed_it() -> None:

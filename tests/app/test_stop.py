@@ -15,12 +15,11 @@ import httpx
 import pytest
 from benchmarks.visitor import RefusedError, Visitor
 
-from app.pages_served import ASKED, Served, serve_page
+from app.pages_served import MODELS, Served, serve_page
+from app.rude_clients import connect
 from media.video_files import frames, write_video
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-
-ONE = [ASKED[0][:1], *ASKED[1:]]
 
 
 @pytest.fixture
@@ -32,36 +31,24 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def left(place: Path) -> list[str]:
-    """What the page forgot; Gradio makes a folder of its own when it is imported."""
-    return [each.name for each in place.iterdir() if each.name != "gradio"]
-
-
 class Wanting:
     """A visitor who waits for a video in a thread, and then fetches it."""
 
     def __init__(self, served: Served, video: Path) -> None:
-        self.visitor = Visitor(served.address)
-        self.begun = threading.Event()
-        self.video: bytes | None = None
+        self.visitor, self.begun = Visitor(served.address), threading.Event()
+        self.video = b""
         self.refusal: Exception | None = None
-        self._uploaded = self.visitor.upload(video, "walk.mp4")
-        self.thread = threading.Thread(target=self._want)
+        key = self.visitor.film(video, MODELS[:1], "heads")
+        self.thread = threading.Thread(target=self._want, args=(key,))
         self.thread.start()
         assert self.begun.wait(60)
 
-    def _want(self) -> None:
+    def _want(self, key: str) -> None:
         try:
-            self.visitor.join("video", self._uploaded, "heads", "overlay", *ONE)
-            for message in self.visitor.messages():
-                if message["msg"] == "progress":
-                    self.begun.set()
-                if message["msg"] == "process_completed":
-                    made = message["output"]["data"][0]
-            # As a browser does: only once it has the answer does it fetch the video.
-            time.sleep(0.7)
-            self.video = self.visitor.download(made)
-        except (RefusedError, httpx.HTTPError, KeyError, UnboundLocalError) as error:
+            self.video = self.visitor.made(
+                key, heard=lambda state: self.begun.set() if state == "running" else None
+            )
+        except (RefusedError, httpx.HTTPError) as error:
             self.refusal = error
         finally:
             self.begun.set()
@@ -91,35 +78,30 @@ def test_a_video_is_finished_and_delivered(place: Path, tmp_path: Path) -> None:
             page.process.send_signal(signal.SIGTERM)
             eventually(lambda: http.get("/healthz").status_code == 503)
             assert http.get("/healthz").json()["status"] == "stopping"
-            for path in ("/", "/gradio_api/queue/join", "/gradio_api/upload"):
-                reply = http.request("GET" if path == "/" else "POST", path)
+            for method, path in (("GET", "/"), ("POST", "/ask"), ("POST", "/pictures")):
+                reply = http.request(method, path)
                 assert reply.status_code == 503
-                assert "try again soon" in reply.json()["detail"]
+                assert "try again soon" in reply.json()["error"]
         wanted.thread.join(60)
         code = page.process.wait(60)
     assert wanted.refusal is None
-    assert wanted.video is not None
     assert wanted.video[4:8] == b"ftyp"
     assert code == 0
-    assert left(place) == []
+    assert not [*place.iterdir()]
     assert "Traceback" not in page.log.read_text()
 
 
 def test_ctrl_c_and_visitors_who_only_look_on(place: Path, tmp_path: Path) -> None:
-    """A browser's open heartbeat holds nobody up."""
-    with (
-        serve_page(tmp_path) as page,
-        Visitor(page.address) as visitor,
-        visitor.http.stream("GET", f"/gradio_api/heartbeat/{visitor.session}") as heartbeat,
-    ):
-        assert heartbeat.status_code == 200
+    """A connection that asks for nothing holds nobody up, and neither does half a picture."""
+    with serve_page(tmp_path) as page, connect(page.address), connect(page.address) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert line.recv(9000)
         begun = time.monotonic()
         assert page.stop(signal.SIGINT) == 130
-        assert time.monotonic() - begun < 15
-    assert left(place) == []
-    log = page.log.read_text()
-    assert "Traceback" not in log
-    assert "interrupted" in log
+        assert time.monotonic() - begun < 10
+    assert not [*place.iterdir()]
+    assert "Traceback" not in page.log.read_text()
+    assert "interrupted" in page.log.read_text()
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
@@ -132,5 +114,28 @@ def test_a_second_signal_ends_at_once(first: signal.Signals, place: Path, tmp_pa
         page.process.send_signal(first)
         page.process.wait(60)
         assert time.monotonic() - begun < 10
-    assert left(place) == []
+    assert not [*place.iterdir()]
     assert "Traceback" not in page.log.read_text()
+
+
+def test_what_was_sent_is_removed_after_a_kill(place: Path, tmp_path: Path) -> None:
+    """By the next page, as soon as it starts; while another one runs, it keeps its own."""
+    video = write_video(tmp_path / "walk.mp4", frames(150, 240, 320))
+
+    def sent() -> list[Path]:
+        return [path for path in place.rglob("*") if path.parent.name == "sent"]
+
+    with serve_page(tmp_path) as page, wanting(page, video), connect(page.address) as line:
+        line.sendall(b"POST /pictures?models=scenes_vit HTTP/1.1\r\nHost: localhost\r\n")
+        line.sendall(b"Content-Length: 99999\r\n\r\n" + bytes(9999))
+        eventually(lambda: len(sent()) >= 2)
+        with serve_page(tmp_path) as another:
+            assert len(sent()) >= 2
+            another.stop()
+        assert all(path.stat().st_mode & 0o077 == 0 for path in place.iterdir())
+        page.stop(signal.SIGKILL)
+        assert sent()
+    with serve_page(tmp_path) as page:
+        assert sent() == []
+        page.stop()
+    assert not [*place.iterdir()]

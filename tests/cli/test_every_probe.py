@@ -468,7 +468,7 @@ def test_baked_files_give_what_the_host_gives(
     (given,) = session.run(None, {"images": pixels})
     # What is baked is what all results are made of.
     told = graph_form.constants(engine.layout)
-    outputs, layout = engine._run_pixels(pixels, graph_form.reads(engine.layout), told)
+    outputs, layout = engine.run_informed(pixels, graph_form.reads(engine.layout), told)
     tokens: list[Any] = [graph_form.token(layout, (0, 0, 1, 1))] * len(noise)
     expected = graph_form.condense_on_host(outputs, layout, tokens)
     assert given.shape == expected.shape

@@ -40,7 +40,7 @@ def pictures(engine: Engine) -> np.ndarray:
 
 def kept(engine: Engine, pixels: np.ndarray) -> dict[str, Any]:
     names = [*kept_names(engine.layout), LOGITS]
-    found, _ = engine._run_pixels(pixels[None], names)
+    found, _ = engine.run_informed(pixels[None], names)
     return found
 
 

@@ -2,224 +2,226 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._memory import Memory
 from vitonnx.app._visit import Visit
-from vitonnx.contract import LOGITS
-from vitonnx.engine import Engine, Prepared, Result, predict
+from vitonnx.contract import GRADIENTS, LOGITS
+from vitonnx.engine import Engine, best_classes, predict, stage_of
+from vitonnx.errors import UsageError
+from vitonnx.layout import Layout
 from vitonnx.manifest import Manifest
-from vitonnx.probes import Fusion, Heads, Layout, Prediction, Probe, Rollout
+from vitonnx.probes import AddingProbe, GraphProbe, PictureResult, Probe, SumProbe
 
-__all__ = ["Answers", "kept_bytes"]
+__all__ = ["Answers", "compute_apart", "kept_bytes", "reopen"]
 
-Outputs: TypeAlias = Mapping[str, NDArray[Any]]
-"""What a model gave for a picture, with a batch of one."""
+Answer: TypeAlias = tuple[Any, Mapping[str, Any]]
+"""A finding, and the arrays of the result."""
 
-RESULTS = 1000
-"""Answers that are kept besides: each is small, but took all blocks to find."""
+BEST = 5  # classes
+GRAPHS = 4  # that are open beside the files as they are; each holds the weights once more
+MOST_DRAWS, MOST_SECONDS, MOST_BYTES = 100, 60.0, 256 * MEGABYTE  # of a question
 
 
 class Answers:
-    """Asks models, and keeps what they said for as long as there is room.
+    """Asks models, and keeps what they gave for as long as there is room.
 
-    Attention is cached in half precision, which the eye can't tell from single; saved numbers are
-    computed again, exactly. If the attention of one picture exceeds the whole memory, the model
-    runs for every request, with the probe in its graph.
-
-    Parameters
-    ----------
-    engines : mapping of str to Engine
-        Engines by the names that visitors choose from.
-    memory : int
-        Bytes that may be kept.
-    reopen : callable
-        Opens a model once more, by its name: a graph for one question of a large model is not kept.
+    A probe whose reads are kept is answered by NumPy. Where all attention of a picture exceeds the
+    memory, and for gradients, the model runs for every question, with the probe in its graph.
     """
 
-    def __init__(
-        self, engines: Mapping[str, Engine], *, memory: int, reopen: Callable[[str], Engine]
-    ) -> None:
+    def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
         self.engines = engines
-        self._outputs: Memory[Outputs] = Memory(memory, _size)
-        self._results: Memory[Result] = Memory(RESULTS, lambda result: 1)
-        self._reopen = reopen
+        self.kept: Memory[Any] = Memory(limits.memory, _bytes_of)
+        self._graphs: OrderedDict[object, Engine] = OrderedDict()
+        self._layouts: dict[object, Layout] = {}
         # A model takes all cores: two at a time would both be half as fast.
         self._running = threading.Lock()
+        for model, engine in engines.items():
+            if self._keeps(model):  # the first visitor needn't wait for setup
+                engine.run_pixels(engine.blank().pixels[None], engine.outputs)
 
-    def warm(self) -> None:
-        """Run every model once, so that the first visitor needn't wait for setup."""
-        for name, engine in self.engines.items():
-            if self.keeps(name):
-                height, width = engine.manifest.size
-                engine.run_pixels(np.zeros((1, height, width, 3), np.uint8), engine.outputs)
+    def look(self, visit: Visit, model: str) -> dict[str, Any]:
+        """Run a model, and say what it sees, as JSON."""
+        engine, shown, best = self.engines[model], visit.shown[model], []
+        if LOGITS in engine.outputs:
+            arrays, _ = self._read(visit, model, (LOGITS,))
+            best = best_classes(arrays[LOGITS][0], engine.manifest.classes, BEST)
+        classes = [
+            {"index": each.index, "label": each.label, "share": each.probability} for each in best
+        ]
+        return {"crop": shown.crop, "inside": shown.inside, "classes": classes}
 
-    def look(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
-        """Answer for display, from the cache if the picture was asked about before.
+    def ask(self, visit: Visit, model: str, probe: Probe[Any], first: Visit) -> Answer:
+        """Answer for a picture what was learned of the first, which may be the same.
 
-        Raises
-        ------
-        PictureError
-            If the probe's query is outside what the model sees.
-        UsageError
-            If the model doesn't have what the probe asks for.
+        Raise a PictureError if the query is outside what the model sees, and a UsageError if the
+        model lacks what the probe needs, or it would take too long.
         """
-        question = (visit.key, model, probe)
-        kept = self._results.get(question)
-        if kept is not None:
-            return kept
-        if self.keeps(model):
-            outputs = self._whole(visit, model)
-            if isinstance(probe, Rollout):
-                outputs = self._fused(visit, model, probe.fusion, outputs)
-            result = _result(visit, model, self.engines[model], probe, outputs)
-            if isinstance(probe, Heads):  # as many as there are patches, and quickly found again
-                return result
-        else:
-            with self._running:
-                result = self._ask_once(visit, model, probe)
-        self._results.keep(question, result)
-        return result
+        question, engine = (visit.key, model, probe, first.key), self.engines[model]
+        found: Answer | None = self.kept.get(question)
+        if found is None:
+            # What is learned of a first picture alone, each tells of itself.
+            while (stage := stage_of(engine, probe)) and not (stage.first_only and first is visit):
+                probe = probe.learn(self._total(first, model, stage), engine.layout)
+            if isinstance(probe, SumProbe):
+                finding = probe.finding_of(self._total(visit, model, probe), engine.layout)
+                found = finding, {probe.name: finding.values}  # type: ignore[union-attr]
+            else:
+                result = self._result(visit, model, probe)
+                found = result.finding, result.arrays()
+            self.kept.keep(question, found)
+        return found
 
-    def measure(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
-        """Answer for a file: exactly what ``vitonnx probe`` says.
-
-        Raises
-        ------
-        PictureError, UsageError
-            As in `look`.
-        """
+    def _total(self, visit: Visit, model: str, probe: AddingProbe[Any, Any]) -> Any:
+        """Give what a picture alone comes to."""
         engine = self.engines[model]
+        if not isinstance(probe, SumProbe):
+            return probe.summary([self._result(visit, model, probe)])
+        if (needed := probe.bytes_of(engine.layout)) > MOST_BYTES:
+            raise UsageError(
+                f"{probe.name} takes {needed / MEGABYTE:,.0f} MB for {model}, more than the "
+                f"{MOST_BYTES // MEGABYTE} MB that a question may take here: ask it on the command "
+                "line."
+            )
+        arrays, layout = self._read(visit, model, engine.reads_of(probe))
         with self._running:
-            if not self.keeps(model):
-                return self._ask_once(visit, model, probe)
-            outputs = engine.run_pixels(visit.shown[model].pixels[None], engine.outputs)
-        return _result(visit, model, engine, probe, outputs)
+            return probe.total(probe.condense_on_host(arrays, layout, [None]), 1, layout)
 
-    def forget(self, visit: Visit) -> None:
-        """Drop a visitor's cached attention."""
-        for memory in (self._outputs, self._results):
-            memory.forget(visit.key)
+    def _result(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
+        engine, shown = self.engines[model], visit.shown[model]
+        reads = engine.reads_of(probe)
+        token = shown.token(probe, engine.layout)  # raises where the model doesn't see it
+        attention = any(name.endswith("/attention") for name in reads)
+        if any(name.startswith(GRADIENTS) for name in reads) or (
+            attention and not self._keeps(model)
+        ):
+            return self._result_of_graph(visit, model, probe)
+        beside = (*probe.beside, *({LOGITS} & {*engine.outputs}))
+        arrays, layout = self._read(visit, model, (*reads, *beside))
+        if isinstance(probe, GraphProbe) or probe.advice(layout) is None:
+            (value,) = probe.compute(arrays, layout, [token])
+        else:  # a person should be told before it begins that it takes long
+            value = compute_apart(probe, arrays, layout, token, MOST_SECONDS)
+        logits = arrays[LOGITS][0] if LOGITS in arrays else None
+        known: PictureResult = replace(
+            value,
+            file=visit.name,
+            crop=shown.crop,
+            inside=shown.inside,
+            logits=logits,
+            prediction=None if logits is None else predict(logits, engine.manifest.classes),
+            **{name: arrays[name][0] for name in probe.beside},
+        )
+        return known
 
-    def keeps(self, model: str) -> bool:
-        """Tell whether all attention of a picture fits the cache, so that answers are immediate."""
-        return kept_bytes(self.engines[model].manifest) <= self._outputs.limit
+    def _result_of_graph(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
+        if probe.draws > MOST_DRAWS:
+            raise UsageError(
+                f"{probe.draws} runs of a model are more than the {MOST_DRAWS} that a question may "
+                "take here: ask for fewer, or on the command line."
+            )
+        with self._running:
+            engine = self._graph(model, getattr(probe, "graph_form", probe))
+            (found,) = engine.stream([visit.shown[model]], [probe])
+        if found.error is not None:
+            raise found.error
+        named: PictureResult = replace(found.only, file=visit.name)
+        return named
 
-    @property
-    def held(self) -> int:
-        """Bytes that are kept now."""
-        return self._outputs.held
+    def _keeps(self, model: str) -> bool:
+        """Tell whether all that a model gives for a picture fits the memory."""
+        return kept_bytes(self.engines[model].manifest) <= self.kept.limit
 
-    def _whole(self, visit: Visit, model: str) -> Outputs:
-        """Return a model's outputs for a picture, cached or newly computed."""
-        question = (visit.key, model)
-        outputs = self._outputs.get(question)
-        if outputs is None:
+    def _read(
+        self, visit: Visit, model: str, names: Sequence[str]
+    ) -> tuple[dict[str, Any], Layout]:
+        """Give outputs for a picture, kept or computed, and what the graph says of the layout."""
+        engine, question = self.engines[model], (model, tuple(names))
+        whole = self._keeps(model) and {*names} <= {*engine.outputs}
+        layout = engine.layout if whole else self._layouts.get(question)
+        found: Mapping[str, Any] = {name: self.kept.get((visit.key, model, name)) for name in names}
+        if layout is None or any(array is None for array in found.values()):
             with self._running:
-                outputs = self._outputs.get(question) or self._run(visit, model)
-                self._outputs.keep(question, outputs)
-        return outputs
+                asked = engine if whole else self._graph(*question)
+                pixels = visit.shown[model].pixels[None]
+                found, layout = asked.run_informed(pixels, engine.outputs if whole else names)
+                self._layouts[question] = layout
+            for name, array in found.items():
+                self.kept.keep((visit.key, model, name), array)
+        return {name: found[name] for name in names}, layout
 
-    def _fused(self, visit: Visit, model: str, fusion: Fusion, outputs: Outputs) -> Outputs:
-        """Fuse the heads of every block, which is all of them that a rollout reads."""
-        question = (visit.key, model, fusion)
-        fused = self._outputs.get(question)
-        if fused is None:
-            fuse = getattr(np, fusion)
-            fused = {
-                name: fuse(output.astype(np.float32), axis=1, keepdims=True).astype(np.float16)
-                if name.endswith("/attention")
-                else output
-                for name, output in outputs.items()
-            }
-            self._outputs.keep(question, fused)
-        return fused
+    def _graph(self, model: str, question: object) -> Engine:
+        """Open a model for one question, or find it open."""
+        engine = self._graphs.pop((model, question), None) or reopen(self.engines[model])
+        self._graphs[model, question] = engine
+        if len(self._graphs) > GRAPHS:
+            self._graphs.popitem(last=False)[1].close()
+        return engine
 
-    def _run(self, visit: Visit, model: str) -> Outputs:
-        engine = self.engines[model]
-        outputs = engine.run_pixels(visit.shown[model].pixels[None], engine.outputs)
-        return {
-            name: output.astype(np.float16) if name.endswith("/attention") else output
-            for name, output in outputs.items()
-            if not name.endswith("/tokens")  # no probe reads them
-        }
 
-    def _ask_once(self, visit: Visit, model: str, probe: Probe[Any]) -> Result:
-        """Ask an engine opened for this request only."""
-        engine, shown = self._reopen(model), visit.shown[model]
-        local = _in_input(probe, engine.layout, shown)
-        (value,) = engine.probe_pixels(shown.pixels[None], local)
-        if isinstance(probe, Heads) and isinstance(probe.query, tuple):
-            value = replace(value, query=f"{probe.query[0]},{probe.query[1]}")
-        return _wrapped(visit, shown, probe, value, value.logits, value.prediction)
+def reopen(engine: Engine) -> Engine:
+    """Open the same file in the same way, at one size for all pictures, and with no session yet."""
+    return Engine(engine.file, **{**engine.options, "size": engine.manifest.size, "in_graph": True})
 
 
 def kept_bytes(manifest: Manifest) -> int:
-    """Return the cached bytes of one picture: two per weight, and a small overhead.
-
-    The weights are those of all heads, and of their fusion.
+    """Return the bytes that are kept of a picture: attention, tokens, and a small overhead.
 
     Examples
     --------
     >>> from vitonnx.demo import demo_models
     >>> kept_bytes(Engine(demo_models()["scenes_vit"]).manifest)
-    71872
+    214452
     """
-    return 21 * manifest.blocks * (manifest.heads + 1) * manifest.tokens**2 // 10
+    numbers = manifest.heads * manifest.tokens**2 + manifest.tokens * manifest.dim
+    return 42 * manifest.blocks * numbers // 10
 
 
-def _size(outputs: Outputs) -> int:
-    return sum(output.nbytes for output in outputs.values())
+def _bytes_of(kept: Any) -> int:
+    """Count the bytes of an array, or of an answer's."""
+    return sum(
+        np.asarray(each).nbytes for each in (kept[1].values() if type(kept) is tuple else [kept])
+    )
 
 
-def _result(
-    visit: Visit, model: str, engine: Engine, probe: Probe[Any], outputs: Outputs
-) -> Result:
-    """Make a probe's result of a model's outputs, as the engine does."""
-    shown, layout = visit.shown[model], engine.layout
-    # It says what the model lacks, which `token` takes to be there.
-    reads = probe.reads(layout)
-    query = shown.token(probe, layout)
-    read = {name: outputs[name].astype(np.float32, copy=False) for name in reads}
-    (value,) = probe.compute(read, layout, [query])
-    logits = outputs[LOGITS][0] if LOGITS in outputs else None
-    prediction = None if logits is None else predict(logits, engine.manifest.classes)
-    return _wrapped(visit, shown, probe, value, logits, prediction)
+def compute_apart(probe: Any, arrays: Any, layout: Any, token: int | None, seconds: float) -> Any:
+    """Make a result in a process of its own; raise a UsageError if it takes more seconds."""
+    command = [sys.executable, "-c", f"from {__name__} import _compute; _compute({seconds})"]
+    question = pickle.dumps((probe, arrays, layout, token))
+    try:
+        done = subprocess.run(  # which no Ctrl-C reaches: what runs is finished first
+            command,
+            input=question,
+            capture_output=True,
+            timeout=seconds,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"{probe.name} takes more than the {seconds:g} s that a question may take here "
+            f"({probe.advice(layout)}): ask it on the command line."
+        ) from error
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace"))
+    return pickle.loads(done.stdout)
 
 
-def _wrapped(
-    visit: Visit,
-    shown: Prepared,
-    probe: Probe[Any],
-    value: Any,
-    logits: Any,
-    prediction: Prediction | None,
-) -> Result:
-    """Say of a result which picture it is of."""
-    known = {
-        "file": visit.name,
-        "crop": shown.crop,
-        "inside": shown.inside,
-        "pixels": shown.covered,
-        "logits": logits,
-        "prediction": prediction,
-    }
-    return Result(**known, values={probe.name: replace(value, **known)})
-
-
-def _in_input(probe: Probe[Any], layout: Layout, shown: Prepared) -> Probe[Any]:
-    """Return the probe with its pixel of the picture turned into one of the model's input."""
-    if not isinstance(probe, Heads) or not probe.located:
-        return probe
-    patch = layout.patch(shown.token(probe, layout))
-    if patch is None:
-        return probe
-    row, column = patch
-    half = layout.patch_size // 2
-    return replace(probe, query=(row * layout.patch_size + half, column * layout.patch_size + half))
+def _compute(seconds: float) -> None:
+    # Whoever asked may have been killed.
+    ending = threading.Timer(seconds + 1, os._exit, [1])
+    ending.daemon = True
+    ending.start()
+    probe, arrays, layout, token = pickle.load(sys.stdin.buffer)
+    pickle.dump(probe.compute(arrays, layout, [token])[0], sys.stdout.buffer)

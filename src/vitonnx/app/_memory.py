@@ -1,72 +1,59 @@
-"""A bounded memory of what models said."""
+"""A bounded memory of pictures, and of what models said of them."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Memory"]
+__all__ = ["HOUR", "Memory"]
 
 Value = TypeVar("Value")
-Key: TypeAlias = tuple[Any, ...]
-"""The first of it says whose the value is."""
+
+HOUR = 3600.0  # seconds that anything is kept at most
 
 
 class Memory(Generic[Value]):
-    """Cache of values, limited in bytes; the least recently used ones are dropped.
+    """Values by keys that begin with a picture's; the least recently used make room for others."""
 
-    It can be used from several threads.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes of all values together. A larger one is not kept.
-    size : callable
-        Gives a value's bytes.
-
-    Examples
-    --------
-    >>> memory = Memory(5, len)
-    >>> memory.keep(("anna", "bird"), b"tail")
-    >>> memory.keep(("bob", "cat"), b"paw")
-    >>> memory.get(("anna", "bird")), memory.get(("bob", "cat")), memory.held
-    (None, b'paw', 3)
-    """
-
-    def __init__(self, limit: int, size: Callable[[Value], int]) -> None:
-        self.limit, self.held = limit, 0
-        self._size = size
-        self._values: OrderedDict[Key, Value] = OrderedDict()
+    def __init__(self, limit: int, size: Callable[[Value], int] = lambda value: 1) -> None:
+        self.limit, self.held, self._size = limit, 0, size
+        self._values: OrderedDict[tuple[Any, ...], tuple[Value, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Key) -> Value | None:
+    def get(self, key: tuple[Any, ...]) -> Value | None:
         """Return a value, or None if it was never stored or has been dropped."""
         with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
 
-    def keep(self, key: Key, value: Value) -> None:
-        """Store a value, and drop others if there is no room."""
+    def keep(self, key: tuple[Any, ...], value: Value) -> None:
+        """Store a value, unless it is larger than all may be together."""
         size = self._size(value)
         with self._lock:
             self._drop(key)
-            if size > self.limit:
-                return
-            self._values[key] = value
-            self.held += size
+            if size <= self.limit:
+                self._values[key] = value, time.monotonic()
+                self.held += size
             while self.held > self.limit:
                 self._drop(next(iter(self._values)))
 
-    def forget(self, owner: str) -> None:
-        """Drop all values whose key, a tuple, begins with this."""
+    def forget(self, picture: object) -> None:
+        """Drop all values of a picture."""
         with self._lock:
-            for key in [key for key in self._values if key[0] == owner]:
+            for key in [key for key in self._values if key[0] == picture]:
                 self._drop(key)
 
-    def _drop(self, key: Key) -> None:
-        value = self._values.pop(key, None)
-        if value is not None:
-            self.held -= self._size(value)
+    def tidy(self, now: float) -> None:
+        """Drop what is older than an hour."""
+        with self._lock:
+            for key in [key for key, (_, since) in self._values.items() if now - since > HOUR]:
+                self._drop(key)
+
+    def _drop(self, key: tuple[Any, ...]) -> None:
+        if key in self._values:
+            self.held -= self._size(self._values.pop(key)[0])

@@ -1,21 +1,56 @@
-"""Run the page with some models."""
+"""The page as a server: from a socket to a clean end."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
+import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from types import FrameType
+from typing import Any
 
-from vitonnx.app._answers import Answers
-from vitonnx.app._folder import own_folder
+import uvicorn
+
+from vitonnx.app._answers import Answers, reopen
+from vitonnx.app._catalogue import catalogue
+from vitonnx.app._gate import Gate
 from vitonnx.app._limits import Limits
-from vitonnx.app._page import build_page
-from vitonnx.app._server import serve
-from vitonnx.app._videos import Videos
-from vitonnx.demo import draw_pictures, draw_video_file
+from vitonnx.app._protocol import Impatient
+from vitonnx.app._replies import Outermost
+from vitonnx.app._routes import Routes
+from vitonnx.demo import draw_pictures
 from vitonnx.engine import Engine
+from vitonnx.errors import UsageError
 from vitonnx.heap import return_memory
+from vitonnx.media import temporary_folder
 
-__all__ = ["run_app"]
+__all__ = ["open_socket", "run_app"]
+
+PATIENCE = 30.0  # seconds that running work has to come to its end
+TIDY = 60.0  # seconds
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Take an address before any work is done; raise a UsageError if it can't be used.
+
+    The host ``0.0.0.0``, or ``::``, is all addresses of this machine, and the port 0 any that is
+    free.
+    """
+    if not 0 <= port <= 65535:
+        raise UsageError(f"port {port} is out of range: choose one from 0 (any free) to 65535.")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise UsageError(
+            f"can't serve {host}:{port}: {error.strerror or error}. Choose another port, such as "
+            "0 for any free one, or another host."
+        ) from error
 
 
 def run_app(
@@ -24,65 +59,121 @@ def run_app(
     *,
     limits: Limits | None = None,
     users: Sequence[tuple[str, str]] = (),
+    public: Sequence[str] = (),
     ready: Callable[[str], None] = lambda address: None,
     closing: Callable[[str], None] = lambda sentence: None,
 ) -> None:
-    """Serve the page of some models until the process is asked to end.
+    """Serve the page of some models until the process is asked to end, then finish what runs.
 
     Parameters
     ----------
     engines : mapping of str to Engine
-        Engines by the names that visitors choose from; the first two are shown at the start.
+        By the names that visitors choose from; the first two are shown at the start.
     at : socket
         See `open_socket`.
     limits : Limits, optional
         Limits of the page.
-    users, ready, closing
-        See `serve`.
+    users : sequence of (user, password)
+        Users to admit; everyone, if empty.
+    public : sequence of str
+        Addresses by which the page is known outside, such as ``https://lab.example``: it answers
+        to no other names than these, ``localhost``, and its own address.
+    ready, closing : callable
+        Take the address, once visitors can connect, and sentences on the way to the end.
 
     Raises
     ------
     KeyboardInterrupt
-        At Ctrl-C, once what ran is done.
+        At Ctrl-C, once what ran is done; at a second one, at once.
+    UsageError
+        If a public address is none.
     """
     return_memory(heaps=2)
     limits = limits or Limits()
     # One size for all pictures of a model, so that every question is one of the same graph.
     engines = {
-        name: _reopen(engine) if engine.manifest.preprocessing.multiple else engine
+        name: reopen(engine) if engine.manifest.preprocessing.multiple else engine
         for name, engine in engines.items()
     }
-    answers = Answers(engines, memory=limits.memory, reopen=lambda name: _reopen(engines[name]))
-    answers.warm()
-    with own_folder() as folder:
-        examples = folder.path / "examples"
-        examples.mkdir()
-        pictures = draw_pictures(examples)
-        video = examples / "scenes.mp4"
-        draw_video_file(video)
-        videos = Videos(engines, limits)
-        page = build_page(answers, videos, limits, folder, pictures=pictures, video_files=[video])
-        serve(
-            page,
-            at,
-            limits,
-            folder,
-            models=list(engines),
-            users=users,
-            ready=ready,
-            closing=closing,
-            left=videos.stop,
-            cut=videos.stop_all,
+    with temporary_folder() as folder:
+        for name in ("sent", "examples"):
+            (folder / name).mkdir()
+        examples = [path.name for path in draw_pictures(folder / "examples")]
+        told = catalogue(engines, served=True, limits=limits, examples=examples)
+        routes = Routes(Answers(engines, limits), limits, folder, told)
+        gate = Gate(routes, list(engines), users, public)
+        config = uvicorn.Config(
+            Outermost(gate),
+            http=partial(Impatient, patience=limits.idle),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",  # what is to be said of a request is said by the page itself
+            access_log=False,
+            server_header=False,
+            # A proxy is believed where it is named: else anybody could be anybody.
+            forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ""),
+            timeout_graceful_shutdown=1,
         )
+        server = _Server(config, gate, routes, ready, closing)
+        asyncio.run(server.serve(sockets=[at]))
+    if server.interrupted:
+        raise KeyboardInterrupt
 
 
-def _reopen(engine: Engine) -> Engine:
-    """Open the same file in the same way, with no session yet."""
-    return Engine(
-        engine.file,
-        size=engine.manifest.size,
-        device=engine.device,
-        threads=engine.threads,
-        precision=engine.precision,
-        in_graph=True,
-    )
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which at a signal first finishes what runs."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        gate: Gate,
+        routes: Routes,
+        ready: Callable[[str], None],
+        closing: Callable[[str], None],
+    ) -> None:
+        super().__init__(config)
+        self.interrupted = False
+        self._gate, self._routes, self._ready, self._closing = gate, routes, ready, closing
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say where."""
+        self._loop = asyncio.get_running_loop()
+        self._begin(self._keep_tidy())
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            self._ready(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End when all is done; at a second signal, at once."""
+        self.interrupted |= sig == signal.SIGINT
+        if self._gate.closing or not self._tasks:
+            logging.disable()  # requests that are cut off now fail, as expected
+            self._routes.videos.stop_all()
+            self.should_exit = self.force_exit = True
+        else:
+            self._gate.closing = True
+            self._loop.call_soon_threadsafe(self._begin, self._close())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY)
+            self._routes.tidy(time.monotonic())
+
+    async def _close(self) -> None:
+        self._closing(
+            "finishing running requests and accepting no new ones; a second signal ends at once."
+        )
+        deadline = time.monotonic() + PATIENCE
+        while self._gate.inside or self._routes.videos.busy:
+            if time.monotonic() > deadline:
+                self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
+                self._routes.videos.stop_all()
+                break
+            await asyncio.sleep(0.1)
+        self.should_exit = True

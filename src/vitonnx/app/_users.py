@@ -11,23 +11,9 @@ __all__ = ["read_users"]
 
 
 def read_users(path: Path) -> list[tuple[str, str]]:
-    """Read a file with ``user:password`` in each line; empty lines are passed over.
+    """Read a UTF-8 file with ``user:password`` in each line; empty lines are passed over.
 
-    Parameters
-    ----------
-    path : Path
-        UTF-8, with or without a mark in front. What is after the first colon is the password,
-        whatever it is.
-
-    Returns
-    -------
-    list of (user, password)
-
-    Raises
-    ------
-    UsageError
-        If it can't be read, a line is of another form, a user is named twice, or there is none.
-        No message tells what stands in it.
+    Raise a UsageError, which tells nothing of what stands in it, if that isn't what it holds.
     """
     refuse_special(path, UsageError)
     try:
@@ -37,15 +23,14 @@ def read_users(path: Path) -> list[tuple[str, str]]:
         raise UsageError(f"can't read {path}: {reason}.") from error
     users: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
         user, colon, password = line.partition(":")
         user = user.strip()
-        if not (user and colon and password):
+        if line.strip() and not (user and colon and password):
             raise UsageError(f"{path}, line {number}: the form is not user:password.")
         if user in users:
             raise UsageError(f"{path}, line {number}: this user is named twice.")
-        users[user] = password
+        if user:
+            users[user] = password
     if not users:
         raise UsageError(f"{path} names no user: write a line of the form user:password.")
     return list(users.items())

@@ -2,173 +2,165 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vitonnx.app._limits import Limits
-from vitonnx.app._visit import plain_name
+from vitonnx.app._memory import HOUR
+from vitonnx.app._replies import FOR_VISITORS, RefusedError, unexpected
 from vitonnx.engine import Engine
-from vitonnx.errors import VideoError
+from vitonnx.errors import UsageError, VideoError
 from vitonnx.media.videos import Span, open_video, read_facts
-from vitonnx.probes import Heads, Rollout
-from vitonnx.video import VideoOptions, VideoReport, at_shape_of, probe_video
+from vitonnx.probes import Probe
+from vitonnx.video import VideoOptions, at_shape_of, probe_video, require_maps
 
-__all__ = ["StoppedError", "Videos"]
+__all__ = ["Job", "Videos"]
 
 Item = TypeVar("Item")
 
 # Containers that hold a video themselves: playlists make FFmpeg read other files of this machine.
 FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "gif", "ogg", "mpegts", "mpeg", "flv", "asf")
-
-
 SLIMMEST = 4
 FASTEST = 60  # frames a second
+FETCH = 3.0  # seconds in which whoever waited for a video comes for it
 
 
-class StoppedError(VideoError):
-    """The visitor has stopped the video."""
+@dataclass(eq=False)
+class Job:
+    """A video that somebody wants: the file that was sent, and what is to be made of it."""
+
+    path: Path
+    name: str
+    engines: Mapping[str, Engine]
+    probe: Probe[Any]
+    state: str = "waiting"  # then "running", and "done" or "failed"
+    share: float = 0.0
+    words: str = "Waiting for other videos"
+    since: float = field(default_factory=time.monotonic)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def output(self) -> Path:
+        """Where the video will be."""
+        return self.path.with_suffix(".mp4")
+
+    def remove(self) -> None:
+        """Stop it, and remove what was made."""
+        self.stopped.set()
+        self.output.unlink(missing_ok=True)
 
 
 class Videos:
-    """Makes videos, and stops them.
+    """Makes videos in the order in which they are wanted, and keeps them for an hour."""
 
-    Parameters
-    ----------
-    engines : mapping of str to Engine
-        Engines of the page; each video opens them again, at its own size.
-    limits : Limits
-        The page's.
-    """
+    def __init__(self, limits: Limits, in_thread: Callable[..., Any]) -> None:
+        self.jobs: dict[str, Job] = {}
+        self._limits, self._in_thread = limits, in_thread
+        self._turn = asyncio.Lock()
+        self._tasks = set[asyncio.Task[None]]()
 
-    def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
-        self._engines, self._limits = engines, limits
-        self._stops: dict[str, threading.Event] = {}
-        # A signal may come while its own thread holds it, and then stops all videos.
-        self._lock = threading.RLock()
+    def refuse(self, probe: Any) -> None:
+        """Raise an error for a probe that has nothing for videos, or if too many wait."""
+        if not isinstance(probe, Probe):
+            raise UsageError(f"{probe.name} is of weights, the same in every frame: ask for maps.")
+        require_maps(probe)
+        if sum(job.state == "waiting" for job in self.jobs.values()) >= self._limits.waiting:
+            raise RefusedError(503, "Too many videos wait: try again later.", retry=60)
 
-    def want(self, visitor: str) -> None:
-        """Note that a visitor waits for a video: from now on it can be stopped."""
-        with self._lock:
-            self._stops[visitor] = threading.Event()
-            if len(self._stops) > self._limits.visitors:
-                del self._stops[next(iter(self._stops))]
-
-    def make(
-        self,
-        path: Path,
-        name: str,
-        models: Sequence[str],
-        probe: Heads | Rollout,
-        options: VideoOptions,
-        output: Path,
-        *,
-        visitor: str,
-        progress: Callable[[float, str], None],
-    ) -> VideoReport:
-        """Write a video of maps.
-
-        Parameters
-        ----------
-        path, name
-            Path of the uploaded video, and its name given by the visitor.
-        models, probe, options
-            See `probe_video`.
-        output : Path
-            The video to write.
-        visitor : str
-            Visitor who asked for it; see `stop`.
-        progress : callable
-            Called with the share done, and the current step.
-
-        Raises
-        ------
-        VideoError
-            If it is too long or too large, damaged, or no video.
-        StoppedError
-            If `stop` was called since it was wanted.
-        """
-        name = plain_name(name)
-        with self._lock:
-            stop = self._stops.setdefault(visitor, threading.Event())
+    def want(self, job: Job) -> str:
+        """Begin to make a video, and give the key by which it is asked for."""
         try:
-            self._check(path, name)
-            video = open_video(
-                path, Span(end=Fraction(self._limits.seconds)), max_pixels=self._limits.pixels
-            )
-            # A model sees the short side at its own size: a strip would be any number of tokens.
-            if max(video.size) > SLIMMEST * min(video.size):
-                raise VideoError(
-                    f"{name} has frames of {video.size[0]}x{video.size[1]} pixels; the longer "
-                    f"side may be at most {SLIMMEST} times the shorter: crop the video."
-                )
-            engines = [at_shape_of(self._engines[model], video.size) for model in models]
-            return probe_video(
-                video,
-                engines,
-                probe,
-                output,
-                options,
-                titles=list(models),
-                watch=partial(_watch, most=self._most_frames, stop=stop, progress=progress),
-            )
-        except StoppedError:
+            self.refuse(job.probe)  # once more: many may have been sent at the same time
+        except RefusedError:
+            job.path.unlink()
             raise
-        except VideoError as error:
-            raise VideoError(str(error).replace(str(path), name)) from error
-        finally:
-            with self._lock:
-                if self._stops.get(visitor) is stop:  # and not that of a video wanted since
-                    del self._stops[visitor]
+        self.jobs[job.path.name] = job
+        task = asyncio.create_task(self._work(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job.path.name
 
-    def stop(self, visitor: str) -> bool:
-        """Stop a visitor's video; tell whether there is one."""
-        with self._lock:
-            stop = self._stops.get(visitor)
-        if stop is not None:
-            stop.set()
-        return stop is not None
+    def find(self, key: str) -> Job:
+        """Find a video by its key."""
+        if key not in self.jobs:
+            raise RefusedError(404, "There is no such video, or it has been removed.")
+        return self.jobs[key]
+
+    def tidy(self, now: float) -> None:
+        """Remove what was done an hour ago, and the oldest of too many."""
+        many = len(self.jobs) - self._limits.visitors
+        for number, (key, job) in enumerate([*self.jobs.items()]):
+            if job.state in ("done", "failed") and (now - job.since > HOUR or number < many):
+                self.jobs.pop(key).remove()
 
     def stop_all(self) -> None:
         """Stop all videos."""
-        for visitor in list(self._stops):
-            self.stop(visitor)
+        for job in [*self.jobs.values()]:
+            job.stopped.set()
 
     @property
-    def _most_frames(self) -> int:
-        return FASTEST * self._limits.seconds
+    def busy(self) -> bool:
+        """Whether a video is wanted, or has just been made."""
+        recent = time.monotonic() - FETCH
+        states = {
+            job.state for job in self.jobs.values() if job.state != "done" or job.since > recent
+        }
+        return not states <= {"failed"}
 
-    def _check(self, path: Path, name: str) -> None:
-        """Refuse a video that exceeds the limits, by its header."""
-        if path.stat().st_size > self._limits.upload:
-            raise VideoError(f"{name} is larger than the {self._limits.megabytes} MB allowed here.")
-        facts = read_facts(path, FORMATS)
+    async def _work(self, job: Job) -> None:
+        try:
+            async with self._turn:
+                job.state = "running"
+                await self._in_thread(partial(self._make, job))
+            job.state, job.share, job.words = "done", 1.0, "Done"
+        except FOR_VISITORS as error:
+            job.state, job.words = "failed", str(error).replace(str(job.path), job.name)
+        except Exception:
+            job.state, job.words = "failed", unexpected()
+        finally:
+            job.since = time.monotonic()
+            job.path.unlink(missing_ok=True)
+            if job.stopped.is_set():
+                job.remove()
+
+    def _make(self, job: Job) -> None:
+        facts, most = read_facts(job.path, FORMATS), self._limits.seconds
         height, width = facts.size
         if height * width > self._limits.pixels:
-            raise VideoError(f"{name} has frames of {height}x{width} pixels: scale it down first.")
-        if facts.seconds is not None and facts.seconds > self._limits.seconds:
+            raise VideoError(f"{job.name} has frames of {height}x{width} pixels: scale it down.")
+        if facts.seconds is not None and facts.seconds > most:
             raise VideoError(
-                f"{name} lasts {float(facts.seconds):.0f} s; at most {self._limits.seconds} s are "
-                "allowed here: cut it, or use `vitonnx probe video`, which takes any length."
+                f"{job.name} lasts {float(facts.seconds):.0f} s; at most {most} s are allowed "
+                "here: cut it, or use `vitonnx probe video`, which takes any length."
             )
+        span = Span(end=Fraction(most))
+        video = open_video(job.path, span, max_pixels=self._limits.pixels)
+        # A model sees the short side at its own size: a strip would be any number of tokens.
+        if max(video.size) > SLIMMEST * min(video.size):
+            raise VideoError(
+                f"{job.name} has frames of {height}x{width} pixels; the longer side may be at most "
+                f"{SLIMMEST} times the shorter: crop the video."
+            )
+        engines = [at_shape_of(engine, video.size) for engine in job.engines.values()]
+        watch = partial(_watch, job=job, most=FASTEST * most)
+        asked, titles = job.probe.in_video(), list(job.engines)
+        probe_video(video, engines, asked, job.output, VideoOptions(), titles=titles, watch=watch)
 
 
 def _watch(
-    items: Iterable[Item],
-    *,
-    total: int | None,
-    label: str,
-    most: int,
-    stop: threading.Event,
-    progress: Callable[[float, str], None],
+    items: Iterable[Item], *, total: int | None, label: str, job: Job, most: int
 ) -> Iterator[Item]:
     for number, item in enumerate(items):
-        if stop.is_set():
-            raise StoppedError("Stopped at your request.")
+        if job.stopped.is_set():
+            raise VideoError("Stopped at your request.")
         if number >= most:
             raise VideoError(f"The video has more than {most} frames: cut it, or skip frames.")
-        progress(min(1.0, number / total) if total else 0.0, f"{label}: frame {number + 1}")
+        job.share, job.words = number / total if total else 0.0, f"{label}: frame {number + 1}"
         yield item

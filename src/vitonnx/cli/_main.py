@@ -99,11 +99,12 @@ def call(command: Callable[..., object], words: Sequence[str]) -> int:
     from vitonnx.errors import UsageError
     from vitonnx.filenames import refuse_address
 
-    for word in words:
+    for before, word in zip(["", *words], words, strict=False):
         if "\0" in word:
             raise UsageError(f"{word} holds a NUL character, which no name may: remove it.")
         name = word.partition("=")[2] if word.startswith("--") else word
-        if not (_takes_datasets(words) and AT_A_URL.match(name)):
+        of_page = "--public" in (before, word.partition("=")[0])  # where others find it
+        if not (_takes_datasets(words) or of_page) or not AT_A_URL.match(name):
             refuse_address(name)
     code = command(list(words), prog_name="vitonnx", standalone_mode=False)
     if code == INTERRUPTED:

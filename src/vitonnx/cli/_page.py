@@ -162,7 +162,7 @@ def page(
             at,
             limits=limits,
             users=users,
-            public=public or (),
+            public=[f"http://[{host}]" if ":" in host else f"http://{host}", *(public or ())],
             ready=give,
             closing=partial(inform, quiet=quiet),
         )

@@ -287,7 +287,7 @@ def _verify(source: Path, baked: Path, plan: Plan) -> None:
         own |= probe.constants(layout)
     # First run the file itself: its failures must not be blamed on the baked graph.
     reads = sorted({name for probe in plan.probes for name in probe.reads(layout)})
-    outputs, layout = raw._run_pixels(noise, reads, own)
+    outputs, layout = raw.run_informed(noise, reads, own)
     found = open_session(baked, device=cpu, threads=None).run(
         noise, plan.names, queries if plan.located else None, {TARGET: classes}
     )

@@ -321,15 +321,15 @@ class Engine:
             If they are others, or lie where the model doesn't run; or if the file has no output of
             a name.
         """
-        return self._run_pixels(pixels, outputs)[0]
+        return self.run_informed(pixels, outputs)[0]
 
-    def _run_pixels(
+    def run_informed(
         self,
         pixels: Pixels,
         outputs: Sequence[str],
         constants: Mapping[str, NDArray[Any]] | None = None,
     ) -> tuple[dict[str, NDArray[np.float32]], Layout]:
-        """Give outputs, also those that plans find, and what the plan tells of the layout."""
+        """Give outputs as `run_pixels` does, and the layout with what their graph tells of it."""
         self._refuse_closed()
         pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -21,7 +21,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 import vitonnx.app
 
-__all__ = ["PAGE", "serve_folder", "write_folder"]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["opened", "serve_folder", "write_folder"]
 
 PAGE = Path(vitonnx.app.__file__).parent / "page"
 VERSION = "1.30.0"
@@ -43,6 +46,21 @@ window.tried = async (work) => {
 window.file = async (url) => await (await fetch(url)).blob();
 window.isReady = true;
 """
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """Open the page in a browser of its own, as it were; nothing may be complained of."""
+    context = browser.new_context()
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.goto(address)
+    page.wait_for_function("window.isReady")
+    yield page
+    context.close()
+    assert complaints == []
 
 
 def runtime_folder() -> Path:

@@ -1,8 +1,13 @@
-// onnxruntime-web: which build of it, which file of a model, on WebGPU or on WASM.
+// onnxruntime-web: which build of it runs which file of a model, on WebGPU or on WASM.
 
 import { download, fetchChecked, shelf } from "./store.js";
 
 const MOST_THREADS = 4; // phones have as many fast cores, which would wait for the slow ones
+
+// Builds of the runtime. Only the first can compute in double precision, as probes do; of the
+// others, the smaller one switches stacks by the browser's own means.
+const WASM = ["wasm", ""];
+const GPU = "Suspending" in WebAssembly ? ["jspi", ".jspi"] : ["webgpu", ".asyncify"];
 
 // Between two right computations lie roundings; a wrong one is off by much of the whole.
 const TOLERANCE = { fp32: 1e-3, fp16: 5e-2 };
@@ -11,74 +16,71 @@ export class Runtime {
   #graphs = new Map();
 
   // `root` is the page's address; all URLs in the catalogue start there.
-  async start({ runtime, models }, root) {
+  async start({ runtime }, root) {
+    this.runtime = runtime;
     this.root = root;
     this.adapter = (await navigator.gpu?.requestAdapter()) ?? null;
-    const usesGpu = models.some((model) => this.#fileFor(model, "webgpu"));
-    const [script, wasm] = usesGpu ? this.#gpuBuild() : ["wasm", ""];
-    const address = (file) => `${new URL(runtime.base + file, root)}?${runtime.version}`;
-    const parts = [`ort.${script}.min.mjs`, ...["mjs", "wasm"].map((end) => `ort-wasm-simd-threaded${wasm}.${end}`)];
-    for (const part of parts.filter((name) => runtime.integrity?.[name])) {
-      await fetch(address(part), { integrity: runtime.integrity[part] }); // rejects another file
+    this.threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+    this.wasm = await this.#import(WASM, this.threads);
+    this.Tensor = this.wasm.Tensor;
+  }
+
+  async #import([script, build], numThreads) {
+    const { base, version, integrity } = this.runtime;
+    const core = `ort-wasm-simd-threaded${build}`;
+    const files = [`ort.${script}.min.mjs`, `${core}.mjs`, `${core}.wasm`];
+    const urls = files.map((file) => `${new URL(base + file, this.root)}?${version}`);
+    for (const [at, file] of files.entries()) {
+      if (integrity?.[file]) await fetch(urls[at], { integrity: integrity[file] }); // or it throws
     }
-    this.ort = await import(address(parts[0]));
-    this.threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
-    this.ort.env.logLevel = "error";
-    this.ort.env.wasm.numThreads = this.threads;
-    this.ort.env.wasm.wasmPaths = { mjs: address(parts[1]), wasm: address(parts[2]) };
+    const [url, mjs, wasm] = urls;
+    const ort = await import(url);
+    Object.assign(ort.env, { logLevel: "error" });
+    Object.assign(ort.env.wasm, { numThreads, wasmPaths: { mjs, wasm } });
+    return ort;
   }
 
-  // The smaller build switches stacks by the browser's own means, where it has them.
-  #gpuBuild() {
-    return "Suspending" in WebAssembly ? ["jspi", ".jspi"] : ["webgpu", ".asyncify"];
-  }
-
-  #fileFor(model, provider) {
-    // The products of int8 would fall to the CPU on WebGPU; half precision is slow on WASM.
-    const halves = this.adapter?.features.has("shader-f16") ? ["fp16"] : [];
-    const wanted = provider === "webgpu" ? [...halves, "fp32"] : ["int8", "fp32", "fp16"];
-    const named = (precision) => model.files.find((file) => file.precision === precision);
-    return (provider === "wasm" || this.adapter) && wanted.map(named).find(Boolean);
-  }
-
-  // Opens a model; `progress` is told the share that is done, and words.
+  // Opens a model; `progress` is told the share that has come, and words.
   async openModel(model, progress) {
-    let refused = "";
-    const fast = this.#fileFor(model, "webgpu");
+    const named = (...precisions) =>
+      precisions.map((one) => model.files.find((file) => file.precision === one)).find(Boolean);
+    // On WebGPU the products of int8 would fall to the CPU; on WASM half precision is slow.
+    const halves = this.adapter?.features.has("shader-f16") ? ["fp16"] : [];
+    const fast = this.adapter && named(...halves, "fp32");
+    let fault = "";
     if (fast) {
-      const session = await this.#create(await this.#fetchFile(fast, progress), "webgpu").catch(() => null);
-      refused = session ? await this.#fault(session, fast, model) : "this WebGPU can't run the model";
-      if (!refused) return { session, file: fast, words: `WebGPU · ${fast.precision}` };
+      const parts = await this.#fetchFile(fast, progress);
+      this.gpu ??= await this.#import(GPU, 1);
+      const session = await create(this.gpu, parts, "webgpu").catch(() => null);
+      fault = await this.#faultOf(session, parts, fast, model);
+      if (!fault) return { session, file: fast, words: `WebGPU · ${fast.precision}` };
       await session?.release();
     }
-    const file = this.#fileFor(model, "wasm");
-    const session = await this.#create(await this.#fetchFile(file, progress), "wasm");
-    const threads = `WASM, ${this.threads} thread${this.threads > 1 ? "s" : ""}`;
-    return { session, file, words: `${threads}${refused && `: ${refused}`} · ${file.precision}` };
+    const file = named("int8", "fp32", "fp16");
+    const session = await create(this.wasm, await this.#fetchFile(file, progress), "wasm");
+    const threads = `${this.threads} thread${this.threads > 1 ? "s" : ""}`;
+    const words = `WASM, ${threads}${fault && `: this WebGPU ${fault}`} · ${file.precision}`;
+    return { session, file, words };
   }
 
-  // Opens a probe's graph, or one that runs the whole network; made when first asked, and kept.
+  // Opens the graph of a probe, or one that runs the whole network with the model's own weights, of
+  // the precision of the `loaded` file if it has that. Made when first asked, and kept.
   openGraph(graph, model, loaded) {
-    const isWhole = typeof graph !== "string";
-    const file = isWhole && (graph[loaded.precision] ? loaded : model.files.find(({ precision }) => graph[precision]));
+    const isWhole = typeof graph === "object";
+    const file = isWhole && [loaded, ...model.files].find(({ precision }) => graph[precision]);
     const url = isWhole ? graph[file.precision] : graph;
     if (!this.#graphs.has(url)) {
       const made = this.#openGraph(url, file);
-      made.catch(() => this.#graphs.delete(url)); // the next one who asks tries again
       this.#graphs.set(url, made);
+      made.catch(() => this.#graphs.delete(url)); // who asks next tries again
     }
     return this.#graphs.get(url);
   }
 
   async #openGraph(url, file) {
-    const bytes = await download(new URL(url, this.root).href);
-    const external = file?.data ? [await this.#weights(file)] : [];
-    return this.#create({ bytes, external }, "wasm");
-  }
-
-  async #weights({ data, sha256 }, arrived) {
-    const bytes = await fetchChecked(new URL(data.url, this.root).href, sha256[data.url], arrived);
-    return { path: data.path, data: bytes };
+    const weights = file?.data ? await this.#fetchWeights(file) : [];
+    const bytes = await download(new URL(url, this.root));
+    return create(this.wasm, { bytes, weights }, "wasm");
   }
 
   async #fetchFile(file, progress) {
@@ -88,50 +90,54 @@ export class Runtime {
       const [done, all] = [count, file.bytes].map((number) => (number / 1e6).toFixed(1));
       progress(Math.min(1, count / file.bytes), `${done} of ${all} MB`);
     };
-    const url = new URL(file.model, this.root).href;
+    const url = new URL(file.model, this.root);
     const bytes = await fetchChecked(url, file.sha256[file.model], arrived);
-    return { bytes, external: file.data ? [await this.#weights(file, arrived)] : [] };
+    return { bytes, weights: file.data ? await this.#fetchWeights(file, arrived) : [] };
   }
 
-  #create({ bytes, external }, provider) {
-    const options = { executionProviders: [provider], externalData: external };
-    return this.ort.InferenceSession.create(bytes, options);
+  async #fetchWeights({ data: { path, url }, sha256 }, arrived) {
+    return [{ path, data: await fetchChecked(new URL(url, this.root), sha256[url], arrived) }];
   }
 
-  // Says what is wrong with a session on WebGPU: its numbers are compared with those of WASM, once
-  // for each model and browser. Drivers that compute wrongly say nothing.
-  async #fault(session, file, model) {
+  // Says what is wrong with a session on WebGPU; "" for nothing. Drivers that compute wrongly don't
+  // say so: the numbers are compared with those of WASM, once for each model and browser.
+  async #faultOf(session, parts, file, model) {
+    if (!session) return "can't run the model";
     const { vendor, architecture, description } = this.adapter.info;
     const who = encodeURIComponent([navigator.userAgent, vendor, architecture, description].join());
-    const address = new URL(`verdicts/${file.sha256[file.model]}/${who}`, self.location.href).href;
+    const address = new URL(`verdicts/${file.sha256[file.model]}/${who}`, self.location.href);
     const verdicts = await shelf("vitonnx-verdicts");
-    const known = await verdicts?.match(address);
-    if (known) return known.text();
-    const [height, width] = model.size;
-    const drawn = Uint8Array.from({ length: 3 * height * width }, (_, at) => (at * at) >> 7);
-    const feeds = { images: new this.ort.Tensor("uint8", drawn, [1, height, width, 3]) };
-    let verdict = "";
-    try {
-      const theirs = await session.run(feeds);
-      const other = await this.#create(await this.#fetchFile(file, () => {}), "wasm");
-      const right = await other.run(feeds);
-      await other.release();
-      const isFar = (name) => distance(theirs[name].data, right[name].data) > TOLERANCE[file.precision];
-      if (session.outputNames.some(isFar)) verdict = "this WebGPU gives wrong numbers";
-    } catch {
-      verdict = "this WebGPU can't run the model";
-    }
-    await verdicts?.put(address, new Response(verdict));
-    return verdict;
+    const before = await verdicts?.match(address);
+    if (before) return before.text();
+    const fault = await this.#compare(session, parts, file, model);
+    await verdicts?.put(address, new Response(fault));
+    return fault;
+  }
+
+  async #compare(session, parts, { precision }, { size }) {
+    const drawn = Uint8Array.from({ length: 3 * size[0] * size[1] }, (_, at) => (at * at) >> 7);
+    const images = new this.Tensor("uint8", drawn, [1, ...size, 3]);
+    const given = await session.run({ images }).catch(() => null);
+    if (!given) return "can't run the model";
+    const other = await create(this.wasm, parts, "wasm");
+    const right = await other.run({ images });
+    await other.release();
+    const isFar = (name) => distance(given[name].data, right[name].data) > TOLERANCE[precision];
+    return session.outputNames.some(isFar) ? "gives wrong numbers" : "";
   }
 }
 
-// The largest difference, as a share of the largest value; infinite where something isn't a number.
+function create(ort, { bytes, weights }, provider) {
+  const options = { executionProviders: [provider], externalData: weights };
+  return ort.InferenceSession.create(bytes, options);
+}
+
+// The largest difference, as a share of the largest value; infinite where one isn't a number.
 function distance(given, right) {
   let [furthest, largest] = [0, 0];
   for (let at = 0; at < right.length; at += 1) {
     const apart = Math.abs(given[at] - right[at]);
-    furthest = apart <= Infinity ? Math.max(furthest, apart) : Infinity;
+    furthest = Number.isNaN(apart) ? Infinity : Math.max(furthest, apart);
     largest = Math.max(largest, Math.abs(right[at]));
   }
   return furthest / (largest || 1);

@@ -73,7 +73,7 @@ const engine = {
   forget: (key) => inTurn(() => pictures.forget(key)),
 };
 
-const imagesOf = ({ pixels, size }) => new runtime.ort.Tensor("uint8", pixels, [1, ...size, 3]);
+const imagesOf = ({ pixels, size }) => new runtime.Tensor("uint8", pixels, [1, ...size, 3]);
 
 // What the model says of a picture: kept, or computed again.
 function outputs(name, view) {
@@ -117,7 +117,7 @@ async function result(step, view, first, values, question, name) {
   const takes = Object.entries(step.takes ?? {});
   const byBlock = Object.values(step.feeds ?? {}).some((feed) => typeof feed === "object");
   const feeds = (byBlock ? step.feeds[question.at] : step.feeds) ?? {};
-  const { Tensor } = runtime.ort;
+  const { Tensor } = runtime;
   const take = (from) => {
     if (from.option) return new Tensor("float64", [question.number(from.option)], []);
     if (from.query) return new Tensor("int64", [question.token(first)], [1]);

@@ -49,9 +49,9 @@ window.isReady = true;
 
 
 @contextmanager
-def opened(browser: Browser, address: str) -> Iterator[Page]:
+def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
     """Open the page in a browser of its own, as it were; nothing may be complained of."""
-    context = browser.new_context()
+    context = browser.new_context(**settings)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -181,7 +181,7 @@ def described(models: Path) -> dict[str, Any]:
                     "numbers": [],
                     "steps": [
                         {
-                            "graph": {"fp32": "models/tiny/class.onnx"},
+                            "graph": dict.fromkeys(("fp32", "int8"), "models/tiny/class.onnx"),
                             "of": "own",
                             "feeds": {},
                             "takes": {"images": {"images": True}, "targets": {"class": True}},

@@ -38,14 +38,14 @@ function refuse(name, count, { pixels: most }) {
 // Counts the pixels that a file's header promises; 0 where it isn't understood.
 function countPixels(head) {
   const starts = (at, word) => [...word].every((letter, n) => head.getUint8(at + n) === letter.charCodeAt());
+  const word = (at) => head.getUint32(at, true);
   try {
     if (starts(1, "PNG")) return head.getUint32(16) * head.getUint32(20);
     if (starts(0, "GIF")) return head.getUint16(6, true) * head.getUint16(8, true);
     if (starts(0, "BM")) return Math.abs(head.getInt32(18, true) * head.getInt32(22, true));
-    if (starts(8, "WEBPVP8X")) {
-      const side = (at) => (head.getUint32(at, true) & 0xffffff) + 1;
-      return side(24) * side(27);
-    }
+    if (starts(8, "WEBPVP8X")) return ((word(24) & 0xffffff) + 1) * ((word(26) >>> 8) + 1);
+    if (starts(8, "WEBPVP8L")) return ((word(21) & 0x3fff) + 1) * (((word(21) >> 14) & 0x3fff) + 1);
+    if (starts(8, "WEBPVP8 ")) return (word(26) & 0x3fff) * ((word(26) >> 16) & 0x3fff);
     for (let at = 2; head.getUint16(0) === 0xffd8; at += 2 + head.getUint16(at + 2)) {
       const kind = head.getUint8(at + 1); // of a JPEG's segment; some are frames
       const isFrame = kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind);

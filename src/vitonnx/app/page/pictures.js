@@ -12,10 +12,11 @@ export class Pictures {
     this.#all.set(key, picture);
   }
 
-  find(key) {
-    const picture = this.#all.get(key);
-    if (!picture) throw new Error("this picture is no longer kept: choose it again.");
-    return picture;
+  // Gives a picture's view for a model.
+  find(key, model) {
+    const view = this.#all.get(key)?.views[model];
+    if (!view) throw new Error("this picture isn't kept for the model: choose it again.");
+    return view;
   }
 
   forget(key) {

@@ -66,15 +66,21 @@ export class Runtime {
   // Opens the graph of a probe, or one that runs the whole network with the model's own weights, of
   // the precision of the `loaded` file if it has that. Made when first asked, and kept.
   openGraph(graph, model, loaded) {
-    const isWhole = typeof graph === "object";
-    const file = isWhole && [loaded, ...model.files].find(({ precision }) => graph[precision]);
-    const url = isWhole ? graph[file.precision] : graph;
+    const file = fileOf(graph, model, loaded);
+    const url = graph[file?.precision] ?? graph;
     if (!this.#graphs.has(url)) {
       const made = this.#openGraph(url, file);
       this.#graphs.set(url, made);
       made.catch(() => this.#graphs.delete(url)); // who asks next tries again
     }
     return this.#graphs.get(url);
+  }
+
+  // Fetches a model's graphs, which the service worker then keeps: for when there is no network.
+  async warm(model, loaded) {
+    const steps = Object.values(model.forms).flat().flatMap((form) => form.steps);
+    const urls = steps.map(({ graph }) => graph[fileOf(graph, model, loaded)?.precision] ?? graph);
+    for (const url of new Set(urls)) await fetch(new URL(url, this.root)).catch(() => {});
   }
 
   async #openGraph(url, file) {
@@ -104,7 +110,8 @@ export class Runtime {
   async #faultOf(session, parts, file, model) {
     if (!session) return "can't run the model";
     const { vendor, architecture, description } = this.adapter.info;
-    const who = encodeURIComponent([navigator.userAgent, vendor, architecture, description].join());
+    const browser = [navigator.userAgent, this.runtime.version, vendor, architecture, description];
+    const who = encodeURIComponent(browser.join());
     const address = new URL(`verdicts/${file.sha256[file.model]}/${who}`, self.location.href);
     const verdicts = await shelf("vitonnx-verdicts");
     const before = await verdicts?.match(address);
@@ -125,6 +132,11 @@ export class Runtime {
     const isFar = (name) => distance(given[name].data, right[name].data) > TOLERANCE[precision];
     return session.outputNames.some(isFar) ? "gives wrong numbers" : "";
   }
+}
+
+// Which file has the weights of a graph that runs the whole network.
+function fileOf(graph, { files }, loaded) {
+  return [loaded, ...files].find(({ precision }) => graph[precision]);
 }
 
 function create(ort, { bytes, weights }, provider) {

@@ -35,7 +35,9 @@ const engine = {
   async load(name, progress) {
     if (!loaded.has(name)) loaded.set(name, inTurn(() => runtime.openModel(modelOf(name), progress)));
     try {
-      return (await loaded.get(name)).words;
+      const { words, file } = await loaded.get(name);
+      runtime.warm(modelOf(name), file);
+      return words;
     } catch (error) {
       loaded.delete(name);
       throw error;
@@ -98,7 +100,7 @@ async function answer(key, name, probeName, options, firstKey) {
   const probe = model.probes.find((one) => one.name === probeName);
   if (probe.refused) throw new Error(probe.refused);
   const question = new Question(probe, options, model);
-  const viewOf = (picture) => picture && pictures.find(picture).views[name];
+  const viewOf = (picture) => picture && pictures.find(picture, name);
   const own = viewOf(key);
   const first = viewOf(firstKey) ?? own;
   const values = {};

@@ -48,6 +48,7 @@ const engine = {
     const isFrame = !(source instanceof Blob);
     if (isFrame) newestFrame = id;
     return inTurn(async () => {
+      if (isFrame) await new Promise((resolve) => setTimeout(resolve)); // hear of newer ones
       if (isFrame && newestFrame !== id) throw new DOMException("a newer frame came", "AbortError");
       if (before) pictures.forget(before);
       const whole = await decode(source, name, catalogue.limits);

@@ -11,15 +11,18 @@ export function prepare(picture, recipe, covered) {
   const sides = [picture.height, picture.width];
   const own = forPicture(recipe, sides);
   const found = place(sides, own, recipe.multiple ? own.size : covered);
-  const { crop, inside } = found;
-  return { pixels: withoutAlpha(scaled(picture, own, found)), size: own.size, crop, inside };
+  const { data } = scaled(picture, own, found);
+  const pixels = new Uint8Array((3 * data.length) / 4);
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    for (let colour = 0; colour < 3; colour += 1) pixels[to + colour] = data[from + colour];
+  }
+  return { pixels, size: own.size, crop: found.crop, inside: found.inside };
 }
 
 function scaled(picture, { size, padding, interpolation }, found) {
   const [height, width] = size;
   if (padding?.before && canBePadded(found.canvas)) {
-    const canvas = filled(found.canvas, padding.colour);
-    paste(canvas, picture, found.inset);
+    const canvas = pasted(found.canvas, padding.colour, picture, found.inset);
     return resize(canvas, [width, height], interpolation);
   }
   const [top, left] = found.corner;
@@ -34,34 +37,20 @@ function scaled(picture, { size, padding, interpolation }, found) {
   const [wide, high] = [picture.width / across, picture.height / down];
   const box = [start * wide, first * high, end * wide, last * high];
   const cut = resize(picture, [end - start, last - first], interpolation, box);
-  if (!padding) return cut;
-  const input = filled(size, padding.colour);
-  paste(input, cut, [first - top, start - left]);
-  return input;
+  return padding ? pasted(size, padding.colour, cut, [first - top, start - left]) : cut;
 }
 
 const canBePadded = ([rows, columns]) =>
   Math.max(rows, columns) <= LONGEST && rows * columns <= LARGEST_CANVAS;
 
-function filled([height, width], colour) {
+// Puts a picture on a canvas of some colour.
+function pasted([height, width], colour, picture, [top, left]) {
   const data = new Uint8ClampedArray(4 * width * height);
   for (let at = 0; at < data.length; at += 4) data.set(colour, at);
-  return { width, height, data };
-}
-
-function paste(canvas, picture, [top, left]) {
+  const line = 4 * picture.width;
   for (let row = 0; row < picture.height; row += 1) {
-    const line = picture.data.subarray(4 * row * picture.width, 4 * (row + 1) * picture.width);
-    canvas.data.set(line, 4 * ((top + row) * canvas.width + left));
+    const pixels = picture.data.subarray(row * line, (row + 1) * line);
+    data.set(pixels, 4 * ((top + row) * width + left));
   }
-}
-
-function withoutAlpha({ data }) {
-  const pixels = new Uint8Array((3 * data.length) / 4);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    pixels[to] = data[from];
-    pixels[to + 1] = data[from + 1];
-    pixels[to + 2] = data[from + 2];
-  }
-  return pixels;
+  return { width, height, data };
 }

@@ -194,12 +194,12 @@ def test_a_class_is_its_number(page: Page, target: Any, number: int) -> None:
 @pytest.mark.parametrize(
     ("probe", "options", "sentence"),
     [
-        ("heads", {"query": "20,40"}, "with these options"),
+        ("heads", {"query": "20,40"}, "can't ask heads with these options"),
         ("heads", {"mass": "1", "query": "20,2"}, "the pixel y 20, x 2 lies outside"),
         ("heads", {"mass": "1", "query": "reg0"}, "there are cls, or a pixel"),
         ("heads", {"mass": "much"}, "mass is much, which is no number"),
         ("attribution", {"target": "cow"}, "no class cow: give a number from 0 to 5"),
-        ("attribution", {"target": "6"}, "no class 6"),
+        ("attribution", {"target": "6"}, "no class 6: give a number"),
         ("attribution", {"target": ["1", "2"]}, "one class at a time"),
         ("flow", {}, "flow can't be asked here."),
     ],

@@ -1,48 +1,45 @@
-// What is kept of pictures: their input for each model, and, while there is room, what models and
-// graphs said of them.
+// What is kept of pictures. Each has a view for every model that it was shown to: the model's
+// input, and, while there is room, what the model and graphs said of it.
 
 export class Pictures {
-  #all = new Map();
+  #views = new Map(); // by key, and by model
 
+  // `most` is in bytes.
   constructor(most) {
-    this.most = most; // bytes
+    this.most = most;
   }
 
-  add(key, picture) {
-    this.#all.set(key, picture);
+  add(key, views) {
+    this.#views.set(key, views);
   }
 
-  // Gives a picture's view for a model.
   find(key, model) {
-    const view = this.#all.get(key)?.views[model];
+    const view = this.#views.get(key)?.[model];
     if (!view) throw new Error("this picture isn't kept for the model: choose it again.");
     return view;
   }
 
   forget(key) {
-    this.#all.delete(key);
+    this.#views.delete(key);
   }
 
-  // Gives what is kept in a view of a picture, or makes it; the oldest pictures' goes first.
+  // Gives what is kept in a view under a name, or makes it; what is kept of the oldest goes first.
   async kept(view, name, make) {
     if (!view.kept.has(name)) {
       view.kept.set(name, await make());
-      this.#makeRoom(view);
+      const all = [...this.#views.values()].flatMap(Object.values);
+      let held = all.reduce((sum, one) => sum + bytesOf(one), 0);
+      for (const oldest of all.filter((one) => one !== view)) {
+        if (held <= this.most) break;
+        held -= bytesOf(oldest);
+        oldest.kept.clear();
+      }
     }
     return view.kept.get(name);
   }
-
-  #makeRoom(newest) {
-    const views = [...this.#all.values()].flatMap(({ views }) => Object.values(views));
-    let held = views.reduce((sum, view) => sum + size(view), 0);
-    for (const view of views) {
-      if (held <= this.most) break;
-      if (view === newest) continue;
-      held -= size(view);
-      view.kept.clear();
-    }
-  }
 }
 
-const size = ({ kept }) =>
-  [...kept.values()].flatMap(Object.values).reduce((sum, { data }) => sum + data.byteLength, 0);
+function bytesOf({ kept }) {
+  const tensors = [...kept.values()].flatMap(Object.values);
+  return tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+}

@@ -16,7 +16,7 @@ export class Runtime {
   #graphs = new Map();
 
   // `root` is the page's address; all URLs in the catalogue start there.
-  async start({ runtime }, root) {
+  async start(runtime, root) {
     this.runtime = runtime;
     this.root = root;
     this.adapter = (await navigator.gpu?.requestAdapter()) ?? null;
@@ -40,8 +40,9 @@ export class Runtime {
     return ort;
   }
 
-  // Opens a model; `progress` is told the share that has come, and words.
-  async openModel(model, progress) {
+  // Opens a model; `progress` is told the share that has come, and words. What the runtime does is
+  // done `inTurn`.
+  async openModel(model, progress, inTurn) {
     const named = (...precisions) =>
       precisions.map((one) => model.files.find((file) => file.precision === one)).find(Boolean);
     // On WebGPU the products of int8 would fall to the CPU; on WASM half precision is slow.
@@ -51,13 +52,14 @@ export class Runtime {
     if (fast) {
       const parts = await this.#fetchFile(fast, progress);
       this.gpu ??= await this.#import(GPU, 1);
-      const session = await create(this.gpu, parts, "webgpu").catch(() => null);
-      fault = await this.#faultOf(session, parts, fast, model);
+      const session = await inTurn(() => create(this.gpu, parts, "webgpu")).catch(() => null);
+      fault = await inTurn(() => this.#faultOf(session, parts, fast, model));
       if (!fault) return { session, file: fast, words: `WebGPU · ${fast.precision}` };
       await session?.release();
     }
     const file = named("int8", "fp32", "fp16");
-    const session = await create(this.wasm, await this.#fetchFile(file, progress), "wasm");
+    const parts = await this.#fetchFile(file, progress);
+    const session = await inTurn(() => create(this.wasm, parts, "wasm"));
     const threads = `${this.threads} thread${this.threads > 1 ? "s" : ""}`;
     const words = `WASM, ${threads}${fault && `: this WebGPU ${fault}`} · ${file.precision}`;
     return { session, file, words };
@@ -76,7 +78,7 @@ export class Runtime {
     return this.#graphs.get(url);
   }
 
-  // Fetches a model's graphs, which the service worker then keeps: for when there is no network.
+  // Fetches a model's graphs, which the service worker then keeps for when there is no network.
   async warm(model, loaded) {
     const steps = Object.values(model.forms).flat().flatMap((form) => form.steps);
     const urls = steps.map(({ graph }) => graph[fileOf(graph, model, loaded)?.precision] ?? graph);

@@ -1,20 +1,19 @@
 // Fetches files of models, checks them against their hash, and keeps them under it.
 
-const SHELF = "vitonnx-models";
-
-const addressOf = (hash) => new URL(`kept/${hash}`, self.location.href).href;
+const addressOf = (hash) => new URL(`kept/${hash}`, self.location).href;
 
 // Where there is no Cache Storage (plain http from another machine) nothing is kept.
 export const shelf = (name) => self.caches?.open(name);
+const models = () => shelf("vitonnx-models");
 
 // `arrived` is told how many bytes came.
 export async function fetchChecked(url, hash, arrived) {
-  const kept = await shelf(SHELF);
+  const kept = await models();
   const before = await kept?.match(addressOf(hash));
   if (before) return new Uint8Array(await before.arrayBuffer());
-  const bytes = await download(url, arrived, "no-store"); // it is kept here, and nowhere else
+  const bytes = await download(url, { cache: "no-store" }, arrived); // it is kept here alone
   // Browsers compute no hashes for a page of plain http, which anybody on the way could change.
-  const digest = await self.crypto.subtle?.digest("SHA-256", bytes);
+  const digest = await crypto.subtle?.digest("SHA-256", bytes);
   if (digest && hex(digest) !== hash) {
     throw new Error(`${url} is damaged, or of another version: reload the page, or copy it anew.`);
   }
@@ -22,8 +21,8 @@ export async function fetchChecked(url, hash, arrived) {
   return bytes;
 }
 
-export async function download(url, arrived = () => {}, cache = "default") {
-  const answer = await fetch(url, { cache }).catch(() => null);
+export async function download(url, settings, arrived = () => {}) {
+  const answer = await fetch(url, settings).catch(() => null);
   if (!answer?.ok) {
     const why = answer ? `the server says ${answer.status}` : "there is no connection";
     throw new Error(`${url} can't be fetched (${why}): try again.`);
@@ -39,10 +38,9 @@ export async function download(url, arrived = () => {}, cache = "default") {
 
 // Removes what this version of the page doesn't name.
 export async function keepOnly(hashes) {
-  const kept = await shelf(SHELF);
+  const kept = await models();
   const named = new Set(hashes.map(addressOf));
-  const all = (await kept?.keys()) ?? [];
-  await Promise.all(all.filter(({ url }) => !named.has(url)).map((one) => kept.delete(one)));
+  for (const { url } of (await kept?.keys()) ?? []) if (!named.has(url)) await kept.delete(url);
 }
 
 const hex = (digest) =>

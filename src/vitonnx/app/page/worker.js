@@ -5,7 +5,7 @@ import { Pictures } from "./pictures.js";
 import { prepare } from "./prepare.js";
 import { Question } from "./question.js";
 import { Runtime } from "./runtime.js";
-import { download, keepOnly } from "./store.js";
+import { keepOnly } from "./store.js";
 
 const BEST = 5; // classes that are named
 const runtime = new Runtime();
@@ -15,7 +15,7 @@ let pictures;
 let newestFrame;
 let turn = Promise.resolve();
 
-// The runtime runs one graph at a time.
+// The runtime does one thing at a time.
 function inTurn(work) {
   const done = turn.then(work);
   turn = done.catch(() => {});
@@ -28,15 +28,17 @@ const engine = {
   async open(given, root) {
     catalogue = given;
     pictures = new Pictures(catalogue.limits.memory);
-    const hashes = catalogue.models.flatMap(({ files }) => files.flatMap(({ sha256 }) => Object.values(sha256)));
-    await Promise.all([runtime.start(catalogue, root), keepOnly(hashes)]);
+    const files = catalogue.models.flatMap((model) => model.files);
+    await keepOnly(files.flatMap(({ sha256 }) => Object.values(sha256)));
+    await runtime.start(catalogue.runtime, root);
   },
 
   async load(name, progress) {
-    if (!loaded.has(name)) loaded.set(name, inTurn(() => runtime.openModel(modelOf(name), progress)));
+    const model = modelOf(name);
+    if (!loaded.has(name)) loaded.set(name, runtime.openModel(model, progress, inTurn));
     try {
       const { words, file } = await loaded.get(name);
-      runtime.warm(modelOf(name), file);
+      runtime.warm(model, file);
       return words;
     } catch (error) {
       loaded.delete(name);
@@ -47,43 +49,45 @@ const engine = {
   async look(source, { name, models, before }, id) {
     const isFrame = !(source instanceof Blob);
     if (isFrame) newestFrame = id;
+    await Promise.all(models.map((model) => loaded.get(model)));
     return inTurn(async () => {
       if (isFrame) await new Promise((resolve) => setTimeout(resolve)); // hear of newer ones
       if (isFrame && newestFrame !== id) throw new DOMException("a newer frame came", "AbortError");
-      if (before) pictures.forget(before);
+      pictures.forget(before);
       const whole = await decode(source, name, catalogue.limits);
-      source.close?.();
       const { width, height } = whole;
-      const views = {};
-      for (const each of models) {
-        const { recipe, covered } = modelOf(each);
-        views[each] = { ...prepare(whole, recipe, covered), width, height, kept: new Map() };
-      }
-      const key = String(id);
-      pictures.add(key, { views });
-      const seen = { key, name, width, height, models: {} };
-      for (const [each, view] of Object.entries(views)) {
-        const { logits } = await outputs(each, view);
-        const { crop, inside } = view;
-        seen.models[each] = { crop, inside, classes: logits ? best(logits.data, modelOf(each)) : [] };
+      const view = ({ recipe, covered }) =>
+        ({ ...prepare(whole, recipe, covered), width, height, kept: new Map() });
+      const views = Object.fromEntries(models.map((model) => [model, view(modelOf(model))]));
+      const seen = { key: String(id), name, width, height, models: {} };
+      pictures.add(seen.key, views);
+      for (const model of models) {
+        const { crop, inside } = views[model];
+        const { logits } = await outputs(model, views[model]);
+        const classes = logits ? best(logits.data, modelOf(model)) : [];
+        seen.models[model] = { crop, inside, classes };
       }
       return seen;
     });
   },
 
-  ask: (...asked) => inTurn(() => answer(...asked)),
+  async ask(key, model, probe, options, first) {
+    await loaded.get(model);
+    return inTurn(() => answer(key, modelOf(model), probe, options, first));
+  },
 
   forget: (key) => inTurn(() => pictures.forget(key)),
 };
 
 const imagesOf = ({ pixels, size }) => new runtime.Tensor("uint8", pixels, [1, ...size, 3]);
 
-// What the model says of a picture: kept, or computed again.
+// What a model says of a picture: kept, or computed again.
 function outputs(name, view) {
   return pictures.kept(view, "outputs", async () => {
     const { session } = await loaded.get(name);
-    const wanted = ["logits", ...modelOf(name).kept].filter((output) => session.outputNames.includes(output));
-    return session.run({ images: imagesOf(view) }, wanted);
+    const wanted = new Set(["logits", ...modelOf(name).kept]);
+    const images = imagesOf(view);
+    return session.run({ images }, session.outputNames.filter((output) => wanted.has(output)));
   });
 }
 
@@ -92,69 +96,63 @@ function best(logits, { classes }) {
   const parts = Array.from(logits, (logit) => Math.exp(logit - largest));
   const sum = parts.reduce((one, other) => one + other);
   const order = [...parts.keys()].sort((one, other) => parts[other] - parts[one]);
-  const named = (index) => ({ index, label: classes?.[index] ?? `class ${index}`, share: parts[index] / sum });
-  return order.slice(0, BEST).map(named);
+  const label = (index) => classes?.[index] ?? `class ${index}`;
+  return order.slice(0, BEST).map((index) => ({ index, label: label(index), share: parts[index] / sum }));
 }
 
-async function answer(key, name, probeName, options, firstKey) {
-  const model = modelOf(name);
-  const probe = model.probes.find((one) => one.name === probeName);
+async function answer(key, model, probeName, options, firstKey) {
+  const probe = model.probes.find(({ name }) => name === probeName);
   if (probe.refused) throw new Error(probe.refused);
   const question = new Question(probe, options, model);
-  const viewOf = (picture) => picture && pictures.find(picture, name);
-  const own = viewOf(key);
-  const first = viewOf(firstKey) ?? own;
+  const own = key === undefined ? undefined : pictures.find(key, model.name);
+  const first = firstKey === undefined ? own : pictures.find(firstKey, model.name);
   const values = {};
   for (const step of question.form.steps) {
     const view = step.of === "first" ? first : own;
-    Object.assign(values, await result(step, view, first, values, question, name));
+    Object.assign(values, await take(step, question, { view, first, values }));
   }
-  const { outputs: given, words, mark } = question.form;
-  const finding = { ...words, ...arrays(given.finding, values) };
+  const { outputs: named, words, mark } = question.form;
+  const arrays = (names) =>
+    Object.fromEntries(Object.entries(names ?? {}).map(([field, name]) => [field, arrayOf(values[name])]));
+  const finding = { ...words, ...arrays(named.finding) };
   if (mark && first === own) finding.mark = question.patch(own);
-  return { finding, arrays: arrays(given.arrays, values) };
+  return { finding, arrays: arrays(named.arrays) };
 }
 
-async function result(step, view, first, values, question, name) {
-  const { model } = question;
-  const takes = Object.entries(step.takes ?? {});
-  const byBlock = Object.values(step.feeds ?? {}).some((feed) => typeof feed === "object");
-  const feeds = (byBlock ? step.feeds[question.at] : step.feeds) ?? {};
+const arrayOf = ({ type, dims, data }) => ({ dtype: type, shape: [...dims], data });
+
+// Takes one step of an answer: runs its graph on what is kept, unless its result is kept, too.
+function take(step, question, { view, first, values }) {
   const { Tensor } = runtime;
-  const take = (from) => {
-    if (from.option) return new Tensor("float64", [question.number(from.option)], []);
-    if (from.query) return new Tensor("int64", [question.token(first)], [1]);
-    if (from.class) return new Tensor("int64", [question.target], [1, 1]);
-    return from.images ? imagesOf(view) : values[from.step];
+  const { model } = question;
+  const makers = {
+    option: (name) => new Tensor("float64", [question.number(name)], []),
+    query: () => new Tensor("int64", [question.token(first)], [1]),
+    class: () => new Tensor("int64", [question.target], [1, 1]),
+    step: (name) => values[name],
+    images: () => imagesOf(view),
   };
+  const takes = Object.entries(step.takes ?? {}).map(([input, from]) => [input, ...Object.entries(from)[0]]);
+  const isByBlock = Object.values(step.feeds ?? {}).some((feed) => typeof feed === "object");
+  const feeds = Object.entries((isByBlock ? step.feeds[question.at] : step.feeds) ?? {});
   const run = async () => {
-    const session = await runtime.openGraph(step.graph, model, (await loaded.get(name)).file);
-    const inputs = Object.fromEntries(takes.map(([input, from]) => [input, take(from)]));
-    if (Object.keys(feeds).length) {
-      const kept = await outputs(name, view);
-      for (const [input, output] of Object.entries(feeds)) inputs[input] = kept[output];
-    }
-    return session.run(inputs);
+    const { file } = await loaded.get(model.name);
+    const session = await runtime.openGraph(step.graph, model, file);
+    const given = takes.map(([input, kind, name]) => [input, makers[kind](name)]);
+    const kept = feeds.length ? await outputs(model.name, view) : {};
+    for (const [input, output] of feeds) given.push([input, kept[output]]);
+    return session.run(Object.fromEntries(given));
   };
-  const isAlways = view && takes.every(([, from]) => !(from.option || from.query || from.class || from.step));
-  const place = `${JSON.stringify(step.graph)} ${byBlock ? question.at : ""}`;
-  return isAlways ? pictures.kept(view, place, run) : run();
+  if (!view || takes.some(([, kind]) => kind !== "images")) return run();
+  return pictures.kept(view, JSON.stringify([step.graph, feeds]), run);
 }
-
-const arrays = (names, values) =>
-  Object.fromEntries(
-    Object.entries(names ?? {}).map(([field, output]) => {
-      const { type, dims, data } = values[output];
-      return [field, { dtype: type, shape: [...dims], data }];
-    }),
-  );
 
 onmessage = async ({ data: { id, method, given } }) => {
-  const progress = (...done) => postMessage({ id, progress: done });
+  const progress = (...told) => postMessage({ id, progress: told });
   try {
     const extra = { load: progress, look: id }[method];
     postMessage({ id, result: await engine[method](...given, extra) });
-  } catch (error) {
-    postMessage({ id, error: { name: error.name, message: error.message } });
+  } catch ({ name, message }) {
+    postMessage({ id, error: { name, message } });
   }
 };

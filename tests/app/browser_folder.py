@@ -159,7 +159,9 @@ def described(models: Path) -> dict[str, Any]:
                 {
                     "choices": {"query": "mean"},
                     "numbers": [],
-                    "steps": [{**mean, "feeds": {at: {"attention": n} for at, n in attention.items()}}],
+                    "steps": [
+                        {**mean, "feeds": {at: {"attention": n} for at, n in attention.items()}}
+                    ],
                     "outputs": {"finding": finding, "arrays": {}},
                     "words": words,
                     "mark": True,
@@ -168,7 +170,10 @@ def described(models: Path) -> dict[str, Any]:
                     "choices": {"query": "token"},
                     "numbers": ["mass"],
                     "steps": [
-                        {**row, "feeds": {at: {"attention": name} for at, name in attention.items()}}
+                        {
+                            **row,
+                            "feeds": {at: {"attention": name} for at, name in attention.items()},
+                        }
                     ],
                     "outputs": {"finding": finding, "arrays": {"attention": "finding/values"}},
                     "words": words,
@@ -233,7 +238,11 @@ def tiny_model() -> onnx.ModelProto:
         helper.make_node("Softmax", ["doubled"], ["block_01/attention"], axis=-1),
     ]
     square = [1, 1, tokens, tokens]
-    outputs = {"logits": [1, len(CLASSES)], "block_00/attention": square, "block_01/attention": square}
+    outputs = {
+        "logits": [1, len(CLASSES)],
+        "block_00/attention": square,
+        "block_01/attention": square,
+    }
     return model(nodes, {"images": (TensorProto.UINT8, [1, *SIZE, 3])}, outputs, constants)
 
 
@@ -307,7 +316,10 @@ def model(
         nodes,
         "graph",
         [helper.make_tensor_value_info(name, *what) for name, what in inputs.items()],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()],
+        [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, shape)
+            for n, shape in outputs.items()
+        ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)

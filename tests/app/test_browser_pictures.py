@@ -140,10 +140,16 @@ def drawn(mode: str) -> Image.Image:
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
 @pytest.mark.parametrize("form", ["png", "webp", "bmp", "gif"])
 def test_pixels_are_decoded_to_the_bit(page: Page, folder: Path, mode: str, form: str) -> None:
-    if (form == "bmp" and mode in ("RGBA", "LA")) or (form == "gif" and mode in ("RGBA", "RGB", "LA")):
+    if (form == "bmp" and mode in ("RGBA", "LA")) or (
+        form == "gif" and mode in ("RGBA", "RGB", "LA")
+    ):
         pytest.skip("no such file")
-    kept = drawn(mode).convert("RGBA") if form == "webp" and mode in ("LA", "P", "1") else drawn(mode)
-    kept.save(folder / f"{mode}.{form}", **({"lossless": True, "exact": True} if form == "webp" else {}))
+    kept = (
+        drawn(mode).convert("RGBA") if form == "webp" and mode in ("LA", "P", "1") else drawn(mode)
+    )
+    kept.save(
+        folder / f"{mode}.{form}", **({"lossless": True, "exact": True} if form == "webp" else {})
+    )
     assert_decoded(page, folder / f"{mode}.{form}", 0)
 
 
@@ -180,7 +186,9 @@ def test_bombs_are_refused_by_their_header(page: Page, folder: Path, form: str) 
     Image.new("RGBA" if form == "webp" else "RGB", (1200, 1000), "red").save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[:700] if form == "jpg" else whole[:60])  # nothing that can be decoded
-    with pytest.raises(Exception, match="has 1.2 million pixels, and this page takes 1.0: make it smaller"):
+    with pytest.raises(
+        Exception, match="has 1.2 million pixels, and this page takes 1.0: make it smaller"
+    ):
         page.evaluate(DECODE, [path.name, LIMITS])
 
 

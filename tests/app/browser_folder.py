@@ -28,6 +28,8 @@ VERSION = "1.30.0"
 CLASSES = ["cat, house cat", "dog", "bird", "fish", "frog", "newt"]
 
 INDEX = """<!doctype html><link rel="icon" href="data:,">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; connect-src 'self';
+  script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src data:">
 <script type="module" src="harness.js"></script>
 """
 HARNESS = """
@@ -40,7 +42,7 @@ const plain = (value) => JSON.parse(JSON.stringify(value ?? null, (_, one) =>
   ArrayBuffer.isView(one) ? [...one].map(Number) : one));
 window.tried = (work) => work().then(plain, ({ message }) => ({ error: message }));
 window.file = async (url) => await (await fetch(url)).blob();
-window.isReady = true;
+document.documentElement.id = "ready";
 """
 
 # The logits are the patches' means, and the attention what their products make of them.
@@ -186,7 +188,7 @@ def opened(browser: Browser, address: str, **settings: Any) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.goto(address)
-    page.wait_for_function("window.isReady")
+    page.wait_for_selector("#ready", state="attached")
     yield page
     context.close()
     assert complaints == []

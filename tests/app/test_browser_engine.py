@@ -266,7 +266,7 @@ def test_a_webgpu_that_fails_is_left(
             answer = ask(page, "heads", {"mass": "1"})
             assert values(answer) == pytest.approx(attention[0, 1:].reshape(1, 2, 3), rel=1e-4)
             page.reload()
-            page.wait_for_function("window.isReady")
+            page.wait_for_selector("#ready", state="attached")
 
 
 def test_a_damaged_model_is_refused(page: Page, folder: Path) -> None:
@@ -322,7 +322,7 @@ def test_it_works_offline_once_loaded(browser: Browser, folder: Path) -> None:
         page.evaluate("""async () => { while (!(await caches.match("class.onnx"))); }""")
         page.context.set_offline(True)
         page.reload()
-        page.wait_for_function("window.isReady")
+        page.wait_for_selector("#ready", state="attached")
         start(page)
         picture = "await createImageBitmap(new ImageData(30, 20))"
         given = "{name: 'drawn', models: ['tiny']}"

@@ -22,13 +22,14 @@ export async function decode(source, name, limits) {
     return blended(bitmap);
   } catch (error) {
     if (error instanceof TooLarge) throw error;
-    throw new Error(`${name} isn't a picture that this browser can read: convert it to PNG or JPEG.`);
+    const remedy = "convert it to PNG or JPEG";
+    throw new Error(`${name} isn't a picture that this browser can read: ${remedy}.`);
   }
 
   function refuse(size, most, unit) {
     if (size <= most) return;
-    const [has, takes] = [size, most].map((number) => number.toFixed(1));
-    throw new TooLarge(`${name} has ${has} ${unit}, and this page takes ${takes}: make it smaller.`);
+    const [has, takes] = [size, most].map((number) => `${number.toFixed(1)} ${unit}`);
+    throw new TooLarge(`${name} has ${has}, and this page takes ${takes}: make it smaller.`);
   }
 }
 

@@ -33,7 +33,8 @@ export function place(picture, recipe, covered) {
   const canvas = canvasOf(picture, size);
   const inset = canvas.map((all, axis) => (isAtEnd ? 0 : Math.floor((all - picture[axis]) / 2)));
   // As if the picture alone were scaled: for those that are too long to be padded first.
-  const scaled = picture.map((side, axis) => Math.max(1, round((side * size[axis]) / canvas[axis])));
+  const sides = picture.map((side, axis) => round((side * size[axis]) / canvas[axis]));
+  const scaled = sides.map((side) => Math.max(1, side));
   const corner = inset.map((side, axis) => -round(side * (size[axis] / canvas[axis])));
   const starts = inset.map((side) => -side);
   const ends = inset.map((side, axis) => (covered[axis] * canvas[axis]) / size[axis] - side);

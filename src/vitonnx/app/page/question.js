@@ -83,8 +83,9 @@ export class Question {
     const isCalled = (name) => [name, ...name.split(",")].map(plain).includes(plain(asked));
     const found = [...(classes ?? []).keys()].filter((index) => isCalled(classes[index]));
     if (found.length === 1) return found[0];
-    const what = found.length ? `the classes ${found.join(" and ")} are both called` : "there is no class";
-    throw new Error(`${what} ${asked}: give a number from 0 to ${classCount - 1}.`);
+    const both = `the classes ${found.join(" and ")} are both called`;
+    const why = `${found.length ? both : "there is no class"} ${asked}`;
+    throw new Error(`${why}: give a number from 0 to ${classCount - 1}.`);
   }
 }
 

@@ -33,7 +33,8 @@ export function resize(picture, size, filter, box, window = [0, 0, ...size]) {
   if (height > 100 * width && size[1] < height) {
     // Of so upright a strip Pillow scales the height first.
     const low = pass(data, standing(width), standing(width), down, width);
-    return { width: columns, height: rows, data: pass(low, lying(width), lying(columns), across, rows) };
+    const strip = pass(low, lying(width), lying(columns), across, rows);
+    return { width: columns, height: rows, data: strip };
   }
   // Rows that no result depends on are not scaled.
   const first = down[0].start;

@@ -49,7 +49,7 @@ const engine = {
   async look(source, { name, models, before }, id) {
     const isFrame = !(source instanceof Blob);
     if (isFrame) newestFrame = id;
-    await Promise.all(models.map((model) => loaded.get(model)));
+    await Promise.all(models.map(opened));
     return inTurn(async () => {
       if (isFrame) await new Promise((resolve) => setTimeout(resolve)); // hear of newer ones
       if (isFrame && newestFrame !== id) throw new DOMException("a newer frame came", "AbortError");
@@ -72,12 +72,18 @@ const engine = {
   },
 
   async ask(key, model, probe, options, first) {
-    await loaded.get(model);
+    await opened(model);
     return inTurn(() => answer(key, modelOf(model), probe, options, first));
   },
 
   forget: (key) => inTurn(() => pictures.forget(key)),
 };
+
+// A model's session, and its file. Outside of a turn: opening takes turns.
+async function opened(name) {
+  if (!loaded.has(name)) await engine.load(name, () => {});
+  return loaded.get(name);
+}
 
 const imagesOf = ({ pixels, size }) => new runtime.Tensor("uint8", pixels, [1, ...size, 3]);
 
@@ -96,8 +102,9 @@ function best(logits, { classes }) {
   const parts = Array.from(logits, (logit) => Math.exp(logit - largest));
   const sum = parts.reduce((one, other) => one + other);
   const order = [...parts.keys()].sort((one, other) => parts[other] - parts[one]);
-  const label = (index) => classes?.[index] ?? `class ${index}`;
-  return order.slice(0, BEST).map((index) => ({ index, label: label(index), share: parts[index] / sum }));
+  return order.slice(0, BEST).map((index) => {
+    return { index, label: classes?.[index] ?? `class ${index}`, share: parts[index] / sum };
+  });
 }
 
 async function answer(key, model, probeName, options, firstKey) {
@@ -112,14 +119,17 @@ async function answer(key, model, probeName, options, firstKey) {
     Object.assign(values, await take(step, question, { view, first, values }));
   }
   const { outputs: named, words, mark } = question.form;
-  const arrays = (names) =>
-    Object.fromEntries(Object.entries(names ?? {}).map(([field, name]) => [field, arrayOf(values[name])]));
+  const arrays = (names = {}) => {
+    const fields = Object.entries(names).map(([field, name]) => {
+      const { type, dims, data } = values[name];
+      return [field, { dtype: type, shape: [...dims], data }];
+    });
+    return Object.fromEntries(fields);
+  };
   const finding = { ...words, ...arrays(named.finding) };
   if (mark && first === own) finding.mark = question.patch(own);
   return { finding, arrays: arrays(named.arrays) };
 }
-
-const arrayOf = ({ type, dims, data }) => ({ dtype: type, shape: [...dims], data });
 
 // Takes one step of an answer: runs its graph on what is kept, unless its result is kept, too.
 function take(step, question, { view, first, values }) {
@@ -132,18 +142,21 @@ function take(step, question, { view, first, values }) {
     step: (name) => values[name],
     images: () => imagesOf(view),
   };
-  const takes = Object.entries(step.takes ?? {}).map(([input, from]) => [input, ...Object.entries(from)[0]]);
+  const takes = Object.entries(step.takes ?? {});
   const isByBlock = Object.values(step.feeds ?? {}).some((feed) => typeof feed === "object");
   const feeds = Object.entries((isByBlock ? step.feeds[question.at] : step.feeds) ?? {});
   const run = async () => {
     const { file } = await loaded.get(model.name);
     const session = await runtime.openGraph(step.graph, model, file);
-    const given = takes.map(([input, kind, name]) => [input, makers[kind](name)]);
+    const given = takes.map(([input, from]) => {
+      const [[kind, name]] = Object.entries(from);
+      return [input, makers[kind](name)];
+    });
     const kept = feeds.length ? await outputs(model.name, view) : {};
     for (const [input, output] of feeds) given.push([input, kept[output]]);
     return session.run(Object.fromEntries(given));
   };
-  if (!view || takes.some(([, kind]) => kind !== "images")) return run();
+  if (!view || takes.some(([, from]) => !from.images)) return run();
   return pictures.kept(view, JSON.stringify([step.graph, feeds]), run);
 }
 

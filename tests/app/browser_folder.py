@@ -118,8 +118,9 @@ def write_folder(folder: Path) -> None:
 def described() -> dict[str, Any]:
     """The model's part of the catalogue, but for its files."""
     by_block = {str(block): {"attention": f"attention_{block}"} for block in range(2)}
+    of_first = {at: {"attention": f"first/{fed['attention']}"} for at, fed in by_block.items()}
     row = {"query": {"query": True}, "scale": {"option": "mass"}}
-    whole = {"images": {"images": True}, "targets": {"class": True}}
+    whole = {"images": {"images": True}, "targets": {"class": True, "shape": [1, 1]}}
     classes = dict.fromkeys(("fp32", "int8"), "class.onnx")
     heads = [option("block", "block", -1), option("query", "query"), option("mass", "number")]
     return {
@@ -136,13 +137,13 @@ def described() -> dict[str, Any]:
         "kept": ["attention_0", "attention_1"],
         "probes": [
             {"name": "heads", "options": heads},
-            {"name": "attribution", "options": [option("target", "class")]},
+            {"name": "attribution", "options": [{**option("target", "class"), "several": True}]},
             {"name": "flow", "options": [], "refused": "flow can't be asked here."},
         ],
         "forms": {
             "heads": [
                 form("mean.onnx", {}, by_block, query="mean"),
-                form("row.onnx", row, by_block, query="token"),
+                form("row.onnx", row, of_first, query="token"),
             ],
             "attribution": [form(classes, whole, {})],
         },
@@ -159,7 +160,7 @@ def form(graph: object, takes: dict[str, Any], feeds: Any, **choices: str) -> di
     return {
         "choices": choices,
         "numbers": numbers,
-        "steps": [{"graph": graph, "of": "first", "feeds": feeds, "takes": takes}],
+        "steps": [{"graph": graph, "feeds": feeds, "takes": takes}],
         "outputs": {"finding": {"values": "values"}, "arrays": {"attention": "values"}},
         "words": {"kind": "maps", "unit": "attention"},
         "mark": "query" in choices,

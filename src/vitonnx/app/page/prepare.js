@@ -1,6 +1,6 @@
 // Turns a picture into a model's input pixels, by its recipe: engine/_preprocess.py in JavaScript.
 
-import { forPicture, place } from "./place.js";
+import { forPicture, place } from "./placing.js";
 import { resize } from "./resample.js";
 
 const LONGEST = 20_000; // beyond this side a picture is never scaled whole, as in Python

@@ -8,12 +8,13 @@ export class Question {
     this.model = model;
     this.texts = {};
     this.numbers = [];
-    for (const { name, role, default: usual } of probe.options) {
+    for (const { name, role, several, default: usual } of probe.options) {
       let text = options[name] ?? (usual === null ? null : String(usual));
       if (role === "query") this.query = text ??= usualQuery(probe, model);
       if (role === "block") this.block = text;
       if (role === "class") this.class = [text].flat();
-      if (role === "number" && text !== null) this.numbers.push(name);
+      const isNumber = role === "number" || (role === "class" && !several);
+      if (isNumber && text !== null) this.numbers.push(name);
       this.texts[name] = text;
     }
     this.form = (model.forms[probe.name] ?? []).find((form) => this.#fits(form));
@@ -21,13 +22,13 @@ export class Question {
     throw new Error(`this page can't ask ${probe.name} with these options: use vitonnx probe.`);
   }
 
-  #fits({ choices, numbers }) {
+  #fits({ choices, numbers, blocks }) {
     const isMet = ([name, wanted]) =>
       name === "query"
         ? (wanted === "mean") === (this.query === "mean")
         : String(wanted) === String(this.texts[name]);
     const isSame = [...numbers].sort().join() === [...this.numbers].sort().join();
-    return isSame && Object.entries(choices).every(isMet);
+    return isSame && (blocks?.includes(this.at) ?? true) && Object.entries(choices).every(isMet);
   }
 
   // The number of the block; a model that is too shallow shows its last.

@@ -78,10 +78,16 @@ export class Runtime {
     return this.#graphs.get(url);
   }
 
+  // Fetches what was found when the page was written.
+  async fetchAnswer(url) {
+    const text = new TextDecoder().decode(await download(new URL(url, this.root)));
+    return JSON.parse(text, (_, value) => (value?.dtype ? unpacked(value) : value));
+  }
+
   // Fetches a model's graphs, which the service worker then keeps for when there is no network.
   async warm(model, loaded) {
-    const steps = Object.values(model.forms).flat().flatMap((form) => form.steps);
-    const urls = steps.map(({ graph }) => graph[fileOf(graph, model, loaded)?.precision] ?? graph);
+    const urls = Object.values(model.forms).flat().flatMap(({ answer, steps }) =>
+      answer ?? steps.map(({ graph }) => graph[fileOf(graph, model, loaded)?.precision] ?? graph));
     for (const url of new Set(urls)) await fetch(new URL(url, this.root)).catch(() => {});
   }
 
@@ -134,6 +140,19 @@ export class Runtime {
     const isFar = (name) => distance(given[name].data, right[name].data) > TOLERANCE[precision];
     return session.outputNames.some(isFar) ? "gives wrong numbers" : "";
   }
+}
+
+const TYPES = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+function unpacked({ dtype, shape, data }) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt());
+  return { dtype, shape, data: new TYPES[dtype](bytes.buffer) };
 }
 
 // Which file has the weights of a graph that runs the whole network.

@@ -8,6 +8,7 @@ import { Runtime } from "./runtime.js";
 import { keepOnly } from "./store.js";
 
 const BEST = 5; // classes that are named
+const FIRST = "first/"; // before the names of what is kept of the picture that is learned from
 const runtime = new Runtime();
 const loaded = new Map();
 let catalogue;
@@ -113,12 +114,12 @@ async function answer(key, model, probeName, options, firstKey) {
   const question = new Question(probe, options, model);
   const own = key === undefined ? undefined : pictures.find(key, model.name);
   const first = firstKey === undefined ? own : pictures.find(firstKey, model.name);
+  const { answer: file, outputs: named, words, mark } = question.form;
+  if (file) return runtime.fetchAnswer(file);
   const values = {};
   for (const step of question.form.steps) {
-    const view = step.of === "first" ? first : own;
-    Object.assign(values, await take(step, question, { view, first, values }));
+    Object.assign(values, await take(step, question, { own, first, values }));
   }
-  const { outputs: named, words, mark } = question.form;
   const arrays = (names = {}) => {
     const fields = Object.entries(names).map(([field, name]) => {
       const { type, dims, data } = values[name];
@@ -131,16 +132,18 @@ async function answer(key, model, probeName, options, firstKey) {
   return { finding, arrays: arrays(named.arrays) };
 }
 
+const isOfFirst = (output) => output.startsWith(FIRST);
+
 // Takes one step of an answer: runs its graph on what is kept, unless its result is kept, too.
-function take(step, question, { view, first, values }) {
+function take(step, question, { own, first, values }) {
   const { Tensor } = runtime;
   const { model } = question;
   const makers = {
     option: (name) => new Tensor("float64", [question.number(name)], []),
     query: () => new Tensor("int64", [question.token(first)], [1]),
-    class: () => new Tensor("int64", [question.target], [1, 1]),
+    class: (_, shape) => new Tensor("int64", [question.target], shape),
     step: (name) => values[name],
-    images: () => imagesOf(view),
+    images: () => imagesOf(own),
   };
   const takes = Object.entries(step.takes ?? {});
   const isByBlock = Object.values(step.feeds ?? {}).some((feed) => typeof feed === "object");
@@ -150,14 +153,17 @@ function take(step, question, { view, first, values }) {
     const session = await runtime.openGraph(step.graph, model, file);
     const given = takes.map(([input, from]) => {
       const [[kind, name]] = Object.entries(from);
-      return [input, makers[kind](name)];
+      return [input, makers[kind](name, from.shape)];
     });
-    const kept = feeds.length ? await outputs(model.name, view) : {};
-    for (const [input, output] of feeds) given.push([input, kept[output]]);
+    for (const [input, output] of feeds) {
+      const kept = await outputs(model.name, isOfFirst(output) ? first : own);
+      given.push([input, kept[output.replace(FIRST, "")]]);
+    }
     return session.run(Object.fromEntries(given));
   };
-  if (!view || takes.some(([, from]) => !from.images)) return run();
-  return pictures.kept(view, JSON.stringify([step.graph, feeds]), run);
+  const isOfOther = first !== own && feeds.some(([, output]) => isOfFirst(output));
+  if (isOfOther || takes.some(([, from]) => !from.images)) return run();
+  return pictures.kept(own, JSON.stringify([step.graph, feeds]), run);
 }
 
 onmessage = async ({ data: { id, method, given } }) => {

@@ -51,7 +51,7 @@ class Limits:
     pixels: int = 50_000_000
     seconds: int = 20
     waiting: int = 40
-    memory: int = 160 * MEGABYTE
+    memory: int = 256 * MEGABYTE
     disk: int = 2_000 * MEGABYTE
     visitors: int = 200
     models: int = 3

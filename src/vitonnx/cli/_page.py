@@ -1,25 +1,24 @@
-"""``vitonnx app``: serve the page, or write it as a Space."""
+"""``vitonnx app``: serve the page, or write it as a folder."""
 
 from __future__ import annotations
 
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from vitonnx.cli._console import Stage, give, inform
 from vitonnx.cli._engines import Runtime, note_untrained, open_engines
-from vitonnx.cli._options import MILLION, Device, Precision, Quiet, Threads
+from vitonnx.cli._options import MILLION, Device, Quiet, Size, Threads, parse_size
 from vitonnx.errors import UsageError
 
 if TYPE_CHECKING:
     from vitonnx.app import Limits
-    from vitonnx.engine import Engine
+    from vitonnx.engine import Engine, Precision
 
 EXAMPLE = "Example: vitonnx app deit_base.onnx dino_vitb16.onnx"
 
@@ -35,6 +34,32 @@ def page(
             "Face Hub. By default, the two models that come with vitonnx.",
         ),
     ] = None,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            "--static",
+            metavar="DIR",
+            help="Serve nothing; write the page as a folder for any web server, with its models, "
+            "which run in the visitor's browser.",
+        ),
+    ] = None,
+    space: Annotated[
+        bool,
+        typer.Option("--space", help="With --static: write the README of a static Space, too."),
+    ] = False,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            "--runtime",
+            metavar="DIR",
+            help="With --static: the unpacked npm package onnxruntime-web; otherwise its files are "
+            "fetched once.",
+        ),
+    ] = None,
+    cdn: Annotated[
+        bool,
+        typer.Option("--cdn", help="With --static: have visitors fetch the runtime from a CDN."),
+    ] = False,
     host: Annotated[
         str,
         typer.Option("--host", help="Listen on this address; 0.0.0.0 admits other machines."),
@@ -42,6 +67,14 @@ def page(
     port: Annotated[
         int, typer.Option("--port", help="Listen on this port; 0 picks a free one.")
     ] = PORT,
+    public: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--public",
+            metavar="URL",
+            help="An address by which visitors know the page, behind a proxy; repeat for more.",
+        ),
+    ] = None,
     auth: Annotated[
         Path | None,
         typer.Option(
@@ -66,35 +99,35 @@ def page(
     memory: Annotated[
         int,
         typer.Option(
-            "--memory", metavar="MB", help="Keep up to this much attention in memory for sliders."
+            "--memory",
+            metavar="MB",
+            help="Keep up to this much of what models said of pictures, so that a click runs no "
+            "model.",
         ),
-    ] = 160,
-    space: Annotated[
-        Path | None,
-        typer.Option(
-            "--export-space",
-            metavar="DIR",
-            help="Serve nothing; write a folder ready to push as a Hugging Face Space.",
-        ),
-    ] = None,
+    ] = 256,
+    size: Size = None,
     device: Device = "auto",
     threads: Threads = None,
-    precision: Precision = "auto",
+    precision: Annotated[
+        list[Literal["fp32", "fp16", "int8"]] | None,
+        typer.Option(
+            "--precision",
+            help="Run models in this precision. With --static: write them in it; repeat for more.",
+        ),
+    ] = None,
+    export_space: Annotated[
+        Path | None, typer.Option("--export-space", metavar="DIR", hidden=True)
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Serve a page for probing pictures and videos in the browser."""
-    from vitonnx.app import (
-        MEGABYTE,
-        Limits,
-        check_space,
-        export_space,
-        open_socket,
-        read_users,
-        run_app,
-    )
+    """Serve a page for probing pictures and videos, or write it as a folder."""
+    from vitonnx.app import MEGABYTE, Limits
     from vitonnx.extras import require_app
 
-    require_app()
+    if export_space is not None:
+        raise UsageError(
+            "--export-space is gone: --static DIR --space writes a Space that needs no machine."
+        )
     limits = Limits(
         upload=upload * MEGABYTE,
         pixels=pixels * MILLION,
@@ -102,57 +135,80 @@ def page(
         waiting=waiting,
         memory=memory * MEGABYTE,
     )
-    runtime = Runtime(device, threads, precision)
-    if space is None:
-        users = read_users(auth) if auth is not None else []
-        with open_socket(host, port) as at:
-            engines = _open(models, runtime, quiet=quiet)
-            _note_memory(engines, limits, quiet=quiet)
-            _log(quiet=quiet)
-            run_app(
-                engines,
-                at,
-                limits=limits,
-                users=users,
-                ready=give,
-                closing=partial(inform, quiet=quiet),
+    precisions = tuple(precision or ())
+    if static is not None:
+        if (host, port, auth, public) != (HOST, PORT, None, None):
+            raise UsageError(
+                "--host, --port, --public and --auth apply to a page served from here: omit them "
+                "with --static, and set at the host who may see the folder."
             )
+        _write(static, models, precisions, runtime, cdn, space, limits, size, quiet=quiet)
         return
-    if (host, port, auth) != (HOST, PORT, None):
-        raise UsageError(
-            "--host, --port and --auth apply to a page served from here, not to a Space: omit them "
-            "with --export-space, and set on the hub who may see the Space."
+    if space or cdn or runtime is not None:
+        raise UsageError("--space, --runtime and --cdn belong to --static DIR: give that, too.")
+    if len(precisions) > 1:
+        raise UsageError("a served page runs its models in one precision: give --precision once.")
+    require_app()
+    from vitonnx.app import open_socket, read_users, run_app
+
+    users = read_users(auth) if auth is not None else []
+    with open_socket(host, port) as at:
+        options = Runtime(device, threads, *precisions)
+        engines = _open(models, options, size, quiet=quiet)
+        _note_memory(engines, limits, quiet=quiet)
+        _log(quiet=quiet)
+        run_app(
+            engines,
+            at,
+            limits=limits,
+            users=users,
+            public=public or (),
+            ready=give,
+            closing=partial(inform, quiet=quiet),
         )
-    check_space(space)
-    # Models are only checked here, so the CPU will do: no note on a missing GPU.
-    at_hand = replace(runtime, device="cpu" if device == "auto" else device)
-    engines = _open(models, at_hand, quiet=quiet)
-    with Stage(f"Writing {space}", quiet=quiet):
-        files = {name: engine.file for name, engine in engines.items()}
-        export_space(space, files, limits=limits, **runtime.options())
-    give(space)
-    _say_next(space, quiet=quiet)
 
 
-def _say_next(folder: Path, *, quiet: bool) -> None:
-    """Say how to try a Space, and how to push it."""
-    place = shlex.quote(str(folder))
-    program, requirements = (
-        shlex.quote(str(folder / name)) for name in ("app.py", "requirements.txt")
-    )
-    inform(
-        "to try it, in a fresh virtual environment:  "
-        f"pip install -r {requirements} && python {program}",
-        quiet=quiet,
-    )
-    inform(f"to push it:  hf upload USER/NAME {place} . --repo-type space", quiet=quiet)
+def _write(
+    folder: Path,
+    models: Sequence[str] | None,
+    precisions: Sequence[Precision],
+    runtime: Path | None,
+    cdn: bool,
+    space: bool,
+    limits: Limits,
+    size: str | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Write the static page, and say how to look at it."""
+    from vitonnx.app import MEGABYTE, check_static, write_static
+
+    check_static(folder)
+    # Models are only written here, so the CPU will do: no note on a missing GPU.
+    engines = _open(models, Runtime("cpu"), size, quiet=quiet)
+    with Stage(f"Writing {folder}", quiet=quiet) as show:
+        sizes = write_static(
+            engines,
+            folder,
+            precisions=precisions,
+            runtime=runtime,
+            cdn=cdn,
+            space=space,
+            limits=limits,
+            progress=show,
+        )
+    give(folder)
+    for name, size_of in sizes.items():
+        inform(f"{name}: {size_of / MEGABYTE:.1f} MB", quiet=quiet)
+    inform(f"to look at it:  python -m http.server -d {shlex.quote(str(folder))}", quiet=quiet)
 
 
-def _open(models: Sequence[str] | None, runtime: Runtime, *, quiet: bool) -> dict[str, Engine]:
+def _open(
+    models: Sequence[str] | None, runtime: Runtime, size: str | None, *, quiet: bool
+) -> dict[str, Engine]:
     from vitonnx.demo import demo_models
-    from vitonnx.engine import Engine
 
-    make = partial(Engine, **runtime.options())
+    make = runtime.opener(parse_size(size), None, quiet=quiet)
     opened = open_engines(models or tuple(demo_models()), make, quiet=quiet)
     note_untrained({name: engine.manifest for name, engine in opened.items()}, quiet=quiet)
     return {_public(name, list(opened)): engine for name, engine in opened.items()}
@@ -160,13 +216,14 @@ def _open(models: Sequence[str] | None, runtime: Runtime, *, quiet: bool) -> dic
 
 def _note_memory(engines: Mapping[str, Engine], limits: Limits, *, quiet: bool) -> None:
     """Print a note if the memory doesn't hold the attention of even one picture."""
-    from vitonnx.app import MEGABYTE, kept_bytes
+    from vitonnx.app import MEGABYTE
+    from vitonnx.portable import kept_bytes
 
-    each = sorted((kept_bytes(engine.manifest) for engine in engines.values()), reverse=True)
+    each = sorted((kept_bytes(engine.layout) for engine in engines.values()), reverse=True)
     needed = sum(each[: limits.models])
     if needed > limits.memory:
         inform(
-            f"the sliders will rerun the models: the attention of one picture takes "
+            f"clicks will run the models again: what they say of one picture takes "
             f"{needed / MEGABYTE:,.0f} MB, but only {limits.memory // MEGABYTE:,} MB may be kept. "
             f"Allow it with --memory {-(-needed // MEGABYTE)}.",
             quiet=quiet,

@@ -8,7 +8,7 @@ from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
 from vitonnx.engine._fit import is_kept_in_file, stage_of, stages_of
 from vitonnx.engine._placing import Place, place
-from vitonnx.engine._plan import Plan
+from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import Precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
@@ -65,6 +65,7 @@ __all__ = [
     "known_operators",
     "left_of_shards",
     "place",
+    "plan_graph",
     "plans_folder",
     "predict",
     "prepare",

@@ -1,7 +1,8 @@
 """Small graph passes, shared by export, tap and engine. No framework and no runtime in here."""
 
-from vitonnx.graph._attach import Attach
+from vitonnx.graph._attach import Attach, join_traced
 from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
+from vitonnx.graph._cut import Cut, divide, leave_unread
 from vitonnx.graph._derive import Derive
 from vitonnx.graph._find_blocks import Block, ancestors, find_blocks, first_join
 from vitonnx.graph._fuse_attention import FuseAttention
@@ -22,6 +23,7 @@ __all__ = [
     "OPSET",
     "Attach",
     "Block",
+    "Cut",
     "Derive",
     "FreeReshapes",
     "FuseAttention",
@@ -40,8 +42,11 @@ __all__ = [
     "ancestors",
     "canonicalise",
     "constant",
+    "divide",
     "find_blocks",
     "first_join",
+    "join_traced",
+    "leave_unread",
     "number",
     "numbers",
     "read_manifest",

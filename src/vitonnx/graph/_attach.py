@@ -16,7 +16,7 @@ from vitonnx.errors import ModelFileError
 from vitonnx.graph._canonical import IR_VERSION, OPSET
 from vitonnx.graph._write import constant
 
-__all__ = ["Attach"]
+__all__ = ["Attach", "join_traced"]
 
 BATCH = "batch"
 # Larger constants, such as distances between thousands of patches, stay a computation in the file;
@@ -86,8 +86,14 @@ class Attach(ir.passes.InPlacePass):
         if self.queries:
             sources[QUERIES] = _queries(graph)
         own = {name: self._own(graph, name, array) for name, array in self.constants.items()}
-        traced = self._trace(sources, own)
-        _join(model, traced, {**sources, **own}, prefix=self.name)
+        arguments = {name: _argument(value, BATCH) for name, value in sources.items()}
+        arguments |= {name: _argument(value) for name, value in own.items()}
+        join_traced(
+            model,
+            lambda: {self.name: self.function(arguments)},
+            {name: (arguments[name], value) for name, value in {**sources, **own}.items()},
+            prefix=self.name,
+        )
         result = graph.outputs[-1]
         result.shape = ir.Shape([1 if self.whole else BATCH, *(result.shape or ())[1:]])
         return ir.passes.PassResult(model, modified=True)
@@ -107,23 +113,48 @@ class Attach(ir.passes.InPlacePass):
         graph.inputs.append(value)
         return value
 
-    def _trace(self, sources: Mapping[str, ir.Value], own: Mapping[str, ir.Value]) -> ir.Model:
-        # ndonnx brings onnxruntime along, which graph passes do without.
-        import ndonnx as ndx
-        from onnxscript import optimizer
 
-        arguments = {name: _argument(value, BATCH) for name, value in sources.items()}
-        arguments |= {name: _argument(value) for name, value in own.items()}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of ndonnx, on its way to make some types fit
-            result = self.function(arguments)
-            traced = ir.from_proto(ndx.build(arguments, {self.name: result}))
-        _never_empty(traced.graph)
-        optimizer.optimize(traced, output_size_limit=LARGEST_CONSTANT)
-        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(traced)
-        common.IdentityEliminationPass()(traced)
-        common.RemoveUnusedNodesPass()(traced)
-        return traced
+def join_traced(
+    model: ir.Model,
+    function: Callable[[], Mapping[str, Any]],
+    sources: Mapping[str, tuple[Any, ir.Value]],
+    *,
+    prefix: str,
+) -> None:
+    """Trace a function of arrays, and add what it gives to a graph, as outputs of these names.
+
+    Parameters
+    ----------
+    model : ir.Model
+        The graph; changed in place.
+    function : callable
+        Gives the arrays by name, made of those of `sources`.
+    sources : mapping of str to (array, value)
+        The ndonnx argument that stands for a value of the graph in the function, and that value.
+    prefix : str
+        Begins the names of the new nodes.
+    """
+    _join(model, _trace(function, sources), sources, prefix=prefix)
+
+
+def _trace(
+    function: Callable[[], Mapping[str, Any]], sources: Mapping[str, tuple[Any, ir.Value]]
+) -> ir.Model:
+    # ndonnx brings onnxruntime along, which graph passes do without.
+    import ndonnx as ndx
+    from onnxscript import optimizer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of ndonnx, on its way to make some types fit
+        results = function()
+        arguments = {name: argument for name, (argument, _) in sources.items()}
+        traced = ir.from_proto(ndx.build(arguments, dict(results)))
+    _never_empty(traced.graph)
+    optimizer.optimize(traced, output_size_limit=LARGEST_CONSTANT)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(traced)
+    common.IdentityEliminationPass()(traced)
+    common.RemoveUnusedNodesPass()(traced)
+    return traced
 
 
 def _queries(graph: ir.Graph) -> ir.Value:
@@ -174,14 +205,16 @@ def _counts(node: ir.Node) -> bool:
 
 
 def _join(
-    model: ir.Model, traced: ir.Model, sources: Mapping[str, ir.Value], *, prefix: str
+    model: ir.Model, traced: ir.Model, sources: Mapping[str, tuple[Any, ir.Value]], *, prefix: str
 ) -> None:
     """Move the traced nodes over, and connect them."""
     if traced.opset_imports.get("", 0) > OPSET or (traced.ir_version or 0) > IR_VERSION:
         raise ModelFileError(f"{prefix} was traced to a newer ONNX opset than that of the file.")
     graph = model.graph
+    _name_constants(traced.graph)
     for value in list(traced.graph.inputs):
-        value.replace_all_uses_with(sources[str(value.name)], replace_graph_outputs=True)
+        _, source = sources[str(value.name)]
+        value.replace_all_uses_with(source, replace_graph_outputs=True)
     for value in list(traced.graph.initializers.values()):
         traced.graph.initializers.pop(str(value.name))
         value.name = f"{prefix}/{value.name}"
@@ -189,7 +222,7 @@ def _join(
             value.const_value.name = value.name
         graph.initializers.add(value)
     nodes = list(traced.graph)
-    result = traced.graph.outputs[0]
+    results = {str(value.name): value for value in traced.graph.outputs}
     traced.graph.outputs.clear()
     traced.graph.remove(nodes)
     for number, node in enumerate(nodes):
@@ -197,5 +230,18 @@ def _join(
         for place, value in enumerate(node.outputs):
             value.name = node.name if place == 0 else f"{node.name}/output_{place}"
     graph.extend(nodes)
-    result.name = prefix
-    graph.outputs.append(result)
+    for name, result in results.items():
+        result.name = name
+        graph.outputs.append(result)
+
+
+def _name_constants(graph: ir.Graph) -> None:
+    """Give each output that is a constant a node of its own, since it is renamed on its way."""
+    for place, value in enumerate(graph.outputs):
+        if value.is_initializer():
+            same = ir.node("Identity", [value])
+            same.outputs[0].name, same.outputs[0].type = value.name, value.type
+            same.outputs[0].shape = value.shape
+            graph.append(same)
+            graph.outputs[place] = same.outputs[0]
+            value.name = f"{value.name}/constant"

@@ -56,6 +56,7 @@ from vitonnx.probes._probe import (
     WeightProbe,
     no_probe,
 )
+from vitonnx.probes._query import read_query
 from vitonnx.probes._registry import (
     GROUP,
     PROBES,
@@ -162,6 +163,7 @@ __all__ = [
     "patch_tokens",
     "position_similarity",
     "principal_components",
+    "read_query",
     "rollout",
     "token_distances",
     "token_moments",

@@ -115,12 +115,16 @@ class AttributionResult(PictureResult):
         return self._of_each([shares[self._class(asked)] for asked in self.asked], np.float32)
 
     @property
+    def drawn(self) -> dict[str, Array]:
+        """A map a target."""
+        return {"values": self.attribution if self.several else self.attribution[None, ...]}
+
+    @property
     def finding(self) -> Maps:
         """A map a target."""
-        maps = self.attribution if self.several else self.attribution[None, ...]
         labels = tuple(map(self._label, range(len(self.asked))))
         return Maps(
-            values=maps,
+            **self.drawn,
             labels=labels,
             unit=UNITS[self.method],
             details=(f"method: {self.method}",),

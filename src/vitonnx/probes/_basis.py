@@ -11,7 +11,9 @@ import numpy as np
 
 from vitonnx.errors import UsageError
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._leading import leading_eigenvectors
 from vitonnx.probes._moments import Moments
+from vitonnx.probes._option import is_open
 
 __all__ = ["Basis", "BasisShape", "Side", "principal_components"]
 
@@ -167,7 +169,7 @@ def principal_components(
     >>> principal_components(Moments.of(token_moments(tokens), 1)).components.shape
     (3, 4)
     """
-    if moments.samples <= COMPONENTS:
+    if not is_open(moments.samples) and moments.samples <= COMPONENTS:
         raise UsageError(
             f"three components need the tokens of at least four patches, and there are "
             f"{moments.samples:.0f}: give more pictures."
@@ -175,16 +177,23 @@ def principal_components(
     xp = array_api_compat.array_namespace(moments.mean)
     if moments.mean.shape[0] < COMPONENTS:
         raise UsageError(f"tokens of {moments.mean.shape[0]} numbers have no three components.")
-    variances, vectors = xp.linalg.eigh(moments.scatter / (moments.samples - 1))
-    # The last are the largest.
-    components = xp.flip(xp.matrix_transpose(vectors)[-COMPONENTS:, :], axis=0)
+    covariance = moments.scatter / (moments.samples - 1)
+    if is_open(covariance):
+        variance, components = leading_eigenvectors(covariance, COMPONENTS)
+        whole = _trace(covariance)
+    else:
+        variances, vectors = xp.linalg.eigh(covariance)
+        # The last are the largest.
+        components = xp.flip(xp.matrix_transpose(vectors)[-COMPONENTS:, :], axis=0)
+        variance = xp.flip(xp.clip(variances[-COMPONENTS:], min=0.0))
+        whole = xp.sum(xp.clip(variances, min=0.0))
     largest = xp.argmax(xp.abs(components), axis=1)
-    index = xp.arange(components.shape[1], device=array_api_compat.device(components))
+    dim = moments.mean.shape[0]
+    index = xp.arange(dim, device=array_api_compat.device(components))
     picked = xp.where(index[None, :] == largest[:, None], components, 0.0)
     signs = xp.sign(xp.sum(picked, axis=1))
-    variance = xp.flip(xp.clip(variances[-COMPONENTS:], min=0.0))
-    whole = xp.sum(xp.clip(variances, min=0.0))
-    if not float(whole) > NOTHING * float(xp.sum(moments.mean * moments.mean)):
+    least = NOTHING * xp.sum(moments.mean * moments.mean)
+    if not is_open(whole) and not float(whole) > float(least):
         raise UsageError(
             "all patches have the same token, so that there are no components: give other pictures."
         )
@@ -196,3 +205,9 @@ def principal_components(
         foreground=foreground,
         model=model,
     )
+
+
+def _trace(matrix: Array) -> Array:
+    xp = array_api_compat.array_namespace(matrix)
+    index = xp.arange(matrix.shape[0], device=array_api_compat.device(matrix))
+    return xp.sum(xp.where(index[:, None] == index[None, :], matrix, 0.0))

@@ -14,7 +14,7 @@ from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Maps
-from vitonnx.probes._option import option
+from vitonnx.probes._option import is_open, option
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._probe import GraphProbe, Queries
 from vitonnx.probes._query import (
@@ -63,20 +63,24 @@ class HeadsResult(PictureResult):
     patch: tuple[int, int] | None
 
     @property
-    def finding(self) -> Maps:
-        """The mean of the heads, and every head."""
+    def drawn(self) -> dict[str, Array]:
+        """The mean of the heads before every head, and their masks."""
         xp = array_api_compat.array_namespace(self.attention)
-        masks, outlined = None, ""
+        drawn = {"values": xp.concat([self.mean[None, ...], self.attention])}
         if self.mass is not None and self.mask is not None:
             of_mean = mass_mask(self.mean[None, None, ...], self.mass)[0, ...]
-            masks = xp.concat([of_mean, self.mask])
-            outlined = f"{self.mass:.0%} of the attention to patches"
+            drawn["masks"] = xp.concat([of_mean, self.mask])
+        return drawn
+
+    @property
+    def finding(self) -> Maps:
+        """The mean of the heads, and every head."""
+        outlined = "" if self.mass is None else f"{self.mass:.0%} of the attention to patches"
         return Maps(
-            values=xp.concat([self.mean[None, ...], self.attention]),
+            **self.drawn,
             labels=("mean of the heads", *_head_labels(self.attention.shape[0])),
             unit="attention weight",
             details=(f"block {self.block}", f"query: {self._asked()}"),
-            masks=masks,
             outlined=outlined,
             mark=self.patch,
         )
@@ -345,7 +349,7 @@ def mass_mask(maps: Array, mass: float) -> Array:
 
 def check_mass(mass: float) -> None:
     """Raise a UsageError unless ``0 < mass <= 1``."""
-    if not 0 < mass <= 1:
+    if not (is_open(mass) or 0 < mass <= 1):
         raise UsageError(f"mass is {mass}; it must be more than 0 and at most 1, such as 0.6.")
 
 

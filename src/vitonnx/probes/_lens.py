@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import array_api_compat
 
@@ -15,7 +15,7 @@ from vitonnx.layout import Layout
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._classes import class_name, find_class
 from vitonnx.probes._finding import ClassMaps, Maps
-from vitonnx.probes._option import option
+from vitonnx.probes._option import is_open, option
 from vitonnx.probes._probe import GraphProbe, Queries
 from vitonnx.probes._result import PictureResult
 
@@ -98,6 +98,11 @@ class LensResult(PictureResult):
     classes: tuple[str, ...] | None
 
     @property
+    def drawn(self) -> dict[str, Array]:
+        """The one map: of the classes, or of the probability of the one that was asked for."""
+        return {"values": (self.lens if self.asked is None else self.probability)[None, ...]}
+
+    @property
     def finding(self) -> ClassMaps | Maps:
         """The classes; or the probability of the one that was asked for."""
         names = [class_name(int(index), self.classes) for index in self.top5]
@@ -106,13 +111,13 @@ class LensResult(PictureResult):
         details = (f"the head after block {self.block}", f"best: {best}")
         if self.asked is None:
             return ClassMaps(
-                values=self.lens[None, ...],
+                **self.drawn,
                 labels=("class of each patch",),
                 classes=self.classes,
                 details=details,
             )
         return Maps(
-            values=self.probability[None, ...],
+            **self.drawn,
             labels=(class_name(self.asked, self.classes),),
             unit=f"probability of {class_name(self.asked, self.classes)}",
             details=details,
@@ -167,7 +172,9 @@ class Lens(GraphProbe[LensResult]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.class_ is not None and not isinstance(self.class_, str | Integral):
+        if not (self.class_ is None or is_open(self.class_)) and not isinstance(
+            self.class_, str | Integral
+        ):
             raise UsageError(f"class_ is {self.class_!r}; it must be a class's number or name.")
 
     def reads(self, layout: Layout) -> tuple[str, ...]:
@@ -205,9 +212,9 @@ class Lens(GraphProbe[LensResult]):
             xp.concat([xp.max(of_patches, axis=-1), shares], axis=1),
         ]
         if asked is not None:
-            of_class = probabilities(whole)[:, asked : asked + 1]
+            of_class = _of_class(probabilities(whole), asked)
             same = xp.concat([of_class] * count, axis=1)
-            numbers.append(xp.concat([of_patches[:, :, asked], same], axis=1))
+            numbers.append(xp.concat([_of_class(of_patches, asked)[..., 0], same], axis=1))
         return xp.astype(xp.stack(numbers, axis=-1), xp.float32)
 
     def difference(self, condensed: Array, expected: Array) -> float:
@@ -229,6 +236,16 @@ class Lens(GraphProbe[LensResult]):
             classes=layout.classes,
         )
 
-    def _asked(self, layout: Layout) -> int | None:
+    def _asked(self, layout: Layout) -> Any:
         """Find the class that is asked for."""
-        return None if self.class_ is None else find_class(self.class_, layout)
+        if self.class_ is None or is_open(self.class_):
+            return self.class_
+        return find_class(self.class_, layout)
+
+
+def _of_class(shares: Array, asked: Any) -> Array:
+    """Take what one class has: (..., classes) becomes (..., 1)."""
+    if not is_open(asked):
+        return shares[..., asked : asked + 1]
+    xp = array_api_compat.array_namespace(shares)
+    return xp.take(shares, xp.reshape(asked, (1,)), axis=-1)

@@ -8,6 +8,7 @@ import array_api_compat
 import numpy as np
 
 from vitonnx.probes._arrays import Array
+from vitonnx.probes._option import is_open
 from vitonnx.probes._total import Total
 
 __all__ = ["Moments", "token_moments"]
@@ -49,6 +50,10 @@ class Moments(Total):
     @classmethod
     def of(cls, packed: Array, pictures: int) -> Moments:
         """Take what `token_moments` gives for the vectors of some pictures."""
+        if is_open(packed):
+            xp = array_api_compat.array_namespace(packed)
+            numbers = xp.astype(packed, xp.float64)
+            return cls(pictures, numbers[0, 0], numbers[1, :], numbers[2:, :])
         numbers = np.asarray(packed, np.float64)
         return cls(pictures, float(numbers[0, 0]), numbers[1, :], numbers[2:, :])
 

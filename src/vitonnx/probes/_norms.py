@@ -16,7 +16,7 @@ from vitonnx.probes._adding import AddingProbe
 from vitonnx.probes._arrays import Array
 from vitonnx.probes._crop import cells_within
 from vitonnx.probes._finding import Histogram, Maps
-from vitonnx.probes._option import option
+from vitonnx.probes._option import is_open, option
 from vitonnx.probes._patches import patch_tokens
 from vitonnx.probes._probe import Queries
 from vitonnx.probes._result import PictureResult
@@ -26,9 +26,8 @@ __all__ = ["NormCounts", "Norms", "NormsResult", "token_norms"]
 
 # 64 bins an octave: a quartile is right to 1 %, and less where it is interpolated.
 BINS_OF_AN_OCTAVE, LEAST, MOST = 64, -20, 24
-EDGES = 2.0 ** (
-    np.arange(LEAST * BINS_OF_AN_OCTAVE, MOST * BINS_OF_AN_OCTAVE + 1) / BINS_OF_AN_OCTAVE
-)
+BINS = (MOST - LEAST) * BINS_OF_AN_OCTAVE
+EDGES = 2.0 ** (LEAST + np.arange(BINS + 1) / BINS_OF_AN_OCTAVE)
 FAR_OUT = 3.0
 
 
@@ -70,15 +69,21 @@ class NormCounts(Total):
     def _merged(self, other: NormCounts) -> NormCounts:
         return NormCounts(self.count + other.count, self.patches + other.patches)
 
-    def quantile(self, share: float) -> float:
-        """Give the norm that this share of the patches doesn't exceed."""
-        below = np.cumsum(self.patches)
-        place = int(np.searchsorted(below, share * below[-1]))
-        within = (share * below[-1] - (below[place] - self.patches[place])) / self.patches[place]
-        return float(EDGES[place] * (EDGES[place + 1] / EDGES[place]) ** within)
+    def quantile(self, share: float) -> Array:
+        """Give the norm that this share of the patches doesn't exceed: float64 ()."""
+        xp = array_api_compat.array_namespace(self.patches)
+        below = xp.cumulative_sum(self.patches)
+        wanted = share * below[-1:]
+        # The first bin with which that many are reached.
+        index = xp.arange(BINS, device=array_api_compat.device(below))
+        place = xp.sum(xp.astype(below < wanted, xp.int64), axis=0, keepdims=True)
+        here = xp.astype(index == place, xp.float64)
+        within = (wanted[0] - xp.sum(here * (below - self.patches))) / xp.sum(here * self.patches)
+        octaves = LEAST + (xp.astype(place[0], xp.float64) + within) / BINS_OF_AN_OCTAVE
+        return 2.0**octaves
 
     @property
-    def threshold(self) -> float:
+    def threshold(self) -> Array:
         """The norm above which a patch is an artefact: Tukey's outer fence.
 
         That is three times the distance of the quartiles above the upper one: of numbers that are
@@ -90,6 +95,34 @@ class NormCounts(Total):
         """
         lower, upper = self.quantile(0.25), self.quantile(0.75)
         return upper + FAR_OUT * (upper - lower)
+
+
+def count_norms(norms: Array) -> Array:
+    """Count norms in the bins of `EDGES`; what lies beyond is counted in the outermost.
+
+    Parameters
+    ----------
+    norms : (...)
+        Of tokens.
+
+    Returns
+    -------
+    float64 (bins,), the input's namespace
+
+    Examples
+    --------
+    >>> counts = count_norms(np.asarray([[1.0, 1.0], [3.0, 0.0]]))
+    >>> counts.shape, counts[0], counts[-LEAST * BINS_OF_AN_OCTAVE]
+    ((2816,), np.float64(1.0), np.float64(2.0))
+    """
+    xp = array_api_compat.array_namespace(norms)
+    flat = xp.astype(xp.reshape(norms, (-1,)), xp.float64)
+    edges = xp.asarray(EDGES[1:-1], device=array_api_compat.device(norms))
+    # How many lie below each edge, of which the counts between two are the difference.
+    below = xp.sum(xp.astype(flat[:, None] < edges[None, :], xp.float64), axis=0)
+    whole = xp.sum(xp.ones_like(flat), axis=0, keepdims=True)
+    ends = xp.concat([xp.zeros_like(whole), below, whole])
+    return ends[1:] - ends[:-1]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -114,20 +147,24 @@ class NormsResult(PictureResult):
     block: int
 
     @property
+    def drawn(self) -> dict[str, Array]:
+        """The one map, and the mask of the artefacts."""
+        drawn = {"values": self.norms[None, ...]}
+        return drawn if self.artefacts is None else {**drawn, "masks": self.artefacts[None, ...]}
+
+    @property
     def finding(self) -> Maps:
         """The one map, artefacts outlined."""
-        outlined, masks = "", None
+        outlined = ""
         if self.threshold is not None and self.artefacts is not None:
             rows, columns = cells_within(self.inside, self.norms.shape)
             share = float(np.asarray(self.artefacts)[rows, columns].mean())
             outlined = f"artefacts, norm above {self.threshold:.4g} ({share:.1%} of the patches)"
-            masks = self.artefacts[None, ...]
         return Maps(
-            values=self.norms[None, ...],
+            **self.drawn,
             labels=("norms",),
             unit="norm of the patch's token",
             details=(f"block {self.block}, before any further norm",),
-            masks=masks,
             outlined=outlined,
         )
 
@@ -183,7 +220,9 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.threshold is not None and not 0 < self.threshold < float("inf"):
+        if self.threshold is None or is_open(self.threshold):
+            return
+        if not 0 < self.threshold < float("inf"):
             raise UsageError(f"threshold is {self.threshold}; it must be above 0.")
 
     def fit_stage(self, layout: Layout) -> Norms | None:
@@ -195,7 +234,8 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
         assert isinstance(total, NormCounts)
         if not total.count:
             raise UsageError("norms of no picture have no threshold: give pictures.")
-        return replace(self, threshold=total.threshold)
+        found = total.threshold
+        return replace(self, threshold=found if is_open(found) else float(found))
 
     def learned(self, layout: Layout) -> Mapping[str, Array]:
         """Give the threshold."""
@@ -225,16 +265,14 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
         total = NormCounts()
         for result in results:
             rows, columns = cells_within(result.inside, result.norms.shape)
-            values = np.asarray(result.norms, np.float64)[rows, columns]
-            counts, _ = np.histogram(np.clip(values, EDGES[0], EDGES[-1]), EDGES)
-            total = total.merge(NormCounts(1, counts.astype(np.float64)))
+            total = total.merge(NormCounts(1, count_norms(result.norms[rows, columns])))
         return total
 
     def finding_of(self, total: NormCounts, layout: Layout) -> Histogram:
         """Give the histogram, with the threshold."""
         if not total.count:
             raise UsageError("norms of no picture have no histogram: give pictures.")
-        threshold = total.threshold if self.threshold is None else self.threshold
+        threshold = float(total.threshold) if self.threshold is None else self.threshold
         found = Histogram(
             counts=np.asarray(total.patches).astype(np.int64),
             edges=EDGES,

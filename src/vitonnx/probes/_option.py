@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import array_api_compat
+
 from vitonnx.blame import reason_of
 from vitonnx.errors import UsageError
 
-__all__ = ["Option", "option", "options_of"]
+__all__ = ["Option", "is_open", "option", "options_of"]
 
 Value = TypeVar("Value")
 
@@ -59,6 +61,8 @@ class Option:
         Whether a command takes it several times; the field is then a tuple of the values.
     other_name : str
         Another name in the command of the probe, with the same meaning; empty for none.
+    base : type
+        The first type of the field's annotation, whatever words a command takes for it.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Option:
     constant: bool = False
     several: bool = False
     other_name: str = ""
+    base: Any = str
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -133,6 +138,8 @@ class Option:
         """Raise a UsageError unless the value is allowed."""
         if value is self.default or (value is None and (self.optional or self.read is not None)):
             return
+        if is_open(value):
+            return
         kind, wanted = WANTED[self.kind]
         fits = isinstance(value, kind) and isinstance(value, bool) == (self.kind is bool)
         if not fits and self.read is None and not self.choices:
@@ -148,6 +155,14 @@ class Option:
         if not low <= value <= high:
             bounds = f"from {low:g} to {high:g}" if self.most is not None else f"at least {low:g}"
             raise UsageError(f"{self.name} is {value}; it must be {bounds}.")
+
+
+def is_open(value: object) -> bool:
+    """Tell whether a number is an array without values: an input of the graph that is being traced.
+
+    Nothing can be checked of it, nor said in words: it stands for any number.
+    """
+    return array_api_compat.is_array_api_obj(value) and array_api_compat.is_lazy_array(value)
 
 
 def option(
@@ -217,4 +232,4 @@ def _typed(declared: Option, hint: Any) -> Option:
     words = all(isinstance(choice, str) for choice in choices)
     if kind not in KINDS or not words or (others and declared.read is None):
         raise TypeError(f"option {declared.name} is of type {hint}: give it a `read`.")
-    return replace(declared, kind=kind, choices=choices, optional=type(None) in given)
+    return replace(declared, kind=kind, choices=choices, optional=type(None) in given, base=first)

@@ -19,7 +19,7 @@ from vitonnx.probes._basis import COMPONENTS, Basis, BasisShape, Side, principal
 from vitonnx.probes._finding import ColourMaps, Finding, Plate
 from vitonnx.probes._foreground import FirstComponent, on_side
 from vitonnx.probes._moments import Moments, token_moments
-from vitonnx.probes._option import option
+from vitonnx.probes._option import is_open, option
 from vitonnx.probes._patches import patch_tokens
 from vitonnx.probes._probe import GraphProbe, Queries
 from vitonnx.probes._result import PictureResult
@@ -29,6 +29,8 @@ from vitonnx.probes._total import Total
 __all__ = ["PCA", "PCAResult", "PatchMoments"]
 
 Foreground = Literal["none", "first"]
+
+LEAST_VARIANCE = 1e-24  # of a component whose deviation divides
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,7 +43,7 @@ class PCAResult(PictureResult):
         Of each patch's token, about the mean of all pictures that the basis was fitted on.
     foreground : bool (rows, columns) or None
         Which patches are on the side that the basis was fitted on; None where that is all.
-    spread : tuple of float
+    spread : tuple of three floats
         Standard deviation of each component over those.
     details : tuple of str
         What tokens they are, in words.
@@ -49,19 +51,20 @@ class PCAResult(PictureResult):
 
     pca: Array
     foreground: Array | None
-    spread: tuple[float, ...]
+    spread: tuple[Any, ...]
     details: tuple[str, ...]
+
+    @property
+    def drawn(self) -> dict[str, Array]:
+        """The components, their spread, and which patches are shown."""
+        xp = array_api_compat.array_namespace(self.pca) if is_open(self.pca) else np
+        drawn = {"values": self.pca, "spread": xp.stack([xp.asarray(of) for of in self.spread])}
+        return drawn if self.foreground is None else {**drawn, "shown": self.foreground}
 
     @property
     def finding(self) -> ColourMaps:
         """The components as red, green and blue."""
-        return ColourMaps(
-            values=self.pca,
-            spread=np.asarray(self.spread),
-            label="principal components",
-            details=self.details,
-            shown=self.foreground,
-        )
+        return ColourMaps(**self.drawn, label="principal components", details=self.details)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,10 @@ class PatchMoments(SumProbe[Moments]):
         weights = None
         if self.side is not None:
             weights = xp.astype(on_side(tokens, outputs["pca/side"]) > 0, tokens.dtype)
-        return xp.astype(token_moments(tokens, weights), xp.float32)[None, ...]
+        moments = xp.astype(token_moments(tokens, weights), xp.float32)
+        # A traced product doesn't know its shape.
+        dim = patches.shape[-1]
+        return xp.reshape(moments, (1, 2 + dim, dim))
 
     def total(self, condensed: Array, pictures: int, layout: Layout) -> Moments:
         """Take the moments of a batch."""
@@ -334,18 +340,20 @@ class PCA(GraphProbe[PCAResult]):
                 "pca/components": np.zeros((rows, dim), np.float32),
                 "pca/offsets": np.zeros(rows, np.float32),
             }
-        basis, mean = self.basis, np.asarray(self.basis.mean)
-        scale = np.asarray(self._spread) if self.whiten else np.ones(COMPONENTS)
-        components, offsets = np.asarray(basis.components) / scale[:, None], np.zeros(COMPONENTS)
+        basis, mean = self.basis, self.basis.mean
+        xp = array_api_compat.array_namespace(mean)
+        components, offsets = basis.components, xp.zeros(COMPONENTS, dtype=xp.float64)
+        if self.whiten:
+            components = components / self._spread[:, None]
         if basis.foreground is not None:
             side = basis.foreground
-            beyond = float(side.component @ (mean - side.mean)) - float(side.threshold or 0.0)
-            components = np.concatenate([components, side.component[None, :]])
-            offsets = np.append(offsets, beyond)
+            beyond = xp.sum(side.component * (mean - side.mean), axis=0, keepdims=True)
+            components = xp.concat([components, side.component[None, :]])
+            offsets = xp.concat([offsets, beyond - float(side.threshold or 0.0)])
         return {
-            "pca/mean": mean.astype(np.float32),
-            "pca/components": components.astype(np.float32),
-            "pca/offsets": offsets.astype(np.float32),
+            "pca/mean": xp.astype(mean, xp.float32),
+            "pca/components": xp.astype(components, xp.float32),
+            "pca/offsets": xp.astype(offsets, xp.float32),
         }
 
     @property
@@ -356,11 +364,13 @@ class PCA(GraphProbe[PCAResult]):
         )
 
     @property
-    def _spread(self) -> tuple[float, ...]:
+    def _spread(self) -> Array:
         """Standard deviation of each component; never 0, so that it can divide."""
         assert isinstance(self.basis, Basis)
-        deviations = np.sqrt(np.asarray(self.basis.explained_variance))
-        return tuple(np.maximum(deviations, 1e-12).tolist())
+        variance = self.basis.explained_variance
+        xp = array_api_compat.array_namespace(variance)
+        # A traced maximum knows no numbers but arrays.
+        return xp.sqrt(xp.where(variance > LEAST_VARIANCE, variance, LEAST_VARIANCE))
 
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give float32 (batch, rows, columns, 3), or 4: how far inside the foreground."""
@@ -376,13 +386,27 @@ class PCA(GraphProbe[PCAResult]):
         """Make the result of one picture, of its (rows, columns, 3 or 4)."""
         if not isinstance(self.basis, Basis):
             raise self._unfitted
-        ratio = ", ".join(f"{float(share):.0%}" for share in self.basis.explained_variance_ratio)
+        ratio, spread = self.basis.explained_variance_ratio, self._spread
         foreground = condensed[..., 3] > 0 if condensed.shape[-1] > COMPONENTS else None
         of_side = () if foreground is None else ("of the foreground",)
-        spread = (1.0,) * COMPONENTS if self.whiten else self._spread
+        details = (say_block(self.block, layout), *_explained(ratio), *of_side)
         return PCAResult(
             pca=condensed[..., :COMPONENTS],
             foreground=foreground,
-            spread=spread,
-            details=(say_block(self.block, layout), f"explained variance: {ratio}", *of_side),
+            spread=(1.0,) * COMPONENTS if self.whiten else _numbers(spread),
+            details=details,
         )
+
+
+def _numbers(three: Array) -> tuple[Any, ...]:
+    """Take an array of three numbers apart."""
+    apart = [three[place] for place in range(COMPONENTS)]
+    return tuple(each if is_open(each) else float(each) for each in apart)
+
+
+def _explained(ratio: Array) -> tuple[str, ...]:
+    """Say what share of the variance the components explain, where it is known."""
+    shares = _numbers(ratio)
+    if is_open(shares[0]):
+        return ()
+    return ("explained variance: " + ", ".join(f"{share:.0%}" for share in shares),)

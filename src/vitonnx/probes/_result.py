@@ -42,6 +42,17 @@ class Found(ABC):
     def finding(self) -> Finding:
         """What was found, as one of the neutral shapes: `Maps`, `Table`, `Plate` or `Matrix`."""
 
+    @property
+    def drawn(self) -> dict[str, Array]:
+        """The arrays of the finding by its fields' names, without any word.
+
+        Words may depend on numbers, which arrays that are being traced don't have: a result whose
+        words do so gives its arrays here for itself.
+        """
+        found = self.finding
+        values = {entry.name: getattr(found, entry.name) for entry in fields(found)}
+        return {name: value for name, value in values.items() if hasattr(value, "shape")}
+
     def arrays(self) -> dict[str, Array]:
         """Give the result's own arrays by name: those that its ``.npz`` holds.
 

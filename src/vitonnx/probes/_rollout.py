@@ -16,7 +16,7 @@ from vitonnx.probes._arrays import Array, check_attention
 from vitonnx.probes._crop import Crop
 from vitonnx.probes._finding import Maps
 from vitonnx.probes._mixing import Fused, follow, mixing
-from vitonnx.probes._option import option
+from vitonnx.probes._option import is_open, option
 from vitonnx.probes._patches import fold_patches
 from vitonnx.probes._probe import GraphProbe, Queries
 from vitonnx.probes._result import PictureResult
@@ -43,11 +43,16 @@ class RolloutResult(PictureResult):
     discard: float = 0.0
 
     @property
+    def drawn(self) -> dict[str, Array]:
+        """The one map."""
+        return {"values": self.rollout[None, ...]}
+
+    @property
     def finding(self) -> Maps:
         """The one map."""
         discarded = [f"discarded: {self.discard:.0%}"] if self.discard else []
         return Maps(
-            values=self.rollout[None, ...],
+            **self.drawn,
             labels=("attention rollout",),
             unit="rollout weight",
             details=("rollout of all blocks", f"fusion of heads: {self.fusion}", *discarded),
@@ -195,7 +200,7 @@ def rollout(
         mixings = (mixing(fuse(attention)) for attention in reversed(attentions))
         return functools.reduce(operator.matmul, mixings)
     rows = query if isinstance(query, slice) else slice(query, query + 1)
-    flow = _first_row(attentions[-1], fuse, rows, whole=discard > 0)
+    flow = _first_row(attentions[-1], fuse, rows, whole=is_open(discard) or discard > 0)
     for attention in reversed(attentions[:-1]):
         flow = follow(flow, fuse(attention))
     return flow[:, 0, :]
@@ -233,7 +238,7 @@ def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int 
         # A traced maximum does not know its shape.
         extreme = xp.reshape(getattr(xp, fusion)(attention, axis=1), (-1, *attention.shape[2:]))
         fused = Fused(extreme, 1)
-    if discard == 0:
+    if not is_open(discard) and discard == 0:
         return fused
     tokens = attention.shape[-1]
     index = xp.arange(tokens, device=array_api_compat.device(attention))
@@ -260,7 +265,12 @@ def _first_row(
 def _largest(fused: Array, tokens: int, discard: float) -> Array:
     """Mark what is left of each (tokens, tokens) map when its smallest entries are discarded."""
     xp = array_api_compat.array_namespace(fused)
-    flat, place = xp.reshape(fused, (-1, tokens * tokens)), int(discard * tokens * tokens)
+    flat = xp.reshape(fused, (-1, tokens * tokens))
+    if is_open(discard):
+        place = xp.astype(discard * (tokens * tokens), xp.int64)
+        threshold = xp.take(xp.sort(flat, axis=-1), xp.reshape(place, (1,)), axis=-1)[..., None]
+        return fused >= threshold
+    place = int(discard * tokens * tokens)
     if array_api_compat.is_numpy_namespace(xp):
         # The standard has nothing but sorting, which takes ten times as long.
         threshold = xp.partition(flat, place, axis=-1)[:, place, None, None]
@@ -273,7 +283,7 @@ def check_rollout_options(fusion: str, discard: float) -> None:
     """Raise a UsageError unless the fusion exists and ``0 <= discard < 1``."""
     if fusion not in get_args(Fusion):
         raise UsageError(f"fusion {fusion!r} is unknown; there are {', '.join(get_args(Fusion))}.")
-    if not 0 <= discard < 1:
+    if not (is_open(discard) or 0 <= discard < 1):
         raise UsageError(f"discard is {discard}; it must be at least 0 and less than 1.")
 
 

@@ -291,7 +291,8 @@ class Similarity(GraphProbe[SimilarityResult]):
             return {}
         if isinstance(self.anchor, int):
             return {"similarity/anchor": np.zeros(self.anchor, np.float32)}
-        return {"similarity/anchor": np.asarray(self.anchor.vector, np.float32)}
+        xp = array_api_compat.array_namespace(self.anchor.vector)
+        return {"similarity/anchor": xp.astype(self.anchor.vector, xp.float32)}
 
     def condense(self, outputs: Mapping[str, Array], layout: Layout, queries: Queries) -> Array:
         """Give float32 (batch, rows, columns)."""

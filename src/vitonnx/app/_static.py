@@ -1,0 +1,212 @@
+"""The page as a folder that any web server serves: its models run in the visitor's browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from vitonnx.app._catalogue import catalogue
+from vitonnx.app._limits import MEGABYTE, Limits
+from vitonnx.app._runtime import CDN, VERSION, copy_runtime, integrity
+from vitonnx.demo import draw_pictures
+from vitonnx.engine import Engine, Precision
+from vitonnx.errors import UsageError
+from vitonnx.media import atomic_folder, check_folder
+from vitonnx.portable import kept_bytes, pack, size_that_fits
+
+__all__ = ["check_static", "default_precisions", "write_static"]
+
+RECORD = ".vitonnx-page"
+# Files up to this are fetched by a visitor as they are; larger ones in fewer bits.
+LARGEST_WHOLE = 25 * MEGABYTE
+SPACE = """\
+---
+title: {title}
+emoji: 🔍
+colorFrom: indigo
+colorTo: green
+sdk: static
+pinned: false
+custom_headers:
+  cross-origin-embedder-policy: require-corp
+  cross-origin-opener-policy: same-origin
+  cross-origin-resource-policy: cross-origin
+---
+
+See where these models look. Everything runs in your browser, and no picture leaves it.
+
+| model | licence |
+|---|---|
+{rows}
+
+Made with [vitonnx](https://pypi.org/project/vitonnx/): `vitonnx app --static DIR --space`. Licences
+are what the models' files state: check them before you publish somebody else's weights.
+"""
+
+
+def check_static(folder: str | Path) -> None:
+    """Raise a UsageError if the folder holds files that aren't of a page."""
+    check_folder(folder, record=RECORD)
+
+
+def default_precisions(engine: Engine) -> tuple[Precision, ...]:
+    """Choose what a model is written in: fewer bits where it is large.
+
+    On WASM, int8 is fastest; on WebGPU its products would fall to the processor, and half precision
+    is.
+    """
+    given = engine.manifest.precision
+    whole = engine.file.stat().st_size <= LARGEST_WHOLE
+    return (given,) if whole or given != "fp32" else ("int8", "fp16")
+
+
+def write_static(
+    engines: Mapping[str, Engine],
+    folder: str | Path,
+    *,
+    precisions: Sequence[Precision] = (),
+    runtime: Path | None = None,
+    cdn: bool = False,
+    space: bool = False,
+    limits: Limits | None = None,
+    progress: Callable[[str], object] = lambda doing: None,
+) -> dict[str, int]:
+    """Write the page, its models and the runtime.
+
+    Parameters
+    ----------
+    engines : mapping of str to Engine
+        Models by the names that visitors choose from; the first two are shown at the start.
+    folder : path
+        One that isn't there, is empty, or was written by this function.
+    precisions : sequence of str
+        What every model is written in; see `default_precisions`.
+    runtime : path, optional
+        The unpacked npm package onnxruntime-web; by default its files are fetched once.
+    cdn : bool
+        Whether visitors fetch the runtime from a CDN, and the folder has none.
+    space : bool
+        Whether to write the README of a static Space, too.
+    limits : Limits, optional
+        Limits of the page.
+    progress : callable
+        Takes what is being done now.
+
+    Returns
+    -------
+    dict of str to int
+        Bytes of each model, by name and precision: ``dino (int8)``.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds other files, or a picture of a model takes more than may be kept.
+    VitonnxError
+        If the runtime can't be fetched, or nothing be written.
+    """
+    limits = limits or Limits()
+    for name, engine in engines.items():
+        _check_kept(name, engine, limits)
+    sizes: dict[str, int] = {}
+    with atomic_folder(folder, record=RECORD) as passing:
+        _copy_page(passing, cdn=cdn)
+        examples = passing / "examples"
+        examples.mkdir()
+        said = catalogue(
+            engines,
+            served=False,
+            limits=limits,
+            examples=[path.name for path in draw_pictures(examples)],
+        )
+        base = CDN if cdn else "runtime/"
+        checked = integrity() if cdn else {}
+        said["runtime"] = {"base": base, "version": VERSION, "integrity": checked}
+        if not cdn:
+            (passing / "runtime").mkdir()
+            copy_runtime(runtime, passing / "runtime")
+        for model, (name, engine) in zip(said["models"], engines.items(), strict=True):
+            place = f"models/{_plain(name, len(sizes))}"
+            (passing / place).mkdir(parents=True)
+            wanted = precisions or default_precisions(engine)
+            packed = pack(engine, passing / place, wanted, partial(_say, progress, name))
+            model |= _placed(packed, place)
+            for file in packed["files"]:
+                sizes[f"{name} ({file['precision']})"] = file["bytes"]
+        text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        (passing / "catalogue.json").write_text(text, encoding="utf-8")
+        if space:
+            (passing / "README.md").write_text(_space(engines), encoding="utf-8")
+    return sizes
+
+
+def _say(progress: Callable[[str], object], name: str, doing: str) -> None:
+    progress(f"{name}: {doing}")
+
+
+def _check_kept(name: str, engine: Engine, limits: Limits) -> None:
+    needed = kept_bytes(engine.layout)
+    if needed > limits.memory:
+        height, width = size_that_fits(engine, limits.memory)
+        raise UsageError(
+            f"{name} keeps {needed // MEGABYTE:,} MB of a picture, more than the "
+            f"{limits.memory // MEGABYTE:,} MB of a page: give --size {height}x{width}, or more "
+            f"with --memory."
+        )
+
+
+def _copy_page(folder: Path, *, cdn: bool) -> None:
+    with as_file(files("vitonnx.app") / "page") as page:
+        for path in page.iterdir():
+            if path.is_file() and path.name != "served.js":
+                shutil.copyfile(path, folder / path.name)
+    if cdn:
+        address = urlsplit(CDN)
+        origin = f"{address.scheme}://{address.netloc}"
+        index = folder / "index.html"
+        words = index.read_text(encoding="utf-8")
+        for source in ("script-src 'self'", "connect-src 'self'"):
+            words = words.replace(source, f"{source} {origin}")
+        index.write_text(words, encoding="utf-8")
+
+
+def _plain(name: str, number: int) -> str:
+    """Name a model's folder: letters that need no care in an address, and never twice the same."""
+    return f"{number}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:60].strip('.-')}"
+
+
+def _placed(packed: Any, place: str) -> Any:
+    """Write addresses as seen from the page."""
+    for file in packed["files"]:
+        file["sha256"] = {f"{place}/{name}": digest for name, digest in file["sha256"].items()}
+        file["model"] = f"{place}/{file['model']}"
+        file["data"]["url"] = f"{place}/{file['data']['url']}"
+    for form in _all(packed["forms"].values()):
+        if "answer" in form:
+            form["answer"] = f"{place}/{form['answer']}"
+        for step in form.get("steps", ()):
+            graph = step["graph"]
+            step["graph"] = (
+                f"{place}/{graph}"
+                if isinstance(graph, str)
+                else {precision: f"{place}/{name}" for precision, name in graph.items()}
+            )
+    return packed
+
+
+def _all(lists: Iterable[Iterable[Any]]) -> list[Any]:
+    return [each for some in lists for each in some]
+
+
+def _space(engines: Mapping[str, Engine]) -> str:
+    rows = [
+        f"| {name} | {engine.manifest.source.licence or 'not known'} |"
+        for name, engine in engines.items()
+    ]
+    return SPACE.format(title=json.dumps("Where do they look?"), rows="\n".join(rows))

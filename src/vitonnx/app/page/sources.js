@@ -1,0 +1,84 @@
+// Where pictures come from: a file, dropped, pasted or chosen; an example; a camera; a video.
+import { follow, rate } from "./live.js";
+import { make, part } from "./make.js";
+import { on, probe, show, state } from "./state.js";
+
+export const say = (sentence) => (part("message").textContent = sentence);
+
+export function makeSources() {
+  const second = makeSource("second", "Second picture");
+  part("pictures").append(makeSource("picture", "Picture"), second);
+  on("question", () => (second.hidden = !probe().second));
+  addEventListener("dragover", (event) => event.preventDefault()); // or the browser would open it
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    take(second.contains(event.target) ? "second" : "picture", event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => take("picture", event.clipboardData.files[0]));
+}
+
+async function take(slot, file, example = false) {
+  if (!file) return;
+  say("");
+  if (!file.type.startsWith("video/")) return show(slot, { source: file, name: file.name, example });
+  await follow(slot, file, file.name).catch((error) => refuse(slot, error.message));
+}
+
+export function refuse(slot, sentence) {
+  say(sentence);
+  show(slot, null);
+}
+
+export async function showExample(slot, name) {
+  const example = state.catalogue.examples.find((each) => each.name === name);
+  if (!example || (state[slot]?.example && state[slot].name === name)) return;
+  const answer = await fetch(example.url);
+  if (answer.ok) await take(slot, new File([await answer.blob()], name), true);
+  else refuse(slot, `The example ${name} can't be fetched: ${answer.status}.`);
+}
+
+function openCamera(slot) {
+  say("");
+  navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } })
+    .then((stream) => follow(slot, stream, "camera"))
+    .catch(({ message }) => say(`The camera can't be used: ${message}`));
+}
+
+function makeSource(slot, title) {
+  const preview = make("div", { class: "preview" });
+  const input = make("input", { type: "file", accept: "image/*,video/*", "data-slot": slot, change() {
+    take(slot, input.files[0]);
+    input.value = "";
+  } });
+  const camera = navigator.mediaDevices
+    ? make("button", { type: "button", click: () => openCamera(slot) }, "Camera")
+    : make("small", {}, "No camera: a browser gives one to https:// and localhost only.");
+  const examples = state.catalogue.examples.map(({ name, url }) => make("button", {
+    ...{ type: "button", class: "example", title: name, "aria-label": `Example ${name}` },
+    click: () => showExample(slot, name),
+  }, make("img", { src: url, alt: "", loading: "lazy" })));
+  on("answer", () => fill(preview, state[slot]));
+  on("question", () => state[slot] || fill(preview, null));
+  return make("div", { class: "source", hidden: slot === "second" }, make("h2", {}, title), preview,
+    make("div", { class: "row" }, make("label", { class: "button" }, "Choose a file", input), camera),
+    make("div", { class: "examples" }, ...examples));
+}
+
+function fill(preview, picture) {
+  const shown = picture?.live ?? picture?.whole;
+  if (preview.shown !== shown) {
+    preview.replaceChildren(...(shown ? [picture.live ?? thumbnail(picture), make("small")] : []));
+    preview.shown = shown;
+  }
+  if (!shown) return;
+  const { name, seen: { width, height } } = picture;
+  preview.lastChild.textContent = picture.live ? rate(picture) : `${name} · ${width} × ${height}`;
+}
+
+function thumbnail({ whole, name }) {
+  const scale = Math.min(1, 600 / Math.max(whole.width, whole.height));
+  const [width, height] = [scale * whole.width, scale * whole.height];
+  const canvas = make("canvas", { width, height, role: "img", "aria-label": name });
+  canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}

@@ -1,0 +1,49 @@
+"""An answer as plain JSON: what was found, and the arrays of its ``.npz``."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from vitonnx.portable._words import camel, words_of
+from vitonnx.probes import Finding
+
+__all__ = ["answer_of"]
+
+
+def answer_of(finding: Finding, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a finding, and the result's own arrays, for a page.
+
+    Arrays are ``{dtype, shape, data}``, little endian, in base64.
+
+    Examples
+    --------
+    >>> from vitonnx.probes import Table
+    >>> said = answer_of(Table(values=np.ones((1, 2)), unit="pixels", title="Distance"), {})
+    >>> said["finding"]["values"]["dtype"], said["finding"]["values"]["shape"]
+    ('float64', [1, 2])
+    """
+    own = {
+        camel(entry.name): packed(value)
+        for entry in fields(finding)
+        if hasattr(value := getattr(finding, entry.name), "shape")
+    }
+    return {
+        "finding": {**words_of(finding), **own},
+        "arrays": {name: packed(array) for name, array in arrays.items()},
+    }
+
+
+def packed(array: Any) -> dict[str, Any]:
+    """Write an array."""
+    numbers = np.ascontiguousarray(array)
+    numbers = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
+    return {
+        "dtype": numbers.dtype.name,
+        "shape": list(np.shape(array)),
+        "data": base64.b64encode(numbers.tobytes()).decode(),
+    }

@@ -1,5 +1,7 @@
 // The engine that answers in the browser: the client of worker.js.
 
+import { isolate } from "./isolate.js";
+
 export class BrowserEngine {
   #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   #waiting = new Map();
@@ -20,7 +22,8 @@ export class BrowserEngine {
     };
   }
 
-  open(catalogue) {
+  async open(catalogue) {
+    await isolate();
     return this.#ask("open", [catalogue, document.baseURI]);
   }
 

@@ -1,0 +1,177 @@
+// onnxruntime-web: which build of it runs which file of a model, on WebGPU or on WASM.
+
+import { download, fetchChecked, shelf } from "./store.js";
+
+const MOST_THREADS = 4; // phones have as many fast cores, which would wait for the slow ones
+
+// Builds of the runtime. Only the first can compute in double precision, as probes do; of the
+// others, the smaller one switches stacks by the browser's own means.
+const WASM = ["wasm", ""];
+const GPU = "Suspending" in WebAssembly ? ["jspi", ".jspi"] : ["webgpu", ".asyncify"];
+
+// Between two right computations lie roundings; a wrong one is off by much of the whole.
+const TOLERANCE = { fp32: 1e-3, fp16: 5e-2 };
+
+export class Runtime {
+  #graphs = new Map();
+
+  // `root` is the page's address; all URLs in the catalogue start there.
+  async start(runtime, root) {
+    this.runtime = runtime;
+    this.root = root;
+    this.adapter = (await navigator.gpu?.requestAdapter()) ?? null;
+    this.threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+    this.wasm = await this.#import(WASM, this.threads);
+    this.Tensor = this.wasm.Tensor;
+  }
+
+  async #import([script, build], numThreads) {
+    const { base, version, integrity } = this.runtime;
+    const core = `ort-wasm-simd-threaded${build}`;
+    const files = [`ort.${script}.min.mjs`, `${core}.mjs`, `${core}.wasm`];
+    const urls = files.map((file) => `${new URL(base + file, this.root)}?${version}`);
+    for (const [at, file] of files.entries()) {
+      if (integrity?.[file]) await fetch(urls[at], { integrity: integrity[file] }); // or it throws
+    }
+    const [url, mjs, wasm] = urls;
+    const ort = await import(url);
+    Object.assign(ort.env, { logLevel: "error" });
+    Object.assign(ort.env.wasm, { numThreads, wasmPaths: { mjs, wasm } });
+    return ort;
+  }
+
+  // Opens a model; `progress` is told the share that has come, and words. What the runtime does is
+  // done `inTurn`.
+  async openModel(model, progress, inTurn) {
+    const named = (...precisions) =>
+      precisions.map((one) => model.files.find((file) => file.precision === one)).find(Boolean);
+    // On WebGPU the products of int8 would fall to the CPU; on WASM half precision is slow.
+    const halves = this.adapter?.features.has("shader-f16") ? ["fp16"] : [];
+    const fast = this.adapter && named(...halves, "fp32");
+    let fault = "";
+    if (fast) {
+      const parts = await this.#fetchFile(fast, progress);
+      this.gpu ??= await this.#import(GPU, 1);
+      const session = await inTurn(() => create(this.gpu, parts, "webgpu")).catch(() => null);
+      fault = await inTurn(() => this.#faultOf(session, parts, fast, model));
+      if (!fault) return { session, file: fast, words: `WebGPU · ${fast.precision}` };
+      await session?.release();
+    }
+    const file = named("int8", "fp32", "fp16");
+    const parts = await this.#fetchFile(file, progress);
+    const session = await inTurn(() => create(this.wasm, parts, "wasm"));
+    const threads = `${this.threads} thread${this.threads > 1 ? "s" : ""}`;
+    const words = `WASM, ${threads}${fault && `: this WebGPU ${fault}`} · ${file.precision}`;
+    return { session, file, words };
+  }
+
+  // Opens the graph of a probe, or one that runs the whole network with the model's own weights, of
+  // the precision of the `loaded` file if it has that. Made when first asked, and kept.
+  openGraph(graph, model, loaded) {
+    const file = fileOf(graph, model, loaded);
+    const url = graph[file?.precision] ?? graph;
+    if (!this.#graphs.has(url)) {
+      const made = this.#openGraph(url, file);
+      this.#graphs.set(url, made);
+      made.catch(() => this.#graphs.delete(url)); // who asks next tries again
+    }
+    return this.#graphs.get(url);
+  }
+
+  // Fetches what was found when the page was written.
+  async fetchAnswer(url) {
+    const text = new TextDecoder().decode(await download(new URL(url, this.root)));
+    return JSON.parse(text, (_, value) => (value?.dtype ? unpacked(value) : value));
+  }
+
+  // Fetches a model's graphs, which the service worker then keeps for when there is no network.
+  async warm(model, loaded) {
+    const urls = Object.values(model.forms).flat().flatMap(({ answer, steps }) =>
+      answer ?? steps.map(({ graph }) => graph[fileOf(graph, model, loaded)?.precision] ?? graph));
+    for (const url of new Set(urls)) await fetch(new URL(url, this.root)).catch(() => {});
+  }
+
+  async #openGraph(url, file) {
+    const weights = file?.data ? await this.#fetchWeights(file) : [];
+    const bytes = await download(new URL(url, this.root));
+    return create(this.wasm, { bytes, weights }, "wasm");
+  }
+
+  async #fetchFile(file, progress) {
+    let count = 0;
+    const arrived = (bytes) => {
+      count += bytes;
+      const [done, all] = [count, file.bytes].map((number) => (number / 1e6).toFixed(1));
+      progress(Math.min(1, count / file.bytes), `${done} of ${all} MB`);
+    };
+    const url = new URL(file.model, this.root);
+    const bytes = await fetchChecked(url, file.sha256[file.model], arrived);
+    return { bytes, weights: file.data ? await this.#fetchWeights(file, arrived) : [] };
+  }
+
+  async #fetchWeights({ data: { path, url }, sha256 }, arrived) {
+    return [{ path, data: await fetchChecked(new URL(url, this.root), sha256[url], arrived) }];
+  }
+
+  // Says what is wrong with a session on WebGPU; "" for nothing. Drivers that compute wrongly don't
+  // say so: the numbers are compared with those of WASM, once for each model and browser.
+  async #faultOf(session, parts, file, model) {
+    if (!session) return "can't run the model";
+    const { vendor, architecture, description } = this.adapter.info;
+    const browser = [navigator.userAgent, this.runtime.version, vendor, architecture, description];
+    const who = encodeURIComponent(browser.join());
+    const address = new URL(`verdicts/${file.sha256[file.model]}/${who}`, self.location.href);
+    const verdicts = await shelf("vitonnx-verdicts");
+    const before = await verdicts?.match(address);
+    if (before) return before.text();
+    const fault = await this.#compare(session, parts, file, model);
+    await verdicts?.put(address, new Response(fault));
+    return fault;
+  }
+
+  async #compare(session, parts, { precision }, { size }) {
+    const drawn = Uint8Array.from({ length: 3 * size[0] * size[1] }, (_, at) => (at * at) >> 7);
+    const images = new this.Tensor("uint8", drawn, [1, ...size, 3]);
+    const given = await session.run({ images }).catch(() => null);
+    if (!given) return "can't run the model";
+    const other = await create(this.wasm, parts, "wasm");
+    const right = await other.run({ images });
+    await other.release();
+    const isFar = (name) => distance(given[name].data, right[name].data) > TOLERANCE[precision];
+    return session.outputNames.some(isFar) ? "gives wrong numbers" : "";
+  }
+}
+
+const TYPES = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+function unpacked({ dtype, shape, data }) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt());
+  return { dtype, shape, data: new TYPES[dtype](bytes.buffer) };
+}
+
+// Which file has the weights of a graph that runs the whole network.
+function fileOf(graph, { files }, loaded) {
+  return [loaded, ...files].find(({ precision }) => graph[precision]);
+}
+
+function create(ort, { bytes, weights }, provider) {
+  const options = { executionProviders: [provider], externalData: weights };
+  return ort.InferenceSession.create(bytes, options);
+}
+
+// The largest difference, as a share of the largest value; infinite where one isn't a number.
+function distance(given, right) {
+  let [furthest, largest] = [0, 0];
+  for (let at = 0; at < right.length; at += 1) {
+    const apart = Math.abs(given[at] - right[at]);
+    furthest = Number.isNaN(apart) ? Infinity : Math.max(furthest, apart);
+    largest = Math.max(largest, Math.abs(right[at]));
+  }
+  return furthest / (largest || 1);
+}

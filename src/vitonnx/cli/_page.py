@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -109,9 +109,10 @@ def page(
     device: Device = "auto",
     threads: Threads = None,
     precision: Annotated[
-        list[Literal["fp32", "fp16", "int8"]] | None,
+        list[str] | None,
         typer.Option(
             "--precision",
+            metavar="fp32|fp16|int8",
             help="Run models in this precision. With --static: write them in it; repeat for more.",
         ),
     ] = None,
@@ -122,6 +123,7 @@ def page(
 ) -> None:
     """Serve a page for probing pictures and videos, or write it as a folder."""
     from vitonnx.app import MEGABYTE, Limits
+    from vitonnx.engine import check_precision
     from vitonnx.extras import require_app
 
     if export_space is not None:
@@ -135,7 +137,7 @@ def page(
         waiting=waiting,
         memory=memory * MEGABYTE,
     )
-    precisions = tuple(precision or ())
+    precisions = [check_precision(each) for each in precision or ()]
     if static is not None:
         if (host, port, auth, public) != (HOST, PORT, None, None):
             raise UsageError(

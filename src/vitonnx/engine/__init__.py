@@ -9,7 +9,7 @@ from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
 from vitonnx.engine._fit import is_kept_in_file, stage_of, stages_of
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan, plan_graph
-from vitonnx.engine._precision import Precision
+from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._reduce import check_reduction, reduce_file, state_fidelity
 from vitonnx.engine._result_stream import Prediction, Result, Stream, best_classes, predict
@@ -55,6 +55,7 @@ __all__ = [
     "as_sides",
     "bake",
     "best_classes",
+    "check_precision",
     "check_reduction",
     "compare_engines",
     "describe_probe",

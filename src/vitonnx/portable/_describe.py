@@ -71,7 +71,7 @@ def _probe(engine: Engine, kind: type[Any], *, served: bool) -> dict[str, Any]:
 def _refusal(engine: Engine, kind: type[Any], layout: Layout, *, served: bool) -> str:
     """Say why a probe can't be asked; nothing where it can."""
     try:
-        if issubclass(kind, SumProbe):
+        if not served and issubclass(kind, SumProbe):
             return f"{kind.name} compares many pictures: use `vitonnx probe {kind.name}`."
         kind().reads(layout)
         if _needs_head(kind) and LOGITS not in engine.outputs:

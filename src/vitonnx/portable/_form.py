@@ -65,7 +65,8 @@ class Form:
     def name(self) -> str:
         """What files of it are called."""
         words = [str(value) for value in self.choices.values() if value is not False]
-        return "-".join(filter(None, [self.kind.name, *words, self.query, *self.numbers]))
+        target = "class" if self.target else None
+        return "-".join(filter(None, [self.kind.name, *words, self.query, *self.numbers, target]))
 
 
 def forms_of(kind: type[Any], layout: Layout) -> list[Form]:

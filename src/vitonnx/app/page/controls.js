@@ -76,7 +76,7 @@ function block({ name, default: usual }, id) {
 
 function number(option, id) {
   const { name, kind, default: usual, least, most, optional } = option;
-  if (kind === "int") return text(option, id, { type: "number", min: least, max: most });
+  if (kind !== "float") return text(option, id, { type: "number", min: least, max: most });
   const [min, max] = [least ?? 0, most ?? 1];
   const now = () => state.options[name] ?? usual;
   const read = () => [now() ?? min, now() == null ? "none" : short(now())];

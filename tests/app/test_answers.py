@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from benchmarks.visitor import _array
 
-from vitonnx.app import MEGABYTE, Limits, _answers, kept_bytes
+from vitonnx.app import MEGABYTE, Limits, _answers
 from vitonnx.app._answers import GRAPHS, Answers, compute_apart
 from vitonnx.app._visit import Visit, receive
 from vitonnx.app._wire import answer_json, read_probe
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
 from vitonnx.errors import PictureError, UsageError
+from vitonnx.portable import kept_bytes
 from vitonnx.probes import PROBES, Probe, SumProbe, WeightProbe, options_of
 
 MODELS = list(demo_models())
@@ -165,7 +166,7 @@ def test_memory_of_a_picture_is_foreseen(engines: dict[str, Engine], visit: Visi
     """As `vitonnx app` says at its start how much is enough."""
     answers = Answers(engines, Limits())
     answers.look(visit, "scenes_vit")
-    assert 0.8 < answers.kept.held / kept_bytes(engines["scenes_vit"].manifest) < 1
+    assert 0.8 < answers.kept.held / kept_bytes(engines["scenes_vit"].layout) < 1
 
 
 @pytest.mark.parametrize("kind", PROBES, ids=lambda kind: kind.name)

@@ -12,12 +12,13 @@ import pytest
 from app.pages_served import MODELS, Served
 from app.rude_clients import send
 from terminal import run
-from vitonnx.app import Limits, kept_bytes, open_socket
+from vitonnx.app import Limits, open_socket
 from vitonnx.cli import main
 from vitonnx.cli._page import _note_memory
 from vitonnx.demo import demo_models
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
+from vitonnx.portable import kept_bytes
 
 
 def own_addresses() -> set[str]:
@@ -127,7 +128,7 @@ def test_two_cant_have_one_port() -> None:
 
 def test_that_not_even_one_picture_can_be_kept_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     engines = {name: Engine(file) for name, file in demo_models().items()}
-    needed = sum(kept_bytes(engine.manifest) for engine in engines.values())
+    needed = sum(kept_bytes(engine.layout) for engine in engines.values())
     _note_memory(engines, Limits(memory=needed), quiet=False)
     _note_memory(engines, Limits(memory=needed - 1), quiet=True)
     assert capsys.readouterr().err == ""

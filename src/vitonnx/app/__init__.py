@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vitonnx.app._answers import kept_bytes
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._static import check_static, write_static
 from vitonnx.app._users import read_users
@@ -14,7 +13,6 @@ __all__ = [
     "MEGABYTE",
     "Limits",
     "check_static",
-    "kept_bytes",
     "open_socket",
     "read_users",
     "run_app",

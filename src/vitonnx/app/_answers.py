@@ -21,10 +21,10 @@ from vitonnx.contract import GRADIENTS, LOGITS
 from vitonnx.engine import Engine, best_classes, predict, stage_of
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
-from vitonnx.manifest import Manifest
+from vitonnx.portable import kept_bytes
 from vitonnx.probes import AddingProbe, GraphProbe, PictureResult, Probe, SumProbe
 
-__all__ = ["Answers", "compute_apart", "kept_bytes", "reopen"]
+__all__ = ["Answers", "compute_apart", "reopen"]
 
 Answer: TypeAlias = tuple[Any, Mapping[str, Any]]
 """A finding, and the arrays of the result."""
@@ -142,7 +142,7 @@ class Answers:
 
     def _keeps(self, model: str) -> bool:
         """Tell whether all that a model gives for a picture fits the memory."""
-        return kept_bytes(self.engines[model].manifest) <= self.kept.limit
+        return kept_bytes(self.engines[model].layout) <= self.kept.limit
 
     def _read(
         self, visit: Visit, model: str, names: Sequence[str]
@@ -174,19 +174,6 @@ class Answers:
 def reopen(engine: Engine) -> Engine:
     """Open the same file in the same way, at one size for all pictures, and with no session yet."""
     return Engine(engine.file, **{**engine.options, "size": engine.manifest.size, "in_graph": True})
-
-
-def kept_bytes(manifest: Manifest) -> int:
-    """Return the bytes that are kept of a picture: attention, tokens, and a small overhead.
-
-    Examples
-    --------
-    >>> from vitonnx.demo import demo_models
-    >>> kept_bytes(Engine(demo_models()["scenes_vit"]).manifest)
-    214452
-    """
-    numbers = manifest.heads * manifest.tokens**2 + manifest.tokens * manifest.dim
-    return 42 * manifest.blocks * numbers // 10
 
 
 def _bytes_of(kept: Any) -> int:

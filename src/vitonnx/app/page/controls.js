@@ -1,6 +1,6 @@
 // Models, probes, and the options of the chosen probe, each in the control of its role.
 import { make, part, short } from "./make.js";
-import { change, choose, isPixel, labelOf, models, on, probe, probeOf, queries, set, state } from "./state.js";
+import { change, choose, inWords, isPixel, labelOf, models, on, probe, probeOf, queries, set, state } from "./state.js";
 
 export function makeControls() {
   part("models").append(make("h2", {}, "Models"), ...state.catalogue.models.map(makeModel));
@@ -51,81 +51,68 @@ const ROLES = { block, query, class: classes, number, choice, switch: toggle, te
 // A control has elements, and a function that brings them up to date.
 function makeField(option) {
   const id = `option-${option.name}`;
-  const { elements, sync } = ROLES[option.role](option, id);
+  const now = () => state.options[option.name] ?? option.default;
+  const write = (value) => set(option.name, value);
+  const { elements, sync } = ROLES[option.role](option, { id }, now, write);
   const label = make("label", { for: id }, labelOf(option.name).replace(/^./, (letter) => letter.toUpperCase()));
   const help = make("small", {}, option.help.split(/[.:] |\.$/)[0]);
   return Object.assign(make("div", { class: "field" }, label, ...elements, help), { sync });
 }
 
-function slider(id, bounds, read, write) {
-  const shown = make("output", { for: id });
-  const input = make("input", { id, type: "range", ...bounds, input: () => write(Number(input.value)) });
+function slider(looks, read, write) {
+  const shown = make("output", { for: looks.id });
+  const input = make("input", { ...looks, type: "range", input: () => write(Number(input.value)) });
   return { elements: [shown, input], sync: () => ([input.value, shown.textContent] = read()) };
 }
 
-function block({ name, default: usual }, id) {
+function block({ default: usual }, looks, now, write) {
   const last = Math.max(...models().map(({ blocks }) => blocks)) - 1;
   const read = () => {
-    const value = Number(state.options[name] ?? usual);
-    const at = value < 0 ? last + 1 + value : Math.min(value, last);
+    const at = now() < 0 ? last + 1 + Number(now()) : Math.min(now(), last);
     return [at, `${at} of 0–${last}`];
   };
-  const write = (value) => set(name, value === last && usual === -1 ? null : `${value}`);
-  return slider(id, { min: 0, max: last, step: 1 }, read, write);
+  const send = (value) => write(value === last && usual === -1 ? null : `${value}`);
+  return slider({ ...looks, min: 0, max: last, step: 1 }, read, send);
 }
 
-function number(option, id) {
-  const { name, kind, default: usual, least, most, optional } = option;
-  if (kind !== "float") return text(option, id, { type: "number", min: least, max: most });
+function number(option, looks, now, write) {
+  const { kind, least, most, optional } = option;
+  if (kind !== "float") return text(option, { ...looks, type: "number", min: least, max: most }, now, write);
   const [min, max] = [least ?? 0, most ?? 1];
-  const now = () => state.options[name] ?? usual;
   const read = () => [now() ?? min, now() == null ? "none" : short(now())];
-  const write = (value) => set(name, optional && value === min ? null : `${value}`);
-  return slider(id, { min, max, step: (max - min) / 100 }, read, write);
+  const send = (value) => write(optional && value === min ? null : `${value}`);
+  return slider({ ...looks, min, max, step: (max - min) / 100 }, read, send);
 }
 
-function choice({ name, choices, default: usual }, id, more = () => choices.filter((each) => each !== usual)) {
-  const input = make("select", { id, change: () => set(name, input.value) });
+function choice({ name, choices, default: usual }, looks, now, write, more = () => choices) {
+  const input = make("select", { ...looks, change: () => write(input.value) });
   const sync = () => {
-    const place = (value) => (isPixel(value) ? `pixel y ${value.split(",").join(", x ")}` : value);
+    const others = more().filter((value) => value !== usual);
     input.replaceChildren(make("option", { value: "" }, usual ?? "default"),
-      ...more().map((value) => make("option", { value }, place(value))));
+      ...others.map((value) => make("option", { value }, inWords(value))));
     input.value = state.options[name] ?? "";
   };
   return { elements: [input], sync };
 }
 
-function query(option, id) {
-  const asked = () => [state.options[option.name]].filter(isPixel);
-  return choice(option, id, () => [...queries(option, models()[0]), ...asked()]);
+function query(option, looks, now, write) {
+  return choice(option, looks, now, write, () => [...queries(option, models()[0]), ...[now()].filter(isPixel)]);
 }
 
-function toggle({ name, default: usual }, id) {
-  const input = make("input", { id, type: "checkbox", change: () => set(name, `${input.checked}`) });
-  return { elements: [input], sync: () => (input.checked = `${state.options[name] ?? usual}` === "true") };
+function toggle(option, looks, now, write) {
+  const input = make("input", { ...looks, type: "checkbox", change: () => write(`${input.checked}`) });
+  return { elements: [input], sync: () => (input.checked = `${now()}` === "true") };
 }
 
-function text({ name, default: usual }, id, more = {}) {
-  const write = () => set(name, input.value.trim());
-  const input = make("input", { id, type: "text", placeholder: usual ?? "", change: write, ...more });
+function text({ name, default: usual }, looks, now, write) {
+  const change = () => write(input.value.trim());
+  const input = make("input", { type: "text", placeholder: usual ?? "", change, ...looks });
   return { elements: [input], sync: () => (input.value = state.options[name] ?? "") };
 }
 
-// A class by number or name. Where several may be asked, each stands below and goes by its button.
-function classes(option, id) {
-  const { name, several } = option;
+function classes(option, looks, now, write) {
   const names = (models()[0].classes ?? []).map((value) => make("option", { value }));
-  const list = make("datalist", { id: `${id}-list` }, ...names);
-  const now = () => state.options[name] ?? [];
-  const add = ({ target }) => set(name, [...new Set([...now(), target.value.trim()].filter(Boolean))]);
-  const looks = { list: list.id, placeholder: "number or name" };
-  const { elements: [input], sync } = text(option, id, several ? { ...looks, change: add } : looks);
-  const chosen = make("div", { class: "chosen" });
-  const leave = (each) => set(name, now().filter((other) => other !== each));
-  const syncAll = () => {
-    input.value = "";
-    chosen.replaceChildren(...now().map((each) => make("button",
-      { type: "button", "aria-label": `Leave out ${each}`, click: () => leave(each) }, `${each} ×`)));
-  };
-  return { elements: [input, list, chosen], sync: several ? syncAll : sync };
+  const list = make("datalist", { id: `${looks.id}-list` }, ...names);
+  const { elements, sync } = text(option, { ...looks, list: list.id, placeholder: "number or name" }, now, write);
+  return { elements: [...elements, list], sync };
 }

@@ -12,38 +12,32 @@ export async function drawFigure(root) {
   context.fillStyle = getComputedStyle(document.documentElement).backgroundColor;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.setTransform(SHARP, 0, 0, SHARP, SHARP * (MARGIN - left), SHARP * (MARGIN - top));
-  const later = []; // drawings, which take their time
-  walk(root, context, later);
+  const plots = []; // which take their time
+  walk(root, context, plots);
   style.colorScheme = "";
-  for (const paint of later) await paint();
+  for (const { image, box } of plots) {
+    await image.decode();
+    context.drawImage(image, ...box);
+  }
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
-function walk(node, context, later) {
+function walk(node, context, plots) {
   if (node instanceof Text) return write(node, context);
   if (!(node instanceof Element) || !node.checkVisibility()) return;
   const { left, top, width, height } = node.getBoundingClientRect();
   const { backgroundColor, color, imageRendering } = getComputedStyle(node);
   context.fillStyle = backgroundColor;
   context.fillRect(left, top, width, height);
-  const around = (node.closest(".map") ?? node).getBoundingClientRect();
-  const draw = (image) => {
-    context.save();
-    context.beginPath();
-    context.rect(around.left, around.top, around.width, around.height); // a map is cut at its frame
-    context.clip();
-    context.imageSmoothingEnabled = imageRendering !== "pixelated";
-    context.drawImage(image, left, top, width, height);
-    context.restore();
-  };
-  if (node instanceof HTMLCanvasElement) draw(node);
+  context.imageSmoothingEnabled = imageRendering !== "pixelated";
+  if (node instanceof HTMLCanvasElement) context.drawImage(node, left, top, width, height);
   else if (node instanceof SVGSVGElement) {
     const [copy, image] = [node.cloneNode(true), new Image(width, height)];
     const looks = { xmlns: node.namespaceURI, width, height, color, "font-family": "sans-serif" };
     for (const [name, value] of Object.entries(looks)) copy.setAttribute(name, value);
     image.src = `data:image/svg+xml,${encodeURIComponent(copy.outerHTML)}`;
-    later.push(() => image.decode().then(() => draw(image)));
-  } else node.childNodes.forEach((child) => walk(child, context, later));
+    plots.push({ image, box: [left, top, width, height] });
+  } else node.childNodes.forEach((child) => walk(child, context, plots));
 }
 
 // Word by word, as the page has broken the lines.

@@ -2,10 +2,9 @@
 import { makeCard } from "./card.js";
 import { makeControls } from "./controls.js";
 import { readLink, writeLinkSoon } from "./link.js";
-import { count } from "./live.js";
 import { part } from "./make.js";
 import { makeSave } from "./save.js";
-import { makeSources, refuse, say } from "./sources.js";
+import { count, makeSources, refuse, say } from "./sources.js";
 import { modelOf, on, probe, probeOf, question, state, tell, words } from "./state.js";
 
 let cards = [];
@@ -64,7 +63,8 @@ async function look(slot, picture, able) {
     Object.assign(picture, { seen: looked, whole: whole ?? (await decode(source, looked)) });
     if (live) count(picture);
   } catch (error) {
-    if (state[slot] === picture) refuse(slot, error.message);
+    // Of frames that wait for a model, the newest is enough: it asks for itself.
+    if (state[slot] === picture && error.name !== "AbortError") refuse(slot, error.message);
     return false;
   }
   if (state[slot] !== picture) state.engine.forget(picture.seen);

@@ -1,0 +1,96 @@
+// Findings that lie on no picture: a table of heads, a plate of small pictures, a matrix.
+import { bar, canvasOf, paint, scaleOf, slice } from "./colours.js";
+import { make, short } from "./make.js";
+import { state } from "./state.js";
+
+export const DRAWERS = { table, plate, matrix };
+
+const [LEFT, BOTTOM, WIDTH, HEIGHT] = [38, 168, 432, 156];
+const LINE = { stroke: "currentColor", "stroke-opacity": 0.18 };
+const tops = new Map(); // model to its highest value: side by side they have one scale
+
+const figure = (words, drawing, more = {}) =>
+  make("figure", more, drawing, make("figcaption", {}, words.join(" · ")));
+
+// One value for every head of every block: a dot for each, the chosen head's filled.
+function table({ finding: { unit, title, values }, words }, { name }) {
+  const { data, shape: [count, heads] } = values;
+  tops.set(name, { unit, top: Math.max(...data) });
+  const beside = state.models.map((each) => tops.get(each)).filter((each) => each?.unit === unit);
+  const highest = Math.max(...beside.map(({ top }) => top)) || 1;
+  const say = (value) => value.toFixed(highest < 1 ? 2 : highest < 10 ? 1 : 0);
+  const blocks = Array.from({ length: count }, (_, at) => [...slice(values, at)]);
+  const told = blocks.map((of, block) => `Block ${block}: ${say(Math.min(...of))} to ${say(Math.max(...of))}.`);
+  const label = `${title} of ${name}, ${unit}. ${told.join(" ")}`;
+  const plot = make("svg", { viewBox: "0 0 480 204", role: "img", "aria-label": label });
+  const across = (block) => LEFT + ((block + 0.5) / count) * WIDTH;
+  const up = (value) => BOTTOM - (value / highest) * HEIGHT;
+  const write = (x, y, text, anchor = "middle") =>
+    plot.append(make("text", { x, y, "text-anchor": anchor, fill: "currentColor", "font-size": 11 }, text));
+  for (const value of [0, highest / 2, highest]) {
+    plot.append(make("path", { d: `M${LEFT} ${up(value)}h${WIDTH}`, ...LINE }));
+    write(LEFT - 6, up(value) + 4, say(value), "end");
+  }
+  blocks.forEach((of, block) => {
+    if (block % Math.ceil(count / 12) === 0) write(across(block), BOTTOM + 16, `${block}`);
+    of.forEach((value, head) => {
+      const look = head === state.tile - 1 ? { r: 4.5 } : { r: 3.5, "fill-opacity": 0.35 };
+      plot.append(make("circle", { cx: across(block), cy: up(value), fill: "currentColor", ...look },
+        make("title", {}, `block ${block}, head ${head}: ${value.toPrecision(3)}`)));
+    });
+  });
+  write(LEFT + WIDTH / 2, BOTTOM + 32, "block");
+  return [figure([title, unit, ...words], plot, { class: "plot" })];
+}
+
+// Many small pictures, each scaled by itself.
+function plate({ finding: { pictures, label, below, belowLabel, captions }, words }, { name }) {
+  const says = { role: "img", "aria-label": `${label} of ${name}: ${pictures.shape[0]} small pictures.` };
+  const main = figure([label, ...words], make("div", { class: "plate", ...says }, ...each(pictures)));
+  if (!below) return [main];
+  const captioned = each(below).map((picture, at) => figure([captions[at] ?? ""], picture));
+  return [main, figure([belowLabel], make("div", { class: "plate captioned" }, ...captioned))];
+}
+
+function each(pictures) {
+  const [count, rows, columns] = pictures.shape;
+  return Array.from({ length: count }, (_, at) => {
+    const values = slice(pictures, at);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const colours = new Uint8ClampedArray(4 * rows * columns).fill(255);
+    values.forEach((value, place) => {
+      colours[4 * Math.floor(place / 3) + (place % 3)] = (255 * (value - low)) / (high - low || 1);
+    });
+    return canvasOf(colours, rows, columns);
+  });
+}
+
+// How every item compares with every other; patches also as a tile each, at its place in the grid.
+function matrix({ finding, words }, { name }) {
+  const { values: { data, shape: [rows, columns] }, grid, item, other, unit, bounds } = finding;
+  const { labels, otherLabels } = finding;
+  const scale = bounds ? { low: bounds[0], high: bounds[1] } : scaleOf(data, false);
+  const painted = paint(data, scale, true);
+  const [low, high] = [Math.min, Math.max].map((of) => short(data.reduce((one, two) => of(one, two))));
+  const seen = (canvas, ariaLabel) => Object.assign(canvas, { className: "matrix", role: "img", ariaLabel });
+  const list = (names) => make("ol", { "aria-hidden": "true" }, ...names.map((each) => make("li", {}, each)));
+  const whole = seen(canvasOf(painted, rows, columns), `${unit} of ${name}: ${rows} (${item}) by ${columns} ` +
+    `(${other ?? item}), from ${low} to ${high}.`);
+  const labelled = make("div", { class: "labelled" }, list(labels), whole, list(otherLabels.length ? otherLabels : labels));
+  const told = `A tile for each patch of ${name}: ${unit} with all patches.`;
+  const tiles = grid ? [figure(["each patch with all patches"], seen(tile(painted, grid), told))] : [];
+  const across = figure([...words, `down: ${item}`, `across: ${other ?? item}`], labels.length ? labelled : whole);
+  return [make("div", { class: "side" }, ...tiles, across), bar(scale, unit, true)];
+}
+
+// Each row of the matrix is a small map, with a gap of an eighth.
+function tile(painted, [rows, columns]) {
+  const [down, across] = [rows, columns].map((side) => side + Math.max(1, Math.floor(side / 8)));
+  const canvas = make("canvas", { width: columns * across - 1, height: rows * down - 1 });
+  const size = 4 * rows * columns;
+  for (let patch = 0; patch < rows * columns; patch++) {
+    const map = new ImageData(painted.slice(patch * size, (patch + 1) * size), columns, rows);
+    canvas.getContext("2d").putImageData(map, (patch % columns) * across, Math.floor(patch / columns) * down);
+  }
+  return canvas;
+}

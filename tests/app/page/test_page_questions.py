@@ -131,12 +131,12 @@ def test_words_are_chosen(person: Person, pictures: Path) -> None:
 def test_classes_are_asked_by_name(person: Person, pictures: Path) -> None:
     person.show(pictures / "broad.png")
     person.ask("attribution")
-    assert person.page.locator("#option-target-list option").count() == 3
+    assert person.page.locator("#classes option").count() == 3
     with person.answer():
         person.option("target").fill("<b>dog</b>")
         person.option("target").press("Enter")
     assert person.asked()[0]["options"] == {"target": ["<b>dog</b>"]}
-    assert person.caption() == "<b>dog</b> · target: <b>dog</b>"
+    assert person.caption() == "<b>dog</b> · method: legrad · target: <b>dog</b>"
 
 
 def test_a_switch_and_a_number(person: Person, pictures: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_fails_is_said_in_its_card(person: Person, pictures: Path) -> None:
 def test_a_refused_probe_says_why(person: Person, pictures: Path) -> None:
     person.show(pictures / "broad.png")
     person.ask("flow")
-    assert person.card(0).locator(".error").inner_text() == "Flow is not asked on this page."
+    assert person.card(0).locator(".error").inner_text() == "Flow is not asked here."
     assert not any(each.get("ask") == "flow" for each in person.told())
 
 
@@ -176,7 +176,7 @@ def test_a_refused_probe_says_why(person: Person, pictures: Path) -> None:
         ("attribution", ".side .map"),
         ("pca", ".side .map"),
         ("lens", ".legend li"),
-        ("distance", ".plot circle"),
+        ("distance", "canvas.plot"),
         ("cka", "canvas.matrix"),
         ("filters", ".plate canvas"),
         ("positions", "canvas.matrix"),

@@ -37,7 +37,8 @@ export function npz(arrays) {
     const facts = bytes([20, 2], [0x800, 2], [0, 2], [0, 2], [0x21, 2], [crc(body), 4], // January 1980
       [body.length, 4], [body.length, 4], [title.length, 2], [0, 2]);
     bodies.push(bytes([0x04034b50, 4]), facts, title, body);
-    index.push(bytes([0x02014b50, 4], [20, 2]), facts, bytes([0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]), title);
+    const place = bytes([0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]);
+    index.push(bytes([0x02014b50, 4], [20, 2]), facts, place, title);
     offset += 4 + facts.length + title.length + body.length;
     size += 20 + facts.length + title.length;
   }

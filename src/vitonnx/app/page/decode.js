@@ -3,7 +3,7 @@
 
 const AS_STORED = { premultiplyAlpha: "none", colorSpaceConversion: "none", imageOrientation: "from-image" };
 
-// `source` is a file, or a bitmap or frame of a video or camera.
+// `source` is a file, or a bitmap of a video or camera.
 export async function decode(source, name, limits) {
   if (!(source instanceof Blob)) return blended(source);
   refuse(source.size / 1e6, limits.upload / 1e6, "MB");
@@ -22,8 +22,7 @@ export async function decode(source, name, limits) {
 
 // Reads pixels, and blends them over white as Pillow does, to the bit.
 function blended(source) {
-  const width = source.displayWidth ?? source.width;
-  const height = source.displayHeight ?? source.height;
+  const { width, height } = source;
   const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   pen.drawImage(source, 0, 0, width, height);
   let { data } = pen.getImageData(0, 0, width, height);

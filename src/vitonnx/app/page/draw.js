@@ -5,12 +5,17 @@ import { state } from "./state.js";
 
 export const DRAWERS = { table, plate, matrix };
 
-const [LEFT, BOTTOM, WIDTH, HEIGHT] = [38, 168, 432, 156];
-const LINE = { stroke: "currentColor", "stroke-opacity": 0.18 };
+const DOTS = "#c2571a"; // seen on light and on dark paper
+const [WIDTH, HEIGHT, DOT] = [960, 360, 9];
 const tops = new Map(); // model to its highest value: side by side they have one scale
 
-const figure = (words, drawing, more = {}) =>
-  make("figure", more, drawing, make("figcaption", {}, words.join(" · ")));
+const figure = (words, drawing) => make("figure", {}, drawing, make("figcaption", {}, words.join(" · ")));
+
+// A drawing with words to its left, and below it.
+function labelled(drawing, left, below) {
+  const list = (names) => make("ol", { "aria-hidden": "true" }, ...names.map((name) => make("li", {}, name)));
+  return make("div", { class: "labelled" }, list(left), drawing, list(below));
+}
 
 // One value for every head of every block: a dot for each, the chosen head's filled.
 function table({ finding: { unit, title, values }, words }, { name }) {
@@ -20,27 +25,23 @@ function table({ finding: { unit, title, values }, words }, { name }) {
   const highest = Math.max(...beside.map(({ top }) => top)) || 1;
   const say = (value) => value.toFixed(highest < 1 ? 2 : highest < 10 ? 1 : 0);
   const blocks = Array.from({ length: count }, (_, at) => [...slice(values, at)]);
-  const told = blocks.map((of, block) => `Block ${block}: ${say(Math.min(...of))} to ${say(Math.max(...of))}.`);
+  const range = (heads) => `${say(Math.min(...heads))} to ${say(Math.max(...heads))}`;
+  const told = blocks.map((heads, block) => `Block ${block}: ${range(heads)}.`);
   const label = `${title} of ${name}, ${unit}. ${told.join(" ")}`;
-  const plot = make("svg", { viewBox: "0 0 480 204", role: "img", "aria-label": label });
-  const across = (block) => LEFT + ((block + 0.5) / count) * WIDTH;
-  const up = (value) => BOTTOM - (value / highest) * HEIGHT;
-  const write = (x, y, text, anchor = "middle") =>
-    plot.append(make("text", { x, y, "text-anchor": anchor, fill: "currentColor", "font-size": 11 }, text));
-  for (const value of [0, highest / 2, highest]) {
-    plot.append(make("path", { d: `M${LEFT} ${up(value)}h${WIDTH}`, ...LINE }));
-    write(LEFT - 6, up(value) + 4, say(value), "end");
-  }
-  blocks.forEach((of, block) => {
-    if (block % Math.ceil(count / 12) === 0) write(across(block), BOTTOM + 16, `${block}`);
-    of.forEach((value, head) => {
-      const look = head === state.tile - 1 ? { r: 4.5 } : { r: 3.5, "fill-opacity": 0.35 };
-      plot.append(make("circle", { cx: across(block), cy: up(value), fill: "currentColor", ...look },
-        make("title", {}, `block ${block}, head ${head}: ${value.toPrecision(3)}`)));
-    });
+  const says = { role: "img", "aria-label": label };
+  const plot = make("canvas", { class: "plot", width: WIDTH, height: HEIGHT, ...says });
+  const pen = plot.getContext("2d");
+  pen.fillStyle = DOTS;
+  data.forEach((value, at) => {
+    const isChosen = at % heads === state.tile - 1;
+    const across = ((Math.floor(at / heads) + 0.5) / count) * WIDTH;
+    pen.globalAlpha = isChosen ? 1 : 0.4;
+    pen.beginPath();
+    pen.arc(across, HEIGHT - DOT - (value / highest) * (HEIGHT - 2 * DOT), isChosen ? DOT : DOT - 2, 0, 7);
+    pen.fill();
   });
-  write(LEFT + WIDTH / 2, BOTTOM + 32, "block");
-  return [figure([title, unit, ...words], plot, { class: "plot" })];
+  const scale = [highest, highest / 2, 0].map(say);
+  return [figure([title, unit, ...words, "across: block"], labelled(plot, scale, [...blocks.keys()]))];
 }
 
 // Many small pictures, each scaled by itself.
@@ -68,18 +69,17 @@ function each(pictures) {
 // How every item compares with every other; patches also as a tile each, at its place in the grid.
 function matrix({ finding, words }, { name }) {
   const { values: { data, shape: [rows, columns] }, grid, item, other, unit, bounds } = finding;
-  const { labels, otherLabels } = finding;
   const scale = bounds ? { low: bounds[0], high: bounds[1] } : scaleOf(data, false);
   const painted = paint(data, scale, true);
   const [low, high] = [Math.min, Math.max].map((of) => short(data.reduce((one, two) => of(one, two))));
   const seen = (canvas, ariaLabel) => Object.assign(canvas, { className: "matrix", role: "img", ariaLabel });
-  const list = (names) => make("ol", { "aria-hidden": "true" }, ...names.map((each) => make("li", {}, each)));
-  const whole = seen(canvasOf(painted, rows, columns), `${unit} of ${name}: ${rows} (${item}) by ${columns} ` +
-    `(${other ?? item}), from ${low} to ${high}.`);
-  const labelled = make("div", { class: "labelled" }, list(labels), whole, list(otherLabels.length ? otherLabels : labels));
+  const whole = seen(canvasOf(painted, rows, columns),
+    `${unit} of ${name}: ${rows} (${item}) by ${columns} (${other ?? item}), from ${low} to ${high}.`);
   const told = `A tile for each patch of ${name}: ${unit} with all patches.`;
   const tiles = grid ? [figure(["each patch with all patches"], seen(tile(painted, grid), told))] : [];
-  const across = figure([...words, `down: ${item}`, `across: ${other ?? item}`], labels.length ? labelled : whole);
+  const { labels, otherLabels } = finding;
+  const named = labels.length ? labelled(whole, labels, otherLabels.length ? otherLabels : labels) : whole;
+  const across = figure([...words, `down: ${item}`, `across: ${other ?? item}`], named);
   return [make("div", { class: "side" }, ...tiles, across), bar(scale, unit, true)];
 }
 

@@ -1,24 +1,19 @@
 // The page's address names what it shows: models, a picture that is an example, probe and options.
+import { part } from "./make.js";
 import { showExample } from "./sources.js";
 import { change, modelOf, probe, state } from "./state.js";
 
 const OPTION = "set-";
 const SLOTS = ["picture", "second"];
-const RARELY = 250; // milliseconds: browsers bear few changes of the address
-let waiting = 0;
 
-export function writeLinkSoon() {
-  clearTimeout(waiting);
-  waiting = setTimeout(writeLink, RARELY);
-}
-
-function writeLink() {
+export function writeLink() {
   const link = new URLSearchParams(state.models.map((name) => ["model", name]));
   for (const slot of SLOTS) if (state[slot]?.example) link.set(slot, state[slot].name);
   link.set("probe", state.probe);
   if (state.tile) link.set("tile", state.tile);
   for (const [name, value] of Object.entries(state.options)) link.set(OPTION + name, value);
   if (`#${link}` !== location.hash) history.replaceState(null, "", `#${link}`);
+  part("link").href = `#${link}`;
 }
 
 export async function readLink() {

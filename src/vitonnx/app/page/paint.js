@@ -36,7 +36,8 @@ function highest({ finding: { values }, view }, at) {
   const patches = [...map.keys()].filter((patch) => shows(view, [rows, columns], place(patch)));
   const best = patches.reduce((most, patch) => (map[patch] > map[most] ? patch : most));
   const [row, column] = place(best);
-  return `Most, ${short(map[best])}, is at row ${row + 1}, column ${column + 1} of ${rows} by ${columns} patches.`;
+  const where = `row ${row + 1}, column ${column + 1} of ${rows} by ${columns} patches`;
+  return `Most, ${short(map[best])}, is at ${where}.`;
 }
 
 // A colour for each patch: the logistic function of twice the value, where the values' standard

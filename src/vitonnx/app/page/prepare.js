@@ -88,8 +88,9 @@ function round(number) {
   return up - number === 0.5 && up % 2 !== 0 ? up - 1 : up;
 }
 
-function scaled(picture, { size, padding, interpolation }, { scaled: [down, across], corner, canvas, inset }) {
-  const [[height, width], [top, left]] = [size, corner];
+function scaled(picture, { size, padding, interpolation }, place) {
+  const { scaled: [down, across], corner: [top, left], canvas, inset } = place;
+  const [height, width] = size;
   if (canvas && Math.max(...canvas) <= LONGEST && canvas[0] * canvas[1] <= LARGEST_CANVAS) {
     return resize(pasted(canvas, padding.colour, picture, inset), [width, height], interpolation);
   }

@@ -16,7 +16,8 @@ export class Question {
       this.texts[name] = text;
     }
     this.form = (model.forms[probe.name] ?? []).find((form) => this.#fits(form));
-    if (!this.form) throw new Error(`this page can't ask ${probe.name} with these options: use vitonnx probe.`);
+    if (this.form) return;
+    throw new Error(`this page can't ask ${probe.name} with these options: use vitonnx probe.`);
   }
 
   #fits({ choices, numbers, blocks }) {

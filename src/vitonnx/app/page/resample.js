@@ -57,7 +57,8 @@ function nearest(length, start, scale, from, to) {
   return Array.from({ length: to }, () => {
     const at = next;
     next += scale;
-    return at >= 0 && at < length ? { start: Math.trunc(at), weights: [2 ** BITS] } : { start: 0, weights: [] };
+    if (at < 0 || at >= length) return { start: 0, weights: [] };
+    return { start: Math.trunc(at), weights: [2 ** BITS] };
   }).slice(from);
 }
 

@@ -113,8 +113,8 @@ export class Runtime {
     if (!session) return "can't run the model";
     const { vendor, architecture, description } = this.adapter.info;
     const browser = [navigator.userAgent, this.runtime.version, vendor, architecture, description];
-    const address = this.#at(`verdicts/${file.sha256[file.model]}/${encodeURIComponent(browser.join())}`);
-    const verdicts = await shelf("vitonnx-verdicts");
+    const address = this.#at(`verdict?${encodeURIComponent(browser.join())}&${file.sha256[file.model]}`);
+    const verdicts = await shelf();
     const before = await verdicts?.match(address);
     if (before) return before.text();
     const fault = await this.#compare(session, parts, file, model);

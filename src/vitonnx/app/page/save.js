@@ -11,23 +11,26 @@ export function makeSave(answered) {
     return `${card.answers()[0].picture.name?.replace(/\.[^.]*$/, "") ?? card.name}.${state.probe}`;
   };
   const button = (name, click, id) => make("button", { type: "button", id, click }, name);
-  const figure = button("Figure", async () => keep(await drawFigure(part("maps")), `${stem()}.png`), "save-figure");
+  const saveFigure = async () => keep(await drawFigure(part("maps")), `${stem()}.png`);
+  const figure = button("Figure", saveFigure, "save-figure");
   const arrays = button("Arrays", () => {
     const cards = answered();
-    for (const card of cards) keep(npz(arraysOf(card)), `${stem()}${cards.length > 1 ? `.${card.name}` : ""}.npz`);
+    const nameOf = ({ name }) => (cards.length > 1 ? `${stem()}.${name}.npz` : `${stem()}.npz`);
+    for (const card of cards) keep(npz(arraysOf(card)), nameOf(card));
   }, "save-arrays");
   const video = button("Video", () => makeVideo(video, answered(), `${stem()}.mp4`), "save-video");
-  const link = button("Copy the link", ({ target }) => copy(location.href, target), "save-link");
-  const recipes = Object.entries({ "Command line": commandLine, Python: pythonLines }).map(([name, write]) => {
-    const block = make("pre", { tabindex: 0, role: "group", "aria-label": name });
-    on("answer", () => answered().length && (block.textContent = write(answered())));
-    return make("details", {}, make("summary", {}, name), block,
-      button("Copy", ({ target }) => copy(block.textContent, target)));
-  });
-  part("save").append(make("h2", {}, "Save"), make("div", { class: "row" }, figure, arrays, video, link), ...recipes);
+  const link = make("a", { id: "link", href: "#" }, "Link to this");
+  const row = make("div", { class: "row" }, figure, arrays, video, link);
+  const recipes = { "Command line": commandLine, Python: pythonLines };
+  const blocks = Object.keys(recipes).map((name) =>
+    make("pre", { tabindex: 0, role: "group", "aria-label": name }));
+  part("save").append(make("h2", {}, "Save"), row,
+    ...blocks.map((block) => make("details", {}, make("summary", {}, block.ariaLabel), block)));
   on("answer", () => {
     part("save").hidden = !answered().length;
     video.hidden = !(state.engine.video && state.picture?.file);
+    if (!answered().length) return;
+    for (const block of blocks) block.textContent = recipes[block.ariaLabel](answered());
   });
 }
 
@@ -52,13 +55,6 @@ async function makeVideo(button, cards, called) {
   await state.engine.video(file, asked, progress, making.signal)
     .then((made) => made && keep(made, called), ({ message }) => say(message));
   [making, button.textContent] = [null, "Video"];
-}
-
-async function copy(text, button) {
-  const before = button.textContent;
-  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  button.textContent = done ? "Copied" : "The browser lets nothing copy: mark it";
-  setTimeout(() => (button.textContent = before), 2000);
 }
 
 // As `vitonnx probe` writes them: the pictures on a first axis; weights have none.
@@ -99,12 +95,14 @@ function pythonLines(cards) {
     const options = given(views[0]).map((option) => `${option.name}=${inPython(option, asked[option.name])}`);
     const question = `vx.${probe.class}(${options.join(", ")})`;
     const pictures = `[${views.map(({ picture }) => JSON.stringify(picture.name)).join(", ")}]`;
-    const found = probe.weights ? `probe_weights(${question})` : `probe(${pictures}, ${question})[-1]["${probe.name}"]`;
+    const found = probe.weights
+      ? `probe_weights(${question})` : `probe(${pictures}, ${question})[-1]["${probe.name}"]`;
     return ["", `engine = vx.Engine(${/[./]/.test(name) ? name : `demo_models()[${name}]`})`,
       `found = engine.${found}`, `found.arrays()  # ${Object.keys(arrays).join(", ")}`];
   });
-  const ours = lines.some((line) => line.includes("demo_models")) ? ["from vitonnx.demo import demo_models"] : [];
-  return ["import vitonnx as vx", ...ours, ...lines].join("\n");
+  const isOurs = lines.some((line) => line.includes("demo_models"));
+  const imports = ["import vitonnx as vx", isOurs ? "from vitonnx.demo import demo_models" : ""];
+  return [...imports.filter(Boolean), ...lines].join("\n");
 }
 
 function inPython({ kind, several }, value) {

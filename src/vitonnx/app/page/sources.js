@@ -50,7 +50,7 @@ function openCamera(slot) {
 async function follow(slot, source, name) {
   const stream = source instanceof MediaStream ? source : null;
   const live = make("video", { controls: true, loop: true, playsinline: true, "aria-label": name });
-  Object.assign(live, stream ? { muted: true, srcObject: stream } : { muted: true, src: URL.createObjectURL(source) });
+  Object.assign(live, { muted: true }, stream ? { srcObject: stream } : { src: URL.createObjectURL(source) });
   const picture = { live, file: stream ? null : source, name, times: [] };
   picture.stop = () => {
     live.pause();

@@ -1,7 +1,7 @@
 // What the page shows, and how it changes.
 export const state = {
   models: [], // names, as they stand side by side
-  options: {}, // as text, by name; what a probe does not know waits for one that does
+  options: {}, // as text, by name
   tile: 0, // which of several maps is shown large, in all models
   ...{ catalogue: null, engine: null, probe: "", picture: null, second: null },
 };
@@ -41,14 +41,10 @@ export function set(name, value) {
 export const queries = ({ choices }, { tokens }) =>
   choices.length ? choices : [...tokens.map(([name]) => name), "mean"];
 
+// A block and a pixel mean the same to every probe; other options begin anew.
 export function choose(name) {
-  const options = { ...state.options };
-  for (const option of probe(name).options) {
-    const words = option.role === "query" ? queries(option, models()[0]) : option.choices;
-    const value = options[option.name];
-    if (words.length && !words.includes(value) && !isPixel(value)) delete options[option.name];
-  }
-  change({ probe: name, options });
+  const isShared = ([option, value]) => option === "block" || (option === "query" && isPixel(value));
+  change({ probe: name, options: Object.fromEntries(Object.entries(state.options).filter(isShared)) });
 }
 
 // The options that one model is asked with: a model that lacks the block shows its last.

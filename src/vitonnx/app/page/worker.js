@@ -28,7 +28,8 @@ const modelOf = (name) => catalogue.models.find((model) => model.name === name);
 const engine = {
   async open(given, root) {
     catalogue = given;
-    await keepOnly(catalogue.models.flatMap(({ files }) => files).flatMap(({ sha256 }) => Object.values(sha256)));
+    const files = catalogue.models.flatMap((model) => model.files);
+    await keepOnly(files.flatMap(({ sha256 }) => Object.values(sha256)));
     await runtime.start(catalogue.runtime, root);
   },
 

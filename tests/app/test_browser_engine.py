@@ -68,6 +68,14 @@ def page(browser: Browser, folder: Path) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture
+def ready(page: Page) -> Page:
+    """A page that has looked at a picture."""
+    start(page)
+    look(page)
+    return page
+
+
 def wrap_runtime(folder: Path, name: str, *, added: str = "0") -> None:
     """Put another runtime in the place of one."""
     real = (folder / "runtime").resolve()
@@ -147,15 +155,15 @@ def test_a_picture_is_classified(page: Page, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [None, "0", "1", "7"])
-def test_a_form_is_chosen_and_fed_with_a_block(page: Page, folder: Path, block: str | None) -> None:
-    start(page)
-    look(page)
+def test_a_form_is_chosen_and_fed_with_a_block(
+    ready: Page, folder: Path, block: str | None
+) -> None:
     options = {} if block is None else {"block": block}
     attention = expected(folder)[f"attention_{0 if block == '0' else 1}"][0, 0]
 
-    mean = ask(page, "heads", {**options, "query": "mean"})
-    token = ask(page, "heads", {**options, "mass": "0.5"})
-    clicked = ask(page, "heads", {**options, "mass": "0.5", "query": "20,40"})
+    mean = ask(ready, "heads", {**options, "query": "mean"})
+    token = ask(ready, "heads", {**options, "mass": "0.5"})
+    clicked = ask(ready, "heads", {**options, "mass": "0.5", "query": "20,40"})
 
     assert values(mean) == pytest.approx(attention.mean(0)[1:].reshape(1, 2, 3), rel=1e-4)
     assert values(token) == pytest.approx(attention[0, 1:].reshape(1, 2, 3) / 2, rel=1e-4)
@@ -180,10 +188,8 @@ def test_a_question_may_be_about_another_picture(page: Page, folder: Path) -> No
 @pytest.mark.parametrize(
     ("target", "number"), [(None, -1), ("3", 3), ("Dog", 1), ("house cat", 0), (["newt"], 5)]
 )
-def test_a_class_is_its_number(page: Page, target: Any, number: int) -> None:
-    start(page)
-    look(page)
-    answer = ask(page, "attribution", {} if target is None else {"target": target})
+def test_a_class_is_its_number(ready: Page, target: Any, number: int) -> None:
+    answer = ask(ready, "attribution", {} if target is None else {"target": target})
     assert values(answer).ravel().tolist() == [number] * 6
 
 
@@ -200,10 +206,10 @@ def test_a_class_is_its_number(page: Page, target: Any, number: int) -> None:
         ("flow", {}, "flow can't be asked here."),
     ],
 )
-def test_what_cant_be_asked(page: Page, probe: str, options: dict[str, Any], sentence: str) -> None:
-    start(page)
-    look(page)
-    assert sentence in ask(page, probe, options)["error"]
+def test_what_cant_be_asked(
+    ready: Page, probe: str, options: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in ask(ready, probe, options)["error"]
 
 
 @pytest.fixture
@@ -301,14 +307,12 @@ def test_of_frames_only_the_newest_waits(page: Page, folder: Path) -> None:
     assert found == ["AbortError", "AbortError", 30]
 
 
-def test_a_forgotten_picture_isnt_answered_for(page: Page) -> None:
-    start(page)
-    look(page)
-    tried(page, "engine.forget(seen)")
-    assert "choose it again" in ask(page, "heads", {"query": "mean"})["error"]
+def test_a_forgotten_picture_isnt_answered_for(ready: Page) -> None:
+    tried(ready, "engine.forget(seen)")
+    assert "choose it again" in ask(ready, "heads", {"query": "mean"})["error"]
     assert (
         "isn't a picture"
-        in tried(page, "engine.look(new Blob(['?']), {name: 'p', models: []})")["error"]
+        in tried(ready, "engine.look(new Blob(['?']), {name: 'p', models: []})")["error"]
     )
 
 

@@ -52,6 +52,13 @@ def person(browser: Browser, alone: str) -> Iterator[Person]:
     assert person.strangers == []
 
 
+@pytest.fixture
+def viewer(person: Person, pictures: Path) -> Person:
+    """Somebody who is already shown a picture."""
+    person.show(pictures / "broad.png")
+    return person
+
+
 @pytest.fixture(params=["desk", "phone"])
 def anyone(browser: Browser, alone: str, request: pytest.FixtureRequest) -> Iterator[Person]:
     """At a desk, or with a phone."""

@@ -7,7 +7,6 @@ export const DRAWERS = { table, plate, matrix };
 
 const DOTS = "#c2571a"; // seen on light and on dark paper
 const [WIDTH, HEIGHT, DOT] = [960, 360, 9];
-const tops = new Map(); // model to its highest value: side by side they have one scale
 
 const figure = (words, drawing) => make("figure", {}, drawing, make("figcaption", {}, words.join(" · ")));
 
@@ -20,9 +19,7 @@ function labelled(drawing, left, below) {
 // One value for every head of every block: a dot for each, the chosen head's filled.
 function table({ finding: { unit, title, values }, words }, { name }) {
   const { data, shape: [count, heads] } = values;
-  tops.set(name, { unit, top: Math.max(...data) });
-  const beside = state.models.map((each) => tops.get(each)).filter((each) => each?.unit === unit);
-  const highest = Math.max(...beside.map(({ top }) => top)) || 1;
+  const highest = Math.max(...data) || 1;
   const say = (value) => value.toFixed(highest < 1 ? 2 : highest < 10 ? 1 : 0);
   const blocks = Array.from({ length: count }, (_, at) => [...slice(values, at)]);
   const range = (heads) => `${say(Math.min(...heads))} to ${say(Math.max(...heads))}`;

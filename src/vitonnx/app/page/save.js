@@ -19,7 +19,7 @@ export function makeSave(answered) {
     for (const card of cards) keep(npz(arraysOf(card)), nameOf(card));
   }, "save-arrays");
   const video = button("Video", () => makeVideo(video, answered(), `${stem()}.mp4`), "save-video");
-  const link = make("a", { id: "link", href: "#" }, "Link to this");
+  const link = make("a", { id: "link", class: "button", href: "#" }, "Link to this");
   const row = make("div", { class: "row" }, figure, arrays, video, link);
   const recipes = { "Command line": commandLine, Python: pythonLines };
   const blocks = Object.keys(recipes).map((name) =>

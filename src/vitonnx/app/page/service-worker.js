@@ -1,5 +1,4 @@
-// Keeps the page and its models for when there is no network, and isolates it, which gives WASM its
-// threads.
+// Keeps the page for when there is no network, and isolates it, which gives WASM its threads.
 
 const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -10,29 +9,25 @@ const HEADERS = {
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
-  const { method, url } = event.request;
-  if (method === "GET" && url.startsWith("http")) event.respondWith(answer(event));
+  const { method, url, cache } = event.request;
+  const isOurs = method === "GET" && url.startsWith("http") && cache !== "no-store"; // see store.js
+  if (isOurs) event.respondWith(answer(event.request));
 });
 
-async function answer(event) {
-  const { request } = event;
+async function answer(request) {
   const shelf = await caches.open("vitonnx-page");
-  // What names its version or its hash never changes; all else is asked for anew.
+  // What names its version never changes; all else is asked for anew.
   const isPinned = request.mode !== "navigate" && request.url.includes("?");
   const kept = await shelf.match(request, { ignoreSearch: !isPinned });
   if (kept && isPinned) return kept;
-  const found = await fetch(request, { cache: isPinned ? "no-store" : "no-cache" }).catch((error) => {
+  const found = await fetch(request, isPinned ? {} : { cache: "no-cache" }).catch((error) => {
     if (kept) return kept;
     throw error;
   });
   if (found === kept || found.status !== 200) return found;
   const isolated = found.type === "basic" ? withHeaders(found) : found;
-  const copy = isolated.clone();
-  const keep = async () => {
-    await shelf.delete(request, { ignoreSearch: true }); // another version of it
-    await shelf.put(request, copy);
-  };
-  event.waitUntil(keep().catch(() => {})); // a full disk is no fault
+  await shelf.delete(request, { ignoreSearch: true }); // another version of it
+  await shelf.put(request, isolated.clone()).catch(() => {}); // a full disk is no fault
   return isolated;
 }
 

@@ -1,22 +1,26 @@
-// Fetches files, which the service worker then keeps: those of models under their hash.
+// Fetches files, and keeps those of models under their hash; the service worker keeps all others.
 
 // Where there is no Cache Storage (plain http from another machine) nothing is kept.
 export const shelf = async () => self.caches?.open("vitonnx-page");
 
-const pinned = (url, hash) => `${url}?${hash}`;
-
 // `arrived` is told how many bytes came.
 export async function fetchChecked(url, hash, arrived) {
-  const bytes = await download(pinned(url, hash), arrived);
+  const kept = await shelf();
+  const address = `${url}?${hash}`;
+  const before = await kept?.match(address);
+  if (before) return new Uint8Array(await before.arrayBuffer());
+  const bytes = await download(address, { cache: "no-store" }, arrived); // kept below, once checked
   // Browsers compute no hashes for a page of plain http, which anybody on the way could change.
   const digest = await crypto.subtle?.digest("SHA-256", bytes);
-  if (!digest || hex(digest) === hash) return bytes;
-  await (await shelf())?.delete(pinned(url, hash));
-  throw new Error(`${url} is damaged, or of another version: reload the page, or copy it anew.`);
+  if (digest && hex(digest) !== hash) {
+    throw new Error(`${url} is damaged, or of another version: reload the page, or copy it anew.`);
+  }
+  await kept?.put(address, new Response(bytes)).catch(() => {}); // a full disk is no fault
+  return bytes;
 }
 
-export async function download(url, arrived = () => {}) {
-  const answer = await fetch(url).catch(() => null);
+export async function download(url, settings, arrived = () => {}) {
+  const answer = await fetch(url, settings).catch(() => null);
   if (!answer?.ok) {
     const why = answer ? `the server says ${answer.status}` : "there is no connection";
     throw new Error(`${url} can't be fetched (${why}): try again.`);

@@ -218,7 +218,9 @@ class _Packed:
 
     def _whole(self, form: Form) -> Json:
         graphs, small = {}, None
-        for precision in self.precisions:
+        # Derivatives are computed in single precision, whose weights would lie beside the halves.
+        wanted = [each for each in self.precisions if each != "fp16"] or self.precisions
+        for precision in wanted:
             small = whole_graph(self.engine.file, self.size, form, precision)
             path = self.folder / f"{form.name}.{precision}.onnx"
             self.weights[precision].save(small.graphs[0], path)

@@ -6,12 +6,14 @@ import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -136,25 +138,17 @@ class Person:
 
     def framed(self, model: int = 0, at: int = 0) -> tuple[int, int] | None:
         """The patch that is framed in a map: row and column."""
-        frame = self.map(model, at).locator("svg rect")
-        if not frame.count():
+        place = self.map(model, at).get_attribute("data-framed")
+        if not place:
             return None
-        return int(frame.get_attribute("y") or -1), int(frame.get_attribute("x") or -1)
+        row, column = place.split(",")
+        return int(row), int(column)
 
     def colours(self, model: int = 0, at: int = 0) -> NDArray[np.uint8]:
-        """The colours of a map, (rows, columns, 4), as they are drawn."""
-        text, width, height = (
-            self.map(model, at)
-            .locator(".patches")
-            .evaluate(
-                """canvas => {
-                const { width, height } = canvas;
-                const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-                return [btoa(String.fromCharCode(...data)), width, height];
-            }"""
-            )
-        )
-        return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
+        """The pixels of a map, (height, width, 4), as it is drawn."""
+        address = self.map(model, at).evaluate("canvas => canvas.toDataURL()")
+        with Image.open(BytesIO(base64.b64decode(address.partition(",")[2]))) as opened:
+            return np.asarray(opened.convert("RGBA"))
 
     def point(self, model: int, down: float, across: float) -> None:
         """Click on a map, or touch it, at shares of its height and width."""

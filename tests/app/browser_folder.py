@@ -33,8 +33,7 @@ INDEX = """<!doctype html><link rel="icon" href="data:,">
 <script type="module" src="harness.js"></script>
 """
 HARNESS = """
-import { BrowserEngine } from "./browser.js";
-import { isolate } from "./isolate.js";
+import { BrowserEngine, isolate } from "./browser.js";
 await isolate();
 window.catalogue = await (await fetch("catalogue.json")).json();
 window.engine = new BrowserEngine();

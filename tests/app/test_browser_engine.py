@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.browser import launch
 from app.browser_folder import CLASSES, opened, serve_folder, write_folder
 from vitonnx.engine import prepare
 from vitonnx.manifest import Preprocessing
@@ -49,14 +49,8 @@ export const InferenceSession = {{
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One with a WebGPU, if only a slow one."""
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--headless", "--no-sandbox", "--enable-unsafe-webgpu"]
-    with sync_playwright() as playwright:
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with launch("--enable-unsafe-webgpu") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -74,7 +68,15 @@ def page(browser: Browser, folder: Path) -> Iterator[Page]:
         yield page
 
 
-def wrap_runtime(folder: Path, name: str, *, added: float = 0) -> None:
+@pytest.fixture
+def ready(page: Page) -> Page:
+    """A page that has looked at a picture."""
+    start(page)
+    look(page)
+    return page
+
+
+def wrap_runtime(folder: Path, name: str, *, added: str = "0") -> None:
     """Put another runtime in the place of one."""
     real = (folder / "runtime").resolve()
     (folder / "runtime").unlink()
@@ -138,12 +140,8 @@ def expected(folder: Path, file: str = "noise.png") -> dict[str, NDArray[Any]]:
 def test_a_picture_is_classified(page: Page, folder: Path) -> None:
     backend = start(page)
     seen = look(page)
-    threads = (
-        1
-        if not page.evaluate("crossOriginIsolated")
-        else page.evaluate("navigator.hardwareConcurrency")
-    )
-    assert backend == f"WASM, {min(4, threads)} thread{'s' if threads > 1 else ''} · int8"
+    threads = page.evaluate("crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1")
+    assert backend == f"WASM, {threads} thread{'s' if threads > 1 else ''} · int8"
     assert page.evaluate("share") == 1
     assert (seen["width"], seen["height"]) == (70, 40)
     model = seen["models"]["tiny"]
@@ -157,15 +155,15 @@ def test_a_picture_is_classified(page: Page, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [None, "0", "1", "7"])
-def test_a_form_is_chosen_and_fed_with_a_block(page: Page, folder: Path, block: str | None) -> None:
-    start(page)
-    look(page)
+def test_a_form_is_chosen_and_fed_with_a_block(
+    ready: Page, folder: Path, block: str | None
+) -> None:
     options = {} if block is None else {"block": block}
     attention = expected(folder)[f"attention_{0 if block == '0' else 1}"][0, 0]
 
-    mean = ask(page, "heads", {**options, "query": "mean"})
-    token = ask(page, "heads", {**options, "mass": "0.5"})
-    clicked = ask(page, "heads", {**options, "mass": "0.5", "query": "20,40"})
+    mean = ask(ready, "heads", {**options, "query": "mean"})
+    token = ask(ready, "heads", {**options, "mass": "0.5"})
+    clicked = ask(ready, "heads", {**options, "mass": "0.5", "query": "20,40"})
 
     assert values(mean) == pytest.approx(attention.mean(0)[1:].reshape(1, 2, 3), rel=1e-4)
     assert values(token) == pytest.approx(attention[0, 1:].reshape(1, 2, 3) / 2, rel=1e-4)
@@ -190,10 +188,8 @@ def test_a_question_may_be_about_another_picture(page: Page, folder: Path) -> No
 @pytest.mark.parametrize(
     ("target", "number"), [(None, -1), ("3", 3), ("Dog", 1), ("house cat", 0), (["newt"], 5)]
 )
-def test_a_class_is_its_number(page: Page, target: Any, number: int) -> None:
-    start(page)
-    look(page)
-    answer = ask(page, "attribution", {} if target is None else {"target": target})
+def test_a_class_is_its_number(ready: Page, target: Any, number: int) -> None:
+    answer = ask(ready, "attribution", {} if target is None else {"target": target})
     assert values(answer).ravel().tolist() == [number] * 6
 
 
@@ -210,37 +206,38 @@ def test_a_class_is_its_number(page: Page, target: Any, number: int) -> None:
         ("flow", {}, "flow can't be asked here."),
     ],
 )
-def test_what_cant_be_asked(page: Page, probe: str, options: dict[str, Any], sentence: str) -> None:
-    start(page)
-    look(page)
-    assert sentence in ask(page, probe, options)["error"]
+def test_what_cant_be_asked(
+    ready: Page, probe: str, options: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in ask(ready, probe, options)["error"]
 
 
-def test_nothing_is_computed_twice(browser: Browser, folder: Path) -> None:
+@pytest.fixture
+def watched(browser: Browser, folder: Path) -> Iterator[Page]:
+    """A page that counts what its runtime runs."""
     wrap_runtime(folder, "ort.wasm.min.mjs")
     with serve_folder(folder) as address, opened(browser, address) as page:
-        start(page)
-        look(page)
-        for block in ("0", "0", "1"):
-            ask(page, "heads", {"query": "mean", "block": block})
-        for mass in ("0.5", "0.6"):
-            ask(page, "heads", {"mass": mass})
-        assert page.evaluate("runs") == [
-            "images",
-            *["attention"] * 2,
-            *["attention,query,scale"] * 2,
-        ]
+        yield page
 
 
-def test_what_finds_no_room_is_computed_again(browser: Browser, folder: Path) -> None:
-    wrap_runtime(folder, "ort.wasm.min.mjs")
-    with serve_folder(folder) as address, opened(browser, address) as page:
-        start(page, limit=500)
-        look(page)
-        first = ask(page, "heads", {"query": "mean"})
-        look(page, "other.png", "other")
-        assert ask(page, "heads", {"query": "mean"}) == first
-        assert page.evaluate("runs").count("images") == 3
+def test_nothing_is_computed_twice(watched: Page) -> None:
+    start(watched)
+    look(watched)
+    for options in ({"query": "mean", "block": block} for block in ("0", "0", "1")):
+        ask(watched, "heads", options)
+    for mass in ("0.5", "0.6"):
+        ask(watched, "heads", {"mass": mass})
+    runs = ["images", *["attention"] * 2, *["attention,query,scale"] * 2]
+    assert watched.evaluate("runs") == runs
+
+
+def test_what_finds_no_room_is_computed_again(watched: Page) -> None:
+    start(watched, limit=500)
+    look(watched)
+    first = ask(watched, "heads", {"query": "mean"})
+    look(watched, "other.png", "other")
+    assert ask(watched, "heads", {"query": "mean"}) == first
+    assert watched.evaluate("runs").count("images") == 3
 
 
 def test_webgpu_answers_as_wasm_does(page: Page, folder: Path) -> None:
@@ -255,7 +252,7 @@ def test_webgpu_answers_as_wasm_does(page: Page, folder: Path) -> None:
     ("added", "fault"), [("1e6", "gives wrong numbers"), ("fail()", "can't run the model")]
 )
 def test_a_webgpu_that_fails_is_left(
-    browser: Browser, folder: Path, added: Any, fault: str
+    browser: Browser, folder: Path, added: str, fault: str
 ) -> None:
     wrap_runtime(folder, "ort.jspi.min.mjs", added=added)
     with serve_folder(folder, isolated=True) as address, opened(browser, address) as page:
@@ -267,6 +264,20 @@ def test_a_webgpu_that_fails_is_left(
             assert values(answer) == pytest.approx(attention[0, 1:].reshape(1, 2, 3), rel=1e-4)
             page.reload()
             page.wait_for_selector("#ready", state="attached")
+
+
+def test_a_webgpu_that_stops_is_left(browser: Browser, folder: Path) -> None:
+    # The trial run has three outputs; what is run then fails.
+    stops = "((self.outputs = (self.outputs ?? 0) + 1) > 3 ? fail() : 0)"
+    wrap_runtime(folder, "ort.jspi.min.mjs", added=stops)
+    with serve_folder(folder, isolated=True) as address, opened(browser, address) as page:
+        assert start(page, "fp32") == "WebGPU · fp32"
+        assert "models" in look(page)
+        backend = page.evaluate("engine.backend('tiny')")
+        assert "this WebGPU has stopped · fp32" in backend
+        attention = expected(folder)["attention_1"][0, 0]
+        answer = ask(page, "heads", {"mass": "1"})
+        assert values(answer) == pytest.approx(attention[0, 1:].reshape(1, 2, 3), rel=1e-4)
 
 
 def test_a_damaged_model_is_refused(page: Page, folder: Path) -> None:
@@ -296,14 +307,12 @@ def test_of_frames_only_the_newest_waits(page: Page, folder: Path) -> None:
     assert found == ["AbortError", "AbortError", 30]
 
 
-def test_a_forgotten_picture_isnt_answered_for(page: Page) -> None:
-    start(page)
-    look(page)
-    tried(page, "engine.forget(seen)")
-    assert "choose it again" in ask(page, "heads", {"query": "mean"})["error"]
+def test_a_forgotten_picture_isnt_answered_for(ready: Page) -> None:
+    tried(ready, "engine.forget(seen)")
+    assert "choose it again" in ask(ready, "heads", {"query": "mean"})["error"]
     assert (
         "isn't a picture"
-        in tried(page, "engine.look(new Blob(['?']), {name: 'p', models: []})")["error"]
+        in tried(ready, "engine.look(new Blob(['?']), {name: 'p', models: []})")["error"]
     )
 
 

@@ -178,14 +178,10 @@ def assert_decoded(page: Page, path: Path, levels: int) -> None:
     assert np.abs(found.astype(int) - expected).mean() <= levels
 
 
-@pytest.mark.parametrize("form", ["png", "jpg", "gif", "bmp", "webp"])
-def test_bombs_are_refused_by_their_header(page: Page, folder: Path, form: str) -> None:
-    path = folder / f"bomb.{form}"
-    Image.new("RGBA" if form == "webp" else "RGB", (1200, 1000), "red").save(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:700] if form == "jpg" else whole[:60])  # nothing that can be decoded
+def test_a_picture_that_is_too_large_is_refused(page: Page, folder: Path) -> None:
+    Image.new("L", (1200, 1000)).save(folder / "large.png")
     with pytest.raises(Exception, match=r"has 1\.2 million pixels, and this page takes 1\.0"):
-        page.evaluate(DECODE, [path.name, LIMITS])
+        page.evaluate(DECODE, ["large.png", LIMITS])
 
 
 def test_other_files_are_refused(page: Page, folder: Path) -> None:

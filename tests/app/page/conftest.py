@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from app.browser import DESK, PHONE, Person, launch
-from app.page_alone import serve_alone
+from app.browser_folder import serve_folder
+from app.page_alone import write_alone
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,9 +29,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def alone(pictures: Path) -> Iterator[str]:
+def alone(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, with an engine that makes up its answers."""
-    with serve_alone(pictures) as address:
+    folder = tmp_path_factory.mktemp("alone")
+    write_alone(folder, pictures)
+    with serve_folder(folder) as address:
         yield address
 
 
@@ -47,6 +50,13 @@ def person(browser: Browser, alone: str) -> Iterator[Person]:
     person.page.close()
     assert person.complaints == []
     assert person.strangers == []
+
+
+@pytest.fixture
+def viewer(person: Person, pictures: Path) -> Person:
+    """Somebody who is already shown a picture."""
+    person.show(pictures / "broad.png")
+    return person
 
 
 @pytest.fixture(params=["desk", "phone"])

@@ -148,9 +148,27 @@ def test_a_video_plays_and_frames_are_dropped(person: Person, video: Path) -> No
     assert person.asked()[0]["options"] == {"mass": "0.5"}
 
 
+def test_in_a_saved_video_no_model_lacks_the_block(person: Person, video: Path) -> None:
+    person.give(video)
+    person.map(0).wait_for()
+    for block, options in [(2, {"block": "2"}), (4, {})]:
+        person.option("block").fill(str(block))
+        person.page.get_by_text(f"block {block}").first.wait_for()
+        person.page.locator("#save-video").click()
+        saved = [each for each in person.told() if "video" in each][-1]
+        assert (saved["video"], saved["options"]) == ("edge.mp4", options)
+
+
 def test_a_video_that_does_not_play_is_refused(person: Person, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     person.give(broken)
     person.page.get_by_text("broken.mp4: the browser can't play this video").wait_for()
     assert person.page.locator("video").count() == 0
+
+
+def test_a_frame_that_was_overtaken_is_no_error(person: Person, video: Path) -> None:
+    person.page.evaluate("() => { window.overtaken = true; }")
+    person.give(video)
+    person.map(0).wait_for()
+    assert person.page.locator("#message").inner_text() == ""

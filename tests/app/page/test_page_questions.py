@@ -32,9 +32,8 @@ def test_a_click_on_a_padded_map_finds_its_pixel(person: Person, pictures: Path)
     assert abs(x - 1) <= 1
 
 
-def test_arrow_keys_go_from_patch_to_patch(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.map(0).focus()
+def test_arrow_keys_go_from_patch_to_patch(viewer: Person) -> None:
+    viewer.map(0).focus()
     for key, patch in [
         ("ArrowUp", (3, 3)),  # the first key asks the middle
         ("ArrowUp", (2, 3)),
@@ -42,47 +41,44 @@ def test_arrow_keys_go_from_patch_to_patch(person: Person, pictures: Path) -> No
         ("ArrowLeft", (2, 3)),
         ("ArrowDown", (3, 3)),
     ]:
-        with person.answer():
-            person.page.keyboard.press(key)
-        assert person.framed(0) == patch
-    assert person.map(0).evaluate("place => place === document.activeElement")
-    with person.answer():
-        person.page.keyboard.press("Home")
-    assert person.framed(0) is None
-    assert "query: cls" in person.caption()
+        with viewer.answer():
+            viewer.page.keyboard.press(key)
+        assert viewer.framed(0) == patch
+    assert viewer.map(0).evaluate("place => place === document.activeElement")
+    with viewer.answer():
+        viewer.page.keyboard.press("Home")
+    assert viewer.framed(0) is None
+    assert "query: cls" in viewer.caption()
 
 
-def test_only_the_latest_question_counts(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.page.evaluate("() => { window.slowness = 150; }")
-    before = len(person.told())
-    person.map(0).focus()
+def test_only_the_latest_question_counts(viewer: Person) -> None:
+    viewer.page.evaluate("() => { window.slowness = 150; }")
+    before = len(viewer.told())
+    viewer.map(0).focus()
     for key in ["ArrowUp", *["ArrowLeft"] * 3, *["ArrowDown"] * 2]:
-        person.page.keyboard.press(key)
-    person.wait()
-    assert person.framed(0) == (5, 0)
-    assert len(person.told()) - before <= 2 * 3, "what was left behind is not asked"
+        viewer.page.keyboard.press(key)
+    viewer.wait()
+    assert viewer.framed(0) == (5, 0)
+    assert len(viewer.told()) - before <= 2 * 3, "what was left behind is not asked"
 
 
-def test_a_block_that_a_model_lacks_is_its_last(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    assert person.option("block").get_attribute("max") == "5"
-    person.slide("block", 4)
-    assert [each["options"] for each in person.asked()] == [{}, {"block": "4"}]
-    assert "block 3" in person.caption(0)
-    assert "block 4" in person.caption(1)
-    person.slide("block", 5)
-    assert [each["options"] for each in person.asked()] == [{}, {}]
+def test_a_block_that_a_model_lacks_is_its_last(viewer: Person) -> None:
+    assert viewer.option("block").get_attribute("max") == "5"
+    viewer.slide("block", 4)
+    assert [each["options"] for each in viewer.asked()] == [{}, {"block": "4"}]
+    assert "block 3" in viewer.caption(0)
+    assert "block 4" in viewer.caption(1)
+    viewer.slide("block", 5)
+    assert [each["options"] for each in viewer.asked()] == [{}, {}]
 
 
-def test_a_share_is_outlined(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.slide("mass", 0.6)
-    assert person.asked()[0]["options"] == {"mass": "0.6"}
-    assert person.map(0).locator("svg path").count() == 1
-    assert "outlined: the fewest patches with 0.6" in person.caption()
-    person.slide("mass", 0)
-    assert person.map(0).locator("svg path").count() == 0
+def test_a_share_is_outlined(viewer: Person) -> None:
+    viewer.slide("mass", 0.6)
+    assert viewer.asked()[0]["options"] == {"mass": "0.6"}
+    assert viewer.map(0).get_attribute("data-outlined") == "true"
+    assert "outlined: the fewest patches with 0.6" in viewer.caption()
+    viewer.slide("mass", 0)
+    assert viewer.map(0).get_attribute("data-outlined") == "false"
 
 
 def test_a_head_is_chosen_in_all_models(anyone: Person, pictures: Path) -> None:
@@ -97,102 +93,91 @@ def test_a_head_is_chosen_in_all_models(anyone: Person, pictures: Path) -> None:
     assert len(anyone.told()) == asked, "nothing is asked for it"
 
 
-def test_models_are_chosen(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    assert person.models() == ["small", EVIL]
-    box = person.page.locator(f"#models input[value='{EVIL}']")
-    with person.answer():
+def test_models_are_chosen(viewer: Person) -> None:
+    assert viewer.models() == ["small", EVIL]
+    box = viewer.page.locator(f"#models input[value='{EVIL}']")
+    with viewer.answer():
         box.uncheck()
-    assert person.models() == ["small"]
-    assert person.option("block").get_attribute("max") == "3"
-    assert person.page.locator("#models input[value=small]").is_disabled(), "one stays"
-    with person.answer():
+    assert viewer.models() == ["small"]
+    assert viewer.option("block").get_attribute("max") == "3"
+    assert viewer.page.locator("#models input[value=small]").is_disabled(), "one stays"
+    with viewer.answer():
         box.check()
-    assert person.models() == ["small", EVIL]
+    assert viewer.models() == ["small", EVIL]
 
 
-def test_words_are_chosen(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    with person.answer():
-        person.option("query").select_option("dist")
-    assert person.asked()[0]["options"] == {"query": "dist"}
-    person.ask("rollout")
-    assert person.asked()[0]["options"] == {}
-    with person.answer():
-        person.option("fusion").select_option("max")
-    person.slide("discard", 0.9)
-    assert person.asked()[0]["options"] == {"fusion": "max", "discard": "0.9"}
-    assert person.caption() == "rollout · fusion: max · discard: 0.9"
-    with person.answer():
-        person.option("fusion").select_option("mean")
-    assert person.asked()[0]["options"] == {"discard": "0.9"}
+def test_words_are_chosen(viewer: Person) -> None:
+    with viewer.answer():
+        viewer.option("query").select_option("dist")
+    assert viewer.asked()[0]["options"] == {"query": "dist"}
+    viewer.ask("rollout")
+    assert viewer.asked()[0]["options"] == {}
+    with viewer.answer():
+        viewer.option("fusion").select_option("max")
+    viewer.slide("discard", 0.9)
+    assert viewer.asked()[0]["options"] == {"fusion": "max", "discard": "0.9"}
+    assert viewer.caption() == "rollout · fusion: max · discard: 0.9"
+    with viewer.answer():
+        viewer.option("fusion").select_option("mean")
+    assert viewer.asked()[0]["options"] == {"discard": "0.9"}
 
 
-def test_classes_are_asked_by_name(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.ask("attribution")
-    assert person.page.locator("#option-target-list option").count() == 3
-    for name in ("ship", "<b>dog</b>"):
-        with person.answer():
-            person.option("target").fill(name)
-            person.option("target").press("Enter")
-    assert person.asked()[0]["options"] == {"target": ["ship", "<b>dog</b>"]}
-    assert person.card(0).locator(".tile").all_inner_texts() == ["ship", "<b>dog</b>"]
-    with person.answer():
-        person.page.get_by_role("button", name="Leave out ship").click()
-    assert person.asked()[0]["options"] == {"target": ["<b>dog</b>"]}
+def test_classes_are_asked_by_name(viewer: Person) -> None:
+    viewer.ask("attribution")
+    assert viewer.page.locator("#classes option").count() == 3
+    with viewer.answer():
+        viewer.option("target").fill("<b>dog</b>")
+        viewer.option("target").press("Enter")
+    assert viewer.asked()[0]["options"] == {"target": ["<b>dog</b>"]}
+    assert viewer.caption() == "<b>dog</b> · method: legrad · target: <b>dog</b>"
 
 
-def test_a_switch_and_a_number(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.ask("pca")
-    with person.answer():
-        person.option("whiten").check()
-    assert person.asked()[0]["options"] == {"whiten": "true"}
-    person.ask("filters")
-    with person.answer():
-        person.option("components").fill("3")
-        person.option("components").press("Enter")
-    assert person.asked()[0]["options"] == {"components": "3"}
+def test_a_switch_and_a_number(viewer: Person) -> None:
+    viewer.ask("pca")
+    with viewer.answer():
+        viewer.option("whiten").check()
+    assert viewer.asked()[0]["options"] == {"whiten": "true"}
+    viewer.ask("filters")
+    with viewer.answer():
+        viewer.option("components").fill("3")
+        viewer.option("components").press("Enter")
+    assert viewer.asked()[0]["options"] == {"components": "3"}
 
 
-def test_what_fails_is_said_in_its_card(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.slide("block", 1)
-    assert person.card(0).locator("[role=alert]").inner_text() == "The block is out of order."
-    assert person.card(0).locator(".map").count() == 0, "no map of another question stays"
-    person.slide("block", 2)
-    assert person.card(0).locator("[role=alert]").inner_text() == ""
+def test_what_fails_is_said_in_its_card(viewer: Person) -> None:
+    viewer.slide("block", 1)
+    assert viewer.card(0).locator("[role=alert]").inner_text() == "The block is out of order."
+    assert viewer.card(0).locator(".map").count() == 0, "no map of another question stays"
+    viewer.slide("block", 2)
+    assert viewer.card(0).locator("[role=alert]").inner_text() == ""
 
 
-def test_a_refused_probe_says_why(person: Person, pictures: Path) -> None:
-    person.show(pictures / "broad.png")
-    person.ask("flow")
-    assert person.card(0).locator(".error").inner_text() == "Flow is not asked on this page."
-    assert not any(each.get("ask") == "flow" for each in person.told())
+def test_a_refused_probe_says_why(viewer: Person) -> None:
+    viewer.ask("flow")
+    assert viewer.card(0).locator(".error").inner_text() == "Flow is not asked here."
+    assert not any(each.get("ask") == "flow" for each in viewer.told())
 
 
 @pytest.mark.parametrize(
     ("probe", "shown"),
     [
         ("heads", ".tile"),
-        ("rollout", ".map .patches"),
-        ("attribution", ".map .patches"),
-        ("pca", ".map .patches"),
+        ("rollout", ".side .map"),
+        ("attribution", ".side .map"),
+        ("pca", ".side .map"),
         ("lens", ".legend li"),
-        ("distance", ".plot circle"),
+        ("distance", "canvas.plot"),
         ("cka", "canvas.matrix"),
         ("filters", ".plate canvas"),
         ("positions", "canvas.matrix"),
     ],
 )
-def test_every_shape_is_drawn(person: Person, pictures: Path, probe: str, shown: str) -> None:
-    person.show(pictures / "broad.png")
+def test_every_shape_is_drawn(viewer: Person, probe: str, shown: str) -> None:
     if probe != "heads":
-        person.ask(probe)
+        viewer.ask(probe)
     for model in (0, 1):
-        assert person.card(model).locator(shown).first.is_visible()
-        assert person.card(model).locator(".error").inner_text() == ""
+        assert viewer.card(model).locator(shown).first.is_visible()
+        assert viewer.card(model).locator(".error").inner_text() == ""
 
 
 def test_weights_need_no_picture(person: Person) -> None:

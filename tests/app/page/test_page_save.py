@@ -88,14 +88,11 @@ def test_weights_have_no_pictures(person: Person, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("probe", ["heads", "lens", "distance", "positions"])
-def test_the_figure_is_what_is_shown(
-    person: Person, pictures: Path, tmp_path: Path, probe: str
-) -> None:
-    person.show(pictures / "broad.png")
+def test_the_figure_is_what_is_shown(viewer: Person, tmp_path: Path, probe: str) -> None:
     if probe != "heads":
-        person.ask(probe)
-    path = saved(person, "#save-figure", tmp_path)
-    box = person.page.locator("#maps").bounding_box()
+        viewer.ask(probe)
+    path = saved(viewer, "#save-figure", tmp_path)
+    box = viewer.page.locator("#maps").bounding_box()
     assert box is not None
     with Image.open(path) as opened:
         assert opened.width == int(2 * (box["width"] + 32))

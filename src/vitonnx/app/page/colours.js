@@ -1,4 +1,5 @@
 // The colours of numbers: one scale for maps that stand together, and its bar.
+import { fromBase64 } from "./arrays.js";
 import { make, short } from "./make.js";
 import { state } from "./state.js";
 
@@ -19,7 +20,7 @@ export function scaleOf(values, fromZero) {
 }
 
 export function paint(values, { low, high }, opaque = false) {
-  table ??= Uint8Array.from(atob(state.catalogue.colours.map), (letter) => letter.charCodeAt(0));
+  table ??= fromBase64(state.catalogue.colours.map);
   const colours = new Uint8ClampedArray(4 * values.length);
   values.forEach((value, at) => {
     const share = Math.min(1, Math.max(0, (Number(value) - low) / (high - low)));
@@ -30,8 +31,8 @@ export function paint(values, { low, high }, opaque = false) {
   return colours;
 }
 
-export function fillCanvas(canvas, colours, rows, columns) {
-  [canvas.width, canvas.height] = [columns, rows];
+export function canvasOf(colours, rows, columns) {
+  const canvas = make("canvas", { width: columns, height: rows });
   canvas.getContext("2d").putImageData(new ImageData(colours, columns, rows), 0, 0);
   return canvas;
 }
@@ -40,8 +41,7 @@ export function bar(scale, unit, opaque = false) {
   const levels = paint(Float64Array.from({ length: 256 }, (_, at) => at), { low: 0, high: 255 }, opaque);
   const [low, top] = [short(scale.low), `${short(scale.high)}${scale.clipped ? " and more" : ""}`];
   return make("div", { class: "bar", role: "img", "aria-label": `Colours: ${unit} from ${low} to ${top}.` },
-    make("span", {}, low), fillCanvas(make("canvas"), levels, 1, 256), make("span", {}, top),
-    make("span", {}, unit));
+    make("span", {}, low), canvasOf(levels, 1, 256), make("span", {}, top), make("span", {}, unit));
 }
 
 // The part of an array at an index of its first axis.

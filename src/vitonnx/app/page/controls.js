@@ -1,10 +1,11 @@
 // Models, probes, and the options of the chosen probe, each in the control of its role.
 import { make, part, short } from "./make.js";
-import { change, choose, isPixel, labelOf, models, on, probe, probeOf, queries, set, state } from "./state.js";
+import { change, choose, models, probe, probeOf, set, state } from "./state.js";
+import { inWords, isPixel, labelOf, queries } from "./state.js";
 
 export function makeControls() {
-  part("models").append(make("h2", {}, "Models"), ...state.catalogue.models.map(makeModel));
-  on("question", fill);
+  const boxes = state.catalogue.models.map(makeModel);
+  part("models").append(make("h2", {}, "Models"), ...boxes);
 }
 
 function makeModel({ name, size, patch }) {
@@ -16,7 +17,8 @@ function makeModel({ name, size, patch }) {
 
 let form = "";
 
-function fill() {
+// Shows what is chosen; where the probe and the models are as before, the focus stays.
+export function showControls() {
   const count = state.models.length;
   for (const box of part("models").querySelectorAll("input")) {
     box.checked = state.models.includes(box.value);
@@ -48,84 +50,70 @@ function makeProbes() {
 
 const ROLES = { block, query, class: classes, number, choice, switch: toggle, text };
 
-// A control has elements, and a function that brings them up to date.
+// A control has elements, the first of them its own, and a function that shows what is chosen.
 function makeField(option) {
-  const id = `option-${option.name}`;
-  const { elements, sync } = ROLES[option.role](option, id);
-  const label = make("label", { for: id }, labelOf(option.name).replace(/^./, (letter) => letter.toUpperCase()));
+  const now = () => state.options[option.name] ?? option.default;
+  const { elements, sync } = ROLES[option.role](option, (value) => set(option.name, value), now);
+  const id = (elements[0].id = `option-${option.name}`);
+  const called = labelOf(option.name).replace(/^./, (letter) => letter.toUpperCase());
+  const label = make("label", { for: id }, called);
   const help = make("small", {}, option.help.split(/[.:] |\.$/)[0]);
   return Object.assign(make("div", { class: "field" }, label, ...elements, help), { sync });
 }
 
-function slider(id, bounds, read, write) {
-  const shown = make("output", { for: id });
-  const input = make("input", { id, type: "range", ...bounds, input: () => write(Number(input.value)) });
-  return { elements: [shown, input], sync: () => ([input.value, shown.textContent] = read()) };
+// `read` gives the place of the handle, and what it means.
+function slider(min, max, step, read, write) {
+  const shown = make("output");
+  const input = make("input", { type: "range", min, max, step, input: () => write(Number(input.value)) });
+  return { elements: [input, shown], sync: () => ([input.value, shown.textContent] = read()) };
 }
 
-function block({ name, default: usual }, id) {
+function block({ default: usual }, write, now) {
   const last = Math.max(...models().map(({ blocks }) => blocks)) - 1;
-  const read = () => {
-    const value = Number(state.options[name] ?? usual);
-    const at = value < 0 ? last + 1 + value : Math.min(value, last);
-    return [at, `${at} of 0–${last}`];
-  };
-  const write = (value) => set(name, value === last && usual === -1 ? null : `${value}`);
-  return slider(id, { min: 0, max: last, step: 1 }, read, write);
+  const at = () => (now() < 0 ? last + 1 + Number(now()) : Math.min(now(), last));
+  const ask = (value) => write(value === last && usual === -1 ? null : `${value}`);
+  return slider(0, last, 1, () => [at(), `${at()} of 0–${last}`], ask);
 }
 
-function number(option, id) {
-  const { name, kind, default: usual, least, most, optional } = option;
-  if (kind !== "float") return text(option, id, { type: "number", min: least, max: most });
+function number(option, write, now) {
+  const { kind, least, most, optional } = option;
+  if (kind !== "float") return text(option, write, now, { type: "number", min: least, max: most });
   const [min, max] = [least ?? 0, most ?? 1];
-  const now = () => state.options[name] ?? usual;
   const read = () => [now() ?? min, now() == null ? "none" : short(now())];
-  const write = (value) => set(name, optional && value === min ? null : `${value}`);
-  return slider(id, { min, max, step: (max - min) / 100 }, read, write);
+  const ask = (value) => write(optional && value === min ? null : `${value}`);
+  return slider(min, max, (max - min) / 100, read, ask);
 }
 
-function choice({ name, choices, default: usual }, id, more = () => choices.filter((each) => each !== usual)) {
-  const input = make("select", { id, change: () => set(name, input.value) });
+function choice({ name, choices, default: usual }, write, now, more = () => choices) {
+  const input = make("select", { change: () => write(input.value) });
   const sync = () => {
-    const place = (value) => (isPixel(value) ? `pixel y ${value.split(",").join(", x ")}` : value);
+    const others = more().filter((value) => value !== usual);
     input.replaceChildren(make("option", { value: "" }, usual ?? "default"),
-      ...more().map((value) => make("option", { value }, place(value))));
+      ...others.map((value) => make("option", { value }, inWords(value))));
     input.value = state.options[name] ?? "";
   };
   return { elements: [input], sync };
 }
 
-function query(option, id) {
-  const asked = () => [state.options[option.name]].filter(isPixel);
-  return choice(option, id, () => [...queries(option, models()[0]), ...asked()]);
+function query(option, write, now) {
+  return choice(option, write, now, () => [...queries(option, models()[0]), ...[now()].filter(isPixel)]);
 }
 
-function toggle({ name, default: usual }, id) {
-  const input = make("input", { id, type: "checkbox", change: () => set(name, `${input.checked}`) });
-  return { elements: [input], sync: () => (input.checked = `${state.options[name] ?? usual}` === "true") };
+function toggle(option, write, now) {
+  const input = make("input", { type: "checkbox", change: () => write(`${input.checked}`) });
+  return { elements: [input], sync: () => (input.checked = `${now()}` === "true") };
 }
 
-function text({ name, default: usual }, id, more = {}) {
-  const write = () => set(name, input.value.trim());
-  const input = make("input", { id, type: "text", placeholder: usual ?? "", change: write, ...more });
+function text({ name, default: usual }, write, now, looks = { type: "text" }) {
+  const change = () => write(input.value.trim());
+  const input = make("input", { placeholder: usual ?? "", change, ...looks });
   return { elements: [input], sync: () => (input.value = state.options[name] ?? "") };
 }
 
-// A class by number or name. Where several may be asked, each stands below and goes by its button.
-function classes(option, id) {
-  const { name, several } = option;
+function classes(option, write, now) {
   const names = (models()[0].classes ?? []).map((value) => make("option", { value }));
-  const list = make("datalist", { id: `${id}-list` }, ...names);
-  const now = () => state.options[name] ?? [];
-  const add = ({ target }) => set(name, [...new Set([...now(), target.value.trim()].filter(Boolean))]);
-  const looks = { list: list.id, placeholder: "number or name" };
-  const { elements: [input], sync } = text(option, id, several ? { ...looks, change: add } : looks);
-  const chosen = make("div", { class: "chosen" });
-  const leave = (each) => set(name, now().filter((other) => other !== each));
-  const syncAll = () => {
-    input.value = "";
-    chosen.replaceChildren(...now().map((each) => make("button",
-      { type: "button", "aria-label": `Leave out ${each}`, click: () => leave(each) }, `${each} ×`)));
-  };
-  return { elements: [input, list, chosen], sync: several ? syncAll : sync };
+  const list = make("datalist", { id: "classes" }, ...names);
+  const looks = { type: "text", list: "classes", placeholder: "number or name" };
+  const { elements, sync } = text(option, write, now, looks);
+  return { elements: [...elements, list], sync };
 }

@@ -1,64 +1,28 @@
 // Decodes pictures as media/ does: upright, transparent ones over white, colour profiles ignored.
 // Gives {width, height, data: RGBA}.
 
-const AS_STORED = {
-  premultiplyAlpha: "none",
-  colorSpaceConversion: "none",
-  imageOrientation: "from-image",
-};
-const HEAD = 2 ** 20; // bytes in which headers lie: a photograph's thumbnail comes before its own
+const AS_STORED = { premultiplyAlpha: "none", colorSpaceConversion: "none", imageOrientation: "from-image" };
 
-class TooLarge extends Error {}
-
-// `source` is a file, or a bitmap or frame of a video or camera.
+// `source` is a file, or a bitmap of a video or camera.
 export async function decode(source, name, limits) {
   if (!(source instanceof Blob)) return blended(source);
   refuse(source.size / 1e6, limits.upload / 1e6, "MB");
-  const head = await source.slice(0, HEAD).arrayBuffer();
-  refuse(countPixels(new DataView(head)) / 1e6, limits.pixels / 1e6, "million pixels");
-  try {
-    const bitmap = await createImageBitmap(source, AS_STORED);
-    refuse((bitmap.width * bitmap.height) / 1e6, limits.pixels / 1e6, "million pixels");
-    return blended(bitmap);
-  } catch (error) {
-    if (error instanceof TooLarge) throw error;
-    const remedy = "convert it to PNG or JPEG";
-    throw new Error(`${name} isn't a picture that this browser can read: ${remedy}.`);
-  }
+  const bitmap = await createImageBitmap(source, AS_STORED).catch(() => {
+    throw new Error(`${name} isn't a picture that this browser can read: convert it to PNG or JPEG.`);
+  });
+  refuse((bitmap.width * bitmap.height) / 1e6, limits.pixels / 1e6, "million pixels");
+  return blended(bitmap);
 
   function refuse(size, most, unit) {
     if (size <= most) return;
     const [has, takes] = [size, most].map((number) => `${number.toFixed(1)} ${unit}`);
-    throw new TooLarge(`${name} has ${has}, and this page takes ${takes}: make it smaller.`);
+    throw new Error(`${name} has ${has}, and this page takes ${takes}: make it smaller.`);
   }
-}
-
-// Counts the pixels that a file's header promises; 0 where it isn't understood.
-function countPixels(head) {
-  const is = (word, at) => [...word].every((one, n) => head.getUint8(at + n) === one.charCodeAt());
-  const word = (at) => head.getUint32(at, true);
-  try {
-    if (is("PNG", 1)) return head.getUint32(16) * head.getUint32(20);
-    if (is("GIF", 0)) return (word(6) & 0xffff) * (word(6) >>> 16);
-    if (is("BM", 0)) return Math.abs(head.getInt32(18, true) * head.getInt32(22, true));
-    if (is("WEBPVP8X", 8)) return ((word(24) & 0xffffff) + 1) * ((word(26) >>> 8) + 1);
-    if (is("WEBPVP8L", 8)) return ((word(21) & 0x3fff) + 1) * (((word(21) >> 14) & 0x3fff) + 1);
-    if (is("WEBPVP8 ", 8)) return (word(26) & 0x3fff) * ((word(26) >> 16) & 0x3fff);
-    for (let at = 2; head.getUint16(0) === 0xffd8; at += 2 + head.getUint16(at + 2)) {
-      const kind = head.getUint8(at + 1); // of a JPEG's segment; some are frames
-      const isFrame = kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind);
-      if (isFrame) return head.getUint16(at + 5) * head.getUint16(at + 7);
-    }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // there is no more of it
-  }
-  return 0;
 }
 
 // Reads pixels, and blends them over white as Pillow does, to the bit.
 function blended(source) {
-  const width = source.displayWidth ?? source.width;
-  const height = source.displayHeight ?? source.height;
+  const { width, height } = source;
   const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   pen.drawImage(source, 0, 0, width, height);
   let { data } = pen.getImageData(0, 0, width, height);

@@ -2,7 +2,7 @@
 const SHARP = 2; // pixels for each of the page's
 const MARGIN = 16;
 
-export async function drawFigure(root) {
+export function drawFigure(root) {
   const { style } = document.documentElement;
   style.colorScheme = "light"; // as figures are printed
   const { left, top, width, height } = root.getBoundingClientRect();
@@ -12,38 +12,21 @@ export async function drawFigure(root) {
   context.fillStyle = getComputedStyle(document.documentElement).backgroundColor;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.setTransform(SHARP, 0, 0, SHARP, SHARP * (MARGIN - left), SHARP * (MARGIN - top));
-  const later = []; // drawings, which take their time
-  walk(root, context, later);
+  walk(root, context);
   style.colorScheme = "";
-  for (const paint of later) await paint();
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 
-function walk(node, context, later) {
+function walk(node, context) {
   if (node instanceof Text) return write(node, context);
-  if (!(node instanceof Element) || !node.checkVisibility()) return;
+  if (!node.checkVisibility?.()) return;
   const { left, top, width, height } = node.getBoundingClientRect();
-  const { backgroundColor, color, imageRendering } = getComputedStyle(node);
+  const { backgroundColor, imageRendering } = getComputedStyle(node);
   context.fillStyle = backgroundColor;
   context.fillRect(left, top, width, height);
-  const around = (node.closest(".map") ?? node).getBoundingClientRect();
-  const draw = (image) => {
-    context.save();
-    context.beginPath();
-    context.rect(around.left, around.top, around.width, around.height); // a map is cut at its frame
-    context.clip();
-    context.imageSmoothingEnabled = imageRendering !== "pixelated";
-    context.drawImage(image, left, top, width, height);
-    context.restore();
-  };
-  if (node instanceof HTMLCanvasElement) draw(node);
-  else if (node instanceof SVGSVGElement) {
-    const [copy, image] = [node.cloneNode(true), new Image(width, height)];
-    const looks = { xmlns: node.namespaceURI, width, height, color, "font-family": "sans-serif" };
-    for (const [name, value] of Object.entries(looks)) copy.setAttribute(name, value);
-    image.src = `data:image/svg+xml,${encodeURIComponent(copy.outerHTML)}`;
-    later.push(() => image.decode().then(() => draw(image)));
-  } else node.childNodes.forEach((child) => walk(child, context, later));
+  context.imageSmoothingEnabled = imageRendering !== "pixelated";
+  if (node instanceof HTMLCanvasElement) context.drawImage(node, left, top, width, height);
+  node.childNodes.forEach((child) => walk(child, context));
 }
 
 // Word by word, as the page has broken the lines.

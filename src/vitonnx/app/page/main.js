@@ -1,11 +1,10 @@
 // Opens the page, and answers the latest question: one at a time, and what comes meanwhile once.
 import { makeCard } from "./card.js";
-import { makeControls } from "./controls.js";
-import { readLink, writeLinkSoon } from "./link.js";
-import { count } from "./live.js";
+import { makeControls, showControls } from "./controls.js";
+import { readLink, writeLink } from "./link.js";
 import { part } from "./make.js";
 import { makeSave } from "./save.js";
-import { makeSources, refuse, say } from "./sources.js";
+import { count, makeSources, refuse, say } from "./sources.js";
 import { modelOf, on, probe, probeOf, question, state, tell, words } from "./state.js";
 
 let cards = [];
@@ -23,8 +22,8 @@ async function answer() {
 }
 
 async function round() {
-  const { picture, second } = state;
   const { weights, second: compares } = probe();
+  const [picture, second] = [weights ? null : state.picture, compares ? state.second : null];
   if (cards.map(({ name }) => name).join("\n") !== state.models.join("\n")) {
     cards = state.models.map((name) => cards.find((card) => card.name === name) ?? makeCard(name));
     part("maps").replaceChildren(...cards.map(({ element }) => element));
@@ -35,9 +34,9 @@ async function round() {
     const failures = await Promise.all(cards.map(load));
     cards.forEach((card, at) => failures[at] && card.refuse(failures[at]));
     const able = cards.filter((_, at) => !failures[at]);
-    if (!weights && !(await look("picture", picture, able))) return;
-    if (compares && second && !(await look("second", second, able))) return;
-    await Promise.all(able.map((card) => ask(card, weights ? null : picture, compares ? second : null)));
+    if (picture && !(await look("picture", picture, able))) return;
+    if (second && !(await look("second", second, able))) return;
+    await Promise.all(able.map((card) => ask(card, picture, second)));
   }
   document.body.dataset.answer = ++answers;
   tell("answer");
@@ -64,7 +63,8 @@ async function look(slot, picture, able) {
     Object.assign(picture, { seen: looked, whole: whole ?? (await decode(source, looked)) });
     if (live) count(picture);
   } catch (error) {
-    if (state[slot] === picture) refuse(slot, error.message);
+    // An engine drops frames that have been overtaken: the newer one asks for itself.
+    if (state[slot] === picture && error.name !== "AbortError") refuse(slot, error.message);
     return false;
   }
   if (state[slot] !== picture) state.engine.forget(picture.seen);
@@ -102,8 +102,8 @@ async function open() {
   try {
     state.catalogue = await (await fetch("catalogue.json")).json();
     const { served, models: all } = state.catalogue;
-    const engine = served ? (await import("./served.js")).ServedEngine : (await import("./browser.js")).BrowserEngine;
-    state.engine = new engine();
+    const { ServedEngine, BrowserEngine } = await import(served ? "./served.js" : "./browser.js");
+    state.engine = served ? new ServedEngine() : new BrowserEngine();
     await state.engine.open(state.catalogue);
     Object.assign(state, { models: all.slice(0, 2).map(({ name }) => name), probe: all[0].probes[0].name });
   } catch (error) {
@@ -111,10 +111,11 @@ async function open() {
   }
   makeControls();
   makeSources();
-  makeSave(() => cards.filter((card) => card.answers().length));
+  on("question", showControls);
   for (const event of ["question", "frame"]) on(event, answer);
   on("tile", () => cards.forEach((card) => card.redraw()));
-  for (const event of ["tile", "answer"]) on(event, writeLinkSoon);
+  for (const event of ["tile", "answer"]) on(event, writeLink);
+  makeSave(() => cards.filter((card) => card.answers().length));
   addEventListener("hashchange", readLink);
   await readLink();
 }

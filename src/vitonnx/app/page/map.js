@@ -1,22 +1,19 @@
 // A map at its place over a picture. Where a probe has a query, a click or the keys ask another.
-import { fillCanvas } from "./colours.js";
+import { canvasOf } from "./colours.js";
 import { make } from "./make.js";
-import { aspect, outline, patchAt, pixel, portray, shows } from "./place.js";
+import { patchAt, pixel, shows } from "./place.js";
 import { isPixel, set, state } from "./state.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const KEYS = " Arrow keys ask another patch; Home asks the default again.";
-// Frames and outlines, seen on any picture and any colour.
-const PEN = { fill: "none", stroke: "#4de8ff", "vector-effect": "non-scaling-stroke" };
+const PEN = "#4de8ff"; // of frames and outlines: seen on any picture and any colour
+const [LARGE, SMALL] = [960, 160]; // pixels across
 
-export function makeMap({ grid: [rows, columns] }, { asks = false, small = false }) {
-  const [picture, colours] = [make("canvas"), make("canvas", { class: "patches" })];
-  const box = { preserveAspectRatio: "none", viewBox: `0 0 ${columns} ${rows}`, "aria-hidden": "true" };
-  const marks = make("svg", box);
+export function makeMap({ grid }, { asks = false, small = false }) {
+  const [rows, columns] = grid;
   const asking = { class: "map asks", role: "application", tabindex: 0, click, keydown: step };
-  const still = { class: "map", role: small ? null : "img" };
-  const element = make("div", asks ? asking : still, picture, colours, marks);
-  let [seen, framed, drawn] = [null, null, null];
+  const element = make("canvas", asks ? asking : { class: "map", role: small ? null : "img" });
+  let [seen, framed] = [null, null];
   const ask = (down, across) => set("query", pixel(seen, down, across).join(","));
 
   function click(event) {
@@ -32,32 +29,75 @@ export function makeMap({ grid: [rows, columns] }, { asks = false, small = false
     event.preventDefault();
     if (event.key === "Home") return set("query", null);
     const { query } = state.options;
-    const from = isPixel(query) ? patchAt(seen, [rows, columns], query.split(",").map(Number)) : framed;
+    const from = isPixel(query) ? patchAt(seen, grid, query.split(",").map(Number)) : framed;
     const [down, across] = from ? STEPS[event.key] : [0, 0];
     const [row, column] = from ?? [Math.floor(rows / 2), Math.floor(columns / 2)];
     const to = [row + down, column + across];
-    if (shows(seen, [rows, columns], to)) ask((to[0] + 0.5) / rows, (to[1] + 0.5) / columns);
+    if (shows(seen, grid, to)) ask((to[0] + 0.5) / rows, (to[1] + 0.5) / columns);
   }
 
   // painted: RGBA of every patch. mask: patches to outline. mark: the patch to frame.
-  function fill({ view, picture: shown }, { painted, mask = null, mark = null, alone = false }, label) {
+  function fill({ view, picture }, { painted, mask = null, mark = null, alone = false }, label) {
     [seen, framed] = [view, mark];
-    element.style.aspectRatio = aspect(view);
-    picture.hidden = alone;
-    if (!alone && drawn !== shown.whole) portray(picture, view, (drawn = shown.whole), shown.seen, small ? 160 : 720);
-    fillCanvas(colours, painted, rows, columns);
-    // Both reach beyond the frame, where the crop reaches beyond the picture.
+    view.portrait ??= portray(view, picture);
+    const width = small ? SMALL : LARGE;
+    const height = Math.max(1, Math.round((width * view.portrait.height) / view.portrait.width));
+    Object.assign(element, { width, height });
+    const pen = element.getContext("2d");
+    if (!alone) pen.drawImage(view.portrait, 0, 0, width, height);
+    // In patches: they reach beyond the frame where the crop reaches beyond the picture.
     const [left, top, right, bottom] = view.inside;
-    for (const { style } of [colours, marks]) {
-      [style.left, style.top] = [`${(-100 * left) / (right - left)}%`, `${(-100 * top) / (bottom - top)}%`];
-      [style.width, style.height] = [`${100 / (right - left)}%`, `${100 / (bottom - top)}%`];
-    }
-    marks.replaceChildren();
-    if (mask) marks.append(make("path", { ...PEN, "stroke-width": 1.3, d: outline(mask, rows, columns) }));
-    const frame = mark && { x: mark[1], y: mark[0], width: 1, height: 1, "stroke-width": small ? 1.5 : 2.5 };
-    if (mark) marks.append(make("rect", { ...PEN, ...frame }));
+    const [wide, high] = [width / (right - left), height / (bottom - top)];
+    pen.setTransform(wide / columns, 0, 0, high / rows, -left * wide, -top * high);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(canvasOf(painted, rows, columns), 0, 0);
+    pen.strokeStyle = PEN;
+    if (mask) stroke(pen, width / 320, () => outline(pen, mask, grid));
+    if (mark) stroke(pen, width / (small ? 100 : 220), () => pen.rect(mark[1], mark[0], 1, 1));
+    element.dataset.framed = mark ?? "";
+    element.dataset.outlined = Boolean(mask);
     if (!small) element.setAttribute("aria-label", asks ? label + KEYS : label);
   }
 
   return { element, fill };
+}
+
+// Lines are as wide down as across, though patches on the page may not be.
+function stroke(pen, lineWidth, draw) {
+  pen.save();
+  pen.beginPath();
+  draw();
+  pen.resetTransform();
+  Object.assign(pen, { lineWidth });
+  pen.stroke();
+  pen.restore();
+}
+
+// The edges between patches inside and outside of a mask.
+function outline(pen, mask, [rows, columns]) {
+  const isInside = (row, column) => column >= 0 && column < columns && mask[row * columns + column] > 0;
+  for (let row = 0; row <= rows; row++) {
+    for (let column = 0; column <= columns; column++) {
+      for (const [down, across] of [[0, 1], [1, 0]]) {
+        if (isInside(row, column) === isInside(row - across, column - down)) continue;
+        pen.moveTo(column, row);
+        pen.lineTo(column + across, row + down);
+      }
+    }
+  }
+}
+
+// The part of a picture that a model sees, in grey, for colours to lie over it.
+function portray({ crop: [left, top, right, bottom] }, { whole, seen }) {
+  const [x, y] = [Math.max(0, left), Math.max(0, top)];
+  const [w, h] = [Math.min(right, seen.width) - x, Math.min(bottom, seen.height) - y];
+  const canvas = make("canvas", { width: LARGE, height: Math.max(1, Math.round((LARGE * h) / w)) });
+  const pen = canvas.getContext("2d");
+  const [across, down] = [whole.width / seen.width, whole.height / seen.height];
+  pen.drawImage(whole, x * across, y * down, w * across, h * down, 0, 0, LARGE, canvas.height);
+  for (const [mode, colour] of [["saturation", "#000"], ["multiply", "#e6e6e6"]]) {
+    Object.assign(pen, { globalCompositeOperation: mode, fillStyle: colour });
+    pen.fillRect(0, 0, LARGE, canvas.height);
+  }
+  return canvas;
 }

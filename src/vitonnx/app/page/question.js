@@ -1,7 +1,5 @@
 // What the options' texts mean for one model and picture, and which graphs answer them.
 
-const PIXEL = /^\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*$/;
-
 export class Question {
   // `options` are texts by name, as on the command line; an option at its default is absent.
   constructor(probe, options, model) {
@@ -23,10 +21,8 @@ export class Question {
   }
 
   #fits({ choices, numbers, blocks }) {
-    const isMet = ([name, wanted]) =>
-      name === "query"
-        ? (wanted === "mean") === (this.query === "mean")
-        : String(wanted) === String(this.texts[name]);
+    const isMet = ([name, wanted]) => name === "query"
+      ? (wanted === "mean") === (this.query === "mean") : String(wanted) === String(this.texts[name]);
     const isSame = [...numbers].sort().join() === [...this.numbers].sort().join();
     return isSame && (blocks?.includes(this.at) ?? true) && Object.entries(choices).every(isMet);
   }
@@ -45,13 +41,12 @@ export class Question {
   }
 
   // The token that is asked about: a named one, or the patch that covers a pixel of a view.
-  token({ crop, width, height }) {
-    const { tokens, first, grid } = this.model;
-    const [rows, columns] = grid;
+  token({ crop: [left, top, right, bottom], width, height }) {
+    const { tokens, first, grid: [rows, columns] } = this.model;
     const named = tokens.find(([name]) => name === this.query);
     if (named) return named[1];
     if (this.query === "middle") return first + (rows >> 1) * columns + (columns >> 1);
-    const [, y, x] = PIXEL.exec(this.query) ?? [];
+    const [, y, x] = /^\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*$/.exec(this.query) ?? [];
     if (y === undefined) {
       const names = tokens.map(([name]) => name).join(", ");
       throw new Error(`the model has no token ${this.query}; there are ${names}, or a pixel, y,x.`);
@@ -62,9 +57,7 @@ export class Question {
       if (centre > 0 && centre < side && found >= 0 && found < count) return found;
       throw new Error(`the pixel y ${y}, x ${x} lies outside what the model sees of the picture.`);
     };
-    const [left, top, right, bottom] = crop;
-    const row = cell(y, height, top, bottom, rows);
-    return first + row * columns + cell(x, width, left, right, columns);
+    return first + cell(y, height, top, bottom, rows) * columns + cell(x, width, left, right, columns);
   }
 
   // The patch that is asked about, row and column; undefined where it is none.

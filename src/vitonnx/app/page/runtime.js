@@ -1,5 +1,6 @@
 // onnxruntime-web: which build of it runs which file of a model, on WebGPU or on WASM.
 
+import { unpack } from "./arrays.js";
 import { download, fetchChecked, shelf } from "./store.js";
 
 const MOST_THREADS = 4; // phones have as many fast cores, which would wait for the slow ones
@@ -17,8 +18,7 @@ export class Runtime {
 
   // `root` is the page's address; all URLs in the catalogue start there.
   async start(runtime, root) {
-    this.runtime = runtime;
-    this.root = root;
+    Object.assign(this, { runtime, root });
     this.adapter = (await navigator.gpu?.requestAdapter()) ?? null;
     this.threads = crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
     this.wasm = await this.#import(WASM, this.threads);
@@ -29,7 +29,7 @@ export class Runtime {
     const { base, version, integrity } = this.runtime;
     const core = `ort-wasm-simd-threaded${build}`;
     const files = [`ort.${script}.min.mjs`, `${core}.mjs`, `${core}.wasm`];
-    const urls = files.map((file) => `${new URL(base + file, this.root)}?${version}`);
+    const urls = files.map((file) => `${this.#at(base + file)}?${version}`);
     for (const [at, file] of files.entries()) {
       if (integrity?.[file]) await fetch(urls[at], { integrity: integrity[file] }); // or it throws
     }
@@ -40,77 +40,71 @@ export class Runtime {
     return ort;
   }
 
+  #at = (url) => new URL(url, this.root);
+
   // Opens a model; `progress` is told the share that has come, and words. What the runtime does is
   // done `inTurn`.
   async openModel(model, progress, inTurn) {
-    const named = (...precisions) =>
-      precisions.map((one) => model.files.find((file) => file.precision === one)).find(Boolean);
     // On WebGPU the products of int8 would fall to the CPU; on WASM half precision is slow.
     const halves = this.adapter?.features.has("shader-f16") ? ["fp16"] : [];
-    const fast = this.adapter && named(...halves, "fp32");
-    let fault = "";
-    if (fast) {
-      const parts = await this.#fetchFile(fast, progress);
-      this.gpu ??= await this.#import(GPU, 1);
-      const session = await inTurn(() => create(this.gpu, parts, "webgpu")).catch(() => null);
-      fault = await inTurn(() => this.#faultOf(session, parts, fast, model));
-      if (!fault) return { session, file: fast, words: `WebGPU · ${fast.precision}` };
-      await session?.release();
-    }
-    const file = named("int8", "fp32", "fp16");
-    const parts = await this.#fetchFile(file, progress);
+    const file = this.adapter && fileOf(model, ...halves, "fp32");
+    if (!file) return this.openOnWasm(model, progress, inTurn, "");
+    const parts = await this.#fetchParts(file, progress);
+    this.gpu ??= await this.#import(GPU, 1);
+    const session = await inTurn(() => create(this.gpu, parts, "webgpu")).catch(() => null);
+    const fault = await inTurn(() => this.#faultOf(session, parts, file, model));
+    if (!fault) return { session, file, words: `WebGPU · ${file.precision}`, isOnGpu: true };
+    await session?.release();
+    return this.openOnWasm(model, progress, inTurn, fault);
+  }
+
+  // `fault` says what is wrong with this machine's WebGPU, if anything.
+  async openOnWasm(model, progress, inTurn, fault) {
+    const file = fileOf(model, "int8", "fp32", "fp16");
+    const parts = await this.#fetchParts(file, progress);
     const session = await inTurn(() => create(this.wasm, parts, "wasm"));
     const threads = `${this.threads} thread${this.threads > 1 ? "s" : ""}`;
     const words = `WASM, ${threads}${fault && `: this WebGPU ${fault}`} · ${file.precision}`;
-    return { session, file, words };
+    return { session, file, words, isOnGpu: false };
   }
 
   // Opens the graph of a probe, or one that runs the whole network with the model's own weights, of
   // the precision of the `loaded` file if it has that. Made when first asked, and kept.
   openGraph(graph, model, loaded) {
-    const file = fileOf(graph, model, loaded);
-    const url = graph[file?.precision] ?? graph;
-    if (!this.#graphs.has(url)) {
-      const made = this.#openGraph(url, file);
-      this.#graphs.set(url, made);
-      made.catch(() => this.#graphs.delete(url)); // who asks next tries again
-    }
-    return this.#graphs.get(url);
+    const { url, file } = placeOf(graph, model, loaded);
+    const open = async () => {
+      const weights = file?.data ? await this.#fetchWeights(file) : [];
+      return create(this.wasm, { bytes: await download(this.#at(url)), weights }, "wasm");
+    };
+    if (!this.#graphs.has(url)) this.#graphs.set(url, open());
+    const made = this.#graphs.get(url);
+    made.catch(() => this.#graphs.delete(url)); // who asks next tries again
+    return made;
   }
 
   // Fetches what was found when the page was written.
-  async fetchAnswer(url) {
-    const text = new TextDecoder().decode(await download(new URL(url, this.root)));
-    return JSON.parse(text, (_, value) => (value?.dtype ? unpacked(value) : value));
-  }
+  fetchAnswer = async (url) => unpack(new TextDecoder().decode(await download(this.#at(url))));
 
   // Fetches a model's graphs, which the service worker then keeps for when there is no network.
   async warm(model, loaded) {
     const urls = Object.values(model.forms).flat().flatMap(({ answer, steps }) =>
-      answer ?? steps.map(({ graph }) => graph[fileOf(graph, model, loaded)?.precision] ?? graph));
-    for (const url of new Set(urls)) await fetch(new URL(url, this.root)).catch(() => {});
+      answer ?? steps.map(({ graph }) => placeOf(graph, model, loaded).url));
+    for (const url of new Set(urls)) await fetch(this.#at(url)).catch(() => {});
   }
 
-  async #openGraph(url, file) {
-    const weights = file?.data ? await this.#fetchWeights(file) : [];
-    const bytes = await download(new URL(url, this.root));
-    return create(this.wasm, { bytes, weights }, "wasm");
-  }
-
-  async #fetchFile(file, progress) {
+  async #fetchParts(file, progress) {
     let count = 0;
     const arrived = (bytes) => {
       count += bytes;
       const [done, all] = [count, file.bytes].map((number) => (number / 1e6).toFixed(1));
       progress(Math.min(1, count / file.bytes), `${done} of ${all} MB`);
     };
-    const url = new URL(file.model, this.root);
-    const bytes = await fetchChecked(url, file.sha256[file.model], arrived);
+    const bytes = await fetchChecked(this.#at(file.model), file.sha256[file.model], arrived);
     return { bytes, weights: file.data ? await this.#fetchWeights(file, arrived) : [] };
   }
 
   async #fetchWeights({ data: { path, url }, sha256 }, arrived) {
-    return [{ path, data: await fetchChecked(new URL(url, this.root), sha256[url], arrived) }];
+    return [{ path, data: await fetchChecked(this.#at(url), sha256[url], arrived) }];
   }
 
   // Says what is wrong with a session on WebGPU; "" for nothing. Drivers that compute wrongly don't
@@ -119,9 +113,8 @@ export class Runtime {
     if (!session) return "can't run the model";
     const { vendor, architecture, description } = this.adapter.info;
     const browser = [navigator.userAgent, this.runtime.version, vendor, architecture, description];
-    const who = encodeURIComponent(browser.join());
-    const address = new URL(`verdicts/${file.sha256[file.model]}/${who}`, self.location.href);
-    const verdicts = await shelf("vitonnx-verdicts");
+    const address = this.#at(`verdict?${encodeURIComponent(browser.join())}&${file.sha256[file.model]}`);
+    const verdicts = await shelf();
     const before = await verdicts?.match(address);
     if (before) return before.text();
     const fault = await this.#compare(session, parts, file, model);
@@ -142,27 +135,18 @@ export class Runtime {
   }
 }
 
-const TYPES = {
-  float32: Float32Array,
-  float64: Float64Array,
-  int64: BigInt64Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-};
+// The file of the first of these precisions that the model has.
+const fileOf = ({ files }, ...precisions) =>
+  precisions.map((one) => files.find(({ precision }) => precision === one)).find(Boolean);
 
-function unpacked({ dtype, shape, data }) {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt());
-  return { dtype, shape, data: new TYPES[dtype](bytes.buffer) };
-}
-
-// Which file has the weights of a graph that runs the whole network.
-function fileOf(graph, { files }, loaded) {
-  return [loaded, ...files].find(({ precision }) => graph[precision]);
+// Where a graph lies; and, of one that runs the whole network, which file has its weights.
+function placeOf(graph, { files }, loaded) {
+  const file = [loaded, ...files].find(({ precision }) => graph[precision]);
+  return { url: graph[file?.precision] ?? graph, file };
 }
 
 function create(ort, { bytes, weights }, provider) {
-  const options = { executionProviders: [provider], externalData: weights };
-  return ort.InferenceSession.create(bytes, options);
+  return ort.InferenceSession.create(bytes, { executionProviders: [provider], externalData: weights });
 }
 
 // The largest difference, as a share of the largest value; infinite where one isn't a number.

@@ -1,29 +1,36 @@
 // What is shown, to keep: the figure, the arrays, and the words that make them again.
+import { npz, words } from "./arrays.js";
 import { drawFigure } from "./figure.js";
 import { make, part } from "./make.js";
-import { npz, words } from "./npz.js";
 import { say } from "./sources.js";
-import { isPixel, modelOf, on, state } from "./state.js";
+import { isPixel, modelOf, models, on, question, state } from "./state.js";
 
 export function makeSave(answered) {
-  const stem = (card) => card.answers()[0].picture.name?.replace(/\.[^.]*$/, "") ?? card.name;
-  const nameOf = (card) => `${stem(card)}.${state.probe}${answered().length > 1 ? `.${card.name}` : ""}.npz`;
-  const saveFigure = async () => keep(await drawFigure(part("maps")), `${stem(answered()[0])}.${state.probe}.png`);
-  const saveArrays = () => answered().forEach((card) => keep(npz(arraysOf(card)), nameOf(card)));
+  const stem = () => {
+    const [card] = answered();
+    return `${card.answers()[0].picture.name?.replace(/\.[^.]*$/, "") ?? card.name}.${state.probe}`;
+  };
   const button = (name, click, id) => make("button", { type: "button", id, click }, name);
-  const [command, python] = ["Command line", "Python"].map((label) =>
-    make("pre", { tabindex: 0, role: "group", "aria-label": label }));
-  const video = button("Video", () => makeVideo(video, answered(), stem(answered()[0])), "save-video");
-  part("save").append(make("h2", {}, "Save"), make("div", { class: "row" },
-    button("Figure", saveFigure, "save-figure"), button("Arrays", saveArrays, "save-arrays"), video,
-    button("Copy the link", ({ target }) => copy(location.href, target), "save-link")),
-  ...[command, python].map((block) => make("details", {}, make("summary", {}, block.ariaLabel), block,
-    button("Copy", ({ target }) => copy(block.textContent, target)))));
+  const saveFigure = async () => keep(await drawFigure(part("maps")), `${stem()}.png`);
+  const figure = button("Figure", saveFigure, "save-figure");
+  const arrays = button("Arrays", () => {
+    const cards = answered();
+    const nameOf = ({ name }) => (cards.length > 1 ? `${stem()}.${name}.npz` : `${stem()}.npz`);
+    for (const card of cards) keep(npz(arraysOf(card)), nameOf(card));
+  }, "save-arrays");
+  const video = button("Video", () => makeVideo(video, answered(), `${stem()}.mp4`), "save-video");
+  const link = make("a", { id: "link", class: "button", href: "#" }, "Link to this");
+  const row = make("div", { class: "row" }, figure, arrays, video, link);
+  const recipes = { "Command line": commandLine, Python: pythonLines };
+  const blocks = Object.keys(recipes).map((name) =>
+    make("pre", { tabindex: 0, role: "group", "aria-label": name }));
+  part("save").append(make("h2", {}, "Save"), row,
+    ...blocks.map((block) => make("details", {}, make("summary", {}, block.ariaLabel), block)));
   on("answer", () => {
     part("save").hidden = !answered().length;
     video.hidden = !(state.engine.video && state.picture?.file);
     if (!answered().length) return;
-    [command.textContent, python.textContent] = [commandLine(answered()), pythonLines(answered())];
+    for (const block of blocks) block.textContent = recipes[block.ariaLabel](answered());
   });
 }
 
@@ -36,23 +43,18 @@ function keep(blob, name) {
 let making = null; // while the server makes a video
 
 // A video with the maps of every frame; another click ends it.
-async function makeVideo(button, cards, stem) {
+async function makeVideo(button, cards, called) {
   if (making) return making.abort();
   making = new AbortController();
-  const [{ asked: options }] = cards[0].answers();
   const { file, name } = state.picture;
-  const question = { name, models: cards.map((card) => card.name), probe: state.probe, options };
+  // All models are asked alike: where one lacks the block, each shows its last.
+  const [shallowest] = models().sort((one, other) => one.blocks - other.blocks);
+  const options = question(shallowest, cards[0].answers()[0].probe);
+  const asked = { name, models: cards.map((card) => card.name), probe: state.probe, options };
   const progress = (share, words) => (button.textContent = `${words} ${Math.round(100 * share)} % · stop`);
-  await state.engine.video(file, question, progress, making.signal).then(
-    (made) => made && keep(made, `${stem}.${question.probe}.mp4`), ({ message }) => say(message));
+  await state.engine.video(file, asked, progress, making.signal)
+    .then((made) => made && keep(made, called), ({ message }) => say(message));
   [making, button.textContent] = [null, "Video"];
-}
-
-async function copy(text, button) {
-  const before = button.textContent;
-  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  button.textContent = done ? "Copied" : "The browser lets nothing copy: mark it";
-  setTimeout(() => (button.textContent = before), 2000);
 }
 
 // As `vitonnx probe` writes them: the pictures on a first axis; weights have none.
@@ -81,28 +83,30 @@ function commandLine([first, ...others]) {
   const options = given(answer).flatMap(({ name, flag, kind }) =>
     [answer.asked[name]].flat().flatMap((value) => (kind === "bool" ? [flag] : [flag, value])));
   const compared = others.flatMap(({ name }) => ["--compare", modelOf(name).command]);
-  const { name } = answer.probe;
-  const asked = ["vitonnx", "probe", name, modelOf(first.name).command, ...files, ...options, ...compared];
-  return [...asked, "-o", `${name}.npz`].map(inShell).join(" ");
+  const asked = [state.probe, modelOf(first.name).command, ...files, ...options, ...compared];
+  return ["vitonnx", "probe", ...asked, "-o", `${state.probe}.npz`].map(inShell).join(" ");
 }
 
 function pythonLines(cards) {
-  const asked = cards.flatMap((card) => {
+  const lines = cards.flatMap((card) => {
     const name = JSON.stringify(modelOf(card.name).command);
-    const [{ probe, arrays, asked }] = card.answers();
-    const value = (option) => `${option.name}=${inPython(option, asked[option.name])}`;
-    const question = `vx.${probe.class}(${given({ probe, asked }).map(value).join(", ")})`;
-    const pictures = `[${card.answers().map(({ picture }) => JSON.stringify(picture.name)).join(", ")}]`;
-    const found = probe.weights ? `probe_weights(${question})` : `probe(${pictures}, ${question})[-1]["${probe.name}"]`;
+    const views = card.answers();
+    const [{ probe, arrays, asked }] = views;
+    const options = given(views[0]).map((option) => `${option.name}=${inPython(option, asked[option.name])}`);
+    const question = `vx.${probe.class}(${options.join(", ")})`;
+    const pictures = `[${views.map(({ picture }) => JSON.stringify(picture.name)).join(", ")}]`;
+    const found = probe.weights
+      ? `probe_weights(${question})` : `probe(${pictures}, ${question})[-1]["${probe.name}"]`;
     return ["", `engine = vx.Engine(${/[./]/.test(name) ? name : `demo_models()[${name}]`})`,
       `found = engine.${found}`, `found.arrays()  # ${Object.keys(arrays).join(", ")}`];
   });
-  const ours = asked.some((line) => line.includes("demo_models")) ? ["from vitonnx.demo import demo_models"] : [];
-  return ["import vitonnx as vx", ...ours, ...asked].join("\n");
+  const isOurs = lines.some((line) => line.includes("demo_models"));
+  const imports = ["import vitonnx as vx", isOurs ? "from vitonnx.demo import demo_models" : ""];
+  return [...imports.filter(Boolean), ...lines].join("\n");
 }
 
 function inPython({ kind, several }, value) {
-  if (several) return `(${value.map((each) => `${JSON.stringify(each)},`).join(" ")})`;
+  if (several) return `(${[value].flat().map((each) => `${JSON.stringify(each)},`).join(" ")})`;
   if (isPixel(value)) return `(${value.replace(",", ", ")})`;
   if (kind === "bool") return value === "true" ? "True" : "False";
   return kind === "str" ? JSON.stringify(value) : value;

@@ -1,6 +1,6 @@
 // The engine behind a server, which holds the models, and the pictures while they are shown.
-const FLOATS = { float32: Float32Array, float64: Float64Array };
-const TYPES = { ...FLOATS, int64: BigInt64Array, uint8: Uint8Array, bool: Uint8Array };
+import { unpack } from "./arrays.js";
+
 const AGAIN = 500; // milliseconds until a video is asked after
 const json = { "Content-Type": "application/json" };
 
@@ -18,8 +18,8 @@ export class ServedEngine {
 
   async ask(seen, model, probe, options, { first } = {}) {
     const asked = { picture: seen?.key ?? null, first: first?.key ?? null, model, probe, options };
-    const body = JSON.stringify(asked);
-    return revive(await (await send("ask", { method: "POST", headers: json, body })).json());
+    const request = { method: "POST", headers: json, body: JSON.stringify(asked) };
+    return unpack(await (await send("ask", request)).text());
   }
 
   // Has a video made with the maps of every frame; null where it is stopped.
@@ -60,13 +60,4 @@ function encode(frame) {
   const canvas = new OffscreenCanvas(frame.width, frame.height);
   canvas.getContext("2d").drawImage(frame, 0, 0);
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
-}
-
-// Arrays come as base64, wherever in the answer.
-function revive(value) {
-  if (Array.isArray(value) || value === null || typeof value !== "object") return value;
-  const entries = Object.entries(value).map(([name, each]) => [name, revive(each)]);
-  if (!TYPES[value.dtype]) return Object.fromEntries(entries);
-  const bytes = Uint8Array.from(atob(value.data), (letter) => letter.charCodeAt(0));
-  return { ...value, data: new TYPES[value.dtype](bytes.buffer) };
 }

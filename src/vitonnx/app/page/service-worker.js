@@ -1,5 +1,4 @@
 // Keeps the page for when there is no network, and isolates it, which gives WASM its threads.
-// Models aren't kept here, but by store.js.
 
 const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -11,22 +10,21 @@ addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
   const { method, url, cache } = event.request;
-  const isOurs = method === "GET" && url.startsWith("http") && cache !== "no-store";
+  const isOurs = method === "GET" && url.startsWith("http") && cache !== "no-store"; // see store.js
   if (isOurs) event.respondWith(answer(event.request));
 });
 
 async function answer(request) {
   const shelf = await caches.open("vitonnx-page");
-  // The runtime's files name their version and never change; all others are asked for anew.
-  const isPinned = /\.(mjs|wasm)\?/.test(request.url);
+  // What names its version never changes; all else is asked for anew.
+  const isPinned = request.mode !== "navigate" && request.url.includes("?");
   const kept = await shelf.match(request, { ignoreSearch: !isPinned });
   if (kept && isPinned) return kept;
   const found = await fetch(request, isPinned ? {} : { cache: "no-cache" }).catch((error) => {
-    if (kept) return null;
+    if (kept) return kept;
     throw error;
   });
-  if (!found) return kept;
-  if (found.status !== 200) return found;
+  if (found === kept || found.status !== 200) return found;
   const isolated = found.type === "basic" ? withHeaders(found) : found;
   await shelf.delete(request, { ignoreSearch: true }); // another version of it
   await shelf.put(request, isolated.clone()).catch(() => {}); // a full disk is no fault

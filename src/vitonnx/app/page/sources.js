@@ -1,7 +1,8 @@
 // Where pictures come from: a file, dropped, pasted or chosen; an example; a camera; a video.
-import { follow, rate } from "./live.js";
 import { make, part } from "./make.js";
-import { on, probe, show, state } from "./state.js";
+import { on, probe, show, state, tell } from "./state.js";
+
+const WHILE = 2000; // milliseconds over which the rate of maps is counted
 
 export const say = (sentence) => (part("message").textContent = sentence);
 
@@ -32,9 +33,9 @@ export function refuse(slot, sentence) {
 export async function showExample(slot, name) {
   const example = state.catalogue.examples.find((each) => each.name === name);
   if (!example || (state[slot]?.example && state[slot].name === name)) return;
-  const answer = await fetch(example.url);
-  if (answer.ok) await take(slot, new File([await answer.blob()], name), true);
-  else refuse(slot, `The example ${name} can't be fetched: ${answer.status}.`);
+  const answer = await fetch(example.url).catch(() => null);
+  if (answer?.ok) await take(slot, new File([await answer.blob()], name), true);
+  else refuse(slot, `The example ${name} can't be fetched: try again.`);
 }
 
 function openCamera(slot) {
@@ -43,6 +44,42 @@ function openCamera(slot) {
     .then((stream) => follow(slot, stream, "camera"))
     .catch(({ message }) => say(`The camera can't be used: ${message}`));
 }
+
+// A camera or a video that plays: the maps follow at the rate of the machine. A frame that comes
+// while another is asked is dropped; see how main.js answers.
+async function follow(slot, source, name) {
+  const stream = source instanceof MediaStream ? source : null;
+  const live = make("video", { controls: true, loop: true, playsinline: true, "aria-label": name });
+  Object.assign(live, { muted: true }, stream ? { srcObject: stream } : { src: URL.createObjectURL(source) });
+  const picture = { live, file: stream ? null : source, name, times: [] };
+  picture.stop = () => {
+    live.pause();
+    stream?.getTracks().forEach((track) => track.stop());
+    URL.revokeObjectURL(live.src);
+  };
+  await live.play().catch(() => {
+    picture.stop();
+    throw new Error(`${name}: the browser can't play this video. All play H.264 in an .mp4.`);
+  });
+  const wait = live.requestVideoFrameCallback?.bind(live) ?? requestAnimationFrame;
+  function frame() {
+    if (state[slot] !== picture) return;
+    picture.fresh = true;
+    tell("frame");
+    wait(frame);
+  }
+  show(slot, picture);
+  wait(frame);
+}
+
+// Called for each frame that is asked.
+export function count(picture) {
+  const now = performance.now();
+  picture.times = [...picture.times.filter((time) => time > now - WHILE), now];
+}
+
+const rate = ({ times }) =>
+  `${((1000 * (times.length - 1)) / (times.at(-1) - times[0] || 1)).toFixed(1)} maps a second`;
 
 function makeSource(slot, title) {
   const preview = make("div", { class: "preview" });
@@ -57,20 +94,20 @@ function makeSource(slot, title) {
     ...{ type: "button", class: "example", title: name, "aria-label": `Example ${name}` },
     click: () => showExample(slot, name),
   }, make("img", { src: url, alt: "", loading: "lazy" })));
-  on("answer", () => fill(preview, state[slot]));
-  on("question", () => state[slot] || fill(preview, null));
+  for (const event of ["answer", "question"]) on(event, () => fill(preview, state[slot]));
   return make("div", { class: "source", hidden: slot === "second" }, make("h2", {}, title), preview,
     make("div", { class: "row" }, make("label", { class: "button" }, "Choose a file", input), camera),
     make("div", { class: "examples" }, ...examples));
 }
 
+// What is chosen, once it was looked at.
 function fill(preview, picture) {
   const shown = picture?.live ?? picture?.whole;
   if (preview.shown !== shown) {
     preview.replaceChildren(...(shown ? [picture.live ?? thumbnail(picture), make("small")] : []));
     preview.shown = shown;
   }
-  if (!shown) return;
+  if (!shown || !picture.seen) return;
   const { name, seen: { width, height } } = picture;
   preview.lastChild.textContent = picture.live ? rate(picture) : `${name} · ${width} × ${height}`;
 }

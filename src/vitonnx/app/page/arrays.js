@@ -1,6 +1,25 @@
-// Arrays as NumPy saves them: a zip of .npy files, stored as they are.
-const TYPES = { float32: "<f4", float64: "<f8", int64: "<i8", uint8: "|u1", bool: "|b1" };
+// Arrays as answers have them, {dtype, shape, data}, and as NumPy saves them: a zip of .npy files,
+// stored as they are.
+
+const TYPES = {
+  float32: ["<f4", Float32Array],
+  float64: ["<f8", Float64Array],
+  int64: ["<i8", BigInt64Array],
+  uint8: ["|u1", Uint8Array],
+  bool: ["|b1", Uint8Array],
+};
 const ALIGNED = 64;
+
+// An answer as JSON, with its arrays as base64, wherever in it.
+export function unpack(text) {
+  return JSON.parse(text, (_, value) => {
+    if (!TYPES[value?.dtype]) return value;
+    const [, type] = TYPES[value.dtype];
+    return { ...value, data: new type(fromBase64(value.data).buffer) };
+  });
+}
+
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt());
 
 export function words(list) {
   const letters = list.map((word) => [...word].map((letter) => letter.codePointAt(0)));
@@ -18,7 +37,8 @@ export function npz(arrays) {
     const facts = bytes([20, 2], [0x800, 2], [0, 2], [0, 2], [0x21, 2], [crc(body), 4], // January 1980
       [body.length, 4], [body.length, 4], [title.length, 2], [0, 2]);
     bodies.push(bytes([0x04034b50, 4]), facts, title, body);
-    index.push(bytes([0x02014b50, 4], [20, 2]), facts, bytes([0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]), title);
+    const place = bytes([0, 2], [0, 2], [0, 2], [0, 4], [offset, 4]);
+    index.push(bytes([0x02014b50, 4], [20, 2]), facts, place, title);
     offset += 4 + facts.length + title.length + body.length;
     size += 20 + facts.length + title.length;
   }
@@ -27,7 +47,7 @@ export function npz(arrays) {
   return new Blob([...bodies, ...index, end], { type: "application/zip" });
 }
 
-function npy({ dtype, type = TYPES[dtype], shape, data }) {
+function npy({ dtype, type = TYPES[dtype][0], shape, data }) {
   const sides = shape.map((side) => `${side},`).join(" ");
   const tuple = shape.length > 1 ? sides.slice(0, -1) : sides;
   const words = `{'descr': '${type}', 'fortran_order': False, 'shape': (${tuple}), }`;

@@ -20,9 +20,7 @@ from vitonnx.app._catalogue import catalogue
 from vitonnx.app._gate import Gate
 from vitonnx.app._limits import Limits
 from vitonnx.app._protocol import Impatient
-from vitonnx.app._replies import Outermost
 from vitonnx.app._routes import Routes
-from vitonnx.demo import draw_pictures
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
 from vitonnx.heap import return_memory
@@ -96,14 +94,12 @@ def run_app(
         for name, engine in engines.items()
     }
     with temporary_folder() as folder:
-        for name in ("sent", "examples"):
-            (folder / name).mkdir()
-        examples = [path.name for path in draw_pictures(folder / "examples")]
-        told = catalogue(engines, served=True, limits=limits, examples=examples)
+        (folder / "sent").mkdir()
+        told = catalogue(engines, limits, folder, served=True)
         routes = Routes(Answers(engines, limits), limits, folder, told)
         gate = Gate(routes, list(engines), users, public)
         config = uvicorn.Config(
-            Outermost(gate),
+            gate,
             http=partial(Impatient, patience=limits.idle),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",

@@ -100,8 +100,8 @@ class Answers:
 
     def _result(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
         engine, shown = self.engines[model], visit.shown[model]
-        token = shown.token(probe, engine.layout)  # raises where the model doesn't see it
-        reads = engine.reads_of(probe)
+        reads = engine.reads_of(probe)  # raises where the model has no such thing
+        token = shown.token(probe, engine.layout)  # and where it doesn't see it
         attention = any(name.endswith("/attention") for name in reads)
         if any(name.startswith(GRADIENTS) for name in reads) or (
             attention and not self._keeps(model)

@@ -52,37 +52,16 @@ def write_static(
     limits: Limits | None = None,
     progress: Callable[[str], object] = lambda doing: None,
 ) -> dict[str, int]:
-    """Write the page, its models and the runtime.
+    """Write the page, its models and the runtime; give the bytes of models such as ``vit (int8)``.
 
-    Parameters
-    ----------
-    engines : mapping of str to Engine
-        Models by the names that visitors choose from; the first two are shown at the start.
-    folder : path
-        One that isn't there, is empty, or was written by this function.
-    precisions : sequence of str
-        What every model is written in; see `default_precisions`.
-    runtime : path, optional
-        The unpacked npm package onnxruntime-web; by default its files are fetched once.
-    cdn, space : bool
-        Whether visitors fetch the runtime from a CDN, and the folder has none; and whether to write
-        the README of a static Space, too.
-    limits : Limits, optional
-        Limits of the page.
-    progress : callable
-        Takes what is being done now.
+    The first two engines, named as visitors choose them, are shown at the start; each is written in
+    all `precisions`, or by `default_precisions`. The folder isn't there, is empty, or was written
+    by this function. The `runtime` is the unpacked npm package onnxruntime-web; its files are
+    otherwise fetched once, or by visitors from a `cdn`. A `space` has the README of a static Space.
+    `progress` takes what is being done now.
 
-    Returns
-    -------
-    dict of str to int
-        Bytes of each model, by name and precision: ``dino (int8)``.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds other files, or a picture of a model takes more than may be kept.
-    VitonnxError
-        If the runtime can't be fetched, or nothing be written.
+    Raise a UsageError if the folder holds other files, or a picture of a model takes more than may
+    be kept, and a VitonnxError if the runtime can't be fetched, or nothing be written.
     """
     limits = limits or Limits()
     for name, engine in engines.items():

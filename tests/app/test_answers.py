@@ -120,10 +120,15 @@ def test_a_picture_runs_once_through_a_model(
             answers.ask(visit, "scenes_vit", probe, visit)
     answers.ask(visit, "scenes_vit", read_probe("rollout", {}), visit)
     assert len(runs) == 1
+    for query in ("cls", "100,120", "140,200"):
+        for name in ("similarity", "pca"):
+            options = {"query": query} if name == "similarity" else {}
+            answers.ask(visit, "scenes_vit", read_probe(name, options), visit)
+    assert len(runs) == 2  # for the normalised tokens, which the file doesn't give
     answers.kept.forget(visit.key)
     assert answers.kept.held == 0
     answers.look(visit, "scenes_vit")
-    assert len(runs) == 2
+    assert len(runs) == 3
 
 
 def test_graphs_of_many_questions_are_closed_again(answers: Answers, visit: Visit) -> None:

@@ -51,10 +51,9 @@ class Answers:
 
     def look(self, visit: Visit, model: str) -> dict[str, Any]:
         """Run a model, and say what it sees, as JSON."""
-        engine, shown, best = self.engines[model], visit.shown[model], []
-        if LOGITS in engine.outputs:
-            _, arrays = self._outputs(visit, model, (LOGITS,))
-            best = best_classes(arrays[LOGITS][0], engine.manifest.classes, BEST)
+        shown, logits = visit.shown[model], self._logits(visit, model)
+        names = self.engines[model].manifest.classes
+        best = [] if logits is None else best_classes(logits, names, BEST)
         classes = [
             {"index": each.index, "label": each.label, "share": each.probability} for each in best
         ]
@@ -107,10 +106,9 @@ class Answers:
             attention and not self._keeps(model)
         ):
             return self._run(visit, model, probe)
-        beside = (*probe.beside, *({LOGITS} & {*engine.outputs}))
-        layout, arrays = self._outputs(visit, model, (*reads, *beside))
+        layout, arrays = self._outputs(visit, model, (*reads, *probe.beside))
         (value,) = probe.compute(arrays, layout, [token])
-        logits = arrays[LOGITS][0] if LOGITS in arrays else None
+        logits = self._logits(visit, model)
         known: PictureResult = replace(
             value,
             file=visit.name,
@@ -121,6 +119,10 @@ class Answers:
             **{name: arrays[name][0] for name in probe.beside},
         )
         return known
+
+    def _logits(self, visit: Visit, model: str) -> Any:
+        has = LOGITS in self.engines[model].outputs
+        return self._outputs(visit, model, (LOGITS,))[1][LOGITS][0] if has else None
 
     def _keeps(self, model: str) -> bool:
         """Tell whether all that a model gives for a picture fits the memory."""

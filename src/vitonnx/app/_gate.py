@@ -79,9 +79,8 @@ class Gate:
         self.inside += 1
         try:
             self._check(scope)
-            await (self._health() if scope["path"] == "/healthz" else self._app)(
-                scope, receive, noted
-            )
+            app: ASGIApp = self._health() if scope["path"] == "/healthz" else self._app
+            await app(scope, receive, noted)
         except ClientDisconnect:
             pass
         except Exception as error:

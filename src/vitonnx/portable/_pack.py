@@ -200,17 +200,16 @@ class _Packed:
             data = ir.to_proto(ir.external_data.load_to_model(graph)).SerializeToString()
             read = [str(value.name) for value in graph.graph.inputs]
             fed = [each for each in read if each.removeprefix(FIRST) in self.kept]
-            feeds: Json = {each: each for each in fed}
-            if renamed:
-                feeds = {
-                    str(block): {each: self._fed(each, rename) for each in fed}
-                    for block, rename in renamed.items()
-                }
+            by_block = {
+                str(block): {each: self._fed(each, rename) for each in fed}
+                for block, rename in renamed.items()
+            }
+            taken = {each: _taken(each, form) for each in read if each not in fed}
             steps.append(
                 {
                     "graph": self._keep(data, f"{name}.onnx" if whole else f"{name}.first.onnx"),
-                    "feeds": feeds,
-                    "takes": {each: _taken(each, form) for each in read if each not in fed},
+                    "feeds": _briefly(by_block) if renamed else fed,
+                    "takes": {each: source for each, source in taken.items() if source},
                 }
             )
         blocks = {"blocks": [*renamed]} if renamed else {}
@@ -233,7 +232,7 @@ class _Packed:
         assert small is not None
         read = (IMAGES, *small.asked)
         takes = {each: _taken(each, form) for each in read}
-        return self._form(form, [{"graph": graphs, "feeds": {}, "takes": takes}], small)
+        return self._form(form, [{"graph": graphs, "feeds": [], "takes": takes}], small)
 
     def _form(self, form: Form, steps: list[Json], small: Small) -> Json:
         query = {} if form.query is None else {"query": form.query}
@@ -265,8 +264,21 @@ class _Packed:
         return self.address + self.seen[key]
 
 
+def _briefly(by_block: Mapping[str, Mapping[str, str]]) -> Json:
+    """Say once, with a star, what blocks are fed alike."""
+    starred = {
+        block: {
+            each: name.replace(f"block_{int(block):02d}/", "block_*/") for each, name in fed.items()
+        }
+        for block, fed in by_block.items()
+    }
+    alike = next(iter(starred.values()))
+    others = {block: fed for block, fed in starred.items() if fed != alike}
+    return {"*": alike, **others}
+
+
 def _taken(name: str, form: Form) -> Json:
-    """Say what is fed to an input that is no kept value."""
+    """Say what is fed to an input that is no kept value; nothing where an earlier step gives it."""
     kind, _, option = name.partition("/")
     if name == IMAGES:
         return {"images": True}
@@ -278,4 +290,4 @@ def _taken(name: str, form: Form) -> Json:
         return {"class": True, "shape": []}
     if kind == form.kind.name and option in form.numbers:
         return {"option": option}
-    return {"step": name}
+    return {}

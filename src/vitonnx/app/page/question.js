@@ -34,6 +34,15 @@ export class Question {
     return Math.max(0, Math.min(blocks - 1, asked));
   }
 
+  // What a step's graph is fed: pairs of its inputs, and of the kept values' names. A list is of
+  // inputs that are called as what they are fed; the star stands for any block.
+  feeds({ feeds = [] }) {
+    if (Array.isArray(feeds)) return feeds.map((name) => [name, name]);
+    const block = `block_${String(this.at).padStart(2, "0")}`;
+    const given = Object.entries(feeds[this.at] ?? feeds["*"] ?? {});
+    return given.map(([input, name]) => [input, name.replace("block_*", block)]);
+  }
+
   number(name) {
     const number = Number(this.texts[name]);
     if (Number.isFinite(number)) return number;

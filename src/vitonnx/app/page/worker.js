@@ -164,16 +164,13 @@ function take(step, question, { own, first, values }) {
     option: (name) => new Tensor("float64", [question.number(name)], []),
     query: () => new Tensor("int64", [question.token(first)], [1]),
     class: (_, shape) => new Tensor("int64", [question.target], shape),
-    step: (name) => values[name],
     images: () => imagesOf(own),
   };
   const takes = Object.entries(step.takes ?? {});
-  const given = step.feeds ?? {};
-  const isByBlock = Object.values(given).some((feed) => typeof feed === "object");
-  const feeds = Object.entries(isByBlock ? given[question.at] : given);
+  const feeds = question.feeds(step);
   const isOfFirst = (output) => output.startsWith(FIRST);
   const run = async () => {
-    const inputs = {};
+    const inputs = { ...values };
     for (const [input, { shape, ...from }] of takes) {
       const [[kind, name]] = Object.entries(from);
       inputs[input] = makers[kind](name, shape);
@@ -183,7 +180,8 @@ function take(step, question, { own, first, values }) {
       inputs[input] = kept[output.replace(FIRST, "")];
     }
     const { file } = await loaded.get(model.name);
-    return (await runtime.openGraph(step.graph, model, file)).run(inputs);
+    const session = await runtime.openGraph(step.graph, model, file);
+    return session.run(Object.fromEntries(session.inputNames.map((name) => [name, inputs[name]])));
   };
   const isOfOther = first !== own && feeds.some(([, output]) => isOfFirst(output));
   if (isOfOther || takes.some(([, from]) => !from.images)) return run();

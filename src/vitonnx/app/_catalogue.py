@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,28 @@ from vitonnx.plots import scale_of
 from vitonnx.portable import describe
 from vitonnx.probes import Maps
 
-__all__ = ["catalogue"]
+__all__ = ["catalogue", "draw_examples"]
+
+
+def draw_examples(folder: Path) -> list[str]:
+    """Draw pictures to begin with into the folder's ``examples``, and name them."""
+    (folder / "examples").mkdir()
+    return [path.name for path in draw_pictures(folder / "examples")]
 
 
 def catalogue(
-    engines: Mapping[str, Engine], limits: Limits, folder: Path, *, served: bool
+    engines: Mapping[str, Engine], *, served: bool, limits: Limits, examples: Sequence[str]
 ) -> dict[str, Any]:
-    """Describe the page as plain JSON, and draw its examples into a folder.
+    """Describe the page as plain JSON.
 
     The engines are named as visitors choose them; they are asked themselves if the page is
     `served`, or else small graphs in the browser.
     """
-    examples = folder / "examples"
-    examples.mkdir()
-    names = [path.name for path in draw_pictures(examples)]
     limited = ("upload", "pixels", "seconds", "models", "memory")
     return {
         "version": version("vitonnx"),
         "served": served,
-        "examples": [{"name": name, "url": f"examples/{name}"} for name in names],
+        "examples": [{"name": name, "url": f"examples/{name}"} for name in examples],
         "limits": {name: getattr(limits, name) for name in limited},
         "colours": {"map": _colours()},
         "models": [

@@ -15,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from vitonnx.app._answers import Answers, reopen
-from vitonnx.app._catalogue import catalogue
+from vitonnx.app._catalogue import catalogue, draw_examples
 from vitonnx.app._gate import Gate
 from vitonnx.app._limits import Limits
 from vitonnx.app._protocol import Impatient
@@ -80,7 +80,7 @@ def run_app(
     }
     with temporary_folder() as folder:
         (folder / "sent").mkdir()
-        told = catalogue(engines, limits, folder, served=True)
+        told = catalogue(engines, served=True, limits=limits, examples=draw_examples(folder))
         routes = Routes(Answers(engines, limits), limits, folder, told)
         gate = Gate(routes, list(engines), users, public)
         config = uvicorn.Config(

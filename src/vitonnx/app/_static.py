@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from vitonnx.app._catalogue import catalogue
+from vitonnx.app._catalogue import catalogue, draw_examples
 from vitonnx.app._limits import MEGABYTE, Limits
 from vitonnx.app._runtime import CDN, copy_runtime, describe_runtime
 from vitonnx.engine import Engine, Precision
@@ -69,7 +69,7 @@ def write_static(
     sizes: dict[str, int] = {}
     with atomic_folder(folder, record=RECORD) as passing:
         _copy_page(passing, cdn=cdn)
-        said = catalogue(engines, limits, passing, served=False)
+        said = catalogue(engines, served=False, limits=limits, examples=draw_examples(passing))
         said["runtime"] = describe_runtime(cdn=cdn)
         if not cdn:
             (passing / "runtime").mkdir()

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.visitor import Answer
-from vitonnx.app._wire import read_probe
 from vitonnx.engine import Engine, Prediction, Prepared
 from vitonnx.media import open_picture
+from vitonnx.probes import read_probe
 
 __all__ = ["Errand", "MixedError", "Question", "foresee"]
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.visitor import Visitor
 from PIL import Image, ImageOps
 
-from app.browsing import Person, launch
+from app.browser import launch
 from app.pages_served import MODELS, Served, serve_page
 
 if TYPE_CHECKING:
@@ -45,15 +45,6 @@ def another(picture: Path) -> Path:
     with Image.open(picture) as opened:
         ImageOps.mirror(opened).save(path)
     return path
-
-
-@pytest.fixture(params=[False, True], ids=["desk", "phone"])
-def person(browser: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Person]:
-    person = Person(browser, served.address, phone=request.param)
-    yield person
-    person.page.close()
-    assert person.complaints == []
-    assert person.strangers == []
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.visitor import RefusedError, Visitor
+from benchmarks.visitor import Visitor
 
 from app.pages_served import Served, serve_page
 from app.rude_clients import Heard, send
@@ -18,12 +18,8 @@ from vitonnx.errors import UsageError
 ANNA, BOB = ("anna", "correct horse: battery"), ("björn", "staple")
 PATHS = [
     *(("GET", "/"), ("GET", "/catalogue.json"), ("GET", "/pictures/x"), ("GET", "/videos/x/file")),
-    *(
-        ("POST", "/pictures"),
-        ("POST", "/ask"),
-        ("DELETE", "/videos/x"),
-        ("GET", "/examples/car.png"),
-    ),
+    *(("POST", "/pictures"), ("POST", "/ask"), ("DELETE", "/videos/x")),
+    ("GET", "/examples/car.png"),
 ]
 
 
@@ -47,9 +43,9 @@ def come(page: Served, user: tuple[str, str] | str, path: str = "/", address: st
     return send(page.address, path, headers=headers)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:1", "[::1]", "LOCALHOST.:80"])
-def test_the_pages_own_names(host: str, served: Served) -> None:
-    assert send(served.address, "/healthz", headers={"Host": host}).status == 200
+def test_the_pages_own_names(served: Served) -> None:
+    for host in ("localhost", "127.0.0.1:1", "[::1]", "LOCALHOST.:80"):
+        assert send(served.address, "/healthz", headers={"Host": host}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -79,12 +75,9 @@ def test_a_name_that_is_made_public(guarded: Served) -> None:
     for headers in ({"Host": "lab.example"}, {"Origin": "https://lab.example"}):
         assert send(guarded.address, "/healthz", headers=headers).status == 200
     assert send(guarded.address, "/", headers={"Origin": "http://lab.example"}).status == 403
-
-
-@pytest.mark.parametrize("url", ["lab.example", "ftp://lab.example", "https://", "https://x/y"])
-def test_what_cant_be_made_public(url: str) -> None:
-    with pytest.raises(UsageError, match="no public address"):
-        Gate(lambda *_: None, [], [], [url])  # type: ignore[arg-type]
+    for url in ("lab.example", "ftp://lab.example", "https://", "https://x/y"):
+        with pytest.raises(UsageError, match="no public address"):
+            Gate(lambda *_: None, [], [], [url])  # type: ignore[arg-type]
 
 
 def test_who_knows_the_password_is_answered(guarded: Served, picture: Path) -> None:
@@ -93,18 +86,15 @@ def test_who_knows_the_password_is_answered(guarded: Served, picture: Path) -> N
             assert visitor.ask(visitor.look(picture, ["scenes_vit"]), "scenes_vit", "heads")
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS)
-def test_nobody_else_is(method: str, path: str, guarded: Served) -> None:
-    answer = send(guarded.address, path, b"{}", method=method)
-    assert answer.status == 401
-    assert "www-authenticate: basic realm=" in answer.headers
-    assert b"scenes" not in answer.body
-
-
-def test_whether_it_is_well_may_be_asked_by_all(guarded: Served) -> None:
-    answer = send(guarded.address, "/healthz")
-    assert answer.status == 200
-    assert json.loads(answer.body) == {"status": "ok", "models": [], "requests": 0}
+def test_nobody_else_is(guarded: Served) -> None:
+    for method, path in PATHS:
+        answer = send(guarded.address, path, b"{}", method=method)
+        assert answer.status == 401
+        assert "www-authenticate: basic realm=" in answer.headers
+        assert b"scenes" not in answer.body
+    well = send(guarded.address, "/healthz")  # which all may ask
+    assert well.status == 200
+    assert json.loads(well.body) == {"status": "ok", "models": [], "requests": 0}
 
 
 def test_what_is_no_password(guarded: Served) -> None:
@@ -127,9 +117,6 @@ def test_guessing_is_refused_and_then_slowed(guarded: Served) -> None:
     assert come(guarded, ANNA, "/catalogue.json", address="10.1.1.2").status == 200
     # What stands in front of the proxy's own word was said by the visitor, and counts for nothing.
     assert come(guarded, ANNA, address="10.9.9.9, 10.1.1.1").status == 429
-
-
-def test_no_password_is_in_the_log(guarded: Served) -> None:
     log = guarded.log.read_text()
     for secret in (ANNA[1], "horse", "staple", "guess", "Basic", "anna"):
         assert secret not in log
@@ -142,5 +129,4 @@ def test_a_proxy_that_isnt_named_is_not_believed(tmp_path: Path) -> None:
     with serve_page(tmp_path, ["--auth", users]) as page:
         said = [come(page, ("anna", "y"), address=f"10.0.0.{n}").status for n in range(12)]
         assert said == [401] * 10 + [429] * 2
-        with Visitor(page.address, user=("anna", "x")) as visitor, pytest.raises(RefusedError):
-            visitor.look(b"", ["scenes_vit"])
+        assert come(page, ("anna", "x")).status == 429

@@ -6,64 +6,63 @@ import random
 import threading
 import time
 
+import pytest
+
 from vitonnx.app._memory import HOUR, Memory
 
-
-def test_what_was_not_used_for_longest_goes_first() -> None:
-    memory = Memory(7, len)
-    for owner in ("anna", "bob", "carol"):
-        memory.keep((owner, 1), b"ab")
-    assert memory.get(("anna", 1)) == b"ab"
-    memory.keep(("dan", 1), b"abc")
-    assert memory.get(("bob", 1)) is None
-    assert [memory.get((owner, 1)) for owner in ("anna", "carol", "dan")] == [b"ab", b"ab", b"abc"]
-    assert memory.held == 7
+ANNA, BOB, CAROL, DAN = [(name, 1) for name in ("anna", "bob", "carol", "dan")]
 
 
-def test_what_is_larger_than_all_of_it_is_not_kept_and_drives_nobody_out() -> None:
-    memory = Memory(5, len)
-    memory.keep(("anna", 1), b"abc")
-    memory.keep(("bob", 1), b"abcdef")
-    assert memory.get(("bob", 1)) is None
-    assert memory.get(("anna", 1)) == b"abc"
-    assert memory.held == 3
+@pytest.fixture
+def memory() -> Memory[bytes]:
+    memory: Memory[bytes] = Memory(7, len)
+    for owner in (ANNA, BOB, CAROL):
+        memory.keep(owner, b"ab")
+    return memory
 
 
-def test_what_fills_it_exactly_is_kept() -> None:
-    memory = Memory(5, len)
-    memory.keep(("anna", 1), b"abcde")
-    assert memory.get(("anna", 1)) == b"abcde"
+def test_what_was_not_used_for_longest_goes_first(memory: Memory[bytes]) -> None:
+    assert memory.get(ANNA) == b"ab"
+    memory.keep(DAN, b"abc")
+    kept = [memory.get(owner) for owner in (ANNA, BOB, CAROL, DAN)]
+    assert (kept, memory.held) == ([b"ab", None, b"ab", b"abc"], 7)
 
 
-def test_a_value_takes_the_place_of_an_older_one() -> None:
-    memory = Memory(5, len)
-    memory.keep(("anna", 1), b"abcde")
-    memory.keep(("anna", 1), b"xy")
-    assert (memory.get(("anna", 1)), memory.held) == (b"xy", 2)
-    memory.keep(("anna", 1), b"abcdef")  # too large: the older one is not true any more
-    assert (memory.get(("anna", 1)), memory.held) == (None, 0)
-
-
-def test_one_owner_is_forgotten_and_nobody_else() -> None:
-    memory = Memory(100, len)
-    for key in (("anna", 1), ("anna", 2, "x"), ("annabel", 1), ("bob", 1)):
-        memory.keep(key, b"abc")
-    memory.forget("anna")
-    assert [memory.get(key) for key in (("anna", 1), ("anna", 2, "x"))] == [None, None]
-    assert [memory.get(key) for key in (("annabel", 1), ("bob", 1))] == [b"abc", b"abc"]
+def test_what_is_larger_than_all_of_it_is_not_kept_and_drives_nobody_out(
+    memory: Memory[bytes],
+) -> None:
+    memory.keep(DAN, b"abcdefgh")
+    assert memory.get(DAN) is None
     assert memory.held == 6
-    memory.forget("nobody")
-    assert memory.held == 6
+    memory.keep(ANNA, b"abcdefgh")  # the older one is not true any more
+    assert (memory.get(ANNA), memory.get(BOB), memory.held) == (None, b"ab", 4)
 
 
-def test_nothing_is_kept_for_more_than_an_hour() -> None:
-    memory = Memory(5, len)
-    memory.keep(("anna", 1), b"abc")
+def test_a_value_takes_the_place_of_an_older_one_and_may_fill_it_exactly(
+    memory: Memory[bytes],
+) -> None:
+    memory.keep(ANNA, b"x")
+    assert (memory.get(ANNA), memory.held) == (b"x", 5)
+    memory.keep(ANNA, b"abcdefg")
+    assert (memory.get(ANNA), memory.get(BOB), memory.held) == (b"abcdefg", None, 7)
+
+
+def test_one_owner_is_forgotten_and_nobody_else(memory: Memory[bytes]) -> None:
+    for key in (("anna", 2, "x"), ("annabel", 1)):
+        memory.keep(key, b"")
+    for owner in ("anna", "nobody"):
+        memory.forget(owner)
+    assert [memory.get(key) for key in (ANNA, ("anna", 2, "x"))] == [None, None]
+    assert [memory.get(key) for key in (("annabel", 1), BOB)] == [b"", b"ab"]
+    assert memory.held == 4
+
+
+def test_nothing_is_kept_for_more_than_an_hour(memory: Memory[bytes]) -> None:
     now = time.monotonic()
     memory.tidy(now + HOUR - 60)
-    assert memory.get(("anna", 1)) == b"abc"
+    assert (memory.get(ANNA), memory.held) == (b"ab", 6)
     memory.tidy(now + HOUR + 60)
-    assert (memory.get(("anna", 1)), memory.held) == (None, 0)
+    assert (memory.get(ANNA), memory.held) == (None, 0)
 
 
 def test_many_threads_never_exceed_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from app.pages_served import MODELS, Served, serve_within
 from app.rude_clients import connect, hear, send
 from media import picture_bombs as bombs
 from vitonnx.demo import demo_models
-from vitonnx.probes import PROBES
+from vitonnx.probes import PROBES, find_probe, options_of
 
 pytestmark = pytest.mark.usefixtures("unharmed")
 
@@ -71,13 +72,12 @@ def test_the_working_folder_the_log_and_the_models_have_none(served: Served) -> 
             refused(served, f"{place}{file.name}", method="GET")
 
 
-@pytest.mark.parametrize(
-    "method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"]
-)
-def test_what_an_address_doesnt_take(method: str, served: Served) -> None:
-    for path in ("/ask", "/pictures", "/videos", "/catalogue.json", "/healthz/", "/login", "/x/y"):
-        answer = send(served.address, path, b"{}", method=method)
-        assert answer.status in (400, 404, 405, 422) or (method, path) == ("GET", "/catalogue.json")
+def test_what_an_address_doesnt_take(served: Served) -> None:
+    paths = ("/ask", "/pictures", "/videos", "/catalogue.json", "/healthz/", "/login", "/x/y")
+    methods = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X")
+    for asked in itertools.product(methods, paths):
+        answer = send(served.address, asked[1], b"{}", method=asked[0])
+        assert answer.status in (400, 404, 405, 422) or asked == ("GET", "/catalogue.json")
     assert send(served.address, "/catalogue.json", method="HEAD").body == b""
 
 
@@ -137,10 +137,8 @@ def test_a_body_without_an_end(served: Served) -> None:
         for _ in range(40):
             line.sendall(b"100000\r\n" + bytes(2**20) + b"\r\n")
         answer = hear(line)
-        assert (answer.status, answer.sentence) == (
-            413,
-            "More than the 30 MB that are allowed here.",
-        )
+    assert answer.status == 413
+    assert answer.sentence == "More than the 30 MB that are allowed here."
     with connect(served.address) as line:
         line.sendall(head.encode() + b"nonsense\r\n\r\n")
         assert hear(line).status in (0, 400)
@@ -164,8 +162,6 @@ def test_a_question_of_other_types(field: str, served: Served, seen: dict[str, A
 
 @pytest.mark.parametrize("probe", [each.name for each in PROBES])
 def test_options_of_other_types(probe: str, served: Served, seen: dict[str, Any]) -> None:
-    from vitonnx.probes import find_probe, options_of
-
     for option in options_of(find_probe(probe)):
         for value in [value for value in VALUES if value != ["a"]]:
             question = {"picture": seen["key"], "model": "scenes_vit", "probe": probe}
@@ -179,20 +175,15 @@ def test_options_of_other_types(probe: str, served: Served, seen: dict[str, Any]
             assert SECRET not in answer.body
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 60_000, b'{"a":' * 10_000, b"1" * 5000],
-    ids=lambda body: f"{body[:5]!r}",
-)
-def test_what_is_no_question(body: bytes, served: Served) -> None:
-    assert refused(served, "/ask", body) == "What was asked must be an object of JSON."
+def test_what_is_no_question(served: Served) -> None:
+    deep = (b"[" * 60_000, b'{"a":' * 10_000, b"1" * 5000)
+    for body in (b"", b"{", b"[]", b"null", b'"x"', b"\xff", *deep):
+        assert refused(served, "/ask", body) == "What was asked must be an object of JSON."
 
 
 def test_a_file_of_this_machine_is_no_option(visitor: Visitor, seen: dict[str, Any]) -> None:
-    for probe, options in (
-        ("pca", {"basis": "/x.npz"}),
-        ("attribution", {"target": "embedding:x"}),
-    ):
+    asked = {"pca": {"basis": "/x.npz"}, "attribution": {"target": "embedding:x"}}
+    for probe, options in asked.items():
         with pytest.raises(RefusedError, match="reads none"):
             visitor.ask(seen, "scenes_vit", probe, options)
 
@@ -224,8 +215,17 @@ def test_the_picture_before_makes_room(visitor: Visitor, picture: Path) -> None:
 
 
 def test_headers_of_every_answer(served: Served) -> None:
-    for path in ("/", "/ask", "/healthz", "/catalogue.json", "/x", "/examples/car.png"):
-        headers = send(served.address, path).headers
+    answers = [
+        send(served.address, path, method=method)
+        for path in ("/", "/ask", "/healthz", "/catalogue.json", "/x", "/examples/car.png")
+        for method in ("GET", "POST", "BAD METHOD")
+    ]
+    for start, status in (("x", 400), ("99999999-", 416)):
+        part = {"Range": f"bytes={start}"}
+        answers.append(send(served.address, "/examples/car.png", headers=part))
+        assert (answers[-1].status, bool(answers[-1].sentence)) == (status, True)
+    assert send(served.address, "/", method="BAD METHOD").sentence
+    for headers in [answer.headers for answer in answers]:
         assert "frame-ancestors 'none'" in headers
         assert "script-src 'self' 'wasm-unsafe-eval'; style-src 'self';" in headers
         for each in ("nosniff", "no-referrer", "cross-origin-opener-policy: same-origin"):

@@ -72,11 +72,11 @@ def test_distances_go_to_stdout_instead(
     assert list(contents(desk)) == ["good.csv"]
 
 
-def test_a_space(call: Call, exported: Exported, desk: Path) -> None:
+def test_a_page(call: Call, exported: Exported, desk: Path) -> None:
     model = exported("plain")
-    with files_of_at_most(9000):  # in the middle of the copy of the model
-        outcome = call("app", "--export-space", "space", model)
-    refused(outcome, "can't write space")
+    with files_of_at_most(9000):  # in the middle of its files
+        outcome = call("app", "--static", "page", "--cdn", model)
+    refused(outcome, "can't write page")
     assert contents(desk) == {}
 
 

@@ -31,6 +31,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 DINOV3 = "hf://onnx-community/dinov3-vits16-pretrain-lvd1689m-ONNX"
 HUB = "fetches from a hub; tests/names/ serves one"
+RUNTIME = "copies the runtime of browsers; tests/cli/test_app_static.py does it"
 IMAGENET = "needs ImageNet; tests/cli/test_accuracy.py has its layouts, small"
 
 # Every other command is run. These are read as the command line reads them, which knows the
@@ -43,10 +44,12 @@ NOT_RUN = {
     "python -m pytest -n auto": "is what runs this; .ci/run runs it",
     "python -m pytest -m fuzz --minutes 60": "takes an hour; .ci/run runs it for seconds",
     "python -m benchmarks.kills": "takes a quarter of an hour",
-    "pip install -r space/requirements.txt": (
-        "needs a fresh environment; tests/app/test_space_starts.py does it"
-    ),
-    "python space/app.py": "serves until it is stopped; tests/app/test_space_starts.py runs it",
+    "vitonnx app deit_b16.onnx dino_vits16.onnx --static site": RUNTIME,
+    "vitonnx app dino_vits16.onnx --static space --space": RUNTIME,
+    "vitonnx app dino_vits16.onnx --static site --runtime package": RUNTIME,
+    "npm pack onnxruntime-web@1.30.0": "fetches a package; .ci/browser does it",
+    "tar -xf onnxruntime-web-1.30.0.tgz": "unpacks the package; .ci/browser does it",
+    "python -m http.server -d site": "serves until it is stopped",
     "hf upload USER/NAME space . --repo-type space": "needs a hub and an account there",
     "vitonnx demo": "takes half a minute; tests/cli/test_demo.py runs it",
     "vitonnx export dino_vits16": "fetches a checkpoint",
@@ -124,7 +127,7 @@ def _run(words: tuple[str, ...], block: Block) -> None:
     """Run a command, and look for the file that it is told to write."""
     program, *arguments = words
     assert program == "vitonnx", f"{block.place}: {shlex.join(words)} is neither run nor named"
-    if arguments[0] == "app" and "--export-space" not in arguments:
+    if arguments[0] == "app" and "--static" not in arguments:
         with serve_page(Path.cwd(), arguments[1:]) as served:
             assert httpx.get(f"{served.address}healthz").json()["status"] == "ok"
             assert served.stop() == 0
@@ -190,7 +193,7 @@ def test_what_is_not_run_could_be(command: str) -> None:
             for extra in re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", words[-1]))):
                 assert extra in extras["optional-dependencies"]
         case other:
-            assert other[0] in ("hf", "python")
+            assert other[0] in ("hf", "npm", "python", "tar")
 
 
 def _parse(arguments: list[str]) -> dict[str, Any]:

@@ -9,15 +9,8 @@ from vitonnx.app._users import read_users
 if TYPE_CHECKING:
     from vitonnx.app._run import open_socket, run_app
 
-__all__ = [
-    "MEGABYTE",
-    "Limits",
-    "check_static",
-    "open_socket",
-    "read_users",
-    "run_app",
-    "write_static",
-]
+__all__ = ["MEGABYTE", "Limits", "check_static", "open_socket", "read_users"]
+__all__ += ["run_app", "write_static"]
 
 
 def __getattr__(name: str) -> Any:

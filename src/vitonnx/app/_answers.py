@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,12 +18,14 @@ from vitonnx.engine import Engine, best_classes, predict, stage_of
 from vitonnx.errors import UsageError
 from vitonnx.layout import Layout
 from vitonnx.portable import kept_bytes
-from vitonnx.probes import AddingProbe, GraphProbe, PictureResult, Probe, SumProbe
+from vitonnx.probes import AddingProbe, PictureResult, Probe, SumProbe
 
-__all__ = ["Answers", "compute_apart", "reopen"]
+__all__ = ["Answers", "reopen"]
 
 Answer: TypeAlias = tuple[Any, Mapping[str, Any]]
 """A finding, and the arrays of the result."""
+Outputs: TypeAlias = tuple[Layout, Mapping[str, Any]]
+"""What a graph says of the layout, and its arrays."""
 
 BEST = 5  # classes
 GRAPHS = 4  # that are open beside the files as they are; each holds the weights once more
@@ -43,9 +41,8 @@ class Answers:
 
     def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
         self.engines = engines
-        self.kept: Memory[Any] = Memory(limits.memory, _bytes_of)
+        self.kept: Memory[Answer | Outputs] = Memory(limits.memory, _bytes_of)
         self._graphs: OrderedDict[object, Engine] = OrderedDict()
-        self._layouts: dict[object, Layout] = {}
         # A model takes all cores: two at a time would both be half as fast.
         self._running = threading.Lock()
         for model, engine in engines.items():
@@ -54,10 +51,9 @@ class Answers:
 
     def look(self, visit: Visit, model: str) -> dict[str, Any]:
         """Run a model, and say what it sees, as JSON."""
-        engine, shown, best = self.engines[model], visit.shown[model], []
-        if LOGITS in engine.outputs:
-            arrays, _ = self._read(visit, model, (LOGITS,))
-            best = best_classes(arrays[LOGITS][0], engine.manifest.classes, BEST)
+        shown, logits = visit.shown[model], self._logits(visit, model)
+        names = self.engines[model].manifest.classes
+        best = [] if logits is None else best_classes(logits, names, BEST)
         classes = [
             {"index": each.index, "label": each.label, "share": each.probability} for each in best
         ]
@@ -67,11 +63,12 @@ class Answers:
         """Answer for a picture what was learned of the first, which may be the same.
 
         Raise a PictureError if the query is outside what the model sees, and a UsageError if the
-        model lacks what the probe needs, or it would take too long.
+        model lacks what the probe needs, or it would take too much.
         """
         question, engine = (visit.key, model, probe, first.key), self.engines[model]
-        found: Answer | None = self.kept.get(question)
+        found: Any = self.kept.get(question)
         if found is None:
+            _refuse_long(probe, engine.layout)
             # What is learned of a first picture alone, each tells of itself.
             while (stage := stage_of(engine, probe)) and not (stage.first_only and first is visit):
                 probe = probe.learn(self._total(first, model, stage), engine.layout)
@@ -82,7 +79,8 @@ class Answers:
                 result = self._result(visit, model, probe)
                 found = result.finding, result.arrays()
             self.kept.keep(question, found)
-        return found
+        answer: Answer = found
+        return answer
 
     def _total(self, visit: Visit, model: str, probe: AddingProbe[Any, Any]) -> Any:
         """Give what a picture alone comes to."""
@@ -95,26 +93,22 @@ class Answers:
                 f"{MOST_BYTES // MEGABYTE} MB that a question may take here: ask it on the command "
                 "line."
             )
-        arrays, layout = self._read(visit, model, engine.reads_of(probe))
+        layout, arrays = self._outputs(visit, model, engine.reads_of(probe))
         with self._running:
             return probe.total(probe.condense_on_host(arrays, layout, [None]), 1, layout)
 
     def _result(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
         engine, shown = self.engines[model], visit.shown[model]
-        reads = engine.reads_of(probe)
-        token = shown.token(probe, engine.layout)  # raises where the model doesn't see it
+        reads = engine.reads_of(probe)  # raises where the model has no such thing
+        token = shown.token(probe, engine.layout)  # and where it doesn't see it
         attention = any(name.endswith("/attention") for name in reads)
         if any(name.startswith(GRADIENTS) for name in reads) or (
             attention and not self._keeps(model)
         ):
-            return self._result_of_graph(visit, model, probe)
-        beside = (*probe.beside, *({LOGITS} & {*engine.outputs}))
-        arrays, layout = self._read(visit, model, (*reads, *beside))
-        if isinstance(probe, GraphProbe) or probe.advice(layout) is None:
-            (value,) = probe.compute(arrays, layout, [token])
-        else:  # a person should be told before it begins that it takes long
-            value = compute_apart(probe, arrays, layout, token, MOST_SECONDS)
-        logits = arrays[LOGITS][0] if LOGITS in arrays else None
+            return self._run(visit, model, probe)
+        layout, arrays = self._outputs(visit, model, (*reads, *probe.beside))
+        (value,) = probe.compute(arrays, layout, [token])
+        logits = self._logits(visit, model)
         known: PictureResult = replace(
             value,
             file=visit.name,
@@ -126,12 +120,31 @@ class Answers:
         )
         return known
 
-    def _result_of_graph(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
-        if probe.draws > MOST_DRAWS:
-            raise UsageError(
-                f"{probe.draws} runs of a model are more than the {MOST_DRAWS} that a question may "
-                "take here: ask for fewer, or on the command line."
-            )
+    def _logits(self, visit: Visit, model: str) -> Any:
+        has = LOGITS in self.engines[model].outputs
+        return self._outputs(visit, model, (LOGITS,))[1][LOGITS][0] if has else None
+
+    def _keeps(self, model: str) -> bool:
+        """Tell whether all that a model gives for a picture fits the memory."""
+        return kept_bytes(self.engines[model].layout) <= self.kept.limit
+
+    def _outputs(self, visit: Visit, model: str, names: Sequence[str]) -> Outputs:
+        """Give outputs for a picture, kept or computed: with any that the file has come all."""
+        engine = self.engines[model]
+        whole = self._keeps(model) and {*names} <= {*engine.outputs}
+        names = engine.outputs if whole else tuple(names)
+        found: Any = self.kept.get((visit.key, model, names))
+        if found is None:
+            with self._running:
+                asked = engine if whole else self._graph(model, names)
+                arrays, layout = asked.run_informed(visit.shown[model].pixels[None], names)
+            found = layout, arrays
+            self.kept.keep((visit.key, model, names), found)
+        outputs: Outputs = found
+        return outputs
+
+    def _run(self, visit: Visit, model: str, probe: Probe[Any]) -> PictureResult:
+        """Run a model with a probe in its graph."""
         with self._running:
             engine = self._graph(model, getattr(probe, "graph_form", probe))
             (found,) = engine.stream([visit.shown[model]], [probe])
@@ -139,28 +152,6 @@ class Answers:
             raise found.error
         named: PictureResult = replace(found.only, file=visit.name)
         return named
-
-    def _keeps(self, model: str) -> bool:
-        """Tell whether all that a model gives for a picture fits the memory."""
-        return kept_bytes(self.engines[model].layout) <= self.kept.limit
-
-    def _read(
-        self, visit: Visit, model: str, names: Sequence[str]
-    ) -> tuple[dict[str, Any], Layout]:
-        """Give outputs for a picture, kept or computed, and what the graph says of the layout."""
-        engine, question = self.engines[model], (model, tuple(names))
-        whole = self._keeps(model) and {*names} <= {*engine.outputs}
-        layout = engine.layout if whole else self._layouts.get(question)
-        found: Mapping[str, Any] = {name: self.kept.get((visit.key, model, name)) for name in names}
-        if layout is None or any(array is None for array in found.values()):
-            with self._running:
-                asked = engine if whole else self._graph(*question)
-                pixels = visit.shown[model].pixels[None]
-                found, layout = asked.run_informed(pixels, engine.outputs if whole else names)
-                self._layouts[question] = layout
-            for name, array in found.items():
-                self.kept.keep((visit.key, model, name), array)
-        return {name: found[name] for name in names}, layout
 
     def _graph(self, model: str, question: object) -> Engine:
         """Open a model for one question, or find it open."""
@@ -176,39 +167,19 @@ def reopen(engine: Engine) -> Engine:
     return Engine(engine.file, **{**engine.options, "size": engine.manifest.size, "in_graph": True})
 
 
-def _bytes_of(kept: Any) -> int:
-    """Count the bytes of an array, or of an answer's."""
-    return sum(
-        np.asarray(each).nbytes for each in (kept[1].values() if type(kept) is tuple else [kept])
-    )
-
-
-def compute_apart(probe: Any, arrays: Any, layout: Any, token: int | None, seconds: float) -> Any:
-    """Make a result in a process of its own; raise a UsageError if it takes more seconds."""
-    command = [sys.executable, "-c", f"from {__name__} import _compute; _compute({seconds})"]
-    question = pickle.dumps((probe, arrays, layout, token))
-    try:
-        done = subprocess.run(  # which no Ctrl-C reaches: what runs is finished first
-            command,
-            input=question,
-            capture_output=True,
-            timeout=seconds,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired as error:
+def _refuse_long(probe: Probe[Any], layout: Layout) -> None:
+    """Refuse what a person should be told takes long before it begins."""
+    if probe.draws > MOST_DRAWS:
         raise UsageError(
-            f"{probe.name} takes more than the {seconds:g} s that a question may take here "
-            f"({probe.advice(layout)}): ask it on the command line."
-        ) from error
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode(errors="replace"))
-    return pickle.loads(done.stdout)
+            f"{probe.draws} runs of a model are more than the {MOST_DRAWS} that a question may "
+            "take here: ask for fewer, or on the command line."
+        )
+    if probe.most_seconds(layout) > MOST_SECONDS:
+        raise UsageError(
+            f"{probe.name} may take more than the {MOST_SECONDS:g} s of a question here, as "
+            f"{probe.advice(layout)} Ask it on the command line."
+        )
 
 
-def _compute(seconds: float) -> None:
-    # Whoever asked may have been killed.
-    ending = threading.Timer(seconds + 1, os._exit, [1])
-    ending.daemon = True
-    ending.start()
-    probe, arrays, layout, token = pickle.load(sys.stdin.buffer)
-    pickle.dump(probe.compute(arrays, layout, [token])[0], sys.stdout.buffer)
+def _bytes_of(kept: tuple[Any, Mapping[str, Any]]) -> int:
+    return sum(np.asarray(array).nbytes for array in kept[1].values())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vitonnx.app._limits import Limits
+from vitonnx.demo import demo_models, draw_pictures
 from vitonnx.engine import Engine
 from vitonnx.plots import scale_of
 from vitonnx.portable import describe
@@ -19,30 +21,21 @@ __all__ = ["catalogue"]
 
 
 def catalogue(
-    engines: Mapping[str, Engine],
-    *,
-    served: bool,
-    limits: Limits,
-    examples: Sequence[str] = (),
+    engines: Mapping[str, Engine], limits: Limits, folder: Path, *, served: bool
 ) -> dict[str, Any]:
-    """Describe the page as plain JSON.
+    """Describe the page as plain JSON, and draw its examples into a folder.
 
-    Parameters
-    ----------
-    engines : mapping of str to Engine
-        Models by the names that visitors choose from.
-    served : bool
-        Whether these engines are asked, or small graphs in the browser.
-    limits : Limits
-        The page's.
-    examples : sequence of str
-        Names of pictures in the folder ``examples``.
+    The engines are named as visitors choose them; they are asked themselves if the page is
+    `served`, or else small graphs in the browser.
     """
+    examples = folder / "examples"
+    examples.mkdir()
+    names = [path.name for path in draw_pictures(examples)]
     limited = ("upload", "pixels", "seconds", "models", "memory")
     return {
         "version": version("vitonnx"),
         "served": served,
-        "examples": [{"name": name, "url": f"examples/{name}"} for name in examples],
+        "examples": [{"name": name, "url": f"examples/{name}"} for name in names],
         "limits": {name: getattr(limits, name) for name in limited},
         "colours": {"map": _colours()},
         "models": [
@@ -61,7 +54,5 @@ def _colours() -> str:
 
 def _command(engine: Engine) -> str:
     """Name a model as the command line does; no folder of this machine is told."""
-    from vitonnx.demo import demo_models
-
-    name = engine.file.stem
-    return name if demo_models().get(name) == engine.file else engine.file.name
+    file = engine.file
+    return file.stem if demo_models().get(file.stem) == file else file.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 
 from vitonnx.errors import UsageError
 
@@ -33,11 +33,9 @@ class Limits:
     idle: int = 60  # seconds in which a request must come; those of large files have more
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if (limit := getattr(self, field.name)) < 1:
-                raise UsageError(
-                    f"the page's limit of {field.name} is {limit}; it must be at least 1."
-                )
+        for name, limit in asdict(self).items():
+            if limit < 1:
+                raise UsageError(f"the page's limit of {name} is {limit}; it must be at least 1.")
         if self.pixels > MOST_PIXELS:
             raise UsageError(
                 f"the page's limit of pixels is {self.pixels:,}; it can be at most "

@@ -21,39 +21,34 @@ class Memory(Generic[Value]):
     def __init__(self, limit: int, size: Callable[[Value], int] = lambda value: 1) -> None:
         self.limit, self.held, self._size = limit, 0, size
         self._values: OrderedDict[tuple[Any, ...], tuple[Value, float]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def get(self, key: tuple[Any, ...]) -> Value | None:
         """Return a value, or None if it was never stored or has been dropped."""
         with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key, (None, 0.0))[0]
 
     def keep(self, key: tuple[Any, ...], value: Value) -> None:
         """Store a value, unless it is larger than all may be together."""
-        size = self._size(value)
         with self._lock:
-            self._drop(key)
-            if size <= self.limit:
+            self._drop(lambda other, _: other == key)
+            if (size := self._size(value)) <= self.limit:
                 self._values[key] = value, time.monotonic()
                 self.held += size
             while self.held > self.limit:
-                self._drop(next(iter(self._values)))
+                self.held -= self._size(self._values.popitem(last=False)[1][0])
 
     def forget(self, picture: object) -> None:
         """Drop all values of a picture."""
-        with self._lock:
-            for key in [key for key in self._values if key[0] == picture]:
-                self._drop(key)
+        self._drop(lambda key, _: key[0] == picture)
 
     def tidy(self, now: float) -> None:
         """Drop what is older than an hour."""
-        with self._lock:
-            for key in [key for key, (_, since) in self._values.items() if now - since > HOUR]:
-                self._drop(key)
+        self._drop(lambda _, since: now - since > HOUR)
 
-    def _drop(self, key: tuple[Any, ...]) -> None:
-        if key in self._values:
-            self.held -= self._size(self._values.pop(key)[0])
+    def _drop(self, these: Callable[[tuple[Any, ...], float], bool]) -> None:
+        with self._lock:
+            for key in [key for key, (_, since) in self._values.items() if these(key, since)]:
+                self.held -= self._size(self._values.pop(key)[0])

@@ -8,6 +8,8 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from vitonnx.app._replies import HEADERS, RefusedError, refusal
+
 __all__ = ["Impatient"]
 
 RATE: Final = 2**15  # bytes a second: whoever sends as fast may take longer
@@ -43,6 +45,15 @@ class Impatient(H11Protocol):
             self._wait(self._patience)
         elif self.conn.their_state is h11.SEND_BODY and self.conn.our_state is not h11.DONE:
             self._wait(self._timer.when() - self.loop.time() + len(data) / RATE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP as everything else is refused."""
+        reply = refusal(RefusedError(400))
+        reply.headers.update({**HEADERS, "Connection": "close"})
+        head = h11.Response(status_code=400, headers=reply.raw_headers, reason=b"Bad Request")
+        for event in (head, h11.Data(data=bytes(reply.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """Let what was refused come to its end, which nobody reads, for a moment."""

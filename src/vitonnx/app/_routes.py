@@ -24,10 +24,11 @@ from vitonnx.app._memory import Memory
 from vitonnx.app._replies import RefusedError, Said
 from vitonnx.app._videos import Job, Videos
 from vitonnx.app._visit import Visit, plain_name, receive
-from vitonnx.app._wire import answer_json, read_probe
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
-from vitonnx.probes import GraphProbe, Probe
+from vitonnx.portable import answer_of
+from vitonnx.probes import GraphProbe, Probe, read_probe
+from vitonnx.video import require_maps
 
 __all__ = ["Routes"]
 
@@ -47,8 +48,7 @@ class Routes:
     """
 
     def __init__(self, answers: Answers, limits: Limits, folder: Path, told: object) -> None:
-        self._answers, self._limits = answers, limits
-        self._sent = folder / "sent"
+        self._answers, self._limits, self._sent = answers, limits, folder / "sent"
         self._visits: Memory[Visit] = Memory(limits.visitors)
         self.videos = Videos(limits, _in_thread)
         self._room, self._turns = AT_ONCE + limits.waiting, asyncio.Semaphore(AT_ONCE)
@@ -81,9 +81,9 @@ class Routes:
 
     async def _look(self, request: Request) -> Response:
         given = request.query_params
-        engines = self._choose(given.getlist("models"))
+        engines, name = self._choose(given.getlist("models")), plain_name(given.get("name", ""))
         self._drop(given.get("before", ""))
-        name, path = plain_name(given.get("name", "")), await self._take(request)
+        path = await self._take(request)
 
         def look() -> tuple[Visit, dict[str, Any]]:
             visit = receive(path, name, engines, self._limits)
@@ -107,28 +107,29 @@ class Routes:
         return Response(self._find(key).portrait, headers=NO_STORE, media_type="image/jpeg")
 
     async def _ask(self, request: Request) -> Response:
-        body = b"".join([part async for part in _parts(request, QUESTION)])
-        asked = _object(body)
+        asked = _object(b"".join([part async for part in _parts(request, QUESTION)]))
         ((model, engine),) = self._choose([asked.get("model")]).items()
         probe = read_probe(asked.get("probe"), asked.get("options", {}))
         if not isinstance(probe, Probe):
             found = await self._do(lambda: engine.probe_weights(probe), request)
-            return Said(answer_json(found.finding, found.arrays()))
+            return Said(answer_of(found.finding, found.arrays()))
         visit = self._find(asked.get("picture"), model)
         first = visit if asked.get("first") is None else self._find(asked["first"], model)
         alone = None if isinstance(probe, GraphProbe) else self._slow
-        answer = await self._do(
-            lambda: answer_json(*self._answers.ask(visit, model, probe, first)), request, alone
-        )
-        return Said(answer)
+
+        def ask() -> dict[str, Any]:
+            return answer_of(*self._answers.ask(visit, model, probe, first))
+
+        return Said(await self._do(ask, request, alone))
 
     async def _film(self, request: Request) -> Response:
         given = request.query_params
-        engines = self._choose(given.getlist("model"))
+        engines, name = self._choose(given.getlist("model")), plain_name(given.get("name", ""))
         probe = read_probe(given.get("probe"), _object(given.get("options", "{}")))
-        self.videos.refuse(probe)
-        path, name = await self._take(request), plain_name(given.get("name", ""))
-        return Said({"job": self.videos.want(Job(path, name, engines, probe))})  # type: ignore[arg-type]
+        if not isinstance(probe, Probe):
+            raise UsageError(f"{probe.name} is of weights, the same in every frame: ask for maps.")
+        require_maps(probe)
+        return Said({"job": self.videos.want(Job(await self._take(request), name, engines, probe))})
 
     async def _video(self, request: Request) -> Response:
         key = request.path_params["key"]
@@ -164,15 +165,12 @@ class Routes:
 
     async def _take(self, request: Request) -> Path:
         """Write a body to a file as it comes."""
-        path, unchecked = self._sent / secrets.token_urlsafe(16), 0
+        path = self._sent / secrets.token_urlsafe(16)
         try:
             with path.open("xb") as file:
                 async for part in _parts(request, self._limits.upload):
                     file.write(part)
-                    unchecked += len(part)
-                    if unchecked > MEGABYTE:
-                        unchecked = 0
-                        self._refuse_full()
+                    self._refuse_full()
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -219,23 +217,20 @@ async def _in_thread(work: Callable[[], Done]) -> Done:
 
 async def _parts(request: Request, limit: int) -> AsyncIterator[bytes]:
     """Give a body as it comes, and refuse it where it is, or says that it is, too large."""
-    too_large = RefusedError(413, f"More than the {limit / MEGABYTE:.3g} MB that are allowed here.")
-    come = int(request.headers.get("content-length", "0")[:18])
-    if come > limit:
-        raise too_large
-    come = 0
-    async for part in request.stream():
-        come += len(part)
-        if come > limit:
-            raise too_large
-        yield part
+    said, come = int(request.headers.get("content-length", "0")[:18]), 0
+    if said <= limit:
+        async for part in request.stream():
+            come += len(part)
+            if come > limit:
+                break
+            yield part
+        else:
+            return
+    raise RefusedError(413, f"More than the {limit / MEGABYTE:.3g} MB that are allowed here.")
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise RefusedError(400, "What was asked must be an object of JSON.")
-    return said
+    with suppress(ValueError, RecursionError):
+        if isinstance(said := json.loads(text), dict):
+            return said
+    raise RefusedError(400, "What was asked must be an object of JSON.")

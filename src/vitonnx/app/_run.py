@@ -8,10 +8,9 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import FrameType
-from typing import Any
 
 import uvicorn
 
@@ -20,9 +19,7 @@ from vitonnx.app._catalogue import catalogue
 from vitonnx.app._gate import Gate
 from vitonnx.app._limits import Limits
 from vitonnx.app._protocol import Impatient
-from vitonnx.app._replies import Outermost
 from vitonnx.app._routes import Routes
-from vitonnx.demo import draw_pictures
 from vitonnx.engine import Engine
 from vitonnx.errors import UsageError
 from vitonnx.heap import return_memory
@@ -31,7 +28,7 @@ from vitonnx.media import temporary_folder
 __all__ = ["open_socket", "run_app"]
 
 PATIENCE = 30.0  # seconds that running work has to come to its end
-TIDY = 60.0  # seconds
+TIDY = 600  # ticks of a tenth of a second
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -65,28 +62,14 @@ def run_app(
 ) -> None:
     """Serve the page of some models until the process is asked to end, then finish what runs.
 
-    Parameters
-    ----------
-    engines : mapping of str to Engine
-        By the names that visitors choose from; the first two are shown at the start.
-    at : socket
-        See `open_socket`.
-    limits : Limits, optional
-        Limits of the page.
-    users : sequence of (user, password)
-        Users to admit; everyone, if empty.
-    public : sequence of str
-        Addresses by which the page is known outside, such as ``https://lab.example``: it answers
-        to no other names than these, ``localhost``, and its own address.
-    ready, closing : callable
-        Take the address, once visitors can connect, and sentences on the way to the end.
+    The first two engines, named as visitors choose them, are shown at the start. Only `users`, of
+    names and passwords, are admitted, or everyone if there are none. The page answers to no other
+    names than ``localhost``, its own address, and `public` ones, such as ``https://lab.example``.
+    `ready` takes the address, once visitors can connect, and `closing` sentences on the way to the
+    end.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        At Ctrl-C, once what ran is done; at a second one, at once.
-    UsageError
-        If a public address is none.
+    At Ctrl-C, raise a KeyboardInterrupt once what ran is done, and at a second one at once; raise a
+    UsageError if a public address is none.
     """
     return_memory(heaps=2)
     limits = limits or Limits()
@@ -96,14 +79,12 @@ def run_app(
         for name, engine in engines.items()
     }
     with temporary_folder() as folder:
-        for name in ("sent", "examples"):
-            (folder / name).mkdir()
-        examples = [path.name for path in draw_pictures(folder / "examples")]
-        told = catalogue(engines, served=True, limits=limits, examples=examples)
+        (folder / "sent").mkdir()
+        told = catalogue(engines, limits, folder, served=True)
         routes = Routes(Answers(engines, limits), limits, folder, told)
         gate = Gate(routes, list(engines), users, public)
         config = uvicorn.Config(
-            Outermost(gate),
+            gate,
             http=partial(Impatient, patience=limits.idle),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
@@ -133,14 +114,11 @@ class _Server(uvicorn.Server):
         closing: Callable[[str], None],
     ) -> None:
         super().__init__(config)
-        self.interrupted = False
+        self.interrupted, self._deadline = False, 0.0
         self._gate, self._routes, self._ready, self._closing = gate, routes, ready, closing
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin, and say where."""
-        self._loop = asyncio.get_running_loop()
-        self._begin(self._keep_tidy())
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
@@ -149,31 +127,26 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End when all is done; at a second signal, at once."""
         self.interrupted |= sig == signal.SIGINT
-        if self._gate.closing or not self._tasks:
+        if self._gate.closing or not self.started:
             logging.disable()  # requests that are cut off now fail, as expected
             self._routes.videos.stop_all()
             self.should_exit = self.force_exit = True
-        else:
-            self._gate.closing = True
-            self._loop.call_soon_threadsafe(self._begin, self._close())
+        self._gate.closing = True
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
-
-    async def _keep_tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY)
-            self._routes.tidy(time.monotonic())
-
-    async def _close(self) -> None:
-        self._closing(
-            "finishing running requests and accepting no new ones; a second signal ends at once."
-        )
-        deadline = time.monotonic() + PATIENCE
-        while self._gate.inside or self._routes.videos.busy:
-            if time.monotonic() > deadline:
-                self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
-                self._routes.videos.stop_all()
-                break
-            await asyncio.sleep(0.1)
-        self.should_exit = True
+    async def on_tick(self, counter: int) -> bool:
+        """Tidy up now and then, and tell whether it is time to end: ten times a second."""
+        now, videos = time.monotonic(), self._routes.videos
+        if counter % TIDY == 0:
+            self._routes.tidy(now)
+        if self._gate.closing and not self._deadline:
+            self._deadline = now + PATIENCE
+            self._closing(
+                "finishing running requests and accepting no new ones; a second signal ends at "
+                "once."
+            )
+        if self._gate.closing and now > self._deadline:
+            self._closing(f"some requests still ran after {PATIENCE:.0f} s and were ended.")
+            videos.stop_all()
+            self.should_exit = True
+        self.should_exit |= self._gate.closing and not (self._gate.inside or videos.busy)
+        return await super().on_tick(counter)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from vitonnx.app._catalogue import catalogue
 from vitonnx.app._limits import MEGABYTE, Limits
-from vitonnx.app._runtime import CDN, VERSION, copy_runtime, integrity
-from vitonnx.demo import draw_pictures
+from vitonnx.app._runtime import CDN, copy_runtime, describe_runtime
 from vitonnx.engine import Engine, Precision
 from vitonnx.errors import UsageError
 from vitonnx.media import atomic_folder, check_folder
@@ -23,32 +19,10 @@ from vitonnx.portable import kept_bytes, pack, size_that_fits
 
 __all__ = ["check_static", "default_precisions", "write_static"]
 
+HERE = Path(__file__).parent
 RECORD = ".vitonnx-page"
 # Files up to this are fetched by a visitor as they are; larger ones in fewer bits.
 LARGEST_WHOLE = 25 * MEGABYTE
-SPACE = """\
----
-title: {title}
-emoji: 🔍
-colorFrom: indigo
-colorTo: green
-sdk: static
-pinned: false
-custom_headers:
-  cross-origin-embedder-policy: require-corp
-  cross-origin-opener-policy: same-origin
-  cross-origin-resource-policy: cross-origin
----
-
-See where these models look. Everything runs in your browser, and no picture leaves it.
-
-| model | licence |
-|---|---|
-{rows}
-
-Made with [vitonnx](https://pypi.org/project/vitonnx/): `vitonnx app --static DIR --space`. Licences
-are what the models' files state: check them before you publish somebody else's weights.
-"""
 
 
 def check_static(folder: str | Path) -> None:
@@ -78,38 +52,16 @@ def write_static(
     limits: Limits | None = None,
     progress: Callable[[str], object] = lambda doing: None,
 ) -> dict[str, int]:
-    """Write the page, its models and the runtime.
+    """Write the page, its models and the runtime; give the bytes of models such as ``vit (int8)``.
 
-    Parameters
-    ----------
-    engines : mapping of str to Engine
-        Models by the names that visitors choose from; the first two are shown at the start.
-    folder : path
-        One that isn't there, is empty, or was written by this function.
-    precisions : sequence of str
-        What every model is written in; see `default_precisions`.
-    runtime : path, optional
-        The unpacked npm package onnxruntime-web; by default its files are fetched once.
-    cdn : bool
-        Whether visitors fetch the runtime from a CDN, and the folder has none.
-    space : bool
-        Whether to write the README of a static Space, too.
-    limits : Limits, optional
-        Limits of the page.
-    progress : callable
-        Takes what is being done now.
+    The first two engines, named as visitors choose them, are shown at the start; each is written in
+    all `precisions`, or by `default_precisions`. The folder isn't there, is empty, or was written
+    by this function. The `runtime` is the unpacked npm package onnxruntime-web; its files are
+    otherwise fetched once, or by visitors from a `cdn`. A `space` has the README of a static Space.
+    `progress` takes what is being done now.
 
-    Returns
-    -------
-    dict of str to int
-        Bytes of each model, by name and precision: ``dino (int8)``.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds other files, or a picture of a model takes more than may be kept.
-    VitonnxError
-        If the runtime can't be fetched, or nothing be written.
+    Raise a UsageError if the folder holds other files, or a picture of a model takes more than may
+    be kept, and a VitonnxError if the runtime can't be fetched, or nothing be written.
     """
     limits = limits or Limits()
     for name, engine in engines.items():
@@ -117,26 +69,24 @@ def write_static(
     sizes: dict[str, int] = {}
     with atomic_folder(folder, record=RECORD) as passing:
         _copy_page(passing, cdn=cdn)
-        examples = passing / "examples"
-        examples.mkdir()
-        said = catalogue(
-            engines,
-            served=False,
-            limits=limits,
-            examples=[path.name for path in draw_pictures(examples)],
-        )
-        base = CDN if cdn else "runtime/"
-        checked = integrity() if cdn else {}
-        said["runtime"] = {"base": base, "version": VERSION, "integrity": checked}
+        said = catalogue(engines, limits, passing, served=False)
+        said["runtime"] = describe_runtime(cdn=cdn)
         if not cdn:
             (passing / "runtime").mkdir()
             copy_runtime(runtime, passing / "runtime")
-        for model, (name, engine) in zip(said["models"], engines.items(), strict=True):
-            place = f"models/{_plain(name, len(sizes))}"
-            (passing / place).mkdir(parents=True)
-            wanted = precisions or default_precisions(engine)
-            packed = pack(engine, passing / place, wanted, partial(_say, progress, name))
-            model |= _placed(packed, place)
+        for number, (name, engine) in enumerate(engines.items()):
+            # Letters that need no care in an address, and never twice the same.
+            plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:60].strip(".-")
+            address = f"models/{number}-{plain}/"
+            (passing / address).mkdir(parents=True)
+            packed = pack(
+                engine,
+                passing / address,
+                precisions or default_precisions(engine),
+                partial(_say, progress, name),
+                address,
+            )
+            said["models"][number] |= packed
             for file in packed["files"]:
                 sizes[f"{name} ({file['precision']})"] = file["bytes"]
         text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
@@ -162,13 +112,11 @@ def _check_kept(name: str, engine: Engine, limits: Limits) -> None:
 
 
 def _copy_page(folder: Path, *, cdn: bool) -> None:
-    with as_file(files("vitonnx.app") / "page") as page:
-        for path in page.iterdir():
-            if path.is_file() and path.name != "served.js":
-                shutil.copyfile(path, folder / path.name)
+    for path in (HERE / "page").iterdir():
+        if path.is_file() and path.name != "served.js":
+            shutil.copyfile(path, folder / path.name)
     if cdn:
-        address = urlsplit(CDN)
-        origin = f"{address.scheme}://{address.netloc}"
+        origin = CDN.partition("/npm/")[0]
         index = folder / "index.html"
         words = index.read_text(encoding="utf-8")
         for source in ("script-src 'self'", "connect-src 'self'"):
@@ -176,37 +124,10 @@ def _copy_page(folder: Path, *, cdn: bool) -> None:
         index.write_text(words, encoding="utf-8")
 
 
-def _plain(name: str, number: int) -> str:
-    """Name a model's folder: letters that need no care in an address, and never twice the same."""
-    return f"{number}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:60].strip('.-')}"
-
-
-def _placed(packed: Any, place: str) -> Any:
-    """Write addresses as seen from the page."""
-    for file in packed["files"]:
-        file["sha256"] = {f"{place}/{name}": digest for name, digest in file["sha256"].items()}
-        file["model"] = f"{place}/{file['model']}"
-        file["data"]["url"] = f"{place}/{file['data']['url']}"
-    for form in _all(packed["forms"].values()):
-        if "answer" in form:
-            form["answer"] = f"{place}/{form['answer']}"
-        for step in form.get("steps", ()):
-            graph = step["graph"]
-            step["graph"] = (
-                f"{place}/{graph}"
-                if isinstance(graph, str)
-                else {precision: f"{place}/{name}" for precision, name in graph.items()}
-            )
-    return packed
-
-
-def _all(lists: Iterable[Iterable[Any]]) -> list[Any]:
-    return [each for some in lists for each in some]
-
-
 def _space(engines: Mapping[str, Engine]) -> str:
     rows = [
         f"| {name} | {engine.manifest.source.licence or 'not known'} |"
         for name, engine in engines.items()
     ]
-    return SPACE.format(title=json.dumps("Where do they look?"), rows="\n".join(rows))
+    words = (HERE / "space.md").read_text(encoding="utf-8")
+    return words.replace("{rows}", "\n".join(rows))

@@ -23,9 +23,9 @@ def read_users(path: Path) -> list[tuple[str, str]]:
         raise UsageError(f"can't read {path}: {reason}.") from error
     users: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        user, colon, password = line.partition(":")
+        user, _, password = line.partition(":")
         user = user.strip()
-        if line.strip() and not (user and colon and password):
+        if line.strip() and not (user and password):
             raise UsageError(f"{path}, line {number}: the form is not user:password.")
         if user in users:
             raise UsageError(f"{path}, line {number}: this user is named twice.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +15,10 @@ from vitonnx.app._limits import Limits
 from vitonnx.app._memory import HOUR
 from vitonnx.app._replies import FOR_VISITORS, RefusedError, unexpected
 from vitonnx.engine import Engine
-from vitonnx.errors import UsageError, VideoError
+from vitonnx.errors import VideoError
 from vitonnx.media.videos import Span, open_video, read_facts
 from vitonnx.probes import Probe
-from vitonnx.video import VideoOptions, at_shape_of, probe_video, require_maps
+from vitonnx.video import VideoOptions, at_shape_of, probe_video
 
 __all__ = ["Job", "Videos"]
 
@@ -44,7 +43,7 @@ class Job:
     share: float = 0.0
     words: str = "Waiting for other videos"
     since: float = field(default_factory=time.monotonic)
-    stopped: threading.Event = field(default_factory=threading.Event)
+    stopped: bool = False
 
     @property
     def output(self) -> Path:
@@ -53,8 +52,21 @@ class Job:
 
     def remove(self) -> None:
         """Stop it, and remove what was made."""
-        self.stopped.set()
+        self.stopped = True
         self.output.unlink(missing_ok=True)
+
+    def watch(
+        self, items: Iterable[Item], *, total: int | None, label: str, most: int
+    ) -> Iterator[Item]:
+        """Pass frames on, unless it is stopped or they are too many."""
+        for number, item in enumerate(items):
+            if self.stopped:
+                raise VideoError("Stopped at your request.")
+            if number >= most:
+                raise VideoError(f"The video has more than {most} frames: cut it, or skip frames.")
+            self.share = number / total if total else 0.0
+            self.words = f"{label}: frame {number + 1}"
+            yield item
 
 
 class Videos:
@@ -63,27 +75,16 @@ class Videos:
     def __init__(self, limits: Limits, in_thread: Callable[..., Any]) -> None:
         self.jobs: dict[str, Job] = {}
         self._limits, self._in_thread = limits, in_thread
-        self._turn = asyncio.Lock()
-        self._tasks = set[asyncio.Task[None]]()
-
-    def refuse(self, probe: Any) -> None:
-        """Raise an error for a probe that has nothing for videos, or if too many wait."""
-        if not isinstance(probe, Probe):
-            raise UsageError(f"{probe.name} is of weights, the same in every frame: ask for maps.")
-        require_maps(probe)
-        if sum(job.state == "waiting" for job in self.jobs.values()) >= self._limits.waiting:
-            raise RefusedError(503, "Too many videos wait: try again later.", retry=60)
+        self._turn, self._tasks = asyncio.Lock(), set[asyncio.Task[None]]()
 
     def want(self, job: Job) -> str:
         """Begin to make a video, and give the key by which it is asked for."""
-        try:
-            self.refuse(job.probe)  # once more: many may have been sent at the same time
-        except RefusedError:
+        if sum(other.state == "waiting" for other in self.jobs.values()) >= self._limits.waiting:
             job.path.unlink()
-            raise
+            raise RefusedError(503, "Too many videos wait: try again later.", retry=60)
         self.jobs[job.path.name] = job
         task = asyncio.create_task(self._work(job))
-        self._tasks.add(task)
+        self._tasks.add(task)  # a task that nobody holds may be forgotten
         task.add_done_callback(self._tasks.discard)
         return job.path.name
 
@@ -102,17 +103,17 @@ class Videos:
 
     def stop_all(self) -> None:
         """Stop all videos."""
-        for job in [*self.jobs.values()]:
-            job.stopped.set()
+        for job in self.jobs.values():
+            job.stopped = True
 
     @property
     def busy(self) -> bool:
         """Whether a video is wanted, or has just been made."""
         recent = time.monotonic() - FETCH
-        states = {
-            job.state for job in self.jobs.values() if job.state != "done" or job.since > recent
-        }
-        return not states <= {"failed"}
+        return any(
+            job.state in ("waiting", "running") or (job.state == "done" and job.since > recent)
+            for job in self.jobs.values()
+        )
 
     async def _work(self, job: Job) -> None:
         try:
@@ -127,40 +128,28 @@ class Videos:
         finally:
             job.since = time.monotonic()
             job.path.unlink(missing_ok=True)
-            if job.stopped.is_set():
+            if job.stopped:
                 job.remove()
 
     def _make(self, job: Job) -> None:
         facts, most = read_facts(job.path, FORMATS), self._limits.seconds
         height, width = facts.size
+        frames = f"{job.name} has frames of {height}x{width} pixels"
         if height * width > self._limits.pixels:
-            raise VideoError(f"{job.name} has frames of {height}x{width} pixels: scale it down.")
+            raise VideoError(f"{frames}: scale it down.")
         if facts.seconds is not None and facts.seconds > most:
             raise VideoError(
                 f"{job.name} lasts {float(facts.seconds):.0f} s; at most {most} s are allowed "
                 "here: cut it, or use `vitonnx probe video`, which takes any length."
             )
-        span = Span(end=Fraction(most))
-        video = open_video(job.path, span, max_pixels=self._limits.pixels)
+        video = open_video(job.path, Span(end=Fraction(most)), max_pixels=self._limits.pixels)
         # A model sees the short side at its own size: a strip would be any number of tokens.
         if max(video.size) > SLIMMEST * min(video.size):
             raise VideoError(
-                f"{job.name} has frames of {height}x{width} pixels; the longer side may be at most "
-                f"{SLIMMEST} times the shorter: crop the video."
+                f"{frames}; the longer side may be at most {SLIMMEST} times the shorter: crop the "
+                "video."
             )
         engines = [at_shape_of(engine, video.size) for engine in job.engines.values()]
-        watch = partial(_watch, job=job, most=FASTEST * most)
+        watch = partial(job.watch, most=FASTEST * most)
         asked, titles = job.probe.in_video(), list(job.engines)
         probe_video(video, engines, asked, job.output, VideoOptions(), titles=titles, watch=watch)
-
-
-def _watch(
-    items: Iterable[Item], *, total: int | None, label: str, job: Job, most: int
-) -> Iterator[Item]:
-    for number, item in enumerate(items):
-        if job.stopped.is_set():
-            raise VideoError("Stopped at your request.")
-        if number >= most:
-            raise VideoError(f"The video has more than {most} frames: cut it, or skip frames.")
-        job.share, job.words = number / total if total else 0.0, f"{label}: frame {number + 1}"
-        yield item

@@ -43,18 +43,17 @@ def receive(path: Path, name: str, engines: Mapping[str, Engine], limits: Limits
 
     Its header is read first: too large a picture is refused before a pixel is decoded.
     """
-    with _open(path, name, limits) as opened:
-        try:
-            with decoded(opened) as (picture, size):
-                shown = {
-                    model: prepare(picture, engine.manifest.preprocessing, engine.manifest.covered)
-                    for model, engine in engines.items()
-                }
-                portrait = io.BytesIO()
-                picture.thumbnail((PORTRAIT, PORTRAIT))
-                picture.save(portrait, "jpeg", quality=QUALITY)
-        except PictureError as error:
-            raise PictureError(str(error).replace(str(path), name)) from error
+    portrait = io.BytesIO()
+    try:
+        with _open(path, name, limits) as opened, decoded(opened) as (picture, size):
+            shown = {
+                model: prepare(picture, engine.manifest.preprocessing, engine.manifest.covered)
+                for model, engine in engines.items()
+            }
+            picture.thumbnail((PORTRAIT, PORTRAIT))
+            picture.save(portrait, "jpeg", quality=QUALITY)
+    except PictureError as error:
+        raise PictureError(str(error).replace(str(path), name)) from error
     return Visit(secrets.token_urlsafe(16), name, size, shown, portrait.getvalue())
 
 
@@ -73,19 +72,18 @@ def plain_name(name: str) -> str:
 
 def _open(path: Path, name: str, limits: Limits) -> Image.Image:
     """Read the header of a picture, and refuse it if it is too large."""
-    picture = None
+    most = f"{limits.pixels / 1e6:.3g} million pixels"
+    large = PictureError(f"{name} has more than the {most} allowed here: scale it down first.")
     try:
         picture = Image.open(path, formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        pass
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise large from error
     except Exception as error:  # Pillow's readers raise anything on damaged files.
         raise PictureError(
             f"{name} is not a picture in a format supported here: use PNG, JPEG, WebP, AVIF, GIF, "
             "BMP or TIFF."
         ) from error
-    if picture is None or picture.width * picture.height > limits.pixels:
-        if picture is not None:
-            picture.close()
-        most = f"{limits.pixels / 1e6:.3g} million pixels"
-        raise PictureError(f"{name} has more than the {most} allowed here: scale it down first.")
+    if picture.width * picture.height > limits.pixels:
+        picture.close()
+        raise large
     return picture

@@ -14,7 +14,14 @@ from rich.markup import escape
 
 from vitonnx.cli._console import inform
 from vitonnx.errors import UsageError
-from vitonnx.probes import Option, ProbeClass, find_probe, load_probes, options_of
+from vitonnx.probes import (
+    Option,
+    ProbeClass,
+    find_probe,
+    load_probes,
+    options_of,
+    probe_of_words,
+)
 
 __all__ = [
     "Given",
@@ -124,21 +131,8 @@ def make_probe(probe: ProbeClass, given: Given) -> Any:
     UsageError
         If a value can't be read, or the probe refuses it.
     """
-    known = {option.name: option for option in options_of(probe)}
-    values = {
-        name: _value(known[name], value)
-        for name, value in given.items()
-        if value is not None and value != []
-    }
-    return probe(**values)
-
-
-def _value(option: Option, value: str | bool | list[str]) -> Any:
-    """Read what was typed, perhaps several times."""
-    if isinstance(value, list):
-        values = tuple(map(option.parse, value))
-        return values[0] if len(values) == 1 else values
-    return option.parse(value) if isinstance(value, str) else value
+    said = {name: value for name, value in given.items() if value is not None and value != []}
+    return probe_of_words(probe, said)
 
 
 def make_probes(words: Sequence[str], shared: Given, *, graph_only: bool = False) -> list[Any]:

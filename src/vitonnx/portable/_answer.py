@@ -14,6 +14,9 @@ from vitonnx.probes import Finding
 
 __all__ = ["answer_of"]
 
+# What JavaScript has typed arrays for; others are sent as the next wider.
+SENT = {"f2": "f4", "f4": "f4", "f8": "f8", "u1": "u1", "b1": "b1"}
+
 
 def answer_of(finding: Finding, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Write a finding, and the result's own arrays, for a page.
@@ -40,10 +43,10 @@ def answer_of(finding: Finding, arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 def packed(array: Any) -> dict[str, Any]:
     """Write an array."""
-    numbers = np.ascontiguousarray(array)
-    numbers = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
+    numbers = np.asarray(array)
+    numbers = np.asarray(numbers, "<" + SENT.get(numbers.dtype.str[1:], "i8"), order="C")
     return {
         "dtype": numbers.dtype.name,
-        "shape": list(np.shape(array)),
+        "shape": list(numbers.shape),
         "data": base64.b64encode(numbers.tobytes()).decode(),
     }

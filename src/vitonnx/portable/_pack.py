@@ -36,6 +36,7 @@ def pack(
     folder: Path,
     precisions: Sequence[Precision],
     progress: Callable[[str], object] = lambda doing: None,
+    address: str = "",
 ) -> Json:
     """Write a model, and what it takes to ask it, into an empty folder.
 
@@ -49,18 +50,20 @@ def pack(
         The model is written in each.
     progress : callable
         Takes what is being done now.
+    address : str
+        Of the folder, as seen from the page; empty or with a slash at its end.
 
     Returns
     -------
     dict
-        Plain JSON: ``files``, ``kept`` and ``forms``, with addresses relative to the folder.
+        Plain JSON: ``files``, ``kept`` and ``forms``, with the files' addresses.
 
     Raises
     ------
     VitonnxError
         If the model can't be written in one of these.
     """
-    packed = _Packed(engine, folder, tuple(precisions))
+    packed = _Packed(engine, folder, tuple(precisions), address)
     for precision in packed.precisions:
         progress(f"the model in {precision}")
         packed.write_model(precision)
@@ -80,6 +83,7 @@ class _Packed:
     engine: Engine
     folder: Path
     precisions: tuple[Precision, ...]
+    address: str
     weights: dict[Precision, SharedWeights] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)  # files by the hash of what they hold
 
@@ -118,12 +122,13 @@ class _Packed:
         names = [f"{precision}.onnx", f"{precision}.onnx_data"]
         paths = [self.folder / name for name in names]
         hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+        urls = [self.address + name for name in names]
         return {
             "precision": precision,
-            "model": names[0],
-            "data": {"path": names[1], "url": names[1]},
+            "model": urls[0],
+            "data": {"path": names[1], "url": urls[1]},
             "bytes": sum(path.stat().st_size for path in paths),
-            "sha256": dict(zip(names, hashes, strict=True)),
+            "sha256": dict(zip(urls, hashes, strict=True)),
         }
 
     def answers(self, kind: type[Any]) -> Iterator[Json]:
@@ -224,7 +229,7 @@ class _Packed:
             small = whole_graph(self.engine.file, self.size, form, precision)
             path = self.folder / f"{form.name}.{precision}.onnx"
             self.weights[precision].save(small.graphs[0], path)
-            graphs[precision] = path.name
+            graphs[precision] = self.address + path.name
         assert small is not None
         read = (IMAGES, *small.asked)
         takes = {each: _taken(each, form) for each in read}
@@ -252,12 +257,12 @@ class _Packed:
         return {"words": words, "mark": mark is not None}
 
     def _keep(self, data: bytes, name: str) -> str:
-        """Write a file, unless there is one of the same content; give its name."""
+        """Write a file, unless there is one of the same content; give its address."""
         key = hashlib.sha256(data).hexdigest()
         if key not in self.seen:
             (self.folder / name).write_bytes(data)
             self.seen[key] = name
-        return self.seen[key]
+        return self.address + self.seen[key]
 
 
 def _taken(name: str, form: Form) -> Json:

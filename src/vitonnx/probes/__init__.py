@@ -57,6 +57,7 @@ from vitonnx.probes._probe import (
     no_probe,
 )
 from vitonnx.probes._query import read_query
+from vitonnx.probes._reading import probe_of_words, read_probe
 from vitonnx.probes._registry import (
     GROUP,
     PROBES,
@@ -163,6 +164,8 @@ __all__ = [
     "patch_tokens",
     "position_similarity",
     "principal_components",
+    "probe_of_words",
+    "read_probe",
     "read_query",
     "rollout",
     "token_distances",

@@ -151,12 +151,16 @@ class Flow(Probe[FlowResult]):
         _check_size(layout)
         edges, flows = _edges(layout), layout.patches
         few = min(edges, layout.blocks * layout.tokens * FEW)
-        quickest, slowest = (flows * few * SECONDS_PER_EDGE, flows * edges * MOST_SECONDS_PER_EDGE)
+        quickest, slowest = flows * few * SECONDS_PER_EDGE, self.most_seconds(layout)
         return (
             f"a picture takes {flows:,} maximum flows in a graph of {edges:,} edges: "
             f"{_in_words(quickest)}, or up to {_in_words(max(slowest, 1.0))} where the graph has "
             "narrow parts."
         )
+
+    def most_seconds(self, layout: Layout) -> float:
+        """Give the seconds that a picture may take, where its graph has narrow parts."""
+        return layout.patches * _edges(layout) * MOST_SECONDS_PER_EDGE
 
     def compute(
         self, outputs: Mapping[str, Array], layout: Layout, queries: Sequence[int | None]

@@ -109,6 +109,10 @@ class Probe(Question, Generic[Result]):
         """Give a sentence that a person should read before the work begins; None for none."""
         return None
 
+    def most_seconds(self, layout: Layout) -> float:
+        """Give the seconds that a picture may take; 0 for what nobody notices."""
+        return 0.0
+
     @property
     def fit_source(self) -> str | None:
         """What the probe is to be fitted on, if not on the pictures that are asked.

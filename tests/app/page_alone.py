@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import vitonnx.app
 from vitonnx.app import Limits
@@ -23,19 +24,17 @@ def write_alone(folder: Path, pictures: Path) -> None:
     """Write the page, and the pictures of a folder as its examples."""
     shutil.copytree(PAGE, folder, dirs_exist_ok=True)
     shutil.copy(Path(__file__).parent / "page" / "fake-engine.js", folder / "served.js")
-    shutil.copytree(pictures, folder / "examples")
-    (folder / "catalogue.json").write_text(json.dumps(_described(pictures)))
+    said = _described(folder)
+    names = sorted(path.name for path in pictures.iterdir())
+    said["examples"] = [{"name": name, "url": f"examples/{quote(name)}"} for name in names]
+    shutil.copytree(pictures, folder / "examples", dirs_exist_ok=True)
+    (folder / "catalogue.json").write_text(json.dumps(said))
 
 
-def _described(pictures: Path) -> dict[str, Any]:
+def _described(folder: Path) -> dict[str, Any]:
     """Describe two models: one crops and names classes, one pads and has a wicked name."""
     engine = Engine(demo_models()["scenes_vit"])
-    said = catalogue(
-        {"small": engine, EVIL: engine},
-        served=True,
-        limits=Limits(models=2),
-        examples=sorted(path.name for path in pictures.iterdir()),
-    )
+    said = catalogue({"small": engine, EVIL: engine}, Limits(models=2), folder, served=True)
     small, wide = said["models"]
     small |= {
         "command": "small.onnx",

@@ -133,10 +133,10 @@ def test_classes_are_asked_by_name(viewer: Person) -> None:
 
 
 def test_a_switch_and_a_number(viewer: Person) -> None:
-    viewer.ask("pca")
+    viewer.ask("distance")
     with viewer.answer():
-        viewer.option("whiten").check()
-    assert viewer.asked()[0]["options"] == {"whiten": "true"}
+        viewer.option("renormalize").check()
+    assert viewer.asked()[0]["options"] == {"renormalize": "true"}
     viewer.ask("filters")
     with viewer.answer():
         viewer.option("components").fill("3")

@@ -7,7 +7,7 @@ import { isPixel, set, state } from "./state.js";
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const KEYS = " Arrow keys ask another patch; Home asks the default again.";
 const PEN = "#4de8ff"; // of frames and outlines: seen on any picture and any colour
-const [LARGE, SMALL] = [960, 160]; // pixels across
+const [LARGE, SMALL] = [720, 160]; // pixels across
 
 export function makeMap({ grid }, { asks = false, small = false }) {
   const [rows, columns] = grid;

@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import vitonnx.app
 from vitonnx.app import Limits
@@ -24,17 +23,16 @@ def write_alone(folder: Path, pictures: Path) -> None:
     """Write the page, and the pictures of a folder as its examples."""
     shutil.copytree(PAGE, folder, dirs_exist_ok=True)
     shutil.copy(Path(__file__).parent / "page" / "fake-engine.js", folder / "served.js")
-    said = _described(folder)
-    names = sorted(path.name for path in pictures.iterdir())
-    said["examples"] = [{"name": name, "url": f"examples/{quote(name)}"} for name in names]
-    shutil.copytree(pictures, folder / "examples", dirs_exist_ok=True)
+    said = _described(sorted(path.name for path in pictures.iterdir()))
+    shutil.copytree(pictures, folder / "examples")
     (folder / "catalogue.json").write_text(json.dumps(said))
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def _described(names: list[str]) -> dict[str, Any]:
     """Describe two models: one crops and names classes, one pads and has a wicked name."""
     engine = Engine(demo_models()["scenes_vit"])
-    said = catalogue({"small": engine, EVIL: engine}, Limits(models=2), folder, served=True)
+    models = {"small": engine, EVIL: engine}
+    said = catalogue(models, served=True, limits=Limits(models=2), examples=names)
     small, wide = said["models"]
     small |= {
         "command": "small.onnx",

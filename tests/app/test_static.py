@@ -43,7 +43,7 @@ def address(
     assert "sdk: static" in readme
     assert "| scenes_vit |" in readme
     own = [path for path in folder.iterdir() if path.is_file()]
-    assert sum(path.stat().st_size for path in own) <= 190_000
+    assert sum(path.stat().st_size for path in own) <= 150_000
     with serve_folder(folder, isolated=True) as address:
         yield address
 
@@ -204,7 +204,8 @@ def test_a_jpeg_ranks_patches_alike(
         ranks = [
             np.argsort(np.argsort(np.ravel(each))) for each in (arrays["rollout"], expected.rollout)
         ]
-        assert np.corrcoef(ranks)[0, 1] >= 0.999
+        correlation = np.corrcoef(ranks[0], ranks[1]).item(0, 1)
+        assert correlation >= 0.999
 
 
 def test_what_weights_tell_and_what_a_page_cannot(person: Person) -> None:

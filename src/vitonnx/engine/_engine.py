@@ -329,7 +329,38 @@ class Engine:
         outputs: Sequence[str],
         constants: Mapping[str, NDArray[Any]] | None = None,
     ) -> tuple[dict[str, NDArray[np.float32]], Layout]:
-        """Give outputs as `run_pixels` does, and the layout with what their graph tells of it."""
+        """Give outputs as `run_pixels` does, and the layout with what their graph tells of it.
+
+        Parameters
+        ----------
+        pixels : uint8 (batch, height, width, 3)
+            As in `run_pixels`.
+        outputs : sequence of str
+            Names of outputs, or of values that plans find: see `vitonnx.contract.is_derived`.
+        constants : mapping of str to array, optional
+            Inputs of the graph beside the pixels, such as the classes that derivatives are of.
+
+        Returns
+        -------
+        dict of str to float32 array
+            Stacked on batch.
+        Layout
+            That of the engine, and whether the final norm is applied, and what the head reads.
+
+        Raises
+        ------
+        UsageError
+            As in `run_pixels`.
+
+        Examples
+        --------
+        >>> from vitonnx.demo import demo_models
+        >>> engine = Engine(demo_models()["scenes_vit"])
+        >>> picture = np.zeros((1, 48, 48, 3), np.uint8)
+        >>> found, layout = engine.run_informed(picture, ["final_norm/tokens"])
+        >>> found["final_norm/tokens"].shape, layout.final_norm
+        ((1, 37, 128), True)
+        """
         self._refuse_closed()
         pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)

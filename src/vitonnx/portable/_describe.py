@@ -55,6 +55,7 @@ def _probe(engine: Engine, kind: type[Any], *, served: bool) -> dict[str, Any]:
         for each in options_of(kind)
         if _is_asked(each, served=served)
     ]
+    options = [each for each in options if each["role"] != "choice" or len(each["choices"]) > 1]
     return {
         "name": kind.name,
         "class": kind.__name__,

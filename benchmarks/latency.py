@@ -6,6 +6,7 @@ Of the static page by default, whose models run in the browser; with --served, o
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import statistics
 import subprocess
@@ -131,6 +132,8 @@ def main() -> None:
             shown.goto(address)
             shown.wait_for_selector(READY)
             shown.evaluate(WATCH)
+            for card in shown.locator("#maps .backend").all():  # it says what has loaded the model
+                card.filter(has_text=re.compile(".")).wait_for(state="attached", timeout=60_000)
             waits = dict(waited(shown, album))
         browser.close()
     rows = [

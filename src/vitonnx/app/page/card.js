@@ -81,6 +81,7 @@ export function makeCard(name) {
     },
     refuse(sentence, best = []) {
       if (error.textContent !== sentence) error.textContent = sentence;
+      backend.textContent = state.engine.backend(name) ?? "";
       empty(best);
     },
   };

@@ -29,7 +29,7 @@ async function round() {
     part("maps").replaceChildren(...cards.map(({ element }) => element));
   }
   part("hint").hidden = Boolean(picture) || weights;
-  if (!weights && !picture) cards.forEach((card) => card.refuse(""));
+  if (!weights && !picture) cards.forEach(prepare);
   else {
     const failures = await Promise.all(cards.map(load));
     cards.forEach((card, at) => failures[at] && card.refuse(failures[at]));
@@ -41,6 +41,13 @@ async function round() {
   document.body.dataset.answer = ++answers;
   tell("answer");
   part("spoken").textContent = cards.map((card) => card.told()).find(Boolean) ?? "";
+}
+
+// Nobody has chosen a picture yet: the model is loaded meanwhile.
+async function prepare(card) {
+  card.refuse("");
+  const failure = await load(card);
+  if (!state.picture && !probe().weights) card.refuse(failure);
 }
 
 // Tried once for each card: what fails is tried again when its model is chosen again.

@@ -12,7 +12,7 @@ export class Question {
       if (role === "block") this.block = text;
       if (role === "class") this.class = [text].flat();
       const isNumber = role === "number" || (role === "class" && !several);
-      if (isNumber && text !== null) this.numbers.push(name);
+      if (isNumber && text !== null && text !== String(usual)) this.numbers.push(name);
       this.texts[name] = text;
     }
     this.form = (model.forms[probe.name] ?? []).find((form) => this.#fits(form));

@@ -109,18 +109,14 @@ def write_folder(folder: Path) -> None:
     catalogue = {
         "limits": {"upload": 10**7, "pixels": 10**6, "memory": 10**6},
         "runtime": {"base": "runtime/", "version": VERSION, "integrity": {}},
-        "models": [{**described(), "files": [file]}],
+        "models": [{**described(), "files": [file], "formsUrl": "forms.json"}],
     }
+    (folder / "forms.json").write_text(json.dumps(forms()))
     (folder / "catalogue.json").write_text(json.dumps(catalogue))
 
 
 def described() -> dict[str, Any]:
     """The model's part of the catalogue, but for its files."""
-    by_block = {str(block): {"attention": f"attention_{block}"} for block in range(2)}
-    of_first = {at: {"attention": f"first/{fed['attention']}"} for at, fed in by_block.items()}
-    row = {"query": {"query": True}, "scale": {"option": "mass"}}
-    whole = {"images": {"images": True}, "targets": {"class": True, "shape": [1, 1]}}
-    classes = dict.fromkeys(("fp32", "int8"), "class.onnx")
     heads = [option("block", "block", -1), option("query", "query"), option("mass", "number")]
     return {
         "name": "tiny",
@@ -139,13 +135,21 @@ def described() -> dict[str, Any]:
             {"name": "attribution", "options": [{**option("target", "class"), "several": True}]},
             {"name": "flow", "options": [], "refused": "flow can't be asked here."},
         ],
-        "forms": {
-            "heads": [
-                form("mean.onnx", {}, by_block, query="mean"),
-                form("row.onnx", row, of_first, query="token"),
-            ],
-            "attribution": [form(classes, whole, {})],
-        },
+    }
+
+
+def forms() -> dict[str, Any]:
+    """How the model is asked."""
+    by_block = {str(block): {"attention": f"attention_{block}"} for block in range(2)}
+    of_first = {at: {"attention": f"first/{fed['attention']}"} for at, fed in by_block.items()}
+    row = {"query": {"query": True}, "scale": {"option": "mass"}}
+    whole = {"images": {"images": True}, "targets": {"class": True, "shape": [1, 1]}}
+    return {
+        "heads": [
+            form("mean.onnx", {}, by_block, query="mean"),
+            form("row.onnx", row, of_first, query="token"),
+        ],
+        "attribution": [form(dict.fromkeys(("fp32", "int8"), "class.onnx"), whole, {})],
     }
 
 

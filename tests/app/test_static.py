@@ -168,13 +168,13 @@ def test_classes(
     person.ask("lens")
     alike(saved(person, tmp_path)[0], expected)
     person.ask("attribution")
+    with person.answer():
+        person.option("target").fill("2")
+        person.option("target").press("Enter")
     for method in ("legrad", "grad-cam"):
         if method != "legrad":
             with person.answer():
                 person.option("method").select_option(method)
-        with person.answer():
-            person.option("target").fill("2")
-            person.option("target").press("Enter")
         found = saved(person, tmp_path)[0]
         alike(found, engine.probe(pictures / "cat.png", vx.Attribution(method=method, target=2))[0])
 

@@ -30,6 +30,8 @@ __all__ = ["pack"]
 
 Json = dict[str, Any]
 
+FORMS = "forms.json"
+
 
 def pack(
     engine: Engine,
@@ -56,7 +58,8 @@ def pack(
     Returns
     -------
     dict
-        Plain JSON: ``files``, ``kept`` and ``forms``, with the files' addresses.
+        Plain JSON: ``files``, ``kept`` and ``formsUrl``, with the files' addresses. The forms are
+        lists by the probes' names.
 
     Raises
     ------
@@ -73,7 +76,8 @@ def pack(
         found = [*packed.answers(kind)] if issubclass(kind, WeightProbe) else [*packed.forms(kind)]
         if found:
             forms[kind.name] = found
-    return {"kept": packed.kept, "files": packed.files(), "forms": forms}
+    (folder / FORMS).write_text(json.dumps(forms, separators=(",", ":")), encoding="utf-8")
+    return {"kept": packed.kept, "files": packed.files(), "formsUrl": address + FORMS}
 
 
 @dataclass

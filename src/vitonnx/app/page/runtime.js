@@ -82,8 +82,8 @@ export class Runtime {
     return made;
   }
 
-  // Fetches what was found when the page was written.
-  fetchAnswer = async (url) => unpack(new TextDecoder().decode(await download(this.#at(url))));
+  // Fetches what was written with the page: how a model is asked, or what its weights tell.
+  fetchJson = async (url) => unpack(new TextDecoder().decode(await download(this.#at(url))));
 
   // Fetches a model's graphs, which the service worker then keeps for when there is no network.
   async warm(model, loaded) {

@@ -25,6 +25,11 @@ function inTurn(work) {
 
 const modelOf = (name) => catalogue.models.find((model) => model.name === name);
 
+async function openModel(model, progress) {
+  model.forms = await runtime.fetchJson(model.formsUrl);
+  return runtime.openModel(model, progress, inTurn);
+}
+
 const engine = {
   async open(given, root) {
     catalogue = given;
@@ -35,7 +40,7 @@ const engine = {
 
   async load(name, progress = () => {}) {
     const model = modelOf(name);
-    if (!loaded.has(name)) loaded.set(name, runtime.openModel(model, progress, inTurn));
+    if (!loaded.has(name)) loaded.set(name, openModel(model, progress));
     try {
       const { words, file } = await loaded.get(name);
       backends[name] = words;
@@ -138,7 +143,7 @@ async function answer(key, model, probeName, options, firstKey) {
   const own = key && viewOf(key, model);
   const first = firstKey ? viewOf(firstKey, model) : own;
   const { answer: file, steps, outputs: named, words, mark } = question.form;
-  if (file) return runtime.fetchAnswer(file);
+  if (file) return runtime.fetchJson(file);
   const values = {};
   for (const step of steps) Object.assign(values, await take(step, question, { own, first, values }));
   const arrays = (names = {}) => Object.fromEntries(Object.entries(names).map(([field, name]) => {

@@ -38,7 +38,7 @@ def encoded(picture: Image.Image, kind: str, **more: object) -> bytes:
     return stream.getvalue()
 
 
-def refused(show: Show, content: bytes, words: str) -> None:
+def refused(show: Show, content: bytes, words: str | None = None) -> None:
     with pytest.raises(PictureError, match=words) as error:
         show(content, name="holiday.jpg")
     assert "uploaded" not in str(error.value)
@@ -61,7 +61,7 @@ def test_a_bomb_is_refused_by_its_header(kind: str, show: Show) -> None:
 
 def test_other_ways_to_be_too_large(show: Show) -> None:
     for content in (bombs.webp(16_383, 16_383), bombs.png(1, 50_000_001)):
-        refused(show, content, "")
+        refused(show, content)
     assert show(encoded(gradient(53, 71), "png"), pixels=53 * 71).size == (53, 71)
     with pytest.raises(PictureError, match="pixels"):
         show(encoded(gradient(53, 73), "png"), pixels=53 * 71)
@@ -78,14 +78,14 @@ def test_every_frame_of_an_animation_but_the_first_is_left_alone(show: Show) -> 
 def test_each_kind_that_is_named_is_taken_and_no_other(show: Show) -> None:
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"):
         assert show(encoded(gradient(53, 71), kind), name="x").size == (53, 71)
-    for kind in ("EPS", "PDF", "ICO", "PPM", "TGA", "SGI", "PCX", "IM"):
+    for kind in ("EPS", "PDF", "ICO", "PPM", "TGA", "SGI", "PCX"):
         refused(show, encoded(gradient(53, 71), kind), "is not a picture")
 
 
 def test_what_only_begins_like_one(show: Show) -> None:
     webp, tiff = b"RIFF\xff\xff\xff\xffWEBPVP8X", b"II*\x00\xff\xff\xff\xff"
     for content in (b"GIF89a", webp, tiff, b"BM", b"\xff\xd8\xff"):
-        refused(show, content, "")
+        refused(show, content)
     whole = encoded(gradient(530, 710), "jpeg")
     refused(show, whole[: len(whole) // 2], "is damaged")
 

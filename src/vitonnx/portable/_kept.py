@@ -31,7 +31,7 @@ def kept_bytes(layout: Layout) -> int:
     --------
     >>> kept_bytes(Layout(grid=(28, 28), patch_size=8, prefix_tokens=("cls",), blocks=12, heads=6,
     ...                   dim=384)) // 2**20
-    183
+    184
     """
     attention = layout.blocks * layout.heads * layout.tokens**2
     return 4 * (attention + (layout.blocks + 1) * layout.tokens * layout.dim)

@@ -21,8 +21,10 @@ export class Question {
   }
 
   #fits({ choices, numbers, blocks }) {
+    // What there is but one choice of is no option.
     const isMet = ([name, wanted]) => name === "query"
-      ? (wanted === "mean") === (this.query === "mean") : String(wanted) === String(this.texts[name]);
+      ? (wanted === "mean") === (this.query === "mean")
+      : !(name in this.texts) || String(wanted) === String(this.texts[name]);
     const isSame = [...numbers].sort().join() === [...this.numbers].sort().join();
     return isSame && (blocks?.includes(this.at) ?? true) && Object.entries(choices).every(isMet);
   }

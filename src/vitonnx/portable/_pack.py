@@ -102,14 +102,11 @@ class _Packed:
     def write_model(self, precision: Precision) -> None:
         """Write the model, which gives what is kept, and the classes' scores if it has any."""
         scores = [LOGITS] if LOGITS in self.engine.outputs else []
-        given = self.engine.manifest.precision
-        if given not in ("fp32", precision):
-            raise UsageError(f"{self.engine.file} is in {given}, and can't be written {precision}.")
         plan = Plan(
             outputs=(*self.kept, *scores),
             size=self.size,
             fused=False,
-            precision="fp32" if given == precision else precision,
+            precision=self._to_reach(precision),
         )
         model = plan_graph(open_graph(self.engine.file), plan)
         model.graph.inputs[0].shape = ir.Shape([1, *(model.graph.inputs[0].shape or ())[1:]])
@@ -117,6 +114,13 @@ class _Packed:
         shared = SharedWeights(self.folder / f"{precision}.onnx_data")
         shared.save(model, self.folder / f"{precision}.onnx")
         self.weights[precision] = shared
+
+    def _to_reach(self, precision: Precision) -> Precision:
+        """Give the precision that is still to be reached: none where the file is in it already."""
+        given = self.engine.manifest.precision
+        if given not in ("fp32", precision):
+            raise UsageError(f"{self.engine.file} is in {given}, and can't be written {precision}.")
+        return "fp32" if given == precision else precision
 
     def files(self) -> list[Json]:
         """Describe the models, the smallest last."""
@@ -229,7 +233,7 @@ class _Packed:
         # Derivatives are computed in single precision, whose weights would lie beside the halves.
         wanted = [each for each in self.precisions if each != "fp16"] or self.precisions
         for precision in wanted:
-            small = whole_graph(self.engine.file, self.size, form, precision)
+            small = whole_graph(self.engine.file, self.size, form, self._to_reach(precision))
             path = self.folder / f"{form.name}.{precision}.onnx"
             self.weights[precision].save(small.graphs[0], path)
             graphs[precision] = self.address + path.name

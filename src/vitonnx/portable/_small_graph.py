@@ -113,15 +113,12 @@ def small_graph(file: Path, size: tuple[int, int], form: Form, block: int) -> Sm
 
 
 def whole_graph(file: Path, size: tuple[int, int], form: Form, precision: Precision) -> Small:
-    """Trace a form that runs the network anew, from the pixels to what was found."""
+    """Trace a form that runs the network anew, from the pixels to what was found.
+
+    The network is brought to a precision; "fp32" leaves it as it is.
+    """
     probe = form.example(-1)
-    given = read_manifest(open_graph(file)).precision
-    plan = Plan(
-        probes=(probe,),
-        size=size,
-        fused=False,
-        precision="fp32" if given == precision else precision,
-    )
+    plan = Plan(probes=(probe,), size=size, fused=False, precision=precision)
     model = plan_graph(open_graph(file), plan)
     layout: Layout = read_manifest(model).informed(model.metadata_props)
     trace = _Trace(model, layout, form.name)

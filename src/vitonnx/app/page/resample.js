@@ -26,9 +26,9 @@ export function resize(picture, size, filter, box, window = [0, 0, ...size]) {
   const weigh = filter === "nearest" ? nearest : weighted;
   const across = weigh(width, left, Math.fround(right - left) / size[0], window[0], window[2], filter);
   const down = weigh(height, top, Math.fround(bottom - top) / size[1], window[1], window[3], filter);
-  // Of so upright a strip Pillow scales the height first.
-  const isStrip = height > 100 * width && size[1] < height;
-  if (isStrip) return pass(pass(picture, down, false), across, true);
+  // The order decides how sums round. It is Pillow 13's: of what shrinks mostly in height, that first.
+  const isHeightFirst = height > size[1] && height - size[1] > 2 * (width - size[0]);
+  if (isHeightFirst) return pass(pass(picture, down, false), across, true);
   return pass(pass(picture, across, true), down, false);
 }
 

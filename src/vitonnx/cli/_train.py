@@ -70,7 +70,7 @@ def train(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            "--learning-rate", help="Peak learning rate. By default, 0.001, or 0.0005 with dino."
+            "--learning-rate", help="Peak learning rate. By default, 0.001, or 0.0015 with dino."
         ),
     ] = None,
     hue: Annotated[
@@ -81,6 +81,45 @@ def train(
             "0.5 where colour carries no information.",
         ),
     ] = 0.1,
+    registers: Annotated[
+        int, typer.Option("--registers", min=0, help="Number of register tokens.")
+    ] = 0,
+    targets: Annotated[
+        Literal["sinkhorn", "centred"],
+        typer.Option(
+            "--targets",
+            help="With dino: balance the teacher's scores over each batch, as DINOv2 does, or "
+            "centre them by their running mean, as DINO does.",
+        ),
+    ] = "sinkhorn",
+    prototypes: Annotated[
+        int, typer.Option("--prototypes", min=1, help="With dino: number of prototypes.")
+    ] = 128,
+    batch_norm: Annotated[
+        bool,
+        typer.Option(
+            "--batch-norm/--no-batch-norm", help="With dino: normalise the head over each batch."
+        ),
+    ] = True,
+    koleo: Annotated[
+        float,
+        typer.Option("--koleo", help="With dino: weight of the loss that spreads embeddings."),
+    ] = 0.1,
+    momentum: Annotated[
+        float,
+        typer.Option(
+            "--momentum", help="With dino: share that the teacher keeps in a step, at first."
+        ),
+    ] = 0.9,
+    colour_ramp: Annotated[
+        tuple[int, int],
+        typer.Option(
+            "--colour-ramp",
+            metavar="FROM TO",
+            help="With dino: let the changes of colour grow while the pictures FROM to TO are "
+            "seen; use it with --hue 0.5.",
+        ),
+    ] = (0, 0),
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
@@ -117,6 +156,13 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         hue=hue,
+        registers=registers,
+        targets=targets,
+        prototypes=prototypes,
+        batch_norm=batch_norm,
+        koleo=koleo,
+        momentum=momentum,
+        colour_ramp=colour_ramp,
         precision=precision,
         seed=seed,
     )

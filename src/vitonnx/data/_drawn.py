@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.data._split import LabelledPictures
-from vitonnx.data.scenes import CLASSES, draw_scene
+from vitonnx.data.scenes import CLASSES, draw_scene, draw_shots
 from vitonnx.data.scenes._scene import check_scene
 
 __all__ = ["open_scenes"]
@@ -33,7 +33,7 @@ class DrawnSplit:
     """
 
     def __init__(self, seed: Sequence[int], count: int, size: int, *, anew: bool) -> None:
-        self._seed, self._count, self._size, self._anew = tuple(seed), count, size, anew
+        self._seed, self._count, self._sides, self._anew = tuple(seed), count, (size, size), anew
 
     def __len__(self) -> int:
         return self._count
@@ -42,13 +42,23 @@ class DrawnSplit:
         self, indices: Sequence[int], epoch: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Draw some scenes, as `Split.read` says."""
-        pictures = np.empty((len(indices), self._size, self._size, 3), np.uint8)
+        pictures = np.empty((len(indices), *self._sides, 3), np.uint8)
         labels = np.empty(len(indices), np.int64)
         for row, index in enumerate(indices):
-            seed = (*self._seed, epoch if self._anew else 0, int(index))
-            scene = draw_scene(seed, size=(self._size, self._size), objects=1)
+            scene = draw_scene(self._scene_seed(index, epoch), self._sides, objects=1)
             pictures[row], (labels[row],) = scene.picture, scene.labels
         return pictures, labels
+
+    def read_shots(self, indices: Sequence[int], epoch: int) -> NDArray[np.uint8]:
+        """Draw each thing in two scenes, as `Split.read_shots` says."""
+        shots = np.empty((2, len(indices), *self._sides, 3), np.uint8)
+        for row, index in enumerate(indices):
+            scenes = draw_shots(self._scene_seed(index, epoch), self._sides, objects=1)
+            shots[0, row], shots[1, row] = (scene.picture for scene in scenes)
+        return shots
+
+    def _scene_seed(self, index: int, epoch: int) -> tuple[int, ...]:
+        return (*self._seed, epoch if self._anew else 0, int(index))
 
 
 def open_scenes(size: int, seed: int, pictures: int | None) -> LabelledPictures:

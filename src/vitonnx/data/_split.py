@@ -41,6 +41,22 @@ class Split(Protocol):
         """
         ...
 
+    def read_shots(self, indices: Sequence[int], epoch: int) -> NDArray[np.uint8]:
+        """Read two shots of each thing, as `read` reads one.
+
+        Parameters
+        ----------
+        indices, epoch
+            As in `read`.
+
+        Returns
+        -------
+        uint8 (2, batch, size, size, 3)
+            The pictures of `read`, and others of the same things: the same pictures again, where
+            there is one of each thing.
+        """
+        ...
+
 
 class StoredSplit:
     """A `Split` of pictures in memory, the same in every epoch.
@@ -63,6 +79,11 @@ class StoredSplit:
         """Copy some pictures and their labels, as `Split.read` says."""
         rows = self._rows[np.asarray(indices, np.int64)]
         return self._pictures[rows], self._labels[rows]
+
+    def read_shots(self, indices: Sequence[int], epoch: int) -> NDArray[np.uint8]:
+        """Give each picture twice, as `Split.read_shots` says."""
+        pictures, _ = self.read(indices, epoch)
+        return np.stack([pictures, pictures])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,6 @@ places and grounds are drawn without regard to the kind: only the form tells it.
 
 from vitonnx.data.scenes._kinds import CLASSES
 from vitonnx.data.scenes._moving import draw_video
-from vitonnx.data.scenes._scene import Scene, draw_scene
+from vitonnx.data.scenes._scene import Scene, draw_scene, draw_shots
 
-__all__ = ["CLASSES", "Scene", "draw_scene", "draw_video"]
+__all__ = ["CLASSES", "Scene", "draw_scene", "draw_shots", "draw_video"]

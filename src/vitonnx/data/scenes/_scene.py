@@ -15,7 +15,15 @@ from vitonnx.data.scenes._kinds import CLASSES
 from vitonnx.data.scenes._thing import Pose, Thing, draw_thing
 from vitonnx.errors import UsageError
 
-__all__ = ["Composition", "Scene", "check_scene", "compose", "draw_scene", "place_things"]
+__all__ = [
+    "Composition",
+    "Scene",
+    "check_scene",
+    "compose",
+    "draw_scene",
+    "draw_shots",
+    "place_things",
+]
 
 SMALLEST = 16
 # Extent of things against the shorter side, by how many there are.
@@ -100,6 +108,30 @@ def draw_scene(
     return compose(ground, place_things(generator, ground, objects))
 
 
+def draw_shots(
+    seed: int | Sequence[int], size: tuple[int, int] = (64, 64), objects: int | None = None
+) -> tuple[Scene, Scene]:
+    """Draw two scenes of the same objects: at other places, in other poses, on other grounds.
+
+    Parameters and errors are those of `draw_scene`, whose scene of this seed comes first.
+
+    Examples
+    --------
+    >>> first, second = draw_shots(7, size=(48, 64), objects=2)
+    >>> [CLASSES[label] for label in second.labels]
+    ['house', 'cup']
+    >>> (first.picture == draw_scene(7, size=(48, 64), objects=2).picture).all()
+    np.True_
+    """
+    check_scene(size, objects)
+    generator = np.random.default_rng(seed)
+    ground = draw_ground(generator, size)
+    first = place_things(generator, ground, objects)
+    other_ground = draw_ground(generator, size)
+    second = place_things(generator, other_ground, len(first.things), first.things)
+    return compose(ground, first), compose(other_ground, second)
+
+
 def check_scene(size: tuple[int, int], objects: int | None) -> None:
     """Refuse a size on which nothing can be told, and a number of objects that none has."""
     if min(size) < SMALLEST:
@@ -112,16 +144,22 @@ def check_scene(size: tuple[int, int], objects: int | None) -> None:
 
 
 def place_things(
-    generator: np.random.Generator, ground: NDArray[np.float32], objects: int | None
+    generator: np.random.Generator,
+    ground: NDArray[np.float32],
+    objects: int | None,
+    shown: Sequence[Thing] | None = None,
 ) -> Composition:
-    """Draw things, and where they are on a ground: inside it, and apart from each other."""
+    """Draw things, and where they are on a ground: inside it, and apart from each other.
+
+    Things that are already drawn are `shown` as they are.
+    """
     count = int(generator.integers(1, 4)) if objects is None else objects
     height, width = ground.shape[:2]
     mean = ground.mean(axis=(0, 1))
     things: list[Thing] = []
     poses: list[Pose] = []
     covers: list[Cover | None] = []
-    for _ in range(count):
+    for number in range(count):
         extent = min(height, width) * generator.uniform(*EXTENTS[count]) / 2
         turn = generator.uniform(-LARGEST_TURN, LARGEST_TURN)
         room = np.array([width, height]) - 2 * extent
@@ -130,7 +168,10 @@ def place_things(
         for pose in poses:
             apart = np.minimum(apart, np.hypot(pose.x - places[:, 0], pose.y - places[:, 1]))
         x, y = places[apart.argmax()]
-        things.append(Thing.draw(generator, int(generator.integers(len(CLASSES))), mean))
+        if shown is None:
+            things.append(Thing.draw(generator, int(generator.integers(len(CLASSES))), mean))
+        else:
+            things.append(shown[number])
         poses.append(Pose(float(x), float(y), float(extent), float(turn)))
         covers.append(_draw_cover(generator) if generator.random() < HIDDEN_SHARE else None)
     return Composition(things, poses, covers)

@@ -9,23 +9,23 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["blur", "crop", "flip", "jitter", "solarise", "to_grey"]
+__all__ = ["crop", "flip", "jitter", "solarise", "to_grey"]
 
 # Of red, green and blue in what the eye calls bright (ITU-R BT.601).
 BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 # From red, green, blue to brightness and two axes of colour; hue is a turn of these two.
 TO_YIQ = np.array([BRIGHTNESS, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float32)
 FROM_YIQ = np.linalg.inv(TO_YIQ)
-# Spread of the strongest blur against the picture's height, as in BYOL: 2 pixels of 224.
-BLUR_SPREAD = 2 / 224
 
 
-def uniform(pictures: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
+def uniform(
+    pictures: tf.Tensor, seed: tf.Tensor, low: float | tf.Tensor, high: float | tf.Tensor
+) -> tf.Tensor:
     """Draw a number for each picture."""
     return tf.random.stateless_uniform(tf.shape(pictures)[:1], seed, low, high)
 
 
-def chosen(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
+def chosen(pictures: tf.Tensor, seed: tf.Tensor, probability: float | tf.Tensor) -> tf.Tensor:
     """Choose pictures: bool (batch, 1, 1, 1)."""
     return (uniform(pictures, seed, 0, 1) < probability)[:, None, None, None]
 
@@ -56,7 +56,11 @@ def flip(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def jitter(
-    pictures: tf.Tensor, seed: tf.Tensor, strength: float, hue: float, probability: float = 1.0
+    pictures: tf.Tensor,
+    seed: tf.Tensor,
+    strength: float,
+    hue: float | tf.Tensor,
+    probability: float = 1.0,
 ) -> tf.Tensor:
     """Change brightness, contrast, saturation and hue of some pictures.
 
@@ -87,33 +91,13 @@ def jitter(
     return tf.where(some, tf.clip_by_value(changed, 0, 1), pictures)
 
 
-def to_grey(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
+def to_grey(pictures: tf.Tensor, seed: tf.Tensor, probability: float | tf.Tensor) -> tf.Tensor:
     """Take the colour out of some pictures."""
     grey = tf.tensordot(pictures, BRIGHTNESS, 1)[..., None]
     return tf.where(chosen(pictures, seed, probability), grey, pictures)
 
 
-def blur(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
-    """Blur some pictures, more or less.
-
-    References
-    ----------
-    Grill et al. 2020 (arXiv:2006.07733), appendix B.
-    """
-    of_choice, of_strength = tf.unstack(tf.random.split(seed))
-    spread = BLUR_SPREAD * pictures.shape[1]
-    reach = int(np.ceil(3 * spread))
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / spread) ** 2)
-    blurred = pictures
-    for shape in ((-1, 1, 1, 1), (1, -1, 1, 1)):
-        kernel = np.tile((bell / bell.sum()).reshape(shape), (1, 1, 3, 1)).astype(np.float32)
-        blurred = tf.nn.depthwise_conv2d(blurred, kernel, (1, 1, 1, 1), "SAME")
-    strength = uniform(pictures, of_strength, 0, 1)[:, None, None, None]
-    mixed = pictures + strength * (blurred - pictures)
-    return tf.where(chosen(pictures, of_choice, probability), mixed, pictures)
-
-
-def solarise(pictures: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
+def solarise(pictures: tf.Tensor, seed: tf.Tensor, probability: float | tf.Tensor) -> tf.Tensor:
     """Turn the bright half of the colours round, in some pictures."""
     turned = tf.where(pictures < 0.5, pictures, 1 - pictures)
     return tf.where(chosen(pictures, seed, probability), turned, pictures)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from vitonnx.errors import TrainingError, UsageError
 from vitonnx.media import atomic_path
-from vitonnx.models.train._batches import shuffled_batches, steps_per_epoch
+from vitonnx.models.train._batches import steps_per_epoch
 from vitonnx.models.train._dino import Dino
 from vitonnx.models.train._network import computing_in
 from vitonnx.models.train._supervised import Supervised
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BEST", "train"]
 
-# The loop asks both for a `network`, `step`, `measure` and `state`, for the names of `measures`,
-# and for the one whose `highest` value marks the best epoch (None: the last is the best).
+# The loop asks both for a `network`, `batches`, `step`, `measure` and `state`, for the names of
+# `measures`, and for the one whose `highest` value marks the best epoch (None: the last is best).
 Objective: TypeAlias = Supervised | Dino
 
 STATE, BEST, LOSSES = "state.safetensors", "best.safetensors", "losses.csv"
@@ -129,6 +129,7 @@ def _run(data: LabelledPictures, settings: Settings) -> dict[str, Any]:
     """Describe the run by all that changes its numbers."""
     return {
         **asdict(settings),
+        "colour_ramp": list(settings.colour_ramp),  # as JSON has it
         "data": data.name,
         "classes": list(data.classes),
         "pictures": [len(data.train), len(data.validation)],
@@ -151,9 +152,9 @@ def _epoch(
     """Go through the data once, and give the mean loss."""
     each = steps_per_epoch(data.train, settings.batch_size)
     losses: list[float] = []
-    for pictures, labels in shuffled_batches(data.train, settings.batch_size, epoch, settings.seed):
+    for batch in objective.batches(data.train, epoch):
         number = epoch * each + len(losses)
-        loss = float(objective.step(pictures, labels, tf.constant(number)))
+        loss = float(objective.step(*batch, tf.constant(number)))
         if not math.isfinite(loss):
             raise _diverged(f"the loss became {loss} in step {number + 1}", epoch)
         losses.append(loss)

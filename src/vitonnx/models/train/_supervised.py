@@ -8,12 +8,12 @@ import keras
 import tensorflow as tf
 
 from vitonnx.models.train._augment import crop, flip, jitter
-from vitonnx.models.train._batches import ordered_batches
+from vitonnx.models.train._batches import ordered_batches, shuffled_batches
 from vitonnx.models.train._network import as_pictures, begin_network, look, make_optimizer
 from vitonnx.models.train._training_settings import Settings
 
 if TYPE_CHECKING:
-    from vitonnx.data import LabelledPictures
+    from vitonnx.data import LabelledPictures, Split
 
 __all__ = ["Supervised"]
 
@@ -47,6 +47,10 @@ class Supervised:
         return {weight.path: weight for weight in self.network.weights} | {
             f"optimizer/{number}": each for number, each in enumerate(self.optimizer.variables)
         }
+
+    def batches(self, split: Split, epoch: int) -> tf.data.Dataset:
+        """Return the batches of an epoch, each with what `step` takes first."""
+        return shuffled_batches(split, self.settings.batch_size, epoch, self.settings.seed)
 
     @tf.function(autograph=False)
     def step(self, pictures: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,7 @@ Objective = Literal["supervised", "dino"]
 Classifier = Literal["token", "gap"]
 Position = Literal["learned", "sincos"]
 Precision = Literal["float32", "bfloat16"]
+Targets = Literal["sinkhorn", "centred"]
 
 LARGEST_SEED = 2**31 - 1  # TensorFlow's seeds are pairs of int32
 
@@ -44,10 +45,27 @@ class Settings:
     epochs, batch_size : int
         Rounds through the data, and pictures a step.
     learning_rate : float or None
-        At its highest; None takes 0.001 for supervised training and 0.0005 for DINO.
+        At its highest; None takes 0.001 for supervised training and 0.0015 for DINO.
     hue : float
         Largest shift of the hue in augmentation, in full circles: 0.5 turns any colour into any
         other, which helps where colour carries no information on the class.
+    registers : int
+        Register tokens beside the class token (Darcet et al. 2024, arXiv:2309.16588).
+    targets : "sinkhorn" or "centred"
+        What DINO's student learns of the teacher's scores: shares that use all prototypes alike in
+        every batch, as in DINOv2, or scores less their running mean, as in DINO.
+    prototypes : int
+        Directions that DINO's head scores: few, where data is little.
+    batch_norm : bool
+        Normalise the hidden layers of DINO's head over the batch.
+    koleo : float
+        Weight of DINOv2's loss that keeps embeddings of a batch apart; 0 leaves it out.
+    momentum : float
+        Share that DINO's teacher keeps in a step at first; it rises to 1.
+    colour_ramp : (int, int)
+        Pictures after which DINO's augmentation of colours begins to grow, and after which it is
+        whole; (0, 0) is whole from the start. Where form alone tells pictures apart from the
+        start, little is learnt.
     precision : "float32" or "bfloat16"
         Precision of the matrix products; weights, norms and losses are float32 in both.
     seed : int
@@ -76,6 +94,13 @@ class Settings:
     batch_size: int = 128
     learning_rate: float | None = None
     hue: float = 0.1
+    registers: int = 0
+    targets: Targets = "sinkhorn"
+    prototypes: int = 128
+    batch_norm: bool = True
+    koleo: float = 0.1
+    momentum: float = 0.9
+    colour_ramp: tuple[int, int] = (0, 0)
     precision: Precision = "float32"
     seed: int = 0
 
@@ -85,6 +110,7 @@ class Settings:
             "classifier": Classifier,
             "position": Position,
             "precision": Precision,
+            "targets": Targets,
         }
         for name, kind in choices.items():
             if getattr(self, name) not in get_args(kind):
@@ -93,7 +119,7 @@ class Settings:
                 )
         for entry in fields(self):
             value = getattr(self, entry.name)
-            least = 0 if entry.name == "seed" else 1
+            least = 0 if entry.name in ("seed", "registers") else 1
             if entry.type == "int" and value < least:
                 raise UsageError(f"{entry.name} is {value}; it must be at least {least}.")
         if self.seed > LARGEST_SEED:
@@ -102,6 +128,17 @@ class Settings:
             raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0.")
         if not 0 <= self.hue <= 0.5:
             raise UsageError(f"hue is {self.hue}; it must be from 0 to 0.5.")
+        if not 0 <= self.koleo < float("inf"):
+            raise UsageError(f"koleo is {self.koleo}; it must be 0 or more.")
+        if not 0 <= self.momentum <= 1:
+            raise UsageError(f"momentum is {self.momentum}; it must be from 0 to 1.")
+        start, end = self.colour_ramp
+        if self.colour_ramp != (0, 0) and not 0 <= start < end:
+            raise UsageError(
+                f"colour_ramp is {start}:{end}; it must begin at 0 or later, and end after that."
+            )
+        if self.registers and self.classifier == "gap":
+            raise UsageError("registers stand beside a class token: use --classifier token.")
         if self.objective == "dino" and self.image_size < 2 * self.patch:
             raise UsageError(
                 "DINO's small crops need two patches per side, but a picture of "
@@ -115,11 +152,11 @@ class Settings:
         """Peak learning rate: the one given, or the objective's own."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return 1e-3 if self.objective == "supervised" else 5e-4
+        return 1e-3 if self.objective == "supervised" else 1.5e-3
 
     def network(self, classes: int) -> ViTConfig:
         """Describe the network; with 0 classes it has no head, as DINO's has none."""
-        prefix = ("cls",) if self.classifier == "token" else ()
+        placed = ("cls",) if self.classifier == "token" else ()
         return ViTConfig(
             image_size=(self.image_size, self.image_size),
             patch_size=self.patch,
@@ -127,10 +164,10 @@ class Settings:
             blocks=self.depth,
             heads=self.heads,
             mlp_dim=4 * self.width,
-            prefix_tokens=prefix,
-            position_prefix=prefix,
+            prefix_tokens=(*placed, *(f"reg{number}" for number in range(self.registers))),
+            position_prefix=placed,
             position=self.position,
-            pooling="cls" if prefix else "mean",
+            pooling="cls" if placed else "mean",
             classes=classes,
         )
 

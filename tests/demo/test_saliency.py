@@ -48,27 +48,43 @@ def test_jaccard_at_its_ends() -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "distilled"])
 def test_saliency_is_that_of_the_best_head(exported: Exported, kind: str) -> None:
-    """From the raw attention, patch by patch, as the paper says it."""
+    """From the raw attention, patch by patch, as the paper says it, and of each block."""
     engine = vx.Engine(exported(kind))
     manifest = engine.manifest
     rows, columns = manifest.grid
-    scenes = [draw_scene((7, index), manifest.size, objects=1) for index in range(11)]
-    expected = []
-    for scene in scenes:
+    scenes = [draw_scene((7, index), manifest.size, objects=1) for index in range(13)]
+    found = saliency(engine, scenes)
+    assert found.own.shape == found.control.shape == (13, manifest.blocks)
+    for number, scene in enumerate(scenes):
         outputs = engine.run(scene.picture)
-        attention = outputs[f"block_{manifest.blocks - 1:02d}/attention"][0]
-        best = 0.0
-        for head in attention:
-            weights = head[0, len(manifest.prefix_tokens) :].astype(np.float64)
-            mask = np.zeros(len(weights), bool)
-            held = 0.0
-            for patch in np.argsort(-weights, kind="stable"):
-                if held >= 0.6 * weights.sum():
-                    break
-                mask[patch] = True
-                held += weights[patch]
-            best = max(best, slow_jaccard(mask.reshape(rows, columns), scene.masks[0]))
-        expected.append(best)
-    # Quotients of the same whole numbers.
-    assert list(saliency(engine, scenes)) == pytest.approx(expected, rel=1e-15)
-    assert len(set(expected)) > 5
+        # The next ten scenes, of which the first follow the last.
+        others = [scenes[(number + step) % 13].masks[0] for step in range(1, 11)]
+        for block in range(manifest.blocks):
+            masks = []
+            for head in outputs[f"block_{block:02d}/attention"][0]:
+                weights = head[0, len(manifest.prefix_tokens) :].astype(np.float64)
+                mask = np.zeros(len(weights), bool)
+                held = 0.0
+                for patch in np.argsort(-weights, kind="stable"):
+                    if held >= 0.6 * weights.sum():
+                        break
+                    mask[patch] = True
+                    held += weights[patch]
+                masks.append(mask.reshape(rows, columns))
+            own, *control = (
+                max(slow_jaccard(mask, truth) for mask in masks)
+                for truth in (scene.masks[0], *others)
+            )
+            # Quotients of the same whole numbers.
+            assert found.own[number, block] == pytest.approx(own, rel=1e-15)
+            assert found.control[number, block] == pytest.approx(np.mean(control), rel=1e-14)
+    assert len(np.unique(found.own)) > 5
+    np.testing.assert_array_equal(found.gain, found.own - found.control)
+    assert found.gain.mean(axis=0)[found.best] == found.gain.mean(axis=0).max()
+
+
+def test_what_lies_in_the_middle_of_every_picture_gains_nothing(exported: Exported) -> None:
+    """As where the same picture is all that there is."""
+    engine = vx.Engine(exported("plain"))
+    scene = draw_scene((7, 3), engine.manifest.size, objects=1)
+    np.testing.assert_array_equal(saliency(engine, [scene] * 3).gain, 0)

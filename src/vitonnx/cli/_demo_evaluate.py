@@ -51,9 +51,31 @@ def show(evaluation: Evaluation) -> None:
             {True: "yes", False: "no", None: ""}[measure.met],
         )
     results().print(table)
+    give(
+        "", "How well attention outlines things, by its overlap with the thing of the scene, and as"
+    )
+    give("a control with the things of other scenes; in per cent, with the interval of the gain:")
+    _show_outlines(evaluation)
     if evaluation.maps:
         give("", "How faithful maps are to the supervised model, in per cent, with the interval:")
         print_measures(evaluation.maps)
+
+
+def _show_outlines(evaluation: Evaluation) -> None:
+    from vitonnx.cli._console import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("model")
+    for heading in ("block", "saliency", "control", "gain", "95 % interval"):
+        table.add_column(heading, justify="right")
+    for each in evaluation.outlines:
+        table.row(
+            each.model,
+            str(each.block),
+            *(_percent(found.value) for found in (each.saliency, each.control, each.gain)),
+            f"{_percent(each.gain.low)} to {_percent(each.gain.high)}",
+        )
+    results().print(table)
 
 
 def _percent(share: float | None) -> str:

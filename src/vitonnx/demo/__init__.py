@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitonnx.demo._demo_models import demo_models, demo_specs
     from vitonnx.demo._evaluate import evaluate, write_untrained
-    from vitonnx.demo._evaluation import Evaluation, Measure, stored_evaluation
+    from vitonnx.demo._evaluation import Evaluation, Measure, Outline, stored_evaluation
     from vitonnx.demo._maps import evaluate_maps
     from vitonnx.demo._material import Material, draw_material, draw_pictures, draw_video_file
-    from vitonnx.demo._saliency import jaccard, saliency
+    from vitonnx.demo._saliency import Saliency, jaccard, saliency
 
 __all__ = [
     "Evaluation",
     "Material",
     "Measure",
+    "Outline",
+    "Saliency",
     "demo_models",
     "demo_specs",
     "draw_material",
@@ -38,6 +40,8 @@ _HOMES = {
     "Evaluation": "_evaluation",
     "Material": "_material",
     "Measure": "_evaluation",
+    "Outline": "_evaluation",
+    "Saliency": "_saliency",
     "demo_models": "_demo_models",
     "demo_specs": "_demo_models",
     "draw_video_file": "_material",

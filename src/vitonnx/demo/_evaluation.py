@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from vitonnx.demo._demo_models import FOLDER
 from vitonnx.evaluate import Estimate
 from vitonnx.media import atomic_path
 
-__all__ = ["Evaluation", "Measure", "stored_evaluation"]
+__all__ = ["Evaluation", "Measure", "Outline", "stored_evaluation"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,31 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outline:
+    """How well the attention of a block outlines objects; see `vitonnx.demo.saliency`.
+
+    Parameters
+    ----------
+    model : str
+    block : int
+    saliency, control, gain : Estimate
+        Overlap with the scene's own object, with those of other scenes, and the difference.
+    """
+
+    model: str
+    block: int
+    saliency: Estimate
+    control: Estimate
+    gain: Estimate
+
+    @classmethod
+    def load(cls, stored: dict[str, Any]) -> Self:
+        """Read it from the fields of its JSON."""
+        numbers = {name: Estimate(**stored[name]) for name in ("saliency", "control", "gain")}
+        return cls(model=stored["model"], block=stored["block"], **numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """All measures of an evaluation.
 
@@ -54,6 +79,9 @@ class Evaluation:
     models : dict of str to str
         The models' names, and the SHA-256 of their files.
     measures : tuple of Measure
+    outlines : tuple of Outline
+        For each model the last block, which the paper takes, and the one of the largest gain,
+        where that is another.
     maps : dict of str to dict of str to Estimate
         How faithful maps are to the supervised model, by map and measure: see `evaluate_maps`.
     """
@@ -62,6 +90,7 @@ class Evaluation:
     known: int
     models: dict[str, str]
     measures: tuple[Measure, ...]
+    outlines: tuple[Outline, ...]
     maps: dict[str, dict[str, Estimate]] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
@@ -78,6 +107,7 @@ class Evaluation:
         """Read what `save` wrote."""
         stored = json.loads(path.read_text(encoding="utf-8"))
         stored["measures"] = tuple(Measure(**measure) for measure in stored["measures"])
+        stored["outlines"] = tuple(Outline.load(outline) for outline in stored["outlines"])
         stored["maps"] = {
             name: {each: Estimate(**numbers) for each, numbers in measures.items()}
             for name, measures in stored["maps"].items()

@@ -25,7 +25,7 @@ def sinkhorn(scores: tf.Tensor) -> tf.Tensor:
     Returns
     -------
     float32 (batch, prototypes)
-        Each row sums to 1, and each column to nearly batch / prototypes.
+        Each row sums to 1; the columns' sums come near batch / prototypes.
 
     References
     ----------

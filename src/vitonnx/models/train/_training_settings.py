@@ -135,8 +135,7 @@ class Settings:
         start, end = self.colour_ramp
         if self.colour_ramp != (0, 0) and not 0 <= start < end:
             raise UsageError(
-                f"colour_ramp is {start} to {end}; it must begin at 0 or later, and end after "
-                "that."
+                f"colour_ramp is {start} to {end}; it must begin at 0 or later, and end after that."
             )
         if self.registers and self.classifier == "gap":
             raise UsageError("registers stand beside a class token: use --classifier token.")

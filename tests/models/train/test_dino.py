@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ class Step:
 
 
 # DINOv2's targets and spread with batch norm, and DINO's without either.
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "sinkhorn": {"targets": "sinkhorn", "koleo": 0.3, "batch_norm": True, "momentum": 0.8},
     "centred": {"targets": "centred", "koleo": 0.0, "batch_norm": False, "momentum": 0.99},
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from data import cifar_files as cifar
 from terminal import (
@@ -28,6 +29,8 @@ Call = Callable[..., Outcome]
 
 TINY = ["--image-size", "16", "--patch", "4", "--width", "8", "--heads", "2", "--depth", "1"]
 TINY += ["--batch-size", "16", "--epochs", "1"]
+DINO = ["--objective", "dino", "--registers", "2", "--prototypes", "16", "--koleo", "0.2"]
+DINO += ["--momentum", "0.99", "--colour-ramp", "10", "40", "--hue", "0.5"]
 GAP = ["--classifier", "gap", "--position", "sincos", "--precision", "bfloat16"]
 FILES = {
     "best.safetensors", "config.json", "losses.csv", "losses.png", "model.onnx",
@@ -55,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     size = TINY[2:]
     lines = [
         ["scenes", "--image-size", "32", *size, "--pictures", "32", "-o", folder / "scenes"],
-        [archive, *TINY, "--objective", "dino", "-o", folder / "cifar", "--name", "frogs"],
+        [archive, *TINY, *DINO, "-o", folder / "cifar", "--name", "frogs"],
         [folder / "flowers", *TINY, *GAP, "-q", "-o", folder / "deep" / "flowers"],
     ]
     words = [" ".join(["train", *map(str, line)]) for line in lines]
@@ -89,10 +92,16 @@ def test_what_the_files_say(trained: tuple[Path, Outcome]) -> None:
     assert scenes.grid == (8, 8)
     frogs = load_manifest(folder / "cifar" / "model.onnx")
     assert (frogs.name, frogs.family, frogs.classes) == ("frogs", "dino", None)
-    assert frogs.prefix_tokens == ("cls",)
+    assert frogs.prefix_tokens == ("cls", "reg0", "reg1")
     flowers = load_manifest(folder / "deep" / "flowers" / "model.onnx")
     assert flowers.classes == ("aster", "daisy", "iris")
     assert flowers.prefix_tokens == ()
+    state = folder / "cifar" / "state.safetensors"
+    with safe_open(state, "np") as file:
+        told = json.loads(file.metadata()["run"])
+    assert (told["targets"], told["prototypes"], told["koleo"]) == ("sinkhorn", 16, 0.2)
+    assert (told["momentum"], told["colour_ramp"], told["hue"]) == (0.99, [10, 40], 0.5)
+    assert told["batch_norm"] is True
     described = json.loads((folder / "deep" / "flowers" / "config.json").read_text())
     assert (described["position"], described["pooling"]) == ("sincos", "mean")
 
@@ -106,7 +115,8 @@ def test_the_files_are_probed(
     assert (outcome.code, outcome.errors) == (0, [])
     with np.load(desk / "heads.npz") as arrays:
         attention = arrays["attention"]
-    assert attention.shape[-3:] in ((2, 8, 8), (2, 4, 4))
+    # The patches alone: no class token, and no registers.
+    assert attention.shape[-3:] == {"scenes": (2, 8, 8), "cifar": (2, 4, 4)}[name]
     assert np.all(attention > 0)
 
 
@@ -179,6 +189,13 @@ def test_bad_data(data: str, parts: list[str], call: Call, desk: Path) -> None:
         (["--learning-rate", "-1"], ["learning_rate is -1.0"]),
         (["--seed", "99999999999"], ["seed is 99999999999"]),
         (["--learning", "1"], ["--learning"]),
+        (["--targets", "mean"], ["mean", "sinkhorn", "centred"]),
+        (["--prototypes", "0"], ["--prototypes", "greater than or equal to 1"]),
+        (["--registers", "2", "--classifier", "gap"], ["--classifier token"]),
+        (["--koleo", "-1"], ["koleo is -1.0"]),
+        (["--momentum", "1.5"], ["momentum is 1.5"]),
+        (["--colour-ramp", "30", "20"], ["colour_ramp is 30 to 20"]),
+        (["--objective", "dino", "--batch-size", "1"], ["koleo", "batch_size is 1"]),
     ],
     ids=" ".join,
 )

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from vitonnx.models.train import _augment as augment
 
 Pictures = NDArray[np.float32]
-# High enough for a blur that is a share of the height.
 BATCH, HEIGHT, WIDTH = 61, 53, 11
 
 ALL: dict[str, Callable[..., tf.Tensor]] = {
@@ -22,7 +21,6 @@ ALL: dict[str, Callable[..., tf.Tensor]] = {
     "flip": augment.flip,
     "jitter": partial(augment.jitter, strength=0.4, hue=0.1, probability=0.8),
     "grey": partial(augment.to_grey, probability=0.5),
-    "blur": partial(augment.blur, probability=0.5),
     "solarise": partial(augment.solarise, probability=0.5),
 }
 
@@ -59,14 +57,14 @@ def test_each_picture_is_drawn_for_itself(name: str, pictures: Pictures) -> None
     assert len({picture.tobytes() for picture in drawn}) > 1
 
 
-@pytest.mark.parametrize("name", ["grey", "blur", "solarise", "flip"])
+@pytest.mark.parametrize("name", ["grey", "solarise", "flip"])
 def test_half_of_the_pictures(name: str, pictures: Pictures) -> None:
     count = changed(pictures, ALL[name](pictures, seed()).numpy()).sum()
     # Of 61, half: 30.5 with a spread of 3.9; four spreads.
     assert abs(count - BATCH / 2) < 16
 
 
-@pytest.mark.parametrize("name", ["to_grey", "blur", "solarise"])
+@pytest.mark.parametrize("name", ["to_grey", "solarise"])
 def test_none_or_all(name: str, pictures: Pictures) -> None:
     function = getattr(augment, name)
     assert not changed(pictures, function(pictures, seed(), 0.0).numpy()).any()
@@ -154,23 +152,3 @@ def test_a_crop_has_a_share_of_the_picture_and_nearly_its_aspect() -> None:
     assert np.abs(np.diff(drawn[..., 0], n=2, axis=1)).max() < 1e-4
     assert drawn[:, 0, 0, 0].min() < 0.05
     assert drawn[:, -1, 0, 0].max() > 0.95
-
-
-@pytest.mark.parametrize("side", [57, 225])
-def test_blur_is_a_gaussian_of_two_pixels_in_224(side: int) -> None:
-    """Of a single bright pixel it makes such a Gaussian, mixed with the dot."""
-    dot = np.zeros((40, side, side, 3), np.float32)
-    middle = side // 2
-    dot[:, middle, middle] = 1
-    blurred = augment.blur(dot, seed(), 1.0).numpy()
-    np.testing.assert_allclose(blurred.sum(axis=(1, 2)), 1, atol=1e-5)
-    np.testing.assert_allclose(blurred, blurred.transpose(0, 2, 1, 3), atol=1e-7)
-    spread = 2 * side / 224
-    # The kernel is cut off at three spreads, where a Gaussian has lost 0.3 % of its weight.
-    total = sum(np.exp(-0.5 * (step / spread) ** 2) for step in range(-9, 10))
-    beside = np.exp(-0.5 / spread**2) / total**2
-    strength = blurred[:, middle, middle + 1, 0] / beside
-    assert 0 <= strength.min() < 0.2
-    assert 0.8 < strength.max() <= 1.01
-    kept = 1 - strength * (1 - 1 / total**2)
-    np.testing.assert_allclose(blurred[:, middle, middle, 0], kept, atol=0.01)

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vitonnx.models.train._batches import ordered_batches, shuffled_batches, steps_per_epoch
+from vitonnx.models.train._batches import (
+    ordered_batches,
+    shuffled_batches,
+    shuffled_shots,
+    steps_per_epoch,
+)
 
 
 class Numbered:
@@ -26,6 +31,22 @@ class Numbered:
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         pictures = np.array(indices, np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3))
         return pictures.astype(np.uint8), np.full(len(indices), epoch)
+
+    def read_shots(self, indices: Sequence[int], epoch: int) -> NDArray[np.uint8]:
+        pictures, _ = self.read(indices, epoch)
+        return np.stack([pictures, np.full_like(pictures, epoch)])
+
+
+class Unlabelled(Numbered):
+    """A split whose labels nobody may see."""
+
+    def read(
+        self, indices: Sequence[int], epoch: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        raise AssertionError("labels were read")
+
+    def read_shots(self, indices: Sequence[int], epoch: int) -> NDArray[np.uint8]:
+        return Numbered(self.count).read_shots(indices, epoch)
 
 
 def epoch_of(
@@ -66,6 +87,19 @@ def test_another_picture_is_left_out_in_every_epoch() -> None:
     assert {len(each) for each in left} == {3}
     # That none of 20 draws of 3 hits a given one of 23: (20/23)**20 = 6 %; so nearly all are hit.
     assert len(set.union(*left)) > 15
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(23, 5), (3, 5)])
+def test_shots_come_in_the_same_order_and_without_labels(count: int, batch_size: int) -> None:
+    batches = list(shuffled_shots(Unlabelled(count), batch_size, epoch=3, seed=5))
+    assert {len(batch) for batch in batches} == {1}
+    shots = [batch.numpy() for (batch,) in batches]
+    first = min(count, batch_size)
+    assert {batch.shape for batch in shots} == {(2, first, 2, 2, 3)}
+    assert {batch.dtype for batch in shots} == {np.dtype(np.uint8)}
+    expected, _ = epoch_of(count, batch_size, epoch=3, seed=5)
+    assert [batch[0, :, 0, 0, 0].tolist() for batch in shots] == expected
+    assert {number for batch in shots for number in batch[1].ravel()} == {3}
 
 
 @pytest.mark.parametrize("at_most", [None, 9, 5, 2, 100])

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from vitonnx.models._config import ViTConfig
-from vitonnx.models.train._dino import ProjectionHead
 from vitonnx.models.train._network import begin_network, cosine, make_optimizer
+from vitonnx.models.train._projection_head import ProjectionHead
 
 PEAK, WARMUP, STEPS = 0.01, 5, 23
 
@@ -60,7 +60,7 @@ def test_kernels_alone_decay() -> None:
     """Gradients of zero leave nothing to see but the decay."""
     config = ViTConfig(image_size=(16, 24), patch_size=8, dim=6, heads=2, blocks=2, classes=3)
     network = begin_network(config, seed=0)
-    head = ProjectionHead(6, np.random.default_rng(0), "head")
+    head = ProjectionHead(6, 9, np.random.default_rng(0), "head", batch_norm=True)
     weights = [*network.trainable_variables, *head.trainable_variables]
     for weight in weights:
         weight.assign(np.full(weight.shape, 0.5))

@@ -30,6 +30,20 @@ from vitonnx.models.train import Settings, describe_model
         ({"hue": 0.6}, "hue is 0.6; it must be from 0 to 0.5."),
         ({"hue": float("nan")}, "hue is nan; it must be from 0 to 0.5."),
         ({"objective": "dino", "image_size": 8}, "8 pixels has 1 of 8"),
+        ({"targets": "mean"}, "targets is 'mean'; it must be sinkhorn or centred."),
+        ({"prototypes": 0}, "prototypes is 0; it must be at least 1."),
+        ({"registers": -1}, "registers is -1; it must be at least 0."),
+        ({"registers": 2, "classifier": "gap"}, "beside a class token: use --classifier token."),
+        ({"koleo": -0.1}, "koleo is -0.1; it must be 0 or more."),
+        ({"koleo": float("nan")}, "koleo is nan; it must be 0 or more."),
+        ({"koleo": float("inf")}, "koleo is inf; it must be 0 or more."),
+        ({"objective": "dino", "batch_size": 1}, "use a larger batch size, or koleo 0."),
+        ({"momentum": 1.1}, "momentum is 1.1; it must be from 0 to 1."),
+        ({"momentum": float("nan")}, "momentum is nan; it must be from 0 to 1."),
+        ({"colour_ramp": (5, 5)}, "colour_ramp is 5 to 5; it must begin at 0 or later, and end"),
+        ({"colour_ramp": (5, 3)}, "colour_ramp is 5 to 3;"),
+        ({"colour_ramp": (-1, 3)}, "colour_ramp is -1 to 3;"),
+        ({"colour_ramp": (5, 0)}, "colour_ramp is 5 to 0;"),
     ],
     ids=str,
 )
@@ -38,11 +52,28 @@ def test_what_can_not_be(told: dict[str, Any], part: str) -> None:
         Settings(**told)
     assert part in str(caught.value)
     assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"objective": "dino", "batch_size": 1, "koleo": 0},
+        {"batch_size": 1},
+        {"momentum": 0.0},
+        {"momentum": 1.0},
+        {"colour_ramp": (0, 1)},
+        {"prototypes": 1},
+    ],
+    ids=str,
+)
+def test_what_just_can_be(told: dict[str, Any]) -> None:
+    Settings(**told)
 
 
 def test_the_learning_rate_is_the_objectives_own_unless_told() -> None:
     assert Settings().peak_learning_rate == 1e-3
-    assert Settings(objective="dino").peak_learning_rate == 5e-4
+    assert Settings(objective="dino").peak_learning_rate == 1.5e-3
     assert Settings(objective="dino", learning_rate=0.2).peak_learning_rate == 0.2
 
 
@@ -57,6 +88,12 @@ def test_the_network(classifier: Any, prefix: tuple[str, ...], pooling: str) -> 
     assert config.prefix_tokens == config.position_prefix == prefix
     assert config.pooling == pooling
     assert config.classes == 5
+
+
+def test_registers_follow_the_class_token_and_have_no_position() -> None:
+    config = Settings(registers=2).network(classes=0)
+    assert config.prefix_tokens == ("cls", "reg0", "reg1")
+    assert config.position_prefix == ("cls",)
 
 
 def test_the_exported_model_is_described() -> None:

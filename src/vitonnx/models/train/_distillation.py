@@ -25,7 +25,7 @@ def sinkhorn(scores: tf.Tensor) -> tf.Tensor:
     Returns
     -------
     float32 (batch, prototypes)
-        Each row sums to 1, and each column to nearly batch / prototypes.
+        Each row sums to 1; the columns' sums come near batch / prototypes.
 
     References
     ----------
@@ -40,12 +40,11 @@ def sinkhorn(scores: tf.Tensor) -> tf.Tensor:
     """
     apart = scores - tf.reduce_mean(scores, axis=0)
     deviation = tf.sqrt(tf.reduce_mean(apart**2)) + TINY
-    sharpened = apart / (SINKHORN_TEMPERATURE * deviation)
-    shares = tf.exp(sharpened - tf.reduce_max(sharpened))
+    logarithms = apart / (SINKHORN_TEMPERATURE * deviation)
+    # As logarithms, for a picture far from all others would leave them shares of 0, divided by 0.
     for _ in range(SINKHORN_ROUNDS):
-        shares /= tf.reduce_sum(shares, axis=0, keepdims=True) + TINY
-        shares /= tf.reduce_sum(shares, axis=1, keepdims=True) + TINY
-    return shares / tf.reduce_sum(shares, axis=1, keepdims=True)
+        logarithms = tf.nn.log_softmax(tf.nn.log_softmax(logarithms, axis=0), axis=1)
+    return tf.exp(logarithms)
 
 
 def distillation_loss(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

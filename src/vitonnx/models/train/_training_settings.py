@@ -135,10 +135,15 @@ class Settings:
         start, end = self.colour_ramp
         if self.colour_ramp != (0, 0) and not 0 <= start < end:
             raise UsageError(
-                f"colour_ramp is {start}:{end}; it must begin at 0 or later, and end after that."
+                f"colour_ramp is {start} to {end}; it must begin at 0 or later, and end after that."
             )
         if self.registers and self.classifier == "gap":
             raise UsageError("registers stand beside a class token: use --classifier token.")
+        if self.objective == "dino" and self.koleo and self.batch_size == 1:
+            raise UsageError(
+                "koleo keeps the pictures of a step apart, but batch_size is 1: use a larger batch "
+                "size, or koleo 0."
+            )
         if self.objective == "dino" and self.image_size < 2 * self.patch:
             raise UsageError(
                 "DINO's small crops need two patches per side, but a picture of "

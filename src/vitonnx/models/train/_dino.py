@@ -107,35 +107,22 @@ class Dino:
         side = self.settings.image_size
         pictures = as_pictures(tf.reshape(shots, (-1, side, side, 3)), side)
         crops = draw_crops(tf.reshape(pictures, (2, -1, side, side, 3)), self.settings, number)
-        targets = self._targets(self._taught(crops.large))
-        loss, gradients = self._gradients(crops, targets)
-        self._learn(gradients, number)
+        taught = self.teacher_head(look(self.network, _flat(crops.large)).embedding)
+        targets = tf.reshape(self._targets(taught), (2, -1, self.settings.prototypes))
+        with tf.GradientTape() as tape:
+            loss = self._loss(crops, targets)
+        self._learn(tape.gradient(loss, self.trained), number)
         return loss
-
-    # What costs the most is compiled by XLA, which joins all that is elementwise: on a processor,
-    # a sixth less time. Cropping is beyond it.
-    @tf.function(autograph=False, jit_compile=True)
-    def _taught(self, large: tf.Tensor) -> tf.Tensor:
-        """Score the large crops with the teacher: (2, batch, prototypes)."""
-        scores = self.teacher_head(look(self.network, _flat(large)).embedding)
-        return tf.reshape(scores, (2, -1, self.settings.prototypes))
 
     def _targets(self, taught: tf.Tensor) -> tf.Tensor:
         """Turn the teacher's scores into probabilities, against the two ways of collapse."""
         if self.settings.targets == "sinkhorn":
-            return tf.reshape(sinkhorn(_rows(taught)), tf.shape(taught))
+            return sinkhorn(taught)
         targets = tf.nn.softmax((taught - self.centre) / TEACHER_TEMPERATURE)
         self.centre.assign(
-            CENTRE_MOMENTUM * self.centre
-            + (1 - CENTRE_MOMENTUM) * tf.reduce_mean(_rows(taught), axis=0)
+            CENTRE_MOMENTUM * self.centre + (1 - CENTRE_MOMENTUM) * tf.reduce_mean(taught, axis=0)
         )
         return targets
-
-    @tf.function(autograph=False, jit_compile=True)
-    def _gradients(self, crops: Crops, targets: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        with tf.GradientTape() as tape:
-            loss = self._loss(crops, targets)
-        return loss, tape.gradient(loss, self.trained)
 
     def _loss(self, crops: Crops, targets: tf.Tensor) -> tf.Tensor:
         large, small = (
@@ -182,11 +169,6 @@ class Dino:
         pairs = [(self._embed(pictures).numpy(), labels.numpy()) for pictures, labels in batches]
         embeddings, labels = zip(*pairs, strict=True)
         return np.concatenate(embeddings), np.concatenate(labels)
-
-
-def _rows(scores: tf.Tensor) -> tf.Tensor:
-    """Make one batch of scores, (…, prototypes)."""
-    return tf.reshape(scores, (-1, scores.shape[-1]))
 
 
 def _flat(crops: tf.Tensor) -> tf.Tensor:

@@ -129,7 +129,7 @@ def test_the_heads_look_at_different_things(made: Path) -> None:
         for one, other in itertools.combinations(range(HEADS), 2):
             # The two that read the raccoon's fur come to 0.905.
             assert alike[one, other] < 0.95, f"heads {one} and {other} of {result.file}"
-        assert alike[3].min() < 0  # head 3 reads what the others don't
+        assert np.delete(alike[3], 3).max() < 0.1  # head 3 reads what no other does
 
 
 def test_an_eye_finds_the_other_eye(made: Path) -> None:

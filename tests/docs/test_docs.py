@@ -44,6 +44,7 @@ NOT_RUN = {
     "python -m pytest -n auto": "is what runs this; .ci/run runs it",
     "python -m pytest -m fuzz --minutes 60": "takes an hour; .ci/run runs it for seconds",
     "python -m benchmarks.kills": "takes a quarter of an hour",
+    "python examples/real/look.py": "fetches a package; tests/examples/test_real.py runs it",
     "vitonnx app deit_b16.onnx dino_vits16.onnx --static site": RUNTIME,
     "vitonnx app dino_vits16.onnx --static space --space": RUNTIME,
     "vitonnx app dino_vits16.onnx --static site --runtime package": RUNTIME,

@@ -18,6 +18,7 @@ NOT_RUN = {
     ("python", "-m", "http.server"): "never ends; test_page.py runs it",
     ("bash", ".ci/browser"): "installs programs; .ci/run runs it",
     ("python", "-m", "pytest"): "is what runs this",
+    ("python", "examples/real/look.py"): "fetches a package; test_real.py runs it",
 }
 
 

@@ -95,6 +95,10 @@ class Filters(WeightProbe[FiltersResult]):
 
     name: ClassVar[str] = "filters"
     help: ClassVar[str] = "Show the filters of the patch embedding. Needs no picture."
+    purpose: ClassVar[str] = (
+        "See which colours and edges the first layer tells apart; noise means that it learned "
+        "little."
+    )
     example: ClassVar[str] = "--components 28"
     gives = Plate
 

@@ -170,8 +170,8 @@ def _answers(
             facts, panels = _of_pictures(asked[probe.name], findings, engines, note)
         else:  # refused, which was said
             continue
-        text = " ".join(filter(None, [probe.purpose, *facts]))
-        yield ReportSection(type(probe).__name__, text=text, panels=panels)
+        title = type(probe).__name__
+        yield ReportSection(title, probe.purpose, facts=" ".join(facts), panels=panels)
 
 
 def _of_pictures(
@@ -294,8 +294,7 @@ def _video(
     except VitonnxError as error:
         lost = f"The report has no video: {error}"
         return ReportSection("Video", text=lost), lost
-    name = _giving_maps(call)[0].name
-    text = f"See whether {name} stay{'s' * (not name.endswith('s'))} on a thing that moves."
+    text = f"See whether the maps of {_giving_maps(call)[0].name} stay on things that move."
     section = ReportSection(
         "Video", text=text, panels=[ReportPanel(content, "Video of where they look")]
     )

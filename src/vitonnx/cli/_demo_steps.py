@@ -37,7 +37,7 @@ STEPS: Final = (
     f"probe filters scenes_vit.onnx {DINO} --components 28 -o filters.png",
     f"probe positions scenes_vit.onnx {DINO} -o positions.png",
     f"probe video scenes_vit.onnx {{video}} {DINO} --short-side {{size}} -o video.mp4",
-    f"probe heads scenes_vit.onnx {{pictures}} {DINO} -o heads.npz",
+    "probe heads scenes_dino.onnx {pictures} -o heads.npz",
     f"report scenes_vit.onnx {{pictures}} {{album}} {DINO} --video {{video}} --size {{size}} "
     f"--show {{shown}} -o {PAGE}",
 )

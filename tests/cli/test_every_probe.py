@@ -541,7 +541,7 @@ def test_reports(question: Any, five: Path, six: list[Path], call: Call, desk: P
     outcome = call("report", five, *six[:5], *words)
     assert (outcome.code, outcome.out, outcome.err) == (0, "o.html\n", "")
     figures = re.findall(r'<img src="data:image/png;base64,[^"]{999,}" alt="([^"]+)"', page("o"))
-    # Maps share a sheet, unless they have parts; what all pictures come to has a figure, if anything.
+    # Maps share a sheet, unless they have parts; what all pictures come to is a figure more.
     alone = type(question) in SINGLE
     parts = alone and question.parts(vx.Engine(five, device="cpu").layout)
     totalled = hasattr(type(question), "summary")

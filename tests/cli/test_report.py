@@ -245,8 +245,12 @@ def test_a_video_on_a_model_of_one_size(
 def test_nothing_but_bad_pictures_is_no_page_of_results(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", str(exported("plain")), "missing.png", "-o", "r.html"]) == 1
-    assert "missing.png does not exist" in capsys.readouterr().err
+    (desk / "text.png").write_text("no picture")
+    words = ["missing.png", "text.png", "-o", "r.html"]
+    assert main(["report", str(exported("plain")), *words]) == 1
+    error = capsys.readouterr().err
+    for reason in ("missing.png does not exist", "text.png is not a picture", "2 of 2 pictures"):
+        assert reason in error
     assert not (desk / "r.html").exists()
 
 

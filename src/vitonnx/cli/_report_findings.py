@@ -121,19 +121,21 @@ def _refusals(engines: Mapping[str, Engine], probe: Probe[Any]) -> dict[str, Usa
 def _fit(
     engines: Mapping[str, Engine], probe: Probe[Any], pictures: Sequence[Path], *, quiet: bool
 ) -> dict[str, Any]:
-    """Give the probe as each model is asked; one that the first picture fits takes a good one."""
+    """Give the probe as each model is asked; one that the first picture fits takes a good one.
+
+    Where no picture is good, nobody is asked.
+    """
     (first, *_) = engines.values()
     stage = probe.fit_stage(first.layout)
     if stage is None:
         return dict.fromkeys(engines, probe)
-    fitted = {}
     for some in [[each] for each in pictures] if stage.first_only else [pictures]:
         dataset = as_dataset([str(picture) for picture in some])
         fitted, surveys = fit_all(engines, dataset, probe, None, quiet=quiet)
         if all(found.summary.count for found in surveys):
-            break
-    say_advice(engines, fitted, quiet=quiet)
-    return fitted
+            say_advice(engines, fitted, quiet=quiet)
+            return fitted
+    return {}
 
 
 def find(

@@ -211,14 +211,14 @@ def test_bad_calls_leave_nothing(call: Call, desk: Path) -> None:
 
 
 def test_an_error_of_a_command_keeps_its_sentence_and_code(call: Call, desk: Path) -> None:
-    (desk / "vitonnx-demo" / "pca.png").mkdir(parents=True)
+    (desk / "vitonnx-demo" / "rollout.png").mkdir(parents=True)
     outcome = call("demo")
     assert outcome.code == 2
     # What is a folder takes rows, whatever its name; and rows are of one model.
     assert outcome.errors == [
         "rows are of one model: leave --compare out, and run each model on its own."
     ]
-    assert outcome.out.splitlines()[-1].startswith("$ vitonnx probe pca")
+    assert outcome.out.splitlines()[-1].startswith("$ vitonnx probe rollout")
 
 
 def test_ctrl_c(desk: Path) -> None:

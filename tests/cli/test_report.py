@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -23,6 +24,7 @@ from terminal import contents
 from vitonnx.cli import main
 from vitonnx.cli._report_findings import _answers, find, settle_probes
 from vitonnx.graph import read_manifest, write_manifest
+from vitonnx.probes import Probe
 
 Exported = Callable[[str], Path]
 
@@ -143,7 +145,7 @@ def test_only_what_is_shown_is_asked_of_all(desk: Path, exported: Exported) -> N
     (desk / "text.png").write_text("no picture")
     pictures = [desk / name for name in ("text.png", "a<b.png", "wide.png", "wide.png")]
     engines = {"plain": vx.Engine(exported("plain"), device="cpu")}
-    probes = [vx.Heads(), vx.Entropy()]
+    probes: list[Probe[Any]] = [vx.Heads(), vx.Entropy()]
     asked = settle_probes(engines, probes, pictures, chosen=True, quiet=True)
     found = find(engines, asked, pictures, 1, quiet=True)
     assert [Path(models["plain"].file).name for models in found.shown] == ["a<b.png"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 
 import av
@@ -20,6 +22,8 @@ from terminal import Outcome, assert_refused, contents, finished, interrupt, run
 from vitonnx.cli import _demo_evaluate
 from vitonnx.data.scenes import draw_scene
 from vitonnx.demo import Evaluation, demo_models, evaluate, evaluate_maps
+from vitonnx.modelfile import load_manifest
+from vitonnx.probes import find_probe
 
 Call = Callable[..., Outcome]
 
@@ -36,8 +40,12 @@ from vitonnx.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
-FIGURES = ["heads.png", "rollout.png", "distance.png", "filters.png", "positions.png"]
-WRITTEN = {*FIGURES, "heads.npz", "distance.npz", "video.mp4", "report.html", "scenes.mp4"} | {
+ORDER = (
+    *("heads", "pca", "similarity", "attribution", "lens", "rollout", "norms"),
+    *("distance", "entropy", "cka", "filters", "positions"),
+)
+FIGURES = [f"{name}.png" for name in ORDER]
+WRITTEN = {*FIGURES, "heads.npz", "video.mp4", "report.html", "scenes.mp4"} | {
     "scenes_vit.onnx",
     "scenes_dino.onnx",
     "pictures",
@@ -95,12 +103,9 @@ def test_all_that_it_leaves_can_be_read(shown: Shown) -> None:
             assert min(picture.size) > 300
             assert len(picture.convert("RGB").getcolors(2**24) or ()) > 100
     with np.load(shown.folder / "heads.npz", allow_pickle=False) as found:
-        assert found["models"].tolist() == ["scenes_vit", "scenes_dino"]
-        assert found["attention"].shape == (2, 5, 4, 6, 6)
+        layout = load_manifest(demo_models()["scenes_dino"])
+        assert found["attention"].shape == (5, layout.heads, *layout.grid)
         assert len(found["files"]) == 5
-    with np.load(shown.folder / "distance.npz", allow_pickle=False) as found:
-        assert found["mean"].shape[0] == 2
-        assert (found["count"] == 40).all()
     with av.open(str(shown.folder / "video.mp4")) as video:
         (track,) = video.streams.video
         pictures = [frame.to_ndarray(format="rgb24") for frame in video.decode(track)]
@@ -108,6 +113,10 @@ def test_all_that_it_leaves_can_be_read(shown: Shown) -> None:
     assert len(pictures) == 100
     assert pictures[0].shape[1] > 3 * 320 - 1
     page = (shown.folder / "report.html").read_text(encoding="utf-8")
+    told = re.findall(r"<h2>(\w+)</h2>\s*<p>([^<]+)</p>", page)
+    purposes = {name: escape(find_probe(name).purpose) for name in ORDER}
+    assert [title.lower() for title, _ in told] == ["predictions", *ORDER, "video"]
+    assert [words for _, words in told[1:-1]] == list(purposes.values())
     for word in ("scenes_vit", "scenes_dino", "butterfly.png", "<video", "pictures: 45"):
         assert word in page
 
@@ -117,9 +126,13 @@ def test_what_it_shows_can_be_typed_again(
 ) -> None:
     first, *commands = shown.typed
     assert shlex.split(first) == ["cd", "vitonnx-demo"]
-    assert len(commands) == 9
-    probes = {words[2] for words in map(shlex.split, commands) if words[1] == "probe"}
-    assert probes == {"heads", "rollout", "distance", "filters", "positions", "video"}
+    probes = [words[2] for words in map(shlex.split, commands) if words[1] == "probe"]
+    assert probes == [*ORDER, "video", "heads"]
+    assert len(commands) == len(probes) + 1
+    lines = shown.outcome.out.splitlines()
+    for command in commands:  # each with what it is for
+        why = lines[lines.index(f"$ {command}") - 1]
+        assert re.fullmatch(r"# [A-Z].*[.:]", why), why
     monkeypatch.chdir(shown.folder)
     for command in commands:
         name, *words = shlex.split(command)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -540,16 +541,19 @@ def test_reports(question: Any, five: Path, six: list[Path], call: Call, desk: P
     outcome = call("report", five, *six[:5], *words)
     assert (outcome.code, outcome.out, outcome.err) == (0, "o.html\n", "")
     figures = re.findall(r'<img src="data:image/png;base64,[^"]{999,}" alt="([^"]+)"', page("o"))
-    # Maps are of each picture, with a figure of what all come to, if anything; all else has one.
-    alone = type(question) in SINGLE and type(question).gives is not ColourMaps
+    # Maps share a sheet, unless they have parts; what all pictures come to is a figure more.
+    alone = type(question) in SINGLE
+    parts = alone and question.parts(vx.Engine(five, device="cpu").layout)
     totalled = hasattr(type(question), "summary")
-    assert len(figures) == (2 if alone else 1) + (1 if alone and totalled else 0)
+    assert len(figures) == (2 if parts else 1) + (1 if alone and totalled else 0)
 
 
 def test_a_report_shows_every_probe(five: Path, six: list[Path], call: Call, desk: Path) -> None:
+    """Whatever needs no extra, each with what its figure tells."""
     assert call("report", five, *six, "--show", "1", "-o", "o.html", *QUIET).code == 0
-    titles = re.findall("<h2>([^<]+)</h2>", page("o"))
-    assert {"PCA", "CKA", "Norms of patch tokens", "Filters", "Positions"} <= set(titles)
+    told = dict(re.findall(r"<h2>([^<]+)</h2>\s*<p>([^<]+)</p>", page("o")))
+    asked = [probe for probe in PROBES if probe is not vx.Flow]
+    assert told.items() >= {each.__name__: escape(each.purpose) for each in asked}.items()
 
 
 @each(list(PROBES))
@@ -637,7 +641,7 @@ def test_help_names_every_option(probe: Class, call: Call) -> None:
 @each(list(PROBES))
 def test_help_begins_with_a_verb(probe: Class) -> None:
     """And ends with a full stop."""
-    for text in (probe.help, *(option.help for option in options_of(probe))):
+    for text in (probe.help, probe.purpose, *(option.help for option in options_of(probe))):
         assert re.match(r"[A-Z][a-z]+ ", text), text
         assert text.endswith("."), text
 

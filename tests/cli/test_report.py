@@ -10,17 +10,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import pytest
 from PIL import Image
 
+import vitonnx as vx
 from media.video_files import cut, frames, write_video
 from recipes import slopes, unresizable, with_recipe
 from terminal import contents
 from vitonnx.cli import main
+from vitonnx.cli._report_findings import _answers, find, settle_probes
 from vitonnx.graph import read_manifest, write_manifest
+from vitonnx.probes import Probe
 
 Exported = Callable[[str], Path]
 
@@ -87,9 +91,10 @@ def test_a_page_of_two_models(
     for word in ("tiny_plain", "tiny_pooled", "untrained", "a<b.png", "class ", "pictures: 2"):
         assert word in page.words
     assert "wide.png" not in page.words  # only one was asked to be shown
-    # Heads, rollout and norms of both models; one sheet of colours; the histogram of norms;
-    # distance, entropy, filters, positions. Two pictures are too few for CKA, which is said.
-    assert page.tags.count("img") == 2 * 3 + 2 + 4
+    # Heads of both models; a sheet of colours, similarity, attribution, classes, rollout and norms;
+    # the histogram of norms; distance, entropy, filters, positions. Two pictures are too few for
+    # CKA, which is said.
+    assert page.tags.count("img") == 2 + 6 + 1 + 4
     assert "CKA needs at least 4 samples" in page.words
     assert all(page.descriptions)
     assert not re.search(r"(https?:)?//", re.sub(r"base64,[\w+/=]+", "", text))
@@ -99,6 +104,57 @@ def test_a_page_of_two_models(
     for address in pictures:
         with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as picture:
             assert min(picture.size) > 100
+
+
+def test_a_model_without_a_head_is_left_out_of_what_asks_for_classes(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, headless = str(exported("plain")), str(exported("headless"))
+    assert main(["report", plain, "wide.png", "--compare", headless, "-o", "both.html"]) == 0
+    text = (desk / "both.html").read_text(encoding="utf-8")
+    for probe in ("Attribution", "Lens"):
+        (section,) = re.findall(rf"<h2>{probe}</h2>(.*?)</section>", text, re.DOTALL)
+        assert "tiny_headless: the model has no head" in section
+        assert section.count("<img") == 1
+    capsys.readouterr()
+    # Alone, it has no such section, which is said once; what was asked for is an error.
+    assert main(["report", headless, "wide.png", "-o", "one.html"]) == 0
+    error = capsys.readouterr().err
+    for name in ("attribution", "lens"):
+        assert error.count(f"note: the report has no {name}: the model has no head") == 1
+    assert "<h2>Lens</h2>" not in (desk / "one.html").read_text(encoding="utf-8")
+    assert main(["report", headless, "wide.png", "--probe", "lens", "-o", "two.html"]) == 2
+    assert "the model has no head" in capsys.readouterr().err
+    assert not (desk / "two.html").exists()
+
+
+def test_a_bad_first_picture_is_no_query(
+    desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Similarity is to a patch of the first picture that all models can read."""
+    (desk / "0.png").write_text("no picture")
+    words = ["0.png", "a<b.png", "wide.png", "--probe", "similarity", "-o", "r.html"]
+    assert main(["report", str(exported("plain")), *words]) == 1
+    error = capsys.readouterr().err
+    assert error.endswith("error: 1 of 3 pictures skipped; the others are done.\n")
+    assert Page((desk / "r.html").read_text(encoding="utf-8")).tags.count("img") == 1
+
+
+def test_only_what_is_shown_is_asked_of_all(desk: Path, exported: Exported) -> None:
+    """Whole results are of the first good pictures; later ones only add to totals."""
+    (desk / "text.png").write_text("no picture")
+    pictures = [desk / name for name in ("text.png", "a<b.png", "wide.png", "wide.png")]
+    engines = {"plain": vx.Engine(exported("plain"), device="cpu")}
+    probes: list[Probe[Any]] = [vx.Heads(), vx.Entropy()]
+    asked = settle_probes(engines, probes, pictures, chosen=True, quiet=True)
+    found = find(engines, asked, pictures, 1, quiet=True)
+    assert [Path(models["plain"].file).name for models in found.shown] == ["a<b.png"]
+    assert ["text.png" in str(error) for error in found.errors] == [True]
+    assert found.totals["entropy"]["plain"].count == 3
+    every = [Path(each["plain"].file).name for each in _answers(engines, pictures, asked, {}, 1)]
+    assert every == [picture.name for picture in pictures]
+    later = list(_answers(engines, pictures, asked, {}, 1))[-1]["plain"]
+    assert "heads" not in later.values
 
 
 def test_bad_calls(desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,8 +248,12 @@ def test_a_video_on_a_model_of_one_size(
 def test_nothing_but_bad_pictures_is_no_page_of_results(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", str(exported("plain")), "missing.png", "-o", "r.html"]) == 1
-    assert "missing.png does not exist" in capsys.readouterr().err
+    (desk / "text.png").write_text("no picture")
+    words = ["missing.png", "text.png", "-o", "r.html"]
+    assert main(["report", str(exported("plain")), *words]) == 1
+    error = capsys.readouterr().err
+    for reason in ("missing.png does not exist", "text.png is not a picture", "2 of 2 pictures"):
+        assert reason in error
     assert not (desk / "r.html").exists()
 
 

@@ -130,8 +130,6 @@ def _type(
     worst = 0
     with chdir(folder), informing_once():
         for why, line in steps:
-            if why:
-                give("", f"# {why}")
-            give(f"$ vitonnx {line}")
+            give("", f"# {why}", f"$ vitonnx {line}")
             worst = max(worst, call(command, [*shlex.split(line), *["--quiet"] * quiet]))
     return worst

@@ -22,8 +22,9 @@ from vitonnx.cli._options import (
     parse_size,
 )
 
+# First what a model makes of one picture, then of many, and then what its weights tell.
 SHOWN = (
-    *("heads", "rollout", "pca", "norms"),
+    *("heads", "pca", "similarity", "attribution", "lens", "rollout", "norms"),
     *("distance", "entropy", "cka"),
     *("filters:components=28", "positions"),
 )

@@ -77,6 +77,8 @@ class ReportSection:
     ----------
     title, text : str
         Heading, and a sentence below it.
+    facts : str
+        More sentences, in pale letters.
     table : ReportTable or None
         Before the panels.
     panels : sequence of ReportPanel
@@ -85,6 +87,7 @@ class ReportSection:
 
     title: str
     text: str = ""
+    facts: str = ""
     table: ReportTable | None = None
     panels: Sequence[ReportPanel] = ()
 

@@ -198,6 +198,10 @@ class Attribution(GraphProbe[AttributionResult]):
 
     name: ClassVar[str] = "attribution"
     help: ClassVar[str] = "Show which patches make a class."
+    purpose: ClassVar[str] = (
+        "See which patches speak for a class: attention shows what a model reads, and gradients "
+        "what its answer depends on."
+    )
     example: ClassVar[str] = "--target predicted"
     gives = Maps
 

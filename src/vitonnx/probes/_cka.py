@@ -106,6 +106,10 @@ class CKA(SumProbe[Any]):
 
     name: ClassVar[str] = "cka"
     help: ClassVar[str] = "Compare what blocks hold, of one model or of two, over many pictures."
+    purpose: ClassVar[str] = (
+        "See which blocks hold much the same: a bright square is a stage of the network, within "
+        "which little changes."
+    )
     example: ClassVar[str] = "--tokens patches"
     gives = Matrix
 

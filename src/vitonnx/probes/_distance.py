@@ -66,6 +66,10 @@ class Distance(TableProbe[DistanceResult]):
 
     name: ClassVar[str] = "distance"
     help: ClassVar[str] = "Measure how far every head of every block looks, over many pictures."
+    purpose: ClassVar[str] = (
+        "See which heads look at their neighbourhood and which across the picture, as small and "
+        "large filters do."
+    )
     example: ClassVar[str] = "--limit 1000 --seed 0"
     unit: ClassVar[str] = "mean attention distance (pixels)"
     title: ClassVar[str] = "Mean attention distance"

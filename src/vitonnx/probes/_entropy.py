@@ -75,6 +75,9 @@ class Entropy(TableProbe[EntropyResult]):
 
     name: ClassVar[str] = "entropy"
     help: ClassVar[str] = "Measure how evenly every head spreads its attention, over many pictures."
+    purpose: ClassVar[str] = (
+        "See which heads pick a few patches, and which average over all of them."
+    )
     unit: ClassVar[str] = "entropy of attention (nats)"
     title: ClassVar[str] = "Entropy of attention"
 

@@ -116,6 +116,10 @@ class Flow(Probe[FlowResult]):
 
     name: ClassVar[str] = "flow"
     help: ClassVar[str] = "Show how much attention can flow to each patch, through all blocks."
+    purpose: ClassVar[str] = (
+        "See how much of each patch could reach the output at most, if every block passed on "
+        "all that its attention lets through."
+    )
     example: ClassVar[str] = "--fusion max"
     gives = Maps
     in_videos: ClassVar[bool] = False

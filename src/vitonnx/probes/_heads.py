@@ -129,6 +129,10 @@ class Heads(GraphProbe[HeadsResult]):
 
     name: ClassVar[str] = "heads"
     help: ClassVar[str] = "Show where each head of a block looks."
+    purpose: ClassVar[str] = (
+        "See what each head of a block attends to: heads of DINO tend to outline things, "
+        "although no label ever named one."
+    )
     example: ClassVar[str] = "--mass 0.6"
     gives = Maps
     shares = True

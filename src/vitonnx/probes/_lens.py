@@ -159,6 +159,10 @@ class Lens(GraphProbe[LensResult]):
 
     name: ClassVar[str] = "lens"
     help: ClassVar[str] = "Show the class of each patch, as the head reads it after a block."
+    purpose: ClassVar[str] = (
+        "See what the head would call each patch if it read nothing else; after earlier blocks, "
+        "whether the answer is there already."
+    )
     example: ClassVar[str] = "--block 8"
     gives = ClassMaps
 

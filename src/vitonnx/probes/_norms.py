@@ -204,6 +204,10 @@ class Norms(AddingProbe[NormsResult, NormCounts]):
 
     name: ClassVar[str] = "norms"
     help: ClassVar[str] = "Measure the norms of patch tokens, and find artefacts."
+    purpose: ClassVar[str] = (
+        "Find artefacts, patches with far longer tokens than others: large models keep notes in "
+        "them, which spoil other maps."
+    )
     example: ClassVar[str] = "--threshold 150"
     gives = Maps
     learns: ClassVar[tuple[str, ...]] = ("threshold",)

@@ -182,6 +182,10 @@ class PCA(GraphProbe[PCAResult]):
 
     name: ClassVar[str] = "pca"
     help: ClassVar[str] = "Colour patches by what their tokens hold, alike in all pictures."
+    purpose: ClassVar[str] = (
+        "See what the tokens tell apart: patches of the same colour hold alike things, in all "
+        "pictures."
+    )
     example: ClassVar[str] = "--foreground first"
     gives = ColourMaps
     learns: ClassVar[tuple[str, ...]] = (

@@ -86,6 +86,10 @@ class Positions(WeightProbe[PositionsResult]):
 
     name: ClassVar[str] = "positions"
     help: ClassVar[str] = "Show how alike position embeddings are. Needs no picture."
+    purpose: ClassVar[str] = (
+        "See whether the model has learned where patches lie: each is then most like its "
+        "neighbours, its row and its column."
+    )
     example: ClassVar[str] = "--metric cosine"
     gives = Matrix
 

@@ -48,6 +48,8 @@ class Question(ABC):
     """The probe's name: on the command line, in results, and in file names."""
     help: ClassVar[str] = ""
     """What the command does, in one sentence, verb first."""
+    purpose: ClassVar[str] = ""
+    """What its figure tells, in one sentence for whoever sees one for the first time."""
     example: ClassVar[str] = ""
     """Options worth showing in an example of the command."""
     gives: ClassVar[type[Finding]]

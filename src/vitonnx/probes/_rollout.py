@@ -91,6 +91,10 @@ class Rollout(GraphProbe[RolloutResult]):
 
     name: ClassVar[str] = "rollout"
     help: ClassVar[str] = "Show where the output looks, through all blocks."
+    purpose: ClassVar[str] = (
+        "See which patches reach the output through all blocks, where the heads of a block show "
+        "that block alone."
+    )
     example: ClassVar[str] = "--discard 0.9"
     gives = Maps
     shares = True

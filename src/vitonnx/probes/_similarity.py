@@ -214,6 +214,10 @@ class Similarity(GraphProbe[SimilarityResult]):
 
     name: ClassVar[str] = "similarity"
     help: ClassVar[str] = "Show how alike patches are to one patch, in other pictures too."
+    purpose: ClassVar[str] = (
+        "See what the model takes for the same thing: how alike patches are to one patch of the "
+        "first picture, in all pictures."
+    )
     example: ClassVar[str] = "--query 200,240"
     gives = Maps
 

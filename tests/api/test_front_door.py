@@ -123,7 +123,9 @@ def test_results_show_themselves(engine: vx.Engine, images: list[str]) -> None:
     (both,) = engine.probe(images[0], [vx.Heads(), vx.Rollout()])
     (mixed,) = engine.probe(images[0], [vx.Heads(), vx.Distance()])
     filters = engine.probe_weights(vx.Filters())
-    for shown in (heads, both, filters):
+    sheet = vx.plot(engine.probe(images, vx.Heads()))
+    table = vx.plot(next(engine.stream(images[0], vx.Distance())))
+    for shown in (heads, both, filters, sheet, table):
         png = shown._repr_png_()
         assert png is not None
         assert png.startswith(b"\x89PNG")

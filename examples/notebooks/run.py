@@ -25,6 +25,7 @@ def run(file):
     NotebookClient(
         notebook,
         kernel_name=METADATA["kernelspec"]["name"],
+        coalesce_streams=True,
         record_timing=False,
         resources={"metadata": {"path": HERE}},
     ).execute()

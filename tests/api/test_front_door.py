@@ -20,6 +20,7 @@ from tap.foreign_ways import WAYS
 from vitonnx.cli import main
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media.videos import open_video
+from vitonnx.plots._figure import ShownFigure
 
 GRID = (6, 6)  # of scenes_vit
 
@@ -124,7 +125,9 @@ def test_results_show_themselves(engine: vx.Engine, images: list[str]) -> None:
     (mixed,) = engine.probe(images[0], [vx.Heads(), vx.Distance()])
     filters = engine.probe_weights(vx.Filters())
     sheet = vx.plot(engine.probe(images, vx.Heads()))
-    table = vx.plot(next(engine.stream(images[0], vx.Distance())))
+    table = vx.plot(next(engine.stream(images[:1], [vx.Distance()])))
+    assert isinstance(sheet, ShownFigure)
+    assert isinstance(table, ShownFigure)
     for shown in (heads, both, filters, sheet, table):
         png = shown._repr_png_()
         assert png is not None

@@ -45,7 +45,7 @@ def shrink(png):
         size = (WIDTH, round(picture.height * WIDTH / picture.width))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     small = BytesIO()
-    picture.quantize(COLOURS, kmeans=1).save(small, "PNG", optimize=True)
+    picture.quantize(COLOURS).save(small, "PNG", optimize=True)
     return encodebytes(small.getvalue()).decode()
 
 

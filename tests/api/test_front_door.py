@@ -20,6 +20,7 @@ from tap.foreign_ways import WAYS
 from vitonnx.cli import main
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media.videos import open_video
+from vitonnx.plots._figure import ShownFigure
 
 GRID = (6, 6)  # of scenes_vit
 
@@ -123,7 +124,11 @@ def test_results_show_themselves(engine: vx.Engine, images: list[str]) -> None:
     (both,) = engine.probe(images[0], [vx.Heads(), vx.Rollout()])
     (mixed,) = engine.probe(images[0], [vx.Heads(), vx.Distance()])
     filters = engine.probe_weights(vx.Filters())
-    for shown in (heads, both, filters):
+    sheet = vx.plot(engine.probe(images, vx.Heads()))
+    table = vx.plot(next(engine.stream(images[:1], [vx.Distance()])))
+    assert isinstance(sheet, ShownFigure)
+    assert isinstance(table, ShownFigure)
+    for shown in (heads, both, filters, sheet, table):
         png = shown._repr_png_()
         assert png is not None
         assert png.startswith(b"\x89PNG")

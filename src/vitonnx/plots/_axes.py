@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vitonnx.errors import UsageError
+from vitonnx.plots._figure import ShownFigure
 from vitonnx.plots._scale import Scale
 
 __all__ = ["FONT", "INK", "PALE", "axes_for", "draw_bar", "key_beside", "name_axes", "style_ticks"]
@@ -32,7 +33,7 @@ def axes_for(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
         If the axes belong to no figure any more.
     """
     if ax is None:
-        figure = Figure(figsize=size, dpi=150, layout="constrained")
+        figure = ShownFigure(figsize=size, dpi=150, layout="constrained")
         return figure, figure.subplots()
     owner = ax.get_figure(root=True)
     if owner is None:

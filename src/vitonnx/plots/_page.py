@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from vitonnx.plots._axes import INK, PALE, draw_bar, style_ticks
+from vitonnx.plots._figure import ShownFigure
 from vitonnx.plots._letters import Weight, drawable, font_for
 from vitonnx.plots._scale import Scale
 
@@ -49,7 +49,8 @@ class Page:
         caption += SPACE if caption else 0.0
         self._left, self._top = MARGIN, MARGIN + caption
         self._width, self._height = width + 2 * MARGIN, height + caption + 2 * MARGIN
-        self.figure = Figure(figsize=(self._width, self._height), dpi=150, facecolor="white")
+        size = (self._width, self._height)
+        self.figure = ShownFigure(figsize=size, dpi=150, facecolor="white")
         if title:
             self.text(0, -caption, title, size=11, room=width, weight="bold")
         for number, line in enumerate(lines):

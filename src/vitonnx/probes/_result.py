@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -83,12 +82,11 @@ class Found(ABC):
         """Show itself in a notebook, where there is something to draw."""
         if getattr(self, "error", None) is not None or getattr(self, "pixels", self) is None:
             return None
-        page = io.BytesIO()
         try:
-            self.plot().savefig(page, format="png")
+            png: bytes = self.plot()._repr_png_()
         except VitonnxError:  # several probes that no one figure holds: its words do
             return None
-        return page.getvalue()
+        return png
 
     def __repr__(self) -> str:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.repr}

@@ -20,6 +20,7 @@ from dataset import kept
 from media import video_files as videos
 from models import published_names
 from tap.foreign_vit import ForeignViT
+from vitonnx.demo import draw_material
 from vitonnx.export import export_model
 from vitonnx.models import ViTConfig, find_model, random_parameters, read_config_file
 
@@ -46,6 +47,8 @@ def fill(desk: Path) -> None:
     (desk / "config.json").write_text(json.dumps(TIMM_CONFIG))
     write_checkpoint(desk / "config.json", desk / "model.safetensors")
     shutil.copytree(ROOT / "examples", desk / "examples")
+    (desk / "vitonnx-demo").mkdir()
+    draw_material(desk / "vitonnx-demo")
     (desk / "users.txt").write_text("anna:between two trees\n")
     _write_pictures(desk)
     _write_videos(desk)

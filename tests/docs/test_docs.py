@@ -27,7 +27,7 @@ from vitonnx.cli._app import app
 from vitonnx.models import find_model
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 DINOV3 = "hf://onnx-community/dinov3-vits16-pretrain-lvd1689m-ONNX"
 HUB = "fetches from a hub; tests/names/ serves one"
@@ -102,7 +102,7 @@ def desk(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: _name(page))
 def test_page(page: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page's blocks work, from top to bottom."""
     module = ModuleType(f"page_{page.stem}")  # where its Python blocks live, all in one
@@ -117,6 +117,11 @@ def test_page(page: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 _execute(block, module)
             case _ if block.title is not None:
                 _write(block, desk)
+
+
+def _name(page: Path) -> str:
+    """Name a page as the site does: by its path below docs/."""
+    return page.relative_to(ROOT).with_suffix("").as_posix().removeprefix("docs/")
 
 
 def _joined(command: str) -> str:
@@ -227,8 +232,10 @@ def test_the_site_is_built_and_loads_nothing_from_elsewhere(tmp_path: Path) -> N
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    pages = sorted(site.glob("*.html"))
-    assert {page.stem for page in pages} == {page.stem for page in PAGES[1:]} | {"404"}
+    pages = sorted(site.rglob("*.html"))
+    names = {page.relative_to(site).with_suffix("").as_posix() for page in pages}
+    assert names == {_name(page) for page in PAGES[1:]} | {"404"}
+    assert not list(site.rglob("*.py"))
     loaded = [address for page in pages for address in _loaded(page)]
     assert loaded
     assert [address for address in loaded if re.match(r"(\w+:)?//", address)] == []

@@ -102,7 +102,7 @@ class SumProbe(AddingProbe[PictureResult, Sums]):
 class PairProbe(ABC, Generic[Sums]):
     """A question to two models together: each is asked `part` of the same pictures.
 
-    Parameters
+    Attributes
     ----------
     part : GraphProbe
         What both are asked of every picture.

@@ -37,7 +37,7 @@ MOST_EDGES = 50 * 10**6
 class AttentionFlow(NamedTuple):
     """Maximum flows, and how far they may be from the exact ones.
 
-    Parameters
+    Attributes
     ----------
     flow : float64 (batch, targets)
         From 0 to 1.

@@ -56,7 +56,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Probes(NamedTuple):
     """All probes that there are, and what is to be said of those that can't be used.
 
-    Parameters
+    Attributes
     ----------
     classes : dict of str to type
         By name.

@@ -137,6 +137,7 @@ def test_an_eye_finds_the_other_eye(made: Path) -> None:
     [result] = engine.probe([CAT], [vx.Heads(query=EYE), vx.Similarity(query=EYE)])
     attention = result.heads.attention.mean(0)
     cosines = result.similarity.similarity
+    assert result.crop is not None
     left, top, right, bottom = result.crop
     rows, columns = cosines.shape
 

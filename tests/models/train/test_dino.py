@@ -103,7 +103,7 @@ def test_a_step_is_of_the_papers_losses(dino: Dino, steps: list[Step]) -> None:
             targets = softmax((step.taught - step.before["centre"]) / TEACHER_TEMPERATURE)
         expected = slow_loss(step.scores / STUDENT_TEMPERATURE, targets)
         # Neighbours are those of the same shot: the other's are meant to be near.
-        expected += weight * np.mean([slow_koleo(shot) for shot in step.embeddings])
+        expected += weight * float(np.mean([slow_koleo(shot) for shot in step.embeddings]))
         # Compiled, and divided by a small temperature in float32.
         assert step.loss == pytest.approx(expected, rel=1e-4), number
     assert len({step.loss for step in steps}) == STEPS

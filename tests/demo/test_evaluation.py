@@ -63,6 +63,11 @@ def test_neighbours_of_dinos_embeddings_are_of_the_same_class(measured: Evaluati
     assert measured.measure("DINO: k-NN top-1").value >= 0.60 - _margin(0.60) - 0.05
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="Things cover the middle of every scene: DINO's class token reads a few patches there "
+    "(its gain is 3.0 of 100, for 3.1 with random weights and 3.8 with labels).",
+)
 def test_dino_looks_at_things_more_than_the_others_do(measured: Evaluation) -> None:
     """And not only where things mostly are: what counts is the gain over the control."""
     for evaluation in (stored_evaluation(), measured):

@@ -83,5 +83,6 @@ def config_of(file: Path) -> ViTConfig:
         mlp_dim=len(hidden),
         prefix_tokens=manifest.prefix_tokens,
         position_prefix=manifest.position_prefix,
+        position="sincos" if manifest.position_interpolation == "sincos" else "learned",
         classes=len(manifest.classes or ()),
     )

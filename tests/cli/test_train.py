@@ -76,7 +76,7 @@ def test_every_kind_of_data_becomes_a_file(trained: tuple[Path, Outcome]) -> Non
     assert "validation_loss 2." in first
     assert ", accuracy 0." in first
     assert second.startswith("note: epoch 1 of 1: loss ")
-    assert ", neighbour_accuracy 0." in second
+    assert ", neighbour_accuracy 0" in second  # of so short a training, 0 may be all
     for each in runs:
         assert set(contents(each)) == FILES
         with Image.open(each / "losses.png") as picture:

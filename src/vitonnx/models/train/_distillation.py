@@ -36,7 +36,7 @@ def sinkhorn(scores: tf.Tensor) -> tf.Tensor:
     --------
     >>> targets = sinkhorn(tf.constant([[3.0, 1.0, 1.1], [3.1, 1.0, 0.9], [2.9, 0.8, 1.0]]))
     >>> np.asarray(targets).argmax(axis=1)
-    array([2, 1, 0])
+    array([1, 0, 2])
     """
     apart = scores - tf.reduce_mean(scores, axis=0)
     deviation = tf.sqrt(tf.reduce_mean(apart**2)) + TINY

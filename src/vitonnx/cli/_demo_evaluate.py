@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitonnx.cli._console import Gauge, give, results
+from vitonnx.cli._console import Gauge, Table, give, results
 from vitonnx.cli._faithfulness_table import print_measures
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.media import check_place
@@ -35,12 +35,7 @@ def measure(folder: Path, *, quiet: bool) -> None:
 
 def show(evaluation: Evaluation) -> None:
     """Print the measures of the models and of maps, in per cent."""
-    from vitonnx.cli._console import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("in per cent")
-    for heading in ("measured", "95 % interval", "goal", "required", "met"):
-        table.add_column(heading, justify="right")
+    table = _table("in per cent", "measured", "95 % interval", "goal", "required", "met")
     for measure in evaluation.measures:
         table.row(
             measure.name,
@@ -62,12 +57,7 @@ def show(evaluation: Evaluation) -> None:
 
 
 def _show_outlines(evaluation: Evaluation) -> None:
-    from vitonnx.cli._console import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("model")
-    for heading in ("block", "saliency", "control", "gain", "95 % interval"):
-        table.add_column(heading, justify="right")
+    table = _table("model", "block", "saliency", "control", "gain", "95 % interval")
     for each in evaluation.outlines:
         table.row(
             each.model,
@@ -76,6 +66,15 @@ def _show_outlines(evaluation: Evaluation) -> None:
             f"{_percent(each.gain.low)} to {_percent(each.gain.high)}",
         )
     results().print(table)
+
+
+def _table(of: str, *numbers: str) -> Table:
+    """Begin a table: a column of names, and columns of numbers."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(of)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def _percent(share: float | None) -> str:

@@ -81,7 +81,9 @@ def test_a_run_goes_on_after_them(call: Call, exported: Exported, album: Path) -
 
 def test_a_report_has_them(call: Call, exported: Exported, album: Path, desk: Path) -> None:
     assert call("report", exported("plain"), "album", "-o", "x.html").code == 1
-    assert r"<h2>caf\xe9.png</h2>" in (desk / "x.html").read_text(encoding="utf-8")
+    page = (desk / "x.html").read_text(encoding="utf-8")
+    for shown in (r"heads of tiny_plain on caf\xe9.png", r"rollout on caf\xe9.png"):
+        assert f'alt="{shown}"' in page
 
 
 def test_a_video_may_have_one(call: Call, exported: Exported, desk: Path) -> None:

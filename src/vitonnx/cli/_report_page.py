@@ -199,7 +199,8 @@ def _drawn(
     if probe.gives in ON_PICTURES and not has_parts:
         some = shown[:MOST_PICTURES]
         results = {name: [models[name][probe.name] for models in some] for name in asked.models}
-        return [ReportPanel(plot_results(results, note), f"{probe.name} of {len(some)} pictures")]
+        names = ", ".join(Path(next(iter(models.values())).file).name for models in some)
+        return [ReportPanel(plot_results(results, note), f"{probe.name} on {names}")]
     return [
         ReportPanel(
             plot_results({name: [models[name][probe.name]]}, _untrained(engines[name])),

@@ -1,4 +1,7 @@
-"""The packages that bring onnxruntime: they share one folder, so that one at a time works."""
+"""The packages that bring onnxruntime: they share one folder, so that one at a time works.
+
+Providers as plug-ins stand beside any of them: see `vitonnx.engine.devices`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 __all__ = ["RUNTIMES", "install_line", "installed_runtimes"]
 
 # Where several are installed, the last of these is what most machines will want to keep.
-RUNTIMES = ("onnxruntime", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-gpu")
+RUNTIMES = (
+    "onnxruntime",
+    "onnxruntime-directml",
+    "onnxruntime-webgpu",
+    "onnxruntime-openvino",
+    "onnxruntime-gpu",
+)
 
 
 def installed_runtimes() -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from terminal import Outcome, assert_plain, finished, run, run_without
-from vitonnx.engine import DEVICES, find_obstacle
+from vitonnx.engine.devices import DEVICES, Device, find_device
 from vitonnx.runtimes import installed_runtimes
 
 Call = Callable[..., Outcome]
@@ -23,11 +23,11 @@ FRAMEWORKS = {"tensorflow", "keras", "tf2onnx", "matplotlib", "av", "torch"}
 # A device that talks past Python, in both directions, as it is looked for.
 TALKING = """
 import os, sys
-from vitonnx.engine import _accelerators
+from vitonnx.engine.devices import _nvidia
 def talk():
     os.write(1, b"noise"); os.write(2, b"noise"); print("noise")
     return 1
-_accelerators._count_gpus = talk
+_nvidia.count_gpus = talk
 from vitonnx.cli import main
 sys.exit(main(["doctor"]))
 """
@@ -74,19 +74,20 @@ def test_everything_is_listed(call: Call) -> None:
 
 def test_every_device_works_or_says_why_not(call: Call) -> None:
     devices = tables(call("doctor"))["Devices"]
-    assert list(devices) == list(DEVICES)
-    assert devices["cpu"] == ["works"]
+    assert [name for name in devices if ":" not in name] == list(DEVICES)
+    assert devices["cpu"] == ["works", Device("cpu").title]
     for name, cells in devices.items():
-        obstacle = find_obstacle(name)
-        if obstacle is None:
-            assert cells == ["works"]
+        found = find_device(name)
+        if isinstance(found, Device):
+            assert cells == ["works", found.title]
         else:
+            obstacle = found
             assert cells == [part for part in (obstacle.reason, obstacle.remedy) if part]
 
 
 def test_quiet_leaves_the_names_of_what_works(call: Call) -> None:
     devices = tables(call("doctor"))["Devices"]
-    working = [name for name, cells in devices.items() if cells == ["works"]]
+    working = [name for name, cells in devices.items() if cells[0] == "works"]
     assert call("doctor", "--quiet") == Outcome(0, "".join(f"{name}\n" for name in working), "")
 
 
@@ -133,7 +134,7 @@ def test_two_runtimes_are_a_failure(quiet: list[str], tmp_path: Path) -> None:
         assert "cpu" in outcome.out.split()
     else:
         assert tables(outcome)["Packages"][other] == ["1.20.0"]
-        assert tables(outcome)["Devices"]["cpu"] == ["works"]
+        assert tables(outcome)["Devices"]["cpu"][0] == "works"
 
 
 def broken(folder: Path) -> None:
@@ -165,7 +166,7 @@ def test_two_runtimes_that_broke_each_other(tmp_path: Path) -> None:
 
 
 def test_a_cpu_that_does_not_work_is_a_failure(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vitonnx.engine._device.loads_and_runs", lambda providers: False)
+    monkeypatch.setattr("vitonnx.engine.devices._choose.loads_and_runs", lambda device: False)
     outcome = call("doctor")
     assert outcome.code == 1
     assert tables(outcome)["Devices"]["cpu"] == ["onnxruntime doesn't load"]

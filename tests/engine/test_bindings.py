@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine._device import Device
 from vitonnx.engine._pixels import Bindings
 from vitonnx.engine._session import Session
+from vitonnx.engine.devices import Device
 from vitonnx.errors import VitonnxError
 
 Exported = Callable[[str], Path]

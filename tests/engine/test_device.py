@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 from collections.abc import Callable
@@ -12,11 +13,11 @@ import onnxruntime
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine import DEVICES, _accelerators, _device, find_obstacle, require_bf16
-from vitonnx.engine._accelerators import ACCELERATORS, Accelerator
-from vitonnx.engine._device import Device, choose_device
+from vitonnx.engine import DEVICES, find_obstacle, require_bf16
 from vitonnx.engine._session import open_session
-from vitonnx.engine._trial import first_line
+from vitonnx.engine.devices import Device, _choose, _nvidia, _takes, choose_device, first_line
+from vitonnx.engine.devices._accelerators import ACCELERATORS
+from vitonnx.engine.devices._start import session_providers
 from vitonnx.errors import DeviceError, UsageError
 from vitonnx.runtimes import RUNTIMES, install_line, installed_runtimes
 
@@ -27,7 +28,7 @@ NVIDIA = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
-            ACCELERATORS[name].provider not in HERE or _accelerators.why_no_gpu(0) is None,
+            ACCELERATORS[name].provider not in HERE or _nvidia.why_no_gpu(0) is None,
             reason="the provider isn't in this onnxruntime, or it works",
         ),
     )
@@ -38,7 +39,7 @@ NVIDIA = [
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """An NVIDIA driver that sees a GPU, as far as we can tell before the libraries are loaded."""
-    monkeypatch.setattr(_accelerators, "_count_gpus", lambda: 1)
+    monkeypatch.setattr(_nvidia, "count_gpus", lambda: 1)
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "CPU", "cuda:", "cuda:x", "cuda:-1", "openvino:1"])
@@ -52,10 +53,10 @@ def test_an_unknown_device_lists_the_known(name: str) -> None:
 def test_bfloat16_takes_a_gpu_that_has_it(
     exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DeviceError, match=r"can't compute in bf16 on cpu.*Use fp16 or fp32"):
+    with pytest.raises(DeviceError, match="can't compute in bf16 on cpu: it takes"):
         vx.Engine(exported("plain"), device="cpu", precision="bf16")
     for capability, works in (((0, 0), False), ((7, 5), False), ((8, 0), True), ((9, 0), True)):
-        monkeypatch.setattr(_device, "compute_capability", lambda number, found=capability: found)
+        monkeypatch.setattr(_takes, "compute_capability", lambda number, found=capability: found)
         for name in ("cuda:1", "tensorrt"):
             if works:
                 require_bf16(Device(name))
@@ -67,7 +68,7 @@ def test_bfloat16_takes_a_gpu_that_has_it(
 
 
 def test_where_there_is_no_gpu_there_is_no_capability() -> None:
-    assert _accelerators.compute_capability(997) == (0, 0)
+    assert _nvidia.compute_capability(997) == (0, 0)
 
 
 def test_the_cpu_works_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -95,6 +96,8 @@ def test_auto_is_cuda_where_it_works_and_else_the_cpu_with_the_reason(exported: 
     engine, obstacle = vx.Engine(exported("plain")), find_obstacle("cuda")
     if obstacle is None:
         assert (engine.device, engine.device_note) == ("cuda:0", None)
+    elif obstacle.absent:
+        assert (engine.device, engine.device_note) == ("cpu", None)  # nobody misses a GPU
     else:
         assert engine.device == "cpu"
         assert engine.device_note == f"running on the CPU: {obstacle}."
@@ -112,73 +115,133 @@ def test_a_driver_says_how_many_gpus_it_sees() -> None:
     assert str(obstacle) == "the NVIDIA driver sees 1 GPU, but none with number 3"
 
 
+def cuda(number: str, tf32: str = "0") -> tuple[str, dict[str, str]]:
+    return "CUDAExecutionProvider", {"device_id": number, "use_tf32": tf32}
+
+
+def openvino(kind: str, hint: str = "f32") -> tuple[str, dict[str, str]]:
+    told = json.dumps({kind: {"INFERENCE_PRECISION_HINT": hint}})
+    return "OpenVINOExecutionProvider", {"device_type": kind, "load_config": told}
+
+
 @pytest.mark.parametrize(
     ("name", "providers"),
     [
         ("cpu", ["CPUExecutionProvider"]),
-        ("cuda:2", [("CUDAExecutionProvider", {"device_id": "2"}), "CPUExecutionProvider"]),
+        ("cuda:2", [cuda("2"), "CPUExecutionProvider"]),
         (
             "tensorrt",
             [
                 "TensorrtExecutionProvider",
-                ("CUDAExecutionProvider", {"device_id": "0"}),
+                cuda("0"),
                 "CPUExecutionProvider",
             ],
         ),
-        ("openvino", ["OpenVINOExecutionProvider", "CPUExecutionProvider"]),
-        ("coreml", ["CoreMLExecutionProvider", "CPUExecutionProvider"]),
-        ("directml", ["DmlExecutionProvider", "CPUExecutionProvider"]),
+        ("openvino", [openvino("CPU"), "CPUExecutionProvider"]),
+        ("openvino:npu", [openvino("NPU"), "CPUExecutionProvider"]),
+        ("webgpu", [("WebGpuExecutionProvider", {}), "CPUExecutionProvider"]),
+        ("coreml", [("CoreMLExecutionProvider", {}), "CPUExecutionProvider"]),
+        ("directml", [("DmlExecutionProvider", {}), "CPUExecutionProvider"]),
     ],
 )
 def test_every_device_has_its_providers(name: str, providers: list[object]) -> None:
-    assert Device(name).providers == providers
+    assert session_providers(Device(name)) == providers
     # As onnxruntime spells them: a name that it doesn't know would only ever be missing.
     known = onnxruntime.get_all_providers()
-    for entry in Device(name).providers:
+    for entry in session_providers(Device(name)):
         assert (entry if isinstance(entry, str) else entry[0]) in known
 
 
-def missing(*, installable: bool) -> list[Accelerator]:
-    return [
-        found
-        for found in ACCELERATORS.values()
-        if found.provider not in HERE and found.installable is installable and not found.nvidia
-    ]
+def test_the_provider_is_told_what_it_does_not_find_in_the_graph() -> None:
+    """CUDA takes TF32 where nobody says no, and OpenVINO the fastest that the processor has."""
+    assert session_providers(Device("cuda:1"), "tf32")[0] == cuda("1", tf32="1")
+    assert session_providers(Device("openvino"), "bf16")[0] == openvino("CPU", "bf16")
+    assert session_providers(Device("openvino:gpu"), "fp16")[0] == openvino("GPU", "f16")
+    first = session_providers(Device("openvino"), threads=3)[0]
+    assert isinstance(first, tuple)
+    told = first[1]
+    assert json.loads(told["load_config"])["CPU"]["INFERENCE_NUM_THREADS"] == 3
 
 
-@pytest.mark.parametrize("accelerator", missing(installable=True), ids=lambda found: found.name)
-def test_a_missing_provider_says_what_to_install(accelerator: Accelerator) -> None:
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Another system and processor, as far as they are asked for."""
+
+    def pretend(system: str, processor: str) -> None:
+        monkeypatch.setattr(sys, "platform", system)
+        monkeypatch.setattr(platform, "machine", lambda: processor)
+        monkeypatch.setattr(_choose, "is_plugged", lambda plugin: False)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("openvino", "openvino"), ("openvino:gpu", "openvino"), ("webgpu", "webgpu")],
+)
+def test_a_missing_plugin_says_what_to_install(
+    name: str, extra: str, machine: Callable[[str, str], None]
+) -> None:
+    machine("linux", "x86_64")
+    with pytest.raises(DeviceError) as caught:
+        choose_device(name)
+    assert f"is not installed (`pip install 'vitonnx[{extra}]'`)" in str(caught.value)
+
+
+def test_a_missing_provider_without_plugin_says_what_to_install(
+    machine: Callable[[str, str], None],
+) -> None:
+    machine("win32", "AMD64")
     (runtime,) = installed_runtimes()
     with pytest.raises(DeviceError) as caught:
-        choose_device(accelerator.name)
-    line = f"`pip uninstall -y {runtime} && pip install {accelerator.requirement}`"
-    for part in (line, "share a folder", accelerator.title, runtime):
+        choose_device("directml")
+    line = f"`pip uninstall -y {runtime} && pip install onnxruntime-directml`"
+    for part in (line, "share a folder", "DirectML", runtime):
         assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("accelerator", missing(installable=False), ids=lambda found: found.name)
-def test_nothing_is_installed_that_there_is_not(accelerator: Accelerator) -> None:
+@pytest.mark.parametrize("name", ["mlx", "coreml", "directml"])
+def test_nothing_is_installed_that_there_is_not(
+    name: str, machine: Callable[[str, str], None]
+) -> None:
+    machine("linux", "aarch64")
     with pytest.raises(DeviceError, match="for this system") as caught:
-        choose_device(accelerator.name)
+        choose_device(name)
     assert "pip" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("system", "machine", "expected"),
+    ("system", "processor", "built_in", "pluggable"),
     [
-        ("linux", "x86_64", {"cuda", "tensorrt", "openvino"}),
-        ("linux", "aarch64", set()),
-        ("win32", "AMD64", {"cuda", "tensorrt", "openvino", "directml"}),
-        ("darwin", "arm64", {"coreml"}),
-        ("darwin", "x86_64", {"coreml"}),
+        (
+            "linux",
+            "x86_64",
+            {"cuda", "tensorrt", "openvino", "webgpu"},
+            {"openvino", "webgpu", "tensorrt-rtx"},
+        ),
+        ("linux", "aarch64", set(), {"webgpu"}),
+        (
+            "win32",
+            "AMD64",
+            {"cuda", "tensorrt", "openvino", "webgpu", "directml"},
+            {"openvino", "webgpu", "tensorrt-rtx"},
+        ),
+        ("win32", "ARM64", set(), {"webgpu"}),
+        ("darwin", "arm64", {"coreml", "webgpu"}, {"webgpu", "mlx"}),
+        ("darwin", "x86_64", {"coreml", "webgpu"}, set()),
     ],
 )
 def test_what_pip_finds_on_other_machines(
-    system: str, machine: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+    system: str,
+    processor: str,
+    built_in: set[str],
+    pluggable: set[str],
+    machine: Callable[[str, str], None],
 ) -> None:
-    monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    assert {name for name, found in ACCELERATORS.items() if found.installable} == expected
+    machine(system, processor)
+    rows = ACCELERATORS.items()
+    assert {name for name, found in rows if found.installable} == built_in
+    assert {name for name, found in rows if found.plugin and found.plugin.installable} == pluggable
 
 
 @pytest.mark.parametrize("name", NVIDIA)
@@ -197,7 +260,7 @@ def test_libraries_that_do_not_load_are_one_line(
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" not in HERE, reason="there is no CUDA to fail")
-@pytest.mark.skipif(_accelerators.why_no_gpu(0) is None, reason="there is a GPU, so CUDA loads")
+@pytest.mark.skipif(_nvidia.why_no_gpu(0) is None, reason="there is a GPU, so CUDA loads")
 @pytest.mark.usefixtures("driver")
 def test_auto_goes_on_where_cuda_does_not_load(
     exported: Exported, capfd: pytest.CaptureFixture[str]
@@ -210,9 +273,7 @@ def test_auto_goes_on_where_cuda_does_not_load(
 
 
 @pytest.mark.skipif("TensorrtExecutionProvider" not in HERE, reason="there is no TensorRT to fail")
-@pytest.mark.skipif(
-    _accelerators.why_no_gpu(0) is None, reason="there is a GPU, so TensorRT may load"
-)
+@pytest.mark.skipif(_nvidia.why_no_gpu(0) is None, reason="there is a GPU, so TensorRT may load")
 def test_a_device_that_cannot_take_a_model_does_not_end_on_the_cpu(
     exported: Exported, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine._device import Device
 from vitonnx.engine._pixels import as_it_lies, ready_pixels
+from vitonnx.engine.devices import Device
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import on_host
 

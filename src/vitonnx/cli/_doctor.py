@@ -36,21 +36,21 @@ def doctor(quiet: Quiet = False) -> None:
         _print("Packages", _installed_packages().items())
         _print("Extras", [_extra_row(*extra) for extra in _declared_extras().items()])
     try:
-        obstacles = _try_devices()
+        devices = _try_devices()
     except ImportError as error:
         if several := _several_runtimes():
             raise VitonnxError(several) from error
         raise
     if quiet:
-        for name, obstacle in obstacles.items():
+        for name, (obstacle, _) in devices.items():
             if obstacle is None:
                 give(name)
     else:
-        _print("Devices", [_device_row(*tried) for tried in obstacles.items()])
+        _print("Devices", [_device_row(name, *tried) for name, tried in devices.items()])
         _print("Caches", _cache_rows(platformdirs.user_cache_path("vitonnx")))
     if several := _several_runtimes():
         raise VitonnxError(several)
-    if obstacle := obstacles["cpu"]:
+    if obstacle := devices["cpu"][0]:
         raise DeviceError(f"the CPU can't be used: {obstacle}.")
 
 
@@ -68,18 +68,18 @@ def _several_runtimes() -> str | None:
     )
 
 
-def _try_devices() -> dict[str, Obstacle | None]:
-    """Try every device, with the runtime's own messages silenced."""
+def _try_devices() -> dict[str, tuple[Obstacle | None, str]]:
+    """Try every device, with the runtime's own messages silenced: what is in its way, its name."""
     from vitonnx.cli._libraries import silence
 
     with silence():
-        from vitonnx.engine import DEVICES, find_obstacle
+        from vitonnx.engine import list_devices
 
-        return {name: find_obstacle(name) for name in DEVICES}
+        return list_devices()
 
 
-def _device_row(name: str, obstacle: Obstacle | None) -> tuple[str, str, str]:
-    return (name, obstacle.reason, obstacle.remedy or "") if obstacle else (name, "works", "")
+def _device_row(name: str, obstacle: Obstacle | None, title: str) -> tuple[str, str, str]:
+    return (name, obstacle.reason, obstacle.remedy or "") if obstacle else (name, "works", title)
 
 
 def _extra_row(name: str, missing: list[str]) -> tuple[str, str, str]:

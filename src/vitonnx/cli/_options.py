@@ -169,8 +169,9 @@ Precision = Annotated[
     str,
     typer.Option(
         "--precision",
-        metavar="auto|fp32|fp16|bf16|int8",
-        help="Precision of the matrix products; auto is fp16 on CUDA and fp32 elsewhere.",
+        metavar="auto|fp32|tf32|fp16|bf16|int8",
+        help="Precision of the matrix products; auto is fp16 on CUDA and fp32 elsewhere. A device "
+        "that computes less exactly is refused.",
     ),
 ]
 Explain = Annotated[

@@ -3,7 +3,6 @@
 from vitonnx.engine._asked import as_count, as_pictures, as_probes, as_sides
 from vitonnx.engine._bake import Baked, bake
 from vitonnx.engine._cache import MOST_PLANS, plans_folder
-from vitonnx.engine._device import DEVICES, Obstacle, find_obstacle, require_bf16
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
 from vitonnx.engine._fit import is_kept_in_file, stage_of, stages_of
@@ -25,6 +24,13 @@ from vitonnx.engine._state_schema import (
 )
 from vitonnx.engine._survey import Survey, left_of_shards, survey, survey_pair
 from vitonnx.engine._totals import MatrixTotals, Totals, save_totals, write_table
+from vitonnx.engine.devices import (
+    DEVICES,
+    Obstacle,
+    find_obstacle,
+    list_devices,
+    require_bf16,
+)
 
 __all__ = [
     "DAMAGED",
@@ -65,6 +71,7 @@ __all__ = [
     "is_kept_in_file",
     "known_operators",
     "left_of_shards",
+    "list_devices",
     "place",
     "plan_graph",
     "plans_folder",

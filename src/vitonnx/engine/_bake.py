@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from vitonnx.contract import LOGITS, TARGET, TARGETS
 from vitonnx.dataset import as_dataset
 from vitonnx.engine._asked import as_pictures, as_probes
-from vitonnx.engine._device import choose_device
 from vitonnx.engine._engine import Engine, Picture
 from vitonnx.engine._fidelity import Fidelity, hold_fidelity
 from vitonnx.engine._fit import can_bake, fit
@@ -22,6 +21,7 @@ from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import Precision, check_precision
 from vitonnx.engine._reduce import check_reduction, reduce_file
 from vitonnx.engine._session import load_promises, open_session
+from vitonnx.engine.devices import choose_device
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
 from vitonnx.layout import Layout

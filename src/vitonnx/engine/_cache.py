@@ -20,7 +20,7 @@ from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import load_outline
 
-__all__ = ["MOST_PLANS", "is_kept", "load_or_plan", "own_sources", "plans_folder"]
+__all__ = ["MOST_PLANS", "is_kept", "load_or_plan", "own_sources", "plan_digest", "plans_folder"]
 
 MOST_PLANS = 2**28
 """Bytes of all plans together: some hundred small ones, or a dozen of large pictures, whose matrix
@@ -96,8 +96,15 @@ def _make_room(newest: Path) -> None:
 
 
 def _place(file: Path, plan: Plan) -> Path:
-    # A file that was written again is another one, and so is a copy: the kept graph says where in
-    # this very file, or in those beside it, its weights stand.
+    return plans_folder() / f"{plan_digest(file, plan)}.plan"
+
+
+def plan_digest(file: Path, plan: Plan | None, *more: str) -> str:
+    """Tell a file and a plan, and what more hangs on them, from all others.
+
+    A file that was written again is another one, and so is a copy: the kept graph says where in
+    this very file, or in those beside it, its weights stand.
+    """
     stamps = [
         (str(part.resolve()), found.st_size, found.st_mtime_ns, found.st_ino)
         for part in (file, *(file.parent / name for name in load_outline(file).beside))
@@ -107,9 +114,9 @@ def _place(file: Path, plan: Plan) -> Path:
         "files": stamps,
         "plan": repr(plan),
         "made by": [own_sources(), *_versions()],
+        "more": more,
     }
-    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-    return plans_folder() / f"{name}.plan"
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
 @cache

@@ -23,18 +23,19 @@ from vitonnx.engine._asked import (
 )
 from vitonnx.engine._blank import blank
 from vitonnx.engine._cache import is_kept
-from vitonnx.engine._device import choose_device
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import DECODERS, Pass, Picture, hold
 from vitonnx.engine._pixels import Pixels, ready_pixels
 from vitonnx.engine._plan import Plan
-from vitonnx.engine._precision import choose_precision
+from vitonnx.engine._precision import choose_precision, reduced_in_graph
 from vitonnx.engine._preprocess import Prepared, prepare, read
+from vitonnx.engine._proof import prove, witnesses
 from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
+from vitonnx.engine.devices import Device, choose_device
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
 from vitonnx.layout import Layout
@@ -74,9 +75,12 @@ class Engine:
     ----------
     model : str or path
         The ONNX file.
-    device : str
+    device : str or sequence
         ``auto`` (CUDA when it works, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``, or what else
-        the installed onnxruntime can use: ``tensorrt``, ``openvino``, ``coreml``, ``directml``.
+        onnxruntime can use here, by itself or by a plug-in: ``tensorrt``, ``tensorrt-rtx``,
+        ``openvino``, ``openvino:gpu``, ``openvino:npu``, ``webgpu``, ``mlx``, ``coreml``,
+        ``directml``. For plug-ins that have no name here: hardware of one, as
+        ``onnxruntime.get_ep_devices()`` lists it.
     threads : int, optional
         Number of threads of the runtime; its own choice by default.
     size : int or (height, width), optional
@@ -87,10 +91,13 @@ class Engine:
         `vitonnx.manifest.Preprocessing.fitted`.
     precision : str
         ``auto`` (the file's own, but on CUDA half precision for a file in single), ``fp32``,
-        ``fp16``, ``bf16`` (on NVIDIA's GPUs since Ampere) or ``int8``. In int8 the products' inputs
-        are scaled as they come, which depends on all pictures of a batch: there pictures run one by
-        one, so that a result is the picture's own. Files that were calibrated have fixed scales,
-        and run in batches.
+        ``tf32`` (on CUDA: products of single precision that are faster and less exact), ``fp16``,
+        ``bf16`` (on NVIDIA's GPUs since Ampere, and by OpenVINO on processors that have it) or
+        ``int8``. On any device but the CPU, the first run measures what it computes against the
+        CPU, and a device that computes less exactly than was asked is refused. In int8 the
+        products' inputs are scaled as they come, which depends on all pictures of a batch: there
+        pictures run one by one, so that a result is the picture's own. Files that were calibrated
+        have fixed scales, and run in batches.
     in_graph : bool, optional
         Compile the probes into the graph, so that no attention leaves it. If False, the file's own
         outputs are brought here and probed with NumPy: much more work, the same numbers. By default
@@ -124,14 +131,14 @@ class Engine:
     ModelFileError
         If the file can't be read or isn't probe-ready.
     DeviceError, UsageError
-        If the device doesn't work, or size or threads can't be.
+        If the device doesn't work, or not in that precision, or size or threads can't be.
     """
 
     def __init__(
         self,
         model: str | os.PathLike[str],
         *,
-        device: str = "auto",
+        device: str | Sequence[Any] = "auto",
         threads: int | None = None,
         size: int | tuple[int, int] | None = None,
         fit: Fit | None = None,
@@ -159,7 +166,12 @@ class Engine:
         self.decoders = as_count("decoders", decoders, MOST_THREADS) or DECODERS
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
-        self.precision = choose_precision(precision, manifest.precision, self._device, self.file)
+        # Only its operators tell a calibrated file from one that isn't.
+        calibrated = manifest.precision == "int8" and "DynamicQuantizeLinear" not in has.operators
+        self.precision = choose_precision(
+            precision, manifest.precision, self._device, self.file, calibrated=calibrated
+        )
+        self._reduced = reduced_in_graph(self.precision, manifest.precision, self._device)
         self._options: dict[str, Any] = {
             "device": device,
             "threads": threads,
@@ -171,10 +183,7 @@ class Engine:
             "notice": notice,
             "decoders": self.decoders,
         }
-        # Only its operators tell a calibrated file from one that isn't.
-        scales_as_it_comes = self.precision == "int8" and (
-            manifest.precision != "int8" or "DynamicQuantizeLinear" in has.operators
-        )
+        scales_as_it_comes = self.precision == "int8" and not calibrated
         # Some files that were tapped from a graph for one picture take no more.
         self._one_by_one = scales_as_it_comes or has.inputs[IMAGES].shape[0] == 1
         self._own_sizes = None
@@ -206,7 +215,8 @@ class Engine:
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that open a file in the same way, on the same device."""
-        return {**self._options, "device": self.device}
+        named = isinstance(self._options["device"], str)
+        return {**self._options, "device": self.device} if named else self._options
 
     def __enter__(self) -> Self:
         self._refuse_closed()
@@ -712,11 +722,9 @@ class Engine:
         return names
 
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
-        # What the file is in already takes no work.
-        takes = "fp32" if self.precision == self.manifest.precision else self.precision
         # Who asks patch after patch needs one graph, and one session.
         forms = tuple(probe.graph_form for probe in probes)
-        return Plan(forms, outputs, self._size, precision=takes)
+        return Plan(forms, outputs, self._size, precision=self._reduced)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""
@@ -726,18 +734,26 @@ class Engine:
         return self._sessions.of(plan)
 
     def _open_plan(self, plan: Plan | None) -> Session:
+        if not self._device.is_cpu:
+            shown = self._plan((), witnesses(self.outputs))
+            bits = self.precision, self.manifest.precision
+            prove(self.file, shown, self._device, *bits, self.manifest.size, self._start)
+        return self._start(plan, self._device)
+
+    def _start(self, plan: Plan | None, device: Device) -> Session:
         return open_session(
             self.file,
-            device=self._device,
+            device=device,
             threads=self.threads,
+            precision=self.precision,
             plan=plan,
             large=self.batch_size * attention_bytes(self.manifest) > LARGE_ATTENTION,
         )
 
     @property
     def _is_as_it_is(self) -> bool:
-        """Whether size and precision are the file's own."""
-        return self._size is None and self.precision == self.manifest.precision
+        """Whether the graph at this size and in this precision is the file's own."""
+        return self._size is None and self._reduced == "fp32"
 
     @property
     def batches_alike(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from vitonnx.engine._device import Device
+from vitonnx.engine.devices import Device
 from vitonnx.errors import UsageError
 from vitonnx.media import Tensor, on_host
 

@@ -12,24 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.contract import GRADIENTS, IMAGES, is_derived
-from vitonnx.engine._device import Device, require_bf16
-from vitonnx.errors import UsageError
+from vitonnx.engine.devices import Device, own_precision, require_precision
+from vitonnx.errors import DeviceError, UsageError
 from vitonnx.media import temporary_folder
 
 if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-__all__ = ["Precision", "check_precision", "choose_precision", "reduce_precision"]
+__all__ = [
+    "Precision",
+    "check_precision",
+    "choose_precision",
+    "reduce_precision",
+    "reduced_in_graph",
+]
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
+TF32 = "tf32"
+"""Single precision whose products take 10 bits of each factor: no form of a file, but NVIDIA's way
+to multiply."""
 
 # The patch embedding and the head: little work, and all that is seen and said goes through them.
 ENDS = ("embed", "patch_embed", "head", "norm")
 
 
-def check_precision(precision: str) -> Precision:
-    """Raise a UsageError unless there is such a precision.
+def check_precision(precision: str, *others: str) -> Precision:
+    """Raise a UsageError unless there is such a precision; it names the `others`, too.
 
     Examples
     --------
@@ -37,29 +46,45 @@ def check_precision(precision: str) -> Precision:
     'fp16'
     """
     if precision not in get_args(Precision):
-        known = ", ".join(get_args(Precision))
+        known = ", ".join((*get_args(Precision), *others))
         raise UsageError(f"precision {precision!r} is unknown; use {known}.")
     return cast("Precision", precision)
 
 
-def choose_precision(asked: str, given: Precision, device: Device, file: Path) -> Precision:
-    """Choose what a file that is `given` in one precision runs in.
+def choose_precision(
+    asked: str, given: Precision, device: Device, file: Path, *, calibrated: bool
+) -> str:
+    """Choose what a file that is `given` in one precision runs in; "tf32" may be asked, too.
 
-    ``auto`` is the file's own, but on CUDA half precision for a file in single. Raise a UsageError
-    if there is no such precision, or neither file nor device can be run in it.
+    ``auto`` is the file's own, or the device's for a file in single. A file in int8 may be
+    `calibrated`. Raise a UsageError if there is no such precision, or the file can't be run in it,
+    and a DeviceError if the device can't.
     """
     if asked == "auto":
-        wanted = "fp16" if given == "fp32" and device.name.startswith("cuda") else given
+        wanted = own_precision(device) if given == "fp32" else given
     else:
-        wanted = check_precision(asked)
+        wanted = asked if asked == TF32 else check_precision(asked, TF32)
     if given not in ("fp32", wanted):
         raise UsageError(
             f"can't run {file} in {wanted}: it is in {given}. Export it without --precision for "
             "that."
         )
-    if wanted == "bf16":
-        require_bf16(device)
+    require_precision(device, wanted)
+    if wanted == "int8" and not calibrated and not device.is_cpu:
+        raise DeviceError(
+            f"can't run {file} in int8 on {device.name}: scales that are found anew for every "
+            "picture are for the CPU. Fix them with vitonnx export --precision int8 --calibrate, "
+            "or use --device cpu."
+        )
     return wanted
+
+
+def reduced_in_graph(precision: str, given: Precision, device: Device) -> Precision:
+    """Give the precision that a plan brings a file to: fp32 leaves it as it is."""
+    told = device.accelerator is not None and device.accelerator.hints
+    if told or precision in (TF32, given):
+        return "fp32"
+    return check_precision(precision)
 
 
 def reduce_precision(

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine._asked import as_pictures
-from vitonnx.engine._device import require_bf16
 from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision, reduce_precision
 from vitonnx.engine._preprocess import read
 from vitonnx.engine._session import load_promises
+from vitonnx.engine.devices import require_bf16
 from vitonnx.errors import UsageError
 from vitonnx.manifest import Fit, Preprocessing
 from vitonnx.media import atomic_with_companions

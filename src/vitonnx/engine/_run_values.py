@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import onnxruntime
 from numpy.typing import NDArray
 
-from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
+from vitonnx.engine.devices import FATAL_ONLY, RUNTIME_ERRORS, first_line
 from vitonnx.errors import ModelFileError
 from vitonnx.modelfile import to_runtime
 

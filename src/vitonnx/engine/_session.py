@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, QUERIES, TARGETS
 from vitonnx.engine._cache import load_or_plan
-from vitonnx.engine._device import Device
 from vitonnx.engine._pixels import IN_FLIGHT, Bindings, Pixels
 from vitonnx.engine._plan import Plan, plan_graph
-from vitonnx.engine._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
+from vitonnx.engine.devices import (
+    FATAL_ONLY,
+    RUNTIME_ERRORS,
+    Device,
+    first_line,
+    start_runtime,
+)
 from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
 from vitonnx.heap import return_memory
 from vitonnx.manifest import BAKED_KEY, Manifest
@@ -171,15 +176,17 @@ def open_session(
     *,
     device: Device,
     threads: int | None,
+    precision: str = "fp32",
     plan: Plan | None = None,
     large: bool = False,
 ) -> Session:
     """Open a probe-ready file, as planned or, without a plan, unchanged.
 
-    If `large`, memory is given back between nodes instead of kept for the next: slower where arrays
-    are small, and much less memory where attention is large. It holds for the whole process. Raise
-    a ModelFileError if the file can't be read, a DeviceError if the device can't take it, and a
-    UsageError if the plan doesn't fit it.
+    Devices that find the `precision` in the graph need not be told. If `large`, memory is given
+    back between nodes instead of kept for the next: slower where arrays are small, and much less
+    memory where attention is large. It holds for the whole process. Raise a ModelFileError if the
+    file can't be read, a DeviceError if the device can't take it, and a UsageError if the plan
+    doesn't fit it.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
@@ -200,10 +207,7 @@ def open_session(
     if large:
         return_memory()
     try:
-        # What the device can't take must not end on the CPU with a page on stdout.
-        session = onnxruntime.InferenceSession(
-            model, options, providers=device.providers, enable_fallback=0
-        )
+        session = start_runtime(model, device, options, precision=precision, threads=threads)
     except RuntimeError as error:  # not one of RUNTIME_ERRORS: it's the device, not the file
         raise DeviceError(
             f"can't open {file} on {device.name} ({first_line(error)}): use --device cpu."

@@ -1,4 +1,4 @@
-"""A graph of one node, run for real: whether the runtime can use a device at all."""
+"""A graph of one node, and a runtime that says nothing: to see whether a device works at all."""
 
 from __future__ import annotations
 
@@ -6,18 +6,11 @@ import contextlib
 import io
 import re
 from collections.abc import Iterator
-from typing import TypeAlias
 
-import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from vitonnx.engine._accelerators import CUDA
-
-__all__ = ["FATAL_ONLY", "RUNTIME_ERRORS", "Providers", "first_line", "loads_and_runs"]
-
-# The runtime's own names, in order of preference, with their options.
-Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
+__all__ = ["FATAL_ONLY", "RUNTIME_ERRORS", "first_line", "quiet_runtime", "trial_graph"]
 
 # The runtime's exceptions have no base of their own; and its Python part doesn't wrap what it meets
 # in a graph's names.
@@ -32,34 +25,12 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 WARNINGS, FATAL_ONLY = 2, 4  # the runtime's levels of logging: its default, and next to nothing
 
 
-def loads_and_runs(providers: Providers) -> bool:
-    """Run a sum on the first of some providers; False if the provider's libraries don't load.
-
-    Raise one of RUNTIME_ERRORS if they do, and nothing can be run on the device.
-    """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = FATAL_ONLY
-    names = [entry if isinstance(entry, str) else entry[0] for entry in providers]
-    with _speechless_runtime():
-        if CUDA in names:
-            onnxruntime.preload_dlls()
-        try:
-            session = onnxruntime.InferenceSession(
-                _graph(), options, providers=providers, enable_fallback=0
-            )
-        except RuntimeError:  # not one of RUNTIME_ERRORS: the provider could not be made
-            return False
-        if names[0] not in session.get_providers():
-            return False
-        session.run(None, {"x": np.zeros(3, np.float32)})
-    return True
-
-
-def _graph() -> bytes:
-    """Make a graph of one node, of an operator that every provider has."""
+def trial_graph(*, half: bool = False) -> bytes:
+    """Make a graph of one node, "x" to "y", each of three numbers; every provider has it."""
     import onnx
 
-    sides = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [3]) for name in "xy"]
+    kind = onnx.TensorProto.FLOAT16 if half else onnx.TensorProto.FLOAT
+    sides = [onnx.helper.make_tensor_value_info(name, kind, [3]) for name in "xy"]
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Add", ["x", "x"], ["y"])], "trial", sides[:1], sides[1:]
     )
@@ -70,15 +41,15 @@ def _graph() -> bytes:
 
 
 @contextlib.contextmanager
-def _speechless_runtime() -> Iterator[None]:
-    """Keep the runtime from printing a page about a missing library: our error says it in a line.
+def quiet_runtime(*, prints: bool = False) -> Iterator[None]:
+    """Keep the runtime from printing a page about what is missing: our error says it in a line.
 
-    Its provider logs outside any session, and its Python layer prints. Both affect the whole
-    process, so this block is kept as short as possible, and is skipped if only the CPU is used.
+    A provider logs outside any session, and if the runtime `prints`, its Python layer does too.
+    Both are silenced for the whole process, so that a block is kept as short as possible.
     """
     onnxruntime.set_default_logger_severity(FATAL_ONLY)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()) if prints else contextlib.nullcontext():
             yield
     finally:
         onnxruntime.set_default_logger_severity(WARNINGS)

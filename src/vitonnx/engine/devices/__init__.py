@@ -1,0 +1,30 @@
+"""Devices: what onnxruntime can compute on here, found, tried and started."""
+
+from vitonnx.engine.devices._choose import (
+    Obstacle,
+    choose_device,
+    find_device,
+    find_obstacle,
+    list_devices,
+)
+from vitonnx.engine.devices._device import DEVICES, Device
+from vitonnx.engine.devices._start import start_runtime
+from vitonnx.engine.devices._takes import own_precision, require_bf16, require_precision
+from vitonnx.engine.devices._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
+
+__all__ = [
+    "DEVICES",
+    "FATAL_ONLY",
+    "RUNTIME_ERRORS",
+    "Device",
+    "Obstacle",
+    "choose_device",
+    "find_device",
+    "find_obstacle",
+    "first_line",
+    "list_devices",
+    "own_precision",
+    "require_bf16",
+    "require_precision",
+    "start_runtime",
+]

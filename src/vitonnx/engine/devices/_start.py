@@ -1,0 +1,91 @@
+"""Start the runtime on a device, told in which precision to compute."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnxruntime
+
+from vitonnx.engine.devices._accelerators import CPU, CUDA
+from vitonnx.engine.devices._device import Device
+from vitonnx.engine.devices._trial import FATAL_ONLY, quiet_runtime, trial_graph
+
+__all__ = ["loads_and_runs", "session_providers", "start_runtime"]
+
+# The runtime's own names, in order of preference, with their options.
+Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
+
+# OpenVINO's names. Where it isn't told, it takes the fastest that the hardware has.
+HINTS = {"fp16": "f16", "bf16": "bf16"}
+
+
+def start_runtime(
+    model: Path | bytes,
+    device: Device,
+    options: onnxruntime.SessionOptions,
+    *,
+    precision: str = "fp32",
+    threads: int | None = None,
+) -> onnxruntime.InferenceSession:
+    """Make a session of the runtime on a device, or raise what the runtime raises.
+
+    What the device can't take must not end on the CPU, with a page on stdout.
+    """
+    if device.hardware:
+        settings = _settings(device, precision, threads)
+        options.add_provider_for_devices(list(device.hardware), settings)
+        with quiet_runtime():
+            return onnxruntime.InferenceSession(model, options, enable_fallback=0)
+    providers = session_providers(device, precision, threads)
+    return onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+
+
+def loads_and_runs(device: Device, *, half: bool = False) -> bool:
+    """Run a sum on a device, if `half` in half precision; False if its libraries don't load.
+
+    Raise one of RUNTIME_ERRORS if they do, and nothing can be run on the device.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    with quiet_runtime(prints=True):
+        if device.memory == "cuda":
+            onnxruntime.preload_dlls()
+        try:
+            session = start_runtime(trial_graph(half=half), device, options)
+        except RuntimeError:  # not one of RUNTIME_ERRORS: the provider could not be made
+            return False
+        if device.provider not in session.get_providers():
+            return False
+        session.run(None, {"x": np.zeros(3, np.float16 if half else np.float32)})
+    return True
+
+
+def session_providers(
+    device: Device, precision: str = "fp32", threads: int | None = None
+) -> Providers:
+    """Name the providers of a device that is no plug-in's, in order of preference, with options."""
+    if device.provider == CPU:
+        return [CPU]
+    if device.memory != "cuda":
+        return [(device.provider, _settings(device, precision, threads)), CPU]
+    # CUDA runs what TensorRT can't; and multiplies with 10 bits of each factor unless it's told.
+    exact = {"use_tf32": "1" if precision == "tf32" else "0"}
+    cuda = (CUDA, {"device_id": str(device.number), **exact})
+    return [cuda, CPU] if device.provider == CUDA else [device.provider, cuda, CPU]
+
+
+def _settings(device: Device, precision: str, threads: int | None) -> dict[str, str]:
+    """Give the options that the provider itself takes."""
+    accelerator = device.accelerator
+    if accelerator is None or not accelerator.hints:
+        return {}
+    kind = device.kind.upper()
+    asked: dict[str, Any] = {"INFERENCE_PRECISION_HINT": HINTS.get(precision, "f32")}
+    if threads is not None and kind == "CPU":
+        asked["INFERENCE_NUM_THREADS"] = threads
+    told = {"load_config": json.dumps({kind: asked})}
+    # A plug-in's hardware says itself what it is.
+    return told if device.hardware else {"device_type": kind, **told}

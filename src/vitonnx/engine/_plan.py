@@ -16,7 +16,7 @@ from vitonnx.probes import GraphProbe, SumProbe, answering
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["Plan", "plan_graph"]
+__all__ = ["Plan", "find_derived", "plan_graph"]
 
 # The libraries that edit graphs keep state that all threads of a process share.
 ONE_AT_A_TIME = Lock()
@@ -126,6 +126,17 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         outputs = {str(value.name): value for value in model.graph.outputs}
         model.graph.outputs[:] = [outputs[name] for name in plan.names]
         return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
+
+
+def find_derived(model: ir.Model, names: Iterable[str]) -> None:
+    """Find what no file outputs in a graph, which is used up.
+
+    Raise a UsageError if the model doesn't have it.
+    """
+    from vitonnx.graph import Derive
+
+    with ONE_AT_A_TIME, understood("the graph"):
+        Derive(list(names), None)(model)
 
 
 def _told(probes: Iterable[GraphProbe[Any]], layout: Layout) -> dict[str, Any]:

@@ -205,7 +205,10 @@ def _never_nan(graph: ir.Graph) -> None:
         while found is not None and found.op_type in ("Cast", "ReduceMax"):
             found = None if found.inputs[0] is None else found.inputs[0].producer()
         if found is not None and found.op_type == "IsNaN" and result is not None:
-            node.outputs[0].replace_all_uses_with(result, replace_graph_outputs=True)
+            checked = node.outputs[0]
+            if checked.is_graph_output():
+                result.name, checked.name = checked.name, result.name
+            checked.replace_all_uses_with(result, replace_graph_outputs=True)
             # The branch for no numbers at all is gone, and what stood in it still reads this.
             for use in tuple(found.outputs[0].uses()):
                 if use.node.graph is not graph:
@@ -247,10 +250,10 @@ def _join(
     results = {str(value.name): value for value in traced.graph.outputs}
     traced.graph.outputs.clear()
     traced.graph.remove(nodes)
-    for number, node in enumerate(nodes):
-        node.name = f"{prefix}/{node.op_type.lower()}_{number}"
-        for place, value in enumerate(node.outputs):
-            value.name = node.name if place == 0 else f"{node.name}/output_{place}"
+    for place, node in enumerate(nodes):
+        node.name = f"{prefix}/{node.op_type.lower()}_{place}"
+        for output, value in enumerate(node.outputs):
+            value.name = node.name if output == 0 else f"{node.name}/output_{output}"
     graph.extend(nodes)
     for name, result in results.items():
         result.name = name

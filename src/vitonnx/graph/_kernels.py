@@ -35,12 +35,13 @@ WEBGPU: Kernels = {
     **_of(NUMBERS, "ArgMax", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"),
     **_of(FLOATS, "Conv", "Gelu", "Gemm", "LayerNormalization", "MatMul", "MultiHeadAttention"),
     **_of(FLOATS, "Cos", "Erf", "Exp", "HardSigmoid", "Log", "Reciprocal", "Sigmoid", "Sin"),
-    **_of(FLOATS, "Softmax", "Sqrt", "Tanh", "TopK"),
+    **_of(FLOATS, "ConvTranspose", "Pad", "Relu", "Softmax", "Sqrt", "Tanh", "TopK"),
     "Cast": NUMBERS | TRUTH,
     "DequantizeLinear": BYTES,
     "Shape": ANY,
 }
-# As docs/OperatorKernels.md of onnxruntime has them, for operators as they are in opset 21.
+# As onnxruntime 1.26 has them for operators of opset 21, and as far as plans use them:
+# docs/OperatorKernels.md there, with the newer versions of ReduceMax, ReduceMin and Pad.
 CUDA: Kernels = {
     **_of(ANY, "Cast", "Concat", "Expand", "Gather", "Identity", "Reshape", "Shape", "Slice"),
     **_of(ANY, "Split", "Squeeze", "Transpose", "Unsqueeze"),
@@ -49,7 +50,7 @@ CUDA: Kernels = {
     **_of(SIGNED, "Neg", "Pow", "ReduceMax", "ReduceMin", "ReduceSum", "TopK", "Where"),
     **_of(DOUBLES, "ArgMax", "Conv", "Gelu", "Gemm", "LayerNormalization", "MatMul", "ReduceMean"),
     **_of(DOUBLES, "Cos", "Erf", "Exp", "HardSigmoid", "IsNaN", "Log", "Reciprocal", "Sigmoid"),
-    **_of(DOUBLES, "Sin", "Softmax", "Sqrt", "Tanh"),
+    **_of(DOUBLES, "ConvTranspose", "Pad", "Relu", "Sin", "Softmax", "Sqrt", "Tanh"),
     **_of(TRUTH, "And", "Not", "Or"),
     "DequantizeLinear": BYTES,
     "Equal": LARGE | TRUTH,

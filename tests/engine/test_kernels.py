@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import vitonnx as vx
 from engine.planned_probes import PLANS, planned_probes
-from graph.small_graphs import noise, pictures, read
+from graph.small_graphs import kinds, noise, pictures, read
 from tap.foreign_ways import WAYS
 from vitonnx.contract import QUERIES
 from vitonnx.engine import Plan, plan_graph
@@ -49,11 +49,16 @@ def layout_of(file: Path, size: tuple[int, int]) -> Layout:
     return vx.Engine(file, device="cpu", size=size).layout
 
 
-def planned(file: Path, size: tuple[int, int], plan: str, provider: str = "") -> ir.Model:
+def planned(file: Path, size: tuple[int, int], plan: str) -> ir.Model:
     probes = tuple(probe.graph_form for probe in planned_probes(plan, layout_of(file, size)))
-    model = plan_graph(read(file), Plan(probes, size=size, provider=provider))
+    model = plan_graph(read(file), Plan(probes, size=size))
     common.ShapeInferencePass()(model)
     return model
+
+
+def fitted(model: ir.Model, provider: str) -> ir.Model:
+    """Do at once what a plan for a provider does at its end: planning anew takes its time."""
+    return FitKernels(provider)(model.clone()).model
 
 
 def sides_of(layout: Layout, size: tuple[int, int]) -> set[int]:
@@ -75,13 +80,22 @@ def of_pictures(graph: ir.Graph) -> Iterator[ir.Node]:
 def test_what_grows_with_the_picture_has_a_kernel(plan: str, file: str, files: Files) -> None:
     (size, *_) = SIZES
     sides = sides_of(layout_of(files[file], size), size)
-    model = planned(files[file], size, plan)  # which takes its time
+    model = planned(files[file], size, plan)
     for provider in KERNELS:
-        fitted = FitKernels(provider)(model.clone()).model
-        for node in of_pictures(fitted.graph):
+        for node in of_pictures(fitted(model, provider).graph):
             shapes = [value.shape for value in (*node.inputs, *node.outputs) if value is not None]
             if any(shape is not None and sides.intersection(shape) for shape in shapes):
                 assert has_kernel(node, provider), node
+
+
+def test_a_plan_says_whose_kernels(files: Files) -> None:
+    kinds_of = {
+        provider: kinds(plan_graph(read(files["tapped"]), Plan((vx.Heads(),), provider=provider)))
+        for provider in ("", "cpu", "cuda", "webgpu")
+    }
+    assert kinds_of[""] == kinds_of["cpu"] == kinds_of["cuda"]
+    assert "DequantizeLinear" not in kinds_of[""]
+    assert "DequantizeLinear" in kinds_of["webgpu"]
 
 
 @dataclass
@@ -152,12 +166,12 @@ def test_webgpu_computes_what_the_cpu_does(
     tmp_path: Path,
 ) -> None:
     layout = layout_of(files[file], size)
-    fitted = planned(files[file], size, plan, "webgpu")
-    device = Opened.on("WebGpuExecutionProvider", fitted, tmp_path)
-    host = Opened.on("CPUExecutionProvider", planned(files[file], size, plan), tmp_path)
+    model = planned(files[file], size, plan)
+    device = Opened.on("WebGpuExecutionProvider", fitted(model, "webgpu"), tmp_path)
+    host = Opened.on("CPUExecutionProvider", model, tmp_path)
     kept.append(device)
     for batch in BATCHES:
-        feed = feed_of(fitted, batch, layout, size)
+        feed = feed_of(model, batch, layout, size)
         found, expected = device.run(feed), host.run(feed)
         for probe in planned_probes(plan, layout):
             one, other = found[probe.name], expected[probe.name]

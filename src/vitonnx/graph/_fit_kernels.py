@@ -78,7 +78,9 @@ def _dequantised(node: ir.Node, write: Writer) -> ir.Value | None:
 def _rectified(node: ir.Node, write: Writer) -> ir.Value | None:
     """Take the larger of a number and 0."""
     result = node.outputs[0]
-    if node.op_type != "Max" or len(node.inputs) != 2 or number(node.inputs[1]) != 0:
+    if node.op_type != "Max" or result.dtype != SINGLE or len(node.inputs) != 2:
+        return None
+    if number(node.inputs[1]) != 0:
         return None
     return write.op("Relu", node.inputs[:1], "", result.dtype, result.shape)
 
@@ -94,7 +96,7 @@ def _placed(node: ir.Node, write: Writer) -> ir.Value | None:
         return None
     axis = picked.attributes.get_int("axis", 0) % len(source.shape)
     count, from_last = source.shape[axis], len(source.shape) - axis
-    if not isinstance(count, int) or picked.attributes.get_int("select_last_index", 0):
+    if not isinstance(count, int) or picked.attributes.get_int("select_last_index", 0) != 0:
         return None
     along = write.constant("axis", [axis])
     sides = [1 if place == axis else side for place, side in enumerate(source.shape)]

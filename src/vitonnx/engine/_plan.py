@@ -40,6 +40,9 @@ class Plan:
         Precision of the matrix products; see `reduce_precision`.
     fixed : bool
         Whether the probes' constants are in the graph, and no inputs of it.
+    provider : str
+        The device's kind, such as ``webgpu``, whose kernels the graph is fitted to; see `KERNELS`
+        in ``vitonnx.graph``. By default, and for all that aren't there, it is left as it is.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()
@@ -48,6 +51,7 @@ class Plan:
     fused: bool = True
     precision: Precision = "fp32"
     fixed: bool = False
+    provider: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,6 +81,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
     from vitonnx.graph import (
         Attach,
         Derive,
+        FitKernels,
         FuseAttention,
         KeepOutputs,
         ReduceFirst,
@@ -117,6 +122,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         *([FuseAttention()] if plan.fused else []),
         RowsFirst(),
         ReduceFirst(),
+        FitKernels(plan.provider),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
     ]

@@ -743,7 +743,8 @@ class Engine:
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
         # Who asks patch after patch needs one graph, and one session.
         forms = tuple(probe.graph_form for probe in probes)
-        return Plan(forms, outputs, self._size, precision=self._reduced)
+        provider = "" if self._device.is_cpu else self._device.name.partition(":")[0]
+        return Plan(forms, outputs, self._size, precision=self._reduced, provider=provider)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""

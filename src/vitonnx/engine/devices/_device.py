@@ -26,7 +26,8 @@ class Device:
     ----------
     name : str
         ``cpu``, ``cuda:N``, another of `DEVICES`, with the kind of hardware behind a colon where a
-        provider drives several; or a provider's own name, where its hardware was given.
+        provider drives several; or a provider's own name, where hardware was given of one that is
+        not among them.
     note : str, optional
         Why "auto" chose the CPU, if there is a GPU.
     hardware : tuple
@@ -80,8 +81,10 @@ class Device:
         if self.hardware:
             (first, *_) = self.hardware
             said = {**first.device.metadata, **first.ep_metadata}
-            name = said.get("FULL_DEVICE_NAME") or said.get("Description") or first.device.vendor
-            return " ".join(filter(None, (str(name), said.get("driver_version"))))
+            name = said.get("FULL_DEVICE_NAME") or said.get("Description")
+            if not name and first.device.type.name == "CPU":
+                name = _processor()
+            return " ".join(filter(None, (name or first.device.vendor, said.get("driver_version"))))
         if self.memory == "cuda":
             return gpu_name(self.number)
         return _processor() if self.is_cpu or self.kind == "cpu" else ""

@@ -55,9 +55,9 @@ def quiet_runtime(*, prints: bool = False) -> Iterator[None]:
         onnxruntime.set_default_logger_severity(WARNINGS)
 
 
-def first_line(error: Exception) -> str:
-    """Shorten what the runtime says to what a person can use."""
-    words = str(error).strip().splitlines()[0]
+def first_line(error: BaseException) -> str:
+    """Shorten what the runtime says to what a person can use; "" if it says nothing."""
+    words = next(iter(str(error).strip().splitlines()), "")
     # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing …"
     words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)
     # "/onnxruntime_src/…/onnxruntime_pybind_state.cc:729 void onnxruntime::…(…) Please install …"

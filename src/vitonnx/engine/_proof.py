@@ -94,8 +94,9 @@ def prove(
     if error is None:
         as_given = replace(plan, precision="fp32")
         shown = _picture(*size)
-        found = _run_once(start(plan, device), shown)
-        error = _largest_error(found, _run_once(start(as_given, Device("cpu")), shown))
+        found = _run_once(start(plan, device), shown, plan.outputs)
+        true = _run_once(start(as_given, Device("cpu")), shown, plan.outputs)
+        error = _largest_error(found, true)
         _write(kept, error)
     largest = EXACT if precision == "fp32" else ROUGH
     if not error <= largest:
@@ -111,10 +112,10 @@ def prove(
         )
 
 
-def _run_once(session: Session, shown: NDArray[np.uint8]) -> Arrays:
-    """Run one picture, and close the session: the weights of two at once are not in memory."""
+def _run_once(session: Session, shown: NDArray[np.uint8], outputs: tuple[str, ...]) -> Arrays:
+    """Run one picture, and close the session: two models at once need not fit into memory."""
     try:
-        return session.run(shown, session.outputs)
+        return session.run(shown, outputs)
     finally:
         session.close()
 

@@ -290,6 +290,12 @@ def test_a_device_that_cannot_take_a_model_does_not_end_on_the_cpu(
         ("Out of memory\nat line 7", "Out of memory"),
         ("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : no room", "no room"),
         ("/onnxruntime_src/a/b.cc:729 void f(A&, const B&) Please install it", "Please install it"),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Exception during initialization: /a/b.cc:136 "
+            "onnxruntime::a::B::B(C<D>&, const E&) /a/c.cc:28 auto onnxruntime::a::f(G&&) [with G "
+            "= H::<lambda()>] [OpenVINO-EP] Exception while Reading network: no such node",
+            "Exception while Reading network: no such node",
+        ),
     ],
 )
 def test_the_runtimes_words_are_shortened(said: str, kept: str) -> None:

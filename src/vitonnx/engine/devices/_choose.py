@@ -165,11 +165,13 @@ def _find(device: Device) -> Device | Obstacle:
     # Without a GPU there is nothing that would be worth an installation.
     if accelerator.nvidia and (why := why_no_gpu(device.number)):
         return Obstacle(why, absent=True)
-    if is_plugged(accelerator.plugin):
-        return _plugged(device, accelerator)
+    plugged = _plugged(device, accelerator) if is_plugged(accelerator.plugin) else None
+    if isinstance(plugged, Device):
+        return plugged
+    # A runtime that has the provider built in may take hardware that the plug-in doesn't.
     if accelerator.provider in onnxruntime.get_available_providers():
         return device
-    return _without_provider(accelerator)
+    return plugged or _without_provider(accelerator)
 
 
 def _plugged(device: Device, accelerator: Accelerator) -> Device | Obstacle:

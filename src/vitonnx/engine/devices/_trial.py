@@ -64,5 +64,7 @@ def first_line(error: BaseException) -> str:
     words = re.sub(r"^\S+\.cc:\d+ .*?\) ", "", words)
     # "void onnxruntime::model_load_utils::ValidateOpsetForDomain(const std::…&, int) ONNX …"
     words = re.sub(r"(\w+ )?\bonnxruntime::[\w:~]+\(.*?\) (?=\w)", "", words)
+    # "… f(A&&) [with A = B] [OpenVINO-EP] Exception while Reading network: …"
+    words = re.sub(r"^.*\[\w+-EP\] +", "", words)
     # "… Status Message: /onnxruntime_src/…/matmul_helper.h:142 Compute left operand cannot …"
     return re.sub(r"\S+\.(cc|h):\d+ |\[\w+Error\] ", "", words)[:200]

@@ -57,7 +57,7 @@ def assert_same(one: Any, other: Any) -> None:
 def test_it_computes_what_the_cpu_does(
     size: tuple[int, int] | None, in_graph: bool, hardware: list[Any], kept: Kept
 ) -> None:
-    common = {"size": size, "in_graph": in_graph, "threads": 1}
+    common: dict[str, Any] = {"size": size, "in_graph": in_graph, "threads": 1}
     with (
         vx.Engine(MODEL, device=hardware, **common) as here,
         vx.Engine(MODEL, device="cpu", **common) as there,

@@ -24,6 +24,7 @@ from vitonnx.engine import bake, find_obstacle, reduce_file
 from vitonnx.engine.devices import Device, choose_device
 from vitonnx.errors import DeviceError
 from vitonnx.probes._attribution import Method
+from vitonnx.probes._basis import Basis
 from vitonnx.tap import tap
 
 pytestmark = pytest.mark.openvino
@@ -206,6 +207,8 @@ def test_what_is_fitted_there_is_the_same_up_to_sign(
         vx.Engine(file(name), device=device, in_graph=True).fitted(pictures(9), vx.PCA()).basis
         for device in (OPENVINO, "cpu")
     )
+    assert isinstance(found, Basis)
+    assert isinstance(true, Basis)
     signs = np.sign((found.components * true.components).sum(1))
     # A direction is as exact as its distance to the next: of few patches, some are near.
     assert error(found.components * signs[:, None], true.components) <= GRADIENTS
@@ -233,13 +236,13 @@ def has_bf16() -> bool | None:
 
 
 def rank_correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
-    ranks = (values.ravel().argsort().argsort() for values in (one, other))
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (values.ravel().argsort().argsort() for values in (one, other))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def bf16_and_exact(file: Path) -> list[list[Any]]:
     """What is found in bf16 on OpenVINO, and in single precision on the CPU."""
-    asked = [vx.Heads(), vx.Rollout()]
+    asked: list[Any] = [vx.Heads(), vx.Rollout()]
     return [
         list(
             vx.Engine(file, device=device, precision=precision, in_graph=True).stream(

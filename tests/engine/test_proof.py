@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -29,10 +30,10 @@ from vitonnx.modelfile import load_manifest, load_outline
 
 MODEL = demo_models()["scenes_vit"]
 SIZE = load_manifest(MODEL).size
-PLAN = Plan((), witnesses(load_outline(MODEL).outputs))
+PLAN = Plan((), witnesses(tuple(load_outline(MODEL).outputs)))
 DEVICE = Device("openvino")
 
-Weights = NDArray[np.float32]
+Weights = NDArray[Any]
 
 
 def off(share: float) -> Callable[[Weights], Weights]:
@@ -321,6 +322,7 @@ def test_the_largest_error_of_any_output_counts() -> None:
 def test_the_picture_is_of_the_size_that_is_asked_and_full_of_colour() -> None:
     for size in ((48, 48), (40, 56), (7, 5), (17, 33)):
         shown = _proof._picture(*size)
-        assert (shown.shape, shown.dtype) == ((1, *size, 3), np.uint8)
+        assert shown.shape == (1, *size, 3)
+        assert shown.dtype == np.uint8
         np.testing.assert_array_equal(shown, _proof._picture(*size))
     assert len(np.unique(_proof._picture(48, 48).reshape(-1, 3), axis=0)) == 9

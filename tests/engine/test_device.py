@@ -15,7 +15,15 @@ import pytest
 import vitonnx as vx
 from vitonnx.engine import DEVICES, find_obstacle, require_bf16
 from vitonnx.engine._session import open_session
-from vitonnx.engine.devices import Device, _choose, _nvidia, _takes, choose_device, first_line
+from vitonnx.engine.devices import (
+    Device,
+    _choose,
+    _nvidia,
+    _takes,
+    choose_device,
+    first_line,
+    require_precision,
+)
 from vitonnx.engine.devices._accelerators import ACCELERATORS
 from vitonnx.engine.devices._start import session_providers
 from vitonnx.errors import DeviceError, UsageError
@@ -65,6 +73,29 @@ def test_bfloat16_takes_a_gpu_that_has_it(
                     require_bf16(Device(name))
         with pytest.raises(DeviceError, match="openvino"):
             require_bf16(Device("openvino"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "works"),
+    [
+        ({"avx2"}, False),
+        ({"avx512f", "avx512_vnni"}, False),  # OpenVINO would emulate it
+        ({"avx512_bf16"}, True),
+        ({"amx_bf16", "amx_tile"}, True),
+        (set(), True),  # of a system that doesn't tell: the proof will
+    ],
+)
+def test_bfloat16_takes_a_processor_that_has_it(
+    flags: set[str], works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_takes, "processor_flags", lambda: frozenset(flags))
+    if works:
+        require_precision(Device("openvino"), "bf16")
+    else:
+        with pytest.raises(DeviceError, match=r"can't compute in bf16 on openvino.*Use fp32"):
+            require_precision(Device("openvino"), "bf16")
+    require_precision(Device("openvino:gpu"), "bf16")  # this is the processor's affair alone
+    require_precision(Device("openvino"), "fp32")
 
 
 def test_where_there_is_no_gpu_there_is_no_capability() -> None:
@@ -290,6 +321,12 @@ def test_a_device_that_cannot_take_a_model_does_not_end_on_the_cpu(
         ("Out of memory\nat line 7", "Out of memory"),
         ("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : no room", "no room"),
         ("/onnxruntime_src/a/b.cc:729 void f(A&, const B&) Please install it", "Please install it"),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : Exception during initialization: /a/b.cc:136 "
+            "onnxruntime::a::B::B(C<D>&, const E&) /a/c.cc:28 auto onnxruntime::a::f(G&&) [with G "
+            "= H::<lambda()>] [OpenVINO-EP] Exception while Reading network: no such node",
+            "Exception while Reading network: no such node",
+        ),
     ],
 )
 def test_the_runtimes_words_are_shortened(said: str, kept: str) -> None:

@@ -174,7 +174,7 @@ class Engine:
         )
         self._reduced = reduced_in_graph(self.precision, manifest.precision, self._device)
         self._options: dict[str, Any] = {
-            "device": device,
+            "device": device if isinstance(device, str) else self._device.hardware,
             "threads": threads,
             "size": sides,
             "fit": fit,
@@ -217,7 +217,7 @@ class Engine:
     def options(self) -> dict[str, Any]:
         """The keyword arguments that open a file in the same way, on the same device."""
         named = isinstance(self._options["device"], str)
-        return {**self._options, "device": self.device} if named else self._options
+        return {**self._options, **({"device": self.device} if named else {})}
 
     def __enter__(self) -> Self:
         self._refuse_closed()

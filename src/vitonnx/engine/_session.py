@@ -208,11 +208,12 @@ def open_session(
         return_memory()
     try:
         session = start_runtime(model, device, options, precision=precision, threads=threads)
-    except RuntimeError as error:  # not one of RUNTIME_ERRORS: it's the device, not the file
-        raise DeviceError(
-            f"can't open {file} on {device.name} ({first_line(error)}): use --device cpu."
-        ) from error
-    except RUNTIME_ERRORS as error:
+    except RUN_ERRORS as error:
+        # Not one of RUNTIME_ERRORS, it's the device; and a device may not take what the CPU does.
+        if not device.is_cpu or not isinstance(error, RUNTIME_ERRORS):
+            raise DeviceError(
+                f"can't open {file} on {device.name} ({first_line(error)}): use --device cpu."
+            ) from error
         raise ModelFileError(
             f"can't open {file}: it is not an ONNX model, or a part of it is damaged or missing "
             "(weights over 2 GB are in a file beside it). Export or copy it again."

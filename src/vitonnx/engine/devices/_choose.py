@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,15 +140,22 @@ def _named(device: str) -> Device:
     return Device("cuda:0" if name == "cuda" else name)
 
 
-def _given(hardware: Sequence[Any]) -> Device:
-    """Take hardware of one provider, of whatever plug-in."""
-    names = {getattr(each, "ep_name", None) for each in hardware}
-    if len(names) != 1 or None in names:
+def _given(hardware: object) -> Device:
+    """Take hardware of one provider, of whatever plug-in; of those that have a name, it gets it."""
+    given = tuple(hardware) if isinstance(hardware, Iterable) else ()
+    known = all(isinstance(each, onnxruntime.OrtEpDevice) for each in given)
+    if not known or len({each.ep_name for each in given}) != 1:
         raise UsageError(
             "device is neither a name nor hardware of one provider: give some of what "
             "onnxruntime.get_ep_devices() lists, all of one ep_name."
         )
-    return Device(str(names.pop()), hardware=tuple(hardware))
+    provider, kind = str(given[0].ep_name), _kind_of(given[0])
+    for each in ACCELERATORS.values():
+        if each.provider == provider:
+            # By its name, it is told how to compute; it must not be asked for the hardware again.
+            part = f":{kind}" if kind in each.kinds[1:] else ""
+            return Device(each.name + part, hardware=given)
+    return Device(provider, hardware=given)
 
 
 def _find(device: Device) -> Device | Obstacle:
@@ -158,11 +165,13 @@ def _find(device: Device) -> Device | Obstacle:
     # Without a GPU there is nothing that would be worth an installation.
     if accelerator.nvidia and (why := why_no_gpu(device.number)):
         return Obstacle(why, absent=True)
-    if is_plugged(accelerator.plugin):
-        return _plugged(device, accelerator)
+    plugged = _plugged(device, accelerator) if is_plugged(accelerator.plugin) else None
+    if isinstance(plugged, Device):
+        return plugged
+    # A runtime that has the provider built in may take hardware that the plug-in doesn't.
     if accelerator.provider in onnxruntime.get_available_providers():
         return device
-    return _without_provider(accelerator)
+    return plugged or _without_provider(accelerator)
 
 
 def _plugged(device: Device, accelerator: Accelerator) -> Device | Obstacle:

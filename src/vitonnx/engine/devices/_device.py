@@ -13,7 +13,7 @@ import onnxruntime
 from vitonnx.engine.devices._accelerators import ACCELERATORS, CPU, Accelerator
 from vitonnx.engine.devices._nvidia import gpu_name
 
-__all__ = ["DEVICES", "Device"]
+__all__ = ["DEVICES", "Device", "processor_flags"]
 
 DEVICES = ("cpu", *ACCELERATORS)
 
@@ -26,7 +26,8 @@ class Device:
     ----------
     name : str
         ``cpu``, ``cuda:N``, another of `DEVICES`, with the kind of hardware behind a colon where a
-        provider drives several; or a provider's own name, where its hardware was given.
+        provider drives several; or a provider's own name, where hardware was given of one that is
+        not among them.
     note : str, optional
         Why "auto" chose the CPU, if there is a GPU.
     hardware : tuple
@@ -80,8 +81,10 @@ class Device:
         if self.hardware:
             (first, *_) = self.hardware
             said = {**first.device.metadata, **first.ep_metadata}
-            name = said.get("FULL_DEVICE_NAME") or said.get("Description") or first.device.vendor
-            return " ".join(filter(None, (str(name), said.get("driver_version"))))
+            name = said.get("FULL_DEVICE_NAME") or said.get("Description")
+            if not name and first.device.type.name == "CPU":
+                name = _processor()
+            return " ".join(filter(None, (name or first.device.vendor, said.get("driver_version"))))
         if self.memory == "cuda":
             return gpu_name(self.number)
         return _processor() if self.is_cpu or self.kind == "cpu" else ""
@@ -93,11 +96,20 @@ class Device:
         return " ".join(filter(None, (self.provider, own, onnxruntime.__version__)))
 
 
+def processor_flags() -> frozenset[str]:
+    """List what the processor can do beyond the usual, where the system tells; else nothing."""
+    return frozenset(_told_of_processor("flags").split())
+
+
 def _processor() -> str:
     """Name the processor, where the system tells."""
+    return _told_of_processor("model name") or platform.processor()
+
+
+def _told_of_processor(what: str) -> str:
     try:
         words = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return platform.processor()
-    found = re.search(r"^model name\s*:\s*(.+)$", words, re.MULTILINE)
-    return found[1] if found else platform.processor()
+        return ""
+    found = re.search(rf"^{what}\s*:\s*(.+)$", words, re.MULTILINE)
+    return found[1] if found else ""

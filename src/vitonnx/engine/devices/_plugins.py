@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -37,14 +38,14 @@ def plugged_devices(accelerator: Accelerator) -> list[Any]:
         return known
     try:
         module = import_module(accelerator.plugin.module)
-        library = getattr(module, accelerator.plugin.library)()
+        library = os.fspath(getattr(module, accelerator.plugin.library)())
         with quiet_runtime():
             onnxruntime.register_execution_provider_library(accelerator.plugin.module, library)
     # Whatever somebody else's module raises, the library is not to be had.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, RUNTIME_ERRORS) and "already registered" in str(error):
             return _known(accelerator)  # by another thread, or there is no hardware for it
-        why = first_line(error) if str(error).strip() else type(error).__name__
+        why = first_line(error) or type(error).__name__
         raise DeviceError(
             f"{accelerator.plugin.package} can't be registered with onnxruntime "
             f"{onnxruntime.__version__} ({why})"

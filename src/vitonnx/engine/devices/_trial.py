@@ -55,14 +55,16 @@ def quiet_runtime(*, prints: bool = False) -> Iterator[None]:
         onnxruntime.set_default_logger_severity(WARNINGS)
 
 
-def first_line(error: Exception) -> str:
-    """Shorten what the runtime says to what a person can use."""
-    words = str(error).strip().splitlines()[0]
+def first_line(error: BaseException) -> str:
+    """Shorten what the runtime says to what a person can use; "" if it says nothing."""
+    words = next(iter(str(error).strip().splitlines()), "")
     # "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing …"
     words = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model .* failed: ?)?", "", words)
     # "/onnxruntime_src/…/onnxruntime_pybind_state.cc:729 void onnxruntime::…(…) Please install …"
     words = re.sub(r"^\S+\.cc:\d+ .*?\) ", "", words)
     # "void onnxruntime::model_load_utils::ValidateOpsetForDomain(const std::…&, int) ONNX …"
     words = re.sub(r"(\w+ )?\bonnxruntime::[\w:~]+\(.*?\) (?=\w)", "", words)
+    # "… f(A&&) [with A = B] [OpenVINO-EP] Exception while Reading network: …"
+    words = re.sub(r"^.*\[\w+-EP\] +", "", words)
     # "… Status Message: /onnxruntime_src/…/matmul_helper.h:142 Compute left operand cannot …"
     return re.sub(r"\S+\.(cc|h):\d+ |\[\w+Error\] ", "", words)[:200]

@@ -45,7 +45,7 @@ def _print(model: str, ways: Mapping[Way, Worth | VitonnxError]) -> None:
 def _cells(worth: Worth | VitonnxError) -> tuple[str, ...]:
     if isinstance(worth, Exception):
         return "", "", "", str(worth)
-    return f"{worth.seconds * 1e3:.1f}", f"{worth.error:.0e}", f"{worth.correlation:.4f}"
+    return f"{worth.seconds * 1e3:.1f}", f"{worth.error:.1g}", f"{worth.correlation:.4f}"
 
 
 def _advice(best: Way, found: Mapping[str, Mapping[Way, Worth | VitonnxError]]) -> str:
@@ -62,6 +62,6 @@ def _advice(best: Way, found: Mapping[str, Mapping[Way, Worth | VitonnxError]]) 
     ]
     return (
         f"Take {best}: at {UNTRAINED} it is {seconds[0] / seconds[1]:.1f} times as fast as the CPU "
-        f"in fp32. It costs an error of {error:.0e} of the largest attention, and maps whose rank "
+        f"in fp32. It costs an error of {error:.1g} of the largest attention, and maps whose rank "
         f"correlation with the CPU's is {correlation:.4f}."
     )

@@ -94,8 +94,7 @@ class Paced:
 
     def look(self) -> _Look:
         self.turns.append(self.seconds)
-        nothing = np.zeros(0, np.float32)
-        return _Look(nothing, nothing, self.seconds)
+        return _Look(np.zeros(0, np.float32), self.seconds)
 
 
 def test_looks_take_turns_but_for_the_slow() -> None:

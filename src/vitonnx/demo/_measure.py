@@ -20,7 +20,7 @@ from vitonnx.demo._untrained_vit import UNTRAINED, write_vit
 from vitonnx.engine import RANK_LIMIT, Engine, offered_precisions, rank_correlation
 from vitonnx.errors import VitonnxError
 from vitonnx.media import temporary_folder
-from vitonnx.probes import Heads, Rollout
+from vitonnx.probes import Heads
 
 __all__ = ["EXACT", "Way", "Worth", "best_way", "measure_ways", "ways_of"]
 
@@ -58,11 +58,11 @@ class Worth:
     Parameters
     ----------
     seconds : float
-        Median of what a picture takes, with heads and rollout in the graph.
+        Median of what a picture takes, with heads in the graph.
     error : float
         Largest error of the last block's attention, of its largest value.
     correlation : float
-        Rank correlation of rollout's maps with those of `EXACT`, mean over the pictures.
+        Rank correlation of the maps with those of `EXACT`, mean over heads and pictures.
     """
 
     seconds: float
@@ -94,7 +94,7 @@ def ways_of(devices: Iterable[str]) -> list[Way]:
 def measure_ways(
     ways: Sequence[Way], progress: Callable[[str], None] = lambda step: None
 ) -> dict[str, Found]:
-    """Time heads and rollout in every way, on a small model and on a ViT-S/16.
+    """Time heads in every way, on a small model and on a ViT-S/16.
 
     Parameters
     ----------
@@ -142,8 +142,7 @@ def best_way(found: Mapping[str, Found]) -> Way:
 class _Look:
     """What an engine gave for all pictures, and the seconds that it took."""
 
-    attention: NDArray[np.float32]
-    maps: NDArray[np.float32]
+    attention: NDArray[np.float32]  # (pictures, heads, rows, columns)
     seconds: float
 
 
@@ -159,16 +158,13 @@ class _Looker:
     def look(self) -> _Look:
         """Probe all pictures once."""
         start = time.perf_counter()
-        results = list(self.engine.stream(self.pictures, [Heads(), Rollout()]))
+        results = list(self.engine.stream(self.pictures, [Heads()]))
         seconds = time.perf_counter() - start
         for result in results:
             if result.error is not None:
                 raise result.error
-        return _Look(
-            np.stack([np.asarray(result["heads"].attention) for result in results]),
-            np.stack([np.asarray(result["rollout"].rollout) for result in results]),
-            seconds,
-        )
+        maps = [np.asarray(result["heads"].attention) for result in results]
+        return _Look(np.stack(maps), seconds)
 
 
 def _measure(name: str, file: Path, ways: Sequence[Way], progress: Callable[[str], None]) -> Found:
@@ -213,10 +209,13 @@ def _in_turns(lookers: Mapping[Way, _Looker]) -> dict[Way, float]:
 
 
 def _worth(seconds: float, look: _Look, exact: _Look) -> Worth:
+    maps, exact_maps = (
+        each.attention.reshape(-1, *each.attention.shape[2:]) for each in (look, exact)
+    )
     return Worth(
         seconds=seconds / PICTURES,
         error=float(np.abs(look.attention - exact.attention).max() / exact.attention.max()),
-        correlation=float(np.mean(list(map(rank_correlation, look.maps, exact.maps)))),
+        correlation=float(np.mean(list(map(rank_correlation, maps, exact_maps)))),
     )
 
 

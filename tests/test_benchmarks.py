@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from benchmarks import graphs
 
-from vitonnx.demo import demo_models
+from vitonnx.demo import demo_models, write_vit
 from vitonnx.engine.devices import Device
 from vitonnx.errors import DeviceError
 from vitonnx.modelfile import load_manifest, load_outline
@@ -61,3 +61,22 @@ def test_nothing_runs_on_the_cpu_unseen() -> None:
         pytest.raises(SystemExit, match="would run on the CPU"),
     ):
         graphs.runner(SMALL, pixels, absent, "fp32")
+
+
+@pytest.mark.peers
+def test_autocast_computes_in_bf16_and_gives_the_same_maps(tmp_path: Path) -> None:
+    import torch
+    from benchmarks.models import NAMES
+    from benchmarks.peers import Timm, probes
+    from benchmarks.pictures import picture_files
+
+    write_vit(file := tmp_path / "vit.onnx")
+    files, manifest = picture_files(tmp_path, 1), load_manifest(file)
+    maps = {}
+    for half in (False, True):
+        torch.manual_seed(7)
+        peer = Timm(NAMES["S/16"], manifest, half=half)
+        maps[half] = {name: np.asarray(work(files)) for name, work in probes(peer).items()}
+    for name, exact in maps[False].items():
+        error = np.abs(maps[True][name] - exact).max() / exact.max()
+        assert 1e-6 < error < 3e-2, name  # eight bits of each factor, and twelve blocks

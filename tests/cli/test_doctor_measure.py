@@ -89,7 +89,9 @@ def test_where_nothing_is_faster_the_exact_is_taken(
     alone = {name: {EXACT: Worth(0.0431, 0.0, 1.0)} for name in ("scenes_vit", "ViT-S/16")}
     monkeypatch.setattr("vitonnx.demo.measure_ways", lambda *_: alone)
     advice = call("doctor", "--measure").out.strip().splitlines()[-1]
-    assert advice.startswith("Take --device cpu --precision fp32: nothing else here is faster")
+    assert advice.startswith(
+        "Take --device cpu --precision fp32: nothing that keeps the maps is faster"
+    )
 
 
 def test_without_a_cpu_nothing_is_measured(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

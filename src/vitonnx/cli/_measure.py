@@ -52,7 +52,7 @@ def _advice(best: Way, found: Mapping[str, Mapping[Way, Worth | VitonnxError]]) 
     from vitonnx.demo import EXACT, UNTRAINED, Worth
 
     if best == EXACT:
-        return f"Take {best}: nothing else here is faster and changes maps little."
+        return f"Take {best}: nothing that keeps the maps is faster here."
     # What it costs is the most that was seen of any model.
     costs = [worth for ways in found.values() if isinstance(worth := ways[best], Worth)]
     error = max(worth.error for worth in costs)

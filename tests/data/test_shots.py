@@ -111,6 +111,23 @@ def test_a_split_of_scenes_draws_each_thing_twice() -> None:
     assert train.read_shots([], 0).shape == (2, 0, 23, 23, 3)
 
 
+def test_things_are_farther_away_once_many_were_seen() -> None:
+    """From the epoch on that begins with pair 160,000."""
+    train = open_data("scenes", size=29, seed=3, pictures=53_337).train
+    for epoch, extents in ((2, None), (3, (0.35, 0.95))):
+        expected = draw_shots((3, 0, epoch, 11), (29, 29), objects=1, extents=extents)
+        shots = train.read_shots([11], epoch)
+        for shot, scene in zip(shots, expected, strict=True):
+            np.testing.assert_array_equal(shot[0], scene.picture)
+
+
+def test_extents_are_of_the_shorter_side() -> None:
+    for seed in range(7):
+        for shot in draw_shots(seed, (97, 131), 1, extents=(0.3, 0.31)):
+            rows, columns = np.nonzero(shot.masks[0])
+            assert max(np.ptp(rows), np.ptp(columns)) < 0.31 * 97 * 1.5  # turned, up to its corners
+
+
 def test_scenes_for_validation_have_the_same_shots_in_every_epoch() -> None:
     validation = open_data("scenes", 23, 7).validation
     shots = validation.read_shots([1, 2], 0)

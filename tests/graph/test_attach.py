@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from graph.small_graphs import BATCHES, check, graph, noise, pictures, read, run
+from graph.small_graphs import BATCHES, check, graph, kinds, noise, pictures, read, run
 from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
 from vitonnx.graph import Attach
@@ -44,6 +44,11 @@ def mean_of_heads(arrays: Arrays) -> Any:
 def largest_rows(arrays: Arrays) -> Any:
     xp = namespace(arrays["maps"])
     return xp.max(arrays["maps"], axis=-1)
+
+
+def least_of_heads(arrays: Arrays) -> Any:
+    xp = namespace(arrays["maps"])
+    return xp.min(arrays["maps"], axis=1)
 
 
 def one_row(arrays: Arrays) -> Any:
@@ -87,6 +92,7 @@ def stacked(arrays: Arrays) -> Any:
 FUNCTIONS = [
     mean_of_heads,
     largest_rows,
+    least_of_heads,
     one_row,
     masked,
     product,
@@ -279,3 +285,12 @@ def test_a_function_is_joined_to_a_real_network(exported: Exported) -> None:
         found = run(model, images=pictures(batch))
         # A sum of three products of probabilities.
         np.testing.assert_allclose(found["both"], rows(found), atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [largest_rows, least_of_heads])
+def test_a_maximum_looks_for_no_nan(function: Function) -> None:
+    """Which would read all of it twice, and be computed by no GPU."""
+    model = attached(function)
+    assert not {"IsNaN", "Where"}.intersection(kinds(model))
+    types = {value.dtype for node in model.graph for value in node.outputs}
+    assert ir.DataType.BOOL not in types

@@ -88,6 +88,15 @@ def test_a_cast_keeps_its_type() -> None:
     unchanged(rows_of(body), model, x=(0, 7, 5))
 
 
+@pytest.mark.parametrize("op_type", ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"])
+def test_comparisons(op_type: str) -> None:
+    body = f"truth = {op_type}(x, w) other = Less(w, x) both = And(truth, other)"
+    body += "one = Or(both, other) y = Cast<to = 1>(one)"
+    model = moved(body, inputs=", float[7, 5] w")
+    assert work(model) == ["Slice", "Slice", op_type, "Less", "And", "Or", "Cast"]
+    unchanged(rows_of(body, inputs=", float[7, 5] w"), model, x=(0, 7, 5), w=(7, 5))
+
+
 def test_whole_numbers_of_one_scale() -> None:
     body = "s = Constant<value = float {0.01}>() z = Constant<value = uint8 {3}>()"
     body += "i = QuantizeLinear(x, s, z) y = DequantizeLinear(i, s, z)"

@@ -11,7 +11,6 @@ from vitonnx.cli._console import inform, watch
 from vitonnx.cli._counting import count
 from vitonnx.cli._engines import agreed, say_advice
 from vitonnx.cli._probe_fitted import fit_all
-from vitonnx.contract import is_derived
 from vitonnx.dataset import as_dataset
 from vitonnx.engine import Engine, Result
 from vitonnx.errors import UsageError, VitonnxError
@@ -110,9 +109,7 @@ def _refusals(engines: Mapping[str, Engine], probe: Probe[Any]) -> dict[str, Usa
     refusals = {}
     for name, engine in engines.items():
         try:
-            # What the file hasn't as it is, such as the head of each patch, only a plan can find.
-            if any(map(is_derived, engine.reads_of(probe))):
-                engine.explain(probe)
+            engine.require(probe)
         except UsageError as error:
             refusals[name] = error
     return refusals

@@ -22,6 +22,12 @@ TRAINING_SCENES: Final = 10_000
 VALIDATION_SCENES: Final = 1_000
 """Scenes for validation, the same in every epoch."""
 
+FAR_AFTER: Final = 160_000
+"""Pairs of shots after which things may be farther away. While they fill the picture they are told
+apart sooner, but the middle of the picture is always on them: later they must be found, too."""
+
+FAR: Final = 0.35, 0.95  # extents against the side
+
 # The second number of each scene's seed, so that no scene is drawn for both.
 TRAINING, VALIDATION = 0, 1
 
@@ -52,8 +58,10 @@ class DrawnSplit:
     def read_shots(self, indices: Sequence[int], epoch: int) -> NDArray[np.uint8]:
         """Draw each thing in two scenes, as `Split.read_shots` says."""
         shots = np.empty((2, len(indices), *self._sides, 3), np.uint8)
+        extents = FAR if epoch * self._count >= FAR_AFTER else None
         for row, index in enumerate(indices):
-            scenes = draw_shots(self._scene_seed(index, epoch), self._sides, objects=1)
+            seed = self._scene_seed(index, epoch)
+            scenes = draw_shots(seed, self._sides, objects=1, extents=extents)
             shots[0, row], shots[1, row] = (scene.picture for scene in scenes)
         return shots
 

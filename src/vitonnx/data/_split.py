@@ -52,8 +52,8 @@ class Split(Protocol):
         Returns
         -------
         uint8 (2, batch, size, size, 3)
-            The pictures of `read`, and others of the same things: the same pictures again, where
-            there is one of each thing.
+            Of the things in the pictures of `read`: these pictures twice, where there is one of
+            each thing.
         """
         ...
 

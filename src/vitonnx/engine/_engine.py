@@ -28,7 +28,7 @@ from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import DECODERS, Pass, Picture, hold
 from vitonnx.engine._pixels import Pixels, ready_pixels
-from vitonnx.engine._plan import Plan
+from vitonnx.engine._plan import Plan, find_derived
 from vitonnx.engine._precision import choose_precision, reduced_in_graph
 from vitonnx.engine._preprocess import Prepared, prepare, read
 from vitonnx.engine._proof import prove, witnesses
@@ -41,6 +41,7 @@ from vitonnx.filenames import as_path
 from vitonnx.layout import Layout
 from vitonnx.manifest import Fit, Manifest
 from vitonnx.media import Notice, decoded
+from vitonnx.modelfile import open_graph
 from vitonnx.probes import (
     AddingProbe,
     Finding,
@@ -721,10 +722,29 @@ class Engine:
                 raise UsageError(f"{probe.name} reads {name}, which the model doesn't have.")
         return names
 
+    def require(self, probe: Probe[Any]) -> None:
+        """Look whether the model has all that a probe asks for, also what only its graph can tell.
+
+        Parameters
+        ----------
+        probe : Probe
+            Not yet asked of a picture.
+
+        Raises
+        ------
+        UsageError
+            If it doesn't.
+        """
+        self._refuse_closed()
+        derived = list(filter(is_derived, self.reads_of(probe)))
+        if derived:
+            find_derived(open_graph(self.file), derived)
+
     def _plan(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Plan:
         # Who asks patch after patch needs one graph, and one session.
         forms = tuple(probe.graph_form for probe in probes)
-        return Plan(forms, outputs, self._size, precision=self._reduced)
+        provider = "" if self._device.is_cpu else self._device.name.partition(":")[0]
+        return Plan(forms, outputs, self._size, precision=self._reduced, provider=provider)
 
     def _open(self, probes: tuple[GraphProbe[Any], ...], outputs: tuple[str, ...]) -> Session:
         """Open the session that gives this, or the one that was opened for it before."""

@@ -16,7 +16,7 @@ from vitonnx.probes import GraphProbe, SumProbe, answering
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["Plan", "plan_graph"]
+__all__ = ["Plan", "find_derived", "plan_graph"]
 
 # The libraries that edit graphs keep state that all threads of a process share.
 ONE_AT_A_TIME = Lock()
@@ -40,6 +40,9 @@ class Plan:
         Precision of the matrix products; see `reduce_precision`.
     fixed : bool
         Whether the probes' constants are in the graph, and no inputs of it.
+    provider : str
+        The device's kind, such as ``webgpu``, whose kernels the graph is fitted to; see `KERNELS`
+        in ``vitonnx.graph``. By default, and for all that aren't there, it is left as it is.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()
@@ -48,6 +51,7 @@ class Plan:
     fused: bool = True
     precision: Precision = "fp32"
     fixed: bool = False
+    provider: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,6 +81,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
     from vitonnx.graph import (
         Attach,
         Derive,
+        FitKernels,
         FuseAttention,
         KeepOutputs,
         ReduceFirst,
@@ -117,6 +122,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         *([FuseAttention()] if plan.fused else []),
         RowsFirst(),
         ReduceFirst(),
+        FitKernels(plan.provider),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
     ]
@@ -126,6 +132,17 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         outputs = {str(value.name): value for value in model.graph.outputs}
         model.graph.outputs[:] = [outputs[name] for name in plan.names]
         return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
+
+
+def find_derived(model: ir.Model, names: Iterable[str]) -> None:
+    """Find what no file outputs in a graph, which is used up.
+
+    Raise a UsageError if the model doesn't have it.
+    """
+    from vitonnx.graph import Derive
+
+    with ONE_AT_A_TIME, understood("the graph"):
+        Derive(list(names), None)(model)
 
 
 def _told(probes: Iterable[GraphProbe[Any]], layout: Layout) -> dict[str, Any]:

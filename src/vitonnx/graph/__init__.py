@@ -5,9 +5,11 @@ from vitonnx.graph._canonical import IR_VERSION, OPSET, canonicalise
 from vitonnx.graph._cut import Cut, divide, leave_unread
 from vitonnx.graph._derive import Derive
 from vitonnx.graph._find_blocks import Block, ancestors, find_blocks, first_join
+from vitonnx.graph._fit_kernels import FitKernels
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
 from vitonnx.graph._halve import Halve
+from vitonnx.graph._kernels import KERNELS, has_kernel
 from vitonnx.graph._node_names import NameNodes
 from vitonnx.graph._randomise import Randomise, weight_stages
 from vitonnx.graph._reduce_first import ReduceFirst
@@ -20,11 +22,13 @@ from vitonnx.graph._write import Writer, constant, number, numbers
 
 __all__ = [
     "IR_VERSION",
+    "KERNELS",
     "OPSET",
     "Attach",
     "Block",
     "Cut",
     "Derive",
+    "FitKernels",
     "FreeReshapes",
     "FuseAttention",
     "FuseGelus",
@@ -45,6 +49,7 @@ __all__ = [
     "divide",
     "find_blocks",
     "first_join",
+    "has_kernel",
     "join_traced",
     "leave_unread",
     "number",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
 from vitonnx.graph._canonical import IR_VERSION, OPSET
-from vitonnx.graph._write import constant
+from vitonnx.graph._write import constant, number
 
 __all__ = ["Attach", "join_traced"]
 
@@ -151,6 +152,7 @@ def _trace(
         traced = ir.from_proto(ndx.build(arguments, dict(results)))
     _never_empty(traced.graph)
     optimizer.optimize(traced, output_size_limit=LARGEST_CONSTANT)
+    _never_nan(traced.graph)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(traced)
     common.IdentityEliminationPass()(traced)
     common.RemoveUnusedNodesPass()(traced)
@@ -190,6 +192,29 @@ def _never_empty(graph: ir.Graph) -> None:
                 node.replace_input_with(0, never.outputs[0])
 
 
+def _never_nan(graph: ir.Graph) -> None:
+    """Assume that no maximum or minimum is one of NaN: ndonnx adds a special case for that.
+
+    It reads all of an attention twice, by reductions of truth values, of which no GPU has a kernel.
+    """
+    for node in graph:
+        if node.op_type != "Where" or not math.isnan(number(node.inputs[1]) or 0.0):
+            continue
+        condition, _, result = node.inputs
+        found = None if condition is None else condition.producer()
+        while found is not None and found.op_type in ("Cast", "ReduceMax"):
+            found = None if found.inputs[0] is None else found.inputs[0].producer()
+        if found is not None and found.op_type == "IsNaN" and result is not None:
+            checked = node.outputs[0]
+            if checked.is_graph_output():
+                result.name, checked.name = checked.name, result.name
+            checked.replace_all_uses_with(result, replace_graph_outputs=True)
+            # The branch for no numbers at all is gone, and what stood in it still reads this.
+            for use in tuple(found.outputs[0].uses()):
+                if use.node.graph is not graph:
+                    use.node.replace_input_with(use.idx, None)
+
+
 def _counts(node: ir.Node) -> bool:
     """Whether a node compares a number of entries."""
     stack = [value.producer() for value in node.inputs if value is not None]
@@ -225,10 +250,10 @@ def _join(
     results = {str(value.name): value for value in traced.graph.outputs}
     traced.graph.outputs.clear()
     traced.graph.remove(nodes)
-    for number, node in enumerate(nodes):
-        node.name = f"{prefix}/{node.op_type.lower()}_{number}"
-        for place, value in enumerate(node.outputs):
-            value.name = node.name if place == 0 else f"{node.name}/output_{place}"
+    for place, node in enumerate(nodes):
+        node.name = f"{prefix}/{node.op_type.lower()}_{place}"
+        for output, value in enumerate(node.outputs):
+            value.name = node.name if output == 0 else f"{node.name}/output_{output}"
     graph.extend(nodes)
     for name, result in results.items():
         result.name = name

@@ -20,7 +20,12 @@ UNARY = frozenset(
         *("Relu", "Selu", "Sigmoid", "Sin", "Softplus", "Softsign", "Sqrt", "Tanh"),
     )
 )
-BROADCAST = frozenset(("Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub", "Sum", "Where"))
+BROADCAST = frozenset(
+    (
+        *("Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub", "Sum", "Where"),
+        *("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or"),
+    )
+)
 LINEAR = frozenset(("QuantizeLinear", "DequantizeLinear"))
 ALONG_LAST = frozenset(
     (

@@ -130,8 +130,9 @@ def row_of_each(matrices: Array, rows: Array) -> Array:
     """
     xp = array_api_compat.array_namespace(matrices)
     *between, tokens, columns = matrices.shape[1:]
-    index = xp.arange(tokens, device=array_api_compat.device(matrices))
-    chosen = xp.astype(rows[:, None] == index[None, :], matrices.dtype)
+    # Of 32 bits: not all GPUs compare larger whole numbers.
+    index = xp.arange(tokens, dtype=xp.int32, device=array_api_compat.device(matrices))
+    chosen = xp.astype(xp.astype(rows, xp.int32)[:, None] == index[None, :], matrices.dtype)
     # A traced product doesn't know its shape, nor does a reshape know the batch.
     shaped = xp.reshape(chosen, (-1, *[1] * len(between), 1, tokens))
     return xp.reshape(shaped @ matrices, (-1, *between, columns))

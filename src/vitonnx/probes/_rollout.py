@@ -250,8 +250,9 @@ def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int 
     if class_token is not None:
         row, column = index[:, None] == class_token, index[None, :] == class_token
         protected = protected | row | column
-    kept = protected | _largest(fused.total, tokens, discard)
-    return Fused(xp.where(kept, fused.total, 0.0), fused.times)
+    # As a number and not by logic, of which not all GPUs have the operators.
+    least = xp.where(protected, -xp.inf, _threshold(fused.total, tokens, discard))
+    return Fused(xp.where(fused.total >= least, fused.total, 0.0), fused.times)
 
 
 def _first_row(
@@ -266,21 +267,18 @@ def _first_row(
     return mixed if count == 1 else xp.sum(mixed, axis=1, keepdims=True) / count
 
 
-def _largest(fused: Array, tokens: int, discard: float) -> Array:
-    """Mark what is left of each (tokens, tokens) map when its smallest entries are discarded."""
+def _threshold(fused: Array, tokens: int, discard: float) -> Array:
+    """Find the smallest entry that is kept of each (tokens, tokens) map: (batch, 1, 1)."""
     xp = array_api_compat.array_namespace(fused)
     flat = xp.reshape(fused, (-1, tokens * tokens))
     if is_open(discard):
         place = xp.astype(discard * (tokens * tokens), xp.int64)
-        threshold = xp.take(xp.sort(flat, axis=-1), xp.reshape(place, (1,)), axis=-1)[..., None]
-        return fused >= threshold
+        return xp.take(xp.sort(flat, axis=-1), xp.reshape(place, (1,)), axis=-1)[..., None]
     place = int(discard * tokens * tokens)
     if array_api_compat.is_numpy_namespace(xp):
         # The standard has nothing but sorting, which takes ten times as long.
-        threshold = xp.partition(flat, place, axis=-1)[:, place, None, None]
-    else:
-        threshold = xp.sort(flat, axis=-1)[:, place, None, None]
-    return fused >= threshold
+        return xp.partition(flat, place, axis=-1)[:, place, None, None]
+    return xp.sort(flat, axis=-1)[:, place, None, None]
 
 
 def check_rollout_options(fusion: str, discard: float) -> None:

@@ -109,11 +109,23 @@ def draw_scene(
 
 
 def draw_shots(
-    seed: int | Sequence[int], size: tuple[int, int] = (64, 64), objects: int | None = None
+    seed: int | Sequence[int],
+    size: tuple[int, int] = (64, 64),
+    objects: int | None = None,
+    *,
+    extents: tuple[float, float] | None = None,
 ) -> tuple[Scene, Scene]:
     """Draw two scenes of the same objects: at other places, in other poses, on other grounds.
 
     Parameters and errors are those of `draw_scene`, whose scene of this seed comes first.
+
+    Parameters
+    ----------
+    seed, size, objects
+        See `draw_scene`.
+    extents : (float, float), optional
+        Least and largest extent of the objects against the shorter side; by default, as
+        `draw_scene` has them for so many.
 
     Examples
     --------
@@ -126,9 +138,10 @@ def draw_shots(
     check_scene(size, objects)
     generator = np.random.default_rng(seed)
     ground = draw_ground(generator, size)
-    first = place_things(generator, ground, objects)
+    first = place_things(generator, ground, objects, extents=extents)
     other_ground = draw_ground(generator, size)
-    second = place_things(generator, other_ground, len(first.things), first.things)
+    count = len(first.things)
+    second = place_things(generator, other_ground, count, first.things, extents=extents)
     return compose(ground, first), compose(other_ground, second)
 
 
@@ -148,6 +161,8 @@ def place_things(
     ground: NDArray[np.float32],
     objects: int | None,
     shown: Sequence[Thing] | None = None,
+    *,
+    extents: tuple[float, float] | None = None,
 ) -> Composition:
     """Draw things, and where they are on a ground: inside it, and apart from each other.
 
@@ -160,7 +175,7 @@ def place_things(
     poses: list[Pose] = []
     covers: list[Cover | None] = []
     for number in range(count):
-        extent = min(height, width) * generator.uniform(*EXTENTS[count]) / 2
+        extent = min(height, width) * generator.uniform(*(extents or EXTENTS[count])) / 2
         turn = generator.uniform(-LARGEST_TURN, LARGEST_TURN)
         room = np.array([width, height]) - 2 * extent
         places = extent + generator.random((TRIES, 2)) * room

@@ -35,7 +35,7 @@ __all__ = ["Dino"]
 STUDENT_TEMPERATURE = 0.1
 TEACHER_TEMPERATURE = 0.04  # of centred targets
 CENTRE_MOMENTUM = 0.9
-WEIGHT_DECAYS = (0.04, 0.1)
+WEIGHT_DECAYS = (0.04, 0.4)  # as in the paper: heads of large weights read a patch or two
 CLIP = 3.0
 WARMUP_SHARE = 0.1
 # Pictures whose labels judge an epoch by their neighbours; no label is used in training.

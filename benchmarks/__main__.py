@@ -13,41 +13,56 @@ from pathlib import Path
 
 from benchmarks import files, graphs, large, lengths, starts, tapped, videos
 from benchmarks.pictures import picture_files
+from vitonnx.engine.devices import Device, choose_device
 
 HERE = Path(__file__).parent
 SECTIONS = ("graphs", "files", "video", "large", "tapped", "starts", "lengths")
-PACKAGES = ("vitonnx", "onnxruntime", "onnxruntime-gpu", "numpy", "torch", "timm", "transformers")
-PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
+PACKAGES = (
+    *("vitonnx", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    *("onnxruntime-ep-openvino", "onnxruntime-ep-webgpu", "numpy", "torch", "timm", "transformers"),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", default=SECTIONS, help=", ".join(SECTIONS))
-    parser.add_argument("--device", default="cpu", choices=sorted(PROVIDERS))
+    parser.add_argument("--device", default="cpu", help="for graphs, files and video")
+    parser.add_argument(
+        "--precision", help="of graphs, instead of fp32; of files, alone beside fp32"
+    )
     parser.add_argument("--models", nargs="+", default=["S/16", "B/16"])
     parser.add_argument("--probes", nargs="+", default=["heads", "rollout", "distance"])
     parser.add_argument("--pictures", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, help="file to write the tables to")
     asked = parser.parse_args()
-    report = [f"# {dt.date.today().isoformat()}, {asked.device}", "", *machine(), ""]
+    device = choose_device(asked.device)
+    where = f"{asked.device} ({device.title})"
+    report = [f"# {dt.date.today().isoformat()}, {where}", "", *machine(), ""]
     report += [f"`python -m benchmarks {' '.join(sys.argv[1:])}`", ""]
     pictures = picture_files(HERE / "pictures", asked.pictures)
     for section in asked.sections:
         print(f"{section} …", file=sys.stderr)
-        report += run(section, asked, pictures)
+        report += run(section, asked, device, pictures)
     text = "\n".join(report)
     print(text)
     if asked.out:
         asked.out.write_text(text + "\n")
 
 
-def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> list[str]:
+def run(
+    section: str, asked: argparse.Namespace, device: Device, pictures: Sequence[Path]
+) -> list[str]:
     if section == "graphs":
         rows = [
             row
             for model in asked.models
-            for row in graphs.measure(model, rounds=asked.rounds, providers=PROVIDERS[asked.device])
+            for row in graphs.measure(
+                model,
+                rounds=asked.rounds,
+                device=device,
+                precision=asked.precision or "fp32",
+            )
         ]
         return table(
             "Baked graphs, pixels ready in memory",
@@ -59,7 +74,12 @@ def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> li
             row
             for model in asked.models
             for row in files.measure(
-                model, pictures, rounds=asked.rounds, device=asked.device, names=asked.probes
+                model,
+                pictures,
+                rounds=asked.rounds,
+                device=device,
+                precision=asked.precision,
+                names=asked.probes,
             )
         ]
         return table(
@@ -71,7 +91,7 @@ def run(section: str, asked: argparse.Namespace, pictures: Sequence[Path]) -> li
         rows = [
             row
             for model in asked.models
-            for row in videos.measure(model, rounds=asked.rounds, device=asked.device)
+            for row in videos.measure(model, rounds=asked.rounds, device=device.name)
         ]
         return table(
             "A video of 24 frames of 480x640, from MP4 to MP4",

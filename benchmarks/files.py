@@ -11,18 +11,25 @@ from typing import Any
 from benchmarks.models import NAMES, model_file
 from benchmarks.timing import Times, interleave
 from vitonnx.engine import Engine, Result
+from vitonnx.engine.devices import Device
 from vitonnx.probes import Distance, Heads, Probe, Rollout
 
 PROBES: dict[str, Probe[Any]] = {"heads": Heads(), "rollout": Rollout(), "distance": Distance()}
 
 
 def measure(
-    short: str, pictures: Sequence[Path], *, rounds: int, device: str, names: Sequence[str]
+    short: str,
+    pictures: Sequence[Path],
+    *,
+    rounds: int,
+    device: Device,
+    precision: str | None,
+    names: Sequence[str],
 ) -> list[list[str]]:
     """Give a row a way: name, pictures a second, ratio to the best peer, spread."""
     rows = []
     for name in names:
-        times = interleave(_ways(short, name, pictures, device), rounds)
+        times = interleave(_ways(short, name, pictures, device, precision), rounds)
         peers = [each.median for way, each in times.items() if not way.startswith("vitonnx")]
         best = min(peers, default=None)
         rows += [_row(short, name, way, each, len(pictures), best) for way, each in times.items()]
@@ -37,17 +44,15 @@ def _row(
 
 
 def _ways(
-    short: str, name: str, pictures: Sequence[Path], device: str
+    short: str, name: str, pictures: Sequence[Path], device: Device, precision: str | None
 ) -> dict[str, Callable[[], object]]:
     file = model_file(short)
+    fewer = precision or ("int8" if device.is_cpu else "fp16")
     engines = {
-        "vitonnx fp32": Engine(file, device=device, precision="fp32"),
-        "vitonnx int8": Engine(file, device=device, precision="int8"),
-        "vitonnx, attention to the host": Engine(file, device=device, in_graph=False),
+        f"vitonnx {each}": Engine(file, device=device.name, precision=each)
+        for each in dict.fromkeys(("fp32", fewer))
     }
-    if device != "cpu":
-        engines["vitonnx fp16"] = Engine(file, device=device, precision="fp16")
-        del engines["vitonnx int8"]
+    engines["vitonnx, attention to the host"] = Engine(file, device=device.name, in_graph=False)
     ways: dict[str, Callable[[], object]] = {
         way: partial(_stream, engine, PROBES[name], pictures) for way, engine in engines.items()
     }
@@ -55,9 +60,11 @@ def _ways(
         from benchmarks.peers import HuggingFace, Timm, probes
 
         manifest = engines["vitonnx fp32"].manifest
+        where = device.memory  # as torch names it, too
         for way, peer in (
-            ("timm, hooks on every block", Timm(NAMES[short], manifest)),
-            ("transformers, output_attentions", HuggingFace(manifest)),
+            ("timm, hooks on every block", Timm(NAMES[short], manifest, where)),
+            ("timm, the same in bf16 by autocast", Timm(NAMES[short], manifest, where, half=True)),
+            ("transformers, output_attentions", HuggingFace(manifest, where)),
         ):
             ways[way] = partial(probes(peer)[name], pictures)
     return ways

@@ -14,6 +14,8 @@ import onnxruntime
 from benchmarks.models import model_file, raw_file
 from benchmarks.timing import interleave
 from vitonnx.engine import Engine, bake
+from vitonnx.engine._precision import reduce_precision, reduced_in_graph
+from vitonnx.engine.devices import Device, start_runtime
 from vitonnx.graph import KeepOutputs
 from vitonnx.probes import (
     CKA,
@@ -49,15 +51,16 @@ PROBES: dict[str, list[Probe[Any]]] = {
 }
 
 
-def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]:
+def measure(short: str, *, rounds: int, device: Device, precision: str) -> list[list[str]]:
     """Give a row a graph: name, pictures a second, ratio to plain inference, spread."""
     file = model_file(short)
+    reduced = reduced_in_graph(precision, "fp32", device)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
         model = ir.load(file)
         outputs = {value.name for value in model.graph.outputs}
         KeepOutputs(["logits" if "logits" in outputs else "embedding"])(model)
-        ir.save(model, plain)
+        ir.save(reduce_precision(model, reduced), plain)
         graphs = {"plain inference": plain}
         engine = Engine(file, device="cpu")
         noise = list(np.random.default_rng(1).integers(0, 256, (8, 97, 89, 3), dtype=np.uint8))
@@ -70,15 +73,19 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
                 engine.fitted(noise, each) if isinstance(each, PCA) else each for each in probes
             ]
             graphs[name] = Path(folder) / f"{len(graphs)}.onnx"
-            bake(engine, asked, graphs[name])
-        if raw := raw_file(short):
+            # What fewer bits cost is no matter here.
+            bake(engine, asked, graphs[name], precision=reduced, pictures=noise[:1], force=True)
+        if reduced == "fp32" and (raw := raw_file(short)):
             graphs["raw tf2onnx output, all outputs"] = raw
         height, width = engine.manifest.size
         pixels = np.random.default_rng(0).integers(
             0, 256, (BATCH, height, width, 3), dtype=np.uint8
         )
+        # A device that computes otherwise than it is told is refused here, and not measured.
+        Engine(file, device=device.name, precision=precision).probe_pixels(pixels[:1], Heads())
         times = interleave(
-            {name: runner(graph, pixels, providers) for name, graph in graphs.items()}, rounds
+            {name: runner(graph, pixels, device, precision) for name, graph in graphs.items()},
+            rounds,
         )
     base = times["plain inference"]
     return [
@@ -92,8 +99,11 @@ def measure(short: str, *, rounds: int, providers: list[str]) -> list[list[str]]
     ]
 
 
-def runner(graph: Path, pixels: np.ndarray, providers: list[str]) -> Callable[[], object]:
-    session = onnxruntime.InferenceSession(graph, providers=providers)
+def runner(graph: Path, pixels: np.ndarray, device: Device, precision: str) -> Callable[[], object]:
+    options = onnxruntime.SessionOptions()
+    session = start_runtime(graph, device, options, precision=precision)
+    if device.provider not in session.get_providers():
+        raise SystemExit(f"{graph.name} would run on the CPU: {device.provider} doesn't load.")
     feed = {"images": pixels, "queries": np.arange(len(pixels)) + 7}
     feed = {each.name: feed[each.name] for each in session.get_inputs()}
     return lambda: session.run(None, feed)

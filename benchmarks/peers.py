@@ -15,15 +15,26 @@ Work = Callable[[Sequence[Path]], Any]
 
 
 class Timm:
-    """A timm model whose attention is caught by hooks, its fused attention off."""
+    """A timm model whose attention is caught by hooks, its fused attention off.
 
-    def __init__(self, name: str, manifest: Manifest, *, last_block_only: bool = False) -> None:
+    If `half`, products are in bfloat16, as ``torch.autocast`` has it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        manifest: Manifest,
+        device: str = "cpu",
+        *,
+        half: bool = False,
+        last_block_only: bool = False,
+    ) -> None:
         import timm
 
         size = manifest.size
         options = {} if size == (224, 224) else {"img_size": size}
-        self.model = timm.create_model(name, pretrained=False, **options).eval()
-        self.manifest = manifest
+        self.model = timm.create_model(name, pretrained=False, **options).eval().to(device)
+        self.manifest, self.device, self.half = manifest, device, half
         self.attention: list[Any] = []
         blocks = self.model.blocks[-1:] if last_block_only else self.model.blocks
         for block in blocks:
@@ -36,15 +47,16 @@ class Timm:
         import torch
 
         self.attention.clear()
-        with torch.inference_mode():
-            self.model(pixels)
+        autocast = torch.autocast(self.device, torch.bfloat16, enabled=self.half)
+        with torch.inference_mode(), autocast:
+            self.model(pixels.to(self.device))
         return self.attention
 
 
 class HuggingFace:
     """A transformers model that is asked for its attention."""
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, device: str = "cpu") -> None:
         from transformers import ViTConfig, ViTModel
 
         config = ViTConfig(
@@ -56,14 +68,14 @@ class HuggingFace:
             patch_size=manifest.patch_size,
             attn_implementation="eager",
         )
-        self.model = ViTModel(config, add_pooling_layer=False).eval()
-        self.manifest = manifest
+        self.model = ViTModel(config, add_pooling_layer=False).eval().to(device)
+        self.manifest, self.device = manifest, device
 
     def look(self, pixels: Any) -> list[Any]:
         import torch
 
         with torch.inference_mode():
-            return list(self.model(pixels, output_attentions=True).attentions)
+            return list(self.model(pixels.to(self.device), output_attentions=True).attentions)
 
 
 def probes(peer: Timm | HuggingFace) -> dict[str, Work]:
@@ -71,26 +83,26 @@ def probes(peer: Timm | HuggingFace) -> dict[str, Work]:
     manifest = peer.manifest
 
     def heads(files: Sequence[Path]) -> Any:
-        return peer.look(load(files, manifest))[-1][:, :, 0, 1:].numpy()
+        return peer.look(load(files, manifest))[-1][:, :, 0, 1:].float().cpu().numpy()
 
     def rollout(files: Sequence[Path]) -> Any:
         import torch
 
         flow = None
         for attention in peer.look(load(files, manifest)):
-            mixed = attention.mean(axis=1) + torch.eye(attention.shape[-1])
+            mixed = attention.mean(axis=1) + torch.eye(attention.shape[-1], device=peer.device)
             mixed = mixed / mixed.sum(axis=-1, keepdims=True)
             flow = mixed if flow is None else mixed @ flow
-        return flow[:, 0, 1:].numpy()
+        return flow[:, 0, 1:].float().cpu().numpy()
 
     def distance(files: Sequence[Path]) -> Any:
         import torch
 
         rows, columns = np.divmod(np.arange(np.prod(manifest.grid)), manifest.grid[1])
         apart = np.hypot(rows[:, None] - rows, columns[:, None] - columns) * manifest.patch_size
-        table = torch.from_numpy(apart.astype(np.float32))
+        table = torch.from_numpy(apart.astype(np.float32)).to(peer.device)
         return [
-            (attention[:, :, 1:, 1:] * table).sum(axis=-1).mean(axis=-1).numpy()
+            (attention[:, :, 1:, 1:] * table).sum(axis=-1).mean(axis=-1).float().cpu().numpy()
             for attention in peer.look(load(files, manifest))
         ]
 

@@ -52,6 +52,8 @@ NOT_RUN = {
     "tar -xf onnxruntime-web-1.30.0.tgz": "unpacks the package; .ci/browser does it",
     "python -m http.server -d site": "serves until it is stopped",
     "hf upload USER/NAME space . --repo-type space": "needs a hub and an account there",
+    "vitonnx doctor --measure": "takes half a minute; tests/cli/test_doctor_measure.py runs it",
+    "vitonnx doctor --measure --quiet": "takes as long",
     "vitonnx demo": "takes half a minute; tests/cli/test_demo.py runs it",
     "vitonnx export dino_vits16": "fetches a checkpoint",
     "vitonnx export dino_vitb16": "fetches a checkpoint",

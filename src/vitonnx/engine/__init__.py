@@ -4,7 +4,13 @@ from vitonnx.engine._asked import as_count, as_pictures, as_probes, as_sides
 from vitonnx.engine._bake import Baked, bake
 from vitonnx.engine._cache import MOST_PLANS, plans_folder
 from vitonnx.engine._engine import Engine, Picture
-from vitonnx.engine._fidelity import Fidelity, compare_engines, hold_fidelity
+from vitonnx.engine._fidelity import (
+    RANK_LIMIT,
+    Fidelity,
+    compare_engines,
+    hold_fidelity,
+    rank_correlation,
+)
 from vitonnx.engine._fit import is_kept_in_file, stage_of, stages_of
 from vitonnx.engine._placing import Place, place
 from vitonnx.engine._plan import Plan, plan_graph
@@ -29,6 +35,7 @@ from vitonnx.engine.devices import (
     Obstacle,
     find_obstacle,
     list_devices,
+    offered_precisions,
     require_bf16,
 )
 
@@ -36,6 +43,7 @@ __all__ = [
     "DAMAGED",
     "DEVICES",
     "MOST_PLANS",
+    "RANK_LIMIT",
     "Baked",
     "Counting",
     "Engine",
@@ -72,11 +80,13 @@ __all__ = [
     "known_operators",
     "left_of_shards",
     "list_devices",
+    "offered_precisions",
     "place",
     "plan_graph",
     "plans_folder",
     "predict",
     "prepare",
+    "rank_correlation",
     "reduce_file",
     "require_bf16",
     "run_settings",

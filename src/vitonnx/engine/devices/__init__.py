@@ -9,7 +9,12 @@ from vitonnx.engine.devices._choose import (
 )
 from vitonnx.engine.devices._device import DEVICES, Device
 from vitonnx.engine.devices._start import start_runtime
-from vitonnx.engine.devices._takes import own_precision, require_bf16, require_precision
+from vitonnx.engine.devices._takes import (
+    offered_precisions,
+    own_precision,
+    require_bf16,
+    require_precision,
+)
 from vitonnx.engine.devices._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "find_obstacle",
     "first_line",
     "list_devices",
+    "offered_precisions",
     "own_precision",
     "require_bf16",
     "require_precision",

@@ -9,7 +9,7 @@ from vitonnx.engine.devices._start import loads_and_runs
 from vitonnx.engine.devices._trial import RUNTIME_ERRORS
 from vitonnx.errors import DeviceError
 
-__all__ = ["own_precision", "require_bf16", "require_precision"]
+__all__ = ["offered_precisions", "own_precision", "require_bf16", "require_precision"]
 
 BF16_SINCE = (8, 0)  # NVIDIA's Ampere, of 2020
 BF16_FLAGS = frozenset(("amx_bf16", "avx512_bf16", "avx_ne_convert"))
@@ -21,6 +21,18 @@ def own_precision(device: Device) -> str:
     return "fp16" if device.memory == "cuda" or device.kind == "npu" else "fp32"
 
 
+def offered_precisions(device: str) -> tuple[str, ...]:
+    """Name what a device of this name computes in, where its hardware can.
+
+    Examples
+    --------
+    >>> offered_precisions("openvino:gpu")
+    ('fp32', 'fp16', 'bf16', 'int8')
+    """
+    accelerator = Device(device).accelerator
+    return ON_CPU if accelerator is None else accelerator.precisions
+
+
 def require_precision(device: Device, precision: str) -> None:
     """Raise a DeviceError unless a device computes in a precision, as far as can be asked.
 
@@ -28,8 +40,7 @@ def require_precision(device: Device, precision: str) -> None:
     """
     if precision == "bf16" and device.memory == "cuda":
         require_bf16(device)
-    accelerator = device.accelerator
-    takes = ON_CPU if accelerator is None else accelerator.precisions
+    takes = offered_precisions(device.name)
     if precision not in takes:
         raise DeviceError(
             f"can't compute in {precision} on {device.name}: it takes {_list(takes)}."

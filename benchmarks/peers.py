@@ -88,7 +88,7 @@ def probes(peer: Timm | HuggingFace) -> dict[str, Work]:
     def rollout(files: Sequence[Path]) -> Any:
         import torch
 
-        flow = None
+        flow: Any = None
         for attention in peer.look(load(files, manifest)):
             mixed = attention.mean(axis=1) + torch.eye(attention.shape[-1], device=peer.device)
             mixed = mixed / mixed.sum(axis=-1, keepdims=True)
@@ -119,10 +119,11 @@ def load(files: Sequence[Path], manifest: Manifest) -> Any:
     for place, file in enumerate(files):
         picture = Image.open(file).convert("RGB")
         factor = (recipe.resize or min(recipe.size)) / min(picture.size)
-        scaled = picture.resize(
-            tuple(round(side * factor) for side in picture.size), Image.Resampling.BICUBIC
-        )
+        sides = round(picture.width * factor), round(picture.height * factor)
+        scaled = picture.resize(sides, Image.Resampling.BICUBIC)
         left, top = (scaled.width - width) // 2, (scaled.height - height) // 2
         batch[place] = np.asarray(scaled.crop((left, top, left + width, top + height)))
-    batch = (batch / 255 - np.array(recipe.mean, np.float32)) / np.array(recipe.std, np.float32)
+    batch /= 255
+    batch -= np.array(recipe.mean, np.float32)
+    batch /= np.array(recipe.std, np.float32)
     return torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))

@@ -10,9 +10,9 @@ from typing import cast
 import numpy as np
 import pytest
 
-from vitonnx.demo import EXACT, Way, Worth, demo_models, ways_of, write_vit
+from vitonnx.demo import EXACT, Way, Worth, best_way, demo_models, ways_of, write_vit
 from vitonnx.demo._measure import ROUNDS, _in_turns, _Look, _Looker, _measure
-from vitonnx.demo._untrained_vit import GRAPH
+from vitonnx.demo._untrained_vit import GRAPH, UNTRAINED
 from vitonnx.errors import ModelFileError, VitonnxError
 from vitonnx.modelfile import load_manifest, load_weights
 from vitonnx.models import find_model, random_parameters
@@ -95,6 +95,24 @@ class Paced:
     def look(self) -> _Look:
         self.turns.append(self.seconds)
         return _Look(np.zeros(0, np.float32), self.seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({EXACT: 1.0, INT8: 0.85}, EXACT),  # by chance, perhaps
+        ({EXACT: 1.0, INT8: 0.80}, INT8),
+        ({EXACT: 1.0, Way("gpu", "fp32"): 0.95, INT8: 0.80}, Way("gpu", "fp32")),  # costs nothing
+        ({EXACT: 1.0, INT8: 0.5, BF16: 0.4}, BF16),
+    ],
+)
+def test_fewer_bits_must_be_worth_it(seconds: dict[Way, float], expected: Way) -> None:
+    ways = {way: Worth(some, 0.01, 0.995) for way, some in seconds.items()}
+    found = {UNTRAINED: ways, "scenes_vit": {way: Worth(1.0, 0.01, 0.995) for way in ways}}
+    assert best_way(found) == expected
+    if expected != EXACT:
+        found["scenes_vit"][expected] = Worth(1.0, 0.4, 0.98)  # the maps of one model are others
+        assert best_way(found) != expected
 
 
 def test_looks_take_turns_but_for_the_slow() -> None:

@@ -111,6 +111,9 @@ def test_what_is_given_may_be_any_collection(hardware: list[Any]) -> None:
 class Alike:
     ep_name = CPU
 
+    def __repr__(self) -> str:
+        return "alike"
+
 
 @pytest.mark.parametrize(
     "wrong",

@@ -32,7 +32,7 @@ ROUGH: Final = 3e-2
 
 WHOLE: Final = 1e-1
 """The same in whole numbers of 8 bits: what lies between two of them may fall to either, and the
-attention of trained models then differs by 2e-2."""
+attention of trained models then differs by 3.5e-2."""
 
 SEEMS_SINGLE: Final = 2e-5
 """Below this, a device that was told to compute in 16 bits has not done so."""

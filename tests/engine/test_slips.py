@@ -222,7 +222,7 @@ def test_models_that_are_none(
         ({"precision": "fp8"}, "fp8"),
         ({"precision": None}, "None"),
         ({"device": "gpu"}, "gpu"),
-        ({"device": 0}, "0"),
+        ({"device": 0}, "device 0 is neither a name"),
     ],
 )
 def test_options_that_can_not_be(options: dict[str, Any], says: str) -> None:

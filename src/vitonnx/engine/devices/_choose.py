@@ -146,8 +146,8 @@ def _given(hardware: object) -> Device:
     known = all(isinstance(each, onnxruntime.OrtEpDevice) for each in given)
     if not known or len({each.ep_name for each in given}) != 1:
         raise UsageError(
-            f"device {hardware!r} is neither a name nor hardware of one provider: give some of what "
-            "onnxruntime.get_ep_devices() lists, all of one ep_name."
+            f"device {hardware!r} is neither a name nor hardware of one provider: give some of "
+            "what onnxruntime.get_ep_devices() lists, all of one ep_name."
         )
     provider, kind = str(given[0].ep_name), _kind_of(given[0])
     for each in ACCELERATORS.values():

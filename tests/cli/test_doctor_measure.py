@@ -9,6 +9,7 @@ import pytest
 
 from terminal import Outcome, run
 from vitonnx.demo import EXACT, Way, Worth
+from vitonnx.demo._measure import CLEARLY
 from vitonnx.engine import RANK_LIMIT
 from vitonnx.errors import DeviceError, VitonnxError
 
@@ -46,11 +47,12 @@ def test_the_fastest_that_is_listed_is_taken() -> None:
     timed = [row for row in rows if len(row) == len(names)]
     assert {("cpu", "fp32"), ("cpu", "fp16"), ("cpu", "int8")} <= {tuple(row[:2]) for row in timed}
     assert ["0", "1.0000"] in [row[3:] for row in timed if row[:2] == ["cpu", "fp32"]]
-    fastest = min(
-        (row for row in timed if float(row[4]) >= RANK_LIMIT), key=lambda row: float(row[2])
-    )
+    seconds = {tuple(row[:2]): float(row[2]) for row in timed if float(row[4]) >= RANK_LIMIT}
+    fastest = min(seconds, key=lambda way: seconds[way])
     assert (taken := TAKE.match(advice))
-    assert list(taken.groups()) == fastest[:2]
+    if taken.groups() != fastest:  # fewer bits, and not clearly faster; printed numbers are rounded
+        assert taken[2] == "fp32"
+        assert seconds[taken.groups()] < 1.01 * CLEARLY * seconds[fastest]
 
 
 def test_what_it_costs_is_said(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,8 @@ def test_the_fastest_that_is_listed_is_taken() -> None:
     assert ["0", "1.0000"] in [row[3:] for row in timed if row[:2] == ["cpu", "fp32"]]
     seconds = {tuple(row[:2]): float(row[2]) for row in timed if float(row[4]) >= RANK_LIMIT}
     fastest = min(seconds, key=lambda way: seconds[way])
-    assert (taken := TAKE.match(advice))
+    taken = TAKE.match(advice)
+    assert taken is not None
     if taken.groups() != fastest:  # fewer bits, and not clearly faster; printed numbers are rounded
         assert taken[2] == "fp32"
         assert seconds[taken.groups()] < 1.01 * CLEARLY * seconds[fastest]

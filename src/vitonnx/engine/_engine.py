@@ -173,6 +173,8 @@ class Engine:
             precision, manifest.precision, self._device, self.file, calibrated=calibrated
         )
         self._reduced = reduced_in_graph(self.precision, manifest.precision, self._device)
+        # Once for all plans, of which each would find the same.
+        self._proved = self._device.is_cpu
         self._options: dict[str, Any] = {
             "device": device if isinstance(device, str) else self._device.hardware,
             "threads": threads,
@@ -754,10 +756,11 @@ class Engine:
         return self._sessions.of(plan)
 
     def _open_plan(self, plan: Plan | None) -> Session:
-        if not self._device.is_cpu:
+        if not self._proved:
             shown = self._plan((), witnesses(self.outputs))
             bits = self.precision, self.manifest.precision
             prove(self.file, shown, self._device, *bits, self.manifest.size, self._start)
+            self._proved = True
         return self._start(plan, self._device)
 
     def _start(self, plan: Plan | None, device: Device) -> Session:

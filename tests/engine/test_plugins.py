@@ -21,7 +21,7 @@ from PIL import Image
 
 from terminal import Outcome, finished, run
 from vitonnx.demo import demo_models
-from vitonnx.engine.devices import Device, Obstacle, find_device
+from vitonnx.engine.devices import LOST_BY_FORK, Device, Obstacle, find_device
 from vitonnx.engine.devices._accelerators import ACCELERATORS, CPU, Accelerator, Plugin
 from vitonnx.engine.devices._plugins import is_plugged, plugged_devices
 from vitonnx.errors import DeviceError
@@ -187,9 +187,14 @@ assert len(found) == count
 print(*set(found), sep="\\n")
 """
 AFTER_FORK = """
-import os, sys
+import contextlib, os, sys
 from vitonnx.engine.devices import find_device
-answers = {str(find_device(sys.argv[1]))}
+from vitonnx.engine.devices._accelerators import ACCELERATORS
+from vitonnx.engine.devices._plugins import plugged_devices
+from vitonnx.errors import DeviceError
+with contextlib.suppress(DeviceError): # registered, and not yet run
+    plugged_devices(ACCELERATORS[sys.argv[1]])
+answers = set()
 for _ in range(2):
     reader, writer = os.pipe()
     child = os.fork()
@@ -234,6 +239,49 @@ def test_registered_again_and_again(program: str, name: str) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     said = {nameless(line) for line in outcome.out.splitlines()}
     assert said == {nameless(find_device(name))}
+
+
+RUN_BEFORE_FORK = """
+import os, sys
+import numpy as np
+from vitonnx.demo import demo_models
+from vitonnx.engine import Engine
+from vitonnx.engine.devices import find_device
+from vitonnx.errors import DeviceError
+picture = np.zeros((1, 48, 48, 3), np.uint8)
+engine = Engine(demo_models()["scenes_vit"], device=sys.argv[1])
+engine.run_pixels(picture, ["logits"])
+child = os.fork()
+if child == 0:
+    said = str(find_device(sys.argv[1]))
+    try:
+        engine.run_pixels(picture, ["logits"])
+    except DeviceError as error:
+        said += f"\\n{error}"
+    print(said, flush=True)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+engine.run_pixels(picture, ["logits"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_ran_before_a_fork_is_refused_in_it(name: str) -> None:
+    """A device that works: its threads are not in the new process, which would wait for them."""
+    if not isinstance(find_device(name), Device):
+        pytest.skip("no hardware, on which something could have run")
+    outcome = finished([sys.executable, "-W", "ignore", "-c", RUN_BEFORE_FORK, name])
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"{LOST_BY_FORK}\ncan't use {name}: {LOST_BY_FORK}.\n"
+
+
+def test_hardware_that_a_plugin_does_not_find_is_not_taken_for_built_in() -> None:
+    """The runtime lists the provider of a plug-in beside its own, once that has found some."""
+    for kind in ("gpu", "npu"):
+        found = find_device(f"openvino:{kind}")
+        if not isinstance(found, Device):
+            assert "doesn't load" not in str(found)
 
 
 def with_plugin(folder: Path, source: str) -> str:

@@ -8,7 +8,7 @@ from vitonnx.engine.devices._choose import (
     list_devices,
 )
 from vitonnx.engine.devices._device import DEVICES, Device
-from vitonnx.engine.devices._start import start_runtime
+from vitonnx.engine.devices._start import LOST_BY_FORK, lost_by_fork, start_runtime
 from vitonnx.engine.devices._takes import (
     offered_precisions,
     own_precision,
@@ -20,6 +20,7 @@ from vitonnx.engine.devices._trial import FATAL_ONLY, RUNTIME_ERRORS, first_line
 __all__ = [
     "DEVICES",
     "FATAL_ONLY",
+    "LOST_BY_FORK",
     "RUNTIME_ERRORS",
     "Device",
     "Obstacle",
@@ -28,6 +29,7 @@ __all__ = [
     "find_obstacle",
     "first_line",
     "list_devices",
+    "lost_by_fork",
     "offered_precisions",
     "own_precision",
     "require_bf16",

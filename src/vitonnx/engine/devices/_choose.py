@@ -12,8 +12,8 @@ import onnxruntime
 from vitonnx.engine.devices._accelerators import ACCELERATORS, Accelerator
 from vitonnx.engine.devices._device import DEVICES, Device
 from vitonnx.engine.devices._nvidia import why_no_gpu
-from vitonnx.engine.devices._plugins import is_plugged, plugged_devices
-from vitonnx.engine.devices._start import loads_and_runs
+from vitonnx.engine.devices._plugins import came_by_plugin, is_plugged, plugged_devices
+from vitonnx.engine.devices._start import LOST_BY_FORK, loads_and_runs, lost_by_fork
 from vitonnx.engine.devices._trial import RUNTIME_ERRORS, first_line
 from vitonnx.errors import DeviceError, UsageError
 from vitonnx.runtimes import install_line, installed_runtimes
@@ -96,6 +96,8 @@ def find_device(device: str | Device) -> Device | Obstacle:
     found = _find(named) if named.accelerator is not None and not named.hardware else named
     if isinstance(found, Obstacle):
         return found
+    if lost_by_fork(found):
+        return Obstacle(LOST_BY_FORK)
     try:
         works = loads_and_runs(found)
     except RUNTIME_ERRORS as error:
@@ -168,8 +170,10 @@ def _find(device: Device) -> Device | Obstacle:
     plugged = _plugged(device, accelerator) if is_plugged(accelerator.plugin) else None
     if isinstance(plugged, Device):
         return plugged
-    # A runtime that has the provider built in may take hardware that the plug-in doesn't.
-    if accelerator.provider in onnxruntime.get_available_providers():
+    # A runtime that has the provider built in may take hardware that the plug-in doesn't; but it
+    # lists a plug-in's provider as well, once that has found some.
+    available = accelerator.provider in onnxruntime.get_available_providers()
+    if available and not (plugged and came_by_plugin(accelerator)):
         return device
     return plugged or _without_provider(accelerator)
 

@@ -13,7 +13,7 @@ from vitonnx.engine.devices._accelerators import Accelerator, Plugin
 from vitonnx.engine.devices._trial import RUNTIME_ERRORS, first_line, quiet_runtime
 from vitonnx.errors import DeviceError
 
-__all__ = ["is_plugged", "plugged_devices"]
+__all__ = ["came_by_plugin", "is_plugged", "plugged_devices"]
 
 
 def is_plugged(plugin: Plugin | None) -> bool:
@@ -51,6 +51,11 @@ def plugged_devices(accelerator: Accelerator) -> list[Any]:
             f"{onnxruntime.__version__} ({why})"
         ) from error
     return _known(accelerator)
+
+
+def came_by_plugin(accelerator: Accelerator) -> bool:
+    """Tell whether the runtime has a provider, and hardware for it, from a library of its own."""
+    return any("library_path" in each.ep_metadata for each in _known(accelerator))
 
 
 def _known(accelerator: Accelerator) -> list[Any]:

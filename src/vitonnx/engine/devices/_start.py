@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,13 +17,26 @@ from vitonnx.engine.devices._accelerators import CPU, CUDA
 from vitonnx.engine.devices._device import Device
 from vitonnx.engine.devices._trial import FATAL_ONLY, quiet_runtime, trial_graph
 
-__all__ = ["loads_and_runs", "session_providers", "start_runtime"]
+__all__ = ["LOST_BY_FORK", "loads_and_runs", "lost_by_fork", "session_providers", "start_runtime"]
 
 # The runtime's own names, in order of preference, with their options.
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 
 # OpenVINO's names. Where it isn't told, it takes the fastest that the hardware has.
 HINTS = {"fp16": "f16", "bf16": "bf16"}
+
+# The process in which each plug-in first ran. A fork of it has their state, but not their threads:
+# whatever is run there waits for these forever.
+_ran_in: dict[str, int] = {}
+LOST_BY_FORK = (
+    "it has run in the process that this one was forked from, and its threads stayed there; start "
+    "processes by spawn, or open no engine before they are forked"
+)
+
+
+def lost_by_fork(device: Device) -> bool:
+    """Tell whether a plug-in's device has run in the process that this one was forked from."""
+    return bool(device.hardware) and _ran_in.get(device.provider, os.getpid()) != os.getpid()
 
 
 def start_runtime(
@@ -35,6 +52,7 @@ def start_runtime(
     What the device can't take must not end on the CPU, with a page on stdout.
     """
     if device.hardware:
+        _ran_in.setdefault(device.provider, os.getpid())
         settings = _settings(device, precision, threads)
         options.add_provider_for_devices(list(device.hardware), settings)
         with quiet_runtime():
@@ -50,9 +68,9 @@ def loads_and_runs(device: Device, *, half: bool = False) -> bool:
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
-    with quiet_runtime(prints=True):
+    with quiet_runtime():
         if device.memory == "cuda":
-            onnxruntime.preload_dlls()
+            _preload()
         try:
             session = start_runtime(trial_graph(half=half), device, options)
         except RuntimeError:  # not one of RUNTIME_ERRORS: the provider could not be made
@@ -61,6 +79,19 @@ def loads_and_runs(device: Device, *, half: bool = False) -> bool:
             return False
         session.run(None, {"x": np.zeros(3, np.float16 if half else np.float32)})
     return True
+
+
+_one_at_a_time = Lock()
+
+
+def _preload() -> None:
+    """Load NVIDIA's libraries, and keep the runtime's Python layer from printing what is missing.
+
+    What is printed meanwhile by other threads goes with it; two of these blocks at once would not
+    put back what they found.
+    """
+    with _one_at_a_time, contextlib.redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
 
 
 def session_providers(

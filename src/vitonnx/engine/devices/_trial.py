@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 from collections.abc import Iterator
+from threading import Lock
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
@@ -40,19 +40,28 @@ def trial_graph(*, half: bool = False) -> bytes:
     return serialised
 
 
-@contextlib.contextmanager
-def quiet_runtime(*, prints: bool = False) -> Iterator[None]:
-    """Keep the runtime from printing a page about what is missing: our error says it in a line.
+_counted = Lock()
+_quiet = 0  # blocks that are in it
 
-    A provider logs outside any session, and if the runtime `prints`, its Python layer does too.
-    Both are silenced for the whole process, so that a block is kept as short as possible.
+
+@contextlib.contextmanager
+def quiet_runtime() -> Iterator[None]:
+    """Keep the runtime from logging a page about what is missing: our error says it in a line.
+
+    A provider logs outside any session. It is silenced for the whole process, until the last thread
+    has left the block, which is therefore kept short.
     """
-    onnxruntime.set_default_logger_severity(FATAL_ONLY)
+    global _quiet
+    with _counted:
+        _quiet += 1
+        onnxruntime.set_default_logger_severity(FATAL_ONLY)
     try:
-        with contextlib.redirect_stdout(io.StringIO()) if prints else contextlib.nullcontext():
-            yield
+        yield
     finally:
-        onnxruntime.set_default_logger_severity(WARNINGS)
+        with _counted:
+            _quiet -= 1
+            if not _quiet:
+                onnxruntime.set_default_logger_severity(WARNINGS)
 
 
 def first_line(error: BaseException) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vitonnx.engine._pass import map_ahead
+from vitonnx.engine._map_ahead import map_ahead
 
 
 def test_results_keep_the_order_of_their_items() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine._pixels import Bindings
+from vitonnx.engine._pixels import IN_FLIGHT, Bindings, as_they_lie
 from vitonnx.engine._session import Session
 from vitonnx.engine.devices import Device
 from vitonnx.errors import VitonnxError
@@ -58,12 +59,6 @@ class Foreign:
     def dtype(self) -> Any:
         return self.array.dtype
 
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, part: slice) -> Foreign:
-        return Foreign(self.array[part])
-
 
 def test_bindings_give_what_the_runtime_gives(engine: vx.Engine) -> None:
     plain = engine._open((), engine.outputs)
@@ -99,26 +94,56 @@ def test_buffers_and_bindings_are_used_again(engine: vx.Engine) -> None:
     assert list(bindings._free) == [binding]  # a batch that fails leaves it to the next one
 
 
-def test_what_is_not_numpys_is_used_where_it_lies(engine: vx.Engine) -> None:
+def test_what_is_on_the_device_is_used_where_it_lies(engine: vx.Engine) -> None:
     plain = engine._open((), engine.outputs)
     over = bound(plain)
     tensor = Foreign(noise(3))
-    found = over.run(tensor, NAMES)
+    found = over.run(as_they_lie(tensor), NAMES)
     assert tensor.given == [3]
     assert over.bindings is not None
     assert over.bindings._free[0].buffers == {}  # no copy of it was made
     np.testing.assert_array_equal(found["logits"], plain.run(noise(3), NAMES)["logits"])
+    # What is written into it is what the next run sees.
+    tensor.array[:] = noise(3, seed=1)
+    assert np.any(over.run(as_they_lie(tensor), NAMES)["logits"] != found["logits"])
 
 
-def test_a_tensor_is_halved_where_memory_is_short(
-    engine: vx.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_of_what_is_on_the_device_is_a_place_in_it() -> None:
+    array = noise(7)
+    part = as_they_lie(Foreign(array))[2:6][1:]
+    assert (len(part), part.shape) == (3, (3, 40, 56, 3))
+    assert part.pointer == array[3:].__array_interface__["data"][0]
+    assert len(as_they_lie(Foreign(array))[5:11]) == 2
+
+
+def test_a_batch_on_the_device_is_halved_where_memory_is_short(engine: vx.Engine) -> None:
     over = bound(engine._open((), engine.outputs))
     over.fits = 2
-    found = over.run(Foreign(noise(5)), NAMES)["logits"]
+    found = over.run(as_they_lie(Foreign(noise(5))), NAMES)["logits"]
     # Other batch sizes take other kernels.
     expected = engine.run_pixels(noise(5), ["logits"])["logits"]
     np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_ready_pictures_on_the_device_are_two_batches_in_flight(
+    engine: vx.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = noise(37)
+    expected = engine.probe_pixels(pixels, vx.Heads())
+    opened = engine._sessions.opened
+    (plan,) = (plan for plan in opened if plan)
+    over = opened[plan] = bound(opened[plan])
+    together, run = Barrier(IN_FLIGHT), over._run
+
+    def meeting(*args: Any) -> dict[str, np.ndarray]:
+        if len(args[0]) == 8:  # the first four batches, of five, come in pairs
+            together.wait(timeout=60)
+        return run(*args)
+
+    monkeypatch.setattr(over, "_run", meeting)
+    found = list(engine._results_of(as_they_lie(Foreign(pixels)), vx.Heads()))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.only.attention, other.attention)
 
 
 def test_several_threads_have_bindings_of_their_own(engine: vx.Engine) -> None:

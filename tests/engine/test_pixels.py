@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import vitonnx as vx
-from vitonnx.engine._pixels import as_it_lies, ready_pixels
+from vitonnx.engine._pixels import OnDevice, as_they_lie, ready_pixels
 from vitonnx.engine.devices import Device
 from vitonnx.errors import PictureError, UsageError
 from vitonnx.media import on_host
@@ -30,12 +30,6 @@ class Foreign:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.device
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, part: slice) -> Foreign:
-        return Foreign(self.array[part], self.device)
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -136,7 +130,9 @@ def test_a_query_outside_of_ready_pictures(engine: vx.Engine) -> None:
 def test_where_a_batch_may_lie() -> None:
     """On the GPU of the model, and no other; which needs no GPU to be told."""
     batch = Foreign(noise(1, 7, 5, 3), (2, 1))
-    assert ready_pixels(batch, size=(7, 5), device=Device("cuda:1")) is batch
+    ready = ready_pixels(batch, size=(7, 5), device=Device("cuda:1"))
+    assert isinstance(ready, OnDevice)
+    assert ready.shape == (1, 7, 5, 3)
     for device in ("cuda:0", "tensorrt", "cpu", "openvino"):
         with pytest.raises(UsageError, match="another device"):
             ready_pixels(batch, size=(7, 5), device=Device(device))
@@ -145,4 +141,4 @@ def test_where_a_batch_may_lie() -> None:
 def test_a_view_with_gaps_is_refused() -> None:
     """By the runtime itself, which looks at the strides alone: here in the processor's memory."""
     with pytest.raises(UsageError, match="make it contiguous"):
-        as_it_lies(Foreign(noise(1, 3, 7, 5).transpose(0, 2, 3, 1)))
+        as_they_lie(Foreign(noise(1, 3, 7, 5).transpose(0, 2, 3, 1)))

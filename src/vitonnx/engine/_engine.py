@@ -27,7 +27,7 @@ from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
 from vitonnx.engine._pass import DECODERS, Pass, Picture, hold
-from vitonnx.engine._pixels import Pixels, ready_pixels
+from vitonnx.engine._pixels import Pixels, Ready, ready_pixels
 from vitonnx.engine._plan import Plan, find_derived
 from vitonnx.engine._precision import choose_precision, reduced_in_graph
 from vitonnx.engine._preprocess import Prepared, prepare, read
@@ -375,13 +375,14 @@ class Engine:
         ((1, 37, 128), True)
         """
         self._refuse_closed()
-        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
+        ready = ready_pixels(pixels, size=self.manifest.size, device=self._device)
         names, size = as_outputs(outputs, self.outputs), self._batch_size(raw=True)
         session = self._open((), names)
-        parts = [
-            session.run(pixels[start : start + size], names, constants=constants)
-            for start in range(0, len(pixels), size)
-        ]
+
+        def run(start: int) -> dict[str, NDArray[np.float32]]:
+            return session.run(ready[start : start + size], names, constants=constants)
+
+        parts = list(session.in_turn(run, range(0, len(ready), size)))
         found = {name: np.concatenate([part[name] for part in parts]) for name in names}
         return found, self.layout.informed(session.said)
 
@@ -465,18 +466,18 @@ class Engine:
         (asked,) = as_probes([probe])
         if isinstance(asked, SumProbe):
             raise asked.refusal
-        pixels = ready_pixels(pixels, size=self.manifest.size, device=self._device)
+        ready = ready_pixels(pixels, size=self.manifest.size, device=self._device)
 
         def total(stage: AddingProbe[Any, Any]) -> Any:
-            some = pixels[:1] if stage.first_only else pixels
+            some = ready[:1] if stage.first_only else ready
             stream = Stream(self._results_of(some, stage), [stage], {})
             for _ in stream:
                 pass
             return stream.summary[stage.name]
 
-        return [result.only for result in self._results_of(pixels, fit(self, None, probe, total))]
+        return [result.only for result in self._results_of(ready, fit(self, None, probe, total))]
 
-    def _results_of(self, pixels: Pixels, probe: Probe[Any]) -> Iterator[Result]:
+    def _results_of(self, pixels: Ready, probe: Probe[Any]) -> Iterator[Result]:
         """Probe pictures that are ready, by a probe that knows all it must."""
         compiled, outputs = self._divide([probe])
         one_pass = self._pass([probe], compiled, outputs)

@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vitonnx.engine._pass import DECODERS, Picture, hold, map_ahead
+from vitonnx.engine._map_ahead import map_ahead
+from vitonnx.engine._pass import DECODERS, Picture, hold
 from vitonnx.engine._preprocess import Prepared, prepare, scaling_errors
 from vitonnx.engine._result_stream import Result
 from vitonnx.errors import PictureError, UsageError, VitonnxError

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.contract import LOGITS
-from vitonnx.engine._pixels import Pixels
+from vitonnx.engine._map_ahead import map_ahead
+from vitonnx.engine._pixels import Ready
 from vitonnx.engine._preprocess import Prepared, read
 from vitonnx.engine._result_stream import Result, predict
 from vitonnx.engine._session import Session
@@ -25,38 +24,7 @@ from vitonnx.manifest import Manifest
 from vitonnx.media import Encoded, Notice, Tensor, open_picture
 from vitonnx.probes import GraphProbe, PictureResult, Probe, SumProbe, Total, answering
 
-__all__ = ["DECODERS", "Pass", "Picture", "hold", "map_ahead"]
-
-Item = TypeVar("Item")
-Done = TypeVar("Done")
-
-
-def map_ahead(
-    function: Callable[[Item], Done], items: Iterable[Item], *, threads: int, ahead: int
-) -> Generator[Done, None, None]:
-    """Apply a function in its own threads, at most so many items ahead of the consumer.
-
-    The items are read by the thread that takes the results, which come in their order; an error of
-    the function is raised in its place. The function should spend its time where Python's lock is
-    released, as decoders and the runtime do.
-
-    Examples
-    --------
-    >>> list(map_ahead(abs, [-2, -3, -5], threads=2, ahead=2))
-    [2, 3, 5]
-    """
-    pending: deque[Future[Done]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="vitonnx")
-    try:
-        for item in items:
-            pending.append(pool.submit(function, item))
-            if len(pending) > ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
+__all__ = ["DECODERS", "Pass", "Picture", "hold"]
 
 Picture: TypeAlias = str | Path | Encoded | Image.Image | NDArray[np.uint8] | Tensor
 
@@ -64,7 +32,7 @@ Picture: TypeAlias = str | Path | Encoded | Image.Image | NDArray[np.uint8] | Te
 # said of it, with an error where there is no input, and every probe's query token.
 Located: TypeAlias = tuple[NDArray[np.uint8] | None, Result, dict[str, int | None]]
 Arrays: TypeAlias = dict[str, NDArray[Any]]
-Ready = TypeVar("Ready")
+Opened = TypeVar("Opened")
 
 DECODERS = 4
 # Of what is in memory already, twice a batch waits for its turn: above so many pixels, 32 MiB, as
@@ -100,7 +68,7 @@ class Pass:
         run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
         return itertools.chain.from_iterable(map(self._answer, run))
 
-    def results_of(self, pixels: Pixels, *, batch_size: int) -> Iterator[Result]:
+    def results_of(self, pixels: Ready, *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture of those that are ready; pixels of queries are their own."""
         height, width = self.manifest.covered
         crop = (0.0, 0.0, float(width), float(height))
@@ -108,11 +76,16 @@ class Pass:
         for probe in self.probes:
             with answering(probe):
                 queries[probe.name] = probe.token(self.manifest, crop)
-        for start in range(0, len(pixels), batch_size):
+
+        def run(start: int) -> tuple[list[Located], Arrays]:
             part = pixels[start : start + batch_size]
             names = [f"picture {start + row}" for row in range(len(part))]
             batch: list[Located] = [(None, Result(file=name, crop=crop), queries) for name in names]
-            yield from self._answer((batch, self._compute(part, [queries] * len(part))))
+            return batch, self._compute(part, [queries] * len(part))
+
+        starts = range(0, len(pixels), batch_size)
+        for batch in self.session.in_turn(run, starts):
+            yield from self._answer(batch)
 
     def _locate(self, numbered: tuple[int, Picture | Prepared | VitonnxError]) -> Located:
         """Decode a picture, and find every probe's query token in it."""
@@ -144,7 +117,7 @@ class Pass:
         pixels, queries = zip(*good, strict=True)
         return batch, self._compute(np.stack(pixels), queries)
 
-    def _compute(self, pixels: Pixels, queries: Sequence[dict[str, int | None]]) -> Arrays:
+    def _compute(self, pixels: Ready, queries: Sequence[dict[str, int | None]]) -> Arrays:
         located = [probe.name for probe in self.compiled if probe.located]
         tokens = [[found[name] for found in queries] for name in located]
         names = (*self.outputs, *(probe.name for probe in self.compiled))
@@ -162,7 +135,7 @@ class Pass:
     def _mean_of_draws(
         self,
         probe: Probe[Any],
-        pixels: Pixels,
+        pixels: Ready,
         asked: NDArray[np.int64] | None,
         sides: tuple[int, int],
         logits: NDArray[np.float32] | None,
@@ -272,7 +245,7 @@ def _beside(probe: Probe[Any], arrays: Arrays, row: int) -> Arrays:
     return {name: arrays[name][row] for name in probe.beside}
 
 
-def hold(image: Picture, ready: Callable[[Picture], Ready]) -> Picture | Ready | VitonnxError:
+def hold(image: Picture, ready: Callable[[Picture], Opened]) -> Picture | Opened | VitonnxError:
     """Take a picture from its owner: files are decoded in threads, what is in memory is not.
 
     Whoever gives the pictures may fill the same array again, or step the same video on, while the

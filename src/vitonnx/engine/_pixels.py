@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import onnxruntime
@@ -14,14 +16,14 @@ from vitonnx.engine.devices import Device
 from vitonnx.errors import UsageError
 from vitonnx.media import Tensor, on_host
 
-__all__ = ["IN_FLIGHT", "Bindings", "Pixels", "ready_pixels"]
+__all__ = ["IN_FLIGHT", "Bindings", "OnDevice", "Pixels", "Ready", "ready_pixels"]
 
 CPU, CUDA = 1, 2  # DLPack's numbers for them
 
 
 @runtime_checkable
 class Pixels(Tensor, Protocol):
-    """A tensor that can be cut along its first axis."""
+    """A tensor that says what it holds."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -31,18 +33,41 @@ class Pixels(Tensor, Protocol):
     def dtype(self) -> Any:
         """Type of the array."""
 
+
+@dataclass(frozen=True)
+class OnDevice:
+    """Pictures in an accelerator's memory, or a part of them: a place, which nothing is copied to.
+
+    The library that they are of might copy the part, and do so later than it says (JAX does).
+    """
+
+    owner: Any  # the runtime's hold on all of them
+    shape: tuple[int, ...]  # (batch, height, width, 3)
+    first: int = 0
+
     def __len__(self) -> int:
-        """Return the length of the first axis."""
+        return self.shape[0]
 
-    def __getitem__(self, part: slice, /) -> Any:
-        """Return a slice along the first axis."""
+    def __getitem__(self, part: slice) -> OnDevice:
+        start, stop, _ = part.indices(len(self))
+        return replace(self, shape=(stop - start, *self.shape[1:]), first=self.first + start)
+
+    @property
+    def pointer(self) -> int:
+        """Address of the first picture."""
+        found: int = self.owner.data_ptr() + self.first * math.prod(self.shape[1:])
+        return found
 
 
-def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Pixels:
+Ready: TypeAlias = NDArray[np.uint8] | OnDevice
+"""Pictures, uint8 (batch, height, width, 3), where the runtime takes them."""
+
+
+def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Ready:
     """Check pictures that need no more preparation, and bring them where the runtime takes them.
 
     They are uint8 (batch, height, width, 3) of the input's size. The result is NumPy's where they
-    lie in the processor's memory, else what was given; neither is a copy.
+    lie in the processor's memory, else their place on the device; neither is a copy.
     """
     if not isinstance(pixels, Pixels):
         raise UsageError(f"a {type(pixels).__name__} is not a batch: give an array of any library.")
@@ -58,28 +83,27 @@ def ready_pixels(pixels: Pixels, *, size: tuple[int, int], device: Device) -> Pi
     if place == CPU:
         return on_host(pixels)
     if place == CUDA and (device.memory, device.number) == ("cuda", number):
-        return as_it_lies(pixels)
+        return as_they_lie(pixels)
     raise UsageError(
         f"the batch is on another device than the model, which runs on {device.name}: open the "
         "engine on that device, or move the batch to the CPU."
     )
 
 
-def as_it_lies(pixels: Pixels) -> Pixels:
-    """Raise a UsageError unless the runtime can take a tensor where it lies."""
+def as_they_lie(pixels: Pixels) -> OnDevice:
+    """Raise a UsageError unless the runtime can take pictures where they lie."""
     if not hasattr(onnxruntime.OrtValue, "from_dlpack"):
         raise UsageError(
             f"onnxruntime {onnxruntime.__version__} takes no tensors on a GPU: upgrade it, or "
             "move the batch to the CPU."
         )
     try:
-        onnxruntime.OrtValue.from_dlpack(pixels)
+        return OnDevice(onnxruntime.OrtValue.from_dlpack(pixels), tuple(pixels.shape))
     except RuntimeError as error:
         raise UsageError(
             "the batch is a view with gaps, or its axes are in another order than (batch, "
             "height, width, 3): make it contiguous."
         ) from error
-    return pixels
 
 
 IN_FLIGHT = 2
@@ -93,8 +117,10 @@ class Bindings:
         self.session, self.device = session, device
         self._free: deque[_Binding] = deque()
 
-    def run(self, outputs: tuple[str, ...], feed: Mapping[str, Pixels]) -> list[NDArray[Any]]:
-        """Run a batch; what is no NumPy array lies on the device, and is used where it lies."""
+    def run(
+        self, outputs: tuple[str, ...], feed: Mapping[str, NDArray[Any] | OnDevice]
+    ) -> list[NDArray[Any]]:
+        """Run a batch; what is on the device is used where it lies."""
         try:
             binding = self._free.pop()
         except IndexError:  # there are as many as threads have ever needed at once
@@ -113,9 +139,15 @@ class _Binding:
         self.binding = session.io_binding()
         self.buffers: dict[str, Any] = {}
 
-    def run(self, outputs: tuple[str, ...], feed: Mapping[str, Pixels]) -> list[NDArray[Any]]:
+    def run(
+        self, outputs: tuple[str, ...], feed: Mapping[str, NDArray[Any] | OnDevice]
+    ) -> list[NDArray[Any]]:
         for name, values in feed.items():
-            self.binding.bind_ortvalue_input(name, self._on_device(name, values))
+            if isinstance(values, OnDevice):
+                shape, pointer = list(values.shape), values.pointer
+                self.binding.bind_input(name, *self.place, np.uint8, shape, pointer)
+            else:
+                self.binding.bind_ortvalue_input(name, self._copied(name, values))
         for name in outputs:  # anew: what is bound already has the last batch's size
             self.binding.bind_output(name, *self.place)
         self.session.run_with_iobinding(self.binding)
@@ -123,9 +155,7 @@ class _Binding:
         self.binding.clear_binding_inputs()  # a tensor is its owner's again
         return found
 
-    def _on_device(self, name: str, values: Pixels) -> Any:
-        if not isinstance(values, np.ndarray):
-            return onnxruntime.OrtValue.from_dlpack(values)
+    def _copied(self, name: str, values: NDArray[Any]) -> Any:
         buffer = self.buffers.get(name)
         if buffer is None or tuple(buffer.shape()) != values.shape:
             buffer = onnxruntime.OrtValue.ortvalue_from_shape_and_type(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from vitonnx.contract import IMAGES, QUERIES, TARGETS
 from vitonnx.engine._cache import load_or_plan
-from vitonnx.engine._pixels import IN_FLIGHT, Bindings, Pixels
+from vitonnx.engine._map_ahead import map_ahead
+from vitonnx.engine._pixels import IN_FLIGHT, Bindings, OnDevice, Ready
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine.devices import (
     FATAL_ONLY,
+    LOST_BY_FORK,
     RUNTIME_ERRORS,
     Device,
     first_line,
+    lost_by_fork,
     start_runtime,
 )
 from vitonnx.errors import DeviceError, ModelFileError, UsageError, VitonnxError
@@ -39,6 +42,9 @@ from vitonnx.modelfile import (
 )
 
 __all__ = ["Session", "load_promises", "open_session"]
+
+Part = TypeVar("Part")
+Done = TypeVar("Done")
 
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
@@ -70,13 +76,22 @@ class Session:
         """Number of batches worth running at once."""
         return 1 if self.bindings is None else IN_FLIGHT
 
+    def in_turn(self, run: Callable[[Part], Done], parts: Sequence[Part]) -> Iterator[Done]:
+        """Run the parts of what is ready, ahead of who takes the results, as many as are worth it.
+
+        A single part, which nothing could go ahead of, costs no thread.
+        """
+        if len(parts) == 1:
+            return map(run, parts)
+        return map_ahead(run, parts, threads=self.in_flight, ahead=self.in_flight)
+
     def close(self) -> None:
         """Let go of the graph; a batch that is in it is finished first."""
         self.session = self.bindings = None
 
     def run(
         self,
-        images: Pixels,
+        images: Ready,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None = None,
         constants: Mapping[str, NDArray[Any]] | None = None,
@@ -114,14 +129,14 @@ class Session:
 
     def _run(
         self,
-        images: Pixels,
+        images: Ready,
         outputs: tuple[str, ...],
         queries: NDArray[np.int64] | None,
         constants: Mapping[str, NDArray[Any]],
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
         own = {name: array for name, array in constants.items() if name in self._takes}
-        feed: dict[str, Pixels] = {IMAGES: images, **own}
+        feed: dict[str, NDArray[Any] | OnDevice] = {IMAGES: images, **own}
         if queries is not None:
             feed[QUERIES] = queries
         if TARGETS in self._takes - feed.keys():
@@ -132,6 +147,8 @@ class Session:
         bindings, session = self.bindings, self.session  # another thread may close it meanwhile
         if session is None:
             raise UsageError("The engine was closed while pictures were on their way through it.")
+        if lost_by_fork(self.device):
+            raise DeviceError(f"can't use {self.device.name}: {LOST_BY_FORK}.")
         try:
             run = session.run if bindings is None else bindings.run
             arrays = run(outputs, feed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -294,3 +295,26 @@ def test_a_maximum_looks_for_no_nan(function: Function) -> None:
     assert not {"IsNaN", "Where"}.intersection(kinds(model))
     types = {value.dtype for node in model.graph for value in node.outputs}
     assert ir.DataType.BOOL not in types
+
+
+def product_of_maps(arrays: Arrays) -> Any:
+    return arrays["maps"] @ arrays["maps"]
+
+
+def test_a_product_is_one_node() -> None:
+    """What ndonnx writes around it, for arrays without entries, takes it half a second."""
+    writing = import_module("ndonnx._typed_array.onnx")
+    careful = writing._matmul_mitigate_zero_sized
+    beside = kinds(attached(mean_of_heads)).count("MatMul")
+    model = attached(product_of_maps)
+    assert kinds(model).count("MatMul") == beside + 1
+    assert not {"If", "Size"}.intersection(kinds(model))
+
+    def failing(arrays: Arrays) -> Any:
+        assert writing._matmul_mitigate_zero_sized is not careful
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        attached(failing)
+    # Others who use ndonnx have it as it was.
+    assert writing._matmul_mitigate_zero_sized is careful

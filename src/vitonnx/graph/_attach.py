@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
-import onnx_ir.passes.common as common
 from numpy.typing import NDArray
 
 from vitonnx.contract import QUERIES
 from vitonnx.errors import ModelFileError
 from vitonnx.graph._canonical import IR_VERSION, OPSET
-from vitonnx.graph._write import constant, number
+from vitonnx.graph._trace import trace
+from vitonnx.graph._write import constant
 
 __all__ = ["Attach", "join_traced"]
 
 BATCH = "batch"
-# Larger constants, such as distances between thousands of patches, stay a computation in the file;
-# runtimes do it once, when they load it.
-LARGEST_CONSTANT = 2**10
 
 Function = Callable[[Mapping[str, Any]], Any]
 
@@ -135,28 +129,7 @@ def join_traced(
     prefix : str
         Begins the names of the new nodes.
     """
-    _join(model, _trace(function, sources), sources, prefix=prefix)
-
-
-def _trace(
-    function: Callable[[], Mapping[str, Any]], sources: Mapping[str, tuple[Any, ir.Value]]
-) -> ir.Model:
-    # ndonnx brings onnxruntime along, which graph passes do without.
-    import ndonnx as ndx
-    from onnxscript import optimizer
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of ndonnx, on its way to make some types fit
-        results = function()
-        arguments = {name: argument for name, (argument, _) in sources.items()}
-        traced = ir.from_proto(ndx.build(arguments, dict(results)))
-    _never_empty(traced.graph)
-    optimizer.optimize(traced, output_size_limit=LARGEST_CONSTANT)
-    _never_nan(traced.graph)
-    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(traced)
-    common.IdentityEliminationPass()(traced)
-    common.RemoveUnusedNodesPass()(traced)
-    return traced
+    _join(model, trace(function, sources), sources, prefix=prefix)
 
 
 def _queries(graph: ir.Graph) -> ir.Value:
@@ -178,55 +151,6 @@ def _argument(value: ir.Value, *batch: str) -> Any:
     kinds = {ir.DataType.INT64: ndx.int64, ir.DataType.DOUBLE: ndx.float64}
     dtype = kinds.get(value.dtype or ir.DataType.FLOAT, ndx.float32)
     return ndx.argument(shape=(*batch, *sides), dtype=dtype)
-
-
-def _never_empty(graph: ir.Graph) -> None:
-    """Assume that no array is empty: ndonnx adds a special case for those."""
-    for node in list(graph):
-        if node.op_type == "If":
-            condition = node.inputs[0]
-            producer = None if condition is None else condition.producer()
-            if producer is not None and producer.op_type == "Equal" and _counts(producer):
-                never = ir.node("Constant", [], {"value": ir.tensor(np.array(False))})
-                graph.insert_before(node, never)
-                node.replace_input_with(0, never.outputs[0])
-
-
-def _never_nan(graph: ir.Graph) -> None:
-    """Assume that no maximum or minimum is one of NaN: ndonnx adds a special case for that.
-
-    It reads all of an attention twice, by reductions of truth values, of which no GPU has a kernel.
-    """
-    for node in graph:
-        if node.op_type != "Where" or not math.isnan(number(node.inputs[1]) or 0.0):
-            continue
-        condition, _, result = node.inputs
-        found = None if condition is None else condition.producer()
-        while found is not None and found.op_type in ("Cast", "ReduceMax"):
-            found = None if found.inputs[0] is None else found.inputs[0].producer()
-        if found is not None and found.op_type == "IsNaN" and result is not None:
-            checked = node.outputs[0]
-            if checked.is_graph_output():
-                result.name, checked.name = checked.name, result.name
-            checked.replace_all_uses_with(result, replace_graph_outputs=True)
-            # The branch for no numbers at all is gone, and what stood in it still reads this.
-            for use in tuple(found.outputs[0].uses()):
-                if use.node.graph is not graph:
-                    use.node.replace_input_with(use.idx, None)
-
-
-def _counts(node: ir.Node) -> bool:
-    """Whether a node compares a number of entries."""
-    stack = [value.producer() for value in node.inputs if value is not None]
-    names = set()
-    while stack:
-        found = stack.pop()
-        if found is None:
-            continue
-        names.add(found.op_type)
-        if found.op_type in ("Mul", "Cast"):
-            stack.extend(value.producer() for value in found.inputs if value is not None)
-    return "Size" in names
 
 
 def _join(

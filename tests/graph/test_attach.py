@@ -298,7 +298,8 @@ def test_a_maximum_looks_for_no_nan(function: Function) -> None:
 
 
 def product_of_maps(arrays: Arrays) -> Any:
-    return arrays["maps"] @ arrays["maps"]
+    maps = arrays["maps"]
+    return maps @ namespace(maps).matrix_transpose(maps)
 
 
 def test_a_product_is_one_node() -> None:

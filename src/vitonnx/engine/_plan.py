@@ -131,7 +131,8 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
             each(model)
         outputs = {str(value.name): value for value in model.graph.outputs}
         model.graph.outputs[:] = [outputs[name] for name in plan.names]
-        return reduce_precision(model, plan.precision, tuple(probe.name for probe in plan.probes))
+        names = tuple(probe.name for probe in plan.probes)
+        return reduce_precision(model, plan.precision, names, provider=plan.provider)
 
 
 def find_derived(model: ir.Model, names: Iterable[str]) -> None:

@@ -5,14 +5,27 @@ from __future__ import annotations
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
+from vitonnx.graph._magnitudes import Magnitudes
 from vitonnx.graph._write import Writer, constant
 
 __all__ = ["Halve"]
 
 # Sums over many tokens, what states its own type, and what looks at no number. Layer norms sum in
 # single precision whatever they are given (ONNX's stash_type).
-SINGLE = frozenset(
-    ("Cast", "Shape", "Softmax", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
+SUMS = frozenset(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"))
+SINGLE = SUMS | {"Cast", "Shape", "Softmax"}
+# What may read attention in 16 bits, where the provider sums in 32.
+LIGHT = frozenset(
+    (
+        "Mul",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceSum",
+        "Softmax",
+        "Transpose",
+        "Unsqueeze",
+    )
 )
 LARGEST = {ir.DataType.FLOAT16: 65504.0, ir.DataType.BFLOAT16: 2.0**128 - 2.0**120}
 
@@ -27,20 +40,29 @@ class Halve(ir.passes.InPlacePass):
     half : FLOAT16 or BFLOAT16
         The first has more bits, the second the range of single precision. ONNX has no convolution
         in the second before opset 22: its nodes must stay single.
+    sums_in_single : bool
+        Whether the provider's softmax and reductions sum in single precision whatever they read.
+        Attention then stays in 16 bits until it is reduced, as far as its bounds allow, and is read
+        and written in half as many bytes.
     """
 
     def __init__(
-        self, single: tuple[str, ...] = (), half: ir.DataType = ir.DataType.FLOAT16
+        self,
+        single: tuple[str, ...] = (),
+        half: ir.DataType = ir.DataType.FLOAT16,
+        *,
+        sums_in_single: bool = False,
     ) -> None:
-        self.single, self.half = single, half
+        self.single, self.half, self.sums_in_single = single, half, sums_in_single
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Convert weights, and put casts where precisions meet, in place."""
         graph = model.graph
         common.ShapeInferencePass()(model)
-        casts = _Casts(graph, self.half)
+        casts, light = _Casts(graph, self.half), self._light(graph)
         for node in list(graph):
-            stays = node.op_type in SINGLE or str(node.name).startswith(self.single or ("\0",))
+            named = str(node.name).startswith(self.single or ("\0",))
+            stays = (named or node.op_type in SINGLE) and node not in light
             wanted = ir.DataType.FLOAT if stays else self.half
             for place, value in enumerate(node.inputs):
                 if value is not None and value.dtype in (ir.DataType.FLOAT, self.half):
@@ -53,6 +75,21 @@ class Halve(ir.passes.InPlacePass):
                 graph.outputs[place] = casts.take_out(value)
         common.RemoveUnusedNodesPass()(model)
         return ir.passes.PassResult(model, modified=True)
+
+    def _light(self, graph: ir.Graph) -> set[ir.Node]:
+        """Find what makes attention and what reads it, up to its first sum."""
+        found: set[ir.Node] = set()
+        if not self.sums_in_single:
+            return found
+        magnitudes, attention = Magnitudes(), set[ir.Value]()
+        for node in graph:
+            reads = node.op_type == "Softmax" or not attention.isdisjoint(node.inputs)
+            result = node.outputs[0]
+            if reads and node.op_type in LIGHT and magnitudes.of(result) <= LARGEST[self.half]:
+                found.add(node)
+                if node.op_type not in SUMS:
+                    attention.add(result)
+        return found
 
 
 class _Casts:

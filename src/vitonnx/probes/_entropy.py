@@ -45,7 +45,7 @@ def attention_entropy(attention: Array) -> Array:
     check_attention(attention, caller="attention_entropy")
     xp = array_api_compat.array_namespace(attention)
     # 0 log 0 is 0.
-    logarithms = xp.log(xp.where(attention > 0, attention, xp.ones_like(attention)))
+    logarithms = xp.log(xp.where(attention > 0, attention, 1.0))
     of_queries = -xp.sum(attention * logarithms, axis=-1)
     # Doubles from here on, so that thousands of queries add up without loss.
     return xp.sum(xp.astype(of_queries, xp.float64), axis=-1) / attention.shape[-1]

@@ -29,8 +29,8 @@ PROBES: dict[str, GraphProbe[Any]] = {
 }
 # Of two blocks, whose last is read in one row alone where nothing else is asked. Scores are written
 # and read by softmax, which writes weights; these are read by the product with the values, and by
-# the probe: in a sum; or in a product with distances, which is summed; or, in single precision, by a
-# logarithm. Behind it, what a softmax in single precision moves.
+# the probe: in a sum; or in a product with distances, which is summed; or, in single precision, by
+# a logarithm. Behind it, what a softmax in single precision moves.
 BYTES = {
     "rollout": (5, 14),
     "rollout, max": (5, 14),

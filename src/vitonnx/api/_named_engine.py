@@ -25,7 +25,7 @@ class Engine(engine.Engine):
     model : str or path
         A probe-ready ONNX file, or its URL; a name of ``vitonnx models`` or of the models inside
         the package; or of a hub, ``hf://ORG/REPO[@REVISION][/FILE]``.
-    device, threads, size, fit, precision, in_graph, max_pixels, notice, decoders
+    device, threads, size, fit, precision, in_graph, max_pixels, notice, decoders, decode
         See `vitonnx.engine.Engine`, which has the same attributes and methods.
 
     Raises

@@ -15,7 +15,7 @@ from vitonnx.cli._console import give, inform
 from vitonnx.cli._counting import count, list_bad, write_part
 from vitonnx.cli._dataset_options import DatasetOptions, Ray, Shard, parse_shard
 from vitonnx.cli._engines import EngineOptions, note_untrained
-from vitonnx.cli._options import Device, MaxPixels, Model, Quiet, Resume, Size, Threads
+from vitonnx.cli._options import Decode, Device, MaxPixels, Model, Quiet, Resume, Size, Threads
 from vitonnx.cli._output import files_of
 from vitonnx.cli._spread import spread
 from vitonnx.cli._truth import Numbers, Truth, check_written, find_labels
@@ -42,6 +42,7 @@ class Precisions:
 
     size: Size = None
     max_pixels: MaxPixels = None
+    decode: Decode = "exact"
     device: Device = "auto"
     threads: Threads = None
     precision: Annotated[
@@ -62,6 +63,7 @@ class Precisions:
         options = EngineOptions(
             size=self.size,
             max_pixels=self.max_pixels,
+            decode=self.decode,
             device=self.device,
             threads=self.threads,
             precision=first,

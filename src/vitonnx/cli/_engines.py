@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vitonnx.cli._console import Stage, give, inform
-from vitonnx.cli._options import Device, MaxPixels, Precision, Size, Threads, parse_size
+from vitonnx.cli._options import Decode, Device, MaxPixels, Precision, Size, Threads, parse_size
 from vitonnx.errors import UsageError
 from vitonnx.names import is_hub_id
 from vitonnx.probes import Probe
@@ -50,7 +50,7 @@ class Runtime:
 
     def opener(
         self, size: tuple[int, int] | None, max_pixels: int | None, *, quiet: bool
-    ) -> Callable[[Path], Engine]:
+    ) -> Callable[..., Engine]:
         """Give the function that opens a file for pictures, as `open_engines` takes it."""
         from vitonnx.engine import Engine
 
@@ -65,6 +65,7 @@ class EngineOptions:
 
     size: Size = None
     max_pixels: MaxPixels = None
+    decode: Decode = "exact"
     device: Device = "auto"
     threads: Threads = None
     precision: Precision = "auto"
@@ -73,7 +74,7 @@ class EngineOptions:
         """Open models as `open_engines` does."""
         runtime = Runtime(self.device, self.threads, self.precision)
         make = runtime.opener(parse_size(self.size), self.max_pixels, quiet=quiet)
-        return open_engines(models, make, quiet=quiet)
+        return open_engines(models, partial(make, decode=self.decode), quiet=quiet)
 
 
 def resolve_model(model: str, *, quiet: bool) -> Path:

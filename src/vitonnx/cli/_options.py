@@ -17,6 +17,7 @@ __all__ = [
     "MILLION",
     "NUMBER",
     "Compare",
+    "Decode",
     "Device",
     "Explain",
     "FigureOrArrays",
@@ -109,6 +110,15 @@ MaxPixels = Annotated[
         callback=_millions,
         help="Refuse pictures of more megapixels than this, and decode all others at full size. "
         "By default, 178, and huge JPEGs are decoded at reduced size.",
+    ),
+]
+Decode = Annotated[
+    str,
+    typer.Option(
+        "--decode",
+        metavar="exact|fast",
+        help="Fast decodes JPEGs of twice the size that the model needs, or more, at a fraction of "
+        "their size; pixels differ by some levels of 255.",
     ),
 ]
 MaxPixelsOfFrames = Annotated[

@@ -23,14 +23,15 @@ from vitonnx.engine._asked import (
 )
 from vitonnx.engine._blank import blank
 from vitonnx.engine._cache import is_kept
+from vitonnx.engine._decoding import Decoding, check_decode, usual_decoders
 from vitonnx.engine._explain import explain_plan
 from vitonnx.engine._fit import begin, first_asked, fit, needs_all, total_of
 from vitonnx.engine._own_sizes import OwnSizes
-from vitonnx.engine._pass import DECODERS, Pass, Picture, hold
+from vitonnx.engine._pass import Pass, Picture, hold
 from vitonnx.engine._pixels import Pixels, Ready, ready_pixels
 from vitonnx.engine._plan import Plan, find_derived
 from vitonnx.engine._precision import choose_precision, reduced_in_graph
-from vitonnx.engine._preprocess import Prepared, prepare, read
+from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._proof import prove, witnesses
 from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
@@ -40,7 +41,7 @@ from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
 from vitonnx.layout import Layout
 from vitonnx.manifest import Fit, Manifest
-from vitonnx.media import Notice, decoded
+from vitonnx.media import Notice
 from vitonnx.modelfile import open_graph
 from vitonnx.probes import (
     AddingProbe,
@@ -109,14 +110,17 @@ class Engine:
     notice : callable, optional
         Called with a sentence, in any thread, if a huge JPEG is decoded at reduced size: see
         `vitonnx.media.decoded`. Without it, such JPEGs are refused.
-    decoders : int
-        Number of threads that decode pictures.
+    decoders : int, optional
+        Number of threads that decode pictures; by default one for each core, and at least four.
+    decode : "exact" or "fast"
+        Fast decodes a JPEG of twice the size that the recipe scales it to, or more, at a half, a
+        quarter or an eighth of its size: sooner, and with pixels that differ by some levels of 255.
 
     Attributes
     ----------
     file : Path
         The ONNX file.
-    threads, fit, max_pixels, decoders, asked_size
+    threads, fit, max_pixels, decoders, decode, asked_size
         As they were given: ``asked_size`` is ``size``, as (height, width) or None.
     manifest : Manifest
         Manifest of the file, at the size in use.
@@ -147,7 +151,8 @@ class Engine:
         in_graph: bool | None = None,
         max_pixels: int | None = None,
         notice: Notice | None = None,
-        decoders: int = DECODERS,
+        decoders: int | None = None,
+        decode: str = "exact",
     ) -> None:
         self.file, self.fit = self._find(model), fit
         self.threads = as_count("threads", threads, MOST_THREADS)
@@ -162,9 +167,11 @@ class Engine:
             recipe = self.manifest.preprocessing.fitted(fit)
             self.manifest = replace(self.manifest, preprocessing=recipe)
         self.layout = self.manifest
-        self.in_graph, self._notice = in_graph, notice
+        self.in_graph = in_graph
         self.max_pixels = as_count("max_pixels", max_pixels)
-        self.decoders = as_count("decoders", decoders, MOST_THREADS) or DECODERS
+        self.decoders = as_count("decoders", decoders, MOST_THREADS) or usual_decoders()
+        self.decode = check_decode(decode)
+        self._decoding = Decoding(self.max_pixels, notice, self.decoders, self.decode)
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
         # Only its operators tell a calibrated file from one that isn't.
@@ -185,6 +192,7 @@ class Engine:
             "max_pixels": max_pixels,
             "notice": notice,
             "decoders": self.decoders,
+            "decode": self.decode,
         }
         scales_as_it_comes = self.precision == "int8" and not calibrated
         # Some files that were tapped from a graph for one picture take no more.
@@ -195,9 +203,7 @@ class Engine:
                 self.manifest,
                 self.resized,
                 self._refuse_closed,
-                max_pixels,
-                notice,
-                self.decoders,
+                self._decoding,
             )
         self._sessions = Sessions(self._open_plan, self._refuse_closed)
         self._first_pictures = FirstPictures(self.manifest)
@@ -292,7 +298,7 @@ class Engine:
         """
         self._require_one_size()
         recipe, covered = self.manifest.preprocessing, self.manifest.covered
-        return read(image, recipe, covered, max_pixels=self.max_pixels, notice=self._notice)
+        return self._decoding.read(image, recipe, covered)
 
     def blank(self) -> Prepared:
         """Give a picture of nothing, of which `stream` finds arrays of the shapes that all have.
@@ -675,9 +681,7 @@ class Engine:
             probes,
             compiled,
             outputs,
-            self.max_pixels,
-            self._notice,
-            self.decoders,
+            self._decoding,
         )
 
     def _is_quicker_unplanned(self, images: Iterable[object], plan: Plan) -> bool:
@@ -793,7 +797,7 @@ class Engine:
         return 1 if self._one_by_one else largest_batch(self.manifest, raw=raw)
 
     def _prepare(self, image: Picture) -> Prepared:
-        with decoded(image, max_pixels=self.max_pixels, notice=self._notice) as opened:
+        with self._decoding.open(image, self.manifest.preprocessing) as opened:
             if self._own_sizes is not None:
                 self._own_sizes.size_of(opened.sides)  # refuses what the file can't take
             return prepare(opened.picture, self.manifest.preprocessing, sides=opened.sides)

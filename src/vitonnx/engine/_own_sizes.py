@@ -11,13 +11,14 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vitonnx.engine._decoding import Decoding
 from vitonnx.engine._map_ahead import map_ahead
-from vitonnx.engine._pass import DECODERS, Picture, hold
+from vitonnx.engine._pass import Picture, hold
 from vitonnx.engine._preprocess import Prepared, prepare, scaling_errors
 from vitonnx.engine._result_stream import Result
 from vitonnx.errors import PictureError, UsageError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import Decoded, Encoded, Notice, decoded
+from vitonnx.media import Decoded, Encoded
 from vitonnx.probes import Probe
 
 if TYPE_CHECKING:
@@ -52,12 +53,10 @@ class OwnSizes:
         manifest: Manifest,
         open_at: Callable[[tuple[int, int]], Engine],
         refuse_closed: Callable[[], None],
-        max_pixels: int | None = None,
-        notice: Notice | None = None,
-        decoders: int = DECODERS,
+        decoding: Decoding,
     ) -> None:
         self.manifest, self._open_at, self._refuse_closed = manifest, open_at, refuse_closed
-        self._max_pixels, self._notice, self._decoders = max_pixels, notice, decoders
+        self._decoding = decoding
         self._lock = Lock()
         self._engines: dict[tuple[int, int], Engine] = {}
 
@@ -113,7 +112,7 @@ class OwnSizes:
             for number, image in enumerate(images)
         )
         opened = map_ahead(
-            lambda each: self._open(*each), held, threads=self._decoders, ahead=AHEAD
+            lambda each: self._open(*each), held, threads=self._decoding.threads, ahead=AHEAD
         )
         for size, group in itertools.groupby(opened, key=lambda each: each.size):
             if size is None:
@@ -138,7 +137,7 @@ class OwnSizes:
             height, width, _ = image.pixels.shape
             return _Opened(name, image, (height, width))
         try:
-            with decoded(image, max_pixels=self._max_pixels, notice=self._notice) as opened:
+            with self._decoding.open(image, self.manifest.preprocessing) as opened:
                 return self._ready(name, opened)
         except VitonnxError as error:
             return _Opened(name, None, None, error)

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitonnx.contract import LOGITS
+from vitonnx.engine._decoding import Decoding
 from vitonnx.engine._map_ahead import map_ahead
 from vitonnx.engine._pixels import Ready
-from vitonnx.engine._preprocess import Prepared, read
+from vitonnx.engine._preprocess import Prepared
 from vitonnx.engine._result_stream import Result, predict
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
-from vitonnx.media import Encoded, Notice, Tensor, open_picture
+from vitonnx.media import Encoded, Tensor, open_picture
 from vitonnx.probes import GraphProbe, PictureResult, Probe, SumProbe, Total, answering
 
-__all__ = ["DECODERS", "Pass", "Picture", "hold"]
+__all__ = ["Pass", "Picture", "hold"]
 
 Picture: TypeAlias = str | Path | Encoded | Image.Image | NDArray[np.uint8] | Tensor
 
@@ -34,7 +35,6 @@ Located: TypeAlias = tuple[NDArray[np.uint8] | None, Result, dict[str, int | Non
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 Opened = TypeVar("Opened")
 
-DECODERS = 4
 # Of what is in memory already, twice a batch waits for its turn: above so many pixels, 32 MiB, as
 # videos beyond 4K have, it is made ready at once, and doesn't wait as it is.
 LARGE = 2**23
@@ -54,16 +54,14 @@ class Pass:
     probes: Sequence[Probe[Any]]
     compiled: Sequence[GraphProbe[Any]]
     outputs: tuple[str, ...]
-    max_pixels: int | None = None
-    notice: Notice | None = None
-    decoders: int = DECODERS
+    decoding: Decoding
 
     def results(self, images: Iterable[Picture | Prepared], *, batch_size: int) -> Iterator[Result]:
         """Give one result a picture, in their order; a bad picture's has an error."""
         held = enumerate(
             image if isinstance(image, Prepared) else hold(image, self._read) for image in images
         )
-        located = map_ahead(self._locate, held, threads=self.decoders, ahead=2 * batch_size)
+        located = map_ahead(self._locate, held, threads=self.decoding.threads, ahead=2 * batch_size)
         many = self.session.in_flight
         run = map_ahead(self._run, _batches(located, batch_size), threads=many, ahead=many)
         return itertools.chain.from_iterable(map(self._answer, run))
@@ -107,7 +105,7 @@ class Pass:
 
     def _read(self, image: Picture) -> Prepared:
         recipe, covered = self.manifest.preprocessing, self.manifest.covered
-        return read(image, recipe, covered, max_pixels=self.max_pixels, notice=self.notice)
+        return self.decoding.read(image, recipe, covered)
 
     def _run(self, batch: list[Located]) -> tuple[list[Located], Arrays]:
         """Run the good pictures of a batch; no arrays where there is none."""

@@ -15,10 +15,9 @@ from vitonnx.blame import blamed_on
 from vitonnx.engine._placing import Place, place
 from vitonnx.errors import PictureError
 from vitonnx.manifest import Preprocessing
-from vitonnx.media import Encoded, Notice, PictureSource, decoded
 from vitonnx.probes import Crop, Layout, Probe
 
-__all__ = ["Prepared", "prepare", "read", "scaling_errors"]
+__all__ = ["Prepared", "prepare", "scaling_errors"]
 
 # Beyond this side, in pixels, a picture is never scaled whole: one of 1 x 5000 pixels would fill
 # a gigabyte on the way to its crop.
@@ -66,25 +65,6 @@ class Prepared:
     def token(self, probe: Probe[Any], layout: Layout) -> int | None:
         """Find a probe's query token: see `Place.token`."""
         return self.place.token(probe, layout)
-
-
-def read(
-    source: PictureSource,
-    recipe: Preprocessing,
-    covered: tuple[int, int] | None = None,
-    *,
-    max_pixels: int | None = None,
-    notice: Notice | None = None,
-) -> Prepared:
-    """Decode and `prepare` a picture, within the memory that all decoding threads share.
-
-    Raise a PictureError if it can't be read, or made ready.
-    """
-    with decoded(source, max_pixels=max_pixels, notice=notice) as (picture, sides):
-        is_named = isinstance(source, str | os.PathLike | Encoded)
-        name = str(source) if is_named else "the picture"
-        with scaling_errors(name, sides):
-            return prepare(picture, recipe, covered, sides=sides)
 
 
 def scaling_errors(

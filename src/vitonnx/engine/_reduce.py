@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitonnx.engine._asked import as_pictures
+from vitonnx.engine._decoding import Decoding
 from vitonnx.engine._pass import Picture
 from vitonnx.engine._plan import Plan, plan_graph
 from vitonnx.engine._precision import check_precision, reduce_precision
-from vitonnx.engine._preprocess import read
 from vitonnx.engine._session import load_promises
 from vitonnx.engine.devices import require_bf16
 from vitonnx.errors import UsageError
@@ -155,4 +155,4 @@ def _pixels(
     """Prepare pictures one by one: the runtime computes all outputs of each."""
     recipe = replace(recipe, multiple=None)  # the graph that is calibrated has one size
     for picture in pictures:
-        yield read(picture, recipe, max_pixels=max_pixels).pixels[None]
+        yield Decoding(max_pixels).read(picture, recipe).pixels[None]

@@ -79,6 +79,7 @@ def run_settings(
             f"model {number}'s precision": engine.precision,
             f"model {number}'s probes": place[engine.in_graph],
             f"model {number}'s device": engine.device,
+            f"model {number}'s pictures": f"decoded {engine.decode}",
             f"model {number}'s threads": engine.threads or f"one per core of {os.cpu_count()}",
         }
     return settings | VERSIONS

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vitonnx.media._decoders import bytes_held
 
-__all__ = ["DECODING", "Budget", "bytes_needed", "reduce_to_fit"]
+__all__ = ["DECODING", "Budget", "bytes_needed", "reduce_to", "reduce_to_fit"]
 
 MOST_BYTES: Final = 3 * 2**29
 """Of all that is decoded at once in this process, 1.5 GiB: with a model beside it that is less than
@@ -146,7 +146,27 @@ def reduce_to_fit(picture: Image.Image) -> int | None:
     for share in SHARES:
         needed = bytes_needed(picture, share)
         if needed is not None and needed <= DECODING.whole:
-            width, height = picture.size
-            picture.draft(None, (width // share, height // share))
-            return needed if picture.width < width else None
+            return _reduce(picture, share)
     return None
+
+
+def reduce_to(picture: Image.Image, least: tuple[int, int]) -> int | None:
+    """Have a JPEG decoded at the smallest share of its size that has so many rows and columns.
+
+    The picture is opened, and not yet decoded; the sides are as it is stored. Return as
+    `reduce_to_fit` does.
+    """
+    if picture.format not in JPEGS:
+        return None
+    rows, columns = least
+    for share in reversed(SHARES):
+        if picture.height // share >= rows and picture.width // share >= columns:
+            return _reduce(picture, share)
+    return None
+
+
+def _reduce(picture: Image.Image, share: int) -> int | None:
+    needed = bytes_needed(picture, share)
+    width, height = picture.size
+    picture.draft(None, (width // share, height // share))
+    return needed if picture.width < width else None

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from vitonnx.errors import PictureError
 from vitonnx.media._arrays_in_out import Tensor, on_host
-from vitonnx.media._budget import DECODING, bytes_needed, reduce_to_fit
+from vitonnx.media._budget import DECODING, bytes_needed, reduce_to, reduce_to_fit
 from vitonnx.media._encoded import Encoded
 from vitonnx.media._picture_file import damaged_if_raised, opened_picture, refuse_pixels
 from vitonnx.media._rgb import to_rgb
@@ -84,6 +84,7 @@ def decoded(
     *,
     max_pixels: int | None = None,
     notice: Callable[[str], object] | None = None,
+    least: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
 ) -> Iterator[Decoded]:
     """Read a picture as `open_picture` does, and count its memory until the block is left.
 
@@ -97,6 +98,9 @@ def decoded(
     notice : callable, optional
         Called with a sentence if a huge JPEG is decoded at reduced size. Without it, such a JPEG is
         refused. If `max_pixels` is given, pictures are always decoded at full size.
+    least : callable, optional
+        Called with the (height, width) of a JPEG, upright, and gives the sides that will do: it is
+        decoded at the smallest share of its size that has them.
 
     Yields
     ------
@@ -115,7 +119,7 @@ def decoded(
         file = source if isinstance(source, Encoded) else Path(source)
         name = str(file)
         with opened_picture(file, max_pixels) as picture:
-            sides, needed = _fitted(name, picture, max_pixels, notice)
+            sides, needed = _fitted(name, picture, max_pixels, notice, least)
             with DECODING.share(needed):
                 picture = _decode(picture, name, ours=True)
                 refuse_pixels(name, picture, max_pixels)  # a header may say less than there is
@@ -133,19 +137,20 @@ def _fitted(
     picture: Image.Image,
     max_pixels: int | None,
     notice: Callable[[str], object] | None,
+    least: Callable[[tuple[int, int]], tuple[int, int]] | None,
 ) -> tuple[tuple[int, int] | None, int | None]:
     """Have a picture decoded within the memory that there is, as far as that can be.
 
     Return the upright size of the original if it will be decoded at reduced size, and the bytes
     needed, if known.
     """
-    needed = bytes_needed(picture)
+    sides, needed = _shared(name, picture, least)
     if needed is None or needed <= DECODING.whole:
-        return None, needed
+        return sides, needed
     if notice is not None and max_pixels is None:
+        height, width = picture.height, picture.width
         with damaged_if_raised(name):
-            width, height = picture.size
-            turned = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
+            whole = _upright(picture)
             reduced = reduce_to_fit(picture)
         if reduced is not None:
             notice(
@@ -153,7 +158,7 @@ def _fitted(
                 f"instead of {height}x{width} pixels; the model's input may differ by up to 4 of "
                 "255 levels."
             )
-            return ((width, height) if turned else (height, width)), reduced
+            return whole, reduced
     if max_pixels is None:
         raise PictureError(
             f"{name} would take {needed / 2**30:.1f} GiB of memory while its "
@@ -161,7 +166,33 @@ def _fitted(
             f"{DECODING.whole / 2**30:.1f} are allowed: scale it down first, or allow it with "
             "--max-pixels MILLIONS (in Python, max_pixels)."
         )
-    return None, needed
+    return sides, needed
+
+
+def _shared(
+    name: str,
+    picture: Image.Image,
+    least: Callable[[tuple[int, int]], tuple[int, int]] | None,
+) -> tuple[tuple[int, int] | None, int | None]:
+    """Have a picture decoded at a share of its size, if that has the sides that will do.
+
+    Return as `_fitted` does.
+    """
+    if least is None:
+        return None, bytes_needed(picture)
+    with damaged_if_raised(name):
+        whole = _upright(picture)
+        rows, columns = least(whole)
+        if whole != (picture.height, picture.width):
+            rows, columns = columns, rows
+        reduced = reduce_to(picture, (rows, columns))
+    return (None, bytes_needed(picture)) if reduced is None else (whole, reduced)
+
+
+def _upright(picture: Image.Image) -> tuple[int, int]:
+    """Give (height, width) of a picture as it will stand."""
+    turned = picture.getexif().get(ORIENTATION) in ON_ITS_SIDE
+    return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 
 def _of_array(source: object) -> Image.Image:

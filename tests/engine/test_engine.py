@@ -57,7 +57,7 @@ def test_batches_do_not_change_the_order_or_the_numbers(
     pictures = [picture(50 + index, 60, index) for index in range(23)]
     engine = vx.Engine(exported("plain"), device="cpu")
     eights = [result.attention for result in engine.probe(pictures, vx.Heads())]
-    monkeypatch.setattr("vitonnx.engine._sessions.LARGEST_BATCH", 3)
+    monkeypatch.setattr("vitonnx.engine._batches.LARGEST_BATCH", 3)
     threes = [result.attention for result in engine.probe(pictures, vx.Heads())]
     assert len(eights) == 23
     # Attention is at most 1; batches of other sizes sum in another order.

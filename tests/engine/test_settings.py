@@ -58,7 +58,7 @@ def test_the_same_run_is_the_same(
     usual = settings()
     assert settings() == usual
     assert {"model 1's batch size", "model 1's precision", "model 1's device"} < set(usual)
-    monkeypatch.setattr("vitonnx.engine._sessions.LARGEST_BATCH", 3)
+    monkeypatch.setattr("vitonnx.engine._batches.LARGEST_BATCH", 3)
     assert settings()["model 1's batch size"] == 3
 
 

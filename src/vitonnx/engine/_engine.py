@@ -21,6 +21,7 @@ from vitonnx.engine._asked import (
     as_probes,
     as_sides,
 )
+from vitonnx.engine._batches import attention_bytes, largest_batch
 from vitonnx.engine._blank import blank
 from vitonnx.engine._cache import is_kept
 from vitonnx.engine._decoding import Decoding, check_decode, usual_decoders
@@ -35,7 +36,7 @@ from vitonnx.engine._preprocess import Prepared, prepare
 from vitonnx.engine._proof import prove, witnesses
 from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
-from vitonnx.engine._sessions import FirstPictures, Sessions, attention_bytes, largest_batch
+from vitonnx.engine._sessions import FirstPictures, Sessions
 from vitonnx.engine.devices import Device, choose_device
 from vitonnx.errors import UsageError, VitonnxError
 from vitonnx.filenames import as_path
@@ -174,6 +175,7 @@ class Engine:
         self._decoding = Decoding(self.max_pixels, notice, self.decoders, self.decode)
         self._device = choose_device(device)
         self.device, self.device_note = self._device.name, self._device.note
+        self._free_memory = self._device.free_memory  # before anything of ours is in it
         # Only its operators tell a calibrated file from one that isn't.
         calibrated = manifest.precision == "int8" and "DynamicQuantizeLinear" not in has.operators
         self.precision = choose_precision(
@@ -794,7 +796,9 @@ class Engine:
         return self._batch_size(raw=self.in_graph is False)
 
     def _batch_size(self, *, raw: bool) -> int:
-        return 1 if self._one_by_one else largest_batch(self.manifest, raw=raw)
+        if self._one_by_one:
+            return 1
+        return largest_batch(self.manifest, raw=raw, free=self._free_memory)
 
     def _prepare(self, image: Picture) -> Prepared:
         with self._decoding.open(image, self.manifest.preprocessing) as opened:

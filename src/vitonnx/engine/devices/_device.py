@@ -11,7 +11,7 @@ from typing import Any
 import onnxruntime
 
 from vitonnx.engine.devices._accelerators import ACCELERATORS, CPU, Accelerator
-from vitonnx.engine.devices._nvidia import gpu_name
+from vitonnx.engine.devices._nvidia import free_memory, gpu_name
 
 __all__ = ["DEVICES", "Device", "processor_flags"]
 
@@ -61,6 +61,11 @@ class Device:
         accelerator = self.accelerator
         bound = accelerator is not None and accelerator.nvidia and not self.hardware
         return "cuda" if bound else "cpu"
+
+    @property
+    def free_memory(self) -> int | None:
+        """Bytes that are free in the device's own memory; None without one, or where none tells."""
+        return free_memory(self.number) if self.memory == "cuda" else None
 
     @property
     def number(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-__all__ = ["compute_capability", "gpu_name", "why_no_gpu"]
+__all__ = ["compute_capability", "free_memory", "gpu_name", "why_no_gpu"]
 
 MAJOR, MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, …_MINOR
 LONGEST_NAME = 256
@@ -45,6 +45,25 @@ def gpu_name(number: int) -> str:
     driver.cuDeviceGetName(name, LONGEST_NAME, device)
     driver.cuDriverGetVersion(ctypes.byref(version))
     return f"{name.value.decode(errors='replace')}, CUDA {version.value // 1000}"
+
+
+def free_memory(number: int) -> int | None:
+    """Return the bytes that are free on a GPU; None if there is none of that number."""
+    driver, device, context = _driver(), ctypes.c_int(), ctypes.c_void_p()
+    if driver is None or driver.cuDeviceGet(ctypes.byref(device), number) != 0:
+        return None
+    # It is asked in a context; the one that all of a process share is the runtime's, too.
+    if driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device) != 0:
+        return None
+    free, whole = ctypes.c_size_t(), ctypes.c_size_t()
+    try:
+        if driver.cuCtxPushCurrent_v2(context) != 0:
+            return None
+        failed = driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(whole))
+        driver.cuCtxPopCurrent_v2(ctypes.byref(context))
+    finally:
+        driver.cuDevicePrimaryCtxRelease_v2(device)
+    return None if failed else free.value
 
 
 def count_gpus() -> int | None:

@@ -83,13 +83,18 @@ class Halve(ir.passes.InPlacePass):
             return found
         magnitudes, attention = Magnitudes(), set[ir.Value]()
         for node in graph:
-            reads = node.op_type == "Softmax" or not attention.isdisjoint(node.inputs)
             result = node.outputs[0]
+            whole = node.op_type == "Softmax" and not _is_row(result)  # a row is little to move
+            reads = whole or not attention.isdisjoint(node.inputs)
             if reads and node.op_type in LIGHT and magnitudes.of(result) <= LARGEST[self.half]:
                 found.add(node)
                 if node.op_type not in SUMS:
                     attention.add(result)
         return found
+
+
+def _is_row(value: ir.Value) -> bool:
+    return value.shape is not None and len(value.shape) > 1 and value.shape[-2] == 1
 
 
 class _Casts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,20 @@ from vitonnx.cli._probe_options import say_unusable, with_options
 
 __all__ = ["app"]
 
-app = typer.Typer(
+
+class _Tree(typer.Typer):
+    """Commands that are built once, however many of them a process runs."""
+
+    @cached_property
+    def _built(self) -> Any:
+        return typer.main.get_command(self)
+
+    def __call__(self, *words: Any, **settings: Any) -> Any:
+        """Run a command."""
+        return self._built(*words, **settings)
+
+
+app = _Tree(
     name="vitonnx",
     help="See where a Vision Transformer looks.",
     epilog="Example: vitonnx export dino_vits16 && vitonnx probe heads dino_vits16.onnx bird.png",

@@ -7,13 +7,17 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Literal, Self
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Le, Len, Lt
 
 from vitonnx.errors import ModelFileError, UsageError
 from vitonnx.layout import Layout
 from vitonnx.manifest._preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = [
     "BAKED_KEY",
@@ -235,11 +239,11 @@ class Manifest(Layout):
         if len(text) > LONGEST_MANIFEST:
             raise _damaged(file, f"it is {len(text):,} letters long")
         # Loaded when it is first needed: `import vitonnx` must stay quick.
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         try:
             version = _version(text, file)
-            manifest = TypeAdapter(cls).validate_json(text, strict=True)
+            manifest: Self = _reader().validate_json(text, strict=True)
         except ValidationError as error:
             found = error.errors()[0]
             key = ".".join(map(str, found["loc"]))[:LONGEST_KEY]
@@ -252,6 +256,14 @@ class Manifest(Layout):
             # Nothing was cut then, whatever the share.
             return replace(manifest, preprocessing=replace(recipe, crop=1.0))
         return manifest
+
+
+@cache
+def _reader() -> TypeAdapter[Any]:
+    """Make what reads manifests, once: it takes longer than reading one."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
 
 
 def round_up(error: float) -> float:

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Outcome", "contained"]
+__all__ = ["Outcome", "contained", "contained_each"]
 
 PATIENCE = 60
 """Seconds, on a machine that has other things to do as well."""
@@ -35,11 +36,15 @@ def peak():
         )
     return int(status.partition("VmHWM:")[2].split()[0])
 
-before = peak()
-try:
-    {call}
-except VitonnxError as error:
-    print(error)
+before, arguments = peak(), sys.argv[1:]
+for turn in arguments if {each} else [None]:
+    sys.argv[1:] = arguments if turn is None else [turn]
+    sentence = ""
+    try:
+        {call}
+    except VitonnxError as error:
+        sentence = str(error)
+    print(sentence, end=chr(0))
 print((peak() - before) * 1024, file=sys.stderr)
 """
 
@@ -65,8 +70,21 @@ class Outcome:
 
 def contained(imports: str, call: str, *arguments: str | Path) -> Outcome:
     """Run an expression, which finds its arguments in ``sys.argv``; anything unexpected fails."""
+    (outcome,) = _run(imports, call, arguments, each=False)
+    return outcome
+
+
+def contained_each(imports: str, call: str, arguments: Sequence[str | Path]) -> list[Outcome]:
+    """Run an expression of each argument in turn, all in one process.
+
+    So all have taken as much memory as the worst of them, and as much time as all together.
+    """
+    return _run(imports, call, arguments, each=True)
+
+
+def _run(imports: str, call: str, arguments: Sequence[str | Path], *, each: bool) -> list[Outcome]:
     started = time.monotonic()
-    program = PROGRAM.format(imports=imports, call=call)
+    program = PROGRAM.format(imports=imports, call=call, each=each)
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         capture_output=True,
@@ -76,4 +94,6 @@ def contained(imports: str, call: str, *arguments: str | Path) -> Outcome:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return Outcome(done.stdout.strip(), int(done.stderr), time.monotonic() - started)
+    taken, seconds = int(done.stderr), time.monotonic() - started
+    sentences = done.stdout.split("\0")[:-1]
+    return [Outcome(sentence.strip(), taken, seconds) for sentence in sentences]

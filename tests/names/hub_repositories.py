@@ -15,7 +15,7 @@ from tap.foreign_vit import ForeignViT
 from tap.tapping import save_outside
 from vitonnx.models import random_parameters, read_config_file
 
-VIT = ForeignViT()
+VIT = ForeignViT(blocks=1)
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
 RECIPE = {
     "image_processor_type": "BitImageProcessor",

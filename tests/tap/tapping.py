@@ -17,7 +17,7 @@ from terminal import Outcome, assert_refused
 
 Call = Callable[..., Outcome]
 Refused = Callable[..., None]
-Tapped = Callable[[ForeignViT], Path]
+Tapped = Callable[..., Path]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -26,9 +26,9 @@ from tap.tapping import run as run_all
 from vitonnx.modelfile import load_manifest, load_outline
 
 
-@pytest.mark.parametrize("batch", [1, 2, 5])
 @pytest.mark.parametrize(
-    ("prefix", "batched"), [(0, False), (1, False), (1, True), (5, False)], ids=str
+    ("prefix", "batched", "batch"),
+    [(0, False, 5), (1, False, 2), (1, True, 1), (1, True, 5), (5, False, 1), (5, False, 5)],
 )
 def test_a_baked_batch_is_opened(prefix: int, batched: bool, batch: int, tapped: Tapped) -> None:
     vit = ForeignViT(
@@ -41,8 +41,9 @@ def test_a_baked_batch_is_opened(prefix: int, batched: bool, batch: int, tapped:
     assert_opened(tapped(vit), vit)
 
 
-@pytest.mark.parametrize("batch", [1, 5])
-@pytest.mark.parametrize(("prefix", "batched"), [(1, True), (2, False), (5, True)], ids=str)
+@pytest.mark.parametrize(
+    ("prefix", "batched", "batch"), [(1, True, 5), (2, False, 1), (2, False, 5), (5, True, 1)]
+)
 def test_a_prefix_token_alone_is_baked(
     prefix: int, batched: bool, batch: int, call: Call, desk: Path
 ) -> None:

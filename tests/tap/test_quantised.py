@@ -17,7 +17,7 @@ from tap.tapping import photographs, run
 from vitonnx.tap import tap
 
 # Wide enough for blocks of 32 weights, and for what rounds them to be more than noise.
-VIT = ForeignViT(dim=96, mlp_dim=160, blocks=3, opset=21, products="split")
+VIT = ForeignViT(dim=96, mlp_dim=160, blocks=2, opset=21, products="split")
 BATCH = 2
 
 

@@ -26,7 +26,7 @@ def engine(exported: Exported) -> vx.Engine:
     return vx.Engine(exported("plain"), device="cpu", size=(24, 88))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_command_and_the_function_write_the_same_file(
     precision: str,
     command: Command,

@@ -185,12 +185,12 @@ def test_a_probe_is_fitted_on_the_first_picture(vit: vx.Engine) -> None:
 
 def test_a_run_goes_on_after_any_picture(exported: Exported, tmp_path: Path) -> None:
     """With bad pictures, masks and the sanity check, from the file: the same to the last bit."""
-    for number in range(10):
+    for number in range(5):
         slopes(61 + number, 83).save(tmp_path / f"{number}.png")
-    (tmp_path / "4.png").write_text("Dear picture")
-    masks = [np.arange(83 * (61 + number)).reshape(-1, 83) % 7 < 3 for number in range(10)]
-    masks[7] = masks[7][:-1]
-    files = [str(tmp_path / f"{number}.png") for number in range(10)]
+    (tmp_path / "1.png").write_text("Dear picture")
+    masks = [np.arange(83 * (61 + number)).reshape(-1, 83) % 7 < 3 for number in range(5)]
+    masks[3] = masks[3][:-1]
+    files = [str(tmp_path / f"{number}.png") for number in range(5)]
     state = tmp_path / "state.json"
     usual: dict[str, Any] = {
         "maps": as_maps({"a": vx.Heads(block=0), "b": vx.Rollout(discard=0.5)}),
@@ -203,10 +203,10 @@ def test_a_run_goes_on_after_any_picture(exported: Exported, tmp_path: Path) -> 
     assert run.stages == ["head", "block_01", "block_00", "patch embedding"]
     whole = run.begin()
     steps = sum(1 for _ in run.go(whole))
-    assert steps == 50
+    assert steps == 25
     expected = result_of(run, whole)
-    assert expected.pictures == 8
-    assert list(expected.skipped) == [files[4], files[7]]
+    assert expected.pictures == 3
+    assert list(expected.skipped) == [files[1], files[3]]
     surveys, done = None, 0
     while done < steps:
         run = run_of(vx.Engine(exported("distilled"), device="cpu"), files, **usual)

@@ -102,8 +102,9 @@ def test_models_stand_side_by_side() -> None:
     assert "untrained: random weights" in texts
 
 
-@pytest.mark.parametrize("models", [1, 3])
-@pytest.mark.parametrize(("rows", "columns"), [(5, 7), (11, 3), (32, 32)])
+@pytest.mark.parametrize(
+    ("models", "rows", "columns"), [(3, 5, 7), (1, 11, 3), (1, 32, 32), (3, 32, 32)]
+)
 def test_no_text_is_clipped_or_overlaps(models: int, rows: int, columns: int) -> None:
     results = {
         f"{name} {LONG}": filters_result(40, 28, rows, columns).finding for name in range(models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from vitonnx.errors import UsageError
 from vitonnx.probes import ClassMaps, Layout, Maps
 
 Exported = Callable[[str], Path]
+Tapped = Callable[[ForeignViT], Path]
 Floats = NDArray[np.floating[Any]]
 
 # Probabilities, of logits of about 1 that single precision gives to six digits.
@@ -215,8 +217,10 @@ def test_the_head_by_hand_is_that_of_the_file(
         np.testing.assert_allclose(head(tokens.astype(np.float64)), logits, atol=SINGLE)
 
 
-@pytest.mark.parametrize("in_graph", [True, None, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "in_graph"),
+    [*((kind, True) for kind in KINDS), ("plain", None), ("registers", False), ("pooled", False)],
+)
 def test_every_block_is_read_as_the_last_is(
     exported: Exported, pictures: list[Any], kind: str, in_graph: bool | None
 ) -> None:
@@ -242,8 +246,18 @@ def test_every_block_is_read_as_the_last_is(
             np.testing.assert_array_equal(third.lens, result.lens)
 
 
-@pytest.mark.parametrize("in_graph", [True, None, False])
-@pytest.mark.parametrize("kind", [*KINDS, "sincos", "registers_unplaced"])
+@pytest.mark.parametrize(
+    ("kind", "in_graph"),
+    [
+        ("plain", False),
+        ("registers", True),
+        ("distilled", False),
+        ("pooled", None),
+        ("dino_linear", True),
+        ("sincos", None),
+        ("registers_unplaced", True),
+    ],
+)
 def test_after_the_last_block_it_is_the_prediction(
     exported: Exported, pictures: list[Any], kind: str, in_graph: bool | None
 ) -> None:
@@ -305,17 +319,25 @@ def test_what_has_no_such_class_or_head_is_refused(
         headless.stream(pictures, [vx.Lens(block=0)])
 
 
-def tapped(folder: Path, vit: ForeignViT) -> Path:
-    onnx.save(vit.model(), folder / "model.onnx")
-    vx.tap_model(folder / "model.onnx", folder / "out.onnx", preprocess="imagenet")
-    return folder / "out.onnx"
+@pytest.fixture(scope="module")
+def tapped(tmp_path_factory: pytest.TempPathFactory) -> Tapped:
+    """Tap a ViT, once for all tests."""
+
+    @cache
+    def tapped(vit: ForeignViT) -> Path:
+        folder = tmp_path_factory.mktemp("tapped")
+        onnx.save(vit.model(), folder / "model.onnx")
+        vx.tap_model(folder / "model.onnx", folder / "out.onnx", preprocess="imagenet")
+        return folder / "out.onnx"
+
+    return tapped
 
 
 @pytest.mark.parametrize("in_graph", [True, None, False])
 def test_heads_that_pool_by_attention_are_refused(
-    tmp_path: Path, pictures: list[Any], in_graph: bool | None
+    tapped: Tapped, pictures: list[Any], in_graph: bool | None
 ) -> None:
-    file = tapped(tmp_path, ForeignViT(prefix=0, readout="latent"))
+    file = tapped(ForeignViT(prefix=0, readout="latent"))
     engine = open_engine(file, in_graph)
     for block in (0, -1):
         with pytest.raises(UsageError, match=r"attention|product") as raised:
@@ -325,9 +347,9 @@ def test_heads_that_pool_by_attention_are_refused(
 
 @pytest.mark.parametrize("in_graph", [True, None, False])
 def test_fewer_than_five_classes(
-    tmp_path: Path, pictures: list[Any], in_graph: bool | None
+    tapped: Tapped, pictures: list[Any], in_graph: bool | None
 ) -> None:
-    file = tapped(tmp_path, ForeignViT(prefix=2, suffix=1, classes=3))
+    file = tapped(ForeignViT(prefix=2, suffix=1, classes=3))
     engine = open_engine(file, in_graph)
     logits = engine.run(pictures)["logits"]
     results = engine.probe(pictures, vx.Lens())
@@ -346,20 +368,17 @@ def test_fewer_than_five_classes(
 
 @pytest.mark.parametrize("in_graph", [True, None, False])
 def test_numbers_beyond_the_classes_of_a_file_that_names_none(
-    tmp_path: Path, pictures: list[Any], in_graph: bool | None
+    tapped: Tapped, pictures: list[Any], in_graph: bool | None
 ) -> None:
-    engine = open_engine(tapped(tmp_path, ForeignViT(classes=3)), in_graph)
+    engine = open_engine(tapped(ForeignViT(classes=3)), in_graph)
     for class_ in (3, 11, -1):
         with pytest.raises(UsageError, match=f"no class {class_}"):
             engine.probe(pictures, vx.Lens(class_=class_))
 
 
-def test_heads_of_tapped_files_by_hand(tmp_path: Path, pictures: list[Any]) -> None:
-    for number, vit in enumerate(
-        (ForeignViT(prefix=5, suffix=2), ForeignViT(prefix=0, suffix=1, readout="mean"))
-    ):
-        (tmp_path / str(number)).mkdir()
-        engine = open_engine(tapped(tmp_path / str(number), vit))
+def test_heads_of_tapped_files_by_hand(tapped: Tapped, pictures: list[Any]) -> None:
+    for vit in (ForeignViT(prefix=5, suffix=2), ForeignViT(prefix=0, suffix=1, readout="mean")):
+        engine = open_engine(tapped(vit))
         weights = {name: values.astype(np.float64) for name, values in vit.weights().items()}
         tokens = engine.run(pictures)["block_00/tokens"].astype(np.float64)
         for result, own in zip(engine.probe(pictures, vx.Lens(block=0)), tokens, strict=True):

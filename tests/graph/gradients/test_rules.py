@@ -77,9 +77,9 @@ def picks_of(sides: list[Side]) -> list[tuple[int, list[tuple[int, int]]]]:
     for axis, side in enumerate(sides):
         if isinstance(side, int) and side > 1:
             found.append((axis, [(1, 2)]))
-            if side > 2:
-                found.append((axis, [(0, 1), (side - 1, side)]))
-                found.append((axis, [(0, 2), (1, side)]))
+            if side > 2:  # with a gap, or a row twice: one axis has this, the next that
+                apart, twice = [(0, 1), (side - 1, side)], [(0, 2), (1, side)]
+                found.append((axis, twice if axis % 2 else apart))
     return found
 
 

@@ -6,6 +6,7 @@ What a probe can is read from what it says of itself; no test here knows a name.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -134,6 +135,19 @@ def every_setting(probes: list[Class]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("question", questions, ids=spelled)
 
 
+def every_setting_on_models(probes: list[Class]) -> pytest.MarkDecorator:
+    """Run a test for each probe on both models, and for each changed option on one of them."""
+    cases = [(probe(), kind) for probe in probes for kind in KINDS]
+    for probe in probes:
+        cases += zip(changed(probe), itertools.cycle(KINDS), strict=False)
+    return pytest.mark.parametrize(
+        ("question", "model"),
+        cases,
+        indirect=["model"],
+        ids=lambda part: part if isinstance(part, str) else spelled(part),
+    )
+
+
 def assert_same(found: Any, expected: Any) -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-7)
 
@@ -199,7 +213,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Pictures.
 
 
-@every_setting(SINGLE)
+@every_setting_on_models(SINGLE)
 def test_arrays_of_pictures(
     question: Any, model: Path, noise: list[Path], call: Call, desk: Path
 ) -> None:
@@ -219,8 +233,10 @@ def test_arrays_of_pictures(
 
 @each(SINGLE)
 def test_figures_of_pictures(
-    probe: Class, model: Path, noise: list[Path], call: Call, desk: Path
+    probe: Class, exported: Exported, noise: list[Path], call: Call, desk: Path
 ) -> None:
+    """Of a model of one prefix token: sheets are of one that has five."""
+    model = exported("plain")
     outcome = call("probe", probe.name, model, noise[0], "-o", "command.png", *QUIET)
     assert (outcome.code, outcome.out) == (0, "command.png\n")
     (result,) = vx.Engine(model, device="cpu").probe(noise[:1], probe())
@@ -265,7 +281,7 @@ def test_pictures_are_not_weights(probe: Class, five: Path, call: Call, desk: Pa
 # Data sets.
 
 
-@every_setting(TABLES)
+@every_setting_on_models(TABLES)
 def test_totals_of_a_data_set(
     question: Any, model: Path, noise: list[Path], call: Call, desk: Path
 ) -> None:
@@ -296,12 +312,12 @@ def test_totals_of_a_data_set(
 
 @each(TABLES)
 def test_figures_of_a_data_set(
-    probe: Class, model: Path, noise: list[Path], call: Call, desk: Path
+    probe: Class, five: Path, noise: list[Path], call: Call, desk: Path
 ) -> None:
     more = ("scenes_vit", *noise, *QUIET)  # trained: no figure says otherwise
     assert call("probe", probe.name, *more, "-o", "many.png").code == 0
-    assert call("probe", probe.name, model, noise[0], "-o", "one.png", *QUIET).code == 0
-    (result,) = vx.Engine(model, device="cpu").probe(noise[:1], probe())
+    assert call("probe", probe.name, five, noise[0], "-o", "one.png", *QUIET).code == 0
+    (result,) = vx.Engine(five, device="cpu").probe(noise[:1], probe())
     assert isinstance(result.plot("plot.png"), Figure)
     assert_alike("plot.png", "one.png")
     engine = vx.Engine("scenes_vit", device="cpu")
@@ -377,8 +393,11 @@ def position(state: Path) -> int:
     return sum(int(each["position"]) for each in json.loads(state.read_text())["state"]["surveys"])
 
 
-@pytest.mark.parametrize("first", RESUMED, ids=lambda probe: probe.name)
-@pytest.mark.parametrize("second", RESUMED, ids=lambda probe: probe.name)
+# Each probe before another, after another, and before itself.
+PAIRS = [*zip(RESUMED, [*RESUMED[1:], RESUMED[0]], strict=True), *((one, one) for one in RESUMED)]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS, ids=lambda probe: probe.name)
 def test_the_state_of_another_probe_is_refused(
     first: Class, second: Class, five: Path, six: list[Path], call: Call, desk: Path
 ) -> None:
@@ -448,7 +467,7 @@ def test_weights_take_no_pictures(
 # The graph.
 
 
-@every_setting(COMPILED)
+@every_setting_on_models(COMPILED)
 def test_baked_files_give_what_the_host_gives(
     question: Any, model: Path, noise: list[Path], call: Call, desk: Path
 ) -> None:
@@ -478,7 +497,9 @@ def test_baked_files_give_what_the_host_gives(
 
 @each([probe for probe in COMPILED if probe not in SUMS])
 def test_the_graph_and_the_host_agree(probe: Class, model: Path, noise: list[Path]) -> None:
-    for question in (probe(), *changed(probe)):
+    # By default on both models, and with each option changed on one of them.
+    first = KINDS.index(model.stem)
+    for question in (probe(), *changed(probe)[first::2]):
         compiled, on_host = (
             vx.Engine(model, device="cpu", in_graph=in_graph).probe(noise, question)
             for in_graph in (True, False)
@@ -561,7 +582,7 @@ def test_a_report_of_two_models(
     probe: Class, exported: Exported, six: list[Path], call: Call, desk: Path
 ) -> None:
     models = (exported("plain"), "--compare", exported("registers"))
-    words = ("--probe", probe.name, "-o", "o.html", *QUIET)
+    words = ("--probe", probe.name, "--show", "1", "-o", "o.html", *QUIET)
     assert call("report", models[0], *six, *models[1:], *words).code == 0
     assert "tiny_plain" in page("o")
     assert "tiny_registers" in page("o")
@@ -657,11 +678,11 @@ def test_a_name_misspelt(five: Path, noise: list[Path], walk: Path, call: Call, 
 
 
 def foreign_options(probe: Class) -> list[Option]:
-    """List the options of other probes that a probe hasn't."""
+    """List the options of other probes that a probe hasn't, one of each name."""
     own = {option.name for option in options_of(probe)}
     own |= {f"{option.other_name}_" for option in options_of(probe)}
     others = (option for other in PROBES for option in options_of(other))
-    return [option for option in others if option.name not in own]
+    return list({option.name: option for option in others if option.name not in own}.values())
 
 
 @each(list(PROBES))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from terminal import Outcome, run
+from vitonnx.cli._doctor import EXAMPLE
 from vitonnx.demo import EXACT, Way, Worth
 from vitonnx.demo._measure import CLEARLY
 from vitonnx.engine import RANK_LIMIT
@@ -35,7 +37,10 @@ def found(*, rough: float = 0.9995) -> dict[str, Mapping[Way, Worth | VitonnxErr
 
 
 def test_the_fastest_that_is_listed_is_taken() -> None:
-    outcome = run("doctor", "--measure")
+    """By the command that is the example of its help."""
+    program, *words = shlex.split(EXAMPLE.removeprefix("Example: "))
+    assert (program, *words) == ("vitonnx", "doctor", "--measure")
+    outcome = run(*words)
     assert (outcome.code, outcome.err) == (0, "")
     *_, small, large, advice = outcome.out.strip().split("\n\n")
     for block, title in ((small, "scenes_vit"), (large, "ViT-S/16")):

@@ -80,7 +80,8 @@ def test_a_run_goes_on_after_them(call: Call, exported: Exported, album: Path) -
 
 
 def test_a_report_has_them(call: Call, exported: Exported, album: Path, desk: Path) -> None:
-    assert call("report", exported("plain"), "album", "-o", "x.html").code == 1
+    asked = ["--probe", "heads", "--probe", "rollout"]
+    assert call("report", exported("plain"), "album", *asked, "-o", "x.html").code == 1
     page = (desk / "x.html").read_text(encoding="utf-8")
     for shown in (r"heads of tiny_plain on caf\xe9.png", r"rollout on caf\xe9.png"):
         assert f'alt="{shown}"' in page
@@ -138,7 +139,7 @@ def test_what_a_folder_has_besides_is_said(
         assert outcome.notes.count(said) == 1
         outcome = call("probe", words[0], exported("plain"), "album", *words[1:], "--quiet")
         assert outcome.err == ""
-    assert said in call("report", exported("plain"), "album").notes
+    assert said in call("report", exported("plain"), "album", "--probe", "heads").notes
     shutil.move("album/portrait.jpg", ".")  # frames are of one size
     assert said in call("probe", "video", exported("plain"), "album").notes
 
@@ -157,7 +158,7 @@ def test_a_video_is_no_picture(probe: str, call: Call, exported: Exported, desk:
         "probe rollout {} bird.png -o x.npz",
         "probe distance {} bird.png",
         "probe video {} frames",
-        "report {} bird.png",
+        "report {} bird.png --probe heads",
         "bake {} --probe rollout -o x.onnx --precision int8 --force --calibrate bird.png",
         "bake {} --probe rollout -o x.onnx --precision fp16 --force --pictures bird.png",
         "demo --image bird.png",
@@ -201,7 +202,7 @@ def test_a_home_that_cannot_be_written(
     hidden = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
     kept = {name: value for name, value in environment().items() if name not in hidden}
     done = subprocess.run(
-        [*VITONNX, "report", str(exported("plain")), str(pictures), "-q"],
+        [*VITONNX, "report", str(exported("plain")), str(pictures), "--probe", "heads", "-q"],
         env={**kept, "HOME": home},
         capture_output=True,
         text=True,

@@ -71,7 +71,8 @@ def test_a_model_that_lacks_the_weights_has_a_page(desk: Path, exported: Exporte
     bare = replace(read_manifest(model), position_grid=None, position_prefix=())
     write_manifest(model, bare)
     ir.save(model, desk / "bare.onnx")
-    assert main(["report", "bare.onnx", "wide.png", "-o", "r.html", "--quiet"]) == 0
+    asked = ["--probe", "filters", "--probe", "positions"]
+    assert main(["report", "bare.onnx", "wide.png", *asked, "-o", "r.html", "--quiet"]) == 0
     words = Page((desk / "r.html").read_text(encoding="utf-8")).words
     assert words.count("there are none to show") == 2
 
@@ -110,7 +111,9 @@ def test_a_model_without_a_head_is_left_out_of_what_asks_for_classes(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain, headless = str(exported("plain")), str(exported("headless"))
-    assert main(["report", plain, "wide.png", "--compare", headless, "-o", "both.html"]) == 0
+    asked = ["--probe", "attribution", "--probe", "lens"]
+    words = ["wide.png", "--compare", headless, *asked, "-o", "both.html"]
+    assert main(["report", plain, *words]) == 0
     text = (desk / "both.html").read_text(encoding="utf-8")
     for probe in ("Attribution", "Lens"):
         (section,) = re.findall(rf"<h2>{probe}</h2>(.*?)</section>", text, re.DOTALL)
@@ -188,7 +191,8 @@ def test_one_bad_picture_in_ten(
     for number in range(10):
         shutil.copy(desk / "wide.png", desk / "album" / f"{number}.png")
     (desk / "album" / "6.png").write_text("no picture")
-    assert main(["report", str(exported("plain")), "album", "--show", "0"]) == 1
+    asked = ["--probe", "distance", "--show", "0"]
+    assert main(["report", str(exported("plain")), "album", *asked]) == 1
     out, err = capsys.readouterr()
     assert out == "plain.report.html\n"
     assert "6.png is not a picture" in err
@@ -204,7 +208,7 @@ def test_a_video_that_is_cut_off(
     options = {"movflags": "faststart"}
     whole = write_video(desk / "w.mp4", frames(60, 163, 211), options=options)
     cut(whole, desk / "cut.mp4", 0.6)
-    words = ["wide.png", "--video", "cut.mp4", "-q", "--show", "0", "-o", "r.html"]
+    words = ["wide.png", "--video", "cut.mp4", "-q", "--probe", "heads", "-o", "r.html"]
     assert main(["report", str(exported("plain")), *words]) == 1
     out, err = capsys.readouterr()
     assert out == "r.html\n"
@@ -217,8 +221,9 @@ def test_a_video_that_fails_costs_nothing_else(
     desk: Path, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (desk / "no.mp4").write_bytes(b"no video at all" * 100)
-    words = ["wide.png", "-q", "--show", "1", "-o", "r.html", "--video", "no.mp4"]
-    assert main(["report", str(exported("plain")), *words]) == 1
+    words = ["wide.png", "-q", "-o", "r.html", "--video", "no.mp4"]
+    asked = ["--probe", "heads", "--probe", "distance"]
+    assert main(["report", str(exported("plain")), *words, *asked]) == 1
     out, err = capsys.readouterr()
     assert out == "r.html\n"
     assert err.startswith("error: The report has no video: can't open no.mp4")
@@ -234,7 +239,8 @@ def test_a_video_on_a_model_of_one_size(
 ) -> None:
     fixed = unresizable(exported("plain"), desk / "fixed.onnx")
     write_video(desk / "w.mp4", frames(3, 46, 106))
-    words = ["wide.png", "--video", "w.mp4", "--show", "0", "-o", "r.html", "--device", "cpu"]
+    asked = ["--probe", "heads", "--device", "cpu"]
+    words = ["wide.png", "--video", "w.mp4", *asked, "-o", "r.html"]
     assert main(["report", str(fixed), *words]) == 0
     assert "frames of 46x106 are padded" in capsys.readouterr().err
     assert main(["report", str(fixed), *words, "--fit", "cut"]) == 0
@@ -265,7 +271,8 @@ def test_a_picture_that_one_model_alone_refuses(
     own = {"resize": None, "crop": 1.0, "size": (40, 56), "multiple": 8}
     with_recipe(fixed, desk / "own.onnx", **own)
     slopes(53, 71).save(desk / "fits.png")
-    words = ["wide.png", "fits.png", "--compare", "own.onnx", "-o", "r.html", "--device", "cpu"]
+    asked = ["--probe", "rollout", "--probe", "distance", "--device", "cpu"]
+    words = ["wide.png", "fits.png", "--compare", "own.onnx", *asked, "-o", "r.html"]
     assert main(["report", str(exported("pooled")), *words]) == 1
     error = capsys.readouterr().err
     assert "wide.png" in error

@@ -81,7 +81,7 @@ def bird(pictures: Path, desk: Path) -> Path:
         "probe heads MODEL BIRD --device EVIL",
         "probe heads MODEL BIRD --noEVIL",
         "probe heads MODEL BIRD --block EVIL",
-        "report MODEL album -o x.html",
+        "report MODEL album -o x.html --probe heads",
         "bake MODEL --probe rollout -o x.onnx",
         "bake MODEL --probe EVIL -o x.onnx",
         "models EVIL",

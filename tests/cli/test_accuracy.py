@@ -261,7 +261,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(
     _, err = process.communicate(timeout=200)
     assert process.returncode == 1, err  # a picture is bad
     kills = 0
-    for _ in range(20 if load else 4):
+    for _ in range(20 if load else 2):
         before = contents(desk)
         process = start("--resume", "s", "-o", "resumed.json")
         deadline = time.monotonic() + 100

@@ -82,7 +82,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
     usual = words(exported("plain"), many, "--compare", exported("distilled"))
     finish(*usual, "-o", "whole.npz")
     positions = []
-    for _ in range(10 if load else 3):
+    for _ in range(10 if load else 2):
         before = position(state)
         process = start(*usual, "--resume", str(state), "-o", "resumed.npz")
         try:

@@ -162,17 +162,18 @@ def test_models_that_cannot_be_checked_are_refused(
 
 @pytest.mark.load
 def test_killed_at_any_moment_it_ends_with_the_same_bits(
-    exported: Exported, desk: Path, load: bool
+    call: Call, exported: Exported, desk: Path, load: bool
 ) -> None:
     (desk / "many").mkdir()
     for number in range(60):
         slopes(50 + number, 83).save(desk / "many" / f"{number}.png")
     (desk / "many" / "7.png").write_text("Dear picture")
     usual = [*EVALUATE, str(exported("plain")), "many", "--steps", "10", "--sanity", "--quiet"]
+    usual += ["--map", "rollout"]
 
     def start(*more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-c", EAGER, *usual, "--map", "rollout", *more],
+            [sys.executable, "-c", EAGER, *usual, *more],
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -185,9 +186,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
         surveys = json.loads(Path("state.json").read_text())["state"]["surveys"]
         return sum(int(found["position"]) for found in surveys)
 
-    whole = start("-o", "whole.json")
-    whole.communicate(timeout=100)
-    assert whole.returncode == 1
+    assert call(*usual, "-o", "whole.json").code == 1
     resumed, positions = ("--resume", "state.json", "-o", "resumed.json"), []
     for _ in range(8 if load else 2):
         before = position()
@@ -212,7 +211,5 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
     assert Path("resumed.json").read_bytes() == Path("whole.json").read_bytes()
     assert not [name for name in os.listdir() if name.startswith(".")]  # noqa: PTH208
     # What is asked differently is another run.
-    other = start("--fill", "black", *resumed)
-    _, err = other.communicate(timeout=100)
-    assert other.returncode == 2
-    assert "the fill was mean and is now black" in err
+    other = call(*usual, "--fill", "black", *resumed)
+    assert_refused(other, 2, "the fill was mean and is now black")

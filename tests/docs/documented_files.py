@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from safetensors.numpy import save_file
 
-from data import cifar_files
 from dataset import kept
 from media import video_files as videos
 from models import published_names
@@ -52,8 +51,6 @@ def fill(desk: Path) -> None:
     (desk / "users.txt").write_text("anna:between two trees\n")
     _write_pictures(desk)
     _write_videos(desk)
-    cifar = cifar_files.binary_files(cifar_files.make_batches())
-    cifar_files.write_tar(desk / "cifar-10-binary.tar.gz", cifar)
 
 
 def write_checkpoint(config: Path, target: Path) -> None:

@@ -32,6 +32,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DINOV3 = "hf://onnx-community/dinov3-vits16-pretrain-lvd1689m-ONNX"
 HUB = "fetches from a hub; tests/names/ serves one"
 RUNTIME = "copies the runtime of browsers; tests/cli/test_app_static.py does it"
+TRAINED = "no command goes on from it; tests/cli/test_train.py trains on the same data"
 IMAGENET = "needs ImageNet; tests/cli/test_accuracy.py has its layouts, small"
 
 # Every other command is run. These are read as the command line reads them, which knows the
@@ -55,6 +56,12 @@ NOT_RUN = {
     "vitonnx doctor --measure": "takes half a minute; tests/cli/test_doctor_measure.py runs it",
     "vitonnx doctor --measure --quiet": "takes as long",
     "vitonnx demo": "takes half a minute; tests/cli/test_demo.py runs it",
+    "vitonnx train scenes -o runs/scenes": TRAINED,
+    "vitonnx train cifar-10-binary.tar.gz -o runs/cifar --image-size 32 --patch 4 --epochs 60": (
+        TRAINED
+    ),
+    "vitonnx evaluate faithfulness scenes_vit holiday/ --limit 2 --steps 10 --sanity "
+    "-o sanity.png": "takes a plan for each of its models; tests/cli/test_faithfulness.py does it",
     "vitonnx export dino_vits16": "fetches a checkpoint",
     "vitonnx export dino_vitb16": "fetches a checkpoint",
     "vitonnx export dino_vits16 --weights random -o dino.onnx": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -15,33 +14,11 @@ import pytest
 from PIL import Image
 
 from media.video_files import even, frames, look, write_video
-from probes.installed_probes import BAD, FAULTY, install, install_bad, install_good
+from probes.installed_probes import BAD, FAULTY, commands, install, install_bad, install_good
 from terminal import Outcome, assert_plain, assert_refused, finished
 
 Exported = Callable[[str], Path]
 Shell = Callable[..., list[Outcome]]
-
-# Commands in one process, each with what it said; Python, too, sees what is installed.
-COMMANDS = """
-import contextlib, io, json, sys
-from vitonnx.cli import main
-said = []
-for words in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    said.append((code, out.getvalue(), err.getvalue()))
-print(json.dumps(said))
-"""
-
-
-def commands(folder: Path, *calls: tuple[object, ...]) -> list[Outcome]:
-    """Run commands in a process of their own, where a folder's packages are installed."""
-    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-    words = json.dumps([[str(word) for word in call] for call in calls])
-    done = finished([sys.executable, "-c", COMMANDS, words], PYTHONPATH=path, COLUMNS="120")
-    assert done.code == 0, done.err
-    return [Outcome(*each) for each in json.loads(done.out)]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from PIL import Image
 
 from docs.command_blocks import read_blocks
 from media.video_files import even, frames, look, write_video
+from probes.installed_probes import commands
 from terminal import Outcome, assert_refused, finished
 
 Exported = Callable[[str], Path]
@@ -109,14 +110,15 @@ SURFACES = ("probe", "video", "bake", "report")
 
 
 def test_what_is_baked_is_what_is_probed(site: Path, desk: Path) -> None:
-    for words in (
-        ("bake", "dino.onnx", "--probe", "reach:times=2", "-o", "baked.onnx"),
-        ("probe", "reach", "dino.onnx", "sized.png", "--times", "2", "-o", "probed.npz"),
-    ):
-        pixels = np.random.default_rng(43).integers(0, 256, (40, 56, 3), np.uint8)
-        # Of such a size that the recipe only crops its middle.
-        Image.fromarray(np.pad(pixels, ((2, 2), (3, 3), (0, 0)))).save("sized.png")
-        assert vitonnx(site, *words, "--quiet").code == 0
+    pixels = np.random.default_rng(43).integers(0, 256, (40, 56, 3), np.uint8)
+    # Of such a size that the recipe only crops its middle.
+    Image.fromarray(np.pad(pixels, ((2, 2), (3, 3), (0, 0)))).save("sized.png")
+    baked, probed = commands(
+        site,
+        ("bake", "dino.onnx", "--probe", "reach:times=2", "-o", "baked.onnx", "-q"),
+        ("probe", "reach", "dino.onnx", "sized.png", "--times", "2", "-o", "probed.npz", "-q"),
+    )
+    assert (baked.code, probed.code) == (0, 0)
     session = onnxruntime.InferenceSession("baked.onnx", providers=["CPUExecutionProvider"])
     with np.load("probed.npz") as stored:
         rows, columns = stored["reach"].shape[-2:]
@@ -134,18 +136,19 @@ def seen(crop: np.ndarray, name: str) -> np.ndarray:
 
 
 def test_its_options_are_checked_and_helped(site: Path, desk: Path) -> None:
-    help_ = vitonnx(site, "probe", "reach", "--help")
-    assert help_.code == 0
-    assert "--times" in help_.out
-    assert "Show what share of the heads attend to each patch." in help_.out
     before = sorted(desk.iterdir())
-    for words in (
+    help_, *refused = commands(
+        site,
+        ("probe", "reach", "--help"),
         ("probe", "reach", "dino.onnx", "bird.png", "--times", "-1"),
         ("probe", "reach", "dino.onnx", "bird.png", "--resume", "s.json"),
         ("bake", "dino.onnx", "--probe", "reach:times=-1", "-o", "o.onnx"),
         ("bake", "dino.onnx", "--probe", "heads", "--times", "2", "-o", "o.onnx"),
-    ):
-        outcome = vitonnx(site, *words)
+    )
+    assert help_.code == 0
+    assert "--times" in help_.out
+    assert "Show what share of the heads attend to each patch." in help_.out
+    for outcome in refused:
         assert_refused(outcome, 2)
     assert sorted(desk.iterdir()) == before
 

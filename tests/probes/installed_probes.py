@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 import textwrap
 from pathlib import Path
+
+from terminal import Outcome, finished
+
+# Commands in one process, each with what it said; Python, too, sees what is installed.
+COMMANDS = """
+import contextlib, io, json, sys
+from vitonnx.cli import main
+said = []
+for words in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    said.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(said))
+"""
 
 GOOD = '''
 from dataclasses import dataclass
@@ -276,3 +294,12 @@ def install_bad(folder: Path, *names: str) -> Path:
         text, place, _ = BAD[name]
         install(folder, f"{name}_package", text, {name: place})
     return folder
+
+
+def commands(folder: Path, *calls: tuple[object, ...]) -> list[Outcome]:
+    """Run commands in a process of their own, where a folder's packages are installed."""
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    words = json.dumps([[str(word) for word in call] for call in calls])
+    done = finished([sys.executable, "-c", COMMANDS, words], PYTHONPATH=path, COLUMNS="120")
+    assert done.code == 0, done.err
+    return [Outcome(*each) for each in json.loads(done.out)]

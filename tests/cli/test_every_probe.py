@@ -94,7 +94,7 @@ def other_value(option: Option) -> Any:
     if option.read is not None:
         return None
     if option.kind is int:
-        return 1
+        return 0 if option.default == -1 else 1  # of two blocks, the last is 1
     return 0.625
 
 

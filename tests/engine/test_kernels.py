@@ -92,6 +92,21 @@ def test_what_grows_with_the_picture_has_a_kernel(plan: str, file: str, files: F
                 assert has_kernel(node, provider), node
 
 
+def test_openvino_gets_no_doubles_to_put_together(files: Files) -> None:
+    """Its plug-in leaves pictures of larger batches out of them, and only Intel's hardware shows it."""
+    probes = tuple(probe.graph_form for probe in (vx.Distance(), vx.Entropy()))
+    left = {
+        provider: {
+            node.op_type
+            for node in plan_graph(read(files["ported"]), Plan(probes, provider=provider)).graph
+            if any(value.dtype == ir.DataType.DOUBLE for value in node.outputs)
+        }
+        for provider in ("", "openvino")
+    }
+    assert left[""] >= {"Concat", "Div", "ReduceSum"}
+    assert left["openvino"] == {"Cast"}
+
+
 def test_a_plan_says_whose_kernels(files: Files) -> None:
     kinds_of = {
         provider: kinds(plan_graph(read(files["tapped"]), Plan((vx.Heads(),), provider=provider)))

@@ -18,7 +18,7 @@ from vitonnx.engine._decoding import Decoding
 from vitonnx.engine._map_ahead import map_ahead
 from vitonnx.engine._pixels import Ready
 from vitonnx.engine._preprocess import Prepared
-from vitonnx.engine._result_stream import Result, predict
+from vitonnx.engine._result_stream import Result, predict_each
 from vitonnx.engine._session import Session
 from vitonnx.errors import PictureError, VitonnxError
 from vitonnx.manifest import Manifest
@@ -180,9 +180,12 @@ class Pass:
             for probe in self.probes
             if not isinstance(probe, SumProbe)
         }
+        logits = arrays.get(LOGITS)
+        best = None if logits is None else predict_each(logits, self.manifest.classes)
         for row, (place, result, _) in enumerate(good):
-            logits = arrays[LOGITS][row] if LOGITS in arrays else None
-            known = self._known(result, logits)
+            known = self._known(result)
+            if logits is not None and best is not None:
+                known |= {"logits": logits[row], "prediction": best[row]}
             values = {
                 probe.name: replace(
                     by_probe[probe.name][row], **known, **_beside(probe, arrays, row)
@@ -199,7 +202,7 @@ class Pass:
         answers[-1] = replace(answers[-1], sums=sums)
         return answers
 
-    def _known(self, result: Result, logits: NDArray[np.float32] | None) -> dict[str, Any]:
+    def _known(self, result: Result) -> dict[str, Any]:
         """Say of a picture what the results of all probes say of it."""
         return {
             "model": self.manifest.name,
@@ -208,8 +211,6 @@ class Pass:
             "crop": result.crop,
             "inside": result.inside,
             "pixels": result.pixels,
-            "logits": logits,
-            "prediction": None if logits is None else predict(logits, self.manifest.classes),
         }
 
     def _results(

@@ -20,9 +20,10 @@ from vitonnx.probes import (
     Total,
     answering,
     best_of_logits,
+    probabilities,
 )
 
-__all__ = ["Prediction", "Result", "Stream", "best_classes", "predict"]
+__all__ = ["Prediction", "Result", "Stream", "best_classes", "predict", "predict_each"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,15 +99,39 @@ class Result(PictureResult):
 
 
 def predict(logits: NDArray[np.float32], classes: tuple[str, ...] | None) -> Prediction:
-    """Find the likeliest class.
+    """Find the likeliest class of one picture.
 
     Examples
     --------
     >>> predict(np.array([0.0, 1.0], np.float32), ("cat", "dog")).label
     'dog'
     """
-    (best,) = best_classes(logits, classes, 1)
+    (best,) = predict_each(logits[None], classes)
     return best
+
+
+def predict_each(logits: NDArray[np.float32], classes: tuple[str, ...] | None) -> list[Prediction]:
+    """Find the likeliest class of every picture, the first of equal ones.
+
+    Parameters
+    ----------
+    logits : float32 (batch, classes)
+        Scores.
+    classes : tuple of str or None
+        Class names, if the model has them.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.0, 1.0], [2.0, 1.0]], np.float32)
+    >>> [best.label for best in predict_each(scores, ("cat", "dog"))]
+    ['dog', 'cat']
+    """
+    scores = logits.astype(np.float64)
+    indices, shares = scores.argmax(axis=-1), probabilities(scores).max(axis=-1)
+    return [
+        Prediction(index, _label(index, classes), share)
+        for index, share in zip(indices.tolist(), shares.tolist(), strict=True)
+    ]
 
 
 def best_classes(

@@ -35,7 +35,7 @@ class FitKernels(ir.passes.InPlacePass):
     Parameters
     ----------
     provider : str
-        One of `KERNELS`; for all others nothing is to be done.
+        One of `KERNELS`, or one that has no doubles; for all others nothing is to be done.
     """
 
     def __init__(self, provider: str) -> None:

@@ -41,7 +41,7 @@ from vitonnx.probes._finding import (
 )
 from vitonnx.probes._flow import AttentionFlow, Flow, FlowResult, attention_flow
 from vitonnx.probes._heads import Heads, HeadsResult, head_maps, mass_mask
-from vitonnx.probes._lens import Lens, LensResult, best_of_logits
+from vitonnx.probes._lens import Lens, LensResult, best_of_logits, probabilities
 from vitonnx.probes._moments import Moments, token_moments
 from vitonnx.probes._norms import NormCounts, Norms, NormsResult, token_norms
 from vitonnx.probes._option import Option, option, options_of
@@ -164,6 +164,7 @@ __all__ = [
     "patch_tokens",
     "position_similarity",
     "principal_components",
+    "probabilities",
     "probe_of_words",
     "read_probe",
     "read_query",

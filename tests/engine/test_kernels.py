@@ -93,7 +93,7 @@ def test_what_grows_with_the_picture_has_a_kernel(plan: str, file: str, files: F
 
 
 def test_openvino_gets_no_doubles_to_put_together(files: Files) -> None:
-    """Its plug-in leaves pictures of larger batches out of them, and only Intel's hardware shows it."""
+    """Its plug-in leaves pictures of larger batches out, which only Intel's hardware shows."""
     probes = tuple(probe.graph_form for probe in (vx.Distance(), vx.Entropy()))
     left = {
         provider: {

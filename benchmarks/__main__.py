@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import os
-import platform
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import files, graphs, large, lengths, starts, tapped, videos
 from benchmarks.pictures import picture_files
+from benchmarks.tables import machine, table
 from vitonnx.engine.devices import Device, choose_device
 
 HERE = Path(__file__).parent
 SECTIONS = ("graphs", "files", "video", "large", "tapped", "starts", "lengths")
-PACKAGES = (
-    *("vitonnx", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
-    *("onnxruntime-ep-openvino", "onnxruntime-ep-webgpu", "numpy", "torch", "timm", "transformers"),
-)
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["gpu"]:
+        from benchmarks.gpu.__main__ import main as on_gpu
+
+        sys.exit(on_gpu(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", default=SECTIONS, help=", ".join(SECTIONS))
+    parser.add_argument(
+        "sections", nargs="*", default=SECTIONS, help=", ".join((*SECTIONS, "or gpu"))
+    )
     parser.add_argument("--device", default="cpu", help="for graphs, files and video")
     parser.add_argument(
         "--precision", help="of graphs, instead of fp32; of files, alone beside fp32"
@@ -53,6 +52,9 @@ def main() -> None:
 def run(
     section: str, asked: argparse.Namespace, device: Device, pictures: Sequence[Path]
 ) -> list[str]:
+    # On a machine that has what the GPU's benchmarks need, there may be no PyAV.
+    from benchmarks import files, graphs, large, lengths, starts, tapped, videos
+
     if section == "graphs":
         rows = [
             row
@@ -121,34 +123,6 @@ def run(
             lengths.measure(pictures),
         )
     raise SystemExit(f"there is no section {section!r}; there are {', '.join(SECTIONS)}.")
-
-
-def machine() -> list[str]:
-    found = []
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return [
-        f"{processor()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}; {', '.join(found)}."
-    ]
-
-
-def processor() -> str:
-    """Name the processor: makes differ in what they have for products."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    has = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_tile") if flag in flags]
-    return f"{names[0] if names else platform.machine()} ({', '.join(has)})"
-
-
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"## {title}", "", f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 if __name__ == "__main__":

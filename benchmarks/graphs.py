@@ -12,7 +12,7 @@ import onnx_ir as ir
 import onnxruntime
 
 from benchmarks.models import model_file, raw_file
-from benchmarks.timing import interleave
+from benchmarks.timing import interleave, ratio
 from vitonnx.engine import Engine, bake
 from vitonnx.engine._precision import reduce_precision, reduced_in_graph
 from vitonnx.engine.devices import Device, start_runtime
@@ -92,7 +92,7 @@ def measure(short: str, *, rounds: int, device: Device, precision: str) -> list[
         [
             f"{short} {name}",
             f"{BATCH / each.median:.1f}",
-            _ratio(base.rounds, each.rounds),
+            f"{ratio(base, each):.3f}",
             f"{each.spread:.0%}",
         ]
         for name, each in times.items()
@@ -107,8 +107,3 @@ def runner(graph: Path, pixels: np.ndarray, device: Device, precision: str) -> C
     feed = {"images": pixels, "queries": np.arange(len(pixels)) + 7}
     feed = {each.name: feed[each.name] for each in session.get_inputs()}
     return lambda: session.run(None, feed)
-
-
-def _ratio(base: tuple[float, ...], other: tuple[float, ...]) -> str:
-    """The median of the rounds' own ratios: what slows a round down slows both."""
-    return f"{np.median(np.array(base) / np.array(other)):.3f}"

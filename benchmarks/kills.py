@@ -23,9 +23,9 @@ from pathlib import Path
 import av
 
 import vitonnx
-from benchmarks.__main__ import machine, table
 from benchmarks.processes import ROOT, seconds_of
 from benchmarks.starts import BARE
+from benchmarks.tables import machine, table
 from vitonnx.demo import demo_models, draw_material
 from vitonnx.manifest import METADATA_KEY
 

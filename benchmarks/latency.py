@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from benchmarks.__main__ import machine, table
+from benchmarks.tables import machine, table
 from benchmarks.visitors.album import make_album
 from benchmarks.visitors.served import serve
 

@@ -17,7 +17,7 @@ Work = Callable[[Sequence[Path]], Any]
 class Timm:
     """A timm model whose attention is caught by hooks, its fused attention off.
 
-    If `half`, products are in bfloat16, as ``torch.autocast`` has it.
+    If `half`, products are in bfloat16, as ``torch.autocast`` has it. Of another `dtype` is all.
     """
 
     def __init__(
@@ -28,12 +28,14 @@ class Timm:
         *,
         half: bool = False,
         last_block_only: bool = False,
+        dtype: Any = None,
     ) -> None:
         import timm
 
         size = manifest.size
         options = {} if size == (224, 224) else {"img_size": size}
-        self.model = timm.create_model(name, pretrained=False, **options).eval().to(device)
+        self.model = timm.create_model(name, pretrained=False, **options).eval()
+        self.model.to(device, dtype)
         self.manifest, self.device, self.half = manifest, device, half
         self.attention: list[Any] = []
         blocks = self.model.blocks[-1:] if last_block_only else self.model.blocks
@@ -56,7 +58,7 @@ class Timm:
 class HuggingFace:
     """A transformers model that is asked for its attention."""
 
-    def __init__(self, manifest: Manifest, device: str = "cpu") -> None:
+    def __init__(self, manifest: Manifest, device: str = "cpu", *, dtype: Any = None) -> None:
         from transformers import ViTConfig, ViTModel
 
         config = ViTConfig(
@@ -68,7 +70,7 @@ class HuggingFace:
             patch_size=manifest.patch_size,
             attn_implementation="eager",
         )
-        self.model = ViTModel(config, add_pooling_layer=False).eval().to(device)
+        self.model = ViTModel(config, add_pooling_layer=False).eval().to(device, dtype)
         self.manifest, self.device = manifest, device
 
     def look(self, pixels: Any) -> list[Any]:
@@ -86,14 +88,7 @@ def probes(peer: Timm | HuggingFace) -> dict[str, Work]:
         return peer.look(load(files, manifest))[-1][:, :, 0, 1:].float().cpu().numpy()
 
     def rollout(files: Sequence[Path]) -> Any:
-        import torch
-
-        flow: Any = None
-        for attention in peer.look(load(files, manifest)):
-            mixed = attention.mean(axis=1) + torch.eye(attention.shape[-1], device=peer.device)
-            mixed = mixed / mixed.sum(axis=-1, keepdims=True)
-            flow = mixed if flow is None else mixed @ flow
-        return flow[:, 0, 1:].float().cpu().numpy()
+        return roll_out(peer.look(load(files, manifest)))[:, 0, 1:].float().cpu().numpy()
 
     def distance(files: Sequence[Path]) -> Any:
         import torch
@@ -107,6 +102,19 @@ def probes(peer: Timm | HuggingFace) -> dict[str, Work]:
         ]
 
     return {"heads": heads, "rollout": rollout, "distance": distance}
+
+
+def roll_out(attentions: Sequence[Any]) -> Any:
+    """Multiply the attention of all blocks, as it is usually written: a product of each."""
+    import torch
+
+    flow: Any = None
+    for attention in attentions:
+        mixed = attention.float().mean(axis=1)
+        mixed = mixed + torch.eye(attention.shape[-1], device=attention.device)
+        mixed = mixed / mixed.sum(axis=-1, keepdims=True)
+        flow = mixed if flow is None else mixed @ flow
+    return flow
 
 
 def load(files: Sequence[Path], manifest: Manifest) -> Any:

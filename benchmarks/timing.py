@@ -41,3 +41,11 @@ def interleave(subjects: Mapping[str, Callable[[], object]], rounds: int) -> dic
             if number >= 0:
                 seconds[name].append(time.perf_counter() - start)
     return {name: Times(tuple(values)) for name, values in seconds.items()}
+
+
+def ratio(base: Times, other: Times) -> float:
+    """Say how many times as fast as the base something is.
+
+    It is the median of the rounds' own ratios: what slows a round down slows both.
+    """
+    return statistics.median(a / b for a, b in zip(base.rounds, other.rounds, strict=True))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.__main__ import machine, table
+from benchmarks.tables import machine, table
 from benchmarks.visitors.album import make_album
 from benchmarks.visitors.crowd import Crowd
 from benchmarks.visitors.errands import Errand, foresee

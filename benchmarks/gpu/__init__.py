@@ -1,0 +1,1 @@
+"""Is it right on a GPU, how fast, and where does the time go? `python -m benchmarks gpu`."""

@@ -1,0 +1,110 @@
+"""Prove, check and measure vitonnx on a GPU: `python -m benchmarks gpu`; exit code 1 if it fails.
+
+Every row goes to FOLDER/rows.jsonl at once, all tables to FOLDER/report.md at the end. What the
+budget has no time for is left out, and said. `--device cpu` tries all of it without a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.gpu import bench, check
+from benchmarks.gpu.budget import Budget
+from benchmarks.gpu.compare import verdict
+from benchmarks.gpu.proof import prove
+from benchmarks.gpu.rows import Row, Rows
+from benchmarks.tables import machine
+from vitonnx.engine.devices import Device
+
+SECTIONS = ("prove", "check", *bench.SECTIONS)
+CHECKING = 0.35  # of the time, at most
+# What a runtime can be told is tried, and needn't be had.
+TRIED = ("kernels", "options", "compiled")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    words = sys.argv[1:] if words is None else words
+    asked = parser().parse_args(words)
+    budget = Budget(asked.budget)
+    rows = Rows.to(asked.out / "rows.jsonl")
+    title = f"# {asked.device} ({Device(asked.device).title})"
+    head = [title, "", *machine(), "", f"`python -m benchmarks gpu {shlex.join(words)}`", ""]
+    print("\n".join(head), flush=True)
+    proved = "prove" not in asked.sections or prove(asked.device, rows)
+    if proved:
+        if "check" in asked.sections:
+            alone = asked.sections in (["check"], ["prove", "check"])
+            with rows.tried(section="check", model="-", mode="fp32", path="all", what="all"):
+                check.check(asked, rows, budget if alone else budget.share(CHECKING))
+        bench.measure(asked, rows, budget)
+    report = bench.report(asked, rows)
+    if "check" in asked.sections:
+        report += check.report(asked, rows)
+    report += [*left_out(rows), last_line(asked, rows)]
+    (asked.out / "report.md").write_text("\n".join([*head, *report]) + "\n")
+    print("\n".join(report), flush=True)
+    return 0 if report[-1].startswith("passed") else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(prog="python -m benchmarks gpu", description=__doc__)
+    add = found.add_argument
+    add("--device", choices=("cuda", "cpu"), default="cuda")
+    add("--budget", type=float, default=540, help="seconds that all may take")
+    add("--models", nargs="+", default=["B16", "S16", "S8@480", "L16"], help="also NAME@SIZE")
+    add("--sections", nargs="+", default=list(SECTIONS), choices=SECTIONS)
+    add("--out", type=Path, default=Path("build/gpu"), help="folder of the results")
+    add("--batches", nargs="+", type=int, default=[32, 8, 128, 1])
+    add("--rounds", type=int, default=5)
+    add("--seconds", type=float, default=0.06, help="that a way takes in one round, at least a run")
+    add("--pictures", type=int, default=768, help="from files")
+    add("--unique", type=int, default=128, help="files, read again and again")
+    add("--jobs", type=int, default=8, help="processes at a time that check, or make graphs")
+    return found
+
+
+def left_out(rows: Rows) -> list[str]:
+    found = [row for row in rows.rows if {"failed", "skipped"} & {*row} or verdict_of(row) is False]
+    if not found:
+        return []
+    return ["## Left out, or failed", "", *(f"- {_named(row)}: {_why(row)}" for row in found), ""]
+
+
+def _named(row: Row) -> str:
+    names = ("section", "model", "mode", "path", "batch", "way", "option", "what")
+    return ", ".join(f"{row[name]}" for name in names if name in row)
+
+
+def _why(row: Row) -> str:
+    said = row.get("failed") or row.get("skipped")
+    numbers = {name: row[name] for name in ("error", "rank", "least", "said") if name in row}
+    return said or ", ".join(f"{name} {value}" for name, value in numbers.items()) or "it is not so"
+
+
+def verdict_of(row: Row) -> bool | None:
+    """Judge a row of any section: in half a gigabyte less, what is too large is no failure."""
+    if row["section"] in ("prove", "check"):
+        return verdict(row)
+    if row["section"] in TRIED or row.get("failed") == "out of memory":
+        return None
+    return False if "failed" in row else None
+
+
+def last_line(asked: argparse.Namespace, rows: Rows) -> str:
+    judged = [verdict_of(row) for row in rows.rows]
+    bad, skipped = judged.count(False), sum("skipped" in row for row in rows.rows)
+    counts = f"{len(judged)} rows, {bad} bad, {skipped} left out"
+    if bad:
+        return f"failed on {asked.device}: {counts}"
+    if not any("failed" not in row and "skipped" not in row for row in rows.rows):
+        return f"failed on {asked.device}: nothing was done in {asked.budget:.0f} s"
+    whole = " as far as the time allowed" if skipped else ""
+    return f"passed on {asked.device}{whole}: {counts}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

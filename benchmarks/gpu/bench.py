@@ -1,0 +1,73 @@
+"""How fast is it, where is the ceiling, and what do others take? The most important comes first."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.gpu import ceilings, compiled, files, kernels, options, speeds
+from benchmarks.gpu.budget import Budget
+from benchmarks.gpu.card import Card
+from benchmarks.gpu.clock import Clock
+from benchmarks.gpu.graphs import Graphs
+from benchmarks.gpu.rows import Rows
+
+SECTIONS = ("ceilings", "graphs", "files", "kernels", "options", "compiled")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all sections need."""
+
+    asked: argparse.Namespace
+    rows: Rows
+    budget: Budget
+    card: Card
+    clock: Clock
+    graphs: Graphs
+
+    def has_time(self, seconds: float, **row: Any) -> bool:
+        """Tell whether so many are left, and note what is left out."""
+        if self.budget.left >= seconds:
+            return True
+        self.rows.add(**row, skipped="no time was left")
+        return False
+
+
+def measure(asked: argparse.Namespace, rows: Rows, budget: Budget) -> None:
+    """Run the sections that are asked for, in this order."""
+    if not set(SECTIONS) & set(asked.sections):
+        return
+    if importlib.util.find_spec("torch") is None:
+        rows.add(section="bench", what="all", skipped="torch isn't installed")
+        return
+    card = Card(asked.device)
+    clock = Clock(card, asked.rounds, asked.seconds)
+    with TemporaryDirectory() as folder, Graphs(Path(folder), asked, card.precision) as graphs:
+        bench = Bench(asked, rows, budget, card, clock, graphs)
+        if "ceilings" in asked.sections:
+            ceilings.measure(bench)
+        for place, model in enumerate(asked.models):
+            if "graphs" in asked.sections and bench.has_time(15, section="graphs", model=model):
+                speeds.measure(bench, model)
+            # Behind the first two models comes what a user sees, from files on.
+            if "files" in asked.sections and place == min(1, len(asked.models) - 1):
+                for each in reversed(asked.models[:2]):
+                    if bench.has_time(20, section="files", model=each):
+                        files.measure(bench, each)
+        for section in (kernels, options, compiled):
+            name = section.__name__.rpartition(".")[2]
+            if name in asked.sections and bench.has_time(15, section=name):
+                section.measure(bench)
+
+
+def report(asked: argparse.Namespace, rows: Rows) -> list[str]:
+    """Give the tables of all that was measured; the goals come last."""
+    lines: list[str] = []
+    for section in (ceilings, speeds, files, kernels, options, compiled):
+        lines += section.report(rows)
+    return [*lines, *speeds.goals(rows)]

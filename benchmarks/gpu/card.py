@@ -1,0 +1,149 @@
+"""The GPU: what is run on it, waited for, and how much of its memory is taken.
+
+Everything runs on the processor, too, so that all can be tried without a GPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from vitonnx.engine import Precision
+
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+PROVIDERS = {"cuda": CUDA, "cpu": CPU}
+
+
+def open_runtime(
+    graph: Path | bytes,
+    device: str,
+    options: onnxruntime.SessionOptions | None = None,
+    **more: Any,
+) -> onnxruntime.InferenceSession:
+    """Open a graph with nothing of vitonnx's around it; `more` are options of the CUDA provider.
+
+    Raise a RuntimeError if it would run elsewhere.
+    """
+    if options is None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+    providers: list[Any] = [CPU]
+    if device == "cuda":
+        # Without it, products of single precision keep ten bits of their factors.
+        told = {"device_id": 0, "use_tf32": 0, **more}
+        providers.insert(0, (CUDA, {name: str(value) for name, value in told.items()}))
+    session = onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
+    if session.get_providers()[0] != PROVIDERS[device]:
+        raise RuntimeError(f"{device} was asked for, and it would run on {session.get_providers()}")
+    return session
+
+
+class Card:
+    """The GPU's memory and its waiting; or the processor's, which needs neither."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    @property
+    def half(self) -> Any:
+        """What is measured, as torch names it: half precision, and single on the processor."""
+        import torch
+
+        return torch.float16 if self.device == "cuda" else torch.float32
+
+    @property
+    def precision(self) -> Precision:
+        return "fp16" if self.device == "cuda" else "fp32"
+
+    def synchronise(self) -> None:
+        if self.device == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
+
+    def used(self) -> int:
+        """Count the bytes that are taken, by whomever."""
+        if self.device == "cpu":
+            return 0
+        import torch
+
+        free, total = torch.cuda.mem_get_info()
+        return int(total - free)
+
+    def empty(self) -> None:
+        gc.collect()
+        if self.device == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    @contextlib.contextmanager
+    def taking(self) -> Iterator[list[int]]:
+        """Measure what the work inside takes and keeps, as the runtime's pools do."""
+        self.empty()
+        self.synchronise()
+        found, before = [0], self.used()
+        yield found
+        self.synchronise()
+        found[0] = self.used() - before
+
+    def pixels(self, batch: int, size: tuple[int, int]) -> Any:
+        """Draw a batch as files of ours take it, on the device."""
+        import torch
+
+        return torch.randint(0, 256, (batch, *size, 3), dtype=torch.uint8, device=self.device)
+
+
+class Runner:
+    """A graph in onnxruntime, its input and outputs bound on the device."""
+
+    def __init__(self, file: Path, card: Card, **options: Any) -> None:
+        self.card = card
+        with card.taking() as taken:
+            self.session = open_runtime(file, card.device, **options)
+        self.memory, self.first = taken[0], 0.0
+
+    def bind(self, pixels: Any) -> Callable[[], object]:
+        """Bind a batch; give the call. It has run once, and its time and memory are noted."""
+        binding = self.session.io_binding()
+        value = onnxruntime.OrtValue.from_dlpack(pixels)
+        binding.bind_ortvalue_input("images", value)
+        for output in self.session.get_outputs():
+            binding.bind_output(output.name, self.card.device, 0)
+        return self._begun(partial(_run, self.session, binding, (value, pixels)))
+
+    def bind_places(self, pixels: Any) -> Callable[[], object]:
+        """Bind all to fixed places, as a CUDA graph asks for."""
+        import torch
+
+        kinds = {"float": torch.float32, "double": torch.float64, "float16": torch.float16}
+        binding, kept = self.session.io_binding(), [onnxruntime.OrtValue.from_dlpack(pixels)]
+        binding.bind_ortvalue_input("images", kept[0])
+        for output in self.session.get_outputs():
+            sides = [side if isinstance(side, int) else len(pixels) for side in output.shape]
+            kind = kinds[output.type.removeprefix("tensor(").removesuffix(")")]
+            place = torch.empty(sides, dtype=kind, device=pixels.device)
+            kept += [place, onnxruntime.OrtValue.from_dlpack(place)]
+            binding.bind_ortvalue_output(output.name, kept[-1])
+        run = self._begun(partial(_run, self.session, binding, (*kept, pixels)))
+        run()  # recorded by now, and replayed from here on
+        return run
+
+    def _begun(self, run: Callable[[], object]) -> Callable[[], object]:
+        start = time.perf_counter()
+        with self.card.taking() as taken:
+            run()
+        self.first, self.memory = time.perf_counter() - start, self.memory + taken[0]
+        return run
+
+
+def _run(session: Any, binding: Any, kept: object) -> None:
+    """Run what is bound; `kept` lives as long as the call can be made."""
+    session.run_with_iobinding(binding)

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument(
         "sections", nargs="*", default=SECTIONS, help=", ".join((*SECTIONS, "or gpu"))
     )
-    parser.add_argument("--device", default="cpu", help="for graphs, files and video")
+    parser.add_argument("--device", default="cpu", help="for all but starts")
     parser.add_argument(
         "--precision", help="of graphs, instead of fp32; of files, alone beside fp32"
     )
@@ -104,13 +104,13 @@ def run(
         return table(
             "ViT-S/8 at 480 (3601 tokens), one picture, a process each",
             ("probe", "way", "pictures a second", "against timm", "peak memory"),
-            large.measure(pictures[0], rounds=min(asked.rounds, 3)),
+            large.measure(pictures[0], rounds=min(asked.rounds, 3), device=device.name),
         )
     if section == "tapped":
         return table(
             "Heads of DINOv2-S/14 at 518 (1370 tokens), one picture",
             ("file", "pictures a second", "time against the port's", "spread", "peak memory"),
-            tapped.measure(pictures[0], rounds=asked.rounds),
+            tapped.measure(pictures[0], rounds=asked.rounds, device=device.name),
         )
     if section == "starts":
         return table(
@@ -120,7 +120,7 @@ def run(
         return table(
             "Heads by the demo's small model, JPEG files of 480x640, one run after another",
             ("pictures", "pictures a second", "peak memory so far"),
-            lengths.measure(pictures),
+            lengths.measure(pictures, device=device.name),
         )
     raise SystemExit(f"there is no section {section!r}; there are {', '.join(SECTIONS)}.")
 

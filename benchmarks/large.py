@@ -16,14 +16,14 @@ WAYS = {
 }
 
 
-def measure(picture: Path, *, rounds: int) -> list[list[str]]:
+def measure(picture: Path, *, rounds: int, device: str) -> list[list[str]]:
     """Give a row a way: probe, way, pictures a second, ratio to timm, peak memory."""
     model = model_file("S/8")
     has_torch = importlib.util.find_spec("torch") is not None
     rows = []
     for probe, ways in WAYS.items():
         found = {
-            way: in_process(way, model, picture, probe, SIZE, rounds)
+            way: in_process(way, model, picture, probe, SIZE, rounds, device)
             for way in ways
             if has_torch or way == "vitonnx"
         }

@@ -15,9 +15,9 @@ from vitonnx.probes import Heads
 SHORT, LONG = 100, 10_000
 
 
-def measure(pictures: Sequence[Path]) -> list[list[str]]:
+def measure(pictures: Sequence[Path], *, device: str) -> list[list[str]]:
     """Probe pictures by the package's small model; a row a length: pictures a second, memory."""
-    engine = Engine(demo_models()["scenes_vit"], device="cpu", precision="fp32")
+    engine = Engine(demo_models()["scenes_vit"], device=device, precision="fp32")
     _seconds(engine, pictures, SHORT)  # plans, and warms up
     rows = []
     for count in (SHORT, LONG, SHORT):

@@ -17,19 +17,21 @@ ROOT = Path(__file__).parent.parent
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
-way, model, picture, probe, size, rounds = sys.argv[1:]
+way, model, picture, probe, size, rounds, device = sys.argv[1:]
 size, files, seconds = int(size), [Path(picture)], []
 if way == "vitonnx":
     from vitonnx.engine import Engine
     from benchmarks.files import PROBES
-    engine = Engine(model, device="cpu", size=size, precision="fp32")
+    engine = Engine(model, device=device, size=size, precision="fp32")
     work = lambda: list(engine.stream(files, [PROBES[probe]]))
 else:
     from benchmarks.peers import Timm, probes
     from benchmarks.models import NAMES
+    from vitonnx.engine.devices import Device
     from vitonnx.modelfile import load_manifest
     manifest = load_manifest(Path(model)).at((size, size))
-    peer = Timm(NAMES["S/8"], manifest, last_block_only=way.endswith("last block"))
+    memory = Device(device).memory  # as torch names it, too
+    peer = Timm(NAMES["S/8"], manifest, memory, last_block_only=way.endswith("last block"))
     work = lambda: probes(peer)[probe](files)
 for _ in range(int(rounds)):
     start = time.perf_counter()
@@ -42,13 +44,20 @@ print(json.dumps({"seconds": min(seconds), "peak": peak}))
 
 
 def in_process(
-    way: str, model: Path, picture: Path, probe: str, size: int, rounds: int
+    way: str,
+    model: Path,
+    picture: Path,
+    probe: str,
+    size: int,
+    rounds: int,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Probe one picture some times; give the best time in seconds, and the peak in MB.
 
-    No plan is kept from before: the peak is that of planning too.
+    No plan is kept from before: the peak is that of planning too. It is the processor's memory,
+    whatever the device.
     """
-    arguments = [way, str(model), str(picture), probe, str(size), str(rounds)]
+    arguments = [way, str(model), str(picture), probe, str(size), str(rounds), device]
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, *arguments],

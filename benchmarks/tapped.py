@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from benchmarks.files import PROBES
@@ -44,27 +45,28 @@ with torch.no_grad():
 WAYS = ("timm", "timm, newer exporter", "transformers")
 
 
-def measure(picture: Path, *, rounds: int) -> list[list[str]]:
+def measure(picture: Path, *, rounds: int, device: str) -> list[list[str]]:
     """Give a row a file: pictures a second, time against the port's, spread, peak memory."""
     files = {"our port": _ported()}
     if importlib.util.find_spec("torch") is not None:
         files |= {f"tapped: {way}": _tapped(way) for way in WAYS}
-    engines = {way: Engine(file, device="cpu", precision="fp32") for way, file in files.items()}
+    engines = {way: Engine(file, device=device, precision="fp32") for way, file in files.items()}
     times = interleave(
-        {
-            way: lambda engine=engine: list(engine.stream([picture], [PROBES["heads"]]))
-            for way, engine in engines.items()
-        },
+        {way: partial(_heads, engine, picture) for way, engine in engines.items()},
         rounds,
     )
     rows = []
     for way, file in files.items():
         found = times[way]
-        peak = in_process("vitonnx", file, picture, "heads", SIZE, 3)["peak"]
+        peak = in_process("vitonnx", file, picture, "heads", SIZE, 3, device)["peak"]
         ratio = found.median / times["our port"].median
         speed = f"{1 / found.median:.2f}"
         rows.append([way, speed, f"{ratio:.3f}", f"{found.spread:.1%}", f"{peak:.0f} MB"])
     return rows
+
+
+def _heads(engine: Engine, picture: Path) -> object:
+    return list(engine.stream([picture], [PROBES["heads"]]))
 
 
 def _ported() -> Path:

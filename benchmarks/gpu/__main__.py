@@ -23,7 +23,7 @@ from vitonnx.engine.devices import Device
 SECTIONS = ("prove", "check", *bench.SECTIONS)
 CHECKING = 0.35  # of the time, at most
 # What a runtime can be told is tried, and needn't be had.
-TRIED = ("kernels", "options", "compiled")
+TRIED = ("kernels", "options")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
             with rows.tried(section="check", model="-", mode="fp32", path="all", what="all"):
                 check.check(asked, rows, budget if alone else budget.share(CHECKING))
         bench.measure(asked, rows, budget)
-    report = bench.report(asked, rows)
+    report = bench.report(rows)
     if "check" in asked.sections:
         report += check.report(asked, rows)
     report += [*left_out(rows), last_line(asked, rows)]

@@ -11,59 +11,43 @@ from typing import Any
 import numpy as np
 
 import vitonnx as vx
-from benchmarks.gpu.asked import Arrays, Probes
+from benchmarks.gpu.asked import Probes
 from benchmarks.gpu.card import PROVIDERS
 from benchmarks.gpu.compare import compare
 from benchmarks.gpu.proof import profiled
 from benchmarks.gpu.rows import Rows
+from benchmarks.gpu.task import Task
 
 
-def check_baked(
-    rows: Rows, engine: vx.Engine, known: Arrays, sets: list[Probes], about: dict[str, Any]
-) -> None:
+def check_baked(rows: Rows, task: Task, engine: vx.Engine, sets: list[Probes]) -> None:
     """Bake the first probes in every precision, and all in what GPUs usually run."""
-    asked = [("baked", False, sets[0]), ("baked, fused", True, sets[0])]
-    if about["mode"] == "fp16":
-        asked += [("baked, fused", True, probes) for probes in sets[1:] if "norms" not in probes]
-    for path, fused, probes in asked:
-        row = {**about, "path": path}
-        with rows.tried(**row, what=" + ".join(probes)):
-            _check(rows, engine, known, probes, row, fused=fused)
+    asked = [("baked", sets[0]), ("baked, fused", sets[0])]
+    if task.mode == "fp16":  # what must be fitted first has no graph that stands for it
+        asked += [("baked, fused", probes) for probes in sets[1:] if "norms" not in probes]
+    for path, probes in asked:
+        with rows.tried(path=path, what=" + ".join(probes)):
+            _check(rows.about(path=path), task, engine, probes, fused="fused" in path)
 
 
-def _check(
-    rows: Rows,
-    engine: vx.Engine,
-    known: Arrays,
-    probes: Probes,
-    row: dict[str, Any],
-    *,
-    fused: bool,
-) -> None:
-    device, pixels = engine.device.partition(":")[0], known["pixels"]
+def _check(rows: Rows, task: Task, engine: vx.Engine, probes: Probes, *, fused: bool) -> None:
+    pixels, forms = task.expected["pixels"], []
     feed = {"images": pixels}
-    forms = []
     for probe in probes.values():
         if probe.located:  # each picture's own token, found in its own crop
-            tokens = [probe.token(engine.layout, tuple(crop)) for crop in known["crops"]]
+            tokens = [probe.token(engine.layout, tuple(crop)) for crop in task.expected["crops"]]
             feed["queries"] = np.array(tokens, np.int64)
         forms.append(replace(probe, query="patch") if probe.located else probe)
-    precision = {"tf32": "fp32"}.get(row["mode"], row["mode"])
+    # What fewer bits cost is seen below.
+    options: dict[str, Any] = {"pictures": list(pixels[:1]), "force": True, "fused": fused}
+    precision = "fp32" if task.mode == "tf32" else task.mode
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "baked.onnx"
-        # What fewer bits cost is seen below.
-        given: dict[str, Any] = {"pictures": list(pixels[:1]), "force": True}
-        vx.bake(engine, forms, target, precision=precision, fused=fused, **given)
-        arrays, ran = profiled(target, device, feed)
+        vx.bake(engine, forms, target, precision=precision, **options)
+        arrays, ran = profiled(target, task.device, feed)
     for (label, probe), array in zip(probes.items(), arrays, strict=True):
         if probe.name in ("heads", "rollout", "distance"):  # others still have to be unpacked
-            rows.add(**row, what=label, **compare(np.asarray(array), known[label]))
-    elsewhere: Counter[str] = Counter()
-    for provider, nodes in ran.items():
-        if provider != PROVIDERS[device]:
-            elsewhere += nodes
-    copies = sum(
-        count for nodes in ran.values() for name, count in nodes.items() if "Memcpy" in name
-    )
-    what = " + ".join(probes)
-    rows.add(**row, what=what, nodes=True, elsewhere=dict(elsewhere), copies=copies)
+            rows.add(what=label, **compare(np.asarray(array), task.expected[label]))
+    nodes = sum(ran.values(), Counter[str]())
+    elsewhere = nodes - ran.get(PROVIDERS[task.device], Counter())
+    copies = sum(count for name, count in nodes.items() if "Memcpy" in name)
+    rows.add(what=" + ".join(probes), elsewhere=dict(elsewhere), copies=copies)

@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.gpu import ceilings, compiled, files, kernels, options, speeds
+from benchmarks.gpu import ceilings, files, kernels, options, speeds
 from benchmarks.gpu.budget import Budget
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.clock import Clock
 from benchmarks.gpu.graphs import Graphs
 from benchmarks.gpu.rows import Rows
 
-SECTIONS = ("ceilings", "graphs", "files", "kernels", "options", "compiled")
+SECTIONS = ("ceilings", "graphs", "files", "kernels", "options")
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,13 @@ def measure(asked: argparse.Namespace, rows: Rows, budget: Budget) -> None:
                 for each in reversed(asked.models[:2]):
                     if bench.has_time(20, section="files", model=each):
                         files.measure(bench, each)
-        for section in (kernels, options, compiled):
-            name = section.__name__.rpartition(".")[2]
-            if name in asked.sections and bench.has_time(15, section=name):
-                section.measure(bench)
+        if "kernels" in asked.sections:
+            kernels.measure(bench)
+        if "options" in asked.sections:
+            options.measure(bench)
 
 
-def report(asked: argparse.Namespace, rows: Rows) -> list[str]:
+def report(rows: Rows) -> list[str]:
     """Give the tables of all that was measured; the goals come last."""
-    lines: list[str] = []
-    for section in (ceilings, speeds, files, kernels, options, compiled):
-        lines += section.report(rows)
-    return [*lines, *speeds.goals(rows)]
+    found = [part.report(rows) for part in (kernels, options, files, ceilings, speeds)]
+    return [*sum(found, list[str]()), *speeds.goals(rows)]

@@ -94,6 +94,19 @@ class Card:
         self.synchronise()
         found[0] = self.used() - before
 
+    def peak(self, work: Callable[[], object]) -> int:
+        """Run a work of torch; give the most memory that it had."""
+        self.empty()
+        if self.device == "cpu":
+            work()
+            return 0
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        work()
+        self.synchronise()
+        return int(torch.cuda.max_memory_allocated())
+
     def pixels(self, batch: int, size: tuple[int, int]) -> Any:
         """Draw a batch as files of ours take it, on the device."""
         import torch
@@ -110,38 +123,37 @@ class Runner:
             self.session = open_runtime(file, card.device, **options)
         self.memory, self.first = taken[0], 0.0
 
-    def bind(self, pixels: Any) -> Callable[[], object]:
-        """Bind a batch; give the call. It has run once, and its time and memory are noted."""
-        binding = self.session.io_binding()
-        value = onnxruntime.OrtValue.from_dlpack(pixels)
-        binding.bind_ortvalue_input("images", value)
-        for output in self.session.get_outputs():
-            binding.bind_output(output.name, self.card.device, 0)
-        return self._begun(partial(_run, self.session, binding, (value, pixels)))
+    def bind(self, pixels: Any, *, fixed: bool = False) -> Callable[[], object]:
+        """Bind a batch; give the call, which has run before, and its time and memory are noted.
 
-    def bind_places(self, pixels: Any) -> Callable[[], object]:
-        """Bind all to fixed places, as a CUDA graph asks for."""
-        import torch
-
-        kinds = {"float": torch.float32, "double": torch.float64, "float16": torch.float16}
+        If `fixed`, outputs have their places, too, as a CUDA graph asks for.
+        """
         binding, kept = self.session.io_binding(), [onnxruntime.OrtValue.from_dlpack(pixels)]
         binding.bind_ortvalue_input("images", kept[0])
         for output in self.session.get_outputs():
-            sides = [side if isinstance(side, int) else len(pixels) for side in output.shape]
-            kind = kinds[output.type.removeprefix("tensor(").removesuffix(")")]
-            place = torch.empty(sides, dtype=kind, device=pixels.device)
-            kept += [place, onnxruntime.OrtValue.from_dlpack(place)]
-            binding.bind_ortvalue_output(output.name, kept[-1])
-        run = self._begun(partial(_run, self.session, binding, (*kept, pixels)))
-        run()  # recorded by now, and replayed from here on
-        return run
-
-    def _begun(self, run: Callable[[], object]) -> Callable[[], object]:
+            if fixed:
+                kept.append(_place(output, pixels))
+                binding.bind_ortvalue_output(output.name, kept[-1])
+            else:
+                binding.bind_output(output.name, self.card.device, 0)
+        run = partial(_run, self.session, binding, (pixels, kept))
         start = time.perf_counter()
         with self.card.taking() as taken:
             run()
         self.first, self.memory = time.perf_counter() - start, self.memory + taken[0]
+        if fixed:
+            run()  # recorded by now, and replayed from here on
         return run
+
+
+def _place(output: Any, pixels: Any) -> onnxruntime.OrtValue:
+    """Take the place of an output of a batch."""
+    import torch
+
+    kinds = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
+    sides = [side if isinstance(side, int) else len(pixels) for side in output.shape]
+    place = torch.empty(sides, dtype=kinds[output.type], device=pixels.device)
+    return onnxruntime.OrtValue.from_dlpack(place)
 
 
 def _run(session: Any, binding: Any, kept: object) -> None:

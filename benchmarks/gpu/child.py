@@ -1,6 +1,6 @@
-"""Parts of a run in processes of their own, which may hang or crash, and end in time.
+"""Parts of a check in processes of their own, which may hang or crash, and end in time.
 
-`python -m benchmarks.gpu.child MODULE TASK` calls ``benchmarks.gpu.MODULE.work(rows, **TASK)`` and
+`python -m benchmarks.gpu.child MODULE TASK` calls ``benchmarks.gpu.MODULE.work(rows, TASK)`` and
 prints its rows.
 """
 
@@ -11,22 +11,24 @@ import json
 import subprocess
 import sys
 import tempfile
-from threading import Timer
-from typing import Any
+from dataclasses import asdict
+from threading import Event, Timer
 
 from benchmarks.gpu.rows import Rows
+from benchmarks.gpu.task import Task
 from benchmarks.processes import ROOT
 
+COMMAND = ("-m", __name__)
 MARK = "ROW "
 
 
-def run_child(rows: Rows, module: str, task: dict[str, Any], seconds: float, **row: Any) -> None:
-    """Add a process's rows as they come, each with `row`; what ends it early is one, too."""
+def run_child(rows: Rows, module: str, task: Task, seconds: float) -> None:
+    """Add a process's rows as they come; what ends it early is one, too."""
     if seconds < 1:
-        rows.add(**row, skipped="no time was left")
+        rows.add(skipped="no time was left")
         return
-    command = [sys.executable, "-m", __name__, module, json.dumps(task)]
-    late: list[bool] = []
+    command = [sys.executable, *COMMAND, module, json.dumps(asdict(task))]
+    late = Event()
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
@@ -35,28 +37,28 @@ def run_child(rows: Rows, module: str, task: dict[str, Any], seconds: float, **r
     ):
 
         def end() -> None:
-            late.append(True)
+            late.set()
             process.kill()
 
         timer = Timer(seconds, end)
         timer.start()
         for line in process.stdout or ():
             if line.startswith(MARK):
-                rows.add(**(row | json.loads(line.removeprefix(MARK))))
+                rows.add(**json.loads(line.removeprefix(MARK)))
         code = process.wait()
         timer.cancel()
         errors.seek(0)
         said = errors.read().strip().splitlines()
-    if late:
-        rows.add(**row, skipped="out of time")
+    if late.is_set():
+        rows.add(skipped="out of time")
     elif code:
-        rows.add(**row, failed=f"exit code {code}: {' '.join(said[-1:])}")
+        rows.add(failed=f"exit code {code}: {' '.join(said[-1:])}")
 
 
 def main() -> None:
     module, task = sys.argv[1:]
     rows = Rows(lambda line: print(MARK + line, flush=True))
-    importlib.import_module(f"benchmarks.gpu.{module}").work(rows, **json.loads(task))
+    importlib.import_module(f"benchmarks.gpu.{module}").work(rows, Task(**json.loads(task)))
 
 
 if __name__ == "__main__":

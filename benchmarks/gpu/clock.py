@@ -37,13 +37,17 @@ class Clock:
         one = min(self.block(work, 1) for _ in range(2))
         return max(1, min(MOST_CALLS, int(self.seconds / max(one, 1e-6))))
 
-    def measure(self, subjects: Mapping[str, Callable[[], object]]) -> dict[str, Times]:
-        """Give the seconds of a call in every round, all subjects in turns."""
+    def measure(
+        self, subjects: Mapping[str, Callable[[], object]], seconds: float
+    ) -> dict[str, Times]:
+        """Give the seconds of a call in every round, all in turns; few rounds where time is."""
         if not subjects:
             return {}
+        start = time.perf_counter()
         calls = {name: self.calls_of(work) for name, work in subjects.items()}
-        rounds = {name: partial(self.block, subjects[name], calls[name]) for name in subjects}
-        times = interleave(rounds, self.rounds)
+        blocks = {name: partial(self.block, subjects[name], calls[name]) for name in subjects}
+        spent = time.perf_counter() - start  # a round, or more
+        times = interleave(blocks, max(1, min(self.rounds, int(seconds / spent) - 2)))
         return {
             name: Times(tuple(seconds / calls[name] for seconds in found.rounds))
             for name, found in times.items()

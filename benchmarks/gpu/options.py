@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.gpu.card import Runner
 from benchmarks.gpu.graphs import BASE
 from benchmarks.gpu.material import manifest_of
-from benchmarks.gpu.rows import Rows
-from benchmarks.tables import table
+from benchmarks.gpu.rows import Rows, shown
 from benchmarks.timing import ratio
 from vitonnx.engine import Precision
 
@@ -28,52 +27,44 @@ ON_CUDA: dict[str, tuple[Precision, dict[str, Any]]] = {
     "fp32": ("fp32", {}),
 }
 ON_CPU: dict[str, tuple[Precision, dict[str, Any]]] = {AS_IT_IS: ("fp32", {})}
+COLUMNS = {
+    "model": "{model}",
+    "graph": "{way}",
+    "batch": "{batch}",
+    "option": "{option}",
+    "pictures/s": "{pictures:.4g}",
+    f"x {AS_IT_IS}": "{against:.2f}",
+    "spread": "{spread:.0%}",
+}
 
 
 def measure(bench: Bench) -> None:
+    """Measure the first model, in the first and the last of all batches."""
     model, batches = bench.asked.models[0], bench.asked.batches
     for way in ("heads, fused", BASE):
         for batch in dict.fromkeys((batches[0], batches[-1])):
-            if bench.has_time(15, section="options", model=model, way=way, batch=batch):
-                _measure(bench, {"section": "options", "model": model, "batch": batch, "way": way})
+            about = {"section": "options", "model": model, "way": way, "batch": batch}
+            if bench.has_time(15, **about):
+                _measure(bench, bench.rows.about(**about), model, way, batch)
 
 
-def _measure(bench: Bench, about: dict[str, Any]) -> None:
-    pixels = bench.card.pixels(about["batch"], manifest_of(about["model"]).size)
+def _measure(bench: Bench, rows: Rows, model: str, way: str, batch: int) -> None:
+    pixels = bench.card.pixels(batch, manifest_of(model).size)
     subjects: dict[str, Callable[[], object]] = {}
-    for option, (precision, told) in (ON_CUDA if bench.asked.device == "cuda" else ON_CPU).items():
-        with bench.rows.tried(**about, option=option):
-            wait = bench.budget.left
-            file = bench.graphs.get(about["model"], about["way"], wait, precision)
+    for option, (precision, told) in (ON_CUDA if bench.card.device == "cuda" else ON_CPU).items():
+        with rows.tried(option=option):
+            file = bench.graphs.get(model, way, bench.budget.left, precision)
             runner = Runner(file, bench.card, **told)
-            bind = runner.bind_places if "graph" in option else runner.bind
-            subjects[option] = bind(pixels)
-    with bench.rows.tried(**about, option="all"):
-        times = bench.clock.measure(subjects)
+            subjects[option] = runner.bind(pixels, fixed="graph" in option)
+    with rows.tried(option="all"):
+        times = bench.clock.measure(subjects, bench.budget.left)
         for option, found in times.items():
-            bench.rows.add(
-                **about,
-                option=option,
-                pictures=about["batch"] / found.median,
-                against=ratio(times[AS_IT_IS], found),
-                spread=found.spread,
-            )
+            faster = ratio(times[AS_IT_IS], found)
+            rate = batch / found.median
+            rows.add(option=option, pictures=rate, against=faster, spread=found.spread)
     subjects.clear()
     bench.card.empty()
 
 
 def report(rows: Rows) -> list[str]:
-    cells = [
-        [
-            row["model"],
-            row["way"],
-            f"{row['batch']}",
-            row["option"],
-            f"{row['pictures']:.4g}",
-            f"{row['against']:.2f}",
-            f"{row['spread']:.0%}",
-        ]
-        for row in rows.of("options")
-    ]
-    header = ("model", "graph", "batch", "option", "pictures/s", f"x {AS_IT_IS}", "spread")
-    return table("Options of the runtime", header, cells) if cells else []
+    return shown("Options of the runtime", rows.of("options"), COLUMNS)

@@ -5,67 +5,44 @@ from __future__ import annotations
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 import vitonnx as vx
-from benchmarks.gpu.asked import Arrays, Probes, probed, sets_of
+from benchmarks.gpu.asked import Probes, probed, sets_of
 from benchmarks.gpu.baked import check_baked
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.compare import SAME, compare
 from benchmarks.gpu.ready import check_ready
 from benchmarks.gpu.rows import Rows
+from benchmarks.gpu.task import Task
 from vitonnx.engine import reduce_file
 
 
-def work(
-    rows: Rows,
-    device: str,
-    model: str,
-    file: str,
-    size: list[int] | None,
-    known: str,
-    mode: str,
-    pictures: list[str],
-) -> None:
-    about: dict[str, Any] = {"model": model, "mode": mode}
-    files = list(map(Path, pictures))
-    with np.load(known) as stored:
-        expected: Arrays = dict(stored)
-    source, sides = Path(file), None if size is None else (size[0], size[1])
+def work(rows: Rows, task: Task) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        if mode == "int8":  # whose scales are fixed, as accelerators take it
-            source = Path(folder) / "calibrated.onnx"
-            reduce_file(file, source, mode, size=sides, calibration=files)
-        options: dict[str, Any] = {"device": device, "precision": mode, "size": sides}
-        engine = vx.Engine(source, **options, in_graph=True)
+        file = Path(task.file)
+        if task.mode == "int8":  # whose scales are fixed, as accelerators take it
+            file = Path(folder) / "calibrated.onnx"
+            reduce_file(task.file, file, task.mode, size=task.sides, calibration=task.files)
+        engine = task.engine(file=file)
         sets = sets_of(engine)
         for probes in sets:
-            with rows.tried(**about, path="engine", what=" + ".join(probes)):
-                for label, array in probed(engine, files, probes).items():
-                    found = compare(array, expected[label])
-                    rows.add(**about, path="engine", what=label, **found)
-        check_threads(rows, engine, files, sets[0], about)
-        check_ready(rows, engine, expected, sets[0], about)
-        if mode == "fp32":  # attention leaves the device, and is probed by NumPy
-            with rows.tried(**about, path="on the host", what="all"):
-                host = vx.Engine(source, **options, in_graph=False)
-                for label, array in probed(host, files, sets[0]).items():
-                    found = compare(array, expected[label])
-                    rows.add(**about, path="on the host", what=label, **found)
-        check_baked(rows, engine, expected, sets, about)
-    rows.add(**about, path="memory", what="taken at the end", bytes=Card(device).used())
+            task.check(rows.about(path="engine"), engine, probes)
+        with rows.tried(path="threads", what="four at once"):
+            check_threads(rows.about(path="threads"), task, engine, sets[0])
+        check_ready(rows.about(path="ready"), task, engine, sets[0])
+        if task.mode == "fp32":  # attention leaves the device, and is probed by NumPy
+            with rows.tried(path="on the host", what="all"):
+                host = task.engine(in_graph=False)
+                task.check(rows.about(path="on the host"), host, sets[0])
+        check_baked(rows, task, engine, sets)
+    rows.add(path="memory", what="taken at the end", bytes=Card(task.device).used())
 
 
-def check_threads(
-    rows: Rows, engine: vx.Engine, files: list[Path], probes: Probes, about: dict[str, Any]
-) -> None:
+def check_threads(rows: Rows, task: Task, engine: vx.Engine, probes: Probes) -> None:
     """See that one engine in four threads at once gives what it gives to one."""
-    with rows.tried(**about, path="threads", what="four at once"):
-        once = probed(engine, files, probes)
-        with ThreadPoolExecutor(4) as pool:
-            many = list(pool.map(lambda _: probed(engine, files, probes), range(4)))
-        for label, array in once.items():
-            worst = max(compare(each[label], array)["error"] for each in many)
-            rows.add(**about, path="threads", what=label, error=worst, ok=worst < SAME)
+    once = probed(engine, task.files, probes)
+    with ThreadPoolExecutor(4) as pool:
+        many = list(pool.map(lambda _: probed(engine, task.files, probes), range(4)))
+    for label, array in once.items():
+        worst = max(compare(each[label], array)["error"] for each in many)
+        rows.add(what=label, error=worst, ok=worst < SAME)

@@ -7,10 +7,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tables import table
 from vitonnx.engine.devices import first_line
 
 Row = dict[str, Any]
@@ -18,11 +20,12 @@ NO_MEMORY = re.compile(r"out of memory|allocat|bad_alloc", re.IGNORECASE)
 
 
 class Rows:
-    """Rows, each written by `write` as a line of JSON."""
+    """Rows, each of which is written by `write` as a line of JSON."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.rows: list[Row] = []
         self._write, self._start, self._one_at_a_time = write, time.perf_counter(), threading.Lock()
+        self._about: Row = {}
 
     @classmethod
     def to(cls, file: Path) -> Rows:
@@ -35,10 +38,16 @@ class Rows:
 
         return cls(write)
 
+    def about(self, **row: Any) -> Rows:
+        """Give the same rows, to which all that is added has this, too."""
+        other = copy(self)
+        other._about = {**self._about, **row}
+        return other
+
     def add(self, **row: Any) -> None:
         row = {
             key: float(f"{value:.6g}") if isinstance(value, float) else value
-            for key, value in row.items()
+            for key, value in {**self._about, **row}.items()
         }
         with self._one_at_a_time:
             row.setdefault("after", round(time.perf_counter() - self._start, 1))
@@ -54,7 +63,9 @@ class Rows:
         try:
             yield
         except Exception as error:  # whatever it is
-            self.add(**row, failed=in_words(error))
+            no_memory = NO_MEMORY.search(str(error))
+            said = f"{type(error).__name__}: {first_line(error)}"
+            self.add(**row, failed="out of memory" if no_memory else said)
 
     def of(self, section: str) -> list[Row]:
         """Give what was measured in a section; what failed isn't among it."""
@@ -63,8 +74,26 @@ class Rows:
         ]
 
 
-def in_words(error: BaseException) -> str:
-    """Say in a line what went wrong."""
-    if NO_MEMORY.search(str(error)):
-        return "out of memory"
-    return f"{type(error).__name__}: {first_line(error)}"
+def shown(title: str, rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
+    """Give a table, of whose columns each says how it shows a row; no rows, no table.
+
+    Examples
+    --------
+    >>> print(*shown("Speed", [{"ms": 1.25}, {}], {"ms": "{ms:.1f}"}), sep="\\n")
+    ## Speed
+    <BLANKLINE>
+    | ms  |
+    |-----|
+    | 1.2 |
+    | -   |
+    <BLANKLINE>
+    """
+    cells = [[_cell(form, row) for form in columns.values()] for row in rows]
+    return table(title, tuple(columns), cells) if cells else []
+
+
+def _cell(form: str, row: Row) -> str:
+    try:
+        return form.format(**row)
+    except KeyError:
+        return "-"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.gpu import __main__ as gpu
-from benchmarks.gpu import check, child, speeds
+from benchmarks.gpu import check, child, material, speeds
 from benchmarks.gpu.budget import Budget
 from benchmarks.gpu.card import open_runtime
 from benchmarks.gpu.compare import MODES, compare, verdict
@@ -229,6 +229,11 @@ def test_trimming_keeps_the_code_of_one_gpu_in_its_place() -> None:
     assert bytes(library[4 + len(both) : 4 + len(both + other + older)]) == other + older
     with pytest.raises(SystemExit, match="sm_90"):
         trim(bytearray(other), slim=False)
+
+
+def test_a_model_may_have_another_size() -> None:
+    assert (material.name_of("S8@480"), material.size_of("S8@480")) == ("S8", (480, 480))
+    assert (material.name_of("S8"), material.size_of("S8")) == ("S8", None)
 
 
 def test_an_archive_is_divided_so_that_every_part_has_room() -> None:

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
 class Budget:
     """Seconds that count down from when it is made."""
 
-    seconds: float
-    clock: Callable[[], float] = time.perf_counter
-    start: float = field(default=0.0, init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "start", self.clock())
-
-    @property
-    def spent(self) -> float:
-        return self.clock() - self.start
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock, self._end = clock, clock() + seconds
 
     @property
     def left(self) -> float:
         """Seconds that are left; below 0, the budget is overdrawn."""
-        return self.seconds - self.spent
+        return self._end - self._clock()
 
     def share(self, part: float) -> Budget:
         """Give a part of what is left to somebody, from now on."""
-        return Budget(max(0.0, part * self.left), self.clock)
+        return Budget(max(0.0, part * self.left), self._clock)

@@ -10,6 +10,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,39 +51,31 @@ class Card:
 
     def __init__(self, device: str) -> None:
         self.device = device
+        self.precision: Precision = "fp16" if device == "cuda" else "fp32"  # what is measured
+        self._cuda: Any = import_module("torch").cuda if device == "cuda" else None
 
     @property
     def half(self) -> Any:
-        """What is measured, as torch names it: half precision, and single on the processor."""
+        """The precision, as torch has it."""
         import torch
 
-        return torch.float16 if self.device == "cuda" else torch.float32
-
-    @property
-    def precision(self) -> Precision:
-        return "fp16" if self.device == "cuda" else "fp32"
+        return torch.float16 if self._cuda else torch.float32
 
     def synchronise(self) -> None:
-        if self.device == "cuda":
-            import torch
-
-            torch.cuda.synchronize()
+        if self._cuda:
+            self._cuda.synchronize()
 
     def used(self) -> int:
         """Count the bytes that are taken, by whomever."""
-        if self.device == "cpu":
+        if not self._cuda:
             return 0
-        import torch
-
-        free, total = torch.cuda.mem_get_info()
+        free, total = self._cuda.mem_get_info()
         return int(total - free)
 
     def empty(self) -> None:
         gc.collect()
-        if self.device == "cuda":
-            import torch
-
-            torch.cuda.empty_cache()
+        if self._cuda:
+            self._cuda.empty_cache()
 
     @contextlib.contextmanager
     def taking(self) -> Iterator[list[int]]:
@@ -97,15 +90,11 @@ class Card:
     def peak(self, work: Callable[[], object]) -> int:
         """Run a work of torch; give the most memory that it had."""
         self.empty()
-        if self.device == "cpu":
-            work()
-            return 0
-        import torch
-
-        torch.cuda.reset_peak_memory_stats()
+        if self._cuda:
+            self._cuda.reset_peak_memory_stats()
         work()
         self.synchronise()
-        return int(torch.cuda.max_memory_allocated())
+        return int(self._cuda.max_memory_allocated()) if self._cuda else 0
 
     def pixels(self, batch: int, size: tuple[int, int]) -> Any:
         """Draw a batch as files of ours take it, on the device."""

@@ -56,5 +56,4 @@ def product_rate(rows: Rows) -> float | None:
 
 
 def report(rows: Rows) -> list[str]:
-    columns = {"what": "{what}", "rate": "{rate:.4g} {unit}"}
-    return shown("Ceilings", rows.of("ceilings"), columns)
+    return shown("Ceilings", rows.of("ceilings"), "what: {what} | rate: {rate:.4g} {unit}")

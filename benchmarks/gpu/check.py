@@ -24,16 +24,10 @@ from vitonnx.engine import offered_precisions
 
 COUNT = 6  # pictures
 MODELS = 2  # beside those of the demo
-COLUMNS = {
-    "precision": "{mode}",
-    "path": "{path}",
-    "rows": "{count}",
-    "largest error": "{error:.1e}",
-    "of": "{model}, {what}",
-    "rank, mean": "{rank:.5f}",
-    "least": "{least:.5f}",
-    "": "{verdict}",
-}
+COLUMNS = (
+    "precision: {mode} | path: {path} | rows: {count} | verdict: {verdict} | rank, mean: {rank:.5f}"
+    " | least: {least:.5f} | largest error: {error:.1e} | of: {model}, {what}"
+)
 
 
 def check(asked: argparse.Namespace, rows: Rows, budget: Budget) -> None:
@@ -92,7 +86,7 @@ def report(asked: argparse.Namespace, rows: Rows) -> list[str]:
         for row in rows.rows
         if row.get("elsewhere") or row.get("copies")
     }
-    graphs = {"graph": "{path}, {mode}: {what}", "nodes": "{nodes}", "copies": "{copies}"}
+    graphs = "graph: {path}, {mode}: {what} | nodes: {nodes} | copies: {copies}"
     lines = shown("Nodes that did not run on the device", list(moved.values()), graphs)
     return [*lines, *shown(title, list(map(worst, ordered)), COLUMNS)]
 

@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.gpu.bench import Bench
 
 BATCH = 32  # of the peers
-COLUMNS = {
-    "model": "{model}",
-    "way": "{way}",
-    "pictures/s": "{pictures:.4g}",
-    "spread": "{spread:.0%}",
-}
+COLUMNS = "model: {model} | way: {way} | pictures/s: {pictures:.4g} | spread: {spread:.0%}"
 Ways = dict[str, Callable[[], object]]
 
 

@@ -8,10 +8,10 @@ single precision, with the mean and the spread that the skeleton notes.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import lzma
 import os
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,13 +63,9 @@ def fill(skeleton: Path, file: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.fill", description=__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--folder", type=Path, default=FOLDER)
-    asked = parser.parse_args()
     known = sorted(file.name.partition(".")[0] for file in SKELETONS.iterdir())
-    for name in asked.names or known:
-        fill(SKELETONS / f"{name}.skel.xz", asked.folder / f"{name}.onnx")
+    for name in sys.argv[1:] or known:
+        fill(SKELETONS / f"{name}.skel.xz", FOLDER / f"{name}.onnx")
 
 
 if __name__ == "__main__":

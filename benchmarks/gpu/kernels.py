@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 WAYS = (BASE, "heads, fused", "rollout, fused", "distance, fused")
 SHOWN, KEPT = 6, 25
 CALLS = 10
-COLUMNS = {
-    "us": "{us:.0f}",
-    "share": "{share:.0%}",
-    "times": "{count:.0f}",
-    "kernel": "{name:.70}",
-}
+COLUMNS = "us: {us:.0f} | share: {share:.0%} | times: {count:.0f} | kernel: {name:.70}"
 
 
 def measure(bench: Bench) -> None:

@@ -20,24 +20,12 @@ TIMM = {
 
 
 def name_of(model: str) -> str:
-    """Give the model's name without the size.
-
-    Examples
-    --------
-    >>> name_of("S8@480")
-    'S8'
-    """
+    """Give the model's name without the size behind it, as in "S8@480"."""
     return model.partition("@")[0]
 
 
 def size_of(model: str) -> tuple[int, int] | None:
-    """Give the size that is asked for behind the name; None where it is the file's own.
-
-    Examples
-    --------
-    >>> size_of("S8@480"), size_of("S8")
-    ((480, 480), None)
-    """
+    """Give the size that is asked for; None where it is the file's own."""
     side = model.partition("@")[2]
     return (int(side), int(side)) if side else None
 

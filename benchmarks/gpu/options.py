@@ -27,15 +27,10 @@ ON_CUDA: dict[str, tuple[Precision, dict[str, Any]]] = {
     "fp32": ("fp32", {}),
 }
 ON_CPU: dict[str, tuple[Precision, dict[str, Any]]] = {AS_IT_IS: ("fp32", {})}
-COLUMNS = {
-    "model": "{model}",
-    "graph": "{way}",
-    "batch": "{batch}",
-    "option": "{option}",
-    "pictures/s": "{pictures:.4g}",
-    f"x {AS_IT_IS}": "{against:.2f}",
-    "spread": "{spread:.0%}",
-}
+COLUMNS = (
+    "model: {model} | graph: {way} | batch: {batch} | option: {option}"
+    " | pictures/s: {pictures:.4g} | x as it is: {against:.2f} | spread: {spread:.0%}"
+)
 
 
 def measure(bench: Bench) -> None:

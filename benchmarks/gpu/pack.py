@@ -41,13 +41,7 @@ def tree_size(root: Path) -> int:
 
 
 def parts_of(size: int, room: int) -> list[int]:
-    """Divide an archive into the sizes of parts of which each has room.
-
-    Examples
-    --------
-    >>> parts_of(46, 53), parts_of(120, 53)
-    ([46], [14, 53, 53])
-    """
+    """Divide an archive into the sizes of parts of which each has room, the first the least."""
     whole, rest = divmod(size, room)
     return [rest] * bool(rest) + [room] * whole
 

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -74,22 +74,14 @@ class Rows:
         ]
 
 
-def shown(title: str, rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
-    """Give a table, of whose columns each says how it shows a row; no rows, no table.
+def shown(title: str, rows: Sequence[Row], columns: str) -> list[str]:
+    """Give a table; no rows, no table.
 
-    Examples
-    --------
-    >>> print(*shown("Speed", [{"ms": 1.25}, {}], {"ms": "{ms:.1f}"}), sep="\\n")
-    ## Speed
-    <BLANKLINE>
-    | ms  |
-    |-----|
-    | 1.2 |
-    | -   |
-    <BLANKLINE>
+    Its columns are as in "model: {model} | ms: {milliseconds:.1f}", where a row may lack a value.
     """
-    cells = [[_cell(form, row) for form in columns.values()] for row in rows]
-    return table(title, tuple(columns), cells) if cells else []
+    forms = dict(column.split(": ", 1) for column in columns.split(" | "))
+    cells = [[_cell(form, row) for form in forms.values()] for row in rows]
+    return table(title, tuple(forms), cells) if cells else []
 
 
 def _cell(form: str, row: Row) -> str:

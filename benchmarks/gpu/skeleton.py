@@ -8,9 +8,9 @@ for its weights, of which it notes mean and deviation; `fill` draws them again.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import lzma
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +38,11 @@ def skeleton_of(file: Path) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.skeleton", description=__doc__)
-    parser.add_argument("name")
-    parser.add_argument("file", type=Path)
-    asked = parser.parse_args()
-    skeleton = skeleton_of(asked.file)
+    name, file = sys.argv[1:]
+    skeleton = skeleton_of(Path(file))
     # The hash comes first: of the file that is made of the rest.
     digest = hashlib.sha256(drawn(skeleton)).hexdigest().encode()
-    place = SKELETONS / f"{asked.name}.skel.xz"
-    preset = 9 | lzma.PRESET_EXTREME
+    place, preset = SKELETONS / f"{name}.skel.xz", 9 | lzma.PRESET_EXTREME
     place.write_bytes(lzma.compress(digest + b"\n" + skeleton, preset=preset))
     print(f"{place}, {place.stat().st_size / 1024:.0f} KB")
 

@@ -24,30 +24,17 @@ GOALS = {"heads": 0.95, "rollout": 0.9, "distance": 0.9}
 OF_TRANSFORMERS = 5.0
 MANY = 2**34  # bytes of attention of one call, above which peers that catch all aren't tried
 BEST_PEER = (HOOKS, LAST_BLOCK, TRANSFORMERS)
-FEW = 8  # pictures, up to which what launching costs is seen
-ABOUT = {"model": "{model}", "batch": "{batch}"}
-USED = {"of the product": "{used:.0%}"}
-COLUMNS = {
-    **ABOUT,
-    "way": "{way}",
-    "pictures/s": "{pictures:.4g}",
-    "ms": "{milliseconds:.3f}",
-    "spread": "{spread:.0%}",
-    "x plain": "{plain:.2f}",
-    "x transformers": "{transformers:.2f}",
-    "x best peer": "{peer:.2f}",
-    **USED,
-    "MB": "{memory_mb:.0f}",
-}
-GOAL_COLUMNS = {
-    **ABOUT,
-    "probe": "{probe}",
-    "x plain": "{plain:.3f}",
-    "goal": "{goal:g} {met}",
-    "x transformers": "{transformers:.1f}",
-    "goal of heads": "{other_goal:g} {other_met}",
-    **USED,
-}
+COLUMNS = (
+    "model: {model} | batch: {batch} | way: {way} | pictures/s: {pictures:.4g}"
+    " | ms: {milliseconds:.3f} | spread: {spread:.0%} | x plain: {plain:.2f}"
+    " | x transformers: {transformers:.2f} | x best peer: {peer:.2f}"
+    " | of the product: {used:.0%} | MB: {memory_mb:.0f}"
+)
+GOAL_COLUMNS = (
+    "model: {model} | batch: {batch} | probe: {probe} | x plain: {plain:.3f}"
+    " | goal: {goal:g} {met} | x transformers: {transformers:.1f}"
+    " | goal of heads: {other_goal:g} {other_met} | of the product: {used:.0%}"
+)
 
 
 def measure(bench: Bench, model: str) -> None:
@@ -115,21 +102,15 @@ def _batch(
             }
             if way in runners:
                 row["first_seconds"] = runners[way].first
-            elif batch <= FEW:
-                calls = max(1, min(100, int(bench.clock.seconds / found.median)))
-                row["queued"] = batch / bench.clock.block(subjects[way], calls, queued=True)
             rows.add(way=way, **row)
 
 
 def against(times: Mapping[str, Times], found: Times) -> dict[str, float]:
     """Say how many times as fast it is as plain inference, as transformers, as the best peer."""
-    best = min((times[way] for way in BEST_PEER if way in times), key=_median, default=None)
+    peers = [times[way] for way in BEST_PEER if way in times]
+    best = min(peers, key=lambda peer: peer.median, default=None)
     bases = {"plain": times.get(BASE), "transformers": times.get(TRANSFORMERS), "peer": best}
     return {name: ratio(base, found) for name, base in bases.items() if base is not None}
-
-
-def _median(times: Times) -> float:
-    return times.median
 
 
 def flops(manifest: Manifest) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 MAGIC = struct.pack("<I", 0xBA55ED50)
 HEAD = 16  # bytes: magic, version, length of the header, and of all behind it
@@ -13,17 +12,7 @@ PTX, MACHINE = 1, 2  # kinds of code
 KEEP, OTHER = 90, 120  # compute capability of Hopper; and one that it is not
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Code for one kind of GPU, with its own header."""
-
-    kind: int
-    capability: int
-    content: bytes
-
-    @property
-    def fits(self) -> bool:
-        return (self.kind, self.capability) == (MACHINE, KEEP)
+Entry = tuple[int, int, bytes]  # kind, compute capability, and all of it with its own header
 
 
 def trim(library: bytearray, *, slim: bool) -> Counter[str]:
@@ -37,29 +26,19 @@ def trim(library: bytearray, *, slim: bool) -> Counter[str]:
     If `slim`, containers that have nothing but that entry lose it, too: these are products of
     mixtures of experts, and in FP8, which no Vision Transformer has. They get the smallest entry
     for another GPU, so that the driver finds a whole container with nothing for this one in it.
-
-    Returns
-    -------
-    Counter
-        Bytes by what became of them.
-
-    Raises
-    ------
-    SystemExit
-        If it is no such library.
+    Give the bytes by what became of them.
     """
     containers = list(_containers(library))
     entries = [entry for _, _, found in containers for entry in found]
-    if not any(entry.fits for entry in entries):
+    if not any(entry[:2] == (MACHINE, KEEP) for entry in entries):
         raise SystemExit("no code for sm_90 was found: is this the CUDA provider?")
-    others = [entry.content for entry in entries if entry.capability == OTHER]
+    others = (content for _, capability, content in entries if capability == OTHER)
     other = min(others, key=len, default=b"")
     seen: Counter[str] = Counter()
     for start, end, found in containers:
-        fits = [entry.content for entry in found if entry.fits]
+        fits = [content for *kind, content in found if kind == [MACHINE, KEEP]]
         # Without machine code, PTX would be compiled by the driver.
-        older = [e.content for e in found if e.kind == PTX and e.capability <= KEEP]
-        kept = fits or older
+        kept = fits or [each for kind, since, each in found if kind == PTX and since <= KEEP]
         if not kept:
             seen["for others alone"] += end - start
             continue
@@ -89,7 +68,7 @@ def _containers(library: bytearray) -> Iterator[tuple[int, int, list[Entry]]]:
             if kind not in (PTX, MACHINE) or not 32 <= length <= 4096 or after > end:
                 raise SystemExit(f"an entry of unknown form at {at:#x}: use --level whole.")
             (capability,) = struct.unpack_from("<I", library, at + 28)
-            entries.append(Entry(kind, capability, bytes(library[at:after])))
+            entries.append((kind, capability, bytes(library[at:after])))
             at = after
         yield start, end, entries
         start = library.find(MAGIC, end)

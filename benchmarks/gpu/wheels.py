@@ -58,10 +58,8 @@ def _download(folder: Path, names: Sequence[str]) -> list[Path]:
     if missing:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
         command += ["--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp"]
-        for abi in (f"cp{PYTHON.replace('.', '')}", "abi3", "none"):
-            command += ["--abi", abi]
-        for platform in PLATFORMS:
-            command += ["--platform", platform]
+        command += [f"--abi={abi}" for abi in (f"cp{PYTHON.replace('.', '')}", "abi3", "none")]
+        command += [f"--platform={platform}" for platform in PLATFORMS]
         subprocess.run([*command, "-d", str(folder), *missing], check=True)
     return [_found(folder, name)[-1] for name in names]
 

@@ -68,21 +68,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def left_out(rows: Rows) -> list[str]:
-    found = [row for row in rows.rows if {"failed", "skipped"} & {*row} or verdict_of(row) is False]
-    if not found:
-        return []
-    return ["## Left out, or failed", "", *(f"- {_named(row)}: {_why(row)}" for row in found), ""]
-
-
-def _named(row: Row) -> str:
+    """List what was left out, or failed, and why."""
     names = ("section", "model", "mode", "path", "batch", "way", "option", "what")
-    return ", ".join(f"{row[name]}" for name in names if name in row)
-
-
-def _why(row: Row) -> str:
-    said = row.get("failed") or row.get("skipped")
-    numbers = {name: row[name] for name in ("error", "rank", "least", "said") if name in row}
-    return said or ", ".join(f"{name} {value}" for name, value in numbers.items()) or "it is not so"
+    lines = []
+    for row in rows.rows:
+        why = row.get("failed") or row.get("skipped")
+        if why is None and verdict_of(row) is False:
+            numbers = {
+                name: row[name] for name in ("error", "rank", "least", "said") if name in row
+            }
+            why = ", ".join(f"{name} {value}" for name, value in numbers.items()) or "it is not so"
+        if why is not None:
+            lines.append(f"- {', '.join(str(row[name]) for name in names if name in row)}: {why}")
+    return ["## Left out, or failed", "", *lines, ""] if lines else []
 
 
 def verdict_of(row: Row) -> bool | None:

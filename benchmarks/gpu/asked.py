@@ -15,37 +15,20 @@ from vitonnx.media import open_picture
 
 Probes = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
-# The array of each probe's result that is compared.
-ARRAYS = {
-    "heads": "attention",
-    "rollout": "rollout",
-    "distance": "distance",
-    "norms": "norms",
-    "similarity": "similarity",
-    "lens": "probability",
-    "attribution": "attribution",
-}
+# The array of a probe's result that is compared, where it isn't called as the probe.
+ARRAYS = {"heads": "attention", "lens": "probability"}
 
 
 def probe_sets(blocks: int, *, head: bool) -> list[Probes]:
     """Give what is asked: each set is one graph. Those of classes need a `head`."""
     middle = blocks // 2
+    pixel, mean = (vx.Heads(block=middle, query=query) for query in ((200, 300), "mean"))
+    renormalised = vx.Distance(renormalize=True)
     sets: list[Probes] = [
-        {
-            "heads, last block": vx.Heads(),
-            "rollout": vx.Rollout(),
-            "distance": vx.Distance(),
-        },
-        {
-            "heads, first block": vx.Heads(block=0),
-            "rollout, max": vx.Rollout(fusion="max"),
-            "distance, renormalised": vx.Distance(renormalize=True),
-        },
-        {
-            f"heads, block {middle}, a pixel": vx.Heads(block=middle, query=(200, 300)),
-            "rollout, discard 0.5": vx.Rollout(discard=0.5),
-        },
-        {f"heads, block {middle}, mean": vx.Heads(block=middle, query="mean")},
+        {"heads, last block": vx.Heads(), "rollout": vx.Rollout(), "distance": vx.Distance()},
+        {"heads, first block": vx.Heads(block=0), "rollout, max": vx.Rollout(fusion="max")},
+        {f"heads, block {middle}, a pixel": pixel, "rollout, discard 0.5": vx.Rollout(discard=0.5)},
+        {f"heads, block {middle}, mean": mean, "distance, renormalised": renormalised},
         {"norms": vx.Norms(), "similarity": vx.Similarity()},
     ]
     classes: list[Probes] = [{"lens": vx.Lens(class_=1)}, {"attribution": vx.Attribution(target=1)}]
@@ -74,7 +57,8 @@ def probed_pixels(engine: vx.Engine, pixels: Any, probe: Any) -> NDArray[Any]:
 
 
 def stacked(results: Iterable[Any], probe: Any) -> NDArray[Any]:
-    return np.stack([np.asarray(getattr(result, ARRAYS[probe.name])) for result in results])
+    name = ARRAYS.get(probe.name, probe.name)
+    return np.stack([np.asarray(getattr(result, name)) for result in results])
 
 
 def expectation(file: Path, size: tuple[int, int] | None, files: Sequence[Path]) -> Arrays:

@@ -93,8 +93,7 @@ def _ready(engine: vx.Engine, pixels: Any, batch: int) -> None:
 
 def _decode(engine: vx.Engine, files: Sequence[Path]) -> None:
     with ThreadPoolExecutor(engine.decoders) as pool:
-        for _ in pool.map(engine.prepare, files):
-            pass
+        list(map(bool, pool.map(engine.prepare, files)))
 
 
 def _feed(peer: Timm | HuggingFace, half: Any, files: Sequence[Path]) -> None:

@@ -15,12 +15,11 @@ from vitonnx.engine import Plan, Precision, plan_graph
 from vitonnx.modelfile import load_outline, open_graph, save_graph
 
 BASE = "plain, fused"
+ALL = (vx.Heads(), vx.Rollout(), vx.Distance())
 PROBES: dict[str, tuple[Any, ...]] = {
     "plain": (),
-    "heads": (vx.Heads(),),
-    "rollout": (vx.Rollout(),),
-    "distance": (vx.Distance(),),
-    "all": (vx.Heads(), vx.Rollout(), vx.Distance()),
+    **{each.name: (each,) for each in ALL},
+    "all": ALL,
 }
 FUSED = tuple(f"{name}, fused" for name in PROBES)
 STANDARD = ("plain, standard", "heads, standard", "rollout, standard")
@@ -31,16 +30,15 @@ def write_graph(key: Key, source: Path, target: Path, provider: str) -> None:
     """Write plain inference, or probes in it; fused, or of standard operators alone."""
     model, way, precision = key
     what, _, kind = way.partition(", ")
-    has = load_outline(source).outputs
-    plan = Plan(
-        PROBES[what],
-        () if PROBES[what] else ("logits" if "logits" in has else "embedding",),
-        size_of(model),
-        fused=kind == "fused",
-        precision=precision,
-        fixed=True,
-        provider=provider if kind == "fused" else "",
-    )
+    answer = "logits" if "logits" in load_outline(source).outputs else "embedding"
+    kinds = {"fused": True, "provider": provider} if kind == "fused" else {"fused": False}
+    options: dict[str, Any] = {
+        "size": size_of(model),
+        "precision": precision,
+        "fixed": True,
+        **kinds,
+    }
+    plan = Plan(PROBES[what], () if PROBES[what] else (answer,), **options)
     passing = target.with_suffix(".part")
     save_graph(plan_graph(open_graph(source), plan), passing)
     passing.rename(target)

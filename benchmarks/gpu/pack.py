@@ -28,7 +28,7 @@ OUT = '--out "${OUT:-build/gpu}"'
 # Seconds that a call may take, and the command: all; and what that left out, if time is left.
 CALLS = (
     (580, f"{START} --budget 500 {OUT}"),
-    (300, f"{START} --sections prove kernels options --budget 240 {OUT}-more"),
+    (300, f"{START} --sections prove kernels options --budget 240 {OUT}/more"),
 )
 
 
@@ -48,6 +48,8 @@ def parts_of(size: int, room: int) -> list[int]:
 
 def lay(root: Path, archive: Path, room: int) -> list[str]:
     """Lay the archive's parts into folders, one a call; give these, the last with its sum."""
+    if room < 8 * MIB:
+        raise SystemExit("the source leaves no room: remove files that git doesn't know.")
     for old in root.glob(".gpu*"):
         if old.name != ".gpu-cache":
             shutil.rmtree(old)
@@ -66,9 +68,7 @@ def lay(root: Path, archive: Path, room: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.gpu.pack",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--level", choices=("slim", "sm90", "whole"), default="slim")
     parser.add_argument("--room", type=float, help="MiB that a call carries beside the source")
@@ -77,12 +77,7 @@ def main() -> None:
     cache = ROOT / ".gpu-cache"
     archive = pack(cache, fetch(cache / "wheels", asked.runtime), asked.level)
     tree = tree_size(ROOT)
-    room = int(asked.room * MIB) if asked.room else CARRY - MARGIN - tree
-    if room < 8 * MIB:
-        raise SystemExit(
-            f"the source has {tree / MIB:.1f} MiB: remove files that git doesn't know."
-        )
-    folders = lay(ROOT, archive, room)
+    folders = lay(ROOT, archive, int(asked.room * MIB) if asked.room else CARRY - MARGIN - tree)
     print(f"The source has {tree / MIB:.1f} MiB; with it travels, a call each:")
     for folder in folders:
         size = sum(file.stat().st_size for file in (ROOT / folder).iterdir())

@@ -63,9 +63,8 @@ class Rows:
         try:
             yield
         except Exception as error:  # whatever it is
-            no_memory = NO_MEMORY.search(str(error))
             said = f"{type(error).__name__}: {first_line(error)}"
-            self.add(**row, failed="out of memory" if no_memory else said)
+            self.add(**row, failed="out of memory" if NO_MEMORY.search(str(error)) else said)
 
     def of(self, section: str) -> list[Row]:
         """Give what was measured in a section; what failed isn't among it."""

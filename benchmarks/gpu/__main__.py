@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.gpu import bench, check
+from benchmarks.gpu import check, sections
 from benchmarks.gpu.budget import Budget
 from benchmarks.gpu.compare import verdict
 from benchmarks.gpu.proof import prove
@@ -20,7 +20,7 @@ from benchmarks.gpu.rows import Row, Rows
 from benchmarks.tables import machine
 from vitonnx.engine.devices import Device
 
-SECTIONS = ("prove", "check", *bench.SECTIONS)
+SECTIONS = ("prove", "check", *sections.MEASURED)
 CHECKING = 0.35  # of the time, at most
 # What a runtime can be told is tried, and needn't be had.
 TRIED = ("kernels", "options")
@@ -40,8 +40,8 @@ def main(words: Sequence[str] | None = None) -> int:
             alone = asked.sections in (["check"], ["prove", "check"])
             with rows.tried(section="check", model="-", mode="fp32", path="all", what="all"):
                 check.check(asked, rows, budget if alone else budget.share(CHECKING))
-        bench.measure(asked, rows, budget)
-    report = bench.report(rows)
+        sections.measure(asked, rows, budget)
+    report = sections.report(rows)
     if "check" in asked.sections:
         report += check.report(asked, rows)
     report += [*left_out(rows), last_line(asked, rows)]
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     add("--batches", nargs="+", type=int, default=[32, 8, 128, 1])
     add("--rounds", type=int, default=5)
     add("--seconds", type=float, default=0.06, help="that a way takes in one round, at least a run")
-    add("--pictures", type=int, default=768, help="from files")
+    add("--pictures", type=int, default=512, help="from files")
     add("--unique", type=int, default=128, help="files, read again and again")
     add("--jobs", type=int, default=8, help="processes at a time that check, or make graphs")
     return found

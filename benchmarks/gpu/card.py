@@ -5,10 +5,9 @@ Everything runs on the processor, too, so that all can be tried without a GPU.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -77,16 +76,6 @@ class Card:
         if self._cuda:
             self._cuda.empty_cache()
 
-    @contextlib.contextmanager
-    def taking(self) -> Iterator[list[int]]:
-        """Measure what the work inside takes and keeps, as the runtime's pools do."""
-        self.empty()
-        self.synchronise()
-        found, before = [0], self.used()
-        yield found
-        self.synchronise()
-        found[0] = self.used() - before
-
     def peak(self, work: Callable[[], object]) -> int:
         """Run a work of torch; give the most memory that it had."""
         self.empty()
@@ -107,10 +96,11 @@ class Runner:
     """A graph in onnxruntime, its input and outputs bound on the device."""
 
     def __init__(self, file: Path, card: Card, **options: Any) -> None:
-        self.card = card
-        with card.taking() as taken:
-            self.session = open_runtime(file, card.device, **options)
-        self.memory, self.first = taken[0], 0.0
+        card.empty()
+        before = card.used()
+        self.session = open_runtime(file, card.device, **options)
+        self.card, self.first = card, 0.0
+        self.memory = card.used() - before  # that it takes, and keeps in its pool
 
     def bind(self, pixels: Any, *, fixed: bool = False) -> Callable[[], object]:
         """Bind a batch; give the call, which has run before, and its time and memory are noted.
@@ -126,12 +116,14 @@ class Runner:
             else:
                 binding.bind_output(output.name, self.card.device, 0)
         run = partial(_run, self.session, binding, (pixels, kept))
-        start = time.perf_counter()
-        with self.card.taking() as taken:
-            run()
-        self.first, self.memory = time.perf_counter() - start, self.memory + taken[0]
+        self.card.empty()
+        before, start = self.card.used(), time.perf_counter()
+        run()
+        self.card.synchronise()
+        self.first = time.perf_counter() - start
         if fixed:
             run()  # recorded by now, and replayed from here on
+        self.memory += self.card.used() - before
         return run
 
 

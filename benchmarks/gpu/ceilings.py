@@ -5,12 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
+from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.rows import Rows, shown
-
-if TYPE_CHECKING:
-    from benchmarks.gpu.bench import Bench
 
 ROUNDS = 5
 

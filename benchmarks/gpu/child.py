@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
-from threading import Event, Timer
+from threading import Timer
 
 from benchmarks.gpu.rows import Rows
 from benchmarks.gpu.task import Task
@@ -28,28 +28,22 @@ def run_child(rows: Rows, module: str, task: Task, seconds: float) -> None:
         rows.add(skipped="no time was left")
         return
     command = [sys.executable, *COMMAND, module, json.dumps(asdict(task))]
-    late = Event()
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process,
     ):
-
-        def end() -> None:
-            late.set()
-            process.kill()
-
-        timer = Timer(seconds, end)
+        timer = Timer(seconds, process.kill)
         timer.start()
         for line in process.stdout or ():
             if line.startswith(MARK):
                 rows.add(**json.loads(line.removeprefix(MARK)))
-        code = process.wait()
+        code, late = process.wait(), timer.finished.is_set()
         timer.cancel()
         errors.seek(0)
         said = errors.read().strip().splitlines()
-    if late.is_set():
+    if late:
         rows.add(skipped="out of time")
     elif code:
         rows.add(failed=f"exit code {code}: {' '.join(said[-1:])}")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
+from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.card import Runner
 from benchmarks.gpu.graphs import BASE
 from benchmarks.gpu.material import manifest_of
 from benchmarks.gpu.rows import Rows, shown
-
-if TYPE_CHECKING:
-    from benchmarks.gpu.bench import Bench
 
 WAYS = (BASE, "heads, fused", "rollout, fused", "distance, fused")
 SHOWN, KEPT = 6, 25

@@ -49,11 +49,10 @@ def _on_card(work: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     """Take nearly all that is free meanwhile."""
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
-    taken = torch.empty(max(0, free - ROOM), dtype=torch.uint8, device="cuda")
-    found = work()
-    del taken
-    return found
+    taken = []
+    while (more := torch.cuda.mem_get_info()[0] - ROOM) > ROOM // 8:
+        taken.append(torch.empty(more // 2, dtype=torch.uint8, device="cuda"))
+    return work()
 
 
 def _on_processor(work: Callable[[], NDArray[Any]], heard: list[str]) -> NDArray[Any]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.card import Runner
 from benchmarks.gpu.graphs import BASE
 from benchmarks.gpu.material import manifest_of
 from benchmarks.gpu.rows import Rows, shown
 from benchmarks.timing import ratio
 from vitonnx.engine import Precision
-
-if TYPE_CHECKING:
-    from benchmarks.gpu.bench import Bench
 
 AS_IT_IS = "as it is"
 ON_CUDA: dict[str, tuple[Precision, dict[str, Any]]] = {

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,7 @@ class Rows:
     def to(cls, file: Path) -> Rows:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("")
-
-        def write(line: str) -> None:
-            with file.open("a") as stream:
-                stream.write(line + "\n")
-
-        return cls(write)
+        return cls(partial(_append, file))
 
     def about(self, **row: Any) -> Rows:
         """Give the same rows, to which all that is added has this, too."""
@@ -71,6 +67,11 @@ class Rows:
         return [
             r for r in self.rows if r["section"] == section and not {"failed", "skipped"} & {*r}
         ]
+
+
+def _append(file: Path, line: str) -> None:
+    with file.open("a") as stream:
+        stream.write(line + "\n")
 
 
 def shown(title: str, rows: Sequence[Row], columns: str) -> list[str]:

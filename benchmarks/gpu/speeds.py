@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
+from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.card import Runner
 from benchmarks.gpu.ceilings import product_rate
 from benchmarks.gpu.graphs import BASE
@@ -15,9 +15,6 @@ from benchmarks.gpu.peers import CATCHING_ALL, HOOKS, LAST_BLOCK, TRANSFORMERS, 
 from benchmarks.gpu.rows import Row, Rows, shown
 from benchmarks.timing import Times, ratio
 from vitonnx.manifest import Manifest
-
-if TYPE_CHECKING:
-    from benchmarks.gpu.bench import Bench
 
 # Times the speed of plain inference, both by the runtime's own attention; and of transformers.
 GOALS = {"heads": 0.95, "rollout": 0.9, "distance": 0.9}

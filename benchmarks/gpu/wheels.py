@@ -21,11 +21,11 @@ MIB = 2**20
 PYTHON = "3.12"  # of that machine, whatever it is here
 RUNTIME = "onnxruntime-gpu==1.31.1"  # whose library `trim` was tried on
 # What vitonnx imports on its way to engine and probes, beside what PyTorch's peers bring. PyAV, for
-# videos alone, is left out. pydantic names the version of its core.
+# videos alone, is left out. pydantic goes with one version of its core.
 MISSING = (
     *("array-api-compat==1.16.0", "ndonnx==0.23.0", "spox==0.18.2", "platformdirs==4.14.8"),
-    *("pydantic==2.14.4", "annotated-types==0.8.0", "typing-inspection==0.4.5"),
-    "typing-extensions==4.16.0",
+    *("pydantic==2.14.4", "pydantic-core==2.50.5", "annotated-types==0.8.0"),
+    *("typing-inspection==0.4.5", "typing-extensions==4.16.0"),
 )
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 17)] + ["manylinux2014_x86_64"]
 # The module has libonnxruntime.so linked into it; the rest is for other hardware, or no code.
@@ -43,17 +43,8 @@ FILTERS = [
 
 def fetch(folder: Path, runtime: str) -> list[Path]:
     """Give the wheels; those that are missing are downloaded."""
-    wheels = _download(folder, [runtime, *MISSING])
-    (pydantic,) = (wheel for wheel in wheels if wheel.name.startswith("pydantic-"))
-    with zipfile.ZipFile(pydantic) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        core = re.search(r"^Requires-Dist: (pydantic-core==\S+)", archive.read(name).decode(), re.M)
-    assert core is not None
-    return [*wheels, *_download(folder, [core[1]])]
-
-
-def _download(folder: Path, names: Sequence[str]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
+    names = [runtime, *MISSING]
     missing = [name for name in names if not _found(folder, name)]
     if missing:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5)
     add("--seconds", type=float, default=0.06, help="that a way takes in one round, at least a run")
     add("--pictures", type=int, default=512, help="from files")
-    add("--unique", type=int, default=128, help="files, read again and again")
+    add("--unique", type=int, default=64, help="files, read again and again")
     add("--jobs", type=int, default=8, help="processes at a time that check, or make graphs")
     return found
 

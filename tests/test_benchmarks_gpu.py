@@ -21,12 +21,14 @@ from benchmarks.gpu.fill import SKELETONS, drawn, fill
 from benchmarks.gpu.graphs import BASE
 from benchmarks.gpu.pack import parts_of
 from benchmarks.gpu.peers import HOOKS
+from benchmarks.gpu.private import require_provider
 from benchmarks.gpu.rows import Rows, shown
 from benchmarks.gpu.skeleton import skeleton_of
 from benchmarks.gpu.task import Task
 from benchmarks.gpu.trim import MAGIC, trim
 from benchmarks.timing import Times, ratio
 
+import vitonnx as vx
 from vitonnx.demo import demo_models
 from vitonnx.engine import find_obstacle
 
@@ -252,6 +254,14 @@ def test_what_is_asked_for_on_a_gpu_never_runs_on_the_cpu(tmp_path: Path) -> Non
     report = (tmp_path / "report.md").read_text()
     assert str(obstacle) in report
     assert report.splitlines()[-1].startswith("failed on cuda")
+
+
+def test_an_engine_that_fell_back_is_found() -> None:
+    engine = vx.Engine(demo_models()["scenes_vit"], device="cpu")
+    engine.run_pixels(np.zeros((1, *engine.manifest.size, 3), np.uint8), engine.outputs)
+    require_provider(engine, "cpu")
+    with pytest.raises(RuntimeError, match="runs on"):
+        require_provider(engine, "cuda")
 
 
 FEW = ("--models", "Ti16", "--rounds", "2", "--unique", "8")

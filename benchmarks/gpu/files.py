@@ -15,6 +15,7 @@ import vitonnx as vx
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.material import PICTURES, TIMM, file_of, name_of, size_of
 from benchmarks.gpu.peers import heads
+from benchmarks.gpu.private import require_provider
 from benchmarks.gpu.rows import Rows, shown
 from benchmarks.peers import HuggingFace, Timm, load
 from benchmarks.pictures import picture_files
@@ -82,6 +83,7 @@ def _stream(engine: vx.Engine, files: Sequence[Path], probes: Sequence[Any]) -> 
     for result in engine.stream(iter(files), probes):
         if result.error is not None:
             raise result.error
+    require_provider(engine, engine.device.partition(":")[0])
 
 
 def _ready(engine: vx.Engine, pixels: Any, batch: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import vitonnx as vx
 from benchmarks.gpu.asked import Arrays, Probes, probed
 from benchmarks.gpu.compare import compare
+from benchmarks.gpu.private import require_provider
 from benchmarks.gpu.rows import Rows
 
 
@@ -51,3 +52,4 @@ class Task:
         with rows.tried(what=" + ".join(probes)):
             for label, array in probed(engine, self.files, probes).items():
                 rows.add(what=label, **compare(array, self.expected[label]))
+            require_provider(engine, self.device)

@@ -100,7 +100,7 @@ def last_line(asked: argparse.Namespace, rows: Rows) -> str:
         return f"failed on {asked.device}: {counts}"
     if not any("failed" not in row and "skipped" not in row for row in rows.rows):
         return f"failed on {asked.device}: nothing was done in {asked.budget:.0f} s"
-    whole = " as far as the time allowed" if skipped else ""
+    whole = ", but for what was left out" if skipped else ""
     return f"passed on {asked.device}{whole}: {counts}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 PACKAGES = (
     *("vitonnx", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
     *("onnxruntime-ep-openvino", "onnxruntime-ep-webgpu", "numpy", "torch", "timm", "transformers"),
+    *("nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13", "onnx", "onnx-ir", "ndonnx"),
 )
 
 

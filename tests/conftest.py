@@ -33,8 +33,8 @@ if PREFIX not in os.environ.get("XDG_CACHE_HOME", ""):
     CACHE = tempfile.TemporaryDirectory(prefix=PREFIX)
     os.environ["XDG_CACHE_HOME"] = CACHE.name
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` a terminal that
-# hangs up; so would every program that they start: the tests of signals need these heard.
+# A shell that starts the tests in the background has them ignore Ctrl-C, and `nohup` a terminal
+# that hangs up; so would every program that they start: the tests of signals need these heard.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):  # Windows has none
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -27,6 +27,16 @@ BEST = 5
 def probabilities(logits: Array) -> Array:
     """Turn logits into probabilities, by a softmax over the last axis.
 
+    Parameters
+    ----------
+    logits : (..., classes)
+        Scores.
+
+    Returns
+    -------
+    (..., classes), the input's dtype
+        From 0 to 1; the last axis sums to 1.
+
     Examples
     --------
     >>> import numpy as np

@@ -92,7 +92,7 @@ def finished(words: list[str], **more: str) -> Outcome:
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,  # for what hangs, and not for what is slow
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)

@@ -118,7 +118,7 @@ def test_shards_that_were_lost_are_done_again(
         if loss == "node":
             made.remove_node(lost, allow_graceful=False)
         os.kill(stopped, signal.SIGKILL)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 1, err  # of the bad picture
     one, many = (desk / output for output in outputs)
     assert out == f"{outputs[1]}\n"  # and no line of Ray's

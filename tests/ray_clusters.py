@@ -16,7 +16,7 @@ from typing import Any
 __all__ = ["Node", "cluster", "command", "start", "stop_one", "until", "workers"]
 
 STORE = 100 * 2**20
-PATIENCE = 120  # seconds: of a machine that is busy with other things
+PATIENCE = 300.0  # seconds: for what hangs, and not for what is slow
 # What Ray calls the process of a worker while it has a shard.
 BUSY = re.compile(rb"ray::[^\0]*Worker\)\)\.submit")
 # So that the loss of a node is noticed within seconds.

@@ -7,10 +7,13 @@ budget has no time for is left out, and said. `--device cpu` tries all of it wit
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
+from multiprocessing import active_children
 from pathlib import Path
+from threading import Timer
 
 from benchmarks.gpu import check, sections
 from benchmarks.gpu.budget import Budget
@@ -22,6 +25,7 @@ from vitonnx.engine.devices import Device
 
 SECTIONS = ("prove", "check", *sections.MEASURED)
 CHECKING = 0.35  # of the time, at most
+GRACE = 15  # seconds for the step that is under way when the time is over
 # What a runtime can be told is tried, and needn't be had.
 TRIED = ("kernels", "options")
 
@@ -34,13 +38,21 @@ def main(words: Sequence[str] | None = None) -> int:
     title = f"# {asked.device} ({Device(asked.device).title})"
     head = [title, "", *machine(), "", f"`python -m benchmarks gpu {shlex.join(words)}`", ""]
     print("\n".join(head), flush=True)
-    proved = "prove" not in asked.sections or prove(asked.device, rows)
-    if proved:
+    late = Timer(asked.budget + GRACE, give_up, (asked, rows, head))
+    late.daemon = True
+    late.start()
+    if "prove" not in asked.sections or prove(asked.device, rows):
         if "check" in asked.sections:
             alone = asked.sections in (["check"], ["prove", "check"])
             with rows.tried(section="check", model="-", mode="fp32", path="all", what="all"):
                 check.check(asked, rows, budget if alone else budget.share(CHECKING))
         sections.measure(asked, rows, budget)
+    late.cancel()
+    return finish(asked, rows, head)
+
+
+def finish(asked: argparse.Namespace, rows: Rows, head: Sequence[str]) -> int:
+    """Write the report; give the exit code."""
     report = sections.report(rows)
     if "check" in asked.sections:
         report += check.report(asked, rows)
@@ -48,6 +60,15 @@ def main(words: Sequence[str] | None = None) -> int:
     (asked.out / "report.md").write_text("\n".join([*head, *report]) + "\n")
     print("\n".join(report), flush=True)
     return 0 if report[-1].startswith("passed") else 1
+
+
+def give_up(asked: argparse.Namespace, rows: Rows, head: Sequence[str]) -> None:
+    """End a run in which a step doesn't, with what was found until then."""
+    rows.add(section="all", what="the rest", skipped="out of time")
+    code = finish(asked, rows, head)
+    for process in active_children():
+        process.kill()
+    os._exit(code)
 
 
 def parser() -> argparse.ArgumentParser:

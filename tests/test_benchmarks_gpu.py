@@ -270,7 +270,7 @@ FEW = ("--models", "Ti16", "--rounds", "2", "--unique", "8")
 @pytest.mark.peers
 def test_all_of_it_runs_on_the_cpu(tmp_path: Path) -> None:
     few = ("--batches", "2", "--seconds", "0.02", "--pictures", "16", "--jobs", "1")
-    command = [sys.executable, "-m", "benchmarks", "gpu", "--device", "cpu", "--budget", "120"]
+    command = [sys.executable, "-m", "benchmarks", "gpu", "--device", "cpu", "--budget", "60"]
     done = subprocess.run(
         [*command, *FEW, *few, "--out", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
     )

@@ -184,7 +184,11 @@ def bake(
             fidelity = hold_fidelity(exact, reduced, shown, force=force, notice=notice)
         progress("writing the file")
         takes = _takes(source, precision)
-        plan = Plan(compiled, kept, size, fused=fused, precision=takes, fixed=True)
+        from vitonnx.graph import ANY_PROVIDER
+
+        plan = Plan(
+            compiled, kept, size, fused=fused, precision=takes, fixed=True, provider=ANY_PROVIDER
+        )
         return _write(source, path, plan, engine.manifest.preprocessing, fidelity)
 
 

@@ -42,7 +42,8 @@ class Plan:
         Whether the probes' constants are in the graph, and no inputs of it.
     provider : str
         The device's kind, such as ``webgpu``, whose kernels the graph is fitted to; see `KERNELS`
-        in ``vitonnx.graph``. By default, and for all that aren't there, it is left as it is.
+        in ``vitonnx.graph``, and `ANY_PROVIDER` for graphs that go into files. By default, and for
+        all that aren't there, it is left as it is.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()

@@ -48,7 +48,7 @@ Done = TypeVar("Done")
 
 logger = logging.getLogger("vitonnx")
 # What the runtime says, on processors and on GPUs, when it gets no memory.
-NO_MEMORY = re.compile(r"allocat|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
+NO_MEMORY = re.compile(r"alloc|out of memory|bad_alloc|smaller than requested", re.IGNORECASE)
 # Memory on a device that is not to be had is none of the runtime's own exceptions.
 RUN_ERRORS: tuple[type[Exception], ...] = (*RUNTIME_ERRORS, RuntimeError)
 

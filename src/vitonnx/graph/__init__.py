@@ -9,7 +9,7 @@ from vitonnx.graph._fit_kernels import FitKernels
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
 from vitonnx.graph._halve import Halve
-from vitonnx.graph._kernels import KERNELS, has_kernel
+from vitonnx.graph._kernels import ANY_PROVIDER, KERNELS, has_kernel
 from vitonnx.graph._node_names import NameNodes
 from vitonnx.graph._randomise import Randomise, weight_stages
 from vitonnx.graph._reduce_first import ReduceFirst
@@ -21,6 +21,7 @@ from vitonnx.graph._tidy import KeepOutputs, OrderNodes, TransposeWeights
 from vitonnx.graph._write import Writer, constant, number, numbers
 
 __all__ = [
+    "ANY_PROVIDER",
     "IR_VERSION",
     "KERNELS",
     "OPSET",

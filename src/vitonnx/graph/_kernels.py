@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import onnx_ir as ir
 
-__all__ = ["KERNELS", "has_kernel"]
+__all__ = ["ANY_PROVIDER", "KERNELS", "has_kernel"]
 
 Types: TypeAlias = frozenset[ir.DataType]
 Kernels: TypeAlias = Mapping[str, Types]
@@ -62,7 +62,9 @@ KERNELS: Mapping[str, Kernels] = {"cuda": CUDA, "webgpu": WEBGPU}
 
 # OpenVINO computes doubles in single precision. Where such sums are divided and put together, its
 # plug-in 1.8.1 leaves out what is behind the fourth picture of a batch, or gives what lay there.
-WITHOUT_DOUBLES = frozenset(("openvino",))
+ANY_PROVIDER = "any"
+"""Whose kernels nobody knows yet: of graphs that are written to files."""
+WITHOUT_DOUBLES = frozenset((ANY_PROVIDER, "openvino"))
 
 
 def has_kernel(node: ir.Node, provider: str) -> bool:

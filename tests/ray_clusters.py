@@ -15,6 +15,9 @@ from typing import Any
 
 __all__ = ["Node", "cluster", "command", "start", "stop_one", "until", "workers"]
 
+# Workers of Ray let all others go first: beside other tests they would wait for minutes.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 STORE = 100 * 2**20
 PATIENCE = 300.0  # seconds: for what hangs, and not for what is slow
 # What Ray calls the process of a worker while it has a shard.

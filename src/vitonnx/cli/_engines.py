@@ -49,14 +49,19 @@ class Runtime:
         return asdict(self)
 
     def opener(
-        self, size: tuple[int, int] | None, max_pixels: int | None, *, quiet: bool
-    ) -> Callable[..., Engine]:
+        self,
+        size: tuple[int, int] | None,
+        max_pixels: int | None,
+        *,
+        quiet: bool,
+        decode: str = "exact",
+    ) -> Callable[[Path], Engine]:
         """Give the function that opens a file for pictures, as `open_engines` takes it."""
         from vitonnx.engine import Engine
 
         notice = partial(inform, quiet=quiet)
-        options = self.options()
-        return partial(Engine, size=size, max_pixels=max_pixels, notice=notice, **options)
+        options = {**self.options(), "decode": decode, "notice": notice}
+        return partial(Engine, size=size, max_pixels=max_pixels, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +78,9 @@ class EngineOptions:
     def open(self, models: Sequence[str], *, quiet: bool) -> dict[str, Engine]:
         """Open models as `open_engines` does."""
         runtime = Runtime(self.device, self.threads, self.precision)
-        make = runtime.opener(parse_size(self.size), self.max_pixels, quiet=quiet)
-        return open_engines(models, partial(make, decode=self.decode), quiet=quiet)
+        size = parse_size(self.size)
+        make = runtime.opener(size, self.max_pixels, quiet=quiet, decode=self.decode)
+        return open_engines(models, make, quiet=quiet)
 
 
 def resolve_model(model: str, *, quiet: bool) -> Path:

@@ -128,10 +128,7 @@ def predict_each(logits: NDArray[np.float32], classes: tuple[str, ...] | None) -
     """
     scores = logits.astype(np.float64)
     indices, shares = scores.argmax(axis=-1), probabilities(scores).max(axis=-1)
-    return [
-        Prediction(index, _label(index, classes), share)
-        for index, share in zip(indices.tolist(), shares.tolist(), strict=True)
-    ]
+    return _named(indices, shares, classes)
 
 
 def best_classes(
@@ -154,14 +151,15 @@ def best_classes(
     ['owl', 'dog']
     """
     indices, shares = best_of_logits(logits.astype(np.float64), count)
+    return _named(indices, shares, classes)
+
+
+def _named(indices: Any, shares: Any, classes: tuple[str, ...] | None) -> list[Prediction]:
+    """Give predictions of classes, with their names where these are known."""
     return [
-        Prediction(index, _label(index, classes), share)
+        Prediction(index, classes[index] if classes and index < len(classes) else None, share)
         for index, share in zip(indices.tolist(), shares.tolist(), strict=True)
     ]
-
-
-def _label(index: int, classes: tuple[str, ...] | None) -> str | None:
-    return classes[index] if classes and index < len(classes) else None
 
 
 class Stream(Iterator[Result]):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
-
 import array_api_compat
 import numpy as np
 
@@ -53,7 +50,7 @@ def leading_eigenvectors(covariance: Array, count: int) -> tuple[Array, Array]:
     """
     xp = array_api_compat.array_namespace(covariance)
     dim = covariance.shape[0]
-    power = _powered(covariance, SQUARINGS, operator.matmul)
+    power = _powered(covariance, SQUARINGS)
     wanted = min(count + SPARE, dim)
     # Any start will do that is at no right angle to what is sought.
     start = np.random.default_rng(0).standard_normal((dim, wanted))
@@ -63,7 +60,7 @@ def leading_eigenvectors(covariance: Array, count: int) -> tuple[Array, Array]:
     # Of directions without variance rounding was left, at no right angles: what follows from others
     # is none.
     found = _orthonormal(found, wanted, least=1e-6)
-    within = _small_product(xp.matrix_transpose(found), covariance @ found)
+    within = xp.matrix_transpose(found) @ (covariance @ found)
     variances, vectors = [], []
     for _ in range(count):
         vector = _first_eigenvector(within, wanted)
@@ -74,25 +71,19 @@ def leading_eigenvectors(covariance: Array, count: int) -> tuple[Array, Array]:
     return xp.stack(variances), xp.stack(vectors)
 
 
-def _powered(matrix: Array, squarings: int, times: Callable[[Array, Array], Array]) -> Array:
+def _powered(matrix: Array, squarings: int) -> Array:
     """Square a matrix again and again, scaled so that no power overflows."""
     xp = array_api_compat.array_namespace(matrix)
     for _ in range(squarings):
         scaled = matrix / (xp.max(xp.abs(matrix)) + NOTHING)
-        matrix = times(scaled, scaled)
+        matrix = scaled @ scaled
     return matrix
-
-
-def _small_product(left: Array, right: Array) -> Array:
-    """Multiply where one side is small: a traced product of matrices takes long to be written."""
-    xp = array_api_compat.array_namespace(left)
-    return xp.sum(left[:, :, None] * right[None, :, :], axis=1)
 
 
 def _first_eigenvector(matrix: Array, dim: int) -> Array:
     """Give the eigenvector of a small matrix's largest value: a high power is its outer product."""
     xp = array_api_compat.array_namespace(matrix)
-    power = _powered(matrix, SQUARINGS_WITHIN, _small_product)
+    power = _powered(matrix, SQUARINGS_WITHIN)
     # The column of the largest entry of the diagonal has the most to tell.
     index = xp.arange(dim, device=array_api_compat.device(matrix))
     diagonal = xp.sum(xp.where(index[:, None] == index[None, :], power, 0.0), axis=0)

@@ -33,7 +33,7 @@ from vitonnx.engine._pixels import Pixels, Ready, ready_pixels
 from vitonnx.engine._plan import Plan, find_derived
 from vitonnx.engine._precision import choose_precision, reduced_in_graph
 from vitonnx.engine._preprocess import Prepared, prepare
-from vitonnx.engine._proof import prove, witnesses
+from vitonnx.engine._proof import Prover, witnesses
 from vitonnx.engine._result_stream import Result, Stream
 from vitonnx.engine._session import Session, load_promises, open_session
 from vitonnx.engine._sessions import FirstPictures, Sessions
@@ -182,8 +182,6 @@ class Engine:
             precision, manifest.precision, self._device, self.file, calibrated=calibrated
         )
         self._reduced = reduced_in_graph(self.precision, manifest.precision, self._device)
-        # Once for all plans, of which each would find the same.
-        self._proved = self._device.is_cpu
         self._options: dict[str, Any] = {
             "device": device if isinstance(device, str) else self._device.hardware,
             "threads": threads,
@@ -206,6 +204,19 @@ class Engine:
                 self.resized,
                 self._refuse_closed,
                 self._decoding,
+            )
+        self._prover = None
+        if not self._device.is_cpu:
+            self._prover = Prover(
+                self.file,
+                self.manifest,
+                self.manifest.size,
+                self._device,
+                self.precision,
+                self.manifest.precision,
+                self._plan((), witnesses(self.outputs)),
+                self.batch_size,
+                self._start,
             )
         self._sessions = Sessions(self._open_plan, self._refuse_closed)
         self._first_pictures = FirstPictures(self.manifest)
@@ -763,12 +774,9 @@ class Engine:
         return self._sessions.of(plan)
 
     def _open_plan(self, plan: Plan | None) -> Session:
-        if not self._proved:
-            shown = self._plan((), witnesses(self.outputs))
-            bits = self.precision, self.manifest.precision
-            prove(self.file, shown, self._device, *bits, self.manifest.size, self._start)
-            self._proved = True
-        return self._start(plan, self._device)
+        if self._prover is None:
+            return self._start(plan, self._device)
+        return self._prover.open(plan)
 
     def _start(self, plan: Plan | None, device: Device) -> Session:
         return open_session(

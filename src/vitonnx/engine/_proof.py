@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.contract import EMBEDDING
+from vitonnx.contract import EMBEDDING, QUERIES
 from vitonnx.engine._cache import plan_digest, plans_folder
 from vitonnx.engine._plan import Plan
 from vitonnx.engine._session import Session
 from vitonnx.engine.devices import Device
 from vitonnx.errors import DeviceError, VitonnxError
+from vitonnx.layout import Layout
 from vitonnx.media import atomic_path
+from vitonnx.probes import SumProbe
 
-__all__ = ["EXACT", "ROUGH", "prove", "witnesses"]
+__all__ = ["ASTRAY", "EXACT", "ROUGH", "WHOLE", "Prover", "witnesses"]
 
 EXACT: Final = 2e-4
 """Largest error in single precision, of the largest value. Another order of summation costs 1e-6 to
@@ -37,9 +39,23 @@ attention of trained models then differs by 3.5e-2."""
 SEEMS_SINGLE: Final = 2e-5
 """Below this, a device that was told to compute in 16 bits has not done so."""
 
+ASTRAY: Final = 0.5
+"""Largest error anywhere in what a probe gives, in any precision. Single numbers may fall to the
+other side of a threshold; what is left out, or was never written, is off by all of it."""
+
+AT_ONCE: Final = 5
+"""Pictures that are shown together: the first may be right where later ones are not."""
+
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
-SQUARE = 16  # pixels of one colour, in the picture that all devices are shown
+SQUARE = 16  # pixels of one colour, in the pictures that all devices are shown
+
+
+class Errors(NamedTuple):
+    """Errors of an output, of its largest true value, in the picture where they are largest."""
+
+    usual: float  # that half of the numbers don't exceed
+    largest: float
 
 
 def witnesses(outputs: Sequence[str]) -> tuple[str, ...]:
@@ -57,109 +73,173 @@ def witnesses(outputs: Sequence[str]) -> tuple[str, ...]:
     return tuple(attention[-1:] + embedding) or tuple(outputs[-1:])
 
 
-def prove(
-    file: Path,
-    plan: Plan,
-    device: Device,
-    precision: str,
-    given: str,
-    size: tuple[int, int],
-    start: Callable[[Plan, Device], Session],
-) -> None:
-    """See that a device computes a file as exactly as was asked.
+@dataclass
+class Prover:
+    """Opens the plans of a file on a device, once it has seen that their answers are right.
 
-    One picture is run there and on the CPU, once: what was measured is kept beside the plans, for
-    this file and size, this hardware and driver, and this version of its provider.
+    Some pictures are run there and on the CPU. What was measured is kept beside the plans, for this
+    file and plan, this hardware and driver, and this version of its provider.
 
     Parameters
     ----------
     file : Path
         The model.
-    plan : Plan
-        Of the outputs to compare.
+    layout : Layout
+        The model's, at the size in use.
+    size : (height, width)
+        Input size in pixels.
     device : Device
         Device to prove.
     precision : str
         Precision that was asked for.
     given : str
         Precision of the file itself.
-    size : (height, width)
-        Input size in pixels.
+    whole : Plan
+        Of the `witnesses`.
+    batch_size : int
+        The most pictures that are probed at once.
     start : callable
-        Opens the session of a plan on a device.
-
-    Raises
-    ------
-    DeviceError
-        If the error is not of the class that was asked for.
+        Opens the session of a plan, or of the file as it is, on a device.
     """
-    kept = plans_folder() / f"{_name(file, plan, device, precision)}.proof"
-    error = _read(kept)
-    if error is None:
-        as_given = replace(plan, precision="fp32")
-        shown = _picture(*size)
-        found = _run_once(start(plan, device), shown, plan.outputs)
-        true = _run_once(start(as_given, Device("cpu")), shown, plan.outputs)
-        error = _largest_error(found, true)
-        _write(kept, error)
-    largest = {"fp32": EXACT, "int8": WHOLE}.get(precision, ROUGH)
-    if not error <= largest:
-        raise DeviceError(
-            f"{device.name} computes {file} in {precision} with an error of {error:.1e} of the "
-            f"largest value, and at most {largest:.0e} is accepted: use another precision, or "
-            "--device cpu."
-        )
-    if given == "fp32" and precision in ("fp16", "bf16") and error < SEEMS_SINGLE:
-        raise DeviceError(
-            f"{device.name} computes in fp32 here, though {precision} was asked: "
-            f"{device.title or 'this hardware'} has no arithmetic for it. Use fp32."
-        )
 
+    file: Path
+    layout: Layout
+    size: tuple[int, int]
+    device: Device
+    precision: str
+    given: str
+    whole: Plan
+    batch_size: int
+    start: Callable[[Plan | None, Device], Session]
+    is_proved: bool = field(default=False, init=False)  # of the network: the same in all plans
 
-def _run_once(session: Session, shown: NDArray[np.uint8], outputs: tuple[str, ...]) -> Arrays:
-    """Run one picture, and close the session: two models at once need not fit into memory."""
-    try:
-        return session.run(shown, outputs)
-    finally:
+    def open(self, plan: Plan | None) -> Session:
+        """Open a plan on the device, or the file as it is.
+
+        Raises
+        ------
+        DeviceError
+            If an error is not of the class that was asked for.
+        """
+        if not self.is_proved:
+            errors, session = self._errors(self.whole)
+            if session is not None:
+                session.close()
+            self._require_precision(errors)
+            self.is_proved = True
+        errors, session = self._errors(plan)
+        try:
+            self._require_answers(errors)
+        except DeviceError:
+            if session is not None:
+                session.close()
+            raise
+        return session or self.start(plan, self.device)
+
+    @property
+    def _limit(self) -> float:
+        return {"fp32": EXACT, "int8": WHOLE}.get(self.precision, ROUGH)
+
+    def _require_precision(self, errors: Mapping[str, Errors]) -> None:
+        """Refuse a device whose smooth outputs are not of the class that was asked for."""
+        error = max(each.largest for each in errors.values())
+        if not error <= self._limit:
+            raise DeviceError(
+                f"{self.device.name} computes {self.file} in {self.precision} with an error of "
+                f"{error:.1e} of the largest value, and at most {self._limit:.0e} is accepted: use "
+                "another precision, or --device cpu."
+            )
+        if self.given == "fp32" and self.precision in ("fp16", "bf16") and error < SEEMS_SINGLE:
+            raise DeviceError(
+                f"{self.device.name} computes in fp32 here, though {self.precision} was asked: "
+                f"{self.device.title or 'this hardware'} has no arithmetic for it. Use fp32."
+            )
+
+    def _require_answers(self, errors: Mapping[str, Errors]) -> None:
+        """Refuse a plan that is usually less exact than was asked, or far off anywhere."""
+        for name, (usual, largest) in errors.items():
+            if not (usual <= self._limit and largest <= ASTRAY):
+                raise DeviceError(
+                    f"{self.device.name} computes {name} of {self.file} wrongly in "
+                    f"{self.precision}: it is off by {largest:.1e} of the largest value. Use "
+                    "another precision, or --device cpu, and please report it."
+                )
+
+    def _errors(self, plan: Plan | None) -> tuple[Mapping[str, Errors], Session | None]:
+        """Measure a plan's errors, or find them kept; with its session, if one was opened."""
+        about = (self.precision, self.device.name, self.device.title, self.device.maker)
+        kept = plans_folder() / f"{plan_digest(self.file, plan, *about)}.proof"
+        errors = _read(kept)
+        if errors is not None:
+            return errors, None
+        # One after the other: two models at once need not fit into memory.
+        as_given = None if plan is None else replace(plan, precision="fp32", provider="")
+        true = self._answers(session := self.start(as_given, Device("cpu")))
         session.close()
+        found = self._answers(session := self.start(plan, self.device))
+        errors = dict(_compare(plan, found, true))
+        _write(kept, errors)
+        return errors, session
+
+    def _answers(self, session: Session) -> Arrays:
+        """Run the pictures, with what else the graph takes; a session that fails is closed."""
+        count = min(AT_ONCE, self.batch_size)
+        constants: Arrays = {}
+        for name, given in session.inputs.items():
+            sides = [side if isinstance(side, int) else count for side in given.shape]
+            if given.type == "tensor(int64)":  # a query token, a class
+                constants[name] = np.full(sides, self.layout.prefix if name == QUERIES else 0)
+            else:
+                constants[name] = np.random.default_rng(0).random(sides, np.float32)
+        queries = constants.pop(QUERIES, None)
+        try:
+            return session.run(_pictures(count, *self.size), session.outputs, queries, constants)
+        except BaseException:
+            session.close()
+            raise
 
 
-def _largest_error(found: Arrays, true: Arrays) -> float:
-    """Give the largest error of an output, in that output's largest true value."""
-    errors = []
-    for name, values in true.items():
-        with np.errstate(invalid="ignore"):  # of what is infinite twice
-            off = float(np.abs(found[name].astype(np.float64) - values).max())
-        largest = float(np.abs(values).max())
-        error = off / largest if largest > 0 else off
-        # What is no number is as wrong as can be.
-        errors.append(error if math.isfinite(error) else math.inf)
-    return max(errors)
+def _compare(plan: Plan | None, found: Arrays, true: Arrays) -> Iterator[tuple[str, Errors]]:
+    """Give each output's errors."""
+    probes = {} if plan is None else {probe.name: probe for probe in plan.probes}
+    for name, right in true.items():
+        probe, pair = probes.get(name), (found[name], right)
+        if probe is not None:
+            pair = probe.compared(pair[0]), probe.compared(pair[1])
+        pictures = [pair] if isinstance(probe, SumProbe) else zip(*pair, strict=True)
+        yield name, Errors(*map(max, zip(*(_errors_of(*each) for each in pictures), strict=True)))
 
 
-def _picture(height: int, width: int) -> NDArray[np.uint8]:
-    """Make a picture of coloured squares: uint8 (1, height, width, 3)."""
+def _errors_of(found: NDArray[Any], true: NDArray[Any]) -> Errors:
+    """Compare one picture; what is no number on one side alone is as wrong as can be."""
+    with np.errstate(invalid="ignore"):  # of what is infinite twice
+        off = np.abs(found.astype(np.float64) - true)
+    off[np.isnan(found) & np.isnan(true) | (found == true)] = 0
+    largest = float(np.abs(true, where=np.isfinite(true), out=np.zeros(true.shape)).max())
+    shares = np.nan_to_num(off, nan=math.inf, posinf=math.inf) / (largest or 1.0)
+    return Errors(float(np.median(shares)), float(shares.max()))
+
+
+def _pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Make pictures of coloured squares: uint8 (count, height, width, 3)."""
     rows, columns = -(-height // SQUARE), -(-width // SQUARE)
-    colours = np.random.default_rng(0).integers(0, 256, (rows, columns, 3), np.uint8)
-    squares = colours.repeat(SQUARE, axis=0).repeat(SQUARE, axis=1)
-    return squares[None, :height, :width]
+    colours = np.random.default_rng(0).integers(0, 256, (count, rows, columns, 3), np.uint8)
+    return colours.repeat(SQUARE, axis=1).repeat(SQUARE, axis=2)[:, :height, :width]
 
 
-def _name(file: Path, plan: Plan, device: Device, precision: str) -> str:
-    return plan_digest(file, plan, precision, device.name, device.title, device.maker)
-
-
-def _read(kept: Path) -> float | None:
+def _read(kept: Path) -> Mapping[str, Errors] | None:
     try:
-        error = float(json.loads(kept.read_text(encoding="utf-8"))["error"])
-    except (OSError, ValueError, KeyError, TypeError):
+        said = json.loads(kept.read_text(encoding="utf-8"))["errors"]
+        errors = {str(name): Errors(*map(float, pair)) for name, pair in said.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return error if error >= 0 else None  # nor what is no number
+    right = all(error >= 0 for pair in errors.values() for error in pair)  # nor what is no number
+    return errors if errors and right else None
 
 
-def _write(kept: Path, error: float) -> None:
+def _write(kept: Path, errors: Mapping[str, Errors]) -> None:
     """Keep what was measured; where the folder can't be written, it is measured every time."""
     with suppress(OSError, VitonnxError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(kept) as passing:
-            passing.write_text(json.dumps({"error": error}), encoding="utf-8")
+            passing.write_text(json.dumps({"errors": errors}), encoding="utf-8")

@@ -69,7 +69,8 @@ class Session:
         self._shapes: dict[str, list[int | str | None]] = {
             output.name: output.shape for output in self.session.get_outputs()
         }
-        self._takes = {given.name for given in self.session.get_inputs()}
+        # What it takes beside the pictures: each has a name, a type and sides.
+        self.inputs = {each.name: each for each in self.session.get_inputs() if each.name != IMAGES}
 
     @property
     def in_flight(self) -> int:
@@ -135,11 +136,11 @@ class Session:
         constants: Mapping[str, NDArray[Any]],
     ) -> dict[str, NDArray[Any]]:
         """Run a batch at once; MemoryError if more than one picture is too much."""
-        own = {name: array for name, array in constants.items() if name in self._takes}
+        own = {name: array for name, array in constants.items() if name in self.inputs}
         feed: dict[str, NDArray[Any] | OnDevice] = {IMAGES: images, **own}
         if queries is not None:
             feed[QUERIES] = queries
-        if TARGETS in self._takes - feed.keys():
+        if TARGETS in self.inputs.keys() - feed.keys():
             raise UsageError(
                 "gradients are those of a class, and none is given: ask a probe about one. The "
                 "target 'input' is for baked files."

@@ -231,9 +231,9 @@ class Lens(GraphProbe[LensResult]):
             numbers.append(xp.concat([_of_class(of_patches, asked)[..., 0], same], axis=1))
         return xp.astype(xp.stack(numbers, axis=-1), xp.float32)
 
-    def difference(self, condensed: Array, expected: Array) -> float:
-        """Compare probabilities: of two classes that are as likely, either may come first."""
-        return super().difference(condensed[..., 1:], expected[..., 1:])
+    def compared(self, condensed: Array) -> Array:
+        """Give the probabilities: of two classes that are as likely, either may come first."""
+        return condensed[..., 1:]
 
     def result(self, condensed: Array, layout: Layout, query: int | None) -> LensResult:
         """Make the result of one picture, of its (patches + 5, 2 or 3)."""

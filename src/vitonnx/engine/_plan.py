@@ -85,6 +85,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         FitKernels,
         FuseAttention,
         KeepOutputs,
+        MultiplyTurned,
         ReduceFirst,
         Regrid,
         RowsFirst,
@@ -124,6 +125,7 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         RowsFirst(),
         ReduceFirst(),
         FitKernels(plan.provider),
+        *([MultiplyTurned()] if plan.fused and plan.provider == "openvino" else []),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
     ]

@@ -10,6 +10,7 @@ from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
 from vitonnx.graph._halve import Halve
 from vitonnx.graph._kernels import ANY_PROVIDER, KERNELS, has_kernel
+from vitonnx.graph._multiply_turned import MultiplyTurned
 from vitonnx.graph._node_names import NameNodes
 from vitonnx.graph._randomise import Randomise, weight_stages
 from vitonnx.graph._reduce_first import ReduceFirst
@@ -36,6 +37,7 @@ __all__ = [
     "FuseLayerNorms",
     "Halve",
     "KeepOutputs",
+    "MultiplyTurned",
     "NameNodes",
     "OrderNodes",
     "Randomise",

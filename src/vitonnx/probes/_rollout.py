@@ -120,12 +120,13 @@ class Rollout(GraphProbe[RolloutResult]):
         """Give float32 (batch, rows, columns): the share of each patch."""
         class_token = layout.class_token
         patches = slice(layout.prefix, layout.prefix + layout.patches)
-        shares = rollout(
+        shares = _follow_blocks(
             [outputs[name] for name in self.reads(layout)],
             fusion=self.fusion,
             discard=self.discard,
             query=patches if class_token is None else class_token,
             class_token=class_token,
+            whole=True,  # as the contract promises
         )
         xp = array_api_compat.array_namespace(shares)
         return fold_patches(
@@ -197,9 +198,31 @@ def rollout(
     >>> rollout([first, last], query=1)
     array([[0.25, 0.75]])
     """
+    return _follow_blocks(
+        attentions,
+        fusion=fusion,
+        discard=discard,
+        query=query,
+        class_token=class_token,
+        whole=False,
+    )
+
+
+def _follow_blocks(
+    attentions: Sequence[Array],
+    *,
+    fusion: Fusion,
+    discard: float,
+    query: int | slice | None,
+    class_token: int | None,
+    whole: bool,
+) -> Array:
+    """Do the work of `rollout`; if `whole`, the rows of attention are known to sum to 1."""
     check_rollout_options(fusion, discard)
     check_blocks(attentions, query, caller="rollout")
-    fuse = functools.partial(_fuse, fusion=fusion, discard=discard, class_token=class_token)
+    fuse = functools.partial(
+        _fuse, fusion=fusion, discard=discard, class_token=class_token, whole=whole
+    )
     if query is None:
         mixings = (mixing(fuse(attention)) for attention in reversed(attentions))
         return functools.reduce(operator.matmul, mixings)
@@ -231,13 +254,15 @@ def mixed_attention(attention: Array, *, fusion: Fusion) -> Array:
     array([[[0.75, 0.25],
             [0.  , 1.  ]]])
     """
-    return mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None))
+    return mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None, whole=False))
 
 
-def _fuse(attention: Array, *, fusion: Fusion, discard: float, class_token: int | None) -> Fused:
+def _fuse(
+    attention: Array, *, fusion: Fusion, discard: float, class_token: int | None, whole: bool
+) -> Fused:
     xp = array_api_compat.array_namespace(attention)
     if fusion == "mean":
-        fused = Fused(xp.sum(attention, axis=1), attention.shape[1])
+        fused = Fused(xp.sum(attention, axis=1), attention.shape[1], whole)
     else:
         # A traced maximum does not know its shape.
         extreme = xp.reshape(getattr(xp, fusion)(attention, axis=1), (-1, *attention.shape[2:]))

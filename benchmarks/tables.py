@@ -11,7 +11,15 @@ from pathlib import Path
 PACKAGES = (
     *("vitonnx", "onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
     *("onnxruntime-ep-openvino", "onnxruntime-ep-webgpu", "numpy", "torch", "timm", "transformers"),
-    *("nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13", "onnx", "onnx-ir", "ndonnx"),
+    *(
+        "openvino",
+        "nvidia-cuda-runtime",
+        "nvidia-cublas",
+        "nvidia-cudnn-cu13",
+        "onnx",
+        "onnx-ir",
+        "ndonnx",
+    ),
 )
 
 

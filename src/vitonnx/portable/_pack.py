@@ -107,6 +107,8 @@ class _Packed:
             size=self.size,
             fused=False,
             precision=self._to_reach(precision),
+            # int8 is for WASM alone, which has all kernels.
+            provider="" if precision == "int8" else "webgpu",
         )
         model = plan_graph(open_graph(self.engine.file), plan)
         model.graph.inputs[0].shape = ir.Shape([1, *(model.graph.inputs[0].shape or ())[1:]])

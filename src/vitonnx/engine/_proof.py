@@ -78,7 +78,7 @@ class Prover:
     """Opens the plans of a file on a device, once it has seen that their answers are right.
 
     Some pictures are run there and on the CPU. What was measured is kept beside the plans, for this
-    file and plan, this hardware and driver, and this version of its provider.
+    file and plan, so many pictures, this hardware and driver, and this version of its provider.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ class Prover:
         Precision of the file itself.
     whole : Plan
         Of the `witnesses`.
-    batch_size : int
-        The most pictures that are probed at once.
+    at_once : callable
+        Gives the most pictures that the graph of a plan, or of the file as it is, is shown at once.
     start : callable
         Opens the session of a plan, or of the file as it is, on a device.
     """
@@ -109,7 +109,7 @@ class Prover:
     precision: str
     given: str
     whole: Plan
-    batch_size: int
+    at_once: Callable[[Plan | None], int]
     start: Callable[[Plan | None, Device], Session]
     is_proved: bool = field(default=False, init=False)  # of the network: the same in all plans
 
@@ -167,23 +167,23 @@ class Prover:
 
     def _errors(self, plan: Plan | None) -> tuple[Mapping[str, Errors], Session | None]:
         """Measure a plan's errors, or find them kept; with its session, if one was opened."""
-        about = (self.precision, self.device.name, self.device.title, self.device.maker)
+        count = min(AT_ONCE, self.at_once(plan))
+        about = (self.precision, self.device.name, self.device.title, self.device.maker, str(count))
         kept = plans_folder() / f"{plan_digest(self.file, plan, *about)}.proof"
         errors = _read(kept)
         if errors is not None:
             return errors, None
         # One after the other: two models at once need not fit into memory.
         as_given = None if plan is None else replace(plan, precision="fp32", provider="")
-        true = self._answers(session := self.start(as_given, Device("cpu")))
+        true = self._answers(session := self.start(as_given, Device("cpu")), count)
         session.close()
-        found = self._answers(session := self.start(plan, self.device))
+        found = self._answers(session := self.start(plan, self.device), count)
         errors = dict(_compare(plan, found, true))
         _write(kept, errors)
         return errors, session
 
-    def _answers(self, session: Session) -> Arrays:
+    def _answers(self, session: Session, count: int) -> Arrays:
         """Run the pictures, with what else the graph takes; a session that fails is closed."""
-        count = min(AT_ONCE, self.batch_size)
         constants: Arrays = {}
         for name, given in session.inputs.items():
             sides = [side if isinstance(side, int) else count for side in given.shape]

@@ -214,6 +214,7 @@ def _compare(plan: Plan | None, found: Arrays, true: Arrays) -> Iterator[tuple[s
 
 def _errors_of(found: NDArray[Any], true: NDArray[Any]) -> Errors:
     """Compare one picture; what is no number on one side alone is as wrong as can be."""
+    found, true = np.atleast_1d(found), np.atleast_1d(true)  # a probe may give a single number
     with np.errstate(invalid="ignore"):  # of what is infinite twice
         off = np.abs(found.astype(np.float64) - true)
     off[np.isnan(found) & np.isnan(true) | (found == true)] = 0

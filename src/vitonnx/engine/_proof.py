@@ -189,8 +189,11 @@ class Prover:
         constants: Arrays = {}
         for name, given in session.inputs.items():
             sides = [side if isinstance(side, int) else count for side in given.shape]
-            if given.type == "tensor(int64)":  # a query token, a class
-                constants[name] = np.full(sides, self.layout.prefix if name == QUERIES else 0)
+            if name == QUERIES:  # each picture's own: another patch
+                own = np.arange(count) % self.layout.patches
+                constants[name] = self.layout.prefix + own
+            elif given.type == "tensor(int64)":  # classes
+                constants[name] = np.zeros(sides, np.int64)
             else:
                 constants[name] = np.random.default_rng(0).random(sides, np.float32)
         queries = constants.pop(QUERIES, None)

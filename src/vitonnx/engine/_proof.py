@@ -211,19 +211,29 @@ def _compare(plan: Plan | None, found: Arrays, true: Arrays) -> Iterator[tuple[s
         probe, pair = probes.get(name), (found[name], right)
         if probe is not None:
             pair = probe.compared(pair[0]), probe.compared(pair[1])
-        pictures = [pair] if isinstance(probe, SumProbe) else zip(*pair, strict=True)
-        yield name, Errors(*map(max, zip(*(_errors_of(*each) for each in pictures), strict=True)))
+        if pair[0].shape != pair[1].shape:
+            yield name, Errors(math.inf, math.inf)
+        elif isinstance(probe, SumProbe):
+            yield name, _errors_of(*pair, sums=True)
+        else:
+            errors = [_errors_of(*each) for each in zip(*pair, strict=True)]
+            yield name, Errors(*map(max, zip(*errors, strict=True)))
 
 
-def _errors_of(found: NDArray[Any], true: NDArray[Any]) -> Errors:
-    """Compare one picture; what is no number on one side alone is as wrong as can be."""
+def _errors_of(found: NDArray[Any], true: NDArray[Any], *, sums: bool = False) -> Errors:
+    """Compare one picture; what is no number on one side alone is as wrong as can be.
+
+    Sums differ by orders of magnitude: a usual error is then of the usual value.
+    """
     found, true = np.atleast_1d(found), np.atleast_1d(true)  # a probe may give a single number
     with np.errstate(invalid="ignore"):  # of what is infinite twice
         off = np.abs(found.astype(np.float64) - true)
     off[np.isnan(found) & np.isnan(true) | (found == true)] = 0
-    largest = float(np.abs(true, where=np.isfinite(true), out=np.zeros(true.shape)).max())
-    shares = np.nan_to_num(off, nan=math.inf, posinf=math.inf) / (largest or 1.0)
-    return Errors(float(np.median(shares)), float(shares.max()))
+    off[np.isnan(off)] = math.inf
+    values = np.abs(true, where=np.isfinite(true), out=np.zeros(true.shape))
+    largest = float(values.max()) or 1.0
+    usual = (float(np.median(values)) if sums else 0.0) or largest
+    return Errors(float(np.median(off) / usual), float(off.max() / largest))
 
 
 def _pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:

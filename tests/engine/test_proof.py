@@ -339,9 +339,7 @@ def test_the_limits(precision: str, given: str, errors: dict[float, str], cache:
         assert set(start.devices) <= {"openvino"}
 
 
-@pytest.mark.parametrize(
-    ("precision", "bound"), [("fp32", 2e-4), ("tf32", 3e-2), ("bf16", 3e-2), ("int8", 1e-1)]
-)
+@pytest.mark.parametrize(("precision", "bound"), [("fp32", 2e-4), ("bf16", 3e-2), ("int8", 1e-1)])
 def test_the_limits_of_answers(precision: str, bound: float, cache: Path) -> None:
     plan = Plan((), ("logits",))
     refusal(Start(), precision, precision)
@@ -629,25 +627,22 @@ def test_answers_of_another_shape_are_wrong() -> None:
         forget()
 
 
-@pytest.mark.parametrize(
-    "rubbish",
-    [
+def test_a_damaged_proof_is_measured_anew(cache: Path) -> None:
+    refusal(Start())
+    (proof,) = cache.glob("*.proof")
+    for rubbish in (
         *(b"", b"\xff\xfe", b"{}", b"[]", b"null", b'{"error": 0}', b'{"errors": null}'),
         *(b'{"errors": {}}', b'{"errors": 0}', b'{"errors": {"embedding": 0}}'),
         *(b'{"errors": {"embedding": [0]}}', b'{"errors": {"embedding": [0, 0, 0]}}'),
         *(b'{"errors": {"embedding": [NaN, 0]}}', b'{"errors": {"embedding": [0, NaN]}}'),
         *(b'{"errors": {"embedding": [0, -1]}}', b'{"errors": {"embedding": [0, "x"]}}'),
         *(b'{"errors": {"embedding": [0, null]}}', b'{"errors": {"embedding": [0, 1e-6'),
-    ],
-)
-def test_a_damaged_proof_is_measured_anew(rubbish: bytes, cache: Path) -> None:
-    refusal(Start())
-    (proof,) = cache.glob("*.proof")
-    proof.write_bytes(rubbish)
-    start = Start()
-    assert refusal(start) == FINE
-    assert start.devices == ["cpu", "openvino", "openvino"]
-    assert kept_error(cache) == 0
+    ):
+        proof.write_bytes(rubbish)
+        start = Start()
+        assert refusal(start) == FINE
+        assert start.devices == ["cpu", "openvino", "openvino"], rubbish
+        assert kept_error(cache) == 0
 
 
 def test_a_proof_that_cannot_be_read_or_written_is_measured_every_time(cache: Path) -> None:

@@ -68,11 +68,20 @@ def test_it_computes_what_the_cpu_does(
         ):
             assert one.error is None
             assert_same(one, other)
-        assert len(kept()) == 1
+        assert len(kept()) == 2  # of the network, and of this plan
         outputs = here.run(pictures(2))
         for name, values in there.run(pictures(2)).items():
             np.testing.assert_array_equal(outputs[name], values)
-    assert len(kept()) == 1  # the same proof is good for all plans
+    assert len(kept()) == 3  # of all outputs, too
+
+
+def test_it_is_proved_with_as_many_pictures_as_it_is_shown(hardware: list[Any]) -> None:
+    """Where all attention is brought here, fewer fit into memory."""
+    common: dict[str, Any] = {"device": hardware, "size": (272, 288)}
+    one, other = vx.Engine(MODEL, **common), vx.Engine(MODEL, in_graph=False, **common)
+    raw, small = one._plan((), ("block_00/attention",)), one._plan((vx.Heads(),), ("logits",))
+    assert [one._at_once(plan) for plan in (small, raw, None)] == [5, 4, 4]
+    assert [other._at_once(plan) for plan in (raw, None)] == [4, 4]
 
 
 def test_it_is_named_by_its_provider(hardware: list[Any]) -> None:
@@ -169,7 +178,7 @@ def test_one_engine_serves_several_threads(hardware: list[Any], kept: Kept) -> N
     with ThreadPoolExecutor(8) as pool:
         for found in pool.map(ask, range(16)):
             assert_same(expected, found)
-    assert len(kept()) == 1
+    assert len(kept()) == 2  # of the network, and of the plan
 
 
 def test_its_precision_is_what_was_asked_or_refused(hardware: list[Any], tmp_path: Path) -> None:
@@ -197,8 +206,8 @@ def test_its_precision_is_what_was_asked_or_refused(hardware: list[Any], tmp_pat
 
 def test_a_device_that_failed_its_proof_is_refused(hardware: list[Any], kept: Kept) -> None:
     vx.Engine(MODEL, device=hardware).probe(pictures(1), vx.Rollout())
-    (proof,) = kept()
-    proof.write_text('{"error": 1.2e-3}', encoding="utf-8")
+    (proof,) = [each for each in kept() if "logits" not in each.read_text(encoding="utf-8")]
+    proof.write_text('{"errors": {"embedding": [0, 1.2e-3]}}', encoding="utf-8")
     sentence = rf"{CPU} computes .*scenes_vit\.onnx in fp32 with an error of 1\.2e-03 of the larg"
     with pytest.raises(DeviceError, match=sentence):
         vx.Engine(MODEL, device=hardware).probe(pictures(1), vx.Heads())

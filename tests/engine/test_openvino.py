@@ -272,6 +272,26 @@ def test_bf16_is_refused_where_the_processor_has_none(file: Callable[[str], Path
     assert Device("cpu").title in str(caught.value)
 
 
+def test_sums_that_are_too_large_for_half_precision_are_refused(
+    file: Callable[[str], Path],
+) -> None:
+    """The network is as exact as was asked; what is made of it has no room in 16 bits."""
+    engine = vx.Engine(file("scenes_vit"), device=OPENVINO, precision="fp16")
+    with pytest.raises(
+        DeviceError,
+        match=r"^openvino computes cka of .*scenes_vit\.onnx wrongly in fp16: it holds what",
+    ) as caught:
+        engine.total(pictures(9), vx.CKA(tokens="patches"))
+    assert "Use another precision, or --device cpu" in str(caught.value)
+    found, true = (
+        vx.Engine(file("scenes_vit"), device=device, precision=precision).total(
+            pictures(9), vx.CKA(tokens="cls")
+        )
+        for device, precision in ((OPENVINO, "fp16"), ("cpu", "fp32"))
+    )
+    assert error(arrays(found)["values"], arrays(true)["values"]) <= 3e-2
+
+
 def test_fixed_scales_give_what_they_give_on_the_cpu(
     file: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -20,7 +20,15 @@ from vitonnx.errors import VitonnxError
 from vitonnx.media import atomic_path
 from vitonnx.modelfile import load_outline
 
-__all__ = ["MOST_PLANS", "is_kept", "load_or_plan", "own_sources", "plan_digest", "plans_folder"]
+__all__ = [
+    "MOST_PLANS",
+    "is_kept",
+    "is_ours",
+    "load_or_plan",
+    "own_sources",
+    "plan_digest",
+    "plans_folder",
+]
 
 MOST_PLANS = 2**28
 """Bytes of all plans together: some hundred small ones, or a dozen of large pictures, whose matrix
@@ -34,11 +42,11 @@ DIGEST = 32  # bytes in front of a kept graph, from which a damaged one is known
 def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
     """Return the planned graph of a file, serialised, from the cache or newly made and cached.
 
-    Probes of others are not: what they compute may hang on more than their name says. Nothing is
-    lost where the folder can't be written: the plan is then made every time. Where all together are
-    more than `MOST_PLANS`, those go that were used longest ago.
+    Those of others' probes are not: see `is_ours`. Nothing is lost where the folder can't be
+    written: the plan is then made every time. Where all together are more than `MOST_PLANS`, those
+    go that were used longest ago.
     """
-    if not all(type(probe).__module__.startswith("vitonnx.") for probe in plan.probes):
+    if not is_ours(plan):
         return make()
     place = _place(file, plan)
     kept = _read(place)
@@ -54,6 +62,14 @@ def load_or_plan(file: Path, plan: Plan, make: Callable[[], bytes]) -> bytes:
                 stream.write(graph)
             _make_room(place)
     return graph
+
+
+def is_ours(plan: Plan) -> bool:
+    """Tell whether all probes are of this package.
+
+    What others compute may hang on more than their name says, and change where that doesn't.
+    """
+    return all(type(probe).__module__.startswith("vitonnx.") for probe in plan.probes)
 
 
 def is_kept(file: Path, plan: Plan) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vitonnx.contract import IMAGES, LOGITS, is_derived
+from vitonnx.contract import EMBEDDING, IMAGES, LOGITS, is_derived
 from vitonnx.engine._asked import (
     MOST_THREADS,
     as_count,
@@ -215,7 +215,7 @@ class Engine:
                 self.precision,
                 self.manifest.precision,
                 self._plan((), witnesses(self.outputs)),
-                self.batch_size,
+                self._at_once,
                 self._start,
             )
         self._sessions = Sessions(self._open_plan, self._refuse_closed)
@@ -802,6 +802,15 @@ class Engine:
     def batch_size(self) -> int:
         """The most pictures that are probed at once."""
         return self._batch_size(raw=self.in_graph is False)
+
+    def _at_once(self, plan: Plan | None) -> int:
+        """Give the most pictures that the graph of a plan, or the file as it is, is shown at once.
+
+        Of those that give what the file gives, all is in memory here.
+        """
+        small = (LOGITS, EMBEDDING)
+        raw = plan is None or any(name not in small for name in plan.outputs)
+        return min(self.batch_size, self._batch_size(raw=raw))
 
     def _batch_size(self, *, raw: bool) -> int:
         if self._one_by_one:

@@ -113,9 +113,13 @@ def test_openvino_reads_every_gradient(provider: str, files: Files) -> None:
 
     Other processors than Intel's have nothing else.
     """
-    for method, file in (("gradient", "ported"), ("gradient-rollout", "tapped")):
-        probes = (Attribution(method=method).graph_form,)
-        nodes = list(plan_graph(read(files[file]), Plan(probes, provider=provider)).graph)
+    asked = {
+        "ported": Attribution(method="gradient"),
+        "tapped": Attribution(method="gradient-rollout"),
+    }
+    for file, probe in asked.items():
+        plan = Plan((probe.graph_form,), provider=provider)
+        nodes = list(plan_graph(read(files[file]), plan).graph)
         assert all(len(node.outputs) == 1 for node in nodes if node.op_type == "LayerNormalization")
         pads = [node for node in nodes if node.op_type == "Pad"]
         assert all(len(node.inputs) == 3 for node in pads)

@@ -107,6 +107,25 @@ def test_openvino_gets_no_doubles_to_put_together(files: Files) -> None:
     assert left["openvino"] == left[ANY_PROVIDER] == {"Cast"}  # nor does a file for anybody
 
 
+@pytest.mark.parametrize("provider", ["openvino", ANY_PROVIDER])
+def test_openvino_reads_every_gradient(provider: str, files: Files) -> None:
+    """Built in, it reads norms of one output and pads of all axes, or the whole graph not at all.
+
+    Other processors than Intel's have nothing else.
+    """
+    asked = {
+        "ported": Attribution(method="gradient"),
+        "tapped": Attribution(method="gradient-rollout"),
+    }
+    for file, probe in asked.items():
+        plan = Plan((probe.graph_form,), provider=provider)
+        nodes = list(plan_graph(read(files[file]), plan).graph)
+        assert all(len(node.outputs) == 1 for node in nodes if node.op_type == "LayerNormalization")
+        pads = [node for node in nodes if node.op_type == "Pad"]
+        assert all(len(node.inputs) == 3 for node in pads)
+        assert pads
+
+
 def test_a_plan_says_whose_kernels(files: Files) -> None:
     kinds_of = {
         provider: kinds(plan_graph(read(files["tapped"]), Plan((vx.Heads(),), provider=provider)))

@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 
 from graph.small_graphs import check, graph, kinds, noise, run
-from vitonnx.graph import FitKernels, has_kernel
+from vitonnx.graph import ANY_PROVIDER, FitKernels, has_kernel
 
 
 def fitted(model: ir.Model, provider: str = "webgpu") -> ir.Model:
@@ -43,6 +43,34 @@ def test_sums_are_cast_last() -> None:
     assert (output.name, output.dtype) == ("y", ir.DataType.DOUBLE)
     # Sums of 50 single numbers of the order of 1.
     np.testing.assert_allclose(run(model, x=x)["y"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("provider", ["openvino", ANY_PROVIDER])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_norms_give_mean_and_deviation_beside_them(axis: int, provider: str) -> None:
+    kept = ["b", "5" if axis == -1 else "1", "1"]
+    few = ", ".join(kept)
+    own = "7" if axis == -1 else "5, 7"
+    signature = f"(float[b, 5, 7] x, float[{own}] scale, float[{own}] shift) => "
+    signature += f"(float[b, 5, 7] y, float[{few}] mean, float[{few}] inverse)"
+    body = f"y, mean, inverse = LayerNormalization<axis = {axis}, epsilon = 0.1>(x, scale, shift)"
+    sides = (7,) if axis == -1 else (5, 7)
+    feed = {"x": noise(3, 5, 7) + 3, "scale": noise(*sides), "shift": noise(*sides, seed=1)}
+    expected = run(graph(signature, body), **feed)
+    model = fitted(graph(signature, body), provider)
+    (norm,) = (node for node in model.graph if node.op_type == "LayerNormalization")
+    assert len(norm.outputs) == 1
+    found = run(model, **feed)
+    assert list(found) == ["y", "mean", "inverse"]
+    for name, value in expected.items():  # a dozen single numbers, in another order
+        np.testing.assert_allclose(found[name], value, atol=1e-6)
+
+
+def test_norms_of_one_output_stay() -> None:
+    model = graph(
+        "(float[b, 7] x, float[7] scale) => (float[b, 7] y)", "y = LayerNormalization(x, scale)"
+    )
+    assert not FitKernels("openvino")(model).modified
 
 
 def test_differences_stay_in_doubles() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from vitonnx.graph._write import Writer, number
 __all__ = ["FitKernels"]
 
 DOUBLE, SINGLE = ir.DataType.DOUBLE, ir.DataType.FLOAT
-Rewrite: TypeAlias = Callable[[ir.Node, Writer], ir.Value | None]
+Rewrite: TypeAlias = Callable[[ir.Node, Writer], ir.Value | Sequence[ir.Value] | None]
 # What sums up and puts together, and takes no differences, which doubles are for.
 SUMS = frozenset(("Concat", "Div", "ReduceSum", "Unsqueeze"))
 
@@ -29,6 +29,8 @@ class FitKernels(ir.passes.InPlacePass):
       operators that more providers have.
     - Sums of numbers that are cast to doubles are taken in single precision, and the last is cast,
       on the CPU: as few numbers as there are heads.
+    - A norm gives what it normalises; its mean and the inverse of its deviation, which gradients
+      read, are computed beside it.
 
     What no rule is for stays, and runs on the CPU, as arithmetic of shapes does.
 
@@ -55,14 +57,15 @@ class FitKernels(ir.passes.InPlacePass):
         """Rewrite a node, if the rule is for it."""
         assert node.graph is not None
         write = Writer(node.graph, f"{node.name}/fitted")
-        value = rewrite(node, write)
-        if value is None:
+        found = rewrite(node, write)
+        if found is None:
             return False
         write.put_before(node)
-        old = node.outputs[0]
-        if old.is_graph_output():
-            value.name, old.name = old.name, f"{old.name}/unfitted"
-        old.replace_all_uses_with(value, replace_graph_outputs=True)
+        values = (found,) if isinstance(found, ir.Value) else found
+        for old, value in zip(node.outputs, values, strict=False):  # the last may have no name
+            if old.is_graph_output():
+                value.name, old.name = old.name, f"{old.name}/unfitted"
+            old.replace_all_uses_with(value, replace_graph_outputs=True)
         return True
 
 
@@ -133,4 +136,27 @@ def _single(value: ir.Value | None, write: Writer, place: int) -> ir.Value | Non
     return source if source is not None and source.dtype == SINGLE else value
 
 
-REWRITES: tuple[Rewrite, ...] = (_dequantised, _rectified, _placed, _cast_last)
+def _normalised(node: ir.Node, write: Writer) -> Sequence[ir.Value] | None:
+    """Give a norm of one output, and its mean and the inverse of its deviation beside it."""
+    result, source = node.outputs[0], node.inputs[0]
+    if node.op_type != "LayerNormalization" or source is None or source.shape is None:
+        return None
+    if source.dtype != SINGLE:  # the others are single all the same
+        return None
+    attributes = {name: each.value for name, each in node.attributes.items()}
+    normal = write.op("LayerNormalization", node.inputs, "", SINGLE, result.shape, **attributes)
+    rank = len(source.shape)
+    axes = range(node.attributes.get_int("axis", -1) % rank, rank)
+    along = write.constant("axes", list(axes))
+    few = [1 if axis in axes else side for axis, side in enumerate(source.shape)]
+    mean = write.op("ReduceMean", [source, along], "mean", SINGLE, few, keepdims=1)
+    centred = write.op("Sub", [source, mean], "centred", SINGLE, source.shape)
+    square = write.op("Mul", [centred, centred], "square", SINGLE, source.shape)
+    variance = write.op("ReduceMean", [square, along], "variance", SINGLE, few, keepdims=1)
+    epsilon = np.float32(node.attributes.get_float("epsilon", 1e-5))
+    more = write.op("Add", [variance, write.constant("epsilon", epsilon)], "more", SINGLE, few)
+    deviation = write.op("Sqrt", [more], "deviation", SINGLE, few)
+    return normal, mean, write.op("Reciprocal", [deviation], "inverse", SINGLE, few)
+
+
+REWRITES: tuple[Rewrite, ...] = (_dequantised, _rectified, _placed, _cast_last, _normalised)

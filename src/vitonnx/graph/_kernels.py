@@ -65,6 +65,8 @@ KERNELS: Mapping[str, Kernels] = {"cuda": CUDA, "webgpu": WEBGPU}
 ANY_PROVIDER = "any"
 """Whose kernels nobody knows yet: of graphs that are written to files."""
 WITHOUT_DOUBLES = frozenset((ANY_PROVIDER, "openvino"))
+# The package that has OpenVINO built in reads no graph in which a norm gives more than that.
+ONE_OUTPUT = frozenset(("LayerNormalization",))
 
 
 def has_kernel(node: ir.Node, provider: str) -> bool:
@@ -75,7 +77,8 @@ def has_kernel(node: ir.Node, provider: str) -> bool:
     data = [node.inputs[1 if node.op_type == "Where" else 0]]
     if provider in WITHOUT_DOUBLES:
         doubles = any(value is not None and value.dtype == ir.DataType.DOUBLE for value in data)
-        return node.op_type == "Cast" or not doubles
+        several = node.op_type in ONE_OUTPUT and len(node.outputs) > 1
+        return node.op_type == "Cast" or not (doubles or several)
     if provider not in KERNELS:
         return True
     if node.op_type == "Cast":

@@ -95,8 +95,11 @@ class Moves(Nodes):
             return value
         sides = list(sides_of(value))
         sides[axis] = int(sides[axis] or 0) + before + after
-        pads = self.integers([before, after])
-        return self.op("Pad", [value, pads, self.array(0.0), self.integers([axis])], sides)
+        # Of all axes: the package that has OpenVINO built in takes no choice of them.
+        pads = [0] * (2 * len(sides))
+        axis %= len(sides)
+        pads[axis], pads[axis + len(sides)] = before, after
+        return self.op("Pad", [value, self.integers(pads), self.array(0.0)], sides)
 
     def concat(self, values: Sequence[ir.Value], axis: int) -> ir.Value:
         """Put values together along an axis."""

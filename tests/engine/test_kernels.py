@@ -22,7 +22,7 @@ from graph.small_graphs import kinds, noise, pictures, read
 from tap.foreign_ways import WAYS
 from vitonnx.contract import QUERIES
 from vitonnx.engine import Plan, plan_graph
-from vitonnx.graph import ANY_PROVIDER, KERNELS, FitKernels, has_kernel
+from vitonnx.graph import ANY_PROVIDER, PROVIDERS, FitKernels, has_kernel, provider_of
 from vitonnx.layout import Layout
 from vitonnx.probes import Attribution
 
@@ -58,7 +58,7 @@ def planned(file: Path, size: tuple[int, int], plan: str) -> ir.Model:
 
 def fitted(model: ir.Model, provider: str) -> ir.Model:
     """Do at once what a plan for a provider does at its end: planning anew takes its time."""
-    return FitKernels(provider)(model.clone()).model
+    return FitKernels(provider_of(provider))(model.clone()).model
 
 
 def sides_of(layout: Layout, size: tuple[int, int]) -> set[int]:
@@ -85,11 +85,11 @@ def test_what_grows_with_the_picture_has_a_kernel(plan: str, file: str, files: F
     (size, *_) = SIZES
     sides = sides_of(layout_of(files[file], size), size)
     model = planned(files[file], size, plan)
-    for provider in KERNELS:
+    for provider in PROVIDERS:
         for node in of_pictures(fitted(model, provider).graph):
             shapes = [value.shape for value in (*node.inputs, *node.outputs) if value is not None]
             if any(shape is not None and sides.intersection(shape) for shape in shapes):
-                assert has_kernel(node, provider), node
+                assert has_kernel(node, provider_of(provider)), node
 
 
 def test_openvino_gets_no_doubles_to_put_together(files: Files) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.test_kernels import of_pictures, sides_of
 from vitonnx.engine import Engine, Precision
-from vitonnx.graph import has_kernel
+from vitonnx.graph import has_kernel, provider_of
 from vitonnx.portable._pack import _Packed
 
 
@@ -32,4 +32,4 @@ def test_what_grows_with_the_picture_has_a_kernel(
     ]
     assert large
     for node in large:
-        assert has_kernel(node, "webgpu"), node
+        assert has_kernel(node, provider_of("webgpu")), node

@@ -41,9 +41,9 @@ class Plan:
     fixed : bool
         Whether the probes' constants are in the graph, and no inputs of it.
     provider : str
-        The device's kind, such as ``webgpu``, whose kernels the graph is fitted to; see `KERNELS`
-        in ``vitonnx.graph``, and `ANY_PROVIDER` for graphs that go into files. By default, and for
-        all that aren't there, it is left as it is.
+        The device's kind, such as ``webgpu``, to which the graph is fitted; see `PROVIDERS` in
+        ``vitonnx.graph``, and `ANY_PROVIDER` there for graphs that go into files. By default, and
+        for all that aren't there, it is left as it is.
     """
 
     probes: tuple[GraphProbe[Any], ...] = ()
@@ -89,9 +89,11 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         ReduceFirst,
         Regrid,
         RowsFirst,
+        provider_of,
         read_manifest,
     )
 
+    provider = provider_of(plan.provider)
     if plan.size is not None:
         with understood("the graph"):
             Regrid(plan.size)(model)
@@ -124,8 +126,8 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         *([FuseAttention()] if plan.fused else []),
         RowsFirst(),
         ReduceFirst(),
-        FitKernels(plan.provider),
-        *([MultiplyTurned()] if plan.fused and plan.provider == "openvino" else []),
+        FitKernels(provider),
+        *([MultiplyTurned()] if plan.fused and provider.turned else []),
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
     ]
@@ -135,7 +137,8 @@ def _plan(model: ir.Model, plan: Plan) -> ir.Model:
         outputs = {str(value.name): value for value in model.graph.outputs}
         model.graph.outputs[:] = [outputs[name] for name in plan.names]
         names = tuple(probe.name for probe in plan.probes)
-        return reduce_precision(model, plan.precision, names, provider=plan.provider)
+        sums = provider.sums_in_single
+        return reduce_precision(model, plan.precision, names, sums_in_single=sums)
 
 
 def find_derived(model: ir.Model, names: Iterable[str]) -> None:

@@ -33,8 +33,6 @@ TF32 = "tf32"
 """Single precision whose products take 10 bits of each factor: no form of a file, but NVIDIA's way
 to multiply."""
 
-# Whose softmax and reductions sum in single precision, whatever they read.
-SUMS_IN_SINGLE = ("cuda", "tensorrt")
 # The patch embedding and the head: little work, and all that is seen and said goes through them.
 ENDS = ("embed", "patch_embed", "head", "norm")
 
@@ -94,18 +92,18 @@ def reduce_precision(
     precision: Precision,
     probes: tuple[str, ...] = (),
     *,
-    provider: str = "",
+    sums_in_single: bool = False,
     calibration: Iterable[NDArray[np.uint8]] | None = None,
 ) -> ir.Model:
     """Write a planned graph in fewer bits; inputs and outputs keep their types.
 
-    In 16 bits is all but softmax, the sums of norms and what the `probes` of these names compute; a
-    `provider` whose kernels sum in single precision has softmax in 16 bits, too, and what probes do
-    with attention up to its first sum. In "int8" are the products with constant weights, each
-    output channel scaled for itself. The patch embedding and the head are left as they are. In
-    pictures for `calibration`, uint8 (batch, height, width, 3), the range of every product's input
-    is measured once and for all; without them, "int8" scales inputs dynamically. The result is
-    another model for "int8", else the given one.
+    In 16 bits is all but softmax, the sums of norms and what the `probes` of these names compute;
+    where the provider's kernels have their `sums_in_single` precision, softmax is in 16 bits, too,
+    and so is what probes do with attention up to its first sum. In "int8" are the products with
+    constant weights, each output channel scaled for itself. The patch embedding and the head are
+    left as they are. In pictures for `calibration`, uint8 (batch, height, width, 3), the range of
+    every product's input is measured once and for all; without them, "int8" scales inputs
+    dynamically. The result is another model for "int8", else the given one.
     """
     if precision == "fp32":
         return model
@@ -116,7 +114,7 @@ def reduce_precision(
         from vitonnx.graph import Halve
 
         half = ir.DataType.FLOAT16 if precision == "fp16" else ir.DataType.BFLOAT16
-        Halve((*theirs, *ENDS), half, sums_in_single=provider in SUMS_IN_SINGLE)(model)
+        Halve((*theirs, *ENDS), half, sums_in_single=sums_in_single)(model)
         return model
     products = [
         str(node.name)

@@ -9,9 +9,9 @@ from vitonnx.graph._fit_kernels import FitKernels
 from vitonnx.graph._fuse_attention import FuseAttention
 from vitonnx.graph._fuse_layers import FuseGelus, FuseLayerNorms
 from vitonnx.graph._halve import Halve
-from vitonnx.graph._kernels import ANY_PROVIDER, KERNELS, has_kernel
 from vitonnx.graph._multiply_turned import MultiplyTurned
 from vitonnx.graph._node_names import NameNodes
+from vitonnx.graph._providers import ANY_PROVIDER, PROVIDERS, has_kernel, provider_of
 from vitonnx.graph._randomise import Randomise, weight_stages
 from vitonnx.graph._reduce_first import ReduceFirst
 from vitonnx.graph._regrid import Regrid, read_manifest, resample_positions, write_manifest
@@ -24,8 +24,8 @@ from vitonnx.graph._write import Writer, constant, number, numbers
 __all__ = [
     "ANY_PROVIDER",
     "IR_VERSION",
-    "KERNELS",
     "OPSET",
+    "PROVIDERS",
     "Attach",
     "Block",
     "Cut",
@@ -57,6 +57,7 @@ __all__ = [
     "leave_unread",
     "number",
     "numbers",
+    "provider_of",
     "read_manifest",
     "resample_positions",
     "slice_bounds",

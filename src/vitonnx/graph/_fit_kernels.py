@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
-from vitonnx.graph._kernels import has_kernel
+from vitonnx.graph._providers import Provider, has_kernel
 from vitonnx.graph._write import Writer, number
 
 __all__ = ["FitKernels"]
@@ -36,11 +36,11 @@ class FitKernels(ir.passes.InPlacePass):
 
     Parameters
     ----------
-    provider : str
-        One of `KERNELS`, or one that has no doubles; for all others nothing is to be done.
+    provider : Provider
+        Whose kernels these are.
     """
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: Provider) -> None:
         self.provider = provider
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:

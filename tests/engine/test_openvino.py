@@ -181,10 +181,6 @@ def test_derivatives_are_the_same(engines: list[vx.Engine], tmp_path: Path) -> N
         assert_alike(engines, [probe])
 
 
-@pytest.mark.skipif(
-    onnxruntime.__version__.startswith("1.24."),
-    reason="onnxruntime 1.24 fuses products in double precision, and has no kernel for them",
-)
 def test_blocks_are_as_alike(engines: list[vx.Engine]) -> None:
     for probe in (vx.CKA(), vx.CKA(tokens="patches")):
         one, other = (arrays(engine.total(pictures(9), probe)) for engine in engines)

@@ -22,6 +22,10 @@ __all__ = ["LOST_BY_FORK", "loads_and_runs", "lost_by_fork", "session_providers"
 # The runtime's own names, in order of preference, with their options.
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 
+# Before 1.26, it fuses products with transposes in double precision, too, and has no kernel for that.
+FUSES_RIGHTLY_SINCE = (1, 26)
+FAULTY = ["MatmulTransposeFusion"]
+
 # OpenVINO's names. Where it isn't told, it takes the fastest that the hardware has.
 HINTS = {"fp16": "f16", "bf16": "bf16"}
 
@@ -51,14 +55,17 @@ def start_runtime(
 
     What the device can't take must not end on the CPU, with a page on stdout.
     """
+    release = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
+    left_out = FAULTY if release < FUSES_RIGHTLY_SINCE else None
+    given: dict[str, Any] = {"enable_fallback": 0, "disabled_optimizers": left_out}
     if device.hardware:
         _ran_in.setdefault(device.provider, os.getpid())
         settings = _settings(device, precision, threads)
         options.add_provider_for_devices(list(device.hardware), settings)
         with quiet_runtime():
-            return onnxruntime.InferenceSession(model, options, enable_fallback=0)
+            return onnxruntime.InferenceSession(model, options, **given)
     providers = session_providers(device, precision, threads)
-    return onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+    return onnxruntime.InferenceSession(model, options, providers=providers, **given)
 
 
 def loads_and_runs(device: Device, *, half: bool = False) -> bool:

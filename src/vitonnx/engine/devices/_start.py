@@ -22,7 +22,7 @@ __all__ = ["LOST_BY_FORK", "loads_and_runs", "lost_by_fork", "session_providers"
 # The runtime's own names, in order of preference, with their options.
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 
-# Before 1.26, it fuses products with transposes in double precision, too, and has no kernel for that.
+# Before 1.26, it fuses products with transposes in doubles, too, and has no kernel for these.
 FUSES_RIGHTLY_SINCE = (1, 26)
 FAULTY = ["MatmulTransposeFusion"]
 

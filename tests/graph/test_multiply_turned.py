@@ -67,3 +67,10 @@ def test_whose_rows_stay_rows_is_left_alone(perm: str) -> None:
     model = graph("(float[7, 7, 5, 7] x, float[7, 7, 7, 3] z) => (float[7, 7, 5, 3] y)", body)
     assert not MultiplyTurned()(model).modified
     assert kinds(model) == ["Transpose", "MatMul"]
+
+
+def test_double_precision_is_left_alone() -> None:
+    """The CPU, which may have to compute it, has no such kernel."""
+    signature = "(double[b, 5, 7] x, double[b, 3, 7] z) => (double[b, 5, 3] y)"
+    model = graph(signature, "t = Transpose<perm = [0, 2, 1]>(z)  y = MatMul(x, t)")
+    assert not MultiplyTurned()(model).modified

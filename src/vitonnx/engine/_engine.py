@@ -208,15 +208,15 @@ class Engine:
         self._prover = None
         if not self._device.is_cpu:
             self._prover = Prover(
-                self.file,
-                self.manifest,
-                self.manifest.size,
-                self._device,
-                self.precision,
-                self.manifest.precision,
-                self._plan((), witnesses(self.outputs)),
-                self._at_once,
-                self._start,
+                file=self.file,
+                layout=self.manifest,
+                size=self.manifest.size,
+                device=self._device,
+                precision=self.precision,
+                given=self.manifest.precision,
+                whole=self._plan((), witnesses(self.outputs)),
+                at_once=self._at_once,
+                start=self._start,
             )
         self._sessions = Sessions(self._open_plan, self._refuse_closed)
         self._first_pictures = FirstPictures(self.manifest)

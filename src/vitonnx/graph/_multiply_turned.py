@@ -34,7 +34,9 @@ class MultiplyTurned(ir.passes.InPlacePass):
 
 def _turned(node: ir.Node) -> list[tuple[ir.Node, int]]:
     """List the factors of a product whose rows were columns before."""
-    if (node.domain, node.op_type) != ("", "MatMul"):
+    # A provider may leave double precision to the CPU, which has no such kernel for it.
+    doubles = node.outputs[0].dtype == ir.DataType.DOUBLE
+    if (node.domain, node.op_type) != ("", "MatMul") or doubles:
         return []
     orders = [_order(value) for value in node.inputs]
     # Weights, which have two axes, are turned once, when the graph is opened.
@@ -57,14 +59,17 @@ def _read_as_it_lies(graph: ir.Graph, node: ir.Node, place: int) -> None:
     turned = node.inputs[place]
     assert turned is not None
     source, order = turned.producer().inputs[0], _order(turned)  # type: ignore[union-attr]
-    order[-2:] = order[:-3:-1]
+    order[-2], order[-1] = order[-1], order[-2]
     if order != sorted(order):
         write = Writer(graph, f"{node.name}/as_it_lies_{place}")
-        sides = None if turned.shape is None else list(turned.shape)
-        if sides is not None:
-            sides[-2:] = sides[:-3:-1]
-        source = write.op("Transpose", [source], "", turned.dtype, sides, perm=order)
+        shape = None if turned.shape is None else _swapped(turned.shape)
+        source = write.op("Transpose", [source], "", turned.dtype, shape, perm=order)
         write.put_before(node)
     node.replace_input_with(place, source)
     node.domain, node.op_type = DOMAIN, "FusedMatMul"
     node.attributes.add(ir.AttrInt64("transB" if place else "transA", 1))
+
+
+def _swapped(shape: ir.Shape) -> list[int | ir.SymbolicDim]:
+    *first, rows, columns = shape
+    return [*first, columns, rows]

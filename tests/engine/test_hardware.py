@@ -207,7 +207,7 @@ def test_its_precision_is_what_was_asked_or_refused(hardware: list[Any], tmp_pat
 def test_a_device_that_failed_its_proof_is_refused(hardware: list[Any], kept: Kept) -> None:
     vx.Engine(MODEL, device=hardware).probe(pictures(1), vx.Rollout())
     (proof,) = [each for each in kept() if "logits" not in each.read_text(encoding="utf-8")]
-    proof.write_text('{"errors": {"embedding": [0, 1.2e-3]}}', encoding="utf-8")
+    proof.write_text('{"errors": {"embedding": [0, 0, 1.2e-3]}}', encoding="utf-8")
     sentence = rf"{CPU} computes .*scenes_vit\.onnx in fp32 with an error of 1\.2e-03 of the larg"
     with pytest.raises(DeviceError, match=sentence):
         vx.Engine(MODEL, device=hardware).probe(pictures(1), vx.Heads())

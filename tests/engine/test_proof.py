@@ -611,6 +611,21 @@ def test_a_probe_of_others_may_give_one_number_and_is_measured_every_time(cache:
     assert refusal(Start(), plan=plan) == FINE
 
 
+@dataclass(frozen=True)
+class Broken(Own):
+    """A probe of a user's own that can't say what is to be compared."""
+
+    def compared(self, condensed: Any) -> Any:
+        return condensed.nothing
+
+
+def test_a_probe_of_others_that_fails_is_named_and_its_session_closed() -> None:
+    start = Start()
+    with pytest.raises(VitonnxError, match=r"the probe own \(.*\) failed: AttributeError"):
+        prover(start).open(Plan((Broken(),)))
+    assert all(session.session is None for session in start.sessions)
+
+
 def test_a_session_is_closed_that_fails() -> None:
     fails = of_output("embedding", "Gather", np.asarray([0, 1, 2, 3, 7]))  # there are five
     for start in (Start(fails), Start(here=fails)):

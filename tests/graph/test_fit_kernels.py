@@ -62,8 +62,10 @@ def test_norms_give_mean_and_deviation_beside_them(axis: int, provider: str) -> 
     assert len(norm.outputs) == 1
     found = run(model, **feed)
     assert list(found) == ["y", "mean", "inverse"]
-    for name, value in expected.items():  # a dozen single numbers, in another order
-        np.testing.assert_allclose(found[name], value, atol=1e-6)
+    # A dozen single numbers in another order; older runtimes take the mean of squares less the
+    # square of the mean, which is larger than the variance by 9.
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_norms_of_one_output_stay() -> None:

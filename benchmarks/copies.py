@@ -18,7 +18,6 @@ import onnxruntime
 
 from benchmarks.tables import machine, table
 from vitonnx.engine import Plan, plan_graph
-from vitonnx.layout import Layout
 from vitonnx.modelfile import load_manifest, open_graph, to_runtime
 from vitonnx.probes import Distance, GraphProbe, Heads, Rollout
 
@@ -32,7 +31,7 @@ PROBES: dict[str, GraphProbe] = {
 BYTES = {"float": 4, "double": 8, "int64": 8, "int32": 4, "uint8": 1, "bool": 1, "float16": 2}
 
 
-def copied(file: Path, plan: Plan, layout: Layout, folder: Path) -> tuple[int, int, int]:
+def copied(file: Path, plan: Plan, folder: Path) -> tuple[int, int, int]:
     """Count the nodes that the CPU runs, the bytes copied a picture, and the largest copy's."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.enable_profiling = 4, True
@@ -43,8 +42,7 @@ def copied(file: Path, plan: Plan, layout: Layout, folder: Path) -> tuple[int, i
     )
     height, width = load_manifest(file).size
     pictures = np.random.default_rng(0).integers(0, 256, (BATCH, height, width, 3), np.uint8)
-    feed = {"images": pictures}
-    session.run(None, feed)
+    session.run(None, {"images": pictures})
     events = json.loads(Path(session.end_profiling()).read_text())
     ran = [each["args"] for each in events if each["name"].endswith("kernel_time")]
     on_host = [each for each in ran if each["provider"] == "CPUExecutionProvider"]
@@ -66,7 +64,7 @@ def main() -> None:
         for name, probe in PROBES.items():
             for how, provider in (("as for any device", ""), ("fitted", "webgpu")):
                 plan = Plan((probe.graph_form,), provider=provider)
-                nodes, bytes_, largest = copied(file, plan, layout, Path(folder))
+                nodes, bytes_, largest = copied(file, plan, Path(folder))
                 rows.append([name, how, str(nodes), f"{bytes_:,}", f"{largest:,}"])
     attention = 4 * layout.heads * layout.tokens**2
     print("\n".join([*machine(), "", f"A block's attention is {attention:,} bytes a picture.", ""]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -129,12 +129,8 @@ class Prover:
             self._require_precision(errors)
             self.is_proved = True
         errors, session = self._errors(plan)
-        try:
+        with _closed_on_failure(session):
             self._require_answers(errors)
-        except DeviceError:
-            if session is not None:
-                session.close()
-            raise
         return session or self.start(plan, self.device)
 
     @property
@@ -182,33 +178,37 @@ class Prover:
         true = self._answers(session := self.start(as_given, Device("cpu")), count)
         session.close()
         found = self._answers(session := self.start(plan, self.device), count)
-        try:
+        with _closed_on_failure(session):
             errors = dict(_compare(plan, found, true))
-        except BaseException:  # of somebody else's probe
-            session.close()
-            raise
         if keeps:
             _write(kept, errors)
         return errors, session
 
     def _answers(self, session: Session, count: int) -> Arrays:
         """Run the pictures, with what else the graph takes; a session that fails is closed."""
+        queries: NDArray[np.int64] | None = None
         constants: Arrays = {}
         for name, given in session.inputs.items():
             sides = [side if isinstance(side, int) else count for side in given.shape]
             if name == QUERIES:  # each picture's own: another patch
-                own = np.arange(count) % self.layout.patches
-                constants[name] = self.layout.prefix + own
+                queries = self.layout.prefix + np.arange(count) % self.layout.patches
             elif given.type == "tensor(int64)":  # classes
                 constants[name] = np.zeros(sides, np.int64)
             else:
                 constants[name] = np.random.default_rng(0).random(sides, np.float32)
-        queries = constants.pop(QUERIES, None)
-        try:
+        with _closed_on_failure(session):
             return session.run(_pictures(count, *self.size), session.outputs, queries, constants)
-        except BaseException:
+
+
+@contextmanager
+def _closed_on_failure(session: Session | None) -> Iterator[None]:
+    """Close a session if the block fails or is interrupted; the error goes on."""
+    try:
+        yield
+    except BaseException:
+        if session is not None:
             session.close()
-            raise
+        raise
 
 
 def _compare(plan: Plan | None, found: Arrays, true: Arrays) -> Iterator[tuple[str, Errors]]:

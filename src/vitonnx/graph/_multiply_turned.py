@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 import onnx_ir as ir
 import onnx_ir.passes.common as common
 
@@ -10,6 +13,7 @@ from vitonnx.graph._write import Writer
 __all__ = ["MultiplyTurned"]
 
 DOMAIN = "com.microsoft"
+Side = TypeVar("Side")
 
 
 class MultiplyTurned(ir.passes.InPlacePass):
@@ -23,43 +27,36 @@ class MultiplyTurned(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Rewrite in place, and remove unused nodes."""
-        turned = [each for node in list(model.graph) for each in _turned(node)]
-        for node, place in turned:
-            _read_as_it_lies(model.graph, node, place)
-        if turned:
+        modified = False
+        for node in list(model.graph):
+            # A provider may leave double precision to the CPU, which has no such kernel for it.
+            doubles = node.outputs[0].dtype == ir.DataType.DOUBLE
+            if (node.domain, node.op_type) != ("", "MatMul") or doubles:
+                continue
+            for place, factor in enumerate(node.inputs):
+                turn = _turn(factor)
+                if turn is not None:
+                    _read_as_it_lies(model.graph, node, place, turn)
+                    modified = True
+        if modified:
             model.opset_imports[DOMAIN] = 1
             common.RemoveUnusedNodesPass()(model)
-        return ir.passes.PassResult(model, bool(turned))
+        return ir.passes.PassResult(model, modified)
 
 
-def _turned(node: ir.Node) -> list[tuple[ir.Node, int]]:
-    """List the factors of a product whose rows were columns before."""
-    # A provider may leave double precision to the CPU, which has no such kernel for it.
-    doubles = node.outputs[0].dtype == ir.DataType.DOUBLE
-    if (node.domain, node.op_type) != ("", "MatMul") or doubles:
-        return []
-    orders = [_order(value) for value in node.inputs]
-    # Weights, which have two axes, are turned once, when the graph is opened.
-    return [
-        (node, place)
-        for place, order in enumerate(orders)
-        if len(order) > 2 and order[-2] == len(order) - 1
-    ]
-
-
-def _order(value: ir.Value | None) -> list[int]:
-    """Give the order of axes of a transpose; none if it is something else."""
-    node = None if value is None else value.producer()
+def _turn(factor: ir.Value | None) -> ir.Node | None:
+    """Find the transpose that makes rows of a factor's columns; None if there is none."""
+    node = None if factor is None else factor.producer()
     if node is None or node.op_type != "Transpose":
-        return []
-    return list(node.attributes.get_ints("perm", ()))
+        return None
+    order = node.attributes.get_ints("perm", ())
+    # Weights, which have two axes, are turned once, when the graph is opened.
+    return node if len(order) > 2 and order[-2] == len(order) - 1 else None
 
 
-def _read_as_it_lies(graph: ir.Graph, node: ir.Node, place: int) -> None:
-    turned = node.inputs[place]
-    assert turned is not None
-    source, order = turned.producer().inputs[0], _order(turned)  # type: ignore[union-attr]
-    order[-2], order[-1] = order[-1], order[-2]
+def _read_as_it_lies(graph: ir.Graph, node: ir.Node, place: int, turn: ir.Node) -> None:
+    source, turned = turn.inputs[0], turn.outputs[0]
+    order = _swapped(turn.attributes.get_ints("perm", ()))
     if order != sorted(order):
         write = Writer(graph, f"{node.name}/as_it_lies_{place}")
         shape = None if turned.shape is None else _swapped(turned.shape)
@@ -70,6 +67,7 @@ def _read_as_it_lies(graph: ir.Graph, node: ir.Node, place: int) -> None:
     node.attributes.add(ir.AttrInt64("transB" if place else "transA", 1))
 
 
-def _swapped(shape: ir.Shape) -> list[int | ir.SymbolicDim]:
-    *first, rows, columns = shape
+def _swapped(sides: Iterable[Side]) -> list[Side]:
+    """Swap the last two."""
+    *first, rows, columns = sides
     return [*first, columns, rows]

@@ -117,7 +117,7 @@ def has_kernel(node: ir.Node, provider: Provider) -> bool:
     data = [node.inputs[1 if node.op_type == "Where" else 0]]
     if node.op_type == "Cast":
         data += node.outputs
-    elif not provider.doubles and any(each and each.dtype == DOUBLE for each in data):
+    elif not provider.doubles and any(each is not None and each.dtype == DOUBLE for each in data):
         return False
     if provider.kernels is None:
         return True

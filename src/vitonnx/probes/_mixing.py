@@ -19,7 +19,7 @@ class Fused(NamedTuple):
 
     total: Array
     times: int
-    whole: bool = False  # whether each row is known to sum to that number
+    sums_known: bool = False  # whether each row sums to that number
 
     def rows(self, rows: slice) -> Fused:
         return self._replace(total=self.total[:, rows, :])
@@ -33,13 +33,13 @@ def mixing(fused: Fused, rows: slice | None = None) -> Array:
     identity = xp.astype(asked[:, None] == index[None, :], fused.total.dtype)
     mixed = fused.total / fused.times + identity
     # The halves of (A + I) / 2 cancel here.
-    return mixed / (2.0 if fused.whole else xp.sum(mixed, axis=-1, keepdims=True))
+    return mixed / (2.0 if fused.sums_known else xp.sum(mixed, axis=-1, keepdims=True))
 
 
 def follow(flow: Array, fused: Fused) -> Array:
     """Go one block down: flow (A + I) with renormalised rows, and no other matrix than A."""
     xp = array_api_compat.array_namespace(fused.total)
     # Large matrices are read once more only where their sums must be asked.
-    sums = 1.0 if fused.whole else xp.sum(fused.total, axis=-1)[:, None, :] / fused.times
+    sums = 1.0 if fused.sums_known else xp.sum(fused.total, axis=-1)[:, None, :] / fused.times
     share = flow / (sums + 1.0)
     return (share / fused.times) @ fused.total + share

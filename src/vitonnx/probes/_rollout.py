@@ -126,7 +126,7 @@ class Rollout(GraphProbe[RolloutResult]):
             discard=self.discard,
             query=patches if class_token is None else class_token,
             class_token=class_token,
-            whole=True,  # as the contract promises
+            sums_known=True,  # as the contract promises
         )
         xp = array_api_compat.array_namespace(shares)
         return fold_patches(
@@ -204,7 +204,7 @@ def rollout(
         discard=discard,
         query=query,
         class_token=class_token,
-        whole=False,
+        sums_known=False,
     )
 
 
@@ -215,13 +215,13 @@ def _follow_blocks(
     discard: float,
     query: int | slice | None,
     class_token: int | None,
-    whole: bool,
+    sums_known: bool,
 ) -> Array:
-    """Do the work of `rollout`; if `whole`, the rows of attention are known to sum to 1."""
+    """Do the work of `rollout`; if `sums_known`, each row of attention sums to 1."""
     check_rollout_options(fusion, discard)
     check_blocks(attentions, query, caller="rollout")
     fuse = functools.partial(
-        _fuse, fusion=fusion, discard=discard, class_token=class_token, whole=whole
+        _fuse, fusion=fusion, discard=discard, class_token=class_token, sums_known=sums_known
     )
     if query is None:
         mixings = (mixing(fuse(attention)) for attention in reversed(attentions))
@@ -254,15 +254,15 @@ def mixed_attention(attention: Array, *, fusion: Fusion) -> Array:
     array([[[0.75, 0.25],
             [0.  , 1.  ]]])
     """
-    return mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None, whole=False))
+    return mixing(_fuse(attention, fusion=fusion, discard=0.0, class_token=None, sums_known=False))
 
 
 def _fuse(
-    attention: Array, *, fusion: Fusion, discard: float, class_token: int | None, whole: bool
+    attention: Array, *, fusion: Fusion, discard: float, class_token: int | None, sums_known: bool
 ) -> Fused:
     xp = array_api_compat.array_namespace(attention)
     if fusion == "mean":
-        fused = Fused(xp.sum(attention, axis=1), attention.shape[1], whole)
+        fused = Fused(xp.sum(attention, axis=1), attention.shape[1], sums_known)
     else:
         # A traced maximum does not know its shape.
         extreme = xp.reshape(getattr(xp, fusion)(attention, axis=1), (-1, *attention.shape[2:]))

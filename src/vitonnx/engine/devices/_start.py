@@ -23,8 +23,8 @@ __all__ = ["LOST_BY_FORK", "loads_and_runs", "lost_by_fork", "session_providers"
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 
 # Before 1.26, it fuses products with transposes in doubles, too, and has no kernel for these.
-FUSES_RIGHTLY_SINCE = (1, 26)
-FAULTY = ["MatmulTransposeFusion"]
+RELEASE = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
+FAULTY = ["MatmulTransposeFusion"] if RELEASE < (1, 26) else None
 
 # OpenVINO's names. Where it isn't told, it takes the fastest that the hardware has.
 HINTS = {"fp16": "f16", "bf16": "bf16"}
@@ -55,9 +55,7 @@ def start_runtime(
 
     What the device can't take must not end on the CPU, with a page on stdout.
     """
-    release = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
-    left_out = FAULTY if release < FUSES_RIGHTLY_SINCE else None
-    given: dict[str, Any] = {"enable_fallback": 0, "disabled_optimizers": left_out}
+    given: dict[str, Any] = {"enable_fallback": 0, "disabled_optimizers": FAULTY}
     if device.hardware:
         _ran_in.setdefault(device.provider, os.getpid())
         settings = _settings(device, precision, threads)
